@@ -1,0 +1,145 @@
+//! Every rule about the annotated function, before anything is generated.
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{FnArg, GenericArgument, PathArguments, Safety, Type};
+
+use crate::diag::Diagnostics;
+use crate::item::Function;
+
+pub(super) fn validate(function: &Function, diag: &mut Diagnostics) {
+    let sig = &function.sig;
+    if let Some(constness) = &sig.constness {
+        diag.at(constness, "a compute function cannot be `const`: each call is placed at run time");
+    }
+    if let Some(abi) = &sig.abi {
+        diag.at(abi, "a compute function cannot be `extern`: it becomes an `async fn`");
+    }
+    if !matches!(sig.safety, Safety::Default) {
+        diag.at(
+            &sig.safety,
+            "a compute function cannot be `unsafe`: wrap the unsafe call in a safe function",
+        );
+    }
+    if let Some(variadic) = &sig.variadic {
+        diag.at(variadic, "a compute function cannot be variadic: take a `Vec` instead");
+    }
+    for input in &sig.inputs {
+        match input {
+            FnArg::Receiver(receiver) => diag.at(
+                receiver,
+                "a compute function cannot take `self`: move the body to a free function that \
+                 takes what it needs, and call that from the method",
+            ),
+            FnArg::Typed(arg) => {
+                if let Some(borrow) = find_borrow(&arg.ty) {
+                    diag.at(
+                        &arg.ty,
+                        format!(
+                            "argument `{}` is borrowed, but the call may run on another thread: {}",
+                            arg.pat.to_token_stream(),
+                            way_out(&borrow),
+                        ),
+                    );
+                }
+            }
+        }
+    }
+    find_awaits(function.body.stream(), diag);
+}
+
+/// What in a type borrows from the caller.
+enum Borrow<'a> {
+    Reference(&'a Type),
+    Lifetime(String),
+}
+
+fn find_borrow(ty: &Type) -> Option<Borrow<'_>> {
+    match ty {
+        Type::Reference(reference) => match &reference.lifetime {
+            Some(lifetime) if lifetime.ident == "static" => None,
+            _ => Some(Borrow::Reference(&reference.elem)),
+        },
+        Type::Array(array) => find_borrow(&array.elem),
+        Type::Slice(slice) => find_borrow(&slice.elem),
+        Type::Paren(paren) => find_borrow(&paren.elem),
+        Type::Group(group) => find_borrow(&group.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().find_map(find_borrow),
+        // The arguments of `Fn(&str)` are not data of ours, so only `<...>` counts.
+        Type::Path(path) => {
+            path.path.segments.iter().find_map(|segment| match &segment.arguments {
+                PathArguments::AngleBracketed(generics) => {
+                    generics.args.iter().find_map(|arg| match arg {
+                        GenericArgument::Type(ty) => find_borrow(ty),
+                        GenericArgument::Lifetime(lifetime) if lifetime.ident != "static" => {
+                            Some(Borrow::Lifetime(lifetime.to_string()))
+                        }
+                        _ => None,
+                    })
+                }
+                _ => None,
+            })
+        }
+        _ => None,
+    }
+}
+
+fn way_out(borrow: &Borrow<'_>) -> String {
+    match borrow {
+        Borrow::Lifetime(lifetime) => {
+            format!("use `'static` in place of `{lifetime}`, or an owned type")
+        }
+        Borrow::Reference(Type::Slice(slice)) => {
+            format!("take `Vec<{}>`", slice.elem.to_token_stream())
+        }
+        Borrow::Reference(referent) => {
+            let name = referent.to_token_stream().to_string();
+            match &*name {
+                "str" => "take `String`".to_owned(),
+                "Path" => "take `PathBuf`".to_owned(),
+                "OsStr" => "take `OsString`".to_owned(),
+                "CStr" => "take `CString`".to_owned(),
+                _ => format!("take `{name}` by value, or `Arc<{name}>`"),
+            }
+        }
+    }
+}
+
+/// Reports each `.await` that belongs to the body itself, not to an async block in it.
+fn find_awaits(body: TokenStream, diag: &mut Diagnostics) {
+    let mut after_dot = false;
+    let mut after_async = false;
+    for token in body {
+        match token {
+            TokenTree::Group(group) => {
+                let is_async_body = after_async && group.delimiter() == Delimiter::Brace;
+                if is_async_body {
+                    after_async = false;
+                } else {
+                    find_awaits(group.stream(), diag);
+                }
+                after_dot = false;
+            }
+            TokenTree::Ident(word) => {
+                if after_dot && word == "await" {
+                    diag.at(
+                        word,
+                        "a compute function cannot await: its body runs on a thread without an \
+                         executor; await before the call and pass the result in",
+                    );
+                } else if word == "async" {
+                    after_async = true;
+                }
+                after_dot = false;
+            }
+            TokenTree::Punct(punct) => {
+                after_dot = punct.as_char() == '.';
+                // An async block or function has its braces before the statement ends.
+                if punct.as_char() == ';' {
+                    after_async = false;
+                }
+            }
+            TokenTree::Literal(_) => after_dot = false,
+        }
+    }
+}

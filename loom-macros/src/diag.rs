@@ -1,0 +1,59 @@
+//! Error texts, and collecting them so that all are reported at once.
+
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+
+/// The mistakes found so far.
+#[derive(Default)]
+pub(crate) struct Diagnostics(Option<syn::Error>);
+
+impl Diagnostics {
+    /// Adds a mistake at `culprit`.
+    pub(crate) fn at(&mut self, culprit: impl ToTokens, message: impl std::fmt::Display) {
+        self.add(syn::Error::new_spanned(culprit, message));
+    }
+
+    /// Adds a mistake at one place of the source.
+    pub(crate) fn at_span(&mut self, span: Span, message: impl std::fmt::Display) {
+        self.add(syn::Error::new(span, message));
+    }
+
+    pub(crate) fn add(&mut self, error: syn::Error) {
+        match &mut self.0 {
+            Some(errors) => errors.combine(error),
+            None => self.0 = Some(error),
+        }
+    }
+
+    /// Keeps the value of a result, or its error.
+    pub(crate) fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
+        result.map_err(|error| self.add(error)).ok()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// All of them as `compile_error!`s; nothing if there are none.
+    pub(crate) fn into_tokens(self) -> Option<TokenStream> {
+        self.0.map(syn::Error::into_compile_error)
+    }
+}
+
+/// `one of "a", "b"` for an error text.
+pub(crate) fn one_of(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    format!("one of {}", quoted.join(", "))
+}
+
+/// The known word nearest to `word`, if it is near enough to be meant.
+pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    /// Of Jaro-Winkler similarity; lower ones suggest words that share hardly a letter.
+    const NEAR: f64 = 0.8;
+    let similarity = |other: &&str| strsim::jaro_winkler(word, other);
+    known
+        .iter()
+        .copied()
+        .max_by(|a, b| similarity(a).total_cmp(&similarity(b)))
+        .filter(|best| similarity(best) > NEAR)
+}

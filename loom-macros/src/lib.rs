@@ -1,0 +1,111 @@
+//! The attributes of Loom. Use them through the `loom-runtime` package, as `loom::main`,
+//! `loom::test` and `loom::compute`.
+//!
+//! Each attribute goes through the same stages, a file each: the arguments and the item
+//! are parsed, checked as a whole, and only then expanded. All mistakes are reported at
+//! once, and the item is emitted beside them so that none causes a second one.
+
+mod args;
+mod compute;
+mod diag;
+mod entry;
+mod item;
+mod paths;
+mod recover;
+
+use proc_macro::TokenStream;
+
+/// Marks a function as CPU work: each call runs inline on the thread that asks or on the
+/// compute pool, whichever has measured as cheaper for this function.
+///
+/// It takes a `fn` or an `async fn` without `.await`, and yields an `async fn` with the
+/// same name, arguments and result. In the body, the function's own name means the plain,
+/// synchronous function, so that it may call itself.
+///
+/// ```
+/// #[loom::compute(hint = "medium")]
+/// fn word_count(text: String) -> usize {
+///     text.split_whitespace().count()
+/// }
+///
+/// #[loom::main]
+/// async fn main() {
+///     assert_eq!(word_count("one two three".to_owned()).await, 3);
+/// }
+/// ```
+///
+/// It also works without a Loom runtime, in a plain `#[tokio::main]` program, on a
+/// compute pool that the process starts at its first use.
+///
+/// # Arguments
+///
+/// | argument | value | meaning |
+/// | --- | --- | --- |
+/// | `hint` | `"low"`, `"medium"`, `"high"`, `"unknown"` | what a call is expected to cost: under 50 µs, 50 to 500 µs, over 500 µs; decides until there are measurements |
+/// | `crate` | a path | where `loom` is, if it was renamed |
+///
+/// # Data
+///
+/// The body may run on another thread, so arguments and results are `Send + 'static`:
+/// `String` instead of `&str`, `Vec<T>` instead of `&[T]`, `Arc<T>` instead of `&T`.
+///
+/// # Panics and cancellation
+///
+/// A panic is raised again where the call is awaited. Dropping the future before it was
+/// ever polled does nothing, as with any `async fn`; after that it cancels work that has
+/// not started.
+#[proc_macro_attribute]
+pub fn compute(args: TokenStream, item: TokenStream) -> TokenStream {
+    compute::compute(args.into(), item.into()).into()
+}
+
+/// Builds a runtime, runs the body on it, and drains what the body left behind.
+///
+/// ```
+/// #[loom::main(prefix = "shop", tokio_threads = 2, shutdown_timeout = "10s")]
+/// async fn main() -> Result<(), std::num::ParseIntError> {
+///     let n: u32 = "42".parse()?;
+///     println!("{n}");
+///     Ok(())
+/// }
+/// ```
+///
+/// After the body has returned, tracked work (`spawn_async`, `spawn_compute`, compute
+/// functions) may end within `shutdown_timeout`. A runtime that cannot be built prints
+/// one line and ends the process with code 1.
+///
+/// # Arguments
+///
+/// Each is a setting of `LoomBuilder`, by its name there.
+///
+/// | argument | value | default |
+/// | --- | --- | --- |
+/// | `prefix` | a string | `"loom"` |
+/// | `tokio_threads` | 1 to 8192 | one for each CPU of the budget |
+/// | `rayon_threads` | 1 to 8192 | one for each CPU of the budget |
+/// | `placement` | `"shared"`, `"split"` | `"shared"` |
+/// | `compute_priority` | `"idle"`, `"nice"`, `"normal"` | `"idle"` |
+/// | `pin` | `true`, `false`, `"required"` | `true` |
+/// | `shutdown_timeout` | a duration such as `"500ms"`, `"5s"` or `"2min"` | `"5s"` |
+/// | `crate` | a path | where `loom` is, if it was renamed |
+#[proc_macro_attribute]
+pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
+    entry::entry(entry::Kind::Main, args.into(), item.into()).into()
+}
+
+/// Runs an async test on a runtime of its own: two I/O workers and two compute threads,
+/// neither pinned nor of lower priority, so that a busy machine does not starve a test.
+///
+/// ```
+/// #[loom::test]
+/// async fn sums_add_up() {
+///     assert_eq!(loom::spawn_compute(|| 1 + 1).await, 2);
+/// }
+/// ```
+///
+/// It takes the arguments of [`macro@main`]. `#[should_panic]`, `#[ignore]` and a
+/// `Result` as the return type work as on any test.
+#[proc_macro_attribute]
+pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
+    entry::entry(entry::Kind::Test, args.into(), item.into()).into()
+}

@@ -1,0 +1,37 @@
+//! What stands beside the errors: the item, so that its users find it.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+
+use crate::diag::Diagnostics;
+use crate::item::Function;
+
+/// The function, or the errors beside whatever the attribute was put on.
+pub(crate) fn parse_function(
+    attribute: &str,
+    item: TokenStream,
+    mut diag: Diagnostics,
+) -> Result<(Function, Diagnostics), TokenStream> {
+    match syn::parse2::<Function>(item.clone()) {
+        Ok(function) => Ok((function, diag)),
+        Err(error) => {
+            if is_function(&item) {
+                diag.add(error);
+            } else {
+                diag.at_span(error.span(), format!("expected a function below `#[{attribute}]`"));
+            }
+            Err(beside(diag, item))
+        }
+    }
+}
+
+/// The errors, and `item` beside them.
+pub(crate) fn beside(diag: Diagnostics, item: impl ToTokens) -> TokenStream {
+    let errors = diag.into_tokens();
+    quote!(#errors #item)
+}
+
+/// Whether the tokens were at least meant as a function.
+fn is_function(item: &TokenStream) -> bool {
+    item.clone().into_iter().any(|token| token.to_string() == "fn")
+}

@@ -1,0 +1,60 @@
+//! Loom says where each function of an async program should run, and gets it right by
+//! measuring.
+//!
+//! `#[loom::main]` builds one runtime of tokio (I/O) and rayon (compute) threads on one
+//! core budget. `#[loom::compute]` marks a function as CPU work: each call runs inline on
+//! the I/O worker or is offloaded to the compute pool, whichever has measured as cheaper.
+//!
+//! ```
+//! #[loom::compute(hint = "high")]
+//! fn checksum(data: Vec<u8>) -> u32 {
+//!     data.iter().fold(0, |sum, byte| sum.rotate_left(5) ^ u32::from(*byte))
+//! }
+//!
+//! #[loom::main]
+//! async fn main() {
+//!     let sum = checksum(vec![1, 2, 3]).await;
+//!     assert_eq!(sum, 1091);
+//! }
+//! ```
+//!
+//! # Where to look
+//!
+//! - [`macro@main`], [`macro@test`] and [`macro@compute`]: the attributes.
+//! - [`LoomBuilder`] and [`LoomRuntime`]: the same by hand, as many runtimes as you like.
+//! - [`spawn_compute`], [`spawn_adaptive`] and their neighbours: work without an attribute.
+//! - [`functions`]: what has been measured, and where the calls ran.
+//!
+//! # Panics and cancellation
+//!
+//! A panic of compute work is raised again in the task that awaits it. Dropping a call
+//! that somebody waited for cancels what has not started; see [`ComputeFuture`].
+
+extern crate self as loom;
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+mod bridge;
+mod error;
+mod metrics;
+mod runtime;
+mod scheduler;
+mod sync;
+mod topology;
+
+pub use error::{LoomError, Result};
+pub use loom_macros::{compute, main, test};
+pub use metrics::RunTimes;
+pub use runtime::{
+    AdaptiveFuture, ComputeFuture, FunctionStats, LoomBuilder, LoomConfig, LoomRuntime,
+    current_runtime, functions, spawn_adaptive, spawn_adaptive_with_hint, spawn_async,
+    spawn_compute,
+};
+pub use scheduler::{Arm, ComputeHint};
+pub use topology::{ComputePriority, Pin, Placement};
+
+/// The vocabulary of decisions.
+pub mod mab {
+    pub use crate::scheduler::{Arm, ComputeHint, FunctionKey};
+}

@@ -1,0 +1,134 @@
+//! A log-linear histogram of durations.
+
+use std::array;
+use std::time::Duration;
+
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// Each power of two is cut into this many buckets, so a value is known to 12.5 %.
+const STEP_BITS: u32 = 3;
+const STEPS: u64 = 1 << STEP_BITS;
+/// Up to 2^40 ns, about 18 minutes; longer ones count in the last bucket.
+const MAX_EXPONENT: u32 = 40;
+const BUCKETS: usize = ((MAX_EXPONENT - STEP_BITS + 1) as usize) << STEP_BITS;
+
+/// Counts of durations by magnitude.
+#[derive(Debug)]
+pub(crate) struct Histogram {
+    buckets: [AtomicU64; BUCKETS],
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self { buckets: array::from_fn(|_| AtomicU64::new(0)) }
+    }
+}
+
+impl Histogram {
+    pub(crate) fn record(&self, duration: Duration) {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.buckets[bucket(nanos)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The counts as they are now.
+    pub(crate) fn snapshot(&self) -> RunTimes {
+        let counts: Vec<u64> = self.buckets.iter().map(|b| b.load(Ordering::Relaxed)).collect();
+        RunTimes { counts }
+    }
+}
+
+/// How long the calls of a function took, as counts by magnitude.
+#[derive(Clone, Debug)]
+pub struct RunTimes {
+    counts: Vec<u64>,
+}
+
+impl RunTimes {
+    /// How many calls were measured.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// The run time that a share `q` of the calls stayed within, or nothing if none was
+    /// measured. `q` below 0 or above 1 counts as 0 or 1.
+    ///
+    /// The nearest-rank quantile, rounded up to the edge of its bucket: at most 12.5 %
+    /// above the true value.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> Option<Duration> {
+        let count = self.count();
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rank between 1 and the count"
+        )]
+        let rank = ((q.clamp(0.0, 1.0) * count as f64).ceil() as u64).clamp(1, count.max(1));
+        let mut seen = 0;
+        let at = self.counts.iter().position(|n| {
+            seen += n;
+            seen >= rank
+        })?;
+        Some(Duration::from_nanos(upper_edge(at)))
+    }
+}
+
+/// Values below `STEPS` have a bucket each; above, the leading bit and the next
+/// `STEP_BITS` bits name it.
+fn bucket(nanos: u64) -> usize {
+    let nanos = nanos.min((1 << MAX_EXPONENT) - 1);
+    let exponent = nanos.max(1).ilog2();
+    let bucket = if exponent < STEP_BITS {
+        nanos
+    } else {
+        let shift = exponent - STEP_BITS;
+        u64::from(shift) * STEPS + (nanos >> shift)
+    };
+    usize::try_from(bucket).unwrap_or(BUCKETS - 1).min(BUCKETS - 1)
+}
+
+/// The largest value that falls into a bucket.
+fn upper_edge(bucket: usize) -> u64 {
+    let bucket = bucket as u64;
+    if bucket < STEPS {
+        return bucket;
+    }
+    let shift = bucket / STEPS - 1;
+    (((STEPS + bucket % STEPS) + 1) << shift) - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_in_order_and_a_value_lies_under_its_edge() {
+        let values = (0..40).flat_map(|e| [(1_u64 << e) - 1, 1 << e, (1 << e) + (1 << e) / 3]);
+        let mut values: Vec<u64> = values.collect();
+        values.sort_unstable();
+        for pair in values.windows(2) {
+            assert!(bucket(pair[0]) <= bucket(pair[1]), "{pair:?}");
+        }
+        for value in values {
+            let edge = upper_edge(bucket(value));
+            assert!(value <= edge && edge - value <= value / STEPS, "{value} in {edge}");
+        }
+        assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+    }
+
+    #[test]
+    fn quantiles_are_ranks() {
+        let histogram = Histogram::default();
+        assert_eq!(histogram.snapshot().quantile(0.5), None);
+        for nanos in [1, 2, 3, 4, 5, 6, 7, 7, 7, 1000] {
+            histogram.record(Duration::from_nanos(nanos));
+        }
+        let times = histogram.snapshot();
+        assert_eq!(times.count(), 10);
+        assert_eq!(times.quantile(0.5), Some(Duration::from_nanos(5)));
+        assert_eq!(times.quantile(0.9), Some(Duration::from_nanos(7)));
+        assert_eq!(times.quantile(1.0), Some(Duration::from_nanos(1023)));
+        assert_eq!(times.quantile(-1.0), Some(Duration::from_nanos(1)));
+    }
+}

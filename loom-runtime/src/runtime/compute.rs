@@ -1,0 +1,162 @@
+//! Offloaded calls: the bridge between the current task and the compute pool.
+
+use std::fmt;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use tokio::runtime::Handle;
+
+use crate::bridge::{self, Call, End, Fault};
+use crate::scheduler::Site;
+use crate::sync::Arc;
+
+use super::core::Core;
+use super::process_wide::NO_POOL;
+use super::shutdown::REFUSED;
+
+/// Work on the compute pool, as a future of its result.
+///
+/// The work was submitted when this was made; awaiting it only waits.
+///
+/// - Dropped before it was ever polled, or given to [`detach`](Self::detach): the work
+///   runs to its end without an audience.
+/// - Dropped after a poll (a timeout, a `select!`): work that has not started never runs;
+///   work that runs finishes, and its result is dropped on the compute thread. The drop
+///   itself never blocks.
+///
+/// # Panics
+///
+/// A panic of the work is raised again by the poll that would have given the result.
+/// Work that was still queued when the last handle of its runtime went makes the poll
+/// panic with the reason.
+#[must_use = "the work runs, but its result is lost; await it, or say `.detach()`"]
+pub struct ComputeFuture<R> {
+    call: Call<Timed<R>>,
+    core: Arc<Core>,
+    site: Option<&'static Site>,
+    submitted: Instant,
+    /// A compute thread should have been free, so the round trip tells what the bridge costs.
+    uncontended: bool,
+}
+
+/// A result, and when it was worked on.
+struct Timed<R> {
+    value: R,
+    started: Instant,
+    ended: Instant,
+}
+
+/// Submits `f` to the compute pool of `core`, as a call of `site` if it is one.
+#[track_caller]
+pub(crate) fn offload<F, R>(core: Arc<Core>, site: Option<&'static Site>, f: F) -> ComputeFuture<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let Some((token, pool)) = core.lifecycle.admit().zip(core.pool()) else {
+        panic!("{}", if core.compute_threads == 0 { NO_POOL } else { REFUSED });
+    };
+    let uncontended = core.begin_call();
+    let submitted = Instant::now();
+    let timed = {
+        let core = Arc::clone(&core);
+        move || {
+            let started = Instant::now();
+            let value = f();
+            let ended = Instant::now();
+            if let Some(site) = site {
+                core.function(site).ran(ended - started);
+            }
+            Timed { value, started, ended }
+        }
+    };
+    let (job, call) = bridge::call(timed);
+    // Our own compute threads have entered our tokio; those of the process-wide pool
+    // serve whichever runtime asks.
+    let guest = if core.is_compute_only() { Handle::try_current().ok() } else { None };
+    let for_job = Arc::clone(&core);
+    pool.spawn(move || {
+        let core = for_job;
+        let _entered = guest.as_ref().map(Handle::enter);
+        if core.lifecycle.is_gone() {
+            core.end_call();
+            drop(job);
+            return;
+        }
+        job.run(|end| {
+            core.end_call();
+            if end == End::Panicked {
+                core.counters.compute_panics.add_one();
+                if let Some(site) = site {
+                    core.function(site).counters.panicked.add_one();
+                }
+            }
+            drop(token);
+        });
+    });
+    ComputeFuture { call, core, site, submitted, uncontended }
+}
+
+impl<R> ComputeFuture<R> {
+    /// Lets the work run to its end without anyone waiting for it.
+    ///
+    /// It stays tracked: a graceful shutdown waits for it. A panic is counted, and
+    /// reported by the panic hook like that of any thread.
+    ///
+    /// ```
+    /// # fn main() -> loom::Result<()> {
+    /// let runtime = loom::LoomBuilder::new().build()?;
+    /// let (sender, receiver) = std::sync::mpsc::channel();
+    /// runtime.spawn_compute(move || sender.send(6 * 7)).detach();
+    /// assert_eq!(receiver.recv(), Ok(42));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn detach(mut self) {
+        self.call.detach();
+    }
+
+    fn resolve(&self, outcome: Result<Timed<R>, Fault>) -> R {
+        match outcome {
+            Ok(Timed { value, started, ended }) => {
+                if self.uncontended {
+                    let there = started.saturating_duration_since(self.submitted);
+                    self.core.overhead.record(there + ended.elapsed());
+                }
+                value
+            }
+            Err(Fault::Panicked(payload)) => resume_unwind(payload),
+            Err(Fault::Refused) => panic!("{REFUSED}"),
+        }
+    }
+}
+
+impl<R> Future for ComputeFuture<R> {
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+        let outcome = ready!(Pin::new(&mut self.call).poll(cx));
+        Poll::Ready(self.resolve(outcome))
+    }
+}
+
+impl<R> Drop for ComputeFuture<R> {
+    fn drop(&mut self) {
+        if self.call.abandon() {
+            self.core.counters.abandoned.add_one();
+            if let Some(site) = self.site {
+                self.core.function(site).counters.abandoned.add_one();
+            }
+        }
+    }
+}
+
+impl<R> fmt::Debug for ComputeFuture<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ComputeFuture")
+            .field("function", &self.site.map(Site::path))
+            .finish_non_exhaustive()
+    }
+}

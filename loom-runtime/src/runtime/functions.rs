@@ -1,0 +1,98 @@
+//! What is known of each function, for people and programs to read.
+
+use std::time::Duration;
+
+use crate::metrics::RunTimes;
+use crate::scheduler::{ComputeHint, FunctionKey};
+
+use super::core::{Core, Function};
+use super::{context, process_wide};
+
+/// One function as the runtime has seen it so far.
+///
+/// A snapshot: the parts are read one after another while calls go on, so sums may be off
+/// by the calls that are just being made.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FunctionStats {
+    /// The item path, or the type of the closure.
+    pub name: &'static str,
+    /// The key made from it.
+    pub key: FunctionKey,
+    /// What the attribute says.
+    pub hint: ComputeHint,
+    /// Calls that ran where they were made.
+    pub inline: u64,
+    /// Calls that were given to the compute pool.
+    pub offloaded: u64,
+    /// Calls that ended in a panic, on either arm.
+    pub panicked: u64,
+    /// Calls whose caller gave up before they ended.
+    pub abandoned: u64,
+    /// The mean that the next decision starts from; nothing before the first call ended.
+    pub mean: Option<Duration>,
+    /// How long the function itself took.
+    pub run_times: RunTimes,
+}
+
+impl FunctionStats {
+    /// All calls, on either arm.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.inline + self.offloaded
+    }
+
+    /// The share of calls that ran inline, 0 to 1; nothing before the first call.
+    #[must_use]
+    pub fn inline_share(&self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "a share is read by people")]
+        let share = self.inline as f64 / self.calls() as f64;
+        (self.calls() > 0).then_some(share)
+    }
+}
+
+impl From<&Function> for FunctionStats {
+    fn from(function: &Function) -> Self {
+        let Function { site, run_time, counters } = function;
+        Self {
+            name: site.path(),
+            key: site.key(),
+            hint: site.hint(),
+            inline: counters.inline.count(),
+            offloaded: counters.offloaded.count(),
+            panicked: counters.panicked.count(),
+            abandoned: counters.abandoned.count(),
+            mean: run_time.mean(),
+            run_times: counters.run_times.snapshot(),
+        }
+    }
+}
+
+/// Every function `core` has seen, by name.
+pub(crate) fn of_core(core: &Core) -> Vec<FunctionStats> {
+    let mut functions: Vec<_> = core.functions().map(FunctionStats::from).collect();
+    functions.sort_by_key(|function| function.name);
+    functions
+}
+
+/// What the current runtime has seen of each function; outside of any runtime, what the
+/// process-wide compute pool has seen.
+///
+/// ```
+/// #[loom::compute(hint = "low")]
+/// fn double(n: u32) -> u32 {
+///     n * 2
+/// }
+///
+/// #[loom::main]
+/// async fn main() {
+///     assert_eq!(double(21).await, 42);
+///     let seen = loom::functions();
+///     assert!(seen[0].name.ends_with("::double"));
+///     assert_eq!(seen[0].calls(), 1);
+/// }
+/// ```
+#[must_use]
+pub fn functions() -> Vec<FunctionStats> {
+    context::current().or_else(process_wide::started).map(|core| of_core(&core)).unwrap_or_default()
+}

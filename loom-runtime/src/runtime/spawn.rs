@@ -1,0 +1,119 @@
+//! The free functions: spawning on whichever runtime the current thread belongs to.
+
+use tokio::task::JoinHandle;
+
+use crate::scheduler::{ComputeHint, Site};
+use crate::sync::{Arc, Weak};
+
+use super::adaptive::{AdaptiveFuture, place};
+use super::compute::{ComputeFuture, offload};
+use super::core::Core;
+use super::handle::LoomRuntime;
+use super::{context, process_wide};
+
+/// The runtime the current thread belongs to: on I/O workers, blocking threads, compute
+/// threads and inside [`block_on`](LoomRuntime::block_on).
+///
+/// Nothing on other threads, and once the last handle of the runtime is gone.
+///
+/// ```
+/// # fn main() -> loom::Result<()> {
+/// assert!(loom::current_runtime().is_none());
+/// let runtime = loom::LoomBuilder::new().build()?;
+/// let name = runtime.block_on(async { loom::current_runtime().map(|r| r.config().prefix.clone()) });
+/// assert_eq!(name.as_deref(), Some("loom"));
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub fn current_runtime() -> Option<LoomRuntime> {
+    context::current()?.runtime.get().and_then(Weak::upgrade).map(LoomRuntime::from_inner)
+}
+
+/// The core that compute work of this thread goes to.
+fn current_core() -> Arc<Core> {
+    context::current().unwrap_or_else(process_wide::core)
+}
+
+/// [`LoomRuntime::spawn_async`] on the current runtime.
+///
+/// # Panics
+///
+/// Outside of a Loom runtime, and on a runtime that has been shut down.
+#[track_caller]
+pub fn spawn_async<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let Some(runtime) = current_runtime() else {
+        panic!(
+            "`loom::spawn_async` needs a Loom runtime: call it below `#[loom::main]`, \
+             `#[loom::test]` or `LoomRuntime::block_on`, or use `tokio::spawn`"
+        );
+    };
+    runtime.spawn_async(future)
+}
+
+/// [`LoomRuntime::spawn_compute`] on the current runtime; outside of any, on a
+/// process-wide compute pool that the first such call starts.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let sum = loom::spawn_compute(|| (1..=1000_u64).sum::<u64>()).await;
+/// assert_eq!(sum, 500_500);
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// On a runtime that has been shut down, and where the system refused the process-wide
+/// pool its threads. A panic of `f` is raised again where the future is awaited.
+#[track_caller]
+pub fn spawn_compute<F, R>(f: F) -> ComputeFuture<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    offload(current_core(), None, f)
+}
+
+/// [`LoomRuntime::spawn_adaptive`] on the current runtime; outside of any, with the
+/// process-wide compute pool.
+///
+/// # Panics
+///
+/// As [`spawn_compute`].
+#[track_caller]
+pub fn spawn_adaptive<F, R>(f: F) -> AdaptiveFuture<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    spawn_adaptive_with_hint(ComputeHint::Unknown, f)
+}
+
+/// [`spawn_adaptive`] with an expectation of what `f` costs.
+///
+/// # Panics
+///
+/// As [`spawn_compute`].
+#[track_caller]
+pub fn spawn_adaptive_with_hint<F, R>(hint: ComputeHint, f: F) -> AdaptiveFuture<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    place(current_core(), Site::of_type::<F>(hint), hint, f)
+}
+
+/// What `#[loom::compute]` expands to: an adaptive call of a site that the attribute made.
+#[track_caller]
+pub fn spawn_adaptive_at<F, R>(site: &'static Site, f: F) -> AdaptiveFuture<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    place(current_core(), site, site.hint(), f)
+}

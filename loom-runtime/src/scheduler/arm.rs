@@ -1,0 +1,56 @@
+//! The two places a call can run at, and what a programmer can say about it beforehand.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Where a call runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Arm {
+    /// On the thread that asks, usually an I/O worker.
+    InlineTokio,
+    /// On a thread of the compute pool.
+    OffloadRayon,
+}
+
+impl fmt::Display for Arm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InlineTokio => "inline",
+            Self::OffloadRayon => "offload",
+        })
+    }
+}
+
+/// What a function is expected to cost.
+///
+/// A hint is a starting point, not an order: it decides the first calls and weighs less
+/// with each measurement.
+///
+/// ```
+/// use loom::ComputeHint;
+/// assert_eq!(ComputeHint::default(), ComputeHint::Unknown);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ComputeHint {
+    /// Under 50 µs: probably worth running inline.
+    Low,
+    /// 50 to 500 µs: borderline.
+    Medium,
+    /// Over 500 µs: surely worth offloading.
+    High,
+    /// Nothing is known; the first call is offloaded and measured.
+    #[default]
+    Unknown,
+}
+
+impl ComputeHint {
+    /// The mean it stands for until there are measurements.
+    pub(crate) fn prior(self) -> Option<Duration> {
+        match self {
+            Self::Low => Some(Duration::from_micros(5)),
+            Self::Medium => Some(Duration::from_micros(200)),
+            Self::High => Some(Duration::from_millis(2)),
+            Self::Unknown => None,
+        }
+    }
+}

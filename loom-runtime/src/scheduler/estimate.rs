@@ -1,0 +1,113 @@
+//! A decayed mean in one atomic word.
+
+use std::time::Duration;
+
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// An exponentially weighted mean of durations.
+///
+/// The word holds the mean in nanoseconds as an `f32` below and the number of samples
+/// above, saturating at `MEMORY`, so that a reader never sees one without the other.
+/// `Relaxed` everywhere: the word is a statistic and publishes nothing else.
+#[derive(Debug, Default)]
+pub(crate) struct Estimate<const MEMORY: u32> {
+    word: AtomicU64,
+}
+
+impl<const MEMORY: u32> Estimate<MEMORY> {
+    /// Takes a sample in: weight `1/n` for the first ones, `1/MEMORY` from then on.
+    pub(crate) fn record(&self, sample: Duration) {
+        let (samples, mean) = self.unpack();
+        let samples = (samples + 1).min(MEMORY);
+        #[expect(clippy::cast_precision_loss, reason = "16 million steps are plenty for a mean")]
+        let mean = mean + (nanos(sample) - mean) / samples as f32;
+        // Not a read-modify-write: a sample lost to another thread's costs less than a
+        // contended cache line.
+        self.word.store(u64::from(samples) << 32 | u64::from(mean.to_bits()), Ordering::Relaxed);
+    }
+
+    /// The mean, or nothing before the first sample.
+    pub(crate) fn mean(&self) -> Option<Duration> {
+        let (samples, mean) = self.unpack();
+        (samples > 0).then(|| duration(mean))
+    }
+
+    /// The mean with `prior` counted as one more sample, until the memory is full.
+    pub(crate) fn mean_with_prior(&self, prior: Option<Duration>) -> Option<Duration> {
+        let (samples, mean) = self.unpack();
+        match prior {
+            Some(prior) if samples < MEMORY => {
+                #[expect(clippy::cast_precision_loss, reason = "below MEMORY, a small number")]
+                let n = samples as f32;
+                Some(duration((mean * n + nanos(prior)) / (n + 1.0)))
+            }
+            _ => self.mean(),
+        }
+    }
+
+    fn unpack(&self) -> (u32, f32) {
+        let word = self.word.load(Ordering::Relaxed);
+        #[expect(clippy::cast_possible_truncation, reason = "the two halves of the word")]
+        let halves = ((word >> 32) as u32, f32::from_bits(word as u32));
+        halves
+    }
+}
+
+fn nanos(duration: Duration) -> f32 {
+    duration.as_secs_f32() * 1e9
+}
+
+fn duration(nanos: f32) -> Duration {
+    // Means of non-negative samples: never negative, and finite since a `Duration` is.
+    Duration::from_secs_f32(nanos.max(0.0) / 1e9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn us(micros: u64) -> Duration {
+        Duration::from_micros(micros)
+    }
+
+    fn close(a: Option<Duration>, b: Duration) -> bool {
+        a.is_some_and(|a| a.abs_diff(b) < b / 1000 + Duration::from_nanos(1))
+    }
+
+    #[test]
+    fn the_first_sample_is_the_mean() {
+        let estimate = Estimate::<8>::default();
+        assert_eq!(estimate.mean(), None);
+        estimate.record(us(40));
+        assert!(close(estimate.mean(), us(40)));
+    }
+
+    #[test]
+    fn the_mean_is_linear_in_time() {
+        let estimate = Estimate::<8>::default();
+        estimate.record(us(10));
+        estimate.record(us(1000));
+        assert!(close(estimate.mean(), us(505)));
+    }
+
+    #[test]
+    fn a_prior_counts_as_one_sample_until_the_memory_is_full() {
+        let estimate = Estimate::<8>::default();
+        let prior = Some(us(100));
+        assert!(close(estimate.mean_with_prior(prior), us(100)));
+        assert_eq!(estimate.mean_with_prior(None), None);
+        estimate.record(us(10));
+        assert!(close(estimate.mean_with_prior(prior), us(55)));
+        for _ in 0..7 {
+            estimate.record(us(10));
+        }
+        assert!(close(estimate.mean_with_prior(prior), us(10)));
+    }
+
+    #[test]
+    fn the_longest_duration_does_not_break_it() {
+        let estimate = Estimate::<8>::default();
+        estimate.record(Duration::from_secs(u64::from(u32::MAX)));
+        assert!(estimate.mean().is_some());
+    }
+}

@@ -1,0 +1,64 @@
+//! The name under which a function is learned and reported.
+
+use std::any;
+use std::fmt;
+
+/// Identifies a function across calls, and across builds of the same source.
+///
+/// ```
+/// use loom::mab::FunctionKey;
+/// const RESIZE: FunctionKey = FunctionKey::from_path("shop::images::resize");
+/// assert_eq!(RESIZE, FunctionKey::from_name("shop::images::resize"));
+/// assert_ne!(RESIZE, FunctionKey::from_name("shop::images::crop"));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FunctionKey(pub u64);
+
+impl FunctionKey {
+    /// The key of an item path, at compile time: FNV-1a, 64 bits, over its bytes
+    /// (Fowler, Noll and Vo, <http://www.isthe.com/chongo/tech/comp/fnv/>).
+    #[must_use]
+    pub const fn from_path(path: &str) -> Self {
+        const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+        const PRIME: u64 = 0x0000_0100_0000_01b3;
+        let bytes = path.as_bytes();
+        let mut hash = OFFSET_BASIS;
+        let mut i = 0;
+        while i < bytes.len() {
+            hash = (hash ^ bytes[i] as u64).wrapping_mul(PRIME);
+            i += 1;
+        }
+        Self(hash)
+    }
+
+    /// The key of any name; the same as [`from_path`](Self::from_path).
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        Self::from_path(name)
+    }
+
+    /// The key of a type, by its [`type_name`](any::type_name).
+    #[must_use]
+    pub fn from_type<T: 'static>() -> Self {
+        Self::from_path(any::type_name::<T>())
+    }
+}
+
+impl fmt::Debug for FunctionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FunctionKey({:#018x})", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FunctionKey;
+
+    #[test]
+    fn the_hash_is_the_published_one() {
+        // Test vectors of the FNV authors for the 64-bit 1a variant.
+        assert_eq!(FunctionKey::from_path("").0, 0xcbf2_9ce4_8422_2325);
+        assert_eq!(FunctionKey::from_path("a").0, 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(FunctionKey::from_path("foobar").0, 0x8594_4171_f739_67e8);
+    }
+}

@@ -1,0 +1,14 @@
+//! The only door to atomics, locks, threads and thread-locals.
+//!
+//! Every other module of this crate takes them from here, so that one file decides
+//! whether a protocol runs on the real thing or under a model checker.
+//! It owns no protocol itself.
+
+pub(crate) use std::sync::{Arc, Mutex, OnceLock, Weak, mpsc};
+pub(crate) use std::thread;
+
+pub(crate) mod atomic {
+    pub(crate) use std::sync::atomic::{
+        AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
+}
