@@ -1,1 +1,94 @@
-fn main() {}
+//! A service whose handlers compute: Markdown to HTML, thumbnails, password hashes.
+//!
+//! Each compute function carries `#[loom::compute]`, each handler is an ordinary axum
+//! handler that awaits it. `--demo` lets the service answer a steady load of its own and
+//! prints how long that took and where the calls ran.
+
+mod body;
+mod demo;
+mod drill;
+mod loom_page;
+mod markdown;
+mod password;
+mod refusal;
+mod routes;
+mod serve;
+mod thumbnail;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+/// The demo talks to itself alone, so any free port will do.
+const DEMO_LISTEN: &str = "127.0.0.1:0";
+
+/// An HTTP service on Loom.
+#[derive(Debug, Parser)]
+#[command(name = "service")]
+struct Args {
+    /// Where to listen; port 0 picks a free one [default: 127.0.0.1:8080, with --demo
+    /// 127.0.0.1:0].
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+
+    /// Serve a load of its own, print a table, and end.
+    #[arg(long)]
+    demo: bool,
+
+    /// How long the demo's load lasts.
+    #[arg(long, value_name = "N", default_value_t = 8, requires = "demo",
+          value_parser = clap::value_parser!(u32).range(1..=600))]
+    seconds: u32,
+
+    /// Add `POST /drill/panic`, whose compute function panics: for rehearsing failures.
+    #[arg(long)]
+    drill: bool,
+}
+
+#[loom::main(prefix = "service", shutdown_timeout = "10s")]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(args).await {
+        Ok(code) => code,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> Result<ExitCode, String> {
+    let default = if args.demo { DEMO_LISTEN } else { DEFAULT_LISTEN };
+    let listen = args.listen.as_deref().unwrap_or(default);
+    let cannot = |error| {
+        format!("cannot listen on {listen}: {error}; give another address with --listen ADDR")
+    };
+    let listener = TcpListener::bind(listen).await.map_err(cannot)?;
+    let addr = listener.local_addr().map_err(cannot)?;
+    if let Some(runtime) = loom::current_runtime() {
+        eprintln!("{runtime}");
+    }
+    // Connections are queued from here on, so this is true already. That nobody may be
+    // reading standard output is no reason to stop.
+    let _ =
+        writeln!(io::stdout(), "listening on http://{addr}").and_then(|()| io::stdout().flush());
+
+    let (stop, stopped) = watch::channel(false);
+    if args.demo {
+        let served = loom::spawn_async(serve::serve(listener, routes::router(args.drill), stopped));
+        let demo = demo::start(addr, Duration::from_secs(args.seconds.into()));
+        let report = demo.await;
+        // The server ends when it is told to, or when the demo's end drops the sender.
+        let _ = stop.send(true);
+        served.await.map_err(|error| error.to_string())??;
+        return report.map(demo::Report::print);
+    }
+    loom::spawn_async(serve::forward_signals(stop));
+    serve::serve(listener, routes::router(args.drill), stopped).await?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,340 @@
+//! `--demo`: a steady load of real input, and a table of how it went.
+//!
+//! Open loop: requests are sent when they are due, whether or not earlier ones have been
+//! answered, and their latency counts from when they were due. A service that falls
+//! behind therefore shows it.
+//! The load comes from threads of this very process, so it competes with what it measures.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use axum::http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use loom::FunctionStats;
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+type HttpClient = Client<HttpConnector, Full<Bytes>>;
+
+const PASSWORD: &str = "correct horse battery staple";
+const DOCUMENTS: &[&str] = &[
+    include_str!("../../README.md"),
+    include_str!("../../ARCHITECTURE.md"),
+    include_str!("../../CONTRIBUTING.md"),
+    include_str!("../../loom-runtime/src/scheduler/README.md"),
+    include_str!("../../loom-runtime/src/bridge/README.md"),
+];
+const IMAGES: &[&[u8]] = &[
+    include_bytes!("data/astronaut.png"),
+    include_bytes!("data/chelsea.png"),
+    include_bytes!("data/rocket.jpg"),
+    include_bytes!("data/hubble_deep_field.jpg"),
+];
+
+/// One kind of request, how often it is sent, and what a right answer looks like.
+struct Stream {
+    route: &'static str,
+    /// The compute function behind it, by the end of its path.
+    function: Option<&'static str>,
+    per_second: u32,
+    method: Method,
+    uri: &'static str,
+    content_type: &'static str,
+    bodies: Vec<Bytes>,
+    is_right: fn(&[u8]) -> bool,
+}
+
+fn streams(hash: &str) -> Vec<Stream> {
+    let post = |route, function, per_second, uri, content_type, bodies, is_right| Stream {
+        route,
+        function: Some(function),
+        per_second,
+        method: Method::POST,
+        uri,
+        content_type,
+        bodies,
+        is_right,
+    };
+    let json_body = |value: Value| vec![Bytes::from(value.to_string())];
+    vec![
+        Stream {
+            route: "GET /health",
+            function: None,
+            per_second: 200,
+            method: Method::GET,
+            uri: "/health",
+            content_type: "text/plain",
+            bodies: vec![Bytes::new()],
+            is_right: |answer| answer == b"ok",
+        },
+        post(
+            "POST /markdown",
+            "markdown::render",
+            100,
+            "/markdown",
+            "text/markdown",
+            DOCUMENTS.iter().map(|text| Bytes::from_static(text.as_bytes())).collect(),
+            |answer| answer.starts_with(b"<h1>"),
+        ),
+        post(
+            "POST /thumbnail",
+            "thumbnail::shrink",
+            20,
+            "/thumbnail?width=160",
+            "application/octet-stream",
+            IMAGES.iter().map(|image| Bytes::from_static(image)).collect(),
+            |answer| answer.starts_with(b"\xff\xd8\xff"),
+        ),
+        post(
+            "POST /password/hash",
+            "password::hash",
+            5,
+            "/password/hash",
+            "application/json",
+            json_body(json!({ "password": PASSWORD })),
+            |answer| answer.starts_with(br#"{"hash":"$argon2id$"#),
+        ),
+        post(
+            "POST /password/verify",
+            "password::verify",
+            5,
+            "/password/verify",
+            "application/json",
+            json_body(json!({ "password": PASSWORD, "hash": hash })),
+            |answer| answer == br#"{"valid":true}"#,
+        ),
+    ]
+}
+
+/// What came of one stream.
+#[derive(Default)]
+struct Answers {
+    latencies: Vec<Duration>,
+    failures: BTreeMap<String, u32>,
+}
+
+pub(crate) struct Report {
+    streams: Vec<Stream>,
+    answers: Vec<Answers>,
+    sent_for: Duration,
+    functions: Vec<FunctionStats>,
+}
+
+/// Runs the load on threads of its own, which belong to no part of the service.
+pub(crate) async fn start(addr: SocketAddr, length: Duration) -> Result<Report, String> {
+    let (done, report) = oneshot::channel();
+    thread::Builder::new()
+        .name("demo-load".to_owned())
+        .spawn(move || {
+            // Nobody waits any more where the service was interrupted.
+            let _ = done.send(run(addr, length));
+        })
+        .map_err(|error| format!("cannot start the demo's load: {error}"))?;
+    let mut report = report.await.map_err(|_gone| "the demo's load broke off".to_owned())??;
+    report.functions = loom::functions();
+    Ok(report)
+}
+
+fn run(addr: SocketAddr, length: Duration) -> Result<Report, String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("demo-client")
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start the demo's client: {error}"))?;
+    let client: HttpClient = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+    let hash = runtime.block_on(first_hash(&client, addr))?;
+    let streams = streams(&hash);
+    let answers: Vec<_> =
+        streams.iter().map(|_| Arc::new(Mutex::new(Answers::default()))).collect();
+
+    let schedule = schedule(&streams, length);
+    let total = schedule.len();
+    let start = Instant::now();
+    let mut tick = Duration::from_secs(1);
+    let mut pending = Vec::with_capacity(total);
+    for (sent, (offset, stream, n)) in schedule.into_iter().enumerate() {
+        if offset >= tick {
+            eprintln!(
+                "demo: {} of {} s, {sent} of {total} requests sent",
+                tick.as_secs(),
+                length.as_secs()
+            );
+            tick += Duration::from_secs(1);
+        }
+        // This thread paces; a timer of the client's runtime would be a millisecond off.
+        thread::sleep((start + offset).saturating_duration_since(Instant::now()));
+        let request = request(addr, &streams[stream], n)?;
+        let exchange = Exchange {
+            client: client.clone(),
+            due: start + offset,
+            is_right: streams[stream].is_right,
+            answers: Arc::clone(&answers[stream]),
+        };
+        pending.push(spawn(runtime.handle(), exchange, request));
+    }
+    let sent_for = start.elapsed();
+    eprintln!("demo: waiting for the last answers");
+    runtime.block_on(async {
+        for exchange in pending {
+            exchange.await.map_err(|error| format!("a request of the demo broke off: {error}"))?;
+        }
+        Ok::<_, String>(())
+    })?;
+    let answers = answers
+        .iter()
+        .map(|answers| std::mem::take(&mut *answers.lock().unwrap_or_else(PoisonError::into_inner)))
+        .collect();
+    Ok(Report { streams, answers, sent_for, functions: Vec::new() })
+}
+
+/// When each request is due, of which stream it is, and the how-manieth there.
+fn schedule(streams: &[Stream], length: Duration) -> Vec<(Duration, usize, usize)> {
+    let mut schedule = Vec::new();
+    for (i, stream) in streams.iter().enumerate() {
+        let period = Duration::from_secs(1) / stream.per_second;
+        // Off the beat of the other streams, so that they do not all arrive at once.
+        let phase = period * u32::try_from(i).unwrap_or(0) / 11;
+        let due = (0..).map(|n: u32| phase + period * n).take_while(|due| *due < length);
+        schedule.extend(due.enumerate().map(|(n, due)| (due, i, n)));
+    }
+    schedule.sort_unstable();
+    schedule
+}
+
+fn request(addr: SocketAddr, stream: &Stream, n: usize) -> Result<Request<Full<Bytes>>, String> {
+    Request::builder()
+        .method(stream.method.clone())
+        .uri(format!("http://{addr}{}", stream.uri))
+        .header("content-type", stream.content_type)
+        .body(Full::new(stream.bodies[n % stream.bodies.len()].clone()))
+        .map_err(|error| format!("the demo's request is wrong: {error}"))
+}
+
+struct Exchange {
+    client: HttpClient,
+    due: Instant,
+    is_right: fn(&[u8]) -> bool,
+    answers: Arc<Mutex<Answers>>,
+}
+
+fn spawn(
+    handle: &Handle,
+    exchange: Exchange,
+    request: Request<Full<Bytes>>,
+) -> tokio::task::JoinHandle<()> {
+    handle.spawn(async move {
+        let result = ask(&exchange.client, request).await;
+        let latency = exchange.due.elapsed();
+        let mut answers = exchange.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let failure = match result {
+            Ok((StatusCode::OK, answer)) if (exchange.is_right)(&answer) => {
+                answers.latencies.push(latency);
+                return;
+            }
+            Ok((StatusCode::OK, _)) => "wrong answer".to_owned(),
+            Ok((status, _)) => status.to_string(),
+            Err(error) => error,
+        };
+        *answers.failures.entry(failure).or_default() += 1;
+    })
+}
+
+async fn ask(
+    client: &HttpClient,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Bytes), String> {
+    let answer = client.request(request).await.map_err(|error| error.to_string())?;
+    let status = answer.status();
+    let body = answer.into_body().collect().await.map_err(|error| error.to_string())?;
+    Ok((status, body.to_bytes()))
+}
+
+/// A hash for the verify stream to verify.
+async fn first_hash(client: &HttpClient, addr: SocketAddr) -> Result<String, String> {
+    let request = Request::post(format!("http://{addr}/password/hash"))
+        .header("content-type", "application/json")
+        .body(Full::from(json!({ "password": PASSWORD }).to_string()))
+        .map_err(|error| error.to_string())?;
+    let (status, answer) = ask(client, request).await?;
+    let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+    match answer["hash"].as_str() {
+        Some(hash) => Ok(hash.to_owned()),
+        None => Err(format!("the service answered {status} to the demo's first request: {answer}")),
+    }
+}
+
+impl Report {
+    /// Prints the table; a failed request makes the demo fail.
+    pub(crate) fn print(mut self) -> ExitCode {
+        println!(
+            "\n{:<22} {:>9} {:>9} {:>9} {:>7}   {:<18} {:>7} {:>8}",
+            "route", "answers/s", "p50", "p99", "failed", "function", "inline", "offload"
+        );
+        let mut failed = 0;
+        for (stream, answers) in self.streams.iter().zip(&mut self.answers) {
+            answers.latencies.sort_unstable();
+            let failures: u32 = answers.failures.values().sum();
+            failed += failures;
+            let quantile =
+                |q| nearest_rank(&answers.latencies, q).map_or_else(|| "–".to_owned(), millis);
+            let rate = rate(answers.latencies.len(), self.sent_for);
+            print!(
+                "{:<22} {rate:>9.1} {:>9} {:>9} {failures:>7}",
+                stream.route,
+                quantile(0.5),
+                quantile(0.99)
+            );
+            let stats = stream.function.and_then(|name| {
+                self.functions.iter().find(|function| function.name.ends_with(name))
+            });
+            match stats {
+                Some(FunctionStats { inline, offloaded, .. }) => {
+                    let name = stream.function.unwrap_or_default();
+                    println!("   {name:<18} {inline:>7} {offloaded:>8}");
+                }
+                None => println!("   {:<18} {:>7} {:>8}", "–", "–", "–"),
+            }
+        }
+        println!(
+            "\nLatency counts from when each request was due; the load's own threads share the CPUs \
+             with the service."
+        );
+        for (stream, answers) in self.streams.iter().zip(&self.answers) {
+            for (failure, count) in &answers.failures {
+                println!("{}: {count} × {failure}", stream.route);
+            }
+        }
+        if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+fn nearest_rank(sorted: &[Duration], q: f64) -> Option<Duration> {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rank within a slice"
+    )]
+    let rank = (q * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.max(1) - 1).copied()
+}
+
+fn rate(count: usize, time: Duration) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a rate is read by people")]
+    let count = count as f64;
+    count / time.as_secs_f64()
+}
+
+fn millis(duration: Duration) -> String {
+    format!("{:.2} ms", duration.as_secs_f64() * 1e3)
+}

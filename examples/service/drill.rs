@@ -1,0 +1,10 @@
+//! `POST /drill/panic`, with `--drill` alone: rehearses a bug in a compute function.
+
+#[loom::compute(hint = "high")]
+fn fail() {
+    panic!("a compute function panicked, as asked");
+}
+
+pub(crate) async fn handler() {
+    fail().await;
+}

@@ -1,0 +1,174 @@
+//! Serving until told to stop, and then finishing what was started.
+//!
+//! On a signal the service
+//! 1. takes the connections that wait to be accepted, and closes its listening socket;
+//! 2. says `Connection: close` on each answer from then on, so that clients let go;
+//! 3. gives connections without a request a moment to send the one they were opened for;
+//! 4. closes the idle ones, finishes every request under way, and ends.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::serve::Listener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{oneshot, watch};
+
+/// Step 3: how long a connection may take to send its first request.
+const LAST_REQUESTS: Duration = Duration::from_millis(250);
+/// A client that takes longer than this to send or take what is left is cut off.
+const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+
+/// Serves `router` until `stopped` turns true, and finishes what was started.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stopped: watch::Receiver<bool>,
+) -> Result<(), String> {
+    let for_answers = stopped.clone();
+    let router = router.layer(middleware::from_fn(move |request: Request, next: Next| {
+        let stopped = for_answers.clone();
+        async move {
+            let mut answer = next.run(request).await;
+            if *stopped.borrow() {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            answer
+        }
+    }));
+    let (closed, listener_closed) = oneshot::channel();
+    let listener = ClosingListener::new(listener, stopped.clone(), closed);
+    let idle_may_go = async {
+        // An error means that the listener is gone, which is what is waited for.
+        let _ = listener_closed.await;
+        tokio::time::sleep(LAST_REQUESTS).await;
+    };
+    let served = axum::serve(listener, router).with_graceful_shutdown(idle_may_go);
+    let too_late = async {
+        until(stopped).await;
+        tokio::time::sleep(DRAIN_LIMIT).await;
+    };
+    tokio::select! {
+        served = served => served.map_err(|error| format!("serving failed: {error}")),
+        () = too_late => Err(format!(
+            "some clients did not finish within {} seconds of the signal and were cut off",
+            DRAIN_LIMIT.as_secs()
+        )),
+    }
+}
+
+/// Turns SIGINT and SIGTERM into a request to stop, and a second one into the end.
+pub(crate) async fn forward_signals(stop: watch::Sender<bool>) {
+    let (mut interrupt, mut terminate) =
+        match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+            (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
+            (Err(error), _) | (_, Err(error)) => {
+                // Without handlers a signal ends the process at once, as it always did.
+                eprintln!("service: cannot watch for signals: {error}; they will end it at once");
+                return;
+            }
+        };
+    for second in [false, true] {
+        let stopped_by_itself = tokio::select! {
+            _ = interrupt.recv() => false,
+            _ = terminate.recv() => false,
+            () = stop.closed() => true,
+        };
+        if stopped_by_itself {
+            return;
+        }
+        if second {
+            eprintln!("service: second signal, ending without the rest");
+            std::process::exit(1);
+        }
+        eprintln!("service: finishing what was started; signal again to end at once");
+        stop.send_replace(true);
+    }
+}
+
+/// Resolves once the value is true.
+async fn until(mut stopped: watch::Receiver<bool>) {
+    if stopped.wait_for(|stopped| *stopped).await.is_err() {
+        // The sender is gone without a word: nobody will ever say stop.
+        pending::<()>().await;
+    }
+}
+
+/// A listener that, once told to stop, accepts what is waiting and closes its socket.
+struct ClosingListener {
+    listener: Option<TcpListener>,
+    addr: io::Result<SocketAddr>,
+    stopped: watch::Receiver<bool>,
+    waiting: VecDeque<(TcpStream, SocketAddr)>,
+    closed: Option<oneshot::Sender<()>>,
+}
+
+impl ClosingListener {
+    fn new(
+        listener: TcpListener,
+        stopped: watch::Receiver<bool>,
+        closed: oneshot::Sender<()>,
+    ) -> Self {
+        Self {
+            addr: listener.local_addr(),
+            listener: Some(listener),
+            stopped,
+            waiting: VecDeque::new(),
+            closed: Some(closed),
+        }
+    }
+
+    /// Step 1, without a pause in which another connection could slip in and be lost.
+    fn close(listener: TcpListener) -> io::Result<VecDeque<(TcpStream, SocketAddr)>> {
+        let listener = listener.into_std()?;
+        let mut waiting = VecDeque::new();
+        // Non-blocking, as tokio made it: an error means that no one is waiting.
+        while let Ok((stream, addr)) = listener.accept() {
+            stream.set_nonblocking(true)?;
+            waiting.push_back((TcpStream::from_std(stream)?, addr));
+        }
+        Ok(waiting)
+    }
+}
+
+impl Listener for ClosingListener {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        if let Some(listener) = &mut self.listener {
+            tokio::select! {
+                connection = Listener::accept(listener) => return connection,
+                () = until(self.stopped.clone()) => {}
+            }
+        }
+        if let Some(listener) = self.listener.take() {
+            match Self::close(listener) {
+                Ok(waiting) => self.waiting = waiting,
+                Err(error) => eprintln!("service: a waiting connection was lost: {error}"),
+            }
+        }
+        if let Some(connection) = self.waiting.pop_front() {
+            return connection;
+        }
+        if let Some(closed) = self.closed.take() {
+            // Nobody waits for it any more where serving was cut off.
+            let _ = closed.send(());
+        }
+        pending().await
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        match &self.addr {
+            Ok(addr) => Ok(*addr),
+            Err(error) => Err(error.kind().into()),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! `POST /thumbnail?width=N`: a PNG or JPEG in, a smaller JPEG out.
+
+use std::io::Cursor;
+
+use axum::body::Bytes;
+use axum::extract::RawQuery;
+use axum::http::header;
+use axum::response::IntoResponse;
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::FilterType;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
+
+use crate::body::Limited;
+use crate::refusal::Refusal;
+
+const LIMIT: usize = 10 * 1024 * 1024;
+const ACCEPTED: &[&str] = &["image/png", "image/jpeg", "image/jpg"];
+const MAX_WIDTH: u32 = 2048;
+/// A few kilobytes can claim to be a picture of any size; this is 100 MB of pixels.
+const MAX_PIXELS: u64 = 25_000_000;
+const MAX_ALLOC: u64 = 256 * 1024 * 1024;
+const QUALITY: u8 = 85;
+
+/// Milliseconds to a second: decodes, turns upright, shrinks, encodes.
+#[loom::compute(hint = "high")]
+fn shrink(source: Bytes, width: u32) -> Result<Vec<u8>, Refusal> {
+    let (image, orientation) = decode(&source)?;
+    let mut image = image;
+    image.apply_orientation(orientation);
+    // Never larger than the original: there is nothing to gain in making pixels up.
+    let width = width.min(image.width());
+    let height = u64::from(image.height()) * u64::from(width) / u64::from(image.width());
+    let height = u32::try_from(height).unwrap_or(u32::MAX).max(1);
+    let image = image.resize_exact(width, height, FilterType::CatmullRom);
+    let mut jpeg = Vec::new();
+    on_white(&image)
+        .write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, QUALITY))
+        .map_err(|error| {
+            Refusal::unprocessable(format!("The thumbnail cannot be encoded: {error}."))
+        })?;
+    Ok(jpeg)
+}
+
+fn decode(source: &[u8]) -> Result<(DynamicImage, Orientation), Refusal> {
+    let broken = |error| Refusal::unprocessable(format!("The image cannot be decoded: {error}."));
+    let format = image::guess_format(source)
+        .ok()
+        .filter(|format| matches!(format, ImageFormat::Png | ImageFormat::Jpeg))
+        .ok_or_else(|| Refusal::wrong_type("The body is neither a PNG nor a JPEG image."))?;
+    let mut reader = ImageReader::with_format(Cursor::new(source), format);
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_ALLOC);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(broken)?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(Refusal::unprocessable(format!(
+            "The image has {width} × {height} pixels; this service takes up to {} megapixels.",
+            MAX_PIXELS / 1_000_000
+        )));
+    }
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let image = DynamicImage::from_decoder(decoder).map_err(broken)?;
+    Ok((image, orientation))
+}
+
+/// JPEG has no transparency; what shines through is white, as on a page.
+fn on_white(image: &DynamicImage) -> DynamicImage {
+    if !image.color().has_alpha() {
+        return DynamicImage::ImageRgb8(image.to_rgb8());
+    }
+    let source = image.to_rgba8();
+    let mut flat = RgbImage::new(source.width(), source.height());
+    for (to, from) in flat.pixels_mut().zip(source.pixels()) {
+        let [red, green, blue, alpha] = from.0.map(u16::from);
+        let over_white = |c: u16| ((c * alpha + 255 * (255 - alpha)) / 255).min(255);
+        to.0 = [red, green, blue].map(|c| u8::try_from(over_white(c)).unwrap_or(u8::MAX));
+    }
+    DynamicImage::ImageRgb8(flat)
+}
+
+pub(crate) async fn handler(
+    RawQuery(query): RawQuery,
+    body: Limited<LIMIT>,
+) -> Result<impl IntoResponse, Refusal> {
+    let width = width(query.as_deref())?;
+    body.expect_type(ACCEPTED, "a PNG or JPEG image")?;
+    let jpeg = shrink(body.data, width).await?;
+    Ok(([(header::CONTENT_TYPE, "image/jpeg")], jpeg))
+}
+
+fn width(query: Option<&str>) -> Result<u32, Refusal> {
+    let wanted = query
+        .unwrap_or_default()
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("width="))
+        .ok_or_else(|| {
+            Refusal::bad_request(format!("Say how wide: `?width=N`, 1 to {MAX_WIDTH}."))
+        })?;
+    match wanted.parse() {
+        Ok(width @ 1..=MAX_WIDTH) => Ok(width),
+        _ => Err(Refusal::bad_request(format!(
+            "Expected a width of 1 to {MAX_WIDTH} pixels, not `{}`.",
+            wanted.chars().take(40).collect::<String>()
+        ))),
+    }
+}
