@@ -45,6 +45,11 @@ struct Args {
           value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
 
+    /// How long clients may take, after a signal, to send or take what is left.
+    #[arg(long, value_name = "N", default_value_t = 30,
+          value_parser = clap::value_parser!(u32).range(1..=3600))]
+    drain_seconds: u32,
+
     /// Add `POST /drill/panic`, whose compute function panics: for rehearsing failures.
     #[arg(long)]
     drill: bool,
@@ -73,22 +78,25 @@ async fn run(args: Args) -> Result<ExitCode, String> {
     if let Some(runtime) = loom::current_runtime() {
         eprintln!("{runtime}");
     }
+    // Before anyone is told where to find us, and could want us to stop.
+    let signals = if args.demo { None } else { Some(serve::Signals::catch()?) };
     // Connections are queued from here on, so this is true already. That nobody may be
     // reading standard output is no reason to stop.
     let _ =
         writeln!(io::stdout(), "listening on http://{addr}").and_then(|()| io::stdout().flush());
 
     let (stop, stopped) = watch::channel(false);
-    if args.demo {
-        let served = loom::spawn_async(serve::serve(listener, routes::router(args.drill), stopped));
-        let demo = demo::start(addr, Duration::from_secs(args.seconds.into()));
-        let report = demo.await;
-        // The server ends when it is told to, or when the demo's end drops the sender.
-        let _ = stop.send(true);
+    let router = routes::router(args.drill);
+    let serve =
+        serve::serve(listener, router, stopped, Duration::from_secs(args.drain_seconds.into()));
+    let Some(signals) = signals else {
+        let served = loom::spawn_async(serve);
+        let report = demo::start(addr, Duration::from_secs(args.seconds.into())).await;
+        stop.send_replace(true);
         served.await.map_err(|error| error.to_string())??;
         return report.map(demo::Report::print);
-    }
-    loom::spawn_async(serve::forward_signals(stop));
-    serve::serve(listener, routes::router(args.drill), stopped).await?;
+    };
+    loom::spawn_async(signals.forward(stop));
+    serve.await?;
     Ok(ExitCode::SUCCESS)
 }

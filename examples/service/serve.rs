@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
+use std::process;
 use std::time::Duration;
 
 use axum::Router;
@@ -18,19 +19,18 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::serve::Listener;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
 /// Step 3: how long a connection may take to send its first request.
 const LAST_REQUESTS: Duration = Duration::from_millis(250);
-/// A client that takes longer than this to send or take what is left is cut off.
-const DRAIN_LIMIT: Duration = Duration::from_secs(30);
-
-/// Serves `router` until `stopped` turns true, and finishes what was started.
+/// Serves `router` until `stopped` turns true, and finishes what was started: a client that
+/// takes longer than `drain_limit` to send or take what is left is cut off.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
     stopped: watch::Receiver<bool>,
+    drain_limit: Duration,
 ) -> Result<(), String> {
     let for_answers = stopped.clone();
     let router = router.layer(middleware::from_fn(move |request: Request, next: Next| {
@@ -53,43 +53,54 @@ pub(crate) async fn serve(
     let served = axum::serve(listener, router).with_graceful_shutdown(idle_may_go);
     let too_late = async {
         until(stopped).await;
-        tokio::time::sleep(DRAIN_LIMIT).await;
+        tokio::time::sleep(drain_limit).await;
     };
     tokio::select! {
         served = served => served.map_err(|error| format!("serving failed: {error}")),
         () = too_late => Err(format!(
             "some clients did not finish within {} seconds of the signal and were cut off",
-            DRAIN_LIMIT.as_secs()
+            drain_limit.as_secs()
         )),
     }
 }
 
-/// Turns SIGINT and SIGTERM into a request to stop, and a second one into the end.
-pub(crate) async fn forward_signals(stop: watch::Sender<bool>) {
-    let (mut interrupt, mut terminate) =
-        match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-            (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
-            (Err(error), _) | (_, Err(error)) => {
-                // Without handlers a signal ends the process at once, as it always did.
-                eprintln!("service: cannot watch for signals: {error}; they will end it at once");
-                return;
-            }
-        };
-    for second in [false, true] {
-        let stopped_by_itself = tokio::select! {
-            _ = interrupt.recv() => false,
-            _ = terminate.recv() => false,
-            () = stop.closed() => true,
-        };
-        if stopped_by_itself {
-            return;
-        }
-        if second {
-            eprintln!("service: second signal, ending without the rest");
-            std::process::exit(1);
+/// SIGINT and SIGTERM, caught from when this is made.
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    pub(crate) fn catch() -> Result<Self, String> {
+        let catch = |kind| signal(kind).map_err(|error| format!("cannot catch signals: {error}"));
+        Ok(Self {
+            interrupt: catch(SignalKind::interrupt())?,
+            terminate: catch(SignalKind::terminate())?,
+        })
+    }
+
+    /// Turns the first signal into a request to stop, and the second into the end.
+    pub(crate) async fn forward(mut self, stop: watch::Sender<bool>) {
+        tokio::select! {
+            () = self.next() => {}
+            () = stop.closed() => return,
         }
         eprintln!("service: finishing what was started; signal again to end at once");
         stop.send_replace(true);
+        tokio::select! {
+            () = self.next() => {
+                eprintln!("service: second signal, ending without the rest");
+                process::exit(1);
+            }
+            () = stop.closed() => {}
+        }
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 

@@ -1,0 +1,6 @@
+//! The example service as its users meet it: a process, spoken to over HTTP.
+
+mod answers;
+mod harness;
+mod refusals;
+mod shutdown;
