@@ -6,7 +6,7 @@
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Signature, Visibility};
+use syn::{Attribute, Signature, Visibility, parse_quote};
 
 #[derive(Clone)]
 pub(crate) struct Function {
@@ -14,24 +14,33 @@ pub(crate) struct Function {
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
     pub(crate) body: Group,
+    /// That there is no body; one that cannot be reached stands in for it.
+    pub(crate) missing: Option<syn::Error>,
 }
 
 impl Parse for Function {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let attrs = input.call(Attribute::parse_outer)?;
+        let mut attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
         let sig = input.parse()?;
-        let body = match input.parse()? {
-            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => body,
-            other => return Err(syn::Error::new_spanned(other, "expected a body: `{ ... }`")),
+        let end: TokenTree = input.parse()?;
+        let (body, missing) = match end {
+            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => (body, None),
+            other => {
+                let missing = syn::Error::new_spanned(other, "expected a body: `{ ... }`");
+                // The arguments cannot be used in what is not there.
+                attrs.push(parse_quote!(#[allow(unused_variables)]));
+                let unreachable = quote!(::core::unreachable!());
+                (Group::new(Delimiter::Brace, unreachable), Some(missing))
+            }
         };
-        Ok(Self { attrs, vis, sig, body })
+        Ok(Self { attrs, vis, sig, body, missing })
     }
 }
 
 impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Self { attrs, vis, sig, body } = self;
+        let Self { attrs, vis, sig, body, .. } = self;
         tokens.extend(quote!(#(#attrs)* #vis #sig #body));
     }
 }

@@ -13,7 +13,12 @@ pub(crate) fn parse_function(
     mut diag: Diagnostics,
 ) -> Result<(Function, Diagnostics), TokenStream> {
     match syn::parse2::<Function>(item.clone()) {
-        Ok(function) => Ok((function, diag)),
+        Ok(mut function) => {
+            if let Some(missing) = function.missing.take() {
+                diag.add(missing);
+            }
+            Ok((function, diag))
+        }
         Err(error) => {
             if is_function(&item) {
                 diag.add(error);

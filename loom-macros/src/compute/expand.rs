@@ -23,7 +23,7 @@ use crate::item::Function;
 const OF_THE_BODY: &[&str] = &["inline", "cold", "target_feature", "optimize"];
 
 pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
-    let Function { attrs, vis, sig, body } = function;
+    let Function { attrs, vis, sig, body, .. } = function;
     let (of_body, of_item): (Vec<_>, Vec<_>) = attrs.iter().partition(|attr| is_of_the_body(attr));
 
     let params: Vec<Ident> = typed(sig).enumerate().map(|(i, arg)| param_name(i, arg)).collect();

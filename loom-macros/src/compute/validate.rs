@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{FnArg, GenericArgument, PathArguments, Safety, Type};
+use syn::{FnArg, GenericArgument, PathArguments, Safety, Type, TypeReference};
 
 use crate::diag::Diagnostics;
 use crate::item::Function;
@@ -50,7 +50,7 @@ pub(super) fn validate(function: &Function, diag: &mut Diagnostics) {
 
 /// What in a type borrows from the caller.
 enum Borrow<'a> {
-    Reference(&'a Type),
+    Reference(&'a TypeReference),
     Lifetime(String),
 }
 
@@ -58,7 +58,7 @@ fn find_borrow(ty: &Type) -> Option<Borrow<'_>> {
     match ty {
         Type::Reference(reference) => match &reference.lifetime {
             Some(lifetime) if lifetime.ident == "static" => None,
-            _ => Some(Borrow::Reference(&reference.elem)),
+            _ => Some(Borrow::Reference(reference)),
         },
         Type::Array(array) => find_borrow(&array.elem),
         Type::Slice(slice) => find_borrow(&slice.elem),
@@ -85,23 +85,29 @@ fn find_borrow(ty: &Type) -> Option<Borrow<'_>> {
 }
 
 fn way_out(borrow: &Borrow<'_>) -> String {
-    match borrow {
+    let (owned, borrowed) = match borrow {
         Borrow::Lifetime(lifetime) => {
-            format!("use `'static` in place of `{lifetime}`, or an owned type")
+            return format!("use `'static` in place of `{lifetime}`, or an owned type");
         }
-        Borrow::Reference(Type::Slice(slice)) => {
-            format!("take `Vec<{}>`", slice.elem.to_token_stream())
-        }
-        Borrow::Reference(referent) => {
-            let name = referent.to_token_stream().to_string();
-            match &*name {
-                "str" => "take `String`".to_owned(),
-                "Path" => "take `PathBuf`".to_owned(),
-                "OsStr" => "take `OsString`".to_owned(),
-                "CStr" => "take `CString`".to_owned(),
-                _ => format!("take `{name}` by value, or `Arc<{name}>`"),
-            }
-        }
+        Borrow::Reference(reference) => (owned(&reference.elem), reference.to_token_stream()),
+    };
+    // Tokens print with a space after each; a reference is written without.
+    let borrowed = borrowed.to_string().replacen("& ", "&", 1);
+    format!("use {owned} in place of `{borrowed}`")
+}
+
+/// What to take instead of a reference to it.
+fn owned(referent: &Type) -> String {
+    if let Type::Slice(slice) = referent {
+        return format!("`Vec<{}>`", slice.elem.to_token_stream());
+    }
+    let name = referent.to_token_stream().to_string();
+    match &*name {
+        "str" => "`String`".to_owned(),
+        "Path" => "`PathBuf`".to_owned(),
+        "OsStr" => "`OsString`".to_owned(),
+        "CStr" => "`CString`".to_owned(),
+        _ => format!("`{name}` or `Arc<{name}>`"),
     }
 }
 

@@ -58,10 +58,13 @@ fn value(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
         }
         "pin" => match &arg.value {
             Expr::Lit(ExprLit { lit: Lit::Bool(pin), .. }) => Ok(quote!(#pin)),
-            Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) => {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.value() == "required" => {
                 variant("Pin", &["required"], &["Required"])
             }
-            other => Err(arg.expected(other, "pin = true")),
+            other => Err(syn::Error::new_spanned(
+                other,
+                "expected `pin = true`, `pin = false` or `pin = \"required\"`",
+            )),
         },
         "shutdown_timeout" => duration(arg, loom),
         _ => threads(arg),

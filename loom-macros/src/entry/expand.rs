@@ -11,7 +11,7 @@ use super::args::Settings;
 use crate::item::Function;
 
 pub(super) fn expand(kind: Kind, settings: &Settings, function: &Function) -> TokenStream {
-    let Function { attrs, vis, sig, body } = function;
+    let Function { attrs, vis, sig, body, .. } = function;
     let Settings { loom, calls } = settings;
 
     let mut outer = sig.clone();

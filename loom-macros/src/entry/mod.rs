@@ -4,6 +4,7 @@ mod args;
 mod expand;
 
 use proc_macro2::TokenStream;
+use syn::Attribute;
 
 use crate::diag::Diagnostics;
 use crate::item::Function;
@@ -27,11 +28,13 @@ impl Kind {
 pub(crate) fn entry(kind: Kind, args: TokenStream, item: TokenStream) -> TokenStream {
     let mut diag = Diagnostics::default();
     let settings = args::parse(args, &mut diag);
-    let (function, mut diag) = match parse_function(kind.name(), item, diag) {
+    let (mut function, mut diag) = match parse_function(kind.name(), item, diag) {
         Ok(parsed) => parsed,
         Err(errors) => return errors,
     };
     validate(kind, &function, &mut diag);
+    // Where it was an error it would cause a second one.
+    function.attrs.retain(|attr| !is_tokio_entry(attr));
     let expanded = expand::expand(kind, &settings, &function);
     if diag.is_empty() { expanded } else { beside(diag, expanded) }
 }
@@ -54,16 +57,16 @@ fn validate(kind: Kind, function: &Function, diag: &mut Diagnostics) {
     if !sig.generics.params.is_empty() {
         diag.at(&sig.generics, format!("a function below `#[{name}]` cannot be generic"));
     }
-    for attr in &function.attrs {
-        let mut path = attr.path().segments.iter();
-        let (Some(krate), Some(word), None) = (path.next(), path.next(), path.next()) else {
-            continue;
-        };
-        if krate.ident == "tokio" && (word.ident == "main" || word.ident == "test") {
-            diag.at(
-                attr,
-                format!("`#[{name}]` builds the tokio runtime itself: remove this attribute"),
-            );
-        }
+    for attr in function.attrs.iter().filter(|attr| is_tokio_entry(attr)) {
+        diag.at(
+            attr,
+            format!("`#[{name}]` builds the tokio runtime itself: remove this attribute"),
+        );
     }
+}
+
+fn is_tokio_entry(attr: &Attribute) -> bool {
+    let mut path = attr.path().segments.iter();
+    path.next().is_some_and(|krate| krate.ident == "tokio")
+        && path.next().is_some_and(|word| word.ident == "main" || word.ident == "test")
 }

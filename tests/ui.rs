@@ -1,0 +1,23 @@
+//! What the attributes accept, and the exact words with which they refuse.
+//!
+//! The words of the compiler around ours change between its versions, so the texts are
+//! compared on one of them alone. After a wanted change, `TRYBUILD=overwrite cargo test
+//! --test ui` writes them anew.
+
+use std::process::Command;
+
+/// The compiler that wrote the `.stderr` files.
+const PINNED: &str = "rustc 1.95.0 ";
+
+#[test]
+fn attributes_accept_and_refuse_as_written_down() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("ui-tests/pass/*/*.rs");
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let version = Command::new(rustc).arg("--version").output().expect("the compiler runs").stdout;
+    if version.starts_with(PINNED.as_bytes()) {
+        cases.compile_fail("ui-tests/fail/*/*.rs");
+    } else {
+        println!("the texts of errors are compared on {PINNED}alone");
+    }
+}

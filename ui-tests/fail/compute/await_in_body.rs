@@ -1,0 +1,17 @@
+async fn fetch() -> u32 {
+    1
+}
+
+#[loom::compute]
+async fn awaits() -> u32 {
+    let a = fetch().await;
+    let b = { fetch().await };
+    a + b
+}
+
+#[loom::compute]
+fn sync_awaits() -> u32 {
+    fetch().await
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[loom::compute(hint = "low", hint = "high")]
+fn twice(n: u32) -> u32 {
+    n
+}
+
+fn main() {}

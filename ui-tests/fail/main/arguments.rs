@@ -1,0 +1,4 @@
+#[loom::main]
+async fn main(args: Vec<String>) {
+    drop(args);
+}

@@ -1,0 +1,2 @@
+#[loom::main(prefix = "")]
+async fn main() {}

@@ -1,0 +1,6 @@
+#[loom::main]
+struct Main;
+
+fn main() {
+    let _main = Main;
+}

@@ -1,0 +1,3 @@
+#[loom::main]
+#[tokio::main]
+async fn main() {}

@@ -1,0 +1,2 @@
+#[loom::main(tokio_thread = 2)]
+async fn main() {}

@@ -1,0 +1,4 @@
+#[loom::test]
+fn sync() {}
+
+fn main() {}

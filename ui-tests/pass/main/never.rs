@@ -1,0 +1,4 @@
+#[loom::main]
+async fn main() -> ! {
+    std::process::exit(0)
+}
