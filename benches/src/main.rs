@@ -1,1 +1,37 @@
-fn main() {}
+//! `loom-bench`: Loom beside its peers, in one program and interleaved rounds.
+//!
+//! `loom-bench micro` prints what a call of a closure that does nothing costs, from one
+//! task and from 64, as medians over the rounds, with the allocations it makes.
+//! Absolute times vary from machine to machine and from run to run; the ratios within one
+//! run are what to read.
+
+mod allocations;
+mod contenders;
+mod micro;
+
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: allocations::Counting = allocations::Counting;
+
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// A closure that does nothing: the cost of moving it, and of deciding not to.
+    Micro {
+        /// Few and short rounds: shows that the bench works, not what anything costs.
+        #[arg(long)]
+        quick: bool,
+    },
+}
+
+fn main() {
+    match Args::parse().bench {
+        Bench::Micro { quick } => micro::run(quick),
+    }
+}

@@ -103,7 +103,7 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// It takes the arguments of [`macro@main`]. `#[should_panic]`, `#[ignore]` and a
+/// It takes the arguments of [`macro@main`]. `should_panic`, `ignore` and a
 /// `Result` as the return type work as on any test.
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {

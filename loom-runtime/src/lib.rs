@@ -58,3 +58,8 @@ pub use topology::{ComputePriority, Pin, Placement};
 pub mod mab {
     pub use crate::scheduler::{Arm, ComputeHint, FunctionKey};
 }
+
+/// Compiles the examples of the README with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -1,9 +1,10 @@
 //! All that expansions of the attributes may name. Not for people: it changes without
 //! notice.
 
-pub use crate::runtime::{LoomBuilder, run_main, run_test, spawn_adaptive_at, test_builder};
-pub use crate::scheduler::{ComputeHint, Site};
-pub use crate::topology::{ComputePriority, Pin, Placement};
+pub use crate::runtime::{
+    ComputeHint, ComputePriority, LoomBuilder, Pin, Placement, Site, run_main, run_test,
+    spawn_adaptive_at, test_builder,
+};
 
 pub use core::time::Duration;
 pub use core::{concat, module_path, prelude, stringify};

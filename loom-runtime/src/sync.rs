@@ -4,7 +4,7 @@
 //! whether a protocol runs on the real thing or under a model checker.
 //! It owns no protocol itself.
 
-pub(crate) use std::sync::{Arc, Mutex, OnceLock, Weak, mpsc};
+pub(crate) use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc};
 pub(crate) use std::thread;
 
 pub(crate) mod atomic {

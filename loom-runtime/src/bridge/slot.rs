@@ -4,7 +4,7 @@ use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
 
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Outcome;
 use super::state::State;
@@ -35,9 +35,9 @@ impl<R> Slot<R> {
         self.waker.register(waker);
     }
 
-    fn outcome(&self) -> std::sync::MutexGuard<'_, Option<Outcome<R>>> {
+    fn outcome(&self) -> MutexGuard<'_, Option<Outcome<R>>> {
         // Nothing that can panic runs under the lock, so it is never poisoned; were it,
         // the value would still be whole.
-        self.outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

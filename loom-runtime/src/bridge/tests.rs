@@ -1,3 +1,5 @@
+//! Each rule of `README.md`, driven by hand.
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll, Wake, Waker};

@@ -31,3 +31,7 @@ pub use spawn::{
     current_runtime, spawn_adaptive, spawn_adaptive_at, spawn_adaptive_with_hint, spawn_async,
     spawn_compute,
 };
+
+// The words of its settings and calls, from where they are defined.
+pub use crate::scheduler::{ComputeHint, Site};
+pub use crate::topology::{ComputePriority, Pin, Placement};

@@ -1,7 +1,7 @@
 //! The core budget: what the process may really use.
 
 use std::num::NonZero;
-use std::thread;
+use std::thread::available_parallelism;
 
 use super::{CpuSet, os};
 
@@ -20,7 +20,7 @@ impl CoreBudget {
     /// `available_parallelism` already takes the smaller of mask and quota, for both
     /// versions of control groups; the mask adds which CPUs these are.
     pub(crate) fn discover() -> Self {
-        let parallelism = thread::available_parallelism().map_or(1, NonZero::get);
+        let parallelism = available_parallelism().map_or(1, NonZero::get);
         let cpus = os::affinity()
             .ok()
             .filter(|cpus| !cpus.is_empty())

@@ -1,0 +1,32 @@
+//! The runtime: threads where they should be, work that runs, panics that travel, an end.
+
+mod ending;
+mod spawning;
+mod threads;
+
+use std::any::Any;
+use std::thread;
+
+use loom::{ComputePriority, LoomBuilder, LoomRuntime};
+
+pub(crate) fn small() -> LoomRuntime {
+    LoomBuilder::new()
+        .tokio_threads(2)
+        .rayon_threads(2)
+        .pin(false)
+        .compute_priority(ComputePriority::Normal)
+        .build()
+        .expect("a small runtime starts")
+}
+
+pub(crate) fn thread_name() -> String {
+    thread::current().name().unwrap_or_default().to_owned()
+}
+
+pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
+    payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or_default()
+}
