@@ -117,7 +117,7 @@ impl Page {
              <style>:root{{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}}\
              body{{margin:2rem auto;max-width:70rem;padding:0 1rem}}main{{overflow-x:auto}}\
              table{{border-collapse:collapse;font-variant-numeric:tabular-nums}}\
-             td,th{{padding:.3rem .8rem;text-align:right;border-bottom:1px solid #8884}}\
+             td,th{{padding:.3rem .5rem;text-align:right;white-space:nowrap;border-bottom:1px solid #8884}}\
              th[scope=row],th:first-child{{text-align:left}}</style>\
              <h1>Loom</h1><p>{} I/O workers, {} compute threads, {} compute calls in flight. \
              Run times in µs.</p><main><table><thead><tr><th>function</th><th>hint</th>\
