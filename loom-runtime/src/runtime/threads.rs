@@ -1,9 +1,10 @@
 //! Starting the threads of a plan, each on its seat.
 
+use std::cell::Cell;
 use std::io;
 
 use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuilder};
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime, worker_index};
 
 use crate::error::{LoomError, Result};
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +14,11 @@ use crate::topology::{Plan, Role, ThreadPlacement};
 use super::context::{self, ThreadRole};
 use super::core::Core;
 
+thread_local! {
+    /// The worker whose seat this thread has taken.
+    static PLACED_AS: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
 /// Starts the I/O side. Each worker reports its placement to `placed`.
 pub(crate) fn start_tokio(
     core: &Arc<Core>,
@@ -21,8 +27,6 @@ pub(crate) fn start_tokio(
     placed: mpsc::Sender<ThreadPlacement>,
 ) -> Result<Runtime> {
     let workers = plan.io.len();
-    // Tokio names a thread before it starts it, workers first; the thread's own name is
-    // therefore the one thing that tells it which seat it has.
     let name = {
         let prefix = prefix.to_owned();
         let started = AtomicUsize::new(0);
@@ -33,21 +37,27 @@ pub(crate) fn start_tokio(
     };
     let on_start = {
         let (core, plan) = (Arc::clone(core), Arc::clone(plan));
-        let worker_prefix = format!("{prefix}-tokio-");
         move || {
-            let name = thread::current().name().unwrap_or_default().to_owned();
-            let worker = name
-                .strip_prefix(&worker_prefix)
-                .and_then(|n| n.parse::<usize>().ok())
-                .and_then(|n| plan.io.get(n));
-            let (role, seat) = match worker {
-                Some(seat) => (Role::Io, seat),
-                None => (Role::Blocking, &plan.blocking),
-            };
-            let placement = ThreadPlacement::take(role, name, seat, &plan.budget);
+            // Undoes the one CPU that a thread inherits from the worker that starts it.
+            ThreadPlacement::take(Role::Blocking, thread_name(), &plan.blocking, &plan.budget);
             context::adopt(Arc::clone(&core), ThreadRole::Tokio);
-            // Nobody listens any more once the runtime is up.
-            let _ = placed.send(placement);
+        }
+    };
+    // Tokio keeps one set of threads for workers and for blocking work, and any of them
+    // may become a worker. What a thread is shows when it parks, which only workers do.
+    let on_park = {
+        let plan = Arc::clone(plan);
+        move || {
+            let worker = worker_index();
+            if worker.is_none() || worker == PLACED_AS.get() {
+                return;
+            }
+            PLACED_AS.set(worker);
+            if let Some(seat) = worker.and_then(|i| plan.io.get(i)) {
+                let placement = ThreadPlacement::take(Role::Io, thread_name(), seat, &plan.budget);
+                // Nobody listens any more once the runtime is up.
+                let _ = placed.send(placement);
+            }
         }
     };
     Builder::new_multi_thread()
@@ -55,8 +65,13 @@ pub(crate) fn start_tokio(
         .enable_all()
         .thread_name_fn(name)
         .on_thread_start(on_start)
+        .on_thread_park(on_park)
         .build()
         .map_err(LoomError::TokioRuntime)
+}
+
+fn thread_name() -> String {
+    thread::current().name().unwrap_or_default().to_owned()
 }
 
 /// Starts the compute side. With `tokio`, compute threads enter it for good, so that
