@@ -9,6 +9,6 @@ pub(crate) use std::thread;
 
 pub(crate) mod atomic {
     pub(crate) use std::sync::atomic::{
-        AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+        AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
 }

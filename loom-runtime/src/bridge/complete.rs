@@ -35,21 +35,21 @@ where
     }
 
     /// Runs the closure, unless the caller has gone, calls `hook`, and then publishes what
-    /// it came to. Never panics, unless `hook` does.
+    /// it came to. Never panics.
     pub(crate) fn run(mut self, hook: impl FnOnce(End)) {
         let Some(closure) = self.closure.take() else { return };
         if self.slot.state.start() == Start::Cancelled {
             drop_quietly(closure);
-            return hook(End::Cancelled);
+            return quietly(|| hook(End::Cancelled));
         }
         let outcome = catch_unwind(AssertUnwindSafe(closure)).map_err(Fault::Panicked);
         let end = if outcome.is_ok() { End::Returned } else { End::Panicked };
-        if self.slot.state.is_abandoned() {
+        if self.slot.state.is_abandoned() || self.slot.is_detached() {
             // Nobody will look: the result goes first, and then it is counted as gone.
             drop_quietly(outcome);
-            return hook(end);
+            return quietly(|| hook(end));
         }
-        hook(end);
+        quietly(|| hook(end));
         publish(&self.slot, outcome);
     }
 }

@@ -32,6 +32,9 @@ impl<R> Call<R> {
 
     /// Gives up if somebody waited, and tells whether that left anything unfinished.
     pub(crate) fn abandon(&mut self) -> bool {
+        if self.interest == Interest::Detached {
+            self.slot.detach();
+        }
         if self.interest != Interest::Waiting {
             return false;
         }

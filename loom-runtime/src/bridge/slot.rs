@@ -4,6 +4,7 @@ use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
 
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Outcome;
@@ -13,11 +14,28 @@ pub(super) struct Slot<R> {
     pub(super) state: State,
     pub(super) waker: AtomicWaker,
     outcome: Mutex<Option<Outcome<R>>>,
+    detached: AtomicBool,
 }
 
 impl<R> Slot<R> {
     pub(super) fn new() -> Self {
-        Self { state: State::new(), waker: AtomicWaker::new(), outcome: Mutex::new(None) }
+        Self {
+            state: State::new(),
+            waker: AtomicWaker::new(),
+            outcome: Mutex::new(None),
+            detached: AtomicBool::new(false),
+        }
+    }
+
+    /// Call: says that nobody will look at the outcome (rule B4).
+    pub(super) fn detach(&self) {
+        // Relaxed: a job that misses it drops the outcome a little later.
+        self.detached.store(true, Ordering::Relaxed);
+    }
+
+    /// Job: whether nobody will look at the outcome.
+    pub(super) fn is_detached(&self) -> bool {
+        self.detached.load(Ordering::Relaxed)
     }
 
     /// Job: stores the outcome, before `complete` (rule B1).

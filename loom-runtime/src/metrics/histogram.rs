@@ -12,6 +12,9 @@ const STEPS: u64 = 1 << STEP_BITS;
 const MAX_EXPONENT: u32 = 40;
 const BUCKETS: usize = ((MAX_EXPONENT - STEP_BITS + 1) as usize) << STEP_BITS;
 
+/// What a product of a share and a count may be too large by; far below the step of a rank.
+const ROUNDING: f64 = 1e-6;
+
 /// Counts of durations by magnitude.
 #[derive(Debug)]
 pub(crate) struct Histogram {
@@ -54,7 +57,7 @@ impl RunTimes {
     /// measured. `q` below 0 or above 1 counts as 0 or 1.
     ///
     /// The nearest-rank quantile, rounded up to the edge of its bucket: at most 12.5 %
-    /// above the true value.
+    /// above the true value. Values beyond 18 minutes count as 18 minutes.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<Duration> {
         let count = self.count();
@@ -64,7 +67,8 @@ impl RunTimes {
             clippy::cast_sign_loss,
             reason = "a rank between 1 and the count"
         )]
-        let rank = ((q.clamp(0.0, 1.0) * count as f64).ceil() as u64).clamp(1, count.max(1));
+        let rank =
+            ((q.clamp(0.0, 1.0) * count as f64 - ROUNDING).ceil() as u64).clamp(1, count.max(1));
         let mut seen = 0;
         let at = self.counts.iter().position(|n| {
             seen += n;

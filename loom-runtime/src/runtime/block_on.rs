@@ -1,5 +1,6 @@
 //! Driving a future to its end on a thread of the caller's.
 
+use std::cell::Cell;
 use std::pin::pin;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -13,9 +14,40 @@ use crate::sync::{Arc, thread};
 /// Work that is queued later does not wake a thread that waits here, so it has to look.
 const LOOK_AGAIN: Duration = Duration::from_micros(100);
 
+/// How many calls that wait may stand on one another on a thread before it only waits.
+///
+/// Each takes stack below the one it helps, and a stack that overflows ends the process.
+const DEEPEST: usize = 32;
+
+thread_local! {
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// One wait on this thread, counted while it lasts.
+struct Level(usize);
+
+impl Level {
+    fn enter() -> Self {
+        DEPTH.set(DEPTH.get() + 1);
+        Self(DEPTH.get())
+    }
+
+    fn is_too_deep(&self) -> bool {
+        self.0 > DEEPEST
+    }
+}
+
+impl Drop for Level {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
+
 /// Polls `future` on a thread of `pool`, running other work of the pool while it waits.
 ///
-/// Blocking the thread instead could block the very work the future waits for.
+/// Blocking the thread instead could block the very work the future waits for. Work that is
+/// run meanwhile has to end before the wait can: what holds an async lock here must not wait
+/// for work that takes the same lock on this pool.
 pub(crate) fn help_until_ready<F: Future>(pool: &ThreadPool, future: F) -> F::Output {
     struct Unpark(thread::Thread);
     impl Wake for Unpark {
@@ -23,6 +55,7 @@ pub(crate) fn help_until_ready<F: Future>(pool: &ThreadPool, future: F) -> F::Ou
             self.0.unpark();
         }
     }
+    let level = Level::enter();
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut cx = Context::from_waker(&waker);
     let mut future = pin!(future);
@@ -31,7 +64,7 @@ pub(crate) fn help_until_ready<F: Future>(pool: &ThreadPool, future: F) -> F::Ou
             return output;
         }
         // A wake during the help leaves its token, so the park returns at once.
-        if pool.yield_now() != Some(Yield::Executed) {
+        if level.is_too_deep() || pool.yield_now() != Some(Yield::Executed) {
             thread::park_timeout(LOOK_AGAIN);
         }
     }

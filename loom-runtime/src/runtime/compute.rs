@@ -3,8 +3,8 @@
 use std::fmt;
 use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
@@ -39,6 +39,27 @@ pub struct ComputeFuture<R> {
     submitted: Instant,
     /// A compute thread should have been free, so the round trip tells what the bridge costs.
     uncontended: bool,
+    /// Somebody was waiting when it completed, so the way back was not of their making.
+    waited: bool,
+}
+
+/// Two wake-ups take no longer on their own; what does is waiting for a CPU, and must not
+/// make inline look cheap on a machine whose I/O workers are busy.
+const LONGEST_OVERHEAD: Duration = Duration::from_micros(50);
+
+/// Takes in how long the closure took, however it ends.
+struct Measured<'a> {
+    core: &'a Core,
+    site: Option<&'static Site>,
+    started: Instant,
+}
+
+impl Drop for Measured<'_> {
+    fn drop(&mut self) {
+        if let Some(site) = self.site {
+            self.core.function(site).ran(self.started.elapsed());
+        }
+    }
 }
 
 /// A result, and when it was worked on.
@@ -64,12 +85,10 @@ where
         let core = Arc::clone(&core);
         move || {
             let started = Instant::now();
+            let measured = Measured { core: &core, site, started };
             let value = f();
-            let ended = Instant::now();
-            if let Some(site) = site {
-                core.function(site).ran(ended - started);
-            }
-            Timed { value, started, ended }
+            drop(measured);
+            Timed { value, started, ended: Instant::now() }
         }
     };
     let (job, call) = bridge::call(timed);
@@ -96,7 +115,7 @@ where
             drop(token);
         });
     });
-    ComputeFuture { call, core, site, submitted, uncontended }
+    ComputeFuture { call, core, site, submitted, uncontended, waited: false }
 }
 
 impl<R> ComputeFuture<R> {
@@ -121,9 +140,10 @@ impl<R> ComputeFuture<R> {
     fn resolve(&self, outcome: Result<Timed<R>, Fault>) -> R {
         match outcome {
             Ok(Timed { value, started, ended }) => {
-                if self.uncontended {
+                if self.uncontended && self.waited {
                     let there = started.saturating_duration_since(self.submitted);
-                    self.core.overhead.record(there + ended.elapsed());
+                    let overhead = (there + ended.elapsed()).min(LONGEST_OVERHEAD);
+                    self.core.overhead.record(overhead);
                 }
                 value
             }
@@ -137,8 +157,13 @@ impl<R> Future for ComputeFuture<R> {
     type Output = R;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
-        let outcome = ready!(Pin::new(&mut self.call).poll(cx));
-        Poll::Ready(self.resolve(outcome))
+        match Pin::new(&mut self.call).poll(cx) {
+            Poll::Ready(outcome) => Poll::Ready(self.resolve(outcome)),
+            Poll::Pending => {
+                self.waited = true;
+                Poll::Pending
+            }
+        }
     }
 }
 

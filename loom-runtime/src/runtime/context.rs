@@ -11,36 +11,21 @@ use crate::sync::Arc;
 use super::core::Core;
 
 thread_local! {
-    static CONTEXT: RefCell<Option<Context>> = const { RefCell::new(None) };
-}
-
-/// What a thread is doing for its runtime.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ThreadRole {
-    /// An I/O worker, a blocking thread, or a thread inside `block_on`.
-    Tokio,
-    /// A thread of the compute pool.
-    Compute,
-}
-
-#[derive(Clone)]
-struct Context {
-    core: Arc<Core>,
-    role: ThreadRole,
+    static CONTEXT: RefCell<Option<Arc<Core>>> = const { RefCell::new(None) };
 }
 
 /// Gives the calling thread its context for as long as it lives.
-pub(crate) fn adopt(core: Arc<Core>, role: ThreadRole) {
-    replace(Some(Context { core, role }));
+pub(crate) fn adopt(core: Arc<Core>) {
+    replace(Some(core));
 }
 
 /// Lends the calling thread a context until the guard is dropped.
-pub(crate) fn enter(core: Arc<Core>, role: ThreadRole) -> EnteredContext {
-    EnteredContext { outer: replace(Some(Context { core, role })), not_send: PhantomData }
+pub(crate) fn enter(core: Arc<Core>) -> EnteredContext {
+    EnteredContext { outer: replace(Some(core)), not_send: PhantomData }
 }
 
 pub(crate) struct EnteredContext {
-    outer: Option<Context>,
+    outer: Option<Arc<Core>>,
     /// It puts the context back on the thread it was taken from.
     not_send: PhantomData<*const ()>,
 }
@@ -53,23 +38,11 @@ impl Drop for EnteredContext {
 
 /// The core of the current thread's runtime, if it has one.
 pub(crate) fn current() -> Option<Arc<Core>> {
-    CONTEXT
-        .try_with(|context| context.borrow().as_ref().map(|c| Arc::clone(&c.core)))
-        .ok()
-        .flatten()
-}
-
-/// Whether the current thread belongs to `core` in that role.
-pub(crate) fn is_thread_of(core: &Arc<Core>, role: ThreadRole) -> bool {
-    CONTEXT
-        .try_with(|context| {
-            context.borrow().as_ref().is_some_and(|c| c.role == role && Arc::ptr_eq(&c.core, core))
-        })
-        .unwrap_or(false)
+    CONTEXT.try_with(|context| context.borrow().clone()).ok().flatten()
 }
 
 /// Swaps the context; the old one is dropped by the caller, outside the borrow.
-fn replace(context: Option<Context>) -> Option<Context> {
+fn replace(context: Option<Arc<Core>>) -> Option<Arc<Core>> {
     // A thread that is being torn down has no context to keep.
     CONTEXT.try_with(|slot| slot.replace(context)).ok().flatten()
 }

@@ -7,10 +7,9 @@ use rayon::ThreadPool;
 
 use crate::metrics::{FunctionCounters, RuntimeCounters};
 use crate::scheduler::{Caller, Estimate, Site, Table};
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use crate::sync::{Arc, OnceLock, Weak};
 
-use super::context::{self, ThreadRole};
 use super::handle::Inner;
 use super::shutdown::Lifecycle;
 
@@ -42,6 +41,8 @@ pub(crate) struct Function {
     pub(crate) site: &'static Site,
     pub(crate) run_time: Estimate<RUN_TIME_MEMORY>,
     pub(crate) counters: FunctionCounters,
+    /// Calls left until a call beyond the blocking cap is forgotten.
+    pub(crate) slow: AtomicU32,
 }
 
 impl Core {
@@ -55,6 +56,7 @@ impl Core {
             site,
             run_time: Estimate::default(),
             counters: FunctionCounters::default(),
+            slow: AtomicU32::new(0),
         })
     }
 
@@ -73,10 +75,10 @@ impl Core {
     }
 
     /// Who is asking, in the scheduler's words.
-    pub(crate) fn caller(self: &Arc<Self>) -> Caller {
+    pub(crate) fn caller(&self) -> Caller {
         if self.compute_threads == 0 {
             Caller::NoPool
-        } else if context::is_thread_of(self, ThreadRole::Compute) {
+        } else if self.pool().is_some_and(|pool| pool.current_thread_index().is_some()) {
             Caller::ComputeWorker
         } else if self.io_workers.is_none_or(|n| n == 1) {
             Caller::LoneIoWorker

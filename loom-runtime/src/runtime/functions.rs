@@ -29,7 +29,8 @@ pub struct FunctionStats {
     pub panicked: u64,
     /// Calls whose caller gave up before they ended.
     pub abandoned: u64,
-    /// The mean that the next decision starts from; nothing before the first call ended.
+    /// The mean run time as the scheduler remembers it, without the hint; nothing before the
+    /// first call ended.
     pub mean: Option<Duration>,
     /// How long the function itself took.
     pub run_times: RunTimes,
@@ -53,7 +54,7 @@ impl FunctionStats {
 
 impl From<&Function> for FunctionStats {
     fn from(function: &Function) -> Self {
-        let Function { site, run_time, counters } = function;
+        let Function { site, run_time, counters, .. } = function;
         Self {
             name: site.path(),
             key: site.key(),

@@ -17,7 +17,7 @@ use super::adaptive::{AdaptiveFuture, place};
 use super::block_on::help_until_ready;
 use super::compute::{ComputeFuture, offload};
 use super::config::LoomConfig;
-use super::context::{self, ThreadRole};
+use super::context;
 use super::core::Core;
 use super::functions::{self, FunctionStats};
 use super::shutdown::REFUSED;
@@ -29,7 +29,8 @@ use super::tokio_side::TokioSide;
 ///
 /// Dropping the last handle refuses calls that are still queued, drops async tasks at
 /// their next await, and waits, like tokio's runtime, for blocking functions that have
-/// started; on a thread that drives async code it leaves those behind instead of waiting.
+/// started; on a thread that has entered a tokio runtime, to drive async code or by
+/// `Handle::enter`, it leaves those behind instead of waiting.
 /// Compute calls that are running finish on their own. To let work finish first, call
 /// [`block_until_idle`](Self::block_until_idle).
 #[derive(Clone)]
@@ -121,7 +122,8 @@ impl LoomRuntime {
     /// Drives `future` to its end on the calling thread, inside this runtime's context.
     ///
     /// It may be nested: the outer context is back when it returns. On one of this
-    /// runtime's compute threads it runs other compute work while it waits.
+    /// runtime's compute threads it runs other compute work while it waits, up to 32 waits
+    /// deep, so do not hold an async lock across it that such work may want.
     ///
     /// # Panics
     ///
@@ -133,7 +135,7 @@ impl LoomRuntime {
         if self.inner.pool.current_thread_index().is_some() {
             return help_until_ready(&self.inner.pool, future);
         }
-        let _context = context::enter(Arc::clone(self.core()), ThreadRole::Tokio);
+        let _context = context::enter(Arc::clone(self.core()));
         self.inner.tokio.runtime().block_on(future)
     }
 
@@ -161,7 +163,8 @@ impl LoomRuntime {
     /// What dropping the future does is said at [`ComputeFuture`].
     /// On a compute thread `tokio::spawn`, `Handle::current` and
     /// [`current_runtime`](crate::current_runtime) work as elsewhere.
-    /// Cost: two allocations and two thread hand-overs, as `loom-bench micro` prints them.
+    /// Cost: two allocations, a block of the pool's queue every 63 calls, and two thread
+    /// hand-overs; `loom-bench micro` prints what they come to.
     ///
     /// ```
     /// # fn main() -> loom::Result<()> {
@@ -256,7 +259,7 @@ impl LoomRuntime {
     }
 
     /// [`shutdown`](Self::shutdown), and blocks until all tracked work has ended. New work
-    /// is refused from then on.
+    /// is refused from then on. Called from tracked work it would wait for itself, for ever.
     ///
     /// # Panics
     ///

@@ -33,6 +33,10 @@ pub(crate) struct Lifecycle {
 impl Lifecycle {
     /// Counts a piece of work in, or refuses it.
     pub(crate) fn admit(&self) -> Option<TaskTrackerToken> {
+        // First, so that those who are merely refused do not disturb the count.
+        if !self.accepts_work() {
+            return None;
+        }
         let token = self.tracker.token();
         // SeqCst: pairs with the fence in `finished` (see the module's text).
         fence(Ordering::SeqCst);
@@ -67,13 +71,18 @@ impl Lifecycle {
     pub(crate) async fn finished(&self) {
         loop {
             self.tracker.wait().await;
+            if !self.tracker.is_empty() {
+                continue;
+            }
             self.phase.fetch_max(CLOSED, Ordering::Relaxed);
             // SeqCst: pairs with the fence in `admit`.
             fence(Ordering::SeqCst);
             if self.tracker.is_empty() {
                 return;
             }
-            // Somebody was admitted just before the door closed; it is tracked, so wait on.
+            // Somebody was admitted just before the door closed: it may still need work of
+            // its own, so the door opens again until that has ended too. Not from GONE.
+            let _ = self.phase.compare_exchange(CLOSED, OPEN, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 

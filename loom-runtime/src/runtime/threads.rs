@@ -11,7 +11,7 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, mpsc, thread};
 use crate::topology::{Plan, Role, ThreadPlacement};
 
-use super::context::{self, ThreadRole};
+use super::context;
 use super::core::Core;
 
 thread_local! {
@@ -40,7 +40,7 @@ pub(crate) fn start_tokio(
         move || {
             // Undoes the one CPU that a thread inherits from the worker that starts it.
             ThreadPlacement::take(Role::Blocking, thread_name(), &plan.blocking, &plan.budget);
-            context::adopt(Arc::clone(&core), ThreadRole::Tokio);
+            context::adopt(Arc::clone(&core));
         }
     };
     // Tokio keeps one set of threads for workers and for blocking work, and any of them
@@ -99,7 +99,7 @@ pub(crate) fn start_rayon(
             let _entered = tokio.as_ref().map(Handle::enter);
             let seat = &plan.compute[rayon_thread.index()];
             let placement = ThreadPlacement::take(Role::Compute, name, seat, &plan.budget);
-            context::adopt(core, ThreadRole::Compute);
+            context::adopt(core);
             // As above.
             let _ = placed.send(placement);
             drop((plan, placed));

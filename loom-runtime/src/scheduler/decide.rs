@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::Arm;
 
-/// GR1: no call that is expected to take this long ever runs inline.
-const BLOCKING_CAP: Duration = Duration::from_micros(250);
+/// GR1: no call that is expected to take this long runs inline on an I/O worker, and none of
+/// a site where one of the last calls did.
+pub(crate) const BLOCKING_CAP: Duration = Duration::from_micros(250);
 /// GR0: with one I/O worker nobody else can go on meanwhile.
 const LONE_WORKER_CAP: Duration = Duration::from_micros(50);
 /// What the bridge is taken to cost before the first measurement.
@@ -36,6 +37,8 @@ pub(crate) struct Evidence {
     pub(crate) overhead: Option<Duration>,
     /// How many calls the site has had before this one.
     pub(crate) calls: u64,
+    /// One of the site's last calls took longer than `BLOCKING_CAP`.
+    pub(crate) was_slow: bool,
 }
 
 /// Where the call should run.
@@ -45,6 +48,9 @@ pub(crate) fn decide(evidence: Evidence) -> Arm {
         Caller::LoneIoWorker => LONE_WORKER_CAP,
         Caller::IoWorker => BLOCKING_CAP,
     };
+    if evidence.was_slow {
+        return Arm::OffloadRayon;
+    }
     let worth_moving = cap.min(evidence.overhead.unwrap_or(OVERHEAD_PRIOR));
     match evidence.run_time {
         Some(run_time) if run_time < worth_moving && !is_retest(evidence.calls) => Arm::InlineTokio,
@@ -66,7 +72,7 @@ mod tests {
     }
 
     fn with(run_time: Option<Duration>, overhead: Option<Duration>) -> Evidence {
-        Evidence { caller: Caller::IoWorker, run_time, overhead, calls: 0 }
+        Evidence { caller: Caller::IoWorker, run_time, overhead, calls: 0, was_slow: false }
     }
 
     #[test]
@@ -96,6 +102,14 @@ mod tests {
     #[test]
     fn a_compute_worker_never_waits_for_itself() {
         let own = Evidence { caller: Caller::ComputeWorker, ..with(Some(us(90_000)), None) };
+        assert_eq!(decide(own), Arm::InlineTokio);
+    }
+
+    #[test]
+    fn a_site_that_was_slow_lately_is_offloaded_whatever_its_mean() {
+        let evidence = Evidence { was_slow: true, ..with(Some(us(1)), Some(us(12))) };
+        assert_eq!(decide(evidence), Arm::OffloadRayon);
+        let own = Evidence { caller: Caller::ComputeWorker, ..evidence };
         assert_eq!(decide(own), Arm::InlineTokio);
     }
 

@@ -3,7 +3,10 @@
 use std::any;
 use std::fmt;
 
-/// Identifies a function across calls, and across builds of the same source.
+/// Identifies a function by its name.
+///
+/// Closures of one function, and local functions of one name in one module, share a name and
+/// so a key; they are learned apart all the same.
 ///
 /// ```
 /// use loom::mab::FunctionKey;

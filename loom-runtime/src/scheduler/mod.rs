@@ -12,7 +12,7 @@ mod site;
 mod table;
 
 pub use arm::{Arm, ComputeHint};
-pub(crate) use decide::{Caller, Evidence, decide};
+pub(crate) use decide::{BLOCKING_CAP, Caller, Evidence, decide};
 pub(crate) use estimate::Estimate;
 pub use key::FunctionKey;
 pub use site::Site;

@@ -14,7 +14,8 @@ pub enum Placement {
     /// a waking I/O worker take its CPU at once.
     #[default]
     Shared,
-    /// I/O and compute threads have CPUs of their own and never meet.
+    /// I/O and compute threads have CPUs of their own, where there are two or more, no quota
+    /// takes part of them away, and threads are pinned.
     Split,
 }
 
@@ -26,7 +27,7 @@ pub enum ComputePriority {
     /// privilege. Linux only; elsewhere the same as [`ComputePriority::Normal`].
     #[default]
     Idle,
-    /// A nice value of 10: a tenth of an I/O worker's share under contention.
+    /// A nice value of 10: a tenth of the share of a thread at nice 0 under contention.
     Nice,
     /// As every other thread.
     Normal,
