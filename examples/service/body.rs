@@ -61,6 +61,13 @@ impl<S: Sync, const LIMIT: usize> FromRequest<S> for Limited<LIMIT> {
     }
 }
 
+/// Reads and forgets a body that nobody asked for, so that its sender gets to see the answer.
+pub(crate) async fn discard(body: Body) {
+    const LIMIT: usize = 4 * 1024 * 1024;
+    // Whatever comes of it, the answer is the same.
+    let _ = tokio::time::timeout(PATIENCE, read(body, LIMIT)).await;
+}
+
 async fn read(mut body: Body, limit: usize) -> Result<Bytes, Refusal> {
     let mut data = Vec::new();
     let mut received = 0;

@@ -6,6 +6,7 @@
 //! The load comes from threads of this very process, so it competes with what it measures.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -164,7 +165,8 @@ fn run(addr: SocketAddr, length: Duration) -> Result<Report, String> {
     let mut pending = Vec::with_capacity(total);
     for (sent, (offset, stream, n)) in schedule.into_iter().enumerate() {
         if offset >= tick {
-            eprintln!(
+            let _ = writeln!(
+                io::stderr(),
                 "demo: {} of {} s, {sent} of {total} requests sent",
                 tick.as_secs(),
                 length.as_secs()
@@ -183,7 +185,7 @@ fn run(addr: SocketAddr, length: Duration) -> Result<Report, String> {
         pending.push(spawn(runtime.handle(), exchange, request));
     }
     let sent_for = start.elapsed();
-    eprintln!("demo: waiting for the last answers");
+    let _ = writeln!(io::stderr(), "demo: waiting for the last answers");
     runtime.block_on(async {
         for exchange in pending {
             exchange.await.map_err(|error| format!("a request of the demo broke off: {error}"))?;
@@ -275,46 +277,58 @@ async fn first_hash(client: &HttpClient, addr: SocketAddr) -> Result<String, Str
 
 impl Report {
     /// Prints the table; a failed request makes the demo fail.
-    pub(crate) fn print(mut self) -> ExitCode {
-        println!(
+    pub(crate) fn print(self) -> ExitCode {
+        let failed = self.streams_failed();
+        // That nobody may be reading is no failure of the demo's.
+        let _ = self.write_to(&mut io::stdout().lock());
+        if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+
+    fn streams_failed(&self) -> bool {
+        self.answers.iter().any(|answers| !answers.failures.is_empty())
+    }
+
+    fn write_to(mut self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(
+            out,
             "\n{:<22} {:>9} {:>9} {:>9} {:>7}   {:<18} {:>7} {:>8}",
             "route", "answers/s", "p50", "p99", "failed", "function", "inline", "offload"
-        );
-        let mut failed = 0;
+        )?;
         for (stream, answers) in self.streams.iter().zip(&mut self.answers) {
             answers.latencies.sort_unstable();
             let failures: u32 = answers.failures.values().sum();
-            failed += failures;
             let quantile =
                 |q| nearest_rank(&answers.latencies, q).map_or_else(|| "–".to_owned(), millis);
             let rate = rate(answers.latencies.len(), self.sent_for);
-            print!(
+            write!(
+                out,
                 "{:<22} {rate:>9.1} {:>9} {:>9} {failures:>7}",
                 stream.route,
                 quantile(0.5),
                 quantile(0.99)
-            );
+            )?;
             let stats = stream.function.and_then(|name| {
                 self.functions.iter().find(|function| function.name.ends_with(name))
             });
             match stats {
                 Some(FunctionStats { inline, offloaded, .. }) => {
                     let name = stream.function.unwrap_or_default();
-                    println!("   {name:<18} {inline:>7} {offloaded:>8}");
+                    writeln!(out, "   {name:<18} {inline:>7} {offloaded:>8}")?;
                 }
-                None => println!("   {:<18} {:>7} {:>8}", "–", "–", "–"),
+                None => writeln!(out, "   {:<18} {:>7} {:>8}", "–", "–", "–")?,
             }
         }
-        println!(
+        writeln!(
+            out,
             "\nLatency counts from when each request was due; the load's own threads share the CPUs \
              with the service."
         );
         for (stream, answers) in self.streams.iter().zip(&self.answers) {
             for (failure, count) in &answers.failures {
-                println!("{}: {count} × {failure}", stream.route);
+                writeln!(out, "{}: {count} × {failure}", stream.route)?;
             }
         }
-        if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        out.flush()
     }
 }
 

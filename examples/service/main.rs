@@ -61,7 +61,7 @@ async fn main() -> ExitCode {
     match run(args).await {
         Ok(code) => code,
         Err(message) => {
-            eprintln!("error: {message}");
+            let _ = writeln!(io::stderr(), "error: {message}");
             ExitCode::FAILURE
         }
     }
@@ -76,7 +76,7 @@ async fn run(args: Args) -> Result<ExitCode, String> {
     let listener = TcpListener::bind(listen).await.map_err(cannot)?;
     let addr = listener.local_addr().map_err(cannot)?;
     if let Some(runtime) = loom::current_runtime() {
-        eprintln!("{runtime}");
+        let _ = writeln!(io::stderr(), "{runtime}");
     }
     // Before anyone is told where to find us, and could want us to stop.
     let signals = if args.demo { None } else { Some(serve::Signals::catch()?) };
@@ -96,7 +96,10 @@ async fn run(args: Args) -> Result<ExitCode, String> {
         served.await.map_err(|error| error.to_string())??;
         return report.map(demo::Report::print);
     };
-    loom::spawn_async(signals.forward(stop));
-    serve.await?;
+    let signals = loom::spawn_async(signals.forward(stop));
+    let served = serve.await;
+    // Connections that were cut off may hold on to it; the program ends regardless.
+    signals.abort();
+    served?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,13 +3,14 @@
 use std::any::Any;
 
 use axum::Router;
+use axum::body::Body;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::refusal::Refusal;
-use crate::{drill, loom_page, markdown, password, thumbnail};
+use crate::{body, drill, loom_page, markdown, password, thumbnail};
 
 pub(crate) fn router(drill: bool) -> Router {
     let mut router = Router::new()
@@ -28,11 +29,13 @@ pub(crate) fn router(drill: bool) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
 }
 
-async fn unknown(uri: Uri) -> Refusal {
+async fn unknown(uri: Uri, body: Body) -> Refusal {
+    body::discard(body).await;
     Refusal::new(StatusCode::NOT_FOUND, format!("There is nothing at `{}`.", uri.path()))
 }
 
-async fn wrong_method(method: Method, uri: Uri) -> Refusal {
+async fn wrong_method(method: Method, uri: Uri, body: Body) -> Refusal {
+    body::discard(body).await;
     let sentence = format!("`{}` does not take {method}.", uri.path());
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, sentence)
 }

@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::future::pending;
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process;
 use std::time::Duration;
@@ -85,11 +85,11 @@ impl Signals {
             () = self.next() => {}
             () = stop.closed() => return,
         }
-        eprintln!("service: finishing what was started; signal again to end at once");
         stop.send_replace(true);
+        say("finishing what was started; signal again to end at once");
         tokio::select! {
             () = self.next() => {
-                eprintln!("service: second signal, ending without the rest");
+                say("second signal, ending without the rest");
                 process::exit(1);
             }
             () = stop.closed() => {}
@@ -104,12 +104,15 @@ impl Signals {
     }
 }
 
+/// Tells the operator, if anyone is listening: standard error may be a closed pipe.
+fn say(message: &str) {
+    let _ = writeln!(io::stderr(), "service: {message}");
+}
+
 /// Resolves once the value is true.
 async fn until(mut stopped: watch::Receiver<bool>) {
-    if stopped.wait_for(|stopped| *stopped).await.is_err() {
-        // The sender is gone without a word: nobody will ever say stop.
-        pending::<()>().await;
-    }
+    // An error means that whoever could say so is gone: nobody would hear a signal.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 /// A listener that, once told to stop, accepts what is waiting and closes its socket.
@@ -136,16 +139,23 @@ impl ClosingListener {
         }
     }
 
-    /// Step 1, without a pause in which another connection could slip in and be lost.
-    fn close(listener: TcpListener) -> io::Result<VecDeque<(TcpStream, SocketAddr)>> {
+    /// Step 1: takes whoever waits. What comes after the last look is refused by the system.
+    fn close(&mut self, listener: TcpListener) -> io::Result<()> {
         let listener = listener.into_std()?;
-        let mut waiting = VecDeque::new();
-        // Non-blocking, as tokio made it: an error means that no one is waiting.
-        while let Ok((stream, addr)) = listener.accept() {
-            stream.set_nonblocking(true)?;
-            waiting.push_back((TcpStream::from_std(stream)?, addr));
+        loop {
+            // Non-blocking, as tokio made it.
+            match listener.accept() {
+                Ok((stream, addr)) => {
+                    stream.set_nonblocking(true)?;
+                    self.waiting.push_back((TcpStream::from_std(stream)?, addr));
+                }
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => return Ok(()),
+                    io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
+                    _ => return Err(error),
+                },
+            }
         }
-        Ok(waiting)
     }
 }
 
@@ -161,9 +171,8 @@ impl Listener for ClosingListener {
             }
         }
         if let Some(listener) = self.listener.take() {
-            match Self::close(listener) {
-                Ok(waiting) => self.waiting = waiting,
-                Err(error) => eprintln!("service: a waiting connection was lost: {error}"),
+            if let Err(error) = self.close(listener) {
+                say(&format!("connections that were waiting may be lost: {error}"));
             }
         }
         if let Some(connection) = self.waiting.pop_front() {

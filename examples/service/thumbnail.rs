@@ -7,9 +7,8 @@ use axum::extract::RawQuery;
 use axum::http::header;
 use axum::response::IntoResponse;
 use image::codecs::jpeg::JpegEncoder;
-use image::imageops::FilterType;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 
 use crate::body::Limited;
 use crate::refusal::Refusal;
@@ -17,22 +16,26 @@ use crate::refusal::Refusal;
 const LIMIT: usize = 10 * 1024 * 1024;
 const ACCEPTED: &[&str] = &["image/png", "image/jpeg", "image/jpg"];
 const MAX_WIDTH: u32 = 2048;
-/// A few kilobytes can claim to be a picture of any size; this is 100 MB of pixels.
-const MAX_PIXELS: u64 = 25_000_000;
+/// A few kilobytes can claim to be a picture of any size. These are the pixels as decoded,
+/// and the longest side; shrinking adds no more than the thumbnail itself.
+const MAX_DECODED: u64 = 100 * 1024 * 1024;
+const MAX_SIDE: u32 = 16_384;
 const MAX_ALLOC: u64 = 256 * 1024 * 1024;
 const QUALITY: u8 = 85;
 
 /// Milliseconds to a second: decodes, turns upright, shrinks, encodes.
 #[loom::compute(hint = "high")]
 fn shrink(source: Bytes, width: u32) -> Result<Vec<u8>, Refusal> {
-    let (image, orientation) = decode(&source)?;
-    let mut image = image;
+    let mut decoder = decoder(&source)?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut image = DynamicImage::from_decoder(decoder).map_err(broken)?;
     image.apply_orientation(orientation);
     // Never larger than the original: there is nothing to gain in making pixels up.
     let width = width.min(image.width());
     let height = u64::from(image.height()) * u64::from(width) / u64::from(image.width());
     let height = u32::try_from(height).unwrap_or(u32::MAX).max(1);
-    let image = image.resize_exact(width, height, FilterType::CatmullRom);
+    // Averages in place; the filters that look nicer keep a copy in floating point.
+    let image = image.thumbnail_exact(width, height);
     let mut jpeg = Vec::new();
     on_white(&image)
         .write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, QUALITY))
@@ -42,8 +45,11 @@ fn shrink(source: Bytes, width: u32) -> Result<Vec<u8>, Refusal> {
     Ok(jpeg)
 }
 
-fn decode(source: &[u8]) -> Result<(DynamicImage, Orientation), Refusal> {
-    let broken = |error| Refusal::unprocessable(format!("The image cannot be decoded: {error}."));
+/// Reads the header, and refuses what is no picture or too large a one.
+///
+/// A handler does this before the compute call: refusals take microseconds and must not
+/// teach Loom that thumbnails do.
+fn decoder(source: &[u8]) -> Result<impl ImageDecoder + '_, Refusal> {
     let format = image::guess_format(source)
         .ok()
         .filter(|format| matches!(format, ImageFormat::Png | ImageFormat::Jpeg))
@@ -52,17 +58,20 @@ fn decode(source: &[u8]) -> Result<(DynamicImage, Orientation), Refusal> {
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_ALLOC);
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(broken)?;
+    let decoder = reader.into_decoder().map_err(broken)?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+    if width.max(height) > MAX_SIDE || decoder.total_bytes() > MAX_DECODED {
         return Err(Refusal::unprocessable(format!(
-            "The image has {width} × {height} pixels; this service takes up to {} megapixels.",
-            MAX_PIXELS / 1_000_000
+            "The image has {width} × {height} pixels; this service takes up to {MAX_SIDE} a side \
+             and {} MiB as decoded.",
+            MAX_DECODED / 1024 / 1024
         )));
     }
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let image = DynamicImage::from_decoder(decoder).map_err(broken)?;
-    Ok((image, orientation))
+    Ok(decoder)
+}
+
+fn broken(error: ImageError) -> Refusal {
+    Refusal::unprocessable(format!("The image cannot be decoded: {error}."))
 }
 
 /// JPEG has no transparency; what shines through is white, as on a page.
@@ -86,6 +95,7 @@ pub(crate) async fn handler(
 ) -> Result<impl IntoResponse, Refusal> {
     let width = width(query.as_deref())?;
     body.expect_type(ACCEPTED, "a PNG or JPEG image")?;
+    decoder(&body.data)?;
     let jpeg = shrink(body.data, width).await?;
     Ok(([(header::CONTENT_TYPE, "image/jpeg")], jpeg))
 }

@@ -100,7 +100,7 @@ async fn an_image_that_claims_to_be_enormous() {
     let sentence = answer.sentence();
     assert_eq!(
         sentence,
-        "The image has 50000 × 50000 pixels; this service takes up to 25 megapixels."
+        "The image has 50000 × 50000 pixels; this service takes up to 16384 a side and 100 MiB as decoded."
     );
 }
 
@@ -168,6 +168,8 @@ async fn bad_passwords_and_hashes() {
     let other = format!("$argon2i$v=19$m=19456,t=2,p=1${salt_and_hash}");
     for (hash, start) in [
         ("hunter2", "The hash is not one of argon2id"),
+        ("$argon2id", "The hash is not one of argon2id"),
+        ("$argon2id$v=19$m=8,t=1,p=1", "The hash is not one of argon2id"),
         ("$2b$12$abcdefghijklmnopqrstuv", "The hash is not one of argon2id"),
         (&other, "The hash is not one of argon2id"),
         (&too_dear, "The hash asks for m=4194304, t=2, p=1; this service verifies up to m=77824"),

@@ -33,7 +33,7 @@ const SLOW_FOR: u32 = 256;
 /// Runs `f` where the scheduler says, as a call of `site`.
 #[track_caller]
 pub(crate) fn place<F, R>(
-    core: Arc<Core>,
+    core: &Arc<Core>,
     site: &'static Site,
     hint: ComputeHint,
     f: F,
@@ -55,7 +55,7 @@ where
     AdaptiveFuture(match decide(evidence) {
         Arm::InlineTokio => Placed::Inline(Some(run_inline(function, f))),
         Arm::OffloadRayon => {
-            let call = offload(Arc::clone(&core), Some(site), f);
+            let call = offload(Arc::clone(core), Some(site), f);
             function.counters.offloaded.add_one();
             Placed::Offloaded(call)
         }

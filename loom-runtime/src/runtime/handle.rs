@@ -216,7 +216,7 @@ impl LoomRuntime {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        place(Arc::clone(self.core()), Site::of_type::<F>(hint), hint, f)
+        place(self.core(), Site::of_type::<F>(hint), hint, f)
     }
 
     /// Runs `f` on the compute pool and blocks until it returns; parallel iterators and

@@ -105,7 +105,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    place(current_core(), Site::of_type::<F>(hint), hint, f)
+    place(&current_core(), Site::of_type::<F>(hint), hint, f)
 }
 
 /// What `#[loom::compute]` expands to: an adaptive call of a site that the attribute made.
@@ -115,5 +115,5 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    place(current_core(), site, site.hint(), f)
+    place(&current_core(), site, site.hint(), f)
 }
