@@ -127,6 +127,36 @@ where
     items.map(|item| item.to_string()).join(",")
 }
 
+#[loom::compute]
+fn not_inferred<T: std::str::FromStr + 'static, const N: usize>(text: String) -> bool {
+    text.len() > N && text.parse::<T>().is_ok()
+}
+
+#[loom::test]
+async fn parameters_that_no_argument_tells_are_passed_on() {
+    assert!(not_inferred::<u8, 2>("255".to_owned()).await);
+    assert!(!not_inferred::<u8, 2>("256".to_owned()).await);
+}
+
+macro_rules! define {
+    ($name:ident, $hint:literal, $body:block) => {
+        #[loom::compute(hint = $hint)]
+        fn $name() -> u32 $body
+    };
+}
+define!(by_macro, "low", { 7 });
+
+#[loom::compute]
+fn r#named(r#named: u8) -> String {
+    format!("{} {}", r#named, stringify!(a.await))
+}
+
+#[loom::test]
+async fn functions_may_come_from_macros_and_name_what_they_like() {
+    assert_eq!(by_macro().await, 7);
+    assert_eq!(r#named(1).await, "1 a.await");
+}
+
 #[loom::compute(hint = "high")]
 fn by_trait(f: impl Fn(u32) -> u32 + Send + 'static) -> u32 {
     f(20)

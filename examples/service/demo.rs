@@ -322,7 +322,7 @@ impl Report {
             out,
             "\nLatency counts from when each request was due; the load's own threads share the CPUs \
              with the service."
-        );
+        )?;
         for (stream, answers) in self.streams.iter().zip(&self.answers) {
             for (failure, count) in &answers.failures {
                 writeln!(out, "{}: {count} × {failure}", stream.route)?;

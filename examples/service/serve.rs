@@ -170,10 +170,10 @@ impl Listener for ClosingListener {
                 () = until(self.stopped.clone()) => {}
             }
         }
-        if let Some(listener) = self.listener.take() {
-            if let Err(error) = self.close(listener) {
-                say(&format!("connections that were waiting may be lost: {error}"));
-            }
+        if let Some(listener) = self.listener.take()
+            && let Err(error) = self.close(listener)
+        {
+            say(&format!("connections that were waiting may be lost: {error}"));
         }
         if let Some(connection) = self.waiting.pop_front() {
             return connection;

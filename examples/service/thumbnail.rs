@@ -70,6 +70,7 @@ fn decoder(source: &[u8]) -> Result<impl ImageDecoder + '_, Refusal> {
     Ok(decoder)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 fn broken(error: ImageError) -> Refusal {
     Refusal::unprocessable(format!("The image cannot be decoded: {error}."))
 }

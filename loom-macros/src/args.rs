@@ -22,7 +22,12 @@ impl Parse for Arg {
             return Err(syn::Error::new(key.span(), format!("expected a value: `{key} = ...`")));
         }
         input.parse::<Token![=]>()?;
-        Ok(Self { key, value: input.parse()? })
+        let mut value: Expr = input.parse()?;
+        // What a macro hands on comes in invisible brackets.
+        while let Expr::Group(group) = value {
+            value = *group.expr;
+        }
+        Ok(Self { key, value })
     }
 }
 

@@ -23,7 +23,14 @@ impl Parse for Function {
         let mut attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
         let sig = input.parse()?;
-        let end: TokenTree = input.parse()?;
+        let mut end: TokenTree = input.parse()?;
+        // What a macro hands on comes in invisible brackets.
+        while let TokenTree::Group(group) = &end
+            && group.delimiter() == Delimiter::None
+            && let Some(inner) = group.stream().into_iter().next()
+        {
+            end = inner;
+        }
         let (body, missing) = match end {
             TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => (body, None),
             other => {

@@ -58,9 +58,11 @@ impl Service {
             .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("the example runs");
+        // Nobody reads it, as when a log collector has died: that must not matter.
+        drop(child.stderr.take());
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("the service says where it listens");

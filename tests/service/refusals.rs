@@ -12,6 +12,29 @@ fn refused(answer: &Answer, status: StatusCode, sentence: &str) {
 }
 
 #[tokio::test]
+async fn an_unknown_path_is_answered_though_a_large_body_comes_with_it() {
+    let service = Service::start();
+    let answer = service.post("/nothing", "text/plain", vec![b'a'; 5 * 1024 * 1024]).await;
+    refused(&answer, StatusCode::NOT_FOUND, "There is nothing at `/nothing`.");
+}
+
+#[tokio::test]
+async fn refused_calls_do_not_make_dear_ones_look_cheap() {
+    let service = Service::start();
+    for _ in 0..50 {
+        let body = &b"\x89PNG\r\n\x1a\n"[..];
+        let answer = service.post("/thumbnail?width=10", "image/png", body).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let request = json!({ "password": "x", "hash": "x" });
+        let answer = service.post_json("/password/verify", &request).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    for function in ["thumbnail::shrink", "password::verify"] {
+        assert!(service.function(function).await.is_null(), "{function} was never called");
+    }
+}
+
+#[tokio::test]
 async fn unknown_paths_and_methods() {
     let service = Service::start();
     let answer = service.get("/nothing").await;

@@ -20,7 +20,7 @@ use super::args::ComputeArgs;
 use crate::item::Function;
 
 /// Attributes that say something about the machine code of the body.
-const OF_THE_BODY: &[&str] = &["inline", "cold", "target_feature", "optimize"];
+const OF_THE_BODY: &[&str] = &["inline", "cold", "optimize"];
 
 pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
     let Function { attrs, vis, sig, body, .. } = function;
@@ -36,12 +36,13 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
     inner.asyncness = None;
     // An argument of the function's own name would be hidden by the plain function, and
     // hides it in the body anyway.
-    if params.contains(&inner.ident) {
+    if params.iter().any(|param| param.unraw() == inner.ident.unraw()) {
         inner.ident = format_ident!("__loom_body", span = sig.ident.span());
     }
     let plain = &inner.ident;
 
-    let call = quote!(move || #plain(#(#params),*));
+    let generics = turbofish(sig);
+    let call = quote!(move || #plain #generics(#(#params),*));
     let loom = &args.loom;
     let place = if is_generic(sig) {
         let hint = hint(args);
@@ -55,7 +56,7 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
         #(#of_item)*
         #vis #outer {
             #(#of_body)*
-            #[allow(dead_code, clippy::needless_pass_by_value, clippy::too_many_arguments)]
+            #[allow(clippy::needless_pass_by_value, clippy::too_many_arguments)]
             #inner #body
             #site
             #place.await
@@ -111,6 +112,18 @@ fn contains_impl(ty: TokenStream) -> bool {
         proc_macro2::TokenTree::Ident(word) => word == "impl",
         _ => false,
     })
+}
+
+/// Type and const parameters by name, since the arguments need not tell them. Those of
+/// `impl Trait` cannot be named, and forbid naming the others only where there are others.
+fn turbofish(sig: &Signature) -> Option<TokenStream> {
+    let names = sig.generics.params.iter().filter_map(|param| match param {
+        GenericParam::Type(ty) => Some(&ty.ident),
+        GenericParam::Const(constant) => Some(&constant.ident),
+        GenericParam::Lifetime(_) => None,
+    });
+    let names: Vec<_> = names.collect();
+    (!names.is_empty()).then(|| quote!(::<#(#names),*>))
 }
 
 /// The argument's own name where it has one; patterns are taken apart in the plain

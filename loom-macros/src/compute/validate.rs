@@ -24,6 +24,12 @@ pub(super) fn validate(function: &Function, diag: &mut Diagnostics) {
     if let Some(variadic) = &sig.variadic {
         diag.at(variadic, "a compute function cannot be variadic: take a `Vec` instead");
     }
+    for attr in function.attrs.iter().filter(|attr| attr.path().is_ident("target_feature")) {
+        diag.at(
+            attr,
+            "a compute function cannot have `target_feature`: call one that has it from the body",
+        );
+    }
     for input in &sig.inputs {
         match input {
             FnArg::Receiver(receiver) => diag.at(
@@ -115,16 +121,19 @@ fn owned(referent: &Type) -> String {
 fn find_awaits(body: TokenStream, diag: &mut Diagnostics) {
     let mut after_dot = false;
     let mut after_async = false;
+    let mut after_bang = false;
     for token in body {
         match token {
             TokenTree::Group(group) => {
                 let is_async_body = after_async && group.delimiter() == Delimiter::Brace;
                 if is_async_body {
                     after_async = false;
-                } else {
+                } else if !after_bang {
+                    // What a macro makes of its tokens is the compiler's to judge.
                     find_awaits(group.stream(), diag);
                 }
                 after_dot = false;
+                after_bang = false;
             }
             TokenTree::Ident(word) => {
                 if after_dot && word == "await" {
@@ -140,6 +149,7 @@ fn find_awaits(body: TokenStream, diag: &mut Diagnostics) {
             }
             TokenTree::Punct(punct) => {
                 after_dot = punct.as_char() == '.';
+                after_bang = punct.as_char() == '!';
                 // An async block or function has its braces before the statement ends.
                 if punct.as_char() == ';' {
                     after_async = false;

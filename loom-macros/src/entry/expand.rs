@@ -45,7 +45,7 @@ pub(super) fn expand(kind: Kind, settings: &Settings, function: &Function) -> To
         #test
         #(#attrs)*
         #vis #outer {
-            #[allow(dead_code, clippy::unused_async)]
+            #[allow(clippy::unused_async)]
             #inner #body
             #run
         }
