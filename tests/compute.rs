@@ -99,7 +99,8 @@ fn opaque(n: u32) -> impl Iterator<Item = u32> + Send + 'static {
 fn future_in_body(n: u32) -> u32 {
     // A future may be made here, as long as it is not awaited.
     let later = async move { std::future::ready(n).await };
-    drop(later);
+    let closure = async |m: u32| std::future::ready(m).await;
+    drop((later, closure(n)));
     n
 }
 

@@ -163,3 +163,45 @@ fn block_on_within_async_code_panics_instead_of_hanging() {
     let error = runtime.block_on(task).expect_err("it panics");
     assert!(error.is_panic());
 }
+
+#[test]
+fn a_function_that_always_panics_is_measured_all_the_same() {
+    let runtime = small();
+    for _ in 0..3 {
+        let awaited = AssertUnwindSafe(|| {
+            runtime.block_on(runtime.spawn_adaptive_with_hint(ComputeHint::Low, || panic!("told")))
+        });
+        assert!(catch_unwind(awaited).is_err());
+    }
+    let function = &runtime.functions()[0];
+    assert_eq!((function.panicked, function.run_times.count()), (3, 3));
+    assert!(function.mean.is_some());
+}
+
+#[test]
+fn many_waits_on_one_compute_thread_do_not_overflow_its_stack() {
+    let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build().expect("it starts");
+    let (release, wait) = tokio::sync::watch::channel(false);
+    let calls: Vec<_> = (0..2_000)
+        .map(|_| {
+            let (inner, mut wait) = (runtime.clone(), wait.clone());
+            runtime.spawn_compute(move || {
+                inner.block_on(async { wait.wait_for(|released| *released).await.is_ok() })
+            })
+        })
+        .collect();
+    release.send_replace(true);
+    for call in calls {
+        assert!(runtime.block_on(call));
+    }
+}
+
+#[test]
+fn a_compute_thread_inside_another_runtimes_block_on_is_still_a_compute_thread() {
+    let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build().expect("it starts");
+    let (own, other) = (runtime.clone(), small());
+    let arm = runtime.spawn_compute(move || {
+        other.block_on(async { own.spawn_adaptive_with_hint(ComputeHint::High, || ()).arm() })
+    });
+    assert_eq!(runtime.block_on(arm), Arm::InlineTokio);
+}

@@ -121,14 +121,17 @@ fn owned(referent: &Type) -> String {
 fn find_awaits(body: TokenStream, diag: &mut Diagnostics) {
     let mut after_dot = false;
     let mut after_async = false;
+    let mut in_async_closure = false;
+    let mut after_word = false;
     let mut after_bang = false;
     for token in body {
+        let is_word = matches!(token, TokenTree::Ident(_));
         match token {
             TokenTree::Group(group) => {
                 let is_async_body = after_async && group.delimiter() == Delimiter::Brace;
                 if is_async_body {
                     after_async = false;
-                } else if !after_bang {
+                } else if !after_bang && !in_async_closure {
                     // What a macro makes of its tokens is the compiler's to judge.
                     find_awaits(group.stream(), diag);
                 }
@@ -136,7 +139,7 @@ fn find_awaits(body: TokenStream, diag: &mut Diagnostics) {
                 after_bang = false;
             }
             TokenTree::Ident(word) => {
-                if after_dot && word == "await" {
+                if after_dot && word == "await" && !in_async_closure {
                     diag.at(
                         word,
                         "a compute function cannot await: its body runs on a thread without an \
@@ -149,13 +152,18 @@ fn find_awaits(body: TokenStream, diag: &mut Diagnostics) {
             }
             TokenTree::Punct(punct) => {
                 after_dot = punct.as_char() == '.';
-                after_bang = punct.as_char() == '!';
+                // `name!(...)`, not the `!` of a negation.
+                after_bang = after_word && punct.as_char() == '!';
+                // An async closure: its body has no end that tokens alone would show.
+                in_async_closure |= after_async && punct.as_char() == '|';
                 // An async block or function has its braces before the statement ends.
                 if punct.as_char() == ';' {
                     after_async = false;
+                    in_async_closure = false;
                 }
             }
             TokenTree::Literal(_) => after_dot = false,
         }
+        after_word = is_word;
     }
 }

@@ -116,6 +116,24 @@ fn an_abandoned_result_is_dropped_by_the_job_even_if_its_drop_panics() {
 }
 
 #[test]
+fn a_detached_result_is_dropped_before_the_job_says_that_it_has_ended() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let result = Dropped { count: Arc::clone(&count), panics: true };
+    let (job, call) = call(move || result);
+    drop(call);
+    let mut dropped_before = 0;
+    job.run(|_end| dropped_before = count.load(Ordering::Relaxed));
+    assert_eq!(dropped_before, 1);
+}
+
+#[test]
+fn a_panicking_hook_does_not_lose_the_outcome() {
+    let (job, mut call) = call(|| 1);
+    job.run(|_end| panic!("a hook that panics, as told"));
+    assert!(matches!(poll(&mut call), Poll::Ready(Ok(1))));
+}
+
+#[test]
 fn a_job_that_is_dropped_refuses_its_call() {
     let (job, mut call) = call(|| ());
     drop(job);

@@ -110,8 +110,13 @@ impl LoomBuilder {
     /// # Errors
     ///
     /// [`LoomError::InvalidSetting`] for a value out of bounds; the other variants where
-    /// the system refuses threads or, with [`Pin::Required`], CPUs. Nothing is left
-    /// running then.
+    /// the system refuses compute threads or, with [`Pin::Required`], CPUs. What has been
+    /// started ends by itself then.
+    ///
+    /// # Panics
+    ///
+    /// Where the system refuses an I/O thread: tokio panics then, and waits for those that
+    /// it has started.
     pub fn build(self) -> Result<LoomRuntime> {
         self.check()?;
         let request = Request {

@@ -35,8 +35,8 @@ pub fn test_builder() -> LoomBuilder {
         .compute_priority(ComputePriority::Normal)
 }
 
-/// Builds the runtime and runs `body`; work that outlives the body is dropped with it, as
-/// in a tokio test.
+/// Builds the runtime and runs `body`. Async tasks that outlive the body are dropped with
+/// it, as in a tokio test; queued compute calls never run, and running ones end on their own.
 #[track_caller]
 pub fn run_test<F: Future>(builder: LoomBuilder, body: F) -> F::Output {
     match builder.build() {

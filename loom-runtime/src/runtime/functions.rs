@@ -19,7 +19,7 @@ pub struct FunctionStats {
     pub name: &'static str,
     /// The key made from it.
     pub key: FunctionKey,
-    /// What the attribute says.
+    /// What the attribute says, or the first call of a closure or a generic function.
     pub hint: ComputeHint,
     /// Calls that ran where they were made.
     pub inline: u64,

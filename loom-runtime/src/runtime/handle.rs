@@ -300,7 +300,7 @@ impl LoomRuntime {
         self.inner.rayon_cpus.as_slice()
     }
 
-    /// The CPUs of the process's budget.
+    /// The CPUs of the budget: those that the thread which built the runtime may run on.
     #[must_use]
     pub fn effective_cpuset(&self) -> &[usize] {
         self.inner.plan.budget.cpus.as_slice()
