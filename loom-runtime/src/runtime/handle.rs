@@ -1,7 +1,7 @@
 //! The runtime as its users hold it.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 
 use rayon::ThreadPool;
 use tokio::runtime::{Handle, Runtime};
@@ -313,7 +313,9 @@ impl LoomRuntime {
         let idle =
             self.block_on(async { tokio::time::timeout(limit, self.wait_for_shutdown()).await });
         if idle.is_err() {
-            eprintln!(
+            // A closed standard error is no reason to panic at the end.
+            let _ = writeln!(
+                io::stderr(),
                 "loom: {} tasks and compute calls were still running {limit:?} after the body of \
                  `main` returned; ending without them (see `shutdown_timeout`)",
                 self.task_tracker().len(),

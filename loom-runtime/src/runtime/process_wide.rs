@@ -4,6 +4,8 @@
 //! started at the first call outside of any Loom runtime and lives as long as the
 //! process.
 
+use std::io::{self, Write};
+
 use rayon::ThreadPool;
 
 use crate::sync::{Arc, OnceLock, mpsc};
@@ -46,7 +48,11 @@ fn start() -> ProcessWide {
             ProcessWide { core, _pool: Some(pool) }
         }
         Err(error) => {
-            eprintln!("loom: {error}; compute functions run inline until the process is restarted");
+            // Told where somebody listens; the work goes on regardless.
+            let _ = writeln!(
+                io::stderr(),
+                "loom: {error}; compute functions run inline until the process is restarted"
+            );
             ProcessWide { core: Arc::new(Core::new(None, 0)), _pool: None }
         }
     }
