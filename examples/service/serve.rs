@@ -24,6 +24,7 @@ use tokio::sync::{oneshot, watch};
 
 /// Step 3: how long a connection may take to send its first request.
 const LAST_REQUESTS: Duration = Duration::from_millis(250);
+
 /// Serves `router` until `stopped` turns true, and finishes what was started: a client that
 /// takes longer than `drain_limit` to send or take what is left is cut off.
 pub(crate) async fn serve(
@@ -139,7 +140,8 @@ impl ClosingListener {
         }
     }
 
-    /// Step 1: takes whoever waits. What comes after the last look is refused by the system.
+    /// Step 1: takes whoever waits. What comes after the last look finds the socket
+    /// closed.
     fn close(&mut self, listener: TcpListener) -> io::Result<()> {
         let listener = listener.into_std()?;
         loop {

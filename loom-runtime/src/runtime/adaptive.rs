@@ -6,13 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::scheduler::{Arm, BLOCKING_CAP, ComputeHint, Evidence, Site, decide};
-use crate::sync::atomic::Ordering;
+use crate::scheduler::{Arm, ComputeHint, Evidence, Site, decide};
 use crate::sync::{Arc, thread};
 
-use super::compute::{ComputeFuture, offload};
+use super::compute::{ComputeFuture, admit, offload};
 use super::core::{Core, Function};
-use super::shutdown::REFUSED;
 
 /// A call that Loom placed, as a future of its result.
 ///
@@ -27,9 +25,6 @@ enum Placed<R> {
     Offloaded(ComputeFuture<R>),
 }
 
-/// For how many calls a site stays offloaded after one that was too long for inline.
-const SLOW_FOR: u32 = 256;
-
 /// Runs `f` where the scheduler says, as a call of `site`.
 #[track_caller]
 pub(crate) fn place<F, R>(
@@ -42,20 +37,23 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    // Held while an inline call runs; an offloaded one has its own.
-    let Some(_admitted) = core.lifecycle.admit() else { panic!("{REFUSED}") };
+    let admitted = admit(core);
     let function = core.function(site);
     let evidence = Evidence {
         caller: core.caller(),
         run_time: function.run_time.mean_with_prior(hint.prior()),
         overhead: core.overhead.mean(),
         calls: function.calls(),
-        was_slow: function.was_slow(),
+        was_slow: function.slow.look(),
     };
     AdaptiveFuture(match decide(evidence) {
-        Arm::InlineTokio => Placed::Inline(Some(run_inline(function, f))),
+        Arm::InlineTokio => {
+            let result = run_inline(function, f);
+            drop(admitted);
+            Placed::Inline(Some(result))
+        }
         Arm::OffloadRayon => {
-            let call = offload(Arc::clone(core), Some(site), f);
+            let call = offload(Arc::clone(core), admitted, Some(site), f);
             function.counters.offloaded.add_one();
             Placed::Offloaded(call)
         }
@@ -78,20 +76,8 @@ impl Function {
     /// Takes in how long one call took.
     pub(crate) fn ran(&self, run_time: Duration) {
         self.run_time.record(run_time);
-        if run_time >= BLOCKING_CAP {
-            self.slow.store(SLOW_FOR, Ordering::Relaxed);
-        }
+        self.slow.record(run_time);
         self.counters.run_times.record(run_time);
-    }
-
-    /// Whether one of the last `SLOW_FOR` calls took longer than may run inline; each look
-    /// counts as a call. Relaxed, and not exact where calls are made at once.
-    fn was_slow(&self) -> bool {
-        let left = self.slow.load(Ordering::Relaxed);
-        if left > 0 {
-            self.slow.store(left - 1, Ordering::Relaxed);
-        }
-        left > 0
     }
 
     /// Calls that were decided so far.

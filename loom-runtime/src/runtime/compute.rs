@@ -4,12 +4,13 @@ use std::fmt;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::runtime::Handle;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::bridge::{self, Call, End, Fault};
-use crate::scheduler::Site;
+use crate::scheduler::{LONGEST_OVERHEAD, Site};
 use crate::sync::Arc;
 
 use super::core::Core;
@@ -43,10 +44,6 @@ pub struct ComputeFuture<R> {
     waited: bool,
 }
 
-/// Two wake-ups take no longer on their own; what does is waiting for a CPU, and must not
-/// make inline look cheap on a machine whose I/O workers are busy.
-const LONGEST_OVERHEAD: Duration = Duration::from_micros(50);
-
 /// Takes in how long the closure took, however it ends.
 struct Measured<'a> {
     core: &'a Core,
@@ -69,14 +66,29 @@ struct Timed<R> {
     ended: Instant,
 }
 
-/// Submits `f` to the compute pool of `core`, as a call of `site` if it is one.
+/// Counts a call in, or says why not.
 #[track_caller]
-pub(crate) fn offload<F, R>(core: Arc<Core>, site: Option<&'static Site>, f: F) -> ComputeFuture<R>
+pub(crate) fn admit(core: &Core) -> TaskTrackerToken {
+    match core.lifecycle.admit() {
+        Some(token) => token,
+        None => panic!("{REFUSED}"),
+    }
+}
+
+/// Submits `f` to the compute pool of `core`, as a call of `site` if it is one. The token
+/// says that it was admitted, and goes when the call has ended.
+#[track_caller]
+pub(crate) fn offload<F, R>(
+    core: Arc<Core>,
+    token: TaskTrackerToken,
+    site: Option<&'static Site>,
+    f: F,
+) -> ComputeFuture<R>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let Some((token, pool)) = core.lifecycle.admit().zip(core.pool()) else {
+    let Some(pool) = core.pool() else {
         panic!("{}", if core.compute_threads == 0 { NO_POOL } else { REFUSED });
     };
     let uncontended = core.begin_call();

@@ -6,8 +6,8 @@
 use rayon::ThreadPool;
 
 use crate::metrics::{FunctionCounters, RuntimeCounters};
-use crate::scheduler::{Caller, Estimate, Site, Table};
-use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use crate::scheduler::{Caller, Estimate, RecentlySlow, Site, Table};
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, OnceLock, Weak};
 
 use super::handle::Inner;
@@ -41,8 +41,7 @@ pub(crate) struct Function {
     pub(crate) site: &'static Site,
     pub(crate) run_time: Estimate<RUN_TIME_MEMORY>,
     pub(crate) counters: FunctionCounters,
-    /// Calls left until a call beyond the blocking cap is forgotten.
-    pub(crate) slow: AtomicU32,
+    pub(crate) slow: RecentlySlow,
 }
 
 impl Core {
@@ -56,7 +55,7 @@ impl Core {
             site,
             run_time: Estimate::default(),
             counters: FunctionCounters::default(),
-            slow: AtomicU32::new(0),
+            slow: RecentlySlow::default(),
         })
     }
 

@@ -15,7 +15,7 @@ use crate::topology::{CpuSet, Pin, Plan, Role, ThreadPlacement};
 
 use super::adaptive::{AdaptiveFuture, place};
 use super::block_on::help_until_ready;
-use super::compute::{ComputeFuture, offload};
+use super::compute::{ComputeFuture, admit, offload};
 use super::config::LoomConfig;
 use super::context;
 use super::core::Core;
@@ -185,7 +185,7 @@ impl LoomRuntime {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        offload(Arc::clone(self.core()), None, f)
+        offload(Arc::clone(self.core()), admit(self.core()), None, f)
     }
 
     /// Runs `f` inline or on the compute pool, whichever has measured as cheaper for this

@@ -6,7 +6,7 @@ use crate::scheduler::{ComputeHint, Site};
 use crate::sync::{Arc, Weak};
 
 use super::adaptive::{AdaptiveFuture, place};
-use super::compute::{ComputeFuture, offload};
+use super::compute::{ComputeFuture, admit, offload};
 use super::core::Core;
 use super::handle::LoomRuntime;
 use super::{context, process_wide};
@@ -76,7 +76,9 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    offload(current_core(), None, f)
+    let core = current_core();
+    let admitted = admit(&core);
+    offload(core, admitted, None, f)
 }
 
 /// [`LoomRuntime::spawn_adaptive`] on the current runtime; outside of any, with the

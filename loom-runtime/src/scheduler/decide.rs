@@ -6,9 +6,13 @@ use super::Arm;
 
 /// GR1: no call that is expected to take this long runs inline on an I/O worker, and none of
 /// a site where one of the last calls did.
-pub(crate) const BLOCKING_CAP: Duration = Duration::from_micros(250);
+pub(super) const BLOCKING_CAP: Duration = Duration::from_micros(250);
 /// GR0: with one I/O worker nobody else can go on meanwhile.
 const LONE_WORKER_CAP: Duration = Duration::from_micros(50);
+/// The most that one measurement of the bridge counts. Two wake-ups take no longer on their
+/// own; what does is waiting for a CPU, and must not make inline look cheap on a machine
+/// whose I/O workers are busy.
+pub(crate) const LONGEST_OVERHEAD: Duration = Duration::from_micros(50);
 /// What the bridge is taken to cost before the first measurement.
 const OVERHEAD_PRIOR: Duration = Duration::from_micros(10);
 /// One call in so many of an inlined site is offloaded to measure the overhead again.

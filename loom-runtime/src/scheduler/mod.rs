@@ -7,13 +7,15 @@
 mod arm;
 mod decide;
 mod estimate;
+mod guard;
 mod key;
 mod site;
 mod table;
 
 pub use arm::{Arm, ComputeHint};
-pub(crate) use decide::{BLOCKING_CAP, Caller, Evidence, decide};
+pub(crate) use decide::{Caller, Evidence, LONGEST_OVERHEAD, decide};
 pub(crate) use estimate::Estimate;
+pub(crate) use guard::RecentlySlow;
 pub use key::FunctionKey;
 pub use site::Site;
 pub(crate) use table::Table;
