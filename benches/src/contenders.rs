@@ -6,7 +6,8 @@ use std::sync::Arc;
 use loom::{ComputeHint, LoomBuilder, LoomRuntime};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// Every pool has two threads of each kind, so that all share the same machine alike.
+/// Unless they say otherwise pools have two threads of each kind, so that all share the
+/// same machine alike.
 const THREADS: usize = 2;
 
 /// A way to run a closure from an async task.
@@ -20,16 +21,18 @@ pub(crate) trait Contender: Send + Sync + 'static {
     /// The tokio runtime that the calls are made on.
     fn tokio(&self) -> Handle;
 
-    /// One call of `f`.
-    fn call(&self, f: fn() -> u64) -> impl Future<Output = u64> + Send;
+    /// One call of `f`, which its author expects to cost what `hint` says.
+    fn call<F>(&self, hint: ComputeHint, f: F) -> impl Future<Output = u64> + Send
+    where
+        F: FnOnce() -> u64 + Send + 'static;
 }
 
-fn tokio_runtime() -> Runtime {
-    Builder::new_multi_thread().worker_threads(THREADS).build().expect("tokio starts")
+fn tokio_runtime(threads: usize) -> Runtime {
+    Builder::new_multi_thread().worker_threads(threads).enable_all().build().expect("tokio starts")
 }
 
-fn rayon_pool() -> Arc<rayon::ThreadPool> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(THREADS).build();
+fn rayon_pool(threads: usize) -> Arc<rayon::ThreadPool> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     Arc::new(pool.expect("rayon starts"))
 }
 
@@ -38,7 +41,7 @@ pub(crate) struct Inline(Runtime);
 
 impl Inline {
     pub(crate) fn new() -> Self {
-        Self(tokio_runtime())
+        Self(tokio_runtime(THREADS))
     }
 }
 
@@ -55,7 +58,10 @@ impl Contender for Inline {
         self.0.handle().clone()
     }
 
-    async fn call(&self, f: fn() -> u64) -> u64 {
+    async fn call<F>(&self, _hint: ComputeHint, f: F) -> u64
+    where
+        F: FnOnce() -> u64 + Send + 'static,
+    {
         f()
     }
 }
@@ -65,7 +71,7 @@ pub(crate) struct SpawnBlocking(Runtime);
 
 impl SpawnBlocking {
     pub(crate) fn new() -> Self {
-        Self(tokio_runtime())
+        Self(tokio_runtime(THREADS))
     }
 }
 
@@ -82,7 +88,10 @@ impl Contender for SpawnBlocking {
         self.0.handle().clone()
     }
 
-    async fn call(&self, f: fn() -> u64) -> u64 {
+    async fn call<F>(&self, _hint: ComputeHint, f: F) -> u64
+    where
+        F: FnOnce() -> u64 + Send + 'static,
+    {
         tokio::task::spawn_blocking(f).await.expect("it does not panic")
     }
 }
@@ -92,7 +101,7 @@ pub(crate) struct RayonOneshot(Runtime, Arc<rayon::ThreadPool>);
 
 impl RayonOneshot {
     pub(crate) fn new() -> Self {
-        Self(tokio_runtime(), rayon_pool())
+        Self(tokio_runtime(THREADS), rayon_pool(THREADS))
     }
 }
 
@@ -109,7 +118,10 @@ impl Contender for RayonOneshot {
         self.0.handle().clone()
     }
 
-    async fn call(&self, f: fn() -> u64) -> u64 {
+    async fn call<F>(&self, _hint: ComputeHint, f: F) -> u64
+    where
+        F: FnOnce() -> u64 + Send + 'static,
+    {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         self.1.spawn(move || {
             // The caller waits; were it gone, nobody would miss the result.
@@ -124,7 +136,12 @@ pub(crate) struct TokioRayon(Runtime, Arc<rayon::ThreadPool>);
 
 impl TokioRayon {
     pub(crate) fn new() -> Self {
-        Self(tokio_runtime(), rayon_pool())
+        Self::with(THREADS)
+    }
+
+    /// So many I/O workers, and as many compute threads.
+    pub(crate) fn with(threads: usize) -> Self {
+        Self(tokio_runtime(threads), rayon_pool(threads))
     }
 }
 
@@ -141,9 +158,46 @@ impl Contender for TokioRayon {
         self.0.handle().clone()
     }
 
-    async fn call(&self, f: fn() -> u64) -> u64 {
+    async fn call<F>(&self, _hint: ComputeHint, f: F) -> u64
+    where
+        F: FnOnce() -> u64 + Send + 'static,
+    {
         use tokio_rayon::AsyncThreadPool;
         self.1.spawn_async(f).await
+    }
+}
+
+/// The nearest peer as it comes: one I/O worker, the other CPUs for compute, all pinned.
+pub(crate) struct LoomRs(loom_rs::LoomRuntime);
+
+impl LoomRs {
+    pub(crate) fn new() -> Self {
+        Self(loom_rs::LoomBuilder::new().build().expect("loom-rs starts"))
+    }
+}
+
+impl Contender for LoomRs {
+    fn name(&self) -> &'static str {
+        "loom-rs"
+    }
+
+    fn offloads(&self) -> bool {
+        true
+    }
+
+    fn tokio(&self) -> Handle {
+        self.0.tokio_handle().clone()
+    }
+
+    /// What is known to be heavy is sent to its pool; the rest is left to its scheduler.
+    async fn call<F>(&self, hint: ComputeHint, f: F) -> u64
+    where
+        F: FnOnce() -> u64 + Send + 'static,
+    {
+        match hint {
+            ComputeHint::High => self.0.spawn_compute(f).await,
+            _ => self.0.spawn_adaptive(f).await,
+        }
     }
 }
 
@@ -173,7 +227,10 @@ impl Contender for LoomCompute {
         self.0.tokio_handle().clone()
     }
 
-    async fn call(&self, f: fn() -> u64) -> u64 {
+    async fn call<F>(&self, _hint: ComputeHint, f: F) -> u64
+    where
+        F: FnOnce() -> u64 + Send + 'static,
+    {
         self.0.spawn_compute(f).await
     }
 }
@@ -184,6 +241,11 @@ pub(crate) struct LoomAdaptive(LoomRuntime);
 impl LoomAdaptive {
     pub(crate) fn new() -> Self {
         Self(loom_runtime())
+    }
+
+    /// As it comes.
+    pub(crate) fn by_default() -> Self {
+        Self(LoomBuilder::new().build().expect("loom starts"))
     }
 }
 
@@ -200,7 +262,10 @@ impl Contender for LoomAdaptive {
         self.0.tokio_handle().clone()
     }
 
-    async fn call(&self, f: fn() -> u64) -> u64 {
-        self.0.spawn_adaptive_with_hint(ComputeHint::Low, f).await
+    async fn call<F>(&self, hint: ComputeHint, f: F) -> u64
+    where
+        F: FnOnce() -> u64 + Send + 'static,
+    {
+        self.0.spawn_adaptive_with_hint(hint, f).await
     }
 }

@@ -2,12 +2,17 @@
 //!
 //! `loom-bench micro` prints what a call of a closure that does nothing costs, from one
 //! task and from 64, as medians over the rounds, with the allocations it makes.
+//! `loom-bench http` puts an HTTP service under load and prints how long its requests take.
 //! Absolute times vary from machine to machine and from run to run; the ratios within one
 //! run are what to read.
 
 mod allocations;
 mod contenders;
+mod http;
 mod micro;
+mod statistics;
+
+use std::error::Error;
 
 use clap::{Parser, Subcommand};
 
@@ -28,10 +33,22 @@ enum Bench {
         #[arg(long)]
         quick: bool,
     },
+    /// An HTTP service under open-loop load: what compute does to the fast requests.
+    Http(http::Options),
+    /// The service of `http`, as a process of its own.
+    #[command(hide = true)]
+    HttpServer(http::ServerOptions),
+    /// The load of `http`, as a process of its own.
+    #[command(hide = true)]
+    HttpLoad(http::LoadOptions),
 }
 
-fn main() {
+fn main() -> Result<(), Box<dyn Error>> {
     match Args::parse().bench {
         Bench::Micro { quick } => micro::run(quick),
+        Bench::Http(options) => http::run(&options)?,
+        Bench::HttpServer(options) => http::serve(&options)?,
+        Bench::HttpLoad(options) => http::load(&options)?,
     }
+    Ok(())
 }

@@ -4,7 +4,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
+use loom::ComputeHint;
+
 use crate::allocations;
+use crate::statistics::median;
 use crate::contenders::{
     Contender, Inline, LoomAdaptive, LoomCompute, RayonOneshot, SpawnBlocking, TokioRayon,
 };
@@ -88,7 +91,7 @@ fn nanos_a_call<C: Contender>(contender: &Arc<C>, callers: usize, calls_each: us
             // Within a task: `block_on` would measure the wake-up of a foreign thread.
             tokio.spawn(async move {
                 for _ in 0..calls_each {
-                    black_box(contender.call(nothing).await);
+                    black_box(contender.call(ComputeHint::Low, nothing).await);
                 }
             })
         })
@@ -136,7 +139,3 @@ fn print(mut rows: Vec<Row>, size: &Size) {
     }
 }
 
-fn median(samples: &mut [f64]) -> f64 {
-    samples.sort_by(f64::total_cmp);
-    samples.get(samples.len() / 2).copied().unwrap_or(f64::NAN)
-}

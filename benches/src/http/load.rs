@@ -1,0 +1,368 @@
+//! The load: requests sent when they are due, whatever has become of those before.
+//!
+//! One thread with its own poll loop, so that the load costs little of the machine that it
+//! shares with the service. Every latency counts from the time at which the request was
+//! due, so a service that stalls is charged for all that should have been sent meanwhile.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+use serde::{Deserialize, Serialize};
+
+use super::machine;
+use crate::statistics::{Random, percentile};
+
+/// The event of the timer; connections count from 0.
+const TIMER: Token = Token(usize::MAX);
+const MOST_CONNECTIONS: usize = 8_000;
+/// Opened before the load begins, for either kind of request.
+const FIRST_CONNECTIONS: usize = 32;
+/// How long answers may take after the last request.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What mixed requests cost, in microseconds, and how many of 100 do.
+const MIX: [(u64, u64); 4] = [(10, 60), (100, 25), (1_000, 10), (5_000, 5)];
+
+#[derive(clap::Args)]
+pub(crate) struct LoadOptions {
+    #[arg(long)]
+    port: u16,
+    #[arg(long)]
+    seed: u64,
+    /// Fast requests a second.
+    #[arg(long)]
+    fast: f64,
+    /// Requests a second to the route that computes.
+    #[arg(long)]
+    slow: f64,
+    /// What such a request costs in microseconds; without it, a mixture.
+    #[arg(long)]
+    micros: Option<u64>,
+    /// Seconds before anything counts.
+    #[arg(long)]
+    warm_up: f64,
+    /// Seconds that count.
+    #[arg(long)]
+    seconds: f64,
+}
+
+/// What was seen, in microseconds from when requests were due.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Seen {
+    pub(crate) fast_p50: f64,
+    pub(crate) fast_p99: f64,
+    pub(crate) fast_p999: f64,
+    pub(crate) slow_p50: f64,
+    pub(crate) slow_p99: f64,
+    /// Answers a second of the route that computes.
+    pub(crate) slow_rate: f64,
+    /// Requests without an answer in time, and those that failed.
+    pub(crate) unanswered: usize,
+    /// How late requests were sent, which is the load's own doing.
+    pub(crate) late_p99: f64,
+    /// CPU time of the load, in ticks.
+    pub(crate) ticks: u64,
+}
+
+struct Due {
+    at: Duration,
+    request: Vec<u8>,
+    is_fast: bool,
+}
+
+struct Connection {
+    stream: TcpStream,
+    is_fast: bool,
+    /// What is to be sent once it is connected.
+    unsent: Option<Vec<u8>>,
+    /// When its request was due.
+    asked: Option<Duration>,
+    answer: Vec<u8>,
+}
+
+struct Load {
+    addr: SocketAddr,
+    poll: Poll,
+    connections: Vec<Connection>,
+    /// Apart, so that no fast request waits for a connection because heavy ones hold all.
+    idle_fast: Vec<usize>,
+    idle_slow: Vec<usize>,
+    started: Instant,
+    counted: std::ops::Range<Duration>,
+    fast: Vec<u32>,
+    slow: Vec<u32>,
+    late: Vec<u32>,
+    slow_answers: u32,
+    fast_open: usize,
+    failed: usize,
+}
+
+/// Sends one schedule and prints what was seen, as JSON.
+pub(crate) fn load(options: &LoadOptions) -> Result<(), Box<dyn Error>> {
+    let schedule = schedule(options);
+    let from = Duration::from_secs_f64(options.warm_up);
+    let to = from + Duration::from_secs_f64(options.seconds);
+    let mut load = Load {
+        addr: SocketAddr::from(([127, 0, 0, 1], options.port)),
+        poll: Poll::new()?,
+        connections: Vec::new(),
+        idle_fast: Vec::new(),
+        idle_slow: Vec::new(),
+        started: Instant::now(),
+        counted: from..to,
+        fast: Vec::new(),
+        slow: Vec::new(),
+        late: Vec::new(),
+        slow_answers: 0,
+        fast_open: 0,
+        failed: 0,
+    };
+    for is_fast in [true, false] {
+        for _ in 0..FIRST_CONNECTIONS {
+            let stream = std::net::TcpStream::connect(load.addr)?;
+            stream.set_nonblocking(true)?;
+            let connection = load.connect(TcpStream::from_std(stream), is_fast)?;
+            load.idle(is_fast).push(connection);
+        }
+    }
+    load.run(&schedule)?;
+    println!("{}", serde_json::to_string(&load.seen(&schedule)?)?);
+    Ok(())
+}
+
+/// Arrivals of two independent Poisson processes, in order.
+fn schedule(options: &LoadOptions) -> Vec<Due> {
+    let end = options.warm_up + options.seconds;
+    let mut random = Random::new(options.seed);
+    let mut due = Vec::new();
+    for (rate, is_fast) in [(options.fast, true), (options.slow, false)] {
+        let mut at = 0.0;
+        loop {
+            at -= (1.0 - random.fraction()).ln() / rate;
+            if at >= end {
+                break;
+            }
+            let path = if is_fast { "/fast".to_owned() } else { slow_path(options, &mut random) };
+            let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes();
+            due.push(Due { at: Duration::from_secs_f64(at), request, is_fast });
+        }
+    }
+    due.sort_by_key(|due| due.at);
+    due
+}
+
+fn slow_path(options: &LoadOptions, random: &mut Random) -> String {
+    if let Some(micros) = options.micros {
+        return format!("/heavy/{micros}");
+    }
+    let mut drawn = random.next() % 100;
+    for (micros, share) in MIX {
+        if drawn < share {
+            return format!("/mixed/{micros}");
+        }
+        drawn -= share;
+    }
+    unreachable!("the shares come to 100")
+}
+
+impl Load {
+    fn run(&mut self, schedule: &[Due]) -> Result<(), Box<dyn Error>> {
+        let mut timer =
+            File::from(timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK)?);
+        self.poll.registry().register(
+            &mut SourceFd(&timer.as_raw_fd()),
+            TIMER,
+            Interest::READABLE,
+        )?;
+        let mut events = Events::with_capacity(256);
+        let mut next = schedule.iter().peekable();
+        self.started = Instant::now();
+        let give_up = self.counted.end + PATIENCE;
+        loop {
+            while let Some(due) = next.next_if(|due| due.at <= self.started.elapsed()) {
+                self.send(due)?;
+            }
+            let wake = match next.peek() {
+                Some(due) => due.at,
+                // At overload the heavy requests would take for ever.
+                None if self.fast_open > 0 => give_up,
+                None => return Ok(()),
+            };
+            let now = self.started.elapsed();
+            if now >= give_up {
+                return Ok(());
+            }
+            set(&timer, wake.saturating_sub(now))?;
+            if let Err(error) = self.poll.poll(&mut events, None)
+                && error.kind() != ErrorKind::Interrupted
+            {
+                return Err(error.into());
+            }
+            for event in &events {
+                if event.token() == TIMER {
+                    // Only its being readable says anything.
+                    let _ = timer.read(&mut [0; 8]);
+                } else {
+                    self.connections[event.token().0].flush()?;
+                    self.receive(event.token().0);
+                }
+            }
+        }
+    }
+
+    fn idle(&mut self, is_fast: bool) -> &mut Vec<usize> {
+        if is_fast { &mut self.idle_fast } else { &mut self.idle_slow }
+    }
+
+    fn connect(&mut self, stream: TcpStream, is_fast: bool) -> io::Result<usize> {
+        let index = self.connections.len();
+        let mut connection =
+            Connection { stream, is_fast, unsent: None, asked: None, answer: Vec::new() };
+        self.poll.registry().register(
+            &mut connection.stream,
+            Token(index),
+            Interest::READABLE | Interest::WRITABLE,
+        )?;
+        self.connections.push(connection);
+        Ok(index)
+    }
+
+    fn send(&mut self, due: &Due) -> io::Result<()> {
+        let index = match self.idle(due.is_fast).pop() {
+            Some(index) => index,
+            None if self.connections.len() < MOST_CONNECTIONS => {
+                // Not waited for: a service that accepts nothing must not stop the load.
+                self.connect(TcpStream::connect(self.addr)?, due.is_fast)?
+            }
+            None => {
+                self.failed += 1;
+                return Ok(());
+            }
+        };
+        let connection = &mut self.connections[index];
+        connection.asked = Some(due.at);
+        connection.unsent = Some(due.request.clone());
+        connection.flush()?;
+        self.fast_open += usize::from(due.is_fast);
+        if self.counted.contains(&due.at) {
+            self.late.push(micros(self.started.elapsed().saturating_sub(due.at)));
+        }
+        Ok(())
+    }
+
+    /// Takes in what has arrived on a connection.
+    fn receive(&mut self, index: usize) {
+        let connection = &mut self.connections[index];
+        if !connection.has_answer() {
+            return;
+        }
+        let now = self.started.elapsed();
+        let is_fast = connection.is_fast;
+        let is_ok = connection.answer.starts_with(b"HTTP/1.1 200");
+        connection.answer.clear();
+        let Some(due) = connection.asked.take() else { return };
+        self.idle(is_fast).push(index);
+        self.fast_open -= usize::from(is_fast);
+        if !is_fast && self.counted.contains(&now) {
+            self.slow_answers += 1;
+        }
+        if !is_ok {
+            self.failed += 1;
+        } else if self.counted.contains(&due) {
+            let latencies = if is_fast { &mut self.fast } else { &mut self.slow };
+            latencies.push(micros(now - due));
+        }
+    }
+
+    fn seen(mut self, schedule: &[Due]) -> Result<Seen, Box<dyn Error>> {
+        let counted = schedule.iter().filter(|due| self.counted.contains(&due.at)).count();
+        let unanswered = counted.saturating_sub(self.fast.len() + self.slow.len()) + self.failed;
+        for samples in [&mut self.fast, &mut self.slow, &mut self.late] {
+            samples.sort_unstable();
+        }
+        let length = (self.counted.end - self.counted.start).as_secs_f64();
+        let at = |samples: &[u32], percent| f64::from(percentile(samples, percent));
+        Ok(Seen {
+            fast_p50: at(&self.fast, 50.0),
+            fast_p99: at(&self.fast, 99.0),
+            fast_p999: at(&self.fast, 99.9),
+            slow_p50: at(&self.slow, 50.0),
+            slow_p99: at(&self.slow, 99.0),
+            slow_rate: f64::from(self.slow_answers) / length,
+            unanswered,
+            late_p99: at(&self.late, 99.0),
+            ticks: machine::process_ticks(std::process::id())?,
+        })
+    }
+}
+
+impl Connection {
+    /// Sends the request, if it is connected by now; else the next event tries again.
+    fn flush(&mut self) -> io::Result<()> {
+        let Some(request) = &self.unsent else { return Ok(()) };
+        match self.stream.write(request) {
+            Ok(n) if n == request.len() => {
+                self.unsent = None;
+                Ok(())
+            }
+            Ok(_) => Err(io::Error::other("a socket has no room for one request")),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads what there is; true once that is a whole answer.
+    fn has_answer(&mut self) -> bool {
+        let mut buffer = [0; 1024];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) => self.answer.extend_from_slice(&buffer[..n]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_would_block) => break,
+            }
+        }
+        is_complete(&self.answer)
+    }
+}
+
+/// Whether the whole of an answer is there: its head, and as many bytes as that promises.
+fn is_complete(answer: &[u8]) -> bool {
+    let Some(head) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return false };
+    let text = String::from_utf8_lossy(&answer[..head]);
+    let length = text.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+    });
+    answer.len() >= head + 4 + length.unwrap_or(0)
+}
+
+/// Makes the timer readable after so long, at once if that is nothing.
+fn set(timer: &File, after: Duration) -> io::Result<()> {
+    let value = Timespec {
+        tv_sec: after.as_secs().try_into().unwrap_or(i64::MAX),
+        // All zero would stop it.
+        tv_nsec: after.subsec_nanos().max(u32::from(after.is_zero())).into(),
+    };
+    let never = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let when = Itimerspec { it_interval: never, it_value: value };
+    timerfd_settime(timer, TimerfdTimerFlags::empty(), &when)?;
+    Ok(())
+}
+
+fn micros(duration: Duration) -> u32 {
+    u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,40 @@
+//! Who used the CPUs: what the load and the service did not is a disturbance.
+
+use std::fs;
+use std::io;
+
+/// CPU time in clock ticks, of everybody and altogether.
+#[derive(Clone, Copy)]
+pub(super) struct Ticks {
+    busy: u64,
+    all: u64,
+}
+
+impl Ticks {
+    pub(super) fn now() -> io::Result<Self> {
+        let text = fs::read_to_string("/proc/stat")?;
+        let line = text.lines().next().unwrap_or_default();
+        // user, nice, system, idle, iowait, irq, softirq, steal; guests are within user.
+        let ticks: Vec<u64> =
+            line.split_whitespace().skip(1).take(8).map(|n| n.parse().unwrap_or(0)).collect();
+        let all: u64 = ticks.iter().sum();
+        let idle: u64 = ticks.iter().skip(3).take(2).sum();
+        Ok(Self { busy: all - idle, all })
+    }
+
+    /// The share of the machine that others than we took since then.
+    pub(super) fn foreign_share(self, since: Self, ours: u64) -> f64 {
+        let foreign = (self.busy - since.busy).saturating_sub(ours);
+        #[expect(clippy::cast_precision_loss, reason = "ticks far below 2^52")]
+        let share = foreign as f64 / (self.all - since.all).max(1) as f64;
+        share
+    }
+}
+
+/// CPU time of one process, its threads included.
+pub(super) fn process_ticks(process: u32) -> io::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // Fields 14 and 15; the name before them is in parentheses and may hold spaces.
+    let after_name = text.rsplit(')').next().unwrap_or_default();
+    Ok(after_name.split_whitespace().skip(11).take(2).map(|n| n.parse().unwrap_or(0)).sum())
+}
