@@ -7,10 +7,10 @@ use std::time::Instant;
 use loom::ComputeHint;
 
 use crate::allocations;
-use crate::statistics::median;
 use crate::contenders::{
     Contender, Inline, LoomAdaptive, LoomCompute, RayonOneshot, SpawnBlocking, TokioRayon,
 };
+use crate::statistics::median;
 
 const CALLERS: usize = 64;
 
@@ -138,4 +138,3 @@ fn print(mut rows: Vec<Row>, size: &Size) {
         );
     }
 }
-

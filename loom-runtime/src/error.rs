@@ -4,7 +4,37 @@
 //! Panics of user code are not errors of Loom: they travel to whoever awaits the work.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io;
+use std::path::PathBuf;
+
+/// Where the value of a setting came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Source {
+    /// Nobody set it.
+    Default,
+    /// A configuration file.
+    File(PathBuf),
+    /// An environment variable, by name.
+    Environment(String),
+    /// The attribute or the builder.
+    Code,
+    /// A command line argument, as it is written.
+    Argument(String),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("by default"),
+            Self::File(path) => write!(f, "from file `{}`", path.display()),
+            Self::Environment(variable) => write!(f, "from environment variable `{variable}`"),
+            Self::Code => f.write_str("set in code"),
+            Self::Argument(argument) => write!(f, "from argument `{argument}`"),
+        }
+    }
+}
 
 /// What can go wrong when a runtime is built.
 ///
@@ -12,21 +42,44 @@ use std::io;
 /// let error = loom::LoomBuilder::new().tokio_threads(0).build().unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "`tokio_threads` is 0; expected 1 to 8192: leave it out to get one for each CPU of the budget"
+///     "`tokio_threads` is 0 (set in code); expected 1 to 8192: leave it out to get one for each \
+///      CPU of the budget"
 /// );
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoomError {
     /// A setting has a value it cannot have.
-    #[error("`{setting}` is {value}; {remedy}")]
+    #[error("`{setting}` is {value} ({source_of_value}); {remedy}")]
     InvalidSetting {
         /// The builder's name of the setting.
         setting: &'static str,
         /// The value that was given, as it would be written in code.
         value: String,
+        /// Where it was given.
+        source_of_value: Source,
         /// What was expected, or how to get what was probably meant.
         remedy: String,
+    },
+
+    /// A key that is none.
+    #[error("`{key}` is no setting ({source_of_key}); {remedy}")]
+    UnknownSetting {
+        /// The key as it was written.
+        key: String,
+        /// Where it was written.
+        source_of_key: Source,
+        /// The nearest key, or all of them.
+        remedy: String,
+    },
+
+    /// A configuration file that cannot be read as one.
+    #[error("cannot use configuration file `{}`: {problem}", path.display())]
+    ConfigFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with line and column where there are any.
+        problem: String,
     },
 
     /// `pin = "required"`, and the system refused to pin a thread.
@@ -38,6 +91,17 @@ pub enum LoomError {
         thread: String,
         /// The CPUs it should have got, as a list such as `0-3,8`.
         cpus: String,
+        /// What the system answered.
+        source: io::Error,
+    },
+
+    /// The system refused threads. None of those that it gave is left running.
+    #[error(
+        "the system refuses {wanted} threads: {source}; raise the limit on threads (`ulimit -u`, or `pids.max` of the control group), or lower `tokio_threads` and `rayon_threads`"
+    )]
+    ThreadsRefused {
+        /// How many were asked for at once.
+        wanted: usize,
         /// What the system answered.
         source: io::Error,
     },
@@ -56,4 +120,4 @@ pub enum LoomError {
 }
 
 /// A result whose error is a [`LoomError`].
-pub type Result<T> = std::result::Result<T, LoomError>;
+pub type Result<T, E = LoomError> = std::result::Result<T, E>;

@@ -43,13 +43,15 @@ mod scheduler;
 mod sync;
 mod topology;
 
-pub use error::{LoomError, Result};
+pub use error::{LoomError, Result, Source};
 pub use loom_macros::{compute, main, test};
 pub use metrics::RunTimes;
+#[cfg(feature = "clap")]
+pub use runtime::LoomArgs;
 pub use runtime::{
-    AdaptiveFuture, ComputeFuture, FunctionStats, LoomBuilder, LoomConfig, LoomRuntime,
-    current_runtime, functions, spawn_adaptive, spawn_adaptive_with_hint, spawn_async,
-    spawn_compute,
+    AdaptiveFuture, ComputeFuture, EnterGuard, FunctionStats, LoomBuilder, LoomConfig, LoomRuntime,
+    StillRunning, ThreadReport, ThreadRole, TokioFlavor, command_reset, current_runtime, functions,
+    spawn_adaptive, spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
 };
 pub use scheduler::{Arm, ComputeHint};
 pub use topology::{ComputePriority, Pin, Placement};

@@ -2,8 +2,8 @@
 //! notice.
 
 pub use crate::runtime::{
-    ComputeHint, ComputePriority, LoomBuilder, Pin, Placement, Site, run_main, run_test,
-    spawn_adaptive_at, test_builder,
+    ComputeHint, ComputePriority, LoomBuilder, Pin, Placement, Site, TokioFlavor, run_main,
+    run_test, spawn_adaptive_at, test_builder,
 };
 
 pub use core::time::Duration;

@@ -317,7 +317,9 @@ impl Connection {
                 Ok(())
             }
             Ok(_) => Err(io::Error::other("a socket has no room for one request")),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) =>
+            {
                 Ok(())
             }
             Err(error) => Err(error),

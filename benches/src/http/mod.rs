@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 pub(crate) use load::{LoadOptions, Seen, load};
-pub(crate) use server::{ServerOptions, serve};
 use server::CONTENDERS;
+pub(crate) use server::{ServerOptions, serve};
 
 /// A sample counts as disturbed when others took more of the machine than this.
 const MOST_FOREIGN: f64 = 0.03;

@@ -16,9 +16,7 @@ use hyper_util::rt::TokioIo;
 use loom::ComputeHint;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::contenders::{
-    Contender, Inline, LoomAdaptive, LoomRs, SpawnBlocking, TokioRayon,
-};
+use crate::contenders::{Contender, Inline, LoomAdaptive, LoomRs, SpawnBlocking, TokioRayon};
 
 /// Who serves, by the name in the table.
 pub(super) const CONTENDERS: [&str; 6] =

@@ -12,10 +12,14 @@ const KNOWN: &[&str] = &[
     "prefix",
     "tokio_threads",
     "rayon_threads",
+    "cpuset",
     "placement",
     "compute_priority",
     "pin",
+    "tokio_flavor",
     "shutdown_timeout",
+    "config",
+    "env_prefix",
     "crate",
 ];
 /// The builder's own bounds, so that a literal is refused where it is written.
@@ -36,7 +40,9 @@ pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> Settings {
         .filter(|arg| arg.key != "crate")
         .filter_map(|arg| {
             let value = diag.keep(value(arg, &loom))?;
-            let key = &arg.key;
+            // The builder's method for files has the name that others give it.
+            let key =
+                if arg.key == "config" { Ident::new("file", arg.span()) } else { arg.key.clone() };
             Some(quote!(.#key(#value)))
         })
         .collect();
@@ -51,7 +57,21 @@ fn value(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
         Ok(quote!(#loom::__private::#ty::#variant))
     };
     match &*arg.key.to_string() {
-        "prefix" => prefix(arg),
+        "prefix" => name(arg, "prefix = \"my-service\"", "a name for the threads"),
+        "cpuset" => name(arg, "cpuset = \"0-3,8\"", "CPU numbers and ranges"),
+        "env_prefix" => name(arg, "env_prefix = \"MYAPP\"", "a name for the variables"),
+        "config" if cfg!(feature = "config-files") => {
+            name(arg, "config = \"my-service.toml\"", "the name of a file")
+        }
+        "config" => Err(syn::Error::new(
+            arg.span(),
+            "configuration files need the feature `config-files` of `loom-runtime`",
+        )),
+        "tokio_flavor" => variant(
+            "TokioFlavor",
+            &["multi_thread", "current_thread"],
+            &["MultiThread", "CurrentThread"],
+        ),
         "placement" => variant("Placement", &["shared", "split"], &["Shared", "Split"]),
         "compute_priority" => {
             variant("ComputePriority", &["idle", "nice", "normal"], &["Idle", "Nice", "Normal"])
@@ -71,15 +91,16 @@ fn value(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
     }
 }
 
-fn prefix(arg: &Arg) -> syn::Result<TokenStream> {
-    let prefix = arg.string("prefix = \"my-service\"")?;
-    if prefix.value().is_empty() {
+/// A string that is not empty.
+fn name(arg: &Arg, example: &str, what: &str) -> syn::Result<TokenStream> {
+    let text = arg.string(example)?;
+    if text.value().is_empty() {
         return Err(syn::Error::new(
-            prefix.span(),
-            "expected a name for the threads, found an empty string",
+            text.span(),
+            format!("expected {what}, found an empty string"),
         ));
     }
-    Ok(quote!(#prefix))
+    Ok(quote!(#text))
 }
 
 /// A literal is checked here; anything else is a matter for the builder.

@@ -81,7 +81,7 @@ pub(crate) fn drop_quietly<T>(value: T) {
 }
 
 /// Runs foreign code that has nobody to report a panic to (rule B5).
-fn quietly(f: impl FnOnce()) {
+pub(crate) fn quietly(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
         // The payload's own drop may panic as well. It is leaked: one value of a program
         // whose destructor panicked, against a pool thread that everyone depends on.

@@ -12,7 +12,7 @@ use std::any::Any;
 
 use crate::sync::Arc;
 
-pub(crate) use complete::{End, Job, drop_quietly};
+pub(crate) use complete::{End, Job, drop_quietly, quietly};
 pub(crate) use future::Call;
 
 /// Why there is no result.

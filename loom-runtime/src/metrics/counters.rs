@@ -40,4 +40,10 @@ pub(crate) struct RuntimeCounters {
     pub(crate) compute_panics: Counter,
     /// Calls given up by their caller before they ended.
     pub(crate) abandoned: Counter,
+    /// Tenths of a second in which a compute thread had work and got no CPU.
+    pub(crate) starved: Counter,
+    /// Tokio threads that inherited the idle class and could not get rid of it.
+    pub(crate) demoted: Counter,
+    /// Looks at blocking functions that waited because the system refused a thread.
+    pub(crate) threads_refused: Counter,
 }

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use crate::scheduler::{Arm, ComputeHint, Evidence, Site, decide};
 use crate::sync::{Arc, thread};
 
-use super::compute::{ComputeFuture, admit, offload};
+use super::compute::{ComputeFuture, offload};
 use super::core::{Core, Function};
+use super::lifecycle::Admitted;
 
 /// A call that Loom placed, as a future of its result.
 ///
@@ -37,7 +38,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let admitted = admit(core);
+    let admitted = Admitted::or_panic(core);
     let function = core.function(site);
     let evidence = Evidence {
         caller: core.caller(),
@@ -53,7 +54,7 @@ where
             Placed::Inline(Some(result))
         }
         Arm::OffloadRayon => {
-            let call = offload(Arc::clone(core), admitted, Some(site), f);
+            let call = offload(admitted, Some(site), f);
             function.counters.offloaded.add_one();
             Placed::Offloaded(call)
         }

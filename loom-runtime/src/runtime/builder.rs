@@ -1,18 +1,21 @@
-//! Settings, checked and turned into a runtime.
+//! Settings, gathered from wherever they come and turned into a runtime.
 
-use std::ops::RangeInclusive;
+use std::env;
+#[cfg(feature = "config-files")]
+use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use crate::error::{LoomError, Result};
-use crate::topology::{ComputePriority, CoreBudget, Pin, Placement, Plan, Request};
+use crate::topology::{ComputePriority, CoreBudget, CpuSet, Pin, Placement, Plan, Request};
 
-use super::config::LoomConfig;
+#[cfg(feature = "clap")]
+use super::config::LoomArgs;
+use super::config::{Given, LoomConfig, Settings, Source, TokioFlavor, from_environment};
 use super::handle::LoomRuntime;
+use super::start::flavor_of;
 
-/// More threads than any machine can use; a number above it is a mistake in the unit.
-const THREADS: RangeInclusive<usize> = 1..=8192;
-/// Leaves room for the role and number in a debugger's column.
-const LONGEST_PREFIX: usize = 64;
 const DEFAULT_PREFIX: &str = "loom";
 const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -21,6 +24,9 @@ const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Every setting has a default that suits a service alone on its machine or in its
 /// container: one I/O worker and one compute thread for each CPU the process may really
 /// use, compute threads at idle priority so that they never delay I/O.
+///
+/// Settings may come from several places. Later wins, in whichever order the methods are
+/// called: defaults, files in their order, environment, this builder, command line.
 ///
 /// ```
 /// # fn main() -> loom::Result<()> {
@@ -36,13 +42,22 @@ const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct LoomBuilder {
-    prefix: Option<String>,
-    tokio_threads: Option<usize>,
-    rayon_threads: Option<usize>,
-    placement: Placement,
-    compute_priority: ComputePriority,
-    pin: Pin,
-    shutdown_timeout: Option<Duration>,
+    defaults: Settings,
+    #[cfg(feature = "config-files")]
+    files: Vec<PathBuf>,
+    env_prefix: Option<String>,
+    code: Settings,
+    #[cfg(feature = "clap")]
+    args: LoomArgs,
+    host: Option<Handle>,
+}
+
+fn in_code<T>(value: T) -> Given<T> {
+    Given { value, source: Source::Code }
+}
+
+fn value<T: Clone>(given: Option<&Given<T>>) -> Option<T> {
+    given.map(|given| given.value.clone())
 }
 
 impl LoomBuilder {
@@ -51,29 +66,75 @@ impl LoomBuilder {
         Self::default()
     }
 
+    /// What `builder` was told, as defaults.
+    pub(crate) fn with_defaults(builder: Self) -> Self {
+        Self { defaults: builder.code.into_defaults(), ..Self::default() }
+    }
+
+    /// Reads settings from a file in TOML, YAML or JSON, told by its extension, when
+    /// [`build`](Self::build) is called. May be called again: later files win.
+    ///
+    /// ```
+    /// # let path = std::env::temp_dir().join(format!("loom-doc-{}.toml", std::process::id()));
+    /// std::fs::write(&path, "rayon_threads = 3\nshutdown_timeout = \"30s\"")?;
+    /// let runtime = loom::LoomBuilder::new().file(&path).build()?;
+    /// assert_eq!(runtime.rayon_threads(), 3);
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "config-files")]
+    pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.files.push(path.into());
+        self
+    }
+
+    /// Reads settings from environment variables when [`build`](Self::build) is called:
+    /// with `MYAPP`, `tokio_threads` from `MYAPP_TOKIO_THREADS`, and so on.
+    ///
+    /// Other variables below the prefix are the program's own and left alone; one that is
+    /// almost a setting, such as `MYAPP_TOKIO_THREAD`, is an error.
+    pub fn env_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.env_prefix = Some(prefix.into());
+        self
+    }
+
+    /// Settings from the command line, which win over all others.
+    #[cfg(feature = "clap")]
+    pub fn with_cli_args(mut self, args: &LoomArgs) -> Self {
+        self.args = args.clone();
+        self
+    }
+
     /// The first part of every thread's name; `loom` by default.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefix = Some(prefix.into());
+        self.code.prefix = Some(in_code(prefix.into()));
         self
     }
 
     /// How many I/O workers, 1 to 8192. By default one for each CPU of the budget, or one
     /// in all with [`Placement::Split`].
     pub fn tokio_threads(mut self, n: usize) -> Self {
-        self.tokio_threads = Some(n);
+        self.code.tokio_threads = Some(in_code(n));
         self
     }
 
     /// How many compute threads, 1 to 8192. By default one for each CPU of the budget, or
     /// one for each that I/O does not have with [`Placement::Split`].
     pub fn rayon_threads(mut self, n: usize) -> Self {
-        self.rayon_threads = Some(n);
+        self.code.rayon_threads = Some(in_code(n));
+        self
+    }
+
+    /// The CPUs to keep to, as a list such as `0-3,8`; those that the process may not use
+    /// are left out of it. By default all that it may use.
+    pub fn cpuset(mut self, cpus: impl Into<String>) -> Self {
+        self.code.cpuset = Some(in_code(cpus.into()));
         self
     }
 
     /// How I/O and compute threads divide the CPUs; [`Placement::Shared`] by default.
     pub fn placement(mut self, placement: Placement) -> Self {
-        self.placement = placement;
+        self.code.placement = Some(in_code(placement));
         self
     }
 
@@ -81,15 +142,16 @@ impl LoomBuilder {
     ///
     /// Other processes of normal priority in the same control group starve an idle-class
     /// thread. Where Loom shares its CPUs with such neighbours, choose
-    /// [`ComputePriority::Nice`] or [`ComputePriority::Normal`].
+    /// [`ComputePriority::Nice`] or [`ComputePriority::Normal`]. Starving threads are
+    /// noticed: see [`starvation_events`](LoomRuntime::starvation_events).
     pub fn compute_priority(mut self, priority: ComputePriority) -> Self {
-        self.compute_priority = priority;
+        self.code.compute_priority = Some(in_code(priority));
         self
     }
 
     /// Whether threads are bound to CPUs; [`Pin::Yes`] by default. Takes a `bool` too.
     pub fn pin(mut self, pin: impl Into<Pin>) -> Self {
-        self.pin = pin.into();
+        self.code.pin = Some(in_code(pin.into()));
         self
     }
 
@@ -98,10 +160,39 @@ impl LoomBuilder {
         self.pin(pin)
     }
 
+    /// Which of tokio's runtimes drives async tasks; [`TokioFlavor::MultiThread`] by
+    /// default.
+    pub fn tokio_flavor(mut self, flavor: TokioFlavor) -> Self {
+        self.code.tokio_flavor = Some(in_code(flavor));
+        self
+    }
+
     /// How long `#[loom::main]` waits for tracked work after its body has returned, and
-    /// then for tokio's blocking threads; 5 s by default.
+    /// then for tokio's blocking threads; 5 s by default, 24 h at most.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
-        self.shutdown_timeout = Some(timeout);
+        self.code.shutdown_timeout = Some(in_code(timeout));
+        self
+    }
+
+    /// Builds the compute side alone, beside a tokio runtime that somebody else owns.
+    ///
+    /// Compute functions and free functions that are called on that runtime's threads use
+    /// this one from then on. Its workers are neither placed nor ended; dropping the handles
+    /// ends the compute threads. `tokio_threads` and `tokio_flavor` cannot be set then.
+    ///
+    /// ```
+    /// #[tokio::main]
+    /// async fn main() -> loom::Result<()> {
+    ///     let host = tokio::runtime::Handle::current();
+    ///     let runtime = loom::LoomBuilder::new().beside(host).rayon_threads(1).build()?;
+    ///     let name = loom::spawn_compute(|| std::thread::current().name().map(str::to_owned));
+    ///     assert_eq!(name.await.as_deref(), Some("loom-rayon-0000"));
+    ///     assert_eq!(runtime.rayon_threads(), 1);
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn beside(mut self, host: Handle) -> Self {
+        self.host = Some(host);
         self
     }
 
@@ -109,67 +200,111 @@ impl LoomBuilder {
     ///
     /// # Errors
     ///
-    /// [`LoomError::InvalidSetting`] for a value out of bounds; the other variants where
-    /// the system refuses compute threads or, with [`Pin::Required`], CPUs. What has been
-    /// started ends by itself then.
-    ///
-    /// # Panics
-    ///
-    /// Where the system refuses an I/O thread: tokio panics then, and waits for those that
-    /// it has started.
+    /// [`LoomError::InvalidSetting`], [`LoomError::UnknownSetting`] and
+    /// [`LoomError::ConfigFile`] for what was set, with where; the other variants where the
+    /// system refuses threads, what tokio needs, or, with [`Pin::Required`], CPUs. What has
+    /// been started ends by itself then.
     pub fn build(self) -> Result<LoomRuntime> {
-        self.check()?;
-        let request = Request {
-            io_threads: self.tokio_threads,
-            compute_threads: self.rayon_threads,
-            placement: self.placement,
-            compute_priority: self.compute_priority,
-            pin: self.pin,
+        let settings = self.settings()?;
+        settings.check()?;
+        if let Some(host) = &self.host {
+            check_beside(&settings, host)?;
+        }
+        let budget = budget(&settings)?;
+        let host_threads = self.host.as_ref().map(|host| host.metrics().num_workers());
+        let flavor = match &self.host {
+            Some(host) => flavor_of(host),
+            None => value(settings.tokio_flavor.as_ref()).unwrap_or_default(),
         };
-        let plan = Plan::new(CoreBudget::discover(), request);
+        let request = Request {
+            io_threads: match flavor {
+                TokioFlavor::CurrentThread => Some(1),
+                TokioFlavor::MultiThread => host_threads.or(value(settings.tokio_threads.as_ref())),
+            },
+            compute_threads: value(settings.rayon_threads.as_ref()),
+            placement: value(settings.placement.as_ref()).unwrap_or_default(),
+            compute_priority: value(settings.compute_priority.as_ref()).unwrap_or_default(),
+            pin: value(settings.pin.as_ref()).unwrap_or_default(),
+        };
+        let plan = Plan::new(budget, request);
         let config = LoomConfig {
-            prefix: self.prefix.unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
+            prefix: value(settings.prefix.as_ref()).unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
             tokio_threads: plan.io.len(),
             rayon_threads: plan.compute.len(),
-            placement: self.placement,
-            compute_priority: self.compute_priority,
-            pin: self.pin,
-            shutdown_timeout: self.shutdown_timeout.unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT),
+            cpuset: plan.budget.cpus.to_string(),
+            pin: request.pin,
+            placement: request.placement,
+            compute_priority: request.compute_priority,
+            tokio_flavor: flavor,
+            shutdown_timeout: value(settings.shutdown_timeout.as_ref())
+                .unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT),
+            sources: settings.sources(),
         };
-        LoomRuntime::start(config, plan)
+        LoomRuntime::start(config, plan, self.host)
     }
 
-    fn check(&self) -> Result<()> {
-        check_threads("tokio_threads", self.tokio_threads)?;
-        check_threads("rayon_threads", self.rayon_threads)?;
-        self.prefix.as_deref().map_or(Ok(()), check_prefix)
+    #[cfg(feature = "config-files")]
+    fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        #[cfg(feature = "clap")]
+        let asked_for = self.args.loom_config.as_ref();
+        #[cfg(not(feature = "clap"))]
+        let asked_for = None;
+        self.files.iter().chain(asked_for)
+    }
+
+    /// All sources as one, later ones winning.
+    fn settings(&self) -> Result<Settings> {
+        let mut settings = self.defaults.clone();
+        #[cfg(feature = "config-files")]
+        for file in self.files() {
+            settings.merge(super::config::from_file(file)?);
+        }
+        if let Some(prefix) = &self.env_prefix {
+            settings.merge(from_environment(prefix, env::vars_os())?);
+        }
+        settings.merge(self.code.clone());
+        #[cfg(feature = "clap")]
+        settings.merge(self.args.settings()?);
+        Ok(settings)
     }
 }
 
-fn check_threads(setting: &'static str, n: Option<usize>) -> Result<()> {
-    match n {
-        Some(n) if !THREADS.contains(&n) => Err(LoomError::InvalidSetting {
-            setting,
-            value: n.to_string(),
-            remedy: format!(
-                "expected {} to {}: leave it out to get one for each CPU of the budget",
-                THREADS.start(),
-                THREADS.end()
-            ),
-        }),
-        _ => Ok(()),
-    }
-}
-
-fn check_prefix(prefix: &str) -> Result<()> {
-    let remedy = if prefix.is_empty() {
-        "expected a name for the threads: leave it out to get `loom`".to_owned()
-    } else if prefix.len() > LONGEST_PREFIX {
-        format!("expected at most {LONGEST_PREFIX} bytes, found {}", prefix.len())
-    } else if prefix.chars().any(char::is_control) {
-        "expected no control characters, since it becomes part of thread names".to_owned()
-    } else {
-        return Ok(());
+/// The process's budget, within `cpuset`.
+fn budget(settings: &Settings) -> Result<CoreBudget> {
+    let whole = CoreBudget::discover();
+    let Some(Given { value, source }) = &settings.cpuset else { return Ok(whole) };
+    let invalid = |remedy| LoomError::InvalidSetting {
+        setting: "cpuset",
+        value: format!("{value:?}"),
+        source_of_value: source.clone(),
+        remedy,
     };
-    Err(LoomError::InvalidSetting { setting: "prefix", value: format!("{prefix:?}"), remedy })
+    let wanted = CpuSet::parse(value).map_err(invalid)?;
+    let available = whole.cpus.to_string();
+    whole.within(&wanted).ok_or_else(|| {
+        invalid(format!("none of these may be used; the process may use CPUs {available}"))
+    })
+}
+
+/// What is the host's to decide cannot be set.
+fn check_beside(settings: &Settings, host: &Handle) -> Result<()> {
+    let refused = |setting, value, source: &Source| LoomError::InvalidSetting {
+        setting,
+        value,
+        source_of_value: source.clone(),
+        remedy: format!(
+            "the tokio runtime that was given has {} already: leave it out",
+            match setting {
+                "tokio_threads" => format!("{} workers", host.metrics().num_workers()),
+                _ => format!("the flavor {}", flavor_of(host)),
+            }
+        ),
+    };
+    if let Some(Given { value, source }) = &settings.tokio_threads {
+        return Err(refused("tokio_threads", value.to_string(), source));
+    }
+    if let Some(Given { value, source }) = &settings.tokio_flavor {
+        return Err(refused("tokio_flavor", value.to_string(), source));
+    }
+    Ok(())
 }

@@ -7,15 +7,13 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use tokio::runtime::Handle;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::bridge::{self, Call, End, Fault};
 use crate::scheduler::{LONGEST_OVERHEAD, Site};
 use crate::sync::Arc;
 
 use super::core::Core;
-use super::process_wide::NO_POOL;
-use super::shutdown::REFUSED;
+use super::lifecycle::{Admitted, Refusal};
 
 /// Work on the compute pool, as a future of its result.
 ///
@@ -66,21 +64,11 @@ struct Timed<R> {
     ended: Instant,
 }
 
-/// Counts a call in, or says why not.
-#[track_caller]
-pub(crate) fn admit(core: &Core) -> TaskTrackerToken {
-    match core.lifecycle.admit() {
-        Some(token) => token,
-        None => panic!("{REFUSED}"),
-    }
-}
-
-/// Submits `f` to the compute pool of `core`, as a call of `site` if it is one. The token
-/// says that it was admitted, and goes when the call has ended.
+/// Submits `f` to the compute pool of the core that admitted it, as a call of `site` if it
+/// is one.
 #[track_caller]
 pub(crate) fn offload<F, R>(
-    core: Arc<Core>,
-    token: TaskTrackerToken,
+    admitted: Admitted,
     site: Option<&'static Site>,
     f: F,
 ) -> ComputeFuture<R>
@@ -88,8 +76,10 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
+    let core = Arc::clone(admitted.core());
     let Some(pool) = core.pool() else {
-        panic!("{}", if core.compute_threads == 0 { NO_POOL } else { REFUSED });
+        let why = if core.compute_threads == 0 { Refusal::NoPool } else { Refusal::ShutDown };
+        panic!("{why}");
     };
     let uncontended = core.begin_call();
     let submitted = Instant::now();
@@ -106,17 +96,16 @@ where
     let (job, call) = bridge::call(timed);
     // Our own compute threads have entered our tokio; those of the process-wide pool
     // serve whichever runtime asks.
-    let guest = if core.is_compute_only() { Handle::try_current().ok() } else { None };
-    let for_job = Arc::clone(&core);
+    let guest = if core.is_process_wide() { Handle::try_current().ok() } else { None };
     pool.spawn(move || {
-        let core = for_job;
         let _entered = guest.as_ref().map(Handle::enter);
-        if core.lifecycle.is_gone() {
-            core.end_call();
+        if admitted.core().lifecycle.is_gone() {
+            admitted.core().end_call();
             drop(job);
             return;
         }
-        job.run(|end| {
+        job.run(move |end| {
+            let core = admitted.core();
             core.end_call();
             if end == End::Panicked {
                 core.counters.compute_panics.add_one();
@@ -124,7 +113,7 @@ where
                     core.function(site).counters.panicked.add_one();
                 }
             }
-            drop(token);
+            drop(admitted);
         });
     });
     ComputeFuture { call, core, site, submitted, uncontended, waited: false }
@@ -160,7 +149,7 @@ impl<R> ComputeFuture<R> {
                 value
             }
             Err(Fault::Panicked(payload)) => resume_unwind(payload),
-            Err(Fault::Refused) => panic!("{REFUSED}"),
+            Err(Fault::Refused) => panic!("{}", Refusal::ShutDown),
         }
     }
 }

@@ -1,48 +1,114 @@
 //! Which runtime the current thread belongs to.
 //!
-//! Workers are given their context once, at their start; `block_on` lends one to its
-//! thread and puts back what was there before, so that nesting loses nothing.
+//! Workers are given their context once, at their start; `block_on` and `enter` lend one to
+//! their thread and put back what was there before, so that nesting loses nothing.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
 
+use tokio::runtime::{self, Handle};
+
 use crate::sync::Arc;
 
 use super::core::Core;
+use super::guests;
+
+/// How a thread came to its context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Means {
+    /// It is one of the runtime's, or drives a future, and must not be kept waiting.
+    Works,
+    /// It has a guard, and is free to wait.
+    Entered,
+}
+
+struct Current {
+    core: Arc<Core>,
+    means: Means,
+}
 
 thread_local! {
-    static CONTEXT: RefCell<Option<Arc<Core>>> = const { RefCell::new(None) };
+    static CONTEXT: RefCell<Option<Current>> = const { RefCell::new(None) };
 }
 
 /// Gives the calling thread its context for as long as it lives.
 pub(crate) fn adopt(core: Arc<Core>) {
-    replace(Some(core));
+    drop(replace(Some(Current { core, means: Means::Works })));
 }
 
-/// Lends the calling thread a context until the guard is dropped.
-pub(crate) fn enter(core: Arc<Core>) -> EnteredContext {
-    EnteredContext { outer: replace(Some(core)), not_send: PhantomData }
+/// Lends the calling thread a context until the guard is dropped, to drive a future in it.
+pub(crate) fn drive(core: Arc<Core>) -> EnteredContext {
+    EnteredContext::new(core, Means::Works)
+}
+
+/// The same for a thread that goes on with whatever it did.
+fn enter(core: Arc<Core>) -> EnteredContext {
+    // Whoever was not free to wait before is not free with one more guard.
+    let means = if is_free_to_wait() { Means::Entered } else { Means::Works };
+    EnteredContext::new(core, means)
 }
 
 pub(crate) struct EnteredContext {
-    outer: Option<Arc<Core>>,
+    outer: Option<Current>,
     /// It puts the context back on the thread it was taken from.
     not_send: PhantomData<*const ()>,
 }
 
+impl EnteredContext {
+    fn new(core: Arc<Core>, means: Means) -> Self {
+        Self { outer: replace(Some(Current { core, means })), not_send: PhantomData }
+    }
+}
+
 impl Drop for EnteredContext {
     fn drop(&mut self) {
-        replace(self.outer.take());
+        drop(replace(self.outer.take()));
     }
 }
 
 /// The core of the current thread's runtime, if it has one.
 pub(crate) fn current() -> Option<Arc<Core>> {
-    CONTEXT.try_with(|context| context.borrow().clone()).ok().flatten()
+    let own = |context: &RefCell<Option<Current>>| {
+        context.borrow().as_ref().map(|current| Arc::clone(&current.core))
+    };
+    CONTEXT.try_with(own).ok().flatten().or_else(guests::current)
+}
+
+/// Whether the thread may block: it is in nobody's runtime, or has merely entered one.
+pub(crate) fn is_free_to_wait() -> bool {
+    match Handle::try_current() {
+        // A thread that is being torn down may be one that somebody waits for.
+        Err(error) => !error.is_thread_local_destroyed(),
+        Ok(_) => CONTEXT
+            .try_with(|context| {
+                context.borrow().as_ref().is_some_and(|current| current.means == Means::Entered)
+            })
+            .unwrap_or(false),
+    }
 }
 
 /// Swaps the context; the old one is dropped by the caller, outside the borrow.
-fn replace(context: Option<Arc<Core>>) -> Option<Arc<Core>> {
+fn replace(context: Option<Current>) -> Option<Current> {
     // A thread that is being torn down has no context to keep.
     CONTEXT.try_with(|slot| slot.replace(context)).ok().flatten()
+}
+
+/// The context of a runtime, until this is dropped; made by
+/// [`LoomRuntime::enter`](crate::LoomRuntime::enter).
+#[must_use = "the context ends when the guard is dropped"]
+pub struct EnterGuard<'a> {
+    _context: EnteredContext,
+    _tokio: runtime::EnterGuard<'a>,
+}
+
+impl<'a> EnterGuard<'a> {
+    pub(crate) fn new(core: Arc<Core>, tokio: &'a Handle) -> Self {
+        Self { _context: enter(core), _tokio: tokio.enter() }
+    }
+}
+
+impl std::fmt::Debug for EnterGuard<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EnterGuard").finish_non_exhaustive()
+    }
 }

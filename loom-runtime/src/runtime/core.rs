@@ -4,21 +4,24 @@
 //! running when the last handle goes keeps what it touches, and no more.
 
 use rayon::ThreadPool;
+use tokio::runtime::Handle;
 
 use crate::metrics::{FunctionCounters, RuntimeCounters};
 use crate::scheduler::{Caller, Estimate, RecentlySlow, Site, Table};
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Arc, OnceLock, Weak};
+use crate::topology::{Plan, ThreadPlacement, os};
 
 use super::handle::Inner;
-use super::shutdown::Lifecycle;
+use super::keeper;
+use super::lifecycle::{Lifecycle, Refusal};
 
 /// How many samples the bridge's overhead remembers.
 const OVERHEAD_MEMORY: u32 = 16;
 /// How many samples a function's run time remembers.
 const RUN_TIME_MEMORY: u32 = 8;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) counters: RuntimeCounters,
@@ -26,13 +29,23 @@ pub(crate) struct Core {
     pub(crate) overhead: Estimate<OVERHEAD_MEMORY>,
     functions: Table<Function>,
     in_flight: AtomicUsize,
-    /// I/O workers, where they are ours.
+    /// Blocking functions that wait for a thread.
+    pub(crate) blocking_queued: AtomicUsize,
+    /// The keeper looks at this core from time to time.
+    pub(crate) is_watched: AtomicBool,
+    /// I/O workers, where there is a runtime that has them.
     io_workers: Option<usize>,
     /// None only where the system refused the process-wide pool its threads.
     pub(crate) compute_threads: usize,
+    /// The process that the threads are in, as a number in the line of forks.
+    generation: usize,
+    pub(crate) plan: Arc<Plan>,
     /// Set once the threads have started; they and their jobs must not keep it alive.
     pub(crate) pool: OnceLock<Weak<ThreadPool>>,
     pub(crate) runtime: OnceLock<Weak<Inner>>,
+    pub(crate) tokio: OnceLock<Handle>,
+    /// Where the compute threads are, once they have said so.
+    pub(crate) compute_seats: OnceLock<Vec<ThreadPlacement>>,
 }
 
 /// What one runtime knows of one function.
@@ -45,8 +58,24 @@ pub(crate) struct Function {
 }
 
 impl Core {
-    pub(crate) fn new(io_workers: Option<usize>, compute_threads: usize) -> Self {
-        Self { io_workers, compute_threads, ..Self::default() }
+    pub(crate) fn new(plan: Arc<Plan>, io_workers: Option<usize>, compute_threads: usize) -> Self {
+        Self {
+            lifecycle: Lifecycle::default(),
+            counters: RuntimeCounters::default(),
+            overhead: Estimate::default(),
+            functions: Table::default(),
+            in_flight: AtomicUsize::new(0),
+            blocking_queued: AtomicUsize::new(0),
+            is_watched: AtomicBool::new(false),
+            io_workers,
+            compute_threads,
+            generation: os::generation(),
+            plan,
+            pool: OnceLock::new(),
+            runtime: OnceLock::new(),
+            tokio: OnceLock::new(),
+            compute_seats: OnceLock::new(),
+        }
     }
 
     /// This runtime's record of a site.
@@ -68,9 +97,18 @@ impl Core {
         self.pool.get()?.upgrade()
     }
 
-    /// Whether the I/O side belongs to somebody else (a plain tokio program).
-    pub(crate) fn is_compute_only(&self) -> bool {
+    /// Whether the I/O side is any that happens to ask (a plain tokio program).
+    pub(crate) fn is_process_wide(&self) -> bool {
         self.io_workers.is_none()
+    }
+
+    /// Whether this process has the threads, or a parent that forked it.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.generation != os::generation()
+    }
+
+    pub(crate) fn check_not_forked(&self) -> Result<(), Refusal> {
+        if self.is_forked() { Err(Refusal::Forked) } else { Ok(()) }
     }
 
     /// Who is asking, in the scheduler's words.
@@ -92,11 +130,23 @@ impl Core {
     }
 
     /// Counts a compute call in; true if a compute thread should be free for it.
-    pub(crate) fn begin_call(&self) -> bool {
-        self.in_flight.fetch_add(1, Ordering::Relaxed) < self.compute_threads
+    pub(crate) fn begin_call(self: &Arc<Self>) -> bool {
+        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.be_watched();
+        before < self.compute_threads
     }
 
     pub(crate) fn end_call(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Has the keeper look after this core while there is work in it.
+    pub(crate) fn be_watched(self: &Arc<Self>) {
+        // A load first: the line is shared by all who submit, and seldom changes.
+        if !self.is_watched.load(Ordering::Relaxed)
+            && !self.is_watched.swap(true, Ordering::Relaxed)
+        {
+            keeper::watch(self);
+        }
     }
 }

@@ -30,11 +30,13 @@ pub fn run_main<F: Future>(builder: LoomBuilder, body: F) -> F::Output {
 /// The defaults of `#[loom::test]`: a few threads that neither claim CPUs nor wait for an
 /// idle machine.
 pub fn test_builder() -> LoomBuilder {
-    LoomBuilder::new()
-        .tokio_threads(TEST_THREADS)
-        .rayon_threads(TEST_THREADS)
-        .pin(Pin::No)
-        .compute_priority(ComputePriority::Normal)
+    LoomBuilder::with_defaults(
+        LoomBuilder::new()
+            .tokio_threads(TEST_THREADS)
+            .rayon_threads(TEST_THREADS)
+            .pin(Pin::No)
+            .compute_priority(ComputePriority::Normal),
+    )
 }
 
 /// Builds the runtime and runs `body`. Async tasks that outlive the body are dropped with

@@ -6,30 +6,44 @@
 
 mod adaptive;
 mod block_on;
+mod blocking;
 mod builder;
+mod command;
 mod compute;
 mod config;
 mod context;
 mod core;
+mod describe;
+mod ending;
 mod entry;
 mod functions;
+mod guests;
 mod handle;
+mod keeper;
+mod lifecycle;
 mod process_wide;
-mod shutdown;
 mod spawn;
+mod start;
 mod threads;
 mod tokio_side;
+mod watch;
 
 pub use adaptive::AdaptiveFuture;
 pub use builder::LoomBuilder;
+pub use command::command_reset;
 pub use compute::ComputeFuture;
-pub use config::LoomConfig;
+#[cfg(feature = "clap")]
+pub use config::LoomArgs;
+pub use config::{LoomConfig, TokioFlavor};
+pub use context::EnterGuard;
+pub use describe::{ThreadReport, ThreadRole};
+pub use ending::StillRunning;
 pub use entry::{run_main, run_test, test_builder};
 pub use functions::{FunctionStats, functions};
 pub use handle::LoomRuntime;
 pub use spawn::{
     current_runtime, spawn_adaptive, spawn_adaptive_at, spawn_adaptive_with_hint, spawn_async,
-    spawn_compute,
+    spawn_blocking, spawn_compute,
 };
 
 // The words of its settings and calls, from where they are defined.

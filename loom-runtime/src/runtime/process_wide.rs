@@ -8,15 +8,12 @@ use std::io::{self, Write};
 
 use rayon::ThreadPool;
 
+use crate::error::{LoomError, Result};
 use crate::sync::{Arc, OnceLock, mpsc};
 use crate::topology::{CoreBudget, Plan, Request};
 
 use super::core::Core;
-use super::threads;
-
-/// What `spawn_compute` says where there is no thread to offload to.
-pub(crate) const NO_POOL: &str = "the system refused every compute thread: raise the limit on \
-    threads (`ulimit -u`), or build a `LoomRuntime` with fewer `rayon_threads`";
+use super::{keeper, threads};
 
 struct ProcessWide {
     core: Arc<Core>,
@@ -38,22 +35,35 @@ pub(crate) fn started() -> Option<Arc<Core>> {
 
 fn start() -> ProcessWide {
     let plan = Arc::new(Plan::new(CoreBudget::discover(), Request::default()));
-    let core = Arc::new(Core::new(None, plan.compute.len()));
-    let (placed, _) = mpsc::channel();
-    match threads::start_rayon(&core, &plan, "loom", None, &placed) {
-        Ok(pool) => {
-            let pool = Arc::new(pool);
-            // The core was made here, so nobody has set it.
-            let _ = core.pool.set(Arc::downgrade(&pool));
-            ProcessWide { core, _pool: Some(pool) }
-        }
+    let core = Arc::new(Core::new(Arc::clone(&plan), None, plan.compute.len()));
+    // On a thread that hands down neither a mask nor a class.
+    let started = {
+        let core = Arc::clone(&core);
+        keeper::run(move || start_pool(&core))
+            .map_err(|source| LoomError::ThreadsRefused { wanted: 1, source })
+            .flatten()
+    };
+    match started {
+        Ok(pool) => ProcessWide { core, _pool: Some(pool) },
         Err(error) => {
             // Told where somebody listens; the work goes on regardless.
             let _ = writeln!(
                 io::stderr(),
                 "loom: {error}; compute functions run inline until the process is restarted"
             );
-            ProcessWide { core: Arc::new(Core::new(None, 0)), _pool: None }
+            ProcessWide { core: Arc::new(Core::new(plan, None, 0)), _pool: None }
         }
     }
+}
+
+fn start_pool(core: &Arc<Core>) -> Result<Arc<ThreadPool>> {
+    let wanted = core.plan.compute.len();
+    threads::probe(wanted)?;
+    let (sender, placed) = mpsc::channel();
+    let pool = Arc::new(threads::start_rayon(core, "loom", None, &sender)?);
+    drop(sender);
+    // The core was made for this, so nobody has set them.
+    let _ = core.pool.set(Arc::downgrade(&pool));
+    let _ = core.compute_seats.set(placed.iter().take(wanted).collect());
+    Ok(pool)
 }

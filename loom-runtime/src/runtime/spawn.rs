@@ -1,18 +1,70 @@
 //! The free functions: spawning on whichever runtime the current thread belongs to.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::scheduler::{ComputeHint, Site};
 use crate::sync::{Arc, Weak};
 
 use super::adaptive::{AdaptiveFuture, place};
-use super::compute::{ComputeFuture, admit, offload};
+use super::compute::{ComputeFuture, offload};
 use super::core::Core;
 use super::handle::LoomRuntime;
-use super::{context, process_wide};
+use super::lifecycle::Admitted;
+use super::{blocking, context, process_wide};
+
+pin_project! {
+    /// A task that counts until it has been dropped, result and all.
+    struct Tracked<F> {
+        #[pin]
+        future: F,
+        // After the future, whose drop is still part of the work.
+        admitted: Admitted,
+    }
+}
+
+impl<F: Future> Future for Tracked<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.project().future.poll(cx)
+    }
+}
+
+/// Spawns a task that counts as admitted until it has ended.
+#[track_caller]
+pub(crate) fn tracked<F>(admitted: Admitted, tokio: &Handle, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    tokio.spawn(Tracked { future, admitted })
+}
+
+/// The current runtime's core and tokio, or words for a panic.
+#[track_caller]
+fn current_tokio(function: &str, instead: &str) -> (Arc<Core>, Handle) {
+    let found = context::current().and_then(|core| {
+        let tokio = core.tokio.get().cloned()?;
+        Some((core, tokio))
+    });
+    let Some(found) = found else {
+        panic!(
+            "`loom::{function}` needs a Loom runtime: call it below `#[loom::main]`, \
+             `#[loom::test]` or `LoomRuntime::block_on`, or use `{instead}`"
+        );
+    };
+    found
+}
 
 /// The runtime the current thread belongs to: on I/O workers, blocking threads, compute
-/// threads and inside [`block_on`](LoomRuntime::block_on).
+/// threads, inside [`block_on`](LoomRuntime::block_on) and below
+/// [`enter`](LoomRuntime::enter); on the threads of a tokio runtime, the one that was built
+/// [`beside`](crate::LoomBuilder::beside) it.
 ///
 /// Nothing on other threads, and once the last handle of the runtime is gone.
 ///
@@ -46,13 +98,23 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let Some(runtime) = current_runtime() else {
-        panic!(
-            "`loom::spawn_async` needs a Loom runtime: call it below `#[loom::main]`, \
-             `#[loom::test]` or `LoomRuntime::block_on`, or use `tokio::spawn`"
-        );
-    };
-    runtime.spawn_async(future)
+    let (core, tokio) = current_tokio("spawn_async", "tokio::spawn");
+    tracked(Admitted::or_panic(&core), &tokio, future)
+}
+
+/// [`LoomRuntime::spawn_blocking`] on the current runtime.
+///
+/// # Panics
+///
+/// Outside of a Loom runtime, and as that does.
+#[track_caller]
+pub fn spawn_blocking<F, R>(f: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let (core, tokio) = current_tokio("spawn_blocking", "tokio::task::spawn_blocking");
+    blocking::spawn(Admitted::or_panic(&core), &tokio, f)
 }
 
 /// [`LoomRuntime::spawn_compute`] on the current runtime; outside of any, on a
@@ -76,9 +138,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let core = current_core();
-    let admitted = admit(&core);
-    offload(core, admitted, None, f)
+    offload(Admitted::or_panic(&current_core()), None, f)
 }
 
 /// [`LoomRuntime::spawn_adaptive`] on the current runtime; outside of any, with the

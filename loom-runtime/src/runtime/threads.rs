@@ -2,31 +2,78 @@
 
 use std::cell::Cell;
 use std::io;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuilder};
 use tokio::runtime::{Builder, Handle, Runtime, worker_index};
 
 use crate::error::{LoomError, Result};
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Arc, mpsc, thread};
-use crate::topology::{Plan, Role, ThreadPlacement};
+use crate::topology::{Role, ThreadPlacement};
 
+use super::config::TokioFlavor;
 use super::context;
 use super::core::Core;
+use super::watch::once;
+
+/// How long threads may take to start before somebody asks what keeps them.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
 
 thread_local! {
     /// The worker whose seat this thread has taken.
     static PLACED_AS: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
+/// Finds out whether the system has so many threads for us, all at once.
+///
+/// Tokio panics where it gets none, and waits for ever for some that it does not get.
+pub(crate) fn probe(threads: usize) -> Result<()> {
+    let refused = |error| LoomError::ThreadsRefused { wanted: threads, source: error };
+    let mut waiting = Vec::with_capacity(threads);
+    let mut result = Ok(());
+    for _ in 0..threads {
+        let (release, wait) = mpsc::channel::<()>();
+        // They end when their sender does.
+        let body = move || {
+            let _released = wait.recv();
+        };
+        match thread::Builder::new().name("loom-probe".to_owned()).spawn(body) {
+            Ok(thread) => waiting.push((release, thread)),
+            Err(error) => {
+                result = Err(refused(error));
+                break;
+            }
+        }
+    }
+    let threads: Vec<_> = waiting.into_iter().map(|(_released, thread)| thread).collect();
+    for thread in threads {
+        // Waited for, so that they are gone when the real ones come; they do nothing that
+        // could panic.
+        let _ = thread.join();
+    }
+    result
+}
+
 /// Starts the I/O side. Each worker reports its placement to `placed`.
 pub(crate) fn start_tokio(
     core: &Arc<Core>,
-    plan: &Arc<Plan>,
+    flavor: TokioFlavor,
     prefix: &str,
     placed: mpsc::Sender<ThreadPlacement>,
 ) -> Result<Runtime> {
-    let workers = plan.io.len();
+    let workers = match flavor {
+        TokioFlavor::MultiThread => core.plan.io.len(),
+        TokioFlavor::CurrentThread => 0,
+    };
+    let mut builder = match flavor {
+        TokioFlavor::MultiThread => Builder::new_multi_thread(),
+        TokioFlavor::CurrentThread => Builder::new_current_thread(),
+    };
+    if flavor == TokioFlavor::MultiThread {
+        builder.worker_threads(workers).on_thread_park(on_park(core, placed));
+    }
     let name = {
         let prefix = prefix.to_owned();
         let started = AtomicUsize::new(0);
@@ -35,42 +82,75 @@ pub(crate) fn start_tokio(
             n => format!("{prefix}-blocking-{:04}", n - workers),
         }
     };
-    let on_start = {
-        let (core, plan) = (Arc::clone(core), Arc::clone(plan));
-        move || {
-            // Undoes the one CPU that a thread inherits from the worker that starts it.
-            ThreadPlacement::take(Role::Blocking, thread_name(), &plan.blocking, &plan.budget);
-            context::adopt(Arc::clone(&core));
+    // Weakly: the core knows tokio's handle, and that these.
+    let weak = Arc::downgrade(core);
+    let on_start = move || {
+        if let Some(core) = weak.upgrade() {
+            begin_blocking(&core);
+            context::adopt(core);
         }
     };
-    // Tokio keeps one set of threads for workers and for blocking work, and any of them
-    // may become a worker. What a thread is shows when it parks, which only workers do.
-    let on_park = {
-        let plan = Arc::clone(plan);
-        move || {
-            let worker = worker_index();
-            if worker.is_none() || worker == PLACED_AS.get() {
-                return;
-            }
-            PLACED_AS.set(worker);
-            if let Some(seat) = worker.and_then(|i| plan.io.get(i)) {
-                let placement = ThreadPlacement::take(Role::Io, thread_name(), seat, &plan.budget);
-                // Nobody listens any more once the runtime is up.
-                let _ = placed.send(placement);
-            }
-        }
-    };
-    Builder::new_multi_thread()
-        .worker_threads(workers)
+    builder
         .enable_all()
         .thread_name_fn(name)
         .on_thread_start(on_start)
-        .on_thread_park(on_park)
         .build()
         .map_err(LoomError::TokioRuntime)
 }
 
-fn thread_name() -> String {
+/// Undoes what a thread inherits from the one that starts it: a single CPU, an idle class.
+fn begin_blocking(core: &Core) {
+    let plan = &core.plan;
+    let placed = ThreadPlacement::take(Role::Blocking, own_name(), &plan.blocking, &plan.budget);
+    if placed.class.is_idle {
+        static SAID: AtomicBool = AtomicBool::new(false);
+        core.counters.demoted.add_one();
+        once(
+            &SAID,
+            &format!(
+                "thread `{}` of the I/O side runs at idle priority, which it inherited: use \
+                 `LoomRuntime::spawn_blocking` instead of tokio's on compute threads, and start \
+                 the program at normal priority",
+                placed.name
+            ),
+        );
+    }
+}
+
+/// Places workers.
+///
+/// Tokio keeps one set of threads for workers and for blocking work, and any of them may
+/// become a worker. What a thread is shows when it parks, which only workers do.
+fn on_park(
+    core: &Arc<Core>,
+    placed: mpsc::Sender<ThreadPlacement>,
+) -> impl Fn() + Send + Sync + 'static {
+    let plan = Arc::clone(&core.plan);
+    move || {
+        let worker = worker_index();
+        if worker.is_none() || worker == PLACED_AS.get() {
+            return;
+        }
+        PLACED_AS.set(worker);
+        if let Some(seat) = worker.and_then(|i| plan.io.get(i)) {
+            let placement = ThreadPlacement::take(Role::Io, own_name(), seat, &plan.budget);
+            // Nobody listens any more once the runtime is up.
+            let _ = placed.send(placement);
+        }
+    }
+}
+
+/// Gives a thread that was a worker before the whole budget, now that it runs something
+/// that may block.
+pub(crate) fn leave_worker_seat(core: &Core) {
+    if PLACED_AS.get().is_some() && worker_index().is_none() {
+        PLACED_AS.set(None);
+        let plan = &core.plan;
+        ThreadPlacement::take(Role::Blocking, own_name(), &plan.blocking, &plan.budget);
+    }
+}
+
+fn own_name() -> String {
     thread::current().name().unwrap_or_default().to_owned()
 }
 
@@ -78,7 +158,6 @@ fn thread_name() -> String {
 /// `Handle::current` and `tokio::spawn` work there.
 pub(crate) fn start_rayon(
     core: &Arc<Core>,
-    plan: &Arc<Plan>,
     prefix: &str,
     tokio: Option<&Handle>,
     placed: &mpsc::Sender<ThreadPlacement>,
@@ -93,26 +172,55 @@ pub(crate) fn start_rayon(
     };
     let spawn = |rayon_thread: ThreadBuilder| -> io::Result<()> {
         let name = rayon_thread.name().unwrap_or_default().to_owned();
-        let (core, plan) = (Arc::clone(core), Arc::clone(plan));
+        let core = Arc::clone(core);
         let (tokio, placed) = (tokio.cloned(), placed.clone());
         thread::Builder::new().name(name.clone()).spawn(move || {
             let _entered = tokio.as_ref().map(Handle::enter);
-            let seat = &plan.compute[rayon_thread.index()];
+            let (plan, index) = (&core.plan, rayon_thread.index());
+            let seat = &plan.compute[index];
             let placement = ThreadPlacement::take(Role::Compute, name, seat, &plan.budget);
             context::adopt(core);
-            // As above.
+            // Nobody listens where starting a later one was refused.
             let _ = placed.send(placement);
-            drop((plan, placed));
+            drop(placed);
             rayon_thread.run();
         })?;
         Ok(())
     };
     let prefix = prefix.to_owned();
     ThreadPoolBuilder::new()
-        .num_threads(plan.compute.len())
+        .num_threads(core.plan.compute.len())
         .thread_name(move |i| format!("{prefix}-rayon-{i:04}"))
         .panic_handler(on_panic)
         .spawn_handler(spawn)
         .build()
         .map_err(|error| LoomError::RayonThreadPool(Box::new(error)))
+}
+
+/// Waits until so many threads have taken their places.
+///
+/// The system may refuse a thread although there was one for the probe. Tokio keeps that
+/// worker in its queue of blocking functions, and asks the system again when it is given
+/// another; so it is, until all are there or the system refuses us as well.
+pub(crate) fn await_placed(
+    placed: &mpsc::Receiver<ThreadPlacement>,
+    wanted: usize,
+    tokio: &Handle,
+) -> Result<Vec<ThreadPlacement>> {
+    let mut threads = Vec::with_capacity(wanted);
+    let mut patience = FIRST_LOOK;
+    while threads.len() < wanted {
+        match placed.recv_timeout(patience) {
+            Ok(thread) => threads.push(thread),
+            Err(RecvTimeoutError::Timeout) => {
+                probe(1)?;
+                drop(tokio.spawn_blocking(|| ()));
+                patience *= 2;
+            }
+            // The threads are gone, with what they would have said.
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    threads.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(threads)
 }

@@ -1,39 +1,131 @@
 //! The core budget: what the process may really use.
 
 use std::num::NonZero;
+use std::path::Path;
 use std::thread::available_parallelism;
 
+use super::machine::{Cpu, Machine, number_threads};
 use super::{CpuSet, os};
+use crate::sync::OnceLock;
 
 /// The CPUs of the process and how many of them it may keep busy at once.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CoreBudget {
-    /// The affinity mask. Numbered from 0 where the system tells none.
+    /// Numbered from 0 where the system tells none.
     pub(crate) cpus: CpuSet,
-    /// How many threads can run at once: the mask, capped by the control group's quota.
+    /// How many threads can run at once: the CPUs, capped by the control group's quota.
     pub(crate) parallelism: usize,
+    /// The quota, where there is one.
+    pub(crate) quota: Option<f64>,
+    /// The CPUs, with what is known of each.
+    pub(crate) layout: Vec<Cpu>,
 }
 
 impl CoreBudget {
-    /// The budget as the calling thread sees it.
+    /// The budget of the process, whichever thread asks.
     ///
-    /// `available_parallelism` already takes the smaller of mask and quota, for both
-    /// versions of control groups; the mask adds which CPUs these are.
+    /// Linux keeps masks for threads alone. The budget starts from the mask that was found
+    /// when this first ran, or from the main thread's where that is wider: a runtime that
+    /// is built on a thread pinned by somebody may use what the process may.
     pub(crate) fn discover() -> Self {
-        let parallelism = available_parallelism().map_or(1, NonZero::get);
-        let cpus = os::affinity()
-            .ok()
-            .filter(|cpus| !cpus.is_empty())
-            .unwrap_or_else(|| (0..parallelism).collect());
-        let parallelism = parallelism.min(cpus.len());
-        Self { cpus, parallelism }
+        static FIRST: OnceLock<CpuSet> = OnceLock::new();
+        let mask = FIRST.get_or_init(|| {
+            let own = os::affinity().unwrap_or_default();
+            let main = os::affinity_of_main_thread().unwrap_or_default();
+            let known = if own.is_subset(&main) { main } else { own };
+            if known.is_empty() { (0..parallelism()).collect() } else { known }
+        });
+        let machine = if cfg!(target_os = "linux") {
+            Machine::read(Path::new("/"), mask)
+        } else {
+            Machine::flat(mask, None)
+        };
+        Self::of(&machine)
     }
 
-    /// Whether a quota leaves less than the mask holds.
+    /// The budget of a machine.
+    ///
+    /// A quota counts in whole CPUs, at least one, and downwards: threads that together use
+    /// more than their quota are all stopped for the rest of the period, I/O among them.
+    pub(crate) fn of(machine: &Machine) -> Self {
+        let cpus: CpuSet = machine.cpus.iter().map(|cpu| cpu.id).collect();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a quota is positive, and one beyond all CPUs is no bound"
+        )]
+        let parallelism = match machine.quota {
+            Some(quota) => (quota as usize).clamp(1, cpus.len().max(1)),
+            None => cpus.len().max(1),
+        };
+        Self { cpus, parallelism, quota: machine.quota, layout: machine.cpus.clone() }
+    }
+
+    /// The part of it that is in `cpus`, unless there is none.
+    pub(crate) fn within(self, cpus: &CpuSet) -> Option<Self> {
+        let mut layout = self.layout;
+        layout.retain(|cpu| cpus.contains(cpu.id));
+        number_threads(&mut layout);
+        let machine = Machine { cpus: layout, quota: self.quota };
+        (!machine.cpus.is_empty()).then(|| Self::of(&machine))
+    }
+
+    /// Whether a quota leaves less than the CPUs could do.
     ///
     /// The CPUs are then shared with other groups, and holding a thread on one of them
     /// would make it wait for a neighbour while another CPU is free.
     pub(crate) fn is_capped(&self) -> bool {
         self.parallelism < self.cpus.len()
+    }
+}
+
+fn parallelism() -> usize {
+    available_parallelism().map_or(1, NonZero::get)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CoreBudget, CpuSet, Machine};
+
+    fn budget(cpus: usize, quota: Option<f64>) -> CoreBudget {
+        CoreBudget::of(&Machine::flat(&(0..cpus).collect(), quota))
+    }
+
+    #[test]
+    fn a_quota_counts_in_whole_cpus_and_at_least_one() {
+        for (cpus, quota, parallelism) in [
+            (8, None, 8),
+            (8, Some(3.5), 3),
+            (8, Some(0.1), 1),
+            (8, Some(1.0), 1),
+            (8, Some(8.0), 8),
+            (8, Some(1e300), 8),
+            (1, Some(0.5), 1),
+            (4096, None, 4096),
+        ] {
+            let budget = budget(cpus, quota);
+            assert_eq!(budget.parallelism, parallelism, "{cpus} CPUs, {quota:?}");
+            assert_eq!(budget.is_capped(), parallelism < cpus);
+        }
+    }
+
+    #[test]
+    fn a_narrower_set_keeps_the_quota() {
+        let part = CpuSet::parse("2-3,9").expect("a list");
+        let budget = budget(8, Some(1.5)).within(&part).expect("two CPUs are left");
+        assert_eq!((budget.cpus.to_string(), budget.parallelism), ("2-3".to_owned(), 1));
+        assert_eq!(budget.within(&CpuSet::parse("0-1").expect("a list")), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_pinned_thread_finds_the_budget_of_the_process() {
+        let whole = CoreBudget::discover();
+        let last = whole.cpus.as_slice().last().copied().into_iter().collect();
+        let found = crate::sync::thread::spawn(move || {
+            super::os::set_affinity(&last).expect("a part of the own mask is allowed");
+            CoreBudget::discover()
+        });
+        assert_eq!(found.join().expect("it does not panic"), whole);
     }
 }

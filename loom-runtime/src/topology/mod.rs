@@ -1,15 +1,24 @@
 //! Which CPUs the process may use, and which thread goes where.
 //!
-//! Owns the core budget, the placement plan (a pure function of budget and request) and
-//! the system calls that put a plan into effect for the calling thread.
-//! It starts no thread and keeps no state: `runtime` calls it from the threads it starts.
+//! Owns the description of the machine, the core budget, the placement plan (a pure
+//! function of budget and request) and the system calls that put a plan into effect for
+//! the calling thread.
+//! It starts no thread and keeps no state but the mask that was found first: `runtime`
+//! calls it from the threads it starts.
 
 mod budget;
-mod cpuset;
+mod cgroup;
+mod cpu_set;
+mod machine;
 pub(crate) mod os;
 mod plan;
+#[cfg(test)]
+mod plan_tests;
+mod seat;
+mod settings;
 
 pub(crate) use budget::CoreBudget;
-pub(crate) use cpuset::CpuSet;
-pub use plan::{ComputePriority, Pin, Placement};
-pub(crate) use plan::{Plan, Request, Role, ThreadPlacement};
+pub(crate) use cpu_set::CpuSet;
+pub(crate) use plan::{Plan, Request};
+pub(crate) use seat::{Role, Seat, ThreadPlacement};
+pub use settings::{ComputePriority, Pin, Placement};

@@ -1,0 +1,65 @@
+//! The bounds of settings, whichever way they came.
+
+use std::fmt::Debug;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::error::{LoomError, Result};
+use crate::topology::CpuSet;
+
+use super::settings::{Given, Settings};
+
+/// More threads than any machine can use; a number above it is a mistake in the unit.
+const THREADS: RangeInclusive<usize> = 1..=8192;
+pub(super) const EXPECTED_THREADS: &str =
+    "expected 1 to 8192: leave it out to get one for each CPU of the budget";
+/// Leaves room for the role and number in a debugger's column.
+const LONGEST_PREFIX: usize = 64;
+/// Whoever means "for ever" should not mean "until the next release".
+const LONGEST_TIMEOUT: Duration = Duration::from_hours(24);
+
+impl Settings {
+    /// Whether every value is one that the setting can have.
+    pub(crate) fn check(&self) -> Result<()> {
+        check("tokio_threads", self.tokio_threads.as_ref(), |n| threads(*n))?;
+        check("rayon_threads", self.rayon_threads.as_ref(), |n| threads(*n))?;
+        check("prefix", self.prefix.as_ref(), |prefix| prefix_is_a_name(prefix))?;
+        check("cpuset", self.cpuset.as_ref(), |list| CpuSet::parse(list).map(|_| ()))?;
+        check("shutdown_timeout", self.shutdown_timeout.as_ref(), timeout)
+    }
+}
+
+/// Says where a value that breaks a rule came from.
+fn check<T: Debug>(
+    setting: &'static str,
+    given: Option<&Given<T>>,
+    rule: impl Fn(&T) -> Result<(), String>,
+) -> Result<()> {
+    let Some(Given { value, source }) = given else { return Ok(()) };
+    rule(value).map_err(|remedy| LoomError::InvalidSetting {
+        setting,
+        value: format!("{value:?}"),
+        source_of_value: source.clone(),
+        remedy,
+    })
+}
+
+fn threads(n: usize) -> Result<(), String> {
+    if THREADS.contains(&n) { Ok(()) } else { Err(EXPECTED_THREADS.to_owned()) }
+}
+
+fn prefix_is_a_name(prefix: &str) -> Result<(), String> {
+    if prefix.is_empty() {
+        Err("expected a name for the threads: leave it out to get `loom`".to_owned())
+    } else if prefix.len() > LONGEST_PREFIX {
+        Err(format!("expected at most {LONGEST_PREFIX} bytes, found {}", prefix.len()))
+    } else if prefix.chars().any(char::is_control) {
+        Err("expected no control characters, since it becomes part of thread names".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+fn timeout(limit: &Duration) -> Result<(), String> {
+    if *limit <= LONGEST_TIMEOUT { Ok(()) } else { Err("expected at most `24h`".to_owned()) }
+}

@@ -1,0 +1,58 @@
+//! Settings from environment variables: `MYAPP_TOKIO_THREADS` for `tokio_threads`.
+
+use std::ffi::{OsStr, OsString};
+
+use crate::error::{LoomError, Result};
+
+use super::Source;
+use super::settings::{KEYS, Settings, unknown};
+use super::words::{Raw, nearest};
+
+/// Reads every key below the prefix, from these variables.
+///
+/// A program has variables of its own under its name. Those that are no key are passed
+/// over, but for the ones that look like a slip of the hand.
+pub(crate) fn from_environment(
+    prefix: &str,
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Settings> {
+    let prefix = prefix.trim_end_matches('_');
+    if prefix.is_empty() || prefix.contains(['=', '\0']) {
+        return Err(LoomError::InvalidSetting {
+            setting: "env_prefix",
+            value: format!("{prefix:?}"),
+            source_of_value: Source::Code,
+            remedy: "expected a name such as `MYAPP`, for variables such as \
+                     `MYAPP_TOKIO_THREADS`"
+                .to_owned(),
+        });
+    }
+    let mut settings = Settings::default();
+    for (variable, value) in variables {
+        let Some((variable, key)) = key_below(prefix, &variable) else { continue };
+        let source = Source::Environment(variable.to_owned());
+        match KEYS.iter().find(|known| known.to_uppercase() == key) {
+            Some(known) => {
+                let Some(text) = value.to_str() else {
+                    return Err(LoomError::InvalidSetting {
+                        setting: known,
+                        value: format!("`{}`", value.display()),
+                        source_of_value: source,
+                        remedy: "expected UTF-8".to_owned(),
+                    });
+                };
+                settings.set(known, &Raw::Text(text.to_owned()), &source)?;
+            }
+            None if nearest(&key.to_lowercase(), KEYS.iter().copied()).is_some() => {
+                return Err(unknown(&key.to_lowercase(), &source));
+            }
+            None => {}
+        }
+    }
+    Ok(settings)
+}
+
+fn key_below<'a>(prefix: &str, variable: &'a OsStr) -> Option<(&'a str, &'a str)> {
+    let variable = variable.to_str()?;
+    Some((variable, variable.strip_prefix(prefix)?.strip_prefix('_')?))
+}

@@ -1,0 +1,103 @@
+//! Configuration: where settings come from, which of them counts, and what they may be.
+//!
+//! Later wins: defaults, files, environment, attribute or builder, command line. Each value
+//! keeps where it came from, so that an error and a curious reader can be told.
+//! Threads are started elsewhere.
+
+#[cfg(feature = "clap")]
+mod args;
+mod check;
+mod environment;
+#[cfg(feature = "config-files")]
+mod file;
+mod settings;
+mod words;
+
+use std::fmt;
+use std::time::Duration;
+
+pub(crate) use crate::error::Source;
+use crate::topology::{ComputePriority, Pin, Placement};
+
+#[cfg(feature = "clap")]
+pub use args::LoomArgs;
+pub(crate) use environment::from_environment;
+#[cfg(feature = "config-files")]
+pub(crate) use file::from_file;
+pub(crate) use settings::{Given, Settings};
+pub use words::TokioFlavor;
+
+/// What a runtime was built with, defaults filled in, and where each value came from.
+///
+/// What the system really granted is in [`LoomRuntime`](crate::LoomRuntime)'s `Display`,
+/// in [`threads`](crate::LoomRuntime::threads) and its neighbours.
+///
+/// ```
+/// use loom::{LoomBuilder, Source};
+///
+/// let runtime = LoomBuilder::new().rayon_threads(3).build()?;
+/// let config = runtime.config();
+/// assert_eq!(config.rayon_threads, 3);
+/// assert_eq!(config.source("rayon_threads"), Some(&Source::Code));
+/// assert_eq!(config.source("prefix"), Some(&Source::Default));
+/// assert!(config.to_string().contains("rayon_threads = 3 (set in code)"));
+/// # Ok::<(), loom::LoomError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LoomConfig {
+    /// Threads are named `{prefix}-tokio-0000`, `{prefix}-rayon-0000` and
+    /// `{prefix}-blocking-0000`.
+    pub prefix: String,
+    /// How many I/O workers.
+    pub tokio_threads: usize,
+    /// How many compute threads.
+    pub rayon_threads: usize,
+    /// The CPUs that the runtime keeps to, as a list such as `0-3,8`; those of the process
+    /// where nothing else was asked for.
+    pub cpuset: String,
+    /// Whether threads are bound to CPUs.
+    pub pin: Pin,
+    /// How the two kinds of threads divide the CPUs.
+    pub placement: Placement,
+    /// The scheduling class asked for compute threads.
+    pub compute_priority: ComputePriority,
+    /// Which of tokio's runtimes drives async tasks.
+    pub tokio_flavor: TokioFlavor,
+    /// How long `#[loom::main]` waits for tracked work after the body has returned.
+    pub shutdown_timeout: Duration,
+    pub(crate) sources: Vec<(&'static str, Source)>,
+}
+
+impl LoomConfig {
+    /// Where the value of a key came from; nothing for a key there is not.
+    #[must_use]
+    pub fn source(&self, key: &str) -> Option<&Source> {
+        self.sources.iter().find(|(name, _)| *name == key).map(|(_, source)| source)
+    }
+}
+
+/// A line a key: `key = value (where from)`.
+impl fmt::Display for LoomConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (key, source)) in self.sources.iter().enumerate() {
+            if i > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{key} = ")?;
+            match *key {
+                "prefix" => write!(f, "{}", self.prefix)?,
+                "tokio_threads" => write!(f, "{}", self.tokio_threads)?,
+                "rayon_threads" => write!(f, "{}", self.rayon_threads)?,
+                "cpuset" => write!(f, "{}", self.cpuset)?,
+                "pin" => write!(f, "{}", self.pin)?,
+                "placement" => write!(f, "{}", self.placement)?,
+                "compute_priority" => write!(f, "{}", self.compute_priority)?,
+                "tokio_flavor" => write!(f, "{}", self.tokio_flavor)?,
+                _ => write!(f, "{}", humantime::format_duration(self.shutdown_timeout))?,
+            }
+            write!(f, " ({source})")?;
+        }
+        Ok(())
+    }
+}

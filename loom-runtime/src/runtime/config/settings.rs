@@ -1,0 +1,96 @@
+//! What one source says, and how several become one.
+
+use std::time::Duration;
+
+use crate::error::{LoomError, Result};
+use crate::topology::{ComputePriority, Pin, Placement};
+
+use super::words::{FromRaw, Raw, nearest};
+use super::{Source, TokioFlavor};
+
+/// A value, and where it came from.
+#[derive(Clone, Debug)]
+pub(crate) struct Given<T> {
+    pub(crate) value: T,
+    pub(crate) source: Source,
+}
+
+/// One struct, its keys, and what goes over all of them.
+macro_rules! settings {
+    ($($key:ident: $kind:ty,)*) => {
+        /// What was set, by one source or by all of them together.
+        #[derive(Clone, Debug, Default)]
+        pub(crate) struct Settings {
+            $(pub(crate) $key: Option<Given<$kind>>,)*
+        }
+
+        /// The keys, as they are written everywhere.
+        pub(crate) const KEYS: &[&str] = &[$(stringify!($key),)*];
+
+        impl Settings {
+            /// Sets one key to a value that somebody wrote down.
+            pub(crate) fn set(&mut self, key: &str, raw: &Raw, source: &Source) -> Result<()> {
+                match key {
+                    $(stringify!($key) => {
+                        let value = <$kind>::from_raw(raw).map_err(|remedy| {
+                            let setting = stringify!($key);
+                            LoomError::InvalidSetting {
+                                setting,
+                                value: raw.to_string(),
+                                source_of_value: source.clone(),
+                                remedy,
+                            }
+                        })?;
+                        self.$key = Some(Given { value, source: source.clone() });
+                        Ok(())
+                    })*
+                    _ => Err(unknown(key, source)),
+                }
+            }
+
+            /// Takes over what `later` sets.
+            pub(crate) fn merge(&mut self, later: Self) {
+                $(if later.$key.is_some() {
+                    self.$key = later.$key;
+                })*
+            }
+
+            /// Where each value came from, in the order of the keys.
+            pub(crate) fn sources(&self) -> Vec<(&'static str, Source)> {
+                vec![$((
+                    stringify!($key),
+                    self.$key.as_ref().map_or(Source::Default, |given| given.source.clone()),
+                ),)*]
+            }
+
+            /// Forgets that anybody set them, for defaults that are not the usual ones.
+            pub(crate) fn into_defaults(mut self) -> Self {
+                $(if let Some(given) = &mut self.$key {
+                    given.source = Source::Default;
+                })*
+                self
+            }
+        }
+    };
+}
+
+settings! {
+    prefix: String,
+    tokio_threads: usize,
+    rayon_threads: usize,
+    cpuset: String,
+    pin: Pin,
+    placement: Placement,
+    compute_priority: ComputePriority,
+    tokio_flavor: TokioFlavor,
+    shutdown_timeout: Duration,
+}
+
+/// A key that there is not, with the one that was probably meant.
+pub(super) fn unknown(key: &str, source: &Source) -> LoomError {
+    let remedy = match nearest(key, KEYS.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("the keys are {}", KEYS.join(", ")),
+    };
+    LoomError::UnknownSetting { key: key.to_owned(), source_of_key: source.clone(), remedy }
+}

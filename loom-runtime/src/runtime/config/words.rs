@@ -1,0 +1,145 @@
+//! Settings as words: what files, variables and arguments call them.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::topology::{ComputePriority, Pin, Placement};
+
+/// Which of tokio's runtimes drives async tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokioFlavor {
+    /// Workers of its own.
+    #[default]
+    MultiThread,
+    /// None: tasks run on the thread that is inside
+    /// [`block_on`](crate::LoomRuntime::block_on), while it is.
+    CurrentThread,
+}
+
+impl fmt::Display for TokioFlavor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MultiThread => "multi_thread",
+            Self::CurrentThread => "current_thread",
+        })
+    }
+}
+
+/// A value as a file, a variable or an argument gives it.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(not(feature = "config-files"), allow(dead_code, reason = "the others have text alone"))]
+pub(crate) enum Raw {
+    Text(String),
+    Integer(i128),
+    Bool(bool),
+    /// Anything that no setting is, in words.
+    Other(&'static str),
+}
+
+impl fmt::Display for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Integer(n) => write!(f, "{n}"),
+            Self::Bool(b) => write!(f, "{b}"),
+            Self::Other(what) => f.write_str(what),
+        }
+    }
+}
+
+/// What may stand for a setting's value; the error says what was expected.
+pub(crate) trait FromRaw: Sized {
+    fn from_raw(raw: &Raw) -> Result<Self, String>;
+}
+
+impl FromRaw for String {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        match raw {
+            Raw::Text(text) => Ok(text.clone()),
+            _ => Err("expected a string".to_owned()),
+        }
+    }
+}
+
+impl FromRaw for usize {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        // Variables and arguments have nothing but text.
+        let number = match raw {
+            Raw::Integer(n) => Some(*n),
+            Raw::Text(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        // The bounds within are checked for all sources alike.
+        let number = number.and_then(|n: i128| Self::try_from(n).ok());
+        number.ok_or_else(|| super::check::EXPECTED_THREADS.to_owned())
+    }
+}
+
+impl FromRaw for Duration {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        let expected = |why| format!("expected a duration such as `500ms`, `5s` or `2min`{why}");
+        match raw {
+            Raw::Text(text) => humantime::parse_duration(text.trim())
+                .map_err(|error| expected(format!(": {error}"))),
+            Raw::Integer(_) => Err(expected(", with its unit".to_owned())),
+            _ => Err(expected(String::new())),
+        }
+    }
+}
+
+impl FromRaw for Pin {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        match raw {
+            Raw::Bool(pin) => Ok((*pin).into()),
+            Raw::Text(text) if text == "true" => Ok(Self::Yes),
+            Raw::Text(text) if text == "false" => Ok(Self::No),
+            Raw::Text(text) if text == "required" => Ok(Self::Required),
+            _ => Err("expected `true`, `false` or `required`".to_owned()),
+        }
+    }
+}
+
+fn one_of<T: Copy + fmt::Display>(raw: &Raw, known: &[T]) -> Result<T, String> {
+    let words: Vec<String> = known.iter().map(ToString::to_string).collect();
+    if let Raw::Text(text) = raw {
+        if let Some(at) = words.iter().position(|word| word == text) {
+            return Ok(known[at]);
+        }
+        if let Some(near) = nearest(text, words.iter().map(String::as_str)) {
+            return Err(format!("did you mean `{near}`?"));
+        }
+    }
+    let (last, others) = words.split_last().map_or(("", &[][..]), |(last, rest)| (&**last, rest));
+    let others: Vec<_> = others.iter().map(|word| format!("`{word}`")).collect();
+    Err(format!("expected {} or `{last}`", others.join(", ")))
+}
+
+impl FromRaw for Placement {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        one_of(raw, &[Self::Shared, Self::Split])
+    }
+}
+
+impl FromRaw for ComputePriority {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        one_of(raw, &[Self::Idle, Self::Nice, Self::Normal])
+    }
+}
+
+impl FromRaw for TokioFlavor {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        one_of(raw, &[Self::MultiThread, Self::CurrentThread])
+    }
+}
+
+/// The word that was probably meant.
+pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    /// As likely a slip as not; clap uses the same.
+    const LIKELY: f64 = 0.7;
+    known
+        .map(|known| (strsim::jaro(word, known), known))
+        .filter(|(likeness, _)| *likeness > LIKELY)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
+}

@@ -1,0 +1,243 @@
+//! The methods that end a runtime.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use tokio_util::task::TaskTracker;
+
+use crate::sync::{Arc, thread};
+
+use super::block_on::help_until_ready;
+use super::guests;
+use super::handle::{Inner, LoomRuntime};
+use super::lifecycle::Over;
+use super::tokio_side::Patience;
+
+/// What was still running when a runtime was ended without waiting for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StillRunning {
+    /// Tracked async tasks and blocking functions. The tasks are dropped at their next
+    /// await.
+    pub tasks: usize,
+    /// Compute calls. Those still queued never run; those that run end on their own.
+    pub compute_calls: usize,
+}
+
+impl StillRunning {
+    /// Whether there was nothing.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Display for StillRunning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tasks, compute_calls } = self;
+        let plural = |n: &usize| if *n == 1 { "" } else { "s" };
+        write!(
+            f,
+            "{tasks} task{} and {compute_calls} compute call{}",
+            plural(tasks),
+            plural(compute_calls)
+        )
+    }
+}
+
+impl LoomRuntime {
+    /// Begins the end: from now on [`is_idle`](Self::is_idle) can become true. Work is
+    /// still accepted, since what is being finished may need it.
+    pub fn shutdown(&self) {
+        self.core().lifecycle.drain();
+        if let Some(tracker) = self.inner.task_tracker.get() {
+            tracker.close();
+        }
+    }
+
+    /// Whether [`shutdown`](Self::shutdown) was called and all tracked work has ended:
+    /// async tasks, blocking functions and compute calls. One atomic load, and a second one
+    /// where [`task_tracker`](Self::task_tracker) was asked for.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.core().lifecycle.is_idle()
+            && self.inner.task_tracker.get().is_none_or(TaskTracker::is_empty)
+    }
+
+    /// Waits until [`shutdown`](Self::shutdown) was called and all tracked work has ended.
+    /// New work is refused from then on. May be cancelled and awaited again.
+    pub async fn wait_for_shutdown(&self) {
+        if let Some(tracker) = self.inner.task_tracker.get() {
+            tracker.wait().await;
+        }
+        Over::of(self.core()).await;
+    }
+
+    /// [`shutdown`](Self::shutdown), and blocks until all tracked work has ended. New work
+    /// is refused from then on. Called from tracked work it would wait for itself, for ever.
+    ///
+    /// # Panics
+    ///
+    /// Where [`block_on`](Self::block_on) does.
+    #[track_caller]
+    pub fn block_until_idle(&self) {
+        self.shutdown();
+        self.block_on(self.wait_for_shutdown());
+    }
+
+    /// [`shutdown`](Self::shutdown), waits for tracked work, but no longer than `limit`, and
+    /// then ends the runtime whatever is still running and whoever still has a handle.
+    ///
+    /// As with tokio's, async tasks are dropped at their next await and blocking functions
+    /// that run are waited for until `limit` is over. Compute calls that are queued never
+    /// run, those that run end on their own. Other handles stay valid and have their work
+    /// refused. Where [`tokio_runtime`](Self::tokio_runtime) was asked for, tokio's part
+    /// ends with the last handle instead.
+    ///
+    /// On a compute thread other compute work runs meanwhile, and tokio's threads are not
+    /// waited for.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # fn main() -> loom::Result<()> {
+    /// let runtime = loom::LoomBuilder::new().build()?;
+    /// runtime.spawn_async(std::future::pending::<()>());
+    /// let left = runtime.shutdown_timeout(Duration::from_millis(10));
+    /// assert_eq!(left.to_string(), "1 task and 0 compute calls");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Within async code, which must not be blocked.
+    #[track_caller]
+    pub fn shutdown_timeout(self, limit: Duration) -> StillRunning {
+        let deadline = Instant::now().checked_add(limit);
+        self.wait_at_most(limit);
+        let left = self.leave();
+        let rest = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        self.inner.tokio.end(rest.map_or(Patience::Forever, Patience::AtMost));
+        left
+    }
+
+    /// Ends the runtime at once and waits for nothing. May be called anywhere, also on the
+    /// runtime's own threads. What it does is otherwise that of
+    /// [`shutdown_timeout`](Self::shutdown_timeout) with no time.
+    #[expect(clippy::must_use_candidate, reason = "who waits for nothing may not care")]
+    pub fn shutdown_background(self) -> StillRunning {
+        let left = self.leave();
+        self.inner.tokio.end(Patience::None);
+        left
+    }
+
+    fn leave(&self) -> StillRunning {
+        let core = self.core();
+        if core.is_forked() {
+            self.inner.tokio.forget();
+            return StillRunning::default();
+        }
+        core.lifecycle.leave();
+        let compute_calls = core.in_flight();
+        // Two counts, read one after the other while work ends.
+        let tasks = core.lifecycle.count().saturating_sub(compute_calls);
+        StillRunning { tasks, compute_calls }
+    }
+
+    /// Waits for all tracked work; false if it took longer than `limit`.
+    #[track_caller]
+    fn wait_at_most(&self, limit: Duration) -> bool {
+        if self.core().is_forked() {
+            return true;
+        }
+        self.shutdown();
+        let deadline = Instant::now().checked_add(limit);
+        let over = pin!(self.wait_for_shutdown());
+        if self.inner.pool.current_thread_index().is_some() {
+            return help_until_ready(&self.inner.pool, Until { future: over, deadline }).is_some();
+        }
+        // Panics where blocking is wrong, and drives a current-thread runtime.
+        self.inner.tokio.block_on(async {
+            if self.inner.tokio.is_ours() {
+                return tokio::time::timeout(limit, over).await.is_ok();
+            }
+            // Whoever made it may have left out its timer.
+            tokio::task::yield_now().await;
+            park_until(over, deadline)
+        })
+    }
+
+    /// Ends the runtime within its `shutdown_timeout`, for `#[loom::main]`.
+    pub(crate) fn drain(self) {
+        let limit = self.inner.config.shutdown_timeout;
+        if !self.wait_at_most(limit) {
+            let left = self.leave();
+            // A closed standard error is no reason to panic at the end.
+            let _ = writeln!(
+                io::stderr(),
+                "loom: {left} still running {limit:?} after the body of `main` returned; ending \
+                 without them (see `shutdown_timeout`)",
+            );
+        }
+        self.inner.tokio.wait_at_most(limit);
+    }
+}
+
+/// A future that gives up when it is polled after its deadline.
+struct Until<F> {
+    future: F,
+    deadline: Option<Instant>,
+}
+
+impl<F: Future + Unpin> Future for Until<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        match Pin::new(&mut self.future).poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if self.deadline.is_some_and(|at| at <= Instant::now()) => {
+                Poll::Ready(None)
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// Blocks the thread until `future` is ready or it is late; true if it is ready.
+fn park_until<F: Future + Unpin>(mut future: F, deadline: Option<Instant>) -> bool {
+    struct Unpark(thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    loop {
+        if Pin::new(&mut future).poll(&mut cx).is_ready() {
+            return true;
+        }
+        match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
+            Some(Duration::ZERO) => return false,
+            Some(left) => thread::park_timeout(left),
+            None => thread::park(),
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        guests::leave(&self.core);
+        if self.core.is_forked() {
+            // Neither has its threads here, and either may hold locks that one of them held.
+            self.tokio.forget();
+            std::mem::forget(Arc::clone(&self.pool));
+            return;
+        }
+        // Before the threads go, so that what is still queued is refused, not run.
+        self.core.lifecycle.leave();
+    }
+}

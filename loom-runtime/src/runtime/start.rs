@@ -1,0 +1,134 @@
+//! Turning a plan into a running runtime.
+
+use std::io;
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use crate::error::{LoomError, Result};
+use crate::sync::atomic::AtomicBool;
+use crate::sync::{Arc, OnceLock, mpsc};
+use crate::topology::{CpuSet, Pin, Plan, Role, ThreadPlacement};
+
+use super::config::{LoomConfig, TokioFlavor};
+use super::core::Core;
+use super::handle::{Inner, LoomRuntime};
+use super::tokio_side::TokioSide;
+use super::watch::once;
+use super::{guests, keeper, threads};
+
+impl LoomRuntime {
+    /// Starts the threads on one that has nothing to hand down to them. With `host`, the
+    /// I/O side is there already.
+    pub(crate) fn start(config: LoomConfig, plan: Plan, host: Option<Handle>) -> Result<Self> {
+        let started = keeper::run(move || start(config, plan, host));
+        let inner = started.map_err(|source| LoomError::ThreadsRefused { wanted: 1, source })??;
+        Ok(Self::from_inner(inner))
+    }
+}
+
+fn start(config: LoomConfig, plan: Plan, host: Option<Handle>) -> Result<Arc<Inner>> {
+    let plan = Arc::new(plan);
+    let is_ours = host.is_none();
+    // A current-thread runtime has the thread that drives it, and starts none.
+    let io_threads =
+        if is_ours && config.tokio_flavor == TokioFlavor::MultiThread { plan.io.len() } else { 0 };
+    let io_workers = host.as_ref().map_or(plan.io.len(), |host| host.metrics().num_workers());
+    let wanted = io_threads + plan.compute.len();
+    threads::probe(wanted)?;
+
+    let core = Arc::new(Core::new(Arc::clone(&plan), Some(io_workers), plan.compute.len()));
+    let (sender, placed) = mpsc::channel();
+    let tokio = if let Some(host) = host {
+        TokioSide::beside(host)
+    } else {
+        let (flavor, prefix) = (config.tokio_flavor, &config.prefix);
+        TokioSide::of(threads::start_tokio(&core, flavor, prefix, sender.clone())?)
+    };
+    let handle = tokio.handle();
+    let pool = threads::start_rayon(&core, &config.prefix, Some(handle), &sender)?;
+    drop(sender);
+    let mut io = threads::await_placed(&placed, wanted, handle)?;
+    let compute: Vec<_> = io.extract_if(.., |thread| thread.role == Role::Compute).collect();
+    let all: Vec<_> = io.iter().chain(&compute).collect();
+    check_pinned(config.pin, &all)?;
+    warn_of_refusals(&all);
+
+    let union = |threads: &[ThreadPlacement]| {
+        threads.iter().flat_map(|t| t.cpus.as_slice()).copied().collect::<CpuSet>()
+    };
+    let pool = Arc::new(pool);
+    let inner = Arc::new(Inner {
+        tokio_cpus: if io.is_empty() { plan.budget.cpus.clone() } else { union(&io) },
+        rayon_cpus: union(&compute),
+        task_tracker: OnceLock::new(),
+        tokio,
+        core,
+        config,
+        io,
+        pool,
+    });
+    let core = &inner.core;
+    // The core was made here, so nobody has set them.
+    let _ = core.tokio.set(inner.tokio.handle().clone());
+    let _ = core.pool.set(Arc::downgrade(&inner.pool));
+    let _ = core.runtime.set(Arc::downgrade(&inner));
+    let _ = core.compute_seats.set(compute);
+    if !is_ours {
+        guests::join(inner.tokio.handle(), core);
+    }
+    Ok(inner)
+}
+
+/// A given tokio runtime as the configuration names flavours.
+pub(crate) fn flavor_of(host: &Handle) -> TokioFlavor {
+    match host.runtime_flavor() {
+        RuntimeFlavor::CurrentThread => TokioFlavor::CurrentThread,
+        _ => TokioFlavor::MultiThread,
+    }
+}
+
+fn check_pinned(pin: Pin, threads: &[&ThreadPlacement]) -> Result<()> {
+    if pin != Pin::Required {
+        return Ok(());
+    }
+    let refused = threads.iter().find_map(|thread| Some((thread, thread.refused.as_ref()?)));
+    refused.map_or(Ok(()), |(thread, error)| {
+        Err(LoomError::PinRefused {
+            thread: thread.name.clone(),
+            cpus: thread.seat.cpus.as_ref().map(ToString::to_string).unwrap_or_default(),
+            source: same_error(error),
+        })
+    })
+}
+
+/// Says once that threads are not where the plan has them.
+fn warn_of_refusals(threads: &[&ThreadPlacement]) {
+    static PIN: AtomicBool = AtomicBool::new(false);
+    static CLASS: AtomicBool = AtomicBool::new(false);
+    // A system that has no such thing refuses nobody.
+    let told = |error: &&io::Error| error.kind() != io::ErrorKind::Unsupported;
+    if let Some(error) = threads.iter().find_map(|t| t.refused.as_ref()).filter(told) {
+        once(
+            &PIN,
+            &format!(
+                "the system refuses to pin threads ({error}): they run on any CPU; allow \
+                 `sched_setaffinity`, or set `pin` to false"
+            ),
+        );
+    }
+    if let Some(error) = threads.iter().find_map(|t| t.class_refused.as_ref()).filter(told) {
+        once(
+            &CLASS,
+            &format!(
+                "the system refuses the priority of compute threads ({error}): they compete \
+                 with I/O; allow `sched_setscheduler` and `setpriority`, or set \
+                 `compute_priority` to `normal` and `placement` to `split`"
+            ),
+        );
+    }
+}
+
+/// The error once more: it is not `Clone`, and the placement keeps it for `Display`.
+fn same_error(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+}

@@ -1,0 +1,226 @@
+//! Linux: masks of any size, and scheduling classes.
+
+use std::ffi::c_ulong;
+use std::fs;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{self, Command};
+
+use super::{Class, TimeOnCpu};
+use crate::topology::{ComputePriority, CpuSet};
+
+// The kernel reads a mask as an array of these, in the machine's byte order.
+const BITS: usize = c_ulong::BITS as usize;
+/// Enough for 1024 CPUs; doubled while the kernel knows of more.
+const FIRST_WORDS: usize = 1024 / BITS;
+/// Enough for half a million CPUs, far beyond any kernel's limit.
+const MOST_WORDS: usize = 1024 * 512 / BITS;
+/// Weight 110 against 1024, both at the process's own nice value.
+const NICER: i32 = 10;
+const NICEST: i32 = 19;
+
+/// The CPUs the calling thread may run on.
+pub(crate) fn affinity() -> io::Result<CpuSet> {
+    affinity_of(0)
+}
+
+/// The CPUs the process's first thread may run on.
+pub(crate) fn affinity_of_main_thread() -> io::Result<CpuSet> {
+    affinity_of(main_thread())
+}
+
+/// The first thread's number is the process's.
+fn main_thread() -> libc::pid_t {
+    process::id().try_into().unwrap_or(0)
+}
+
+fn affinity_of(thread: libc::pid_t) -> io::Result<CpuSet> {
+    let mut words = FIRST_WORDS;
+    loop {
+        let mut mask: Vec<c_ulong> = vec![0; words];
+        #[expect(unsafe_code, reason = "no safe call takes masks beyond 1024 CPUs")]
+        // SAFETY: T1, the vector owns exactly `size_of_val` writable bytes, aligned for the
+        // kernel's words; T2, another thread is only read from.
+        let failed = unsafe {
+            libc::sched_getaffinity(thread, size_of_val(&*mask), mask.as_mut_ptr().cast()) != 0
+        };
+        if !failed {
+            let bit = |cpu: &usize| mask[cpu / BITS] >> (cpu % BITS) & 1 == 1;
+            return Ok((0..words * BITS).filter(bit).collect());
+        }
+        let error = io::Error::last_os_error();
+        if error.raw_os_error() != Some(libc::EINVAL) || words >= MOST_WORDS {
+            return Err(error);
+        }
+        words *= 2;
+    }
+}
+
+fn mask_of(cpus: &CpuSet) -> Vec<c_ulong> {
+    let words = cpus.as_slice().last().map_or(1, |last| last / BITS + 1);
+    let mut mask = vec![0; words.max(FIRST_WORDS)];
+    for cpu in cpus.as_slice() {
+        mask[cpu / BITS] |= 1 << (cpu % BITS);
+    }
+    mask
+}
+
+/// Binds the calling thread to `cpus`.
+pub(crate) fn set_affinity(cpus: &CpuSet) -> io::Result<()> {
+    set_mask(&mask_of(cpus))
+}
+
+fn set_mask(mask: &[c_ulong]) -> io::Result<()> {
+    #[expect(unsafe_code, reason = "no safe call takes masks beyond 1024 CPUs")]
+    // SAFETY: T1, the slice has exactly `size_of_val` readable bytes; T2, id 0.
+    let failed = unsafe { libc::sched_setaffinity(0, size_of_val(mask), mask.as_ptr().cast()) };
+    done(failed)
+}
+
+fn done(result: libc::c_int) -> io::Result<()> {
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Gives the calling thread its class, and its nice value where that is part of it.
+///
+/// Back to normal from a class that was inherited needs a privilege, or a limit on nice
+/// values that allows it.
+pub(crate) fn set_priority(wanted: ComputePriority) -> io::Result<()> {
+    let own = class();
+    match wanted {
+        ComputePriority::Idle => set_policy(libc::SCHED_IDLE),
+        ComputePriority::Nice => set_nice(own.nice.max(own.base_nice + NICER).min(NICEST)),
+        ComputePriority::Normal => {
+            if own.is_idle {
+                set_policy(libc::SCHED_OTHER)?;
+            }
+            if own.nice > own.base_nice { set_nice(own.base_nice) } else { Ok(()) }
+        }
+    }
+}
+
+fn set_policy(policy: libc::c_int) -> io::Result<()> {
+    let parameter = libc::sched_param { sched_priority: 0 };
+    #[expect(unsafe_code, reason = "no safe call sets a scheduling class")]
+    // SAFETY: `parameter` lives across the call, which only reads it; T2, id 0.
+    let failed = unsafe { libc::sched_setscheduler(0, policy, &raw const parameter) };
+    done(failed)
+}
+
+fn set_nice(nice: i32) -> io::Result<()> {
+    #[expect(unsafe_code, reason = "no safe call sets one thread's nice value")]
+    // SAFETY: takes no pointer; T2, on Linux id 0 is the calling thread.
+    let failed = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) };
+    done(failed)
+}
+
+/// The class of the calling thread.
+pub(crate) fn class() -> Class {
+    #[expect(unsafe_code, reason = "no safe call reads a scheduling class")]
+    // SAFETY: takes no pointer; T2, id 0.
+    let policy = unsafe { libc::sched_getscheduler(0) };
+    let is_idle = policy == libc::SCHED_IDLE;
+    Class { is_idle, nice: nice_of(0), base_nice: nice_of(main_thread()) }
+}
+
+fn nice_of(thread: libc::pid_t) -> i32 {
+    let who = thread.try_into().unwrap_or(0);
+    #[expect(unsafe_code, reason = "no safe call reads one thread's nice value")]
+    // SAFETY: takes no pointer; T2, on Linux an id is a thread, which is only read from.
+    let nice = unsafe { libc::getpriority(libc::PRIO_PROCESS, who) };
+    nice
+}
+
+/// The system's number of the calling thread.
+#[expect(clippy::unnecessary_wraps, reason = "other systems have none")]
+pub(crate) fn thread_id() -> Option<u32> {
+    #[expect(unsafe_code, reason = "no safe call tells a thread's number")]
+    // SAFETY: T2, it takes nothing and tells the calling thread's own number.
+    let id = unsafe { libc::gettid() };
+    Some(id.unsigned_abs())
+}
+
+/// What a thread of this process did so far; nothing once it has ended.
+pub(crate) fn time_on_cpu(thread: u32) -> Option<TimeOnCpu> {
+    let task = format!("/proc/self/task/{thread}");
+    // Time on a CPU, time waiting for one, and turns, the first two in nanoseconds.
+    let times = fs::read_to_string(format!("{task}/schedstat")).ok()?;
+    let nanos = times.split(' ').next()?.parse().ok()?;
+    let stat = fs::read_to_string(format!("{task}/stat")).ok()?;
+    // The name before the state is in parentheses and may hold some of its own.
+    let is_runnable = stat.rsplit(") ").next()?.starts_with('R');
+    Some(TimeOnCpu { nanos, is_runnable })
+}
+
+/// Makes a child process start with this mask and at normal priority, as far as the
+/// system allows.
+pub(crate) fn reset_on_exec(command: &mut Command, cpus: &CpuSet) {
+    let (mask, nice) = (mask_of(cpus), class().base_nice);
+    let reset = move || {
+        // A child that runs where it may is better than none.
+        let _ = set_mask(&mask);
+        let own = class();
+        if own.is_idle {
+            let _ = set_policy(libc::SCHED_OTHER);
+        }
+        if own.nice > nice {
+            let _ = set_nice(nice);
+        }
+        Ok(())
+    };
+    #[expect(unsafe_code, reason = "nothing safe runs in the child before the program does")]
+    // SAFETY: T3, the mask was made before; the calls in it are system calls alone.
+    unsafe {
+        command.pre_exec(reset);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::thread;
+
+    #[test]
+    fn a_mask_that_is_set_is_the_mask_that_is_read() {
+        let all = affinity().expect("Linux tells a thread its mask");
+        thread::spawn(move || {
+            let last: CpuSet = all.as_slice().last().copied().into_iter().collect();
+            set_affinity(&last).expect("a subset of the own mask is allowed");
+            assert_eq!(affinity().expect("as before"), last);
+            assert_eq!(affinity_of_main_thread().expect("as before"), all);
+        })
+        .join()
+        .expect("the thread's assertions hold");
+    }
+
+    #[test]
+    fn a_cpu_that_does_not_exist_is_refused() {
+        let beyond: CpuSet = [200_000].into_iter().collect();
+        assert!(set_affinity(&beyond).is_err());
+    }
+
+    #[test]
+    fn a_thread_can_lower_its_own_class() {
+        for wanted in [ComputePriority::Idle, ComputePriority::Nice, ComputePriority::Normal] {
+            let class = thread::spawn(move || {
+                set_priority(wanted).expect("lowering needs no privilege");
+                class()
+            });
+            let class = class.join().expect("setting a class does not panic");
+            assert!(class.is(wanted), "{class:?} is not {wanted}");
+        }
+    }
+
+    #[test]
+    fn a_thread_that_runs_gathers_time() {
+        let id = thread_id().expect("Linux numbers its threads");
+        let before = time_on_cpu(id).expect("the thread is here");
+        assert!(before.is_runnable, "it is reading this");
+        let mut now = before;
+        while now.nanos == before.nanos {
+            now = time_on_cpu(id).expect("the thread is here");
+        }
+        assert!(now.nanos > before.nanos);
+        assert_eq!(time_on_cpu(u32::MAX), None);
+    }
+}

@@ -1,0 +1,76 @@
+//! The system calls of placement, each for the calling thread alone.
+//!
+//! Rule T1: a mask buffer is passed with its own length in bytes, and the kernel reads or
+//! writes no more than that.
+//! Rule T2: thread id 0 means the calling thread, and other ids are only read from, so no
+//! call can change another thread's state.
+//! Rule T3: what runs between `fork` and `exec`, or in a forked child, makes system calls
+//! and touches atomics, and neither allocates nor locks.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::ComputePriority;
+
+mod fork;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(not(target_os = "linux"))]
+mod other;
+
+pub(crate) use fork::{generation, watch_forks};
+#[cfg(target_os = "linux")]
+use linux as imp;
+#[cfg(not(target_os = "linux"))]
+use other as imp;
+
+pub(crate) use imp::{
+    affinity, affinity_of_main_thread, class, reset_on_exec, set_affinity, set_priority, thread_id,
+    time_on_cpu,
+};
+
+/// How urgently the system runs a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Class {
+    /// Of `SCHED_IDLE`; the nice value means little then.
+    pub(crate) is_idle: bool,
+    pub(crate) nice: i32,
+    /// The nice value of the process.
+    pub(crate) base_nice: i32,
+}
+
+impl Class {
+    /// Whether a thread of this class yields as was asked for, and no more.
+    pub(crate) fn is(self, wanted: ComputePriority) -> bool {
+        match wanted {
+            ComputePriority::Idle => self.is_idle,
+            ComputePriority::Nice => !self.is_idle && self.nice > self.base_nice,
+            ComputePriority::Normal => !self.is_idle && self.nice <= self.base_nice,
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self { is_idle: true, .. } => f.write_str("idle priority"),
+            Self { nice: 0, .. } => f.write_str("normal priority"),
+            Self { nice, .. } => write!(f, "nice {nice}"),
+        }
+    }
+}
+
+/// What a thread did, as the system counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimeOnCpu {
+    pub(crate) nanos: u64,
+    /// Ready to run, or running.
+    pub(crate) is_runnable: bool,
+}
+
+impl TimeOnCpu {
+    /// How much it ran since then.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.nanos.saturating_sub(earlier.nanos))
+    }
+}

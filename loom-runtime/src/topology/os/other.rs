@@ -1,0 +1,40 @@
+//! Systems other than Linux: threads are left where the system puts them.
+
+use std::io;
+use std::process::Command;
+
+use super::{Class, TimeOnCpu};
+use crate::topology::{ComputePriority, CpuSet};
+
+pub(crate) fn affinity() -> io::Result<CpuSet> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn affinity_of_main_thread() -> io::Result<CpuSet> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn set_affinity(_cpus: &CpuSet) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn set_priority(wanted: ComputePriority) -> io::Result<()> {
+    match wanted {
+        ComputePriority::Normal => Ok(()),
+        _ => Err(io::ErrorKind::Unsupported.into()),
+    }
+}
+
+pub(crate) fn class() -> Class {
+    Class { is_idle: false, nice: 0, base_nice: 0 }
+}
+
+pub(crate) fn thread_id() -> Option<u32> {
+    None
+}
+
+pub(crate) fn time_on_cpu(_thread: u32) -> Option<TimeOnCpu> {
+    None
+}
+
+pub(crate) fn reset_on_exec(_command: &mut Command, _cpus: &CpuSet) {}

@@ -1,0 +1,247 @@
+//! Plans for described machines, from one CPU to more than a mask of 1024 can hold.
+
+use proptest::prelude::*;
+
+use super::machine::{Cpu, Machine, number_threads};
+use super::{ComputePriority, CoreBudget, CpuSet, Pin, Placement, Plan, Request, Seat};
+
+/// A machine numbered as Linux does: the first threads of all cores, then the second ones.
+#[derive(Clone, Copy, Debug)]
+struct Described {
+    sockets: usize,
+    cores: usize,
+    threads: usize,
+    /// Cores that share a level 3 cache.
+    cores_a_cache: usize,
+    quota: Option<f64>,
+}
+
+impl Described {
+    fn machine(self) -> Machine {
+        let cores = self.sockets * self.cores;
+        let mut cpus: Vec<Cpu> = (0..cores * self.threads)
+            .map(|id| {
+                let core = id % cores;
+                let cache = core - core % self.cores_a_cache;
+                Cpu { id, core, thread: 0, cache, node: core / self.cores }
+            })
+            .collect();
+        number_threads(&mut cpus);
+        Machine { cpus, quota: self.quota }
+    }
+
+    fn budget(self) -> CoreBudget {
+        CoreBudget::of(&self.machine())
+    }
+}
+
+/// One socket, a thread a core.
+fn plain(cores: usize) -> Described {
+    Described { sockets: 1, cores, threads: 1, cores_a_cache: cores, quota: None }
+}
+
+const LAPTOP: Described =
+    Described { sockets: 1, cores: 4, threads: 2, cores_a_cache: 4, quota: None };
+/// 2 sockets, 48 cores each with 2 threads, 6 cores a cache.
+const SERVER: Described =
+    Described { sockets: 2, cores: 48, threads: 2, cores_a_cache: 6, quota: None };
+
+fn split() -> Request {
+    Request { placement: Placement::Split, ..Request::default() }
+}
+
+fn masks(seats: &[Seat]) -> Vec<String> {
+    let mask = |seat: &Seat| seat.cpus.as_ref().map_or("any".to_owned(), ToString::to_string);
+    seats.iter().map(mask).collect()
+}
+
+#[test]
+fn sharing_gives_io_a_cpu_each_and_compute_all_of_them() {
+    let plan = Plan::new(plain(4).budget(), Request::default());
+    assert_eq!(masks(&plan.io), ["0", "1", "2", "3"]);
+    assert_eq!(masks(&plan.compute), ["0-3"; 4]);
+    assert!(plan.compute.iter().all(|s| s.priority == ComputePriority::Idle));
+    assert!(plan.io.iter().all(|s| s.priority == ComputePriority::Normal));
+}
+
+#[test]
+fn a_split_keeps_the_two_sides_apart() {
+    let plan = Plan::new(plain(4).budget(), split());
+    assert_eq!(masks(&plan.io), ["0"]);
+    assert_eq!(masks(&plan.compute), ["1", "2", "3"]);
+}
+
+#[test]
+fn one_cpu_gets_a_thread_of_each_kind_on_it() {
+    for placement in [Placement::Shared, Placement::Split] {
+        let plan = Plan::new(plain(1).budget(), Request { placement, ..Request::default() });
+        assert_eq!((masks(&plan.io), masks(&plan.compute)), (vec!["0".into()], vec!["0".into()]));
+    }
+}
+
+#[test]
+fn a_laptop_is_filled_by_cores_and_split_by_cores() {
+    let few = Request { io_threads: Some(3), ..Request::default() };
+    let plan = Plan::new(LAPTOP.budget(), few);
+    // A core each, with the sibling that nobody else needs.
+    assert_eq!(masks(&plan.io), ["0,4", "1,5", "2,6"]);
+    assert_eq!(masks(&plan.compute), ["0-7"; 8]);
+    let plan = Plan::new(LAPTOP.budget(), split());
+    assert_eq!(masks(&plan.io), ["0,4"]);
+    assert_eq!(masks(&plan.compute), ["1", "2", "3", "5", "6", "7"]);
+    let plan = Plan::new(LAPTOP.budget(), Request { io_threads: Some(3), ..split() });
+    assert_eq!(masks(&plan.io), ["0", "1,5", "4"]);
+    assert_eq!(masks(&plan.compute), ["2", "3", "6", "7"]);
+}
+
+#[test]
+fn one_core_with_two_threads_is_split_between_them() {
+    let one = Described { cores: 1, cores_a_cache: 1, ..LAPTOP };
+    let plan = Plan::new(one.budget(), split());
+    assert_eq!((masks(&plan.io), masks(&plan.compute)), (vec!["0".into()], vec!["1".into()]));
+}
+
+#[test]
+fn a_server_keeps_compute_threads_to_their_memory_node() {
+    let plan = Plan::new(SERVER.budget(), Request::default());
+    assert_eq!((plan.io.len(), plan.compute.len()), (192, 192));
+    assert_eq!(masks(&plan.io)[..3], ["0", "1", "2"]);
+    assert_eq!(masks(&plan.io)[96], "96");
+    assert_eq!(masks(&plan.compute)[0], "0-47,96-143");
+    assert_eq!(masks(&plan.compute)[48], "48-95,144-191");
+    let of_node_0 = masks(&plan.compute).iter().filter(|mask| mask.starts_with("0-")).count();
+    assert_eq!(of_node_0, 96);
+    // Few threads sit together: one node, cache by cache.
+    let few = Request { io_threads: Some(8), compute_threads: Some(8), ..Request::default() };
+    let plan = Plan::new(SERVER.budget(), few);
+    assert_eq!(masks(&plan.io)[6..], ["6,102", "7,103"]);
+    assert_eq!(masks(&plan.compute), ["0-47,96-143"; 8]);
+}
+
+#[test]
+fn a_quota_of_three_and_a_half_on_a_server_makes_three_threads_that_may_go_anywhere() {
+    let quota = Described { quota: Some(3.5), ..SERVER };
+    for placement in [Placement::Shared, Placement::Split] {
+        let plan = Plan::new(quota.budget(), Request { placement, ..Request::default() });
+        let (io, compute) = if placement == Placement::Shared { (3, 3) } else { (1, 2) };
+        assert_eq!(masks(&plan.io), vec!["0-191"; io]);
+        assert_eq!(masks(&plan.compute), vec!["0-191"; compute]);
+    }
+}
+
+#[test]
+fn more_than_1024_cpus_all_get_their_threads() {
+    let plan = Plan::new(plain(2000).budget(), Request::default());
+    assert_eq!((plan.io.len(), plan.compute.len()), (2000, 2000));
+    assert_eq!(masks(&plan.io)[1999], "1999");
+    assert_eq!(masks(&plan.compute)[0], "0-1999");
+}
+
+#[test]
+fn more_threads_than_cpus_go_round() {
+    let request = Request { io_threads: Some(3), compute_threads: Some(5), ..split() };
+    let plan = Plan::new(plain(2).budget(), request);
+    assert_eq!(masks(&plan.io), ["0", "0", "0"]);
+    assert_eq!(masks(&plan.compute), ["1"; 5]);
+    let unpinned =
+        Request { io_threads: Some(1), compute_threads: Some(2), pin: Pin::No, ..request };
+    let plan = Plan::new(plain(2).budget(), unpinned);
+    assert_eq!((plan.io.len(), plan.compute.len()), (1, 2));
+}
+
+#[test]
+fn without_pinning_no_seat_names_a_cpu() {
+    let plan = Plan::new(plain(2).budget(), Request { pin: Pin::No, ..Request::default() });
+    assert_eq!(masks(&plan.io), ["any", "any"]);
+    assert_eq!(masks(&plan.compute), ["any", "any"]);
+    assert_eq!(plan.blocking.cpus, None);
+}
+
+fn machines() -> impl Strategy<Value = (CoreBudget, Described)> {
+    let shape = (1_usize..=4, 1_usize..=12, 1_usize..=4, 1_usize..=12);
+    let quota = prop::option::of(0.01_f64..200.0);
+    (shape, quota, prop::collection::vec(any::<bool>(), 200)).prop_map(
+        |((sockets, cores, threads, cores_a_cache), quota, keep)| {
+            let described = Described { sockets, cores, threads, cores_a_cache, quota };
+            // A mask or a cpuset leaves any part of it.
+            let all = described.machine().cpus.len();
+            let kept: CpuSet = (0..all).filter(|id| keep[*id]).collect();
+            let budget = described.budget();
+            (budget.clone().within(&kept).unwrap_or(budget), described)
+        },
+    )
+}
+
+fn requests() -> impl Strategy<Value = Request> {
+    let threads = || prop::option::of(1_usize..=40);
+    let placement = prop_oneof![Just(Placement::Shared), Just(Placement::Split)];
+    let pin = prop_oneof![Just(Pin::Yes), Just(Pin::No), Just(Pin::Required)];
+    (threads(), threads(), placement, pin).prop_map(
+        |(io_threads, compute_threads, placement, pin)| Request {
+            io_threads,
+            compute_threads,
+            placement,
+            pin,
+            compute_priority: ComputePriority::Idle,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn every_plan_keeps_to_its_budget((budget, described) in machines(), request in requests()) {
+        let plan = Plan::new(budget.clone(), request);
+        let n = budget.parallelism;
+        prop_assert!(n >= 1 && n <= budget.cpus.len());
+        let n_f64 = f64::from(u32::try_from(n).expect("few CPUs"));
+        prop_assert!(described.quota.is_none_or(|quota| n == 1 || n_f64 <= quota));
+
+        // As many threads as asked for; by default no more of a kind than can run at once.
+        prop_assert!(request.io_threads.map_or((1..=n).contains(&plan.io.len()), |n| n == plan.io.len()));
+        prop_assert!(request.compute_threads.map_or(
+            (1..=n).contains(&plan.compute.len()),
+            |n| n == plan.compute.len(),
+        ));
+
+        let seats = || plan.io.iter().chain(&plan.compute).chain([&plan.blocking]);
+        prop_assert_eq!(seats().all(|seat| seat.cpus.is_none()), request.pin == Pin::No);
+        for cpus in seats().filter_map(|seat| seat.cpus.as_ref()) {
+            prop_assert!(!cpus.is_empty() && cpus.is_subset(&budget.cpus));
+        }
+        if request.pin == Pin::No || budget.is_capped() {
+            return Ok(());
+        }
+        let union = |seats: &[Seat]| -> CpuSet {
+            seats.iter().flat_map(|s| s.cpus.iter().flat_map(CpuSet::as_slice)).copied().collect()
+        };
+        let cores = |cpus: &CpuSet| -> CpuSet {
+            budget.layout.iter().filter(|c| cpus.contains(c.id)).map(|c| c.core).collect()
+        };
+        let all_cores = cores(&budget.cpus).len();
+        let (io, compute) = (union(&plan.io), union(&plan.compute));
+
+        // I/O threads have CPUs of their own while there are enough, physical cores first.
+        let sides = if request.placement == Placement::Split { None } else { Some(&budget.cpus) };
+        if let Some(cpus) = sides && plan.io.len() <= cpus.len() {
+            let total: usize = plan.io.iter().filter_map(|s| s.cpus.as_ref()).map(CpuSet::len).sum();
+            prop_assert_eq!(total, io.len());
+            prop_assert_eq!(cores(&io).len(), plan.io.len().min(all_cores));
+        }
+        if request.placement == Placement::Split && budget.cpus.len() > 1 {
+            prop_assert!(io.intersection(&compute).is_empty());
+            if all_cores > 1 {
+                prop_assert!(cores(&io).intersection(&cores(&compute)).is_empty());
+            }
+        }
+        if request.placement == Placement::Shared {
+            // Whole nodes: with a CPU of a node come all others of it.
+            for cpus in plan.compute.iter().filter_map(|s| s.cpus.as_ref()) {
+                let node = |id: usize| budget.layout.iter().find(|c| c.id == id).map(|c| c.node);
+                let nodes: Vec<_> = cpus.as_slice().iter().map(|id| node(*id)).collect();
+                prop_assert!(nodes.iter().all(|n| *n == nodes[0]));
+                let whole = budget.layout.iter().filter(|c| Some(c.node) == nodes[0]).count();
+                prop_assert_eq!(whole, cpus.len());
+            }
+        }
+    }
+}
