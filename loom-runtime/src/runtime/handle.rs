@@ -263,12 +263,14 @@ impl LoomRuntime {
     ///
     /// # Panics
     ///
-    /// When `f` panics. Do not call it from async code: it blocks the I/O worker.
+    /// When `f` panics, and in a forked child. Do not call it from async code: it blocks the
+    /// I/O worker.
     pub fn install<F, R>(&self, f: F) -> R
     where
         F: FnOnce() -> R + Send,
         R: Send,
     {
+        assert!(!self.core().is_forked(), "{}", Refusal::Forked);
         self.inner.pool.install(f)
     }
 

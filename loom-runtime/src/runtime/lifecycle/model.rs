@@ -13,7 +13,7 @@ use super::word::{Lifecycle, Place};
 
 /// How often a thread is interrupted in one run, at most. Every bug of this kind that was
 /// ever found showed with two or three; without a bound three threads take hours.
-const MOST_PREEMPTIONS: usize = 5;
+const MOST_PREEMPTIONS: usize = 4;
 
 fn model(run: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom_model::model::Builder::new();

@@ -1,0 +1,85 @@
+//! What takes a process of its own: system calls that are denied, classes that are
+//! inherited, forks, and neighbours that never rest.
+#![cfg(target_os = "linux")]
+
+mod scenes;
+mod system;
+
+use std::env;
+use std::process::{Command, Output};
+
+/// Plays a scene in a process of its own, where it may do what would harm other tests.
+fn play(scene: &str) -> (String, String) {
+    let Output { status, stdout, stderr } =
+        Command::new(env::current_exe().expect("it is running"))
+            .args(["--exact", "scenes::a_scene_is_played", "--nocapture", "--test-threads=1"])
+            .env(scenes::SCENE, scene)
+            .output()
+            .expect("the own program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("it is text");
+    let (stdout, stderr) = (text(stdout), text(stderr));
+    assert!(status.success(), "{scene}: {status}\n{stdout}\n{stderr}");
+    assert!(stdout.contains(scenes::END), "{scene} broke off\n{stdout}\n{stderr}");
+    (stdout, stderr)
+}
+
+#[track_caller]
+fn says_once(text: &str, line: &str) {
+    assert_eq!(text.matches(line).count(), 1, "expected once: {line}\nin:\n{text}");
+}
+
+#[test]
+fn a_system_that_denies_placement_gets_a_runtime_all_the_same() {
+    let (stdout, stderr) = play("placement_is_denied");
+    assert!(stdout.contains("normal priority (idle was asked for) (pinning refused: "), "{stdout}");
+    says_once(
+        &stderr,
+        "loom: the system refuses to pin threads (Operation not permitted (os error 1)): they run \
+         on any CPU; allow `sched_setaffinity`, or set `pin` to false",
+    );
+    says_once(
+        &stderr,
+        "loom: the system refuses the priority of compute threads (Operation not permitted (os \
+         error 1)): they compete with I/O; allow `sched_setscheduler` and `setpriority`, or set \
+         `compute_priority` to `normal` and `placement` to `split`",
+    );
+}
+
+#[test]
+fn a_pin_that_is_required_and_denied_is_an_error() {
+    let (stdout, _) = play("a_required_pin_is_denied");
+    assert!(
+        stdout.contains(
+            "cannot pin thread `loom-tokio-0000` to CPUs 0: Operation not permitted (os error 1); \
+             allow `sched_setaffinity`, or set `pin` to true to go on without"
+        ),
+        "{stdout}"
+    );
+}
+
+#[test]
+fn threads_that_inherit_the_idle_class_for_good_are_counted_and_told_of() {
+    let (_, stderr) = play("the_idle_class_is_inherited");
+    says_once(&stderr, "of the I/O side runs at idle priority, which it inherited: use ");
+}
+
+#[test]
+fn compute_threads_that_neighbours_starve_are_counted_and_told_of() {
+    let (_, stderr) = play("neighbours_never_rest");
+    says_once(
+        &stderr,
+        "has work and got no CPU for a second: threads of normal priority, of this process or its \
+         neighbours, take all of it; where they always do, set `compute_priority` to `nice` or \
+         `normal`",
+    );
+}
+
+#[test]
+fn a_forked_child_is_told_that_it_has_no_threads_and_may_build_its_own() {
+    play("the_process_forks");
+}
+
+#[test]
+fn a_builder_on_a_pinned_thread_has_the_cpus_of_the_process() {
+    play("the_builders_thread_is_pinned");
+}

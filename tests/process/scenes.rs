@@ -1,0 +1,181 @@
+//! The scenes, each the only thing that happens in its process.
+
+use std::env;
+use std::hint;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use loom::{LoomBuilder, LoomRuntime, Pin};
+
+use crate::system::{become_idle, cpus_allowed, deny, in_fork, pin};
+
+pub(crate) const SCENE: &str = "LOOM_TEST_SCENE";
+pub(crate) const END: &str = "the scene is over";
+
+/// Does nothing in an ordinary run: the tests beside it start it with a scene.
+#[test]
+fn a_scene_is_played() {
+    let Ok(scene) = env::var(SCENE) else { return };
+    match &*scene {
+        "placement_is_denied" => placement_is_denied(),
+        "a_required_pin_is_denied" => a_required_pin_is_denied(),
+        "the_idle_class_is_inherited" => the_idle_class_is_inherited(),
+        "neighbours_never_rest" => neighbours_never_rest(),
+        "the_process_forks" => the_process_forks(),
+        "the_builders_thread_is_pinned" => the_builders_thread_is_pinned(),
+        other => panic!("no scene `{other}`"),
+    }
+    println!("{END}");
+}
+
+fn deny_placement() {
+    deny(&[
+        libc::SYS_sched_setaffinity,
+        libc::SYS_sched_setscheduler,
+        libc::SYS_sched_setattr,
+        libc::SYS_setpriority,
+    ]);
+}
+
+fn works(runtime: &LoomRuntime) {
+    let sum = runtime.block_on(async {
+        let task = loom::spawn_async(async { 1 }).await.expect("it does not panic");
+        let blocking = loom::spawn_blocking(|| 10).await.expect("it does not panic");
+        task + blocking + loom::spawn_compute(|| 100).await
+    });
+    assert_eq!(sum, 111);
+}
+
+fn placement_is_denied() {
+    deny_placement();
+    let all = cpus_allowed();
+    // Twice: what is wrong with the system is said once.
+    for _ in 0..2 {
+        let runtime = LoomBuilder::new().build().expect("it starts all the same");
+        works(&runtime);
+        for thread in runtime.threads() {
+            assert_eq!((&thread.cpus, thread.is_idle_class), (&all, false), "{thread:?}");
+        }
+        println!("{runtime}");
+    }
+}
+
+fn a_required_pin_is_denied() {
+    deny_placement();
+    let before = thread_count();
+    let error = LoomBuilder::new().pin(Pin::Required).build().expect_err("it is refused");
+    println!("{error}");
+    // The keeper stays; the rest ends, in its own time.
+    while thread_count() > before + 1 {
+        thread::yield_now();
+    }
+    works(&LoomBuilder::new().build().expect("pinning is not required"));
+}
+
+fn thread_count() -> usize {
+    std::fs::read_dir("/proc/self/task").expect("Linux tells").count()
+}
+
+fn the_idle_class_is_inherited() {
+    become_idle();
+    deny_placement();
+    let runtime = LoomBuilder::new().pin(false).build().expect("it starts");
+    assert!(runtime.threads().iter().all(|thread| thread.is_idle_class));
+    works(&runtime);
+    // Two workers and the blocking thread, at least.
+    assert!(runtime.demoted_threads() >= 3, "{}", runtime.demoted_threads());
+}
+
+fn neighbours_never_rest() {
+    let runtime = LoomBuilder::new().build().expect("it starts");
+    let over = Arc::new(AtomicBool::new(false));
+    let neighbours: Vec<_> = (0..2 * runtime.effective_cpuset().len())
+        .map(|_| {
+            let over = Arc::clone(&over);
+            thread::spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    hint::spin_loop();
+                }
+            })
+        })
+        .collect();
+    let calls: Vec<_> = (0..runtime.rayon_threads())
+        .map(|_| {
+            let over = Arc::clone(&over);
+            runtime.spawn_compute(move || {
+                while !over.load(Ordering::Relaxed) {
+                    hint::spin_loop();
+                }
+            })
+        })
+        .collect();
+    // Each a tenth of a second: the warning comes with the tenth in a row of one thread.
+    let enough = 20 * runtime.rayon_threads() as u64;
+    while runtime.starvation_events() < enough {
+        thread::yield_now();
+    }
+    over.store(true, Ordering::Relaxed);
+    for call in calls {
+        runtime.block_on(call);
+    }
+    for neighbour in neighbours {
+        neighbour.join().expect("it does not panic");
+    }
+}
+
+fn refused_because_of_the_fork(f: impl FnOnce()) -> bool {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(f)) else { return false };
+    payload.downcast_ref::<String>().is_some_and(|text| {
+        text == "this process was forked, and the runtime's threads stayed in the parent: build a \
+                 runtime in the child, or `exec` a program at once"
+    })
+}
+
+fn the_process_forks() {
+    let runtime = LoomBuilder::new().build().expect("it starts");
+    works(&runtime);
+    let copy = runtime.clone();
+    let code = in_fork(move || {
+        let refused = [
+            refused_because_of_the_fork(|| runtime.spawn_compute(|| ()).detach()),
+            refused_because_of_the_fork(|| runtime.spawn_adaptive(|| ()).detach()),
+            refused_because_of_the_fork(|| drop(runtime.spawn_async(async {}))),
+            refused_because_of_the_fork(|| drop(runtime.spawn_blocking(|| ()))),
+            refused_because_of_the_fork(|| runtime.block_on(async {})),
+            refused_because_of_the_fork(|| runtime.block_until_idle()),
+            refused_because_of_the_fork(|| runtime.install(|| ())),
+        ];
+        if let Some(which) = refused.iter().position(|refused| !refused) {
+            return 10 + i32::try_from(which).unwrap_or(0);
+        }
+        // Nothing to wait for, and nothing to end.
+        if !runtime.clone().shutdown_timeout(Duration::from_secs(3600)).is_nothing() {
+            return 2;
+        }
+        drop(runtime);
+        let Ok(own) = LoomBuilder::new().build() else { return 3 };
+        works(&own);
+        drop(own);
+        0
+    });
+    assert_eq!(code, 0);
+    works(&copy);
+}
+
+fn the_builders_thread_is_pinned() {
+    let all = cpus_allowed();
+    // A thread of the user's, pinned before Loom has ever run.
+    let built = thread::spawn(|| {
+        pin();
+        assert_eq!(cpus_allowed().len(), 1);
+        LoomBuilder::new().build().expect("it starts")
+    });
+    let runtime = built.join().expect("it does not panic");
+    assert_eq!(runtime.effective_cpuset(), all);
+    assert_eq!(runtime.block_on(runtime.spawn_compute(cpus_allowed)), all);
+    let blocking = runtime.block_on(runtime.spawn_blocking(cpus_allowed));
+    assert_eq!(blocking.expect("it does not panic"), all);
+}

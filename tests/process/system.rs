@@ -1,0 +1,74 @@
+//! System calls that the scenes need and no safe crate has.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use seccompiler::{SeccompAction, SeccompFilter, TargetArch, apply_filter_all_threads};
+
+/// Makes these calls fail with `EPERM`, for every thread of the process from now on.
+pub(crate) fn deny(calls: &[libc::c_long]) {
+    let rules: BTreeMap<i64, Vec<_>> = calls.iter().map(|call| (*call, Vec::new())).collect();
+    let denied = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    let arch = TargetArch::try_from(std::env::consts::ARCH).expect("an architecture it knows");
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, denied, arch);
+    let program: seccompiler::BpfProgram =
+        filter.expect("the rules are sound").try_into().expect("it compiles");
+    apply_filter_all_threads(&program).expect("a process may deny itself anything");
+}
+
+/// Lowers the calling thread to the idle class.
+pub(crate) fn become_idle() {
+    let parameter = libc::sched_param { sched_priority: 0 };
+    #[expect(unsafe_code, reason = "no safe call sets a scheduling class")]
+    // SAFETY: Rule S1: the parameter lives across the call, which only reads it.
+    let failed = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const parameter) };
+    assert_eq!(failed, 0, "lowering needs no privilege");
+}
+
+/// Binds the calling thread to its first CPU.
+pub(crate) fn pin() {
+    let first = cpus_allowed().first().copied().expect("a thread has a CPU");
+    let mut mask = [0_u64; 16];
+    mask[first / 64] |= 1 << (first % 64);
+    #[expect(unsafe_code, reason = "no safe call binds a thread")]
+    // SAFETY: Rule S1: the mask lives across the call, which reads so many bytes of it.
+    let failed = unsafe { libc::sched_setaffinity(0, size_of_val(&mask), mask.as_ptr().cast()) };
+    assert_eq!(failed, 0, "a part of the own mask is allowed");
+}
+
+/// The CPUs of the calling thread, as the kernel tells them.
+pub(crate) fn cpus_allowed() -> Vec<usize> {
+    let status = fs::read_to_string("/proc/thread-self/status").expect("Linux tells");
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    list.expect("it is there")
+        .trim()
+        .split(',')
+        .flat_map(|part| {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            let number = |text: &str| text.parse::<usize>().expect("a number");
+            number(first)..=number(last)
+        })
+        .collect()
+}
+
+/// Runs `child` in a forked process and returns the code that it ended with.
+pub(crate) fn in_fork(child: impl FnOnce() -> i32) -> i32 {
+    #[expect(unsafe_code, reason = "the standard library does not fork without exec")]
+    // SAFETY: Rule S2: the C library makes its allocator fit for use in the child, and the
+    // child ends by `_exit`, before anything of the test harness runs there.
+    let process = unsafe { libc::fork() };
+    if process == 0 {
+        let code = child();
+        #[expect(unsafe_code, reason = "the harness must not run twice")]
+        // SAFETY: Rule S2: it ends the process.
+        unsafe {
+            libc::_exit(code)
+        }
+    }
+    let mut status = 0;
+    #[expect(unsafe_code, reason = "the child is not the standard library's")]
+    // SAFETY: Rule S1: the status lives across the call, which writes one number.
+    let waited = unsafe { libc::waitpid(process, &raw mut status, 0) };
+    assert_eq!(waited, process);
+    libc::WEXITSTATUS(status)
+}
