@@ -13,6 +13,23 @@ use loom::{LoomBuilder, LoomRuntime, Pin};
 use crate::system::{become_idle, cpus_allowed, deny, in_fork, pin};
 
 pub(crate) const SCENE: &str = "LOOM_TEST_SCENE";
+/// Variables of three programs: one that sets everything, one with a slip of the hand and
+/// variables of its own, and one with a value that is none.
+pub(crate) const ENVIRONMENT: [(&str, &str); 13] = [
+    ("LOOMTEST_PREFIX", "outside"),
+    ("LOOMTEST_TOKIO_THREADS", "3"),
+    ("LOOMTEST_RAYON_THREADS", " 2 "),
+    ("LOOMTEST_CPUSET", "0"),
+    ("LOOMTEST_PIN", "false"),
+    ("LOOMTEST_PLACEMENT", "split"),
+    ("LOOMTEST_COMPUTE_PRIORITY", "normal"),
+    ("LOOMTEST_TOKIO_FLAVOR", "multi_thread"),
+    ("LOOMTEST_SHUTDOWN_TIMEOUT", "1m 30s"),
+    ("LOOMSLIP_DATABASE_URL", "postgres://localhost"),
+    ("LOOMSLIP_TOKIO_THREAD", "3"),
+    ("LOOMOWN_DATABASE_URL", "postgres://localhost"),
+    ("LOOMBAD_RAYON_THREADS", "many"),
+];
 pub(crate) const END: &str = "the scene is over";
 
 /// Does nothing in an ordinary run: the tests beside it start it with a scene.
@@ -25,6 +42,7 @@ fn a_scene_is_played() {
         "the_idle_class_is_inherited" => the_idle_class_is_inherited(),
         "neighbours_never_rest" => neighbours_never_rest(),
         "the_process_forks" => the_process_forks(),
+        "the_environment_sets_everything" => the_environment_sets_everything(),
         "the_builders_thread_is_pinned" => the_builders_thread_is_pinned(),
         other => panic!("no scene `{other}`"),
     }
@@ -163,6 +181,54 @@ fn the_process_forks() {
     });
     assert_eq!(code, 0);
     works(&copy);
+}
+
+fn the_environment_sets_everything() {
+    let builder = || LoomBuilder::new().env_prefix("LOOMTEST");
+    let runtime = builder().build().expect("every value is good");
+    let shown: Vec<_> = runtime.config().to_string().lines().map(str::to_owned).collect();
+    for (i, (key, value)) in [
+        ("prefix", "outside"),
+        ("tokio_threads", "3"),
+        ("rayon_threads", "2"),
+        ("cpuset", "0"),
+        ("pin", "false"),
+        ("placement", "split"),
+        ("compute_priority", "normal"),
+        ("tokio_flavor", "multi_thread"),
+        ("shutdown_timeout", "1m 30s"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let variable = format!("LOOMTEST_{}", key.to_uppercase());
+        assert_eq!(shown[i], format!("{key} = {value} (from environment variable `{variable}`)"));
+    }
+    assert_eq!((runtime.tokio_threads(), runtime.rayon_threads()), (3, 2));
+    // The builder wins, with or without the last underscore of the prefix.
+    let runtime = LoomBuilder::new().rayon_threads(1).env_prefix("LOOMTEST_").build();
+    assert_eq!(runtime.expect("every value is good").rayon_threads(), 1);
+
+    let error = |prefix: &str| {
+        let built = LoomBuilder::new().env_prefix(prefix).build();
+        built.expect_err("it is refused").to_string()
+    };
+    assert_eq!(
+        error("LOOMSLIP"),
+        "`tokio_thread` is no setting (from environment variable `LOOMSLIP_TOKIO_THREAD`); did \
+         you mean `tokio_threads`?"
+    );
+    assert_eq!(
+        error("LOOMBAD"),
+        "`rayon_threads` is \"many\" (from environment variable `LOOMBAD_RAYON_THREADS`); \
+         expected 1 to 8192: leave it out to get one for each CPU of the budget"
+    );
+    assert_eq!(
+        error(""),
+        "`env_prefix` is \"\" (set in code); expected a name such as `MYAPP`, for variables such \
+         as `MYAPP_TOKIO_THREADS`"
+    );
+    LoomBuilder::new().env_prefix("LOOMOWN").build().expect("they are the program's own");
 }
 
 fn the_builders_thread_is_pinned() {

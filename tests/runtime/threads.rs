@@ -77,33 +77,6 @@ fn placements_and_pins_are_settings() {
 }
 
 #[test]
-fn bad_settings_are_errors_that_name_the_way_out() {
-    let error = |builder: LoomBuilder| builder.build().expect_err("it is refused").to_string();
-    let threads = "expected 1 to 8192: leave it out to get one for each CPU of the budget";
-    for (builder, expected) in [
-        (LoomBuilder::new().tokio_threads(0), format!("`tokio_threads` is 0; {threads}")),
-        (LoomBuilder::new().rayon_threads(0), format!("`rayon_threads` is 0; {threads}")),
-        (LoomBuilder::new().rayon_threads(8193), format!("`rayon_threads` is 8193; {threads}")),
-        (
-            LoomBuilder::new().prefix(""),
-            "`prefix` is \"\"; expected a name for the threads: leave it out to get `loom`".into(),
-        ),
-        (
-            LoomBuilder::new().prefix("a\0b"),
-            "`prefix` is \"a\\0b\"; expected no control characters, since it becomes part of \
-             thread names"
-                .into(),
-        ),
-        (
-            LoomBuilder::new().prefix("x".repeat(65)),
-            format!("`prefix` is {:?}; expected at most 64 bytes, found 65", "x".repeat(65)),
-        ),
-    ] {
-        assert_eq!(error(builder), expected);
-    }
-}
-
-#[test]
 fn every_thread_knows_its_runtime() {
     fn prefix() -> Option<String> {
         loom::current_runtime().map(|runtime| runtime.config().prefix.clone())
