@@ -97,7 +97,8 @@ pub enum LoomError {
 
     /// The system refused threads. None of those that it gave is left running.
     #[error(
-        "the system refuses {wanted} threads: {source}; raise the limit on threads (`ulimit -u`, or `pids.max` of the control group), or lower `tokio_threads` and `rayon_threads`"
+        "the system refuses {}: {source}; raise the limit on threads (`ulimit -u`, or `pids.max` of the control group), or lower `tokio_threads` and `rayon_threads`",
+        if *wanted == 1 { "a thread".to_owned() } else { format!("{wanted} threads at once") }
     )]
     ThreadsRefused {
         /// How many were asked for at once.

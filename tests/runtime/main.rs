@@ -1,6 +1,7 @@
 //! The runtime: threads where they should be, work that runs, panics that travel, an end.
 
 mod ending;
+mod io_side;
 mod spawning;
 mod threads;
 

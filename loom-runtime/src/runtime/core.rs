@@ -4,7 +4,7 @@
 //! running when the last handle goes keeps what it touches, and no more.
 
 use rayon::ThreadPool;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::metrics::{FunctionCounters, RuntimeCounters};
 use crate::scheduler::{Caller, Estimate, RecentlySlow, Site, Table};
@@ -33,6 +33,8 @@ pub(crate) struct Core {
     pub(crate) blocking_queued: AtomicUsize,
     /// The keeper looks at this core from time to time.
     pub(crate) is_watched: AtomicBool,
+    /// Tokio's threads of either kind, where they are ours.
+    pub(crate) tokio_threads: AtomicUsize,
     /// I/O workers, where there is a runtime that has them.
     io_workers: Option<usize>,
     /// None only where the system refused the process-wide pool its threads.
@@ -67,6 +69,7 @@ impl Core {
             in_flight: AtomicUsize::new(0),
             blocking_queued: AtomicUsize::new(0),
             is_watched: AtomicBool::new(false),
+            tokio_threads: AtomicUsize::new(0),
             io_workers,
             compute_threads,
             generation: os::generation(),
@@ -100,6 +103,16 @@ impl Core {
     /// Whether the I/O side is any that happens to ask (a plain tokio program).
     pub(crate) fn is_process_wide(&self) -> bool {
         self.io_workers.is_none()
+    }
+
+    /// Whether tokio would have to start its first thread for a blocking function.
+    pub(crate) fn has_no_blocking_thread(&self) -> bool {
+        let is_ours = self.runtime.get().and_then(Weak::upgrade).is_some_and(|r| r.has_own_tokio());
+        let workers = self.tokio.get().map_or(0, |tokio| match tokio.runtime_flavor() {
+            RuntimeFlavor::CurrentThread => 0,
+            _ => tokio.metrics().num_workers(),
+        });
+        is_ours && self.tokio_threads.load(Ordering::Relaxed) <= workers
     }
 
     /// Whether this process has the threads, or a parent that forked it.

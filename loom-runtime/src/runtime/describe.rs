@@ -83,6 +83,13 @@ impl LoomRuntime {
         self.core().counters.demoted.count()
     }
 
+    /// How often blocking functions were seen to wait because the system refused a thread.
+    /// Told of on standard error, once.
+    #[must_use]
+    pub fn refused_threads(&self) -> u64 {
+        self.core().counters.threads_refused.count()
+    }
+
     fn placements(&self) -> impl Iterator<Item = &ThreadPlacement> {
         let compute = self.core().compute_seats.get().into_iter().flatten();
         self.inner.io.iter().chain(compute)

@@ -53,6 +53,12 @@ pub(crate) struct Inner {
     pub(super) tokio: TokioSide,
 }
 
+impl Inner {
+    pub(super) fn has_own_tokio(&self) -> bool {
+        self.tokio.is_ours()
+    }
+}
+
 impl LoomRuntime {
     pub(crate) fn from_inner(inner: Arc<Inner>) -> Self {
         Self { inner }
@@ -185,9 +191,9 @@ impl LoomRuntime {
     ///
     /// # Panics
     ///
-    /// On a runtime that has been shut down, and where the system refuses the first thread.
-    /// Where it refuses a later one the function waits for a thread to get free, or for the
-    /// system to relent, and a line on standard error says so.
+    /// On a runtime that has been shut down, and in a forked child. Where the system refuses
+    /// a thread the function waits until one gets free or the system relents, and a line on
+    /// standard error says so; beside a runtime of somebody else's tokio panics instead.
     #[track_caller]
     pub fn spawn_blocking<F, R>(&self, f: F) -> JoinHandle<R>
     where

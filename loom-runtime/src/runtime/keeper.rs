@@ -106,7 +106,10 @@ fn keep(commands: &mpsc::Receiver<Command>) {
                 watched.push(Watched::new(core));
             }
             Err(RecvTimeoutError::Timeout) => {
-                watched.retain_mut(Watched::is_still_needed);
+                // Everybody depends on this thread, whatever becomes of what it looks at.
+                watched.retain_mut(|core| {
+                    catch_unwind(AssertUnwindSafe(|| core.is_still_needed())).unwrap_or(false)
+                });
                 next = Instant::now() + TICK;
             }
             Err(RecvTimeoutError::Disconnected) => return,

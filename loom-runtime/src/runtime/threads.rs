@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::runtime::{Builder, Handle, Runtime, worker_index};
 use crate::error::{LoomError, Result};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Arc, mpsc, thread};
-use crate::topology::{Role, ThreadPlacement};
+use crate::topology::{Role, ThreadPlacement, os};
 
 use super::config::TokioFlavor;
 use super::context;
@@ -20,6 +21,10 @@ use super::watch::once;
 
 /// How long threads may take to start before somebody asks what keeps them.
 const FIRST_LOOK: Duration = Duration::from_millis(50);
+
+/// Tokio asks for threads and waits for none of them: whoever looks for so long looks at
+/// one that hangs.
+const LAST_LOOK: Duration = Duration::from_secs(10);
 
 thread_local! {
     /// The worker whose seat this thread has taken.
@@ -30,7 +35,6 @@ thread_local! {
 ///
 /// Tokio panics where it gets none, and waits for ever for some that it does not get.
 pub(crate) fn probe(threads: usize) -> Result<()> {
-    let refused = |error| LoomError::ThreadsRefused { wanted: threads, source: error };
     let mut waiting = Vec::with_capacity(threads);
     let mut result = Ok(());
     for _ in 0..threads {
@@ -42,7 +46,7 @@ pub(crate) fn probe(threads: usize) -> Result<()> {
         match thread::Builder::new().name("loom-probe".to_owned()).spawn(body) {
             Ok(thread) => waiting.push((release, thread)),
             Err(error) => {
-                result = Err(refused(error));
+                result = Err(refused(threads, error));
                 break;
             }
         }
@@ -54,6 +58,10 @@ pub(crate) fn probe(threads: usize) -> Result<()> {
         let _ = thread.join();
     }
     result
+}
+
+fn refused(wanted: usize, source: io::Error) -> LoomError {
+    LoomError::ThreadsRefused { wanted, source }
 }
 
 /// Starts the I/O side. Each worker reports its placement to `placed`.
@@ -84,18 +92,52 @@ pub(crate) fn start_tokio(
     };
     // Weakly: the core knows tokio's handle, and that these.
     let weak = Arc::downgrade(core);
-    let on_start = move || {
-        if let Some(core) = weak.upgrade() {
-            begin_blocking(&core);
-            context::adopt(core);
+    let on_start = {
+        let weak = weak.clone();
+        move || {
+            if let Some(core) = weak.upgrade() {
+                core.tokio_threads.fetch_add(1, Ordering::Relaxed);
+                begin_blocking(&core);
+                context::adopt(core);
+            }
         }
     };
-    builder
-        .enable_all()
-        .thread_name_fn(name)
-        .on_thread_start(on_start)
-        .build()
-        .map_err(LoomError::TokioRuntime)
+    let on_stop = move || {
+        if let Some(core) = weak.upgrade() {
+            core.tokio_threads.fetch_sub(1, Ordering::Relaxed);
+        }
+    };
+    builder.enable_all().thread_name_fn(name).on_thread_start(on_start).on_thread_stop(on_stop);
+    build_apart(builder)
+}
+
+/// Calls tokio's `build` on a thread of its own, since it may not come back.
+///
+/// Where the system refuses a worker that it had for the probe, tokio panics, and then
+/// waits for the workers it has started, which nobody has told to end. Such a thread and
+/// its workers are left behind: that is what a lost race against another taker of threads
+/// costs, instead of a caller that hangs.
+fn build_apart(mut builder: Builder) -> Result<Runtime> {
+    let (sender, built) = mpsc::channel();
+    let body = move || {
+        // Nobody listens any more where it took too long.
+        let _ = sender.send(catch_unwind(AssertUnwindSafe(|| builder.build())));
+    };
+    let apart = thread::Builder::new().name("loom-start".to_owned()).spawn(body);
+    apart.map_err(|error| refused(1, error))?;
+    let mut patience = FIRST_LOOK;
+    loop {
+        match built.recv_timeout(patience) {
+            Ok(Ok(built)) => return built.map_err(LoomError::TokioRuntime),
+            Ok(Err(payload)) => {
+                crate::bridge::drop_quietly(payload);
+                return Err(refused(1, os::no_more_threads()));
+            }
+            Err(RecvTimeoutError::Timeout) if patience < LAST_LOOK => probe(1)?,
+            Err(_) => return Err(refused(1, os::no_more_threads())),
+        }
+        patience *= 2;
+    }
 }
 
 /// Undoes what a thread inherits from the one that starts it: a single CPU, an idle class.

@@ -86,8 +86,7 @@ impl Watched {
         // as it is because all threads that it may have are busy.
         if self.stuck.is_power_of_two() && self.stuck > 1 {
             if let Err(error) = thread::Builder::new().spawn(|| ()) {
-                core.counters.threads_refused.add_one();
-                warn_refused(queued, &error);
+                threads_were_refused(core, &error);
             } else if let Some(tokio) = core.tokio.get() {
                 drop(tokio.spawn_blocking(|| ()));
             }
@@ -120,13 +119,14 @@ fn warn_starved(thread: &str) {
     );
 }
 
-fn warn_refused(queued: usize, error: &io::Error) {
+/// Counts and tells that blocking functions wait for the system.
+pub(crate) fn threads_were_refused(core: &Core, error: &io::Error) {
+    core.counters.threads_refused.add_one();
     static SAID: AtomicBool = AtomicBool::new(false);
     once(
         &SAID,
         &format!(
-            "{queued} blocking functions wait because the system refuses threads ({error}): \
-             raise the limit on threads (`ulimit -u`, or `pids.max` of the control group)"
+            "blocking functions wait because the system refuses threads ({error}): raise the limit on threads (`ulimit -u`, or `pids.max` of the control group)"
         ),
     );
 }

@@ -131,6 +131,11 @@ fn nice_of(thread: libc::pid_t) -> i32 {
     nice
 }
 
+/// What the system answers when it has no thread left.
+pub(crate) fn no_more_threads() -> io::Error {
+    io::Error::from_raw_os_error(libc::EAGAIN)
+}
+
 /// The system's number of the calling thread.
 #[expect(clippy::unnecessary_wraps, reason = "other systems have none")]
 pub(crate) fn thread_id() -> Option<u32> {

@@ -29,6 +29,10 @@ pub(crate) fn class() -> Class {
     Class { is_idle: false, nice: 0, base_nice: 0 }
 }
 
+pub(crate) fn no_more_threads() -> io::Error {
+    io::Error::other("the system has no more threads")
+}
+
 pub(crate) fn thread_id() -> Option<u32> {
     None
 }
