@@ -58,7 +58,7 @@ fn config(builder: LoomBuilder) -> LoomConfig {
     builder.build().expect("it starts").config().clone()
 }
 
-const THREADS: &str = "expected 1 to 8192: leave it out to get one for each CPU of the budget";
+const THREADS: &str = "expected a whole number from 1 to 8192, or leave it out for the default";
 const LIST: &str = "expected CPU numbers and ranges such as `0-3,8`";
 
 #[test]
@@ -160,7 +160,9 @@ shutdown_timeout: 1m 30s
         assert_eq!(config.source("cpuset"), Some(&Source::File(file.0.clone())));
         assert_eq!(config.source("no such key"), None);
     }
-    for (extension, text) in [("toml", ""), ("yaml", ""), ("yaml", "# nothing\n"), ("json", "{}")] {
+    for (extension, text) in
+        [("toml", ""), ("yaml", ""), ("yaml", "# nothing\n"), ("json", "{}"), ("json", "\u{feff}")]
+    {
         let file = File::new(extension, text);
         assert_eq!(config(file.builder()).source("prefix"), Some(&Source::Default), "{text:?}");
     }
@@ -174,7 +176,8 @@ fn bad_values_in_a_file_are_errors_that_name_the_file() {
         ("prefix = 3", "3", words("a string")),
         ("tokio_threads = 0", "0", THREADS.to_owned()),
         ("tokio_threads = -1", "-1", THREADS.to_owned()),
-        ("tokio_threads = 1.5", "a fraction", THREADS.to_owned()),
+        ("tokio_threads = 1.5", "1.5", THREADS.to_owned()),
+        ("tokio_threads = 99999999999999999999", "99999999999999999999", THREADS.to_owned()),
         ("tokio_threads = 9223372036854775807", "9223372036854775807", THREADS.to_owned()),
         ("rayon_threads = \"many\"", "\"many\"", THREADS.to_owned()),
         ("rayon_threads = [1, 2]", "a list", THREADS.to_owned()),
@@ -219,7 +222,7 @@ fn unknown_keys_are_errors_that_name_the_nearest_one() {
             "the keys are prefix, tokio_threads, rayon_threads, cpuset, pin, placement, \
              compute_priority, tokio_flavor, shutdown_timeout",
         ),
-        ("[tokio_treads]\nx = 1", "tokio_treads", "did you mean `tokio_threads`?"),
+        ("[loom]\nx = 1", "loom", "settings stand at the top level, not in a table"),
     ] {
         let file = File::new("toml", line);
         let path = file.0.display();
@@ -234,8 +237,16 @@ fn files_that_are_none_are_errors_that_say_what_is_wrong() {
     let missing = Path::new("no/such/file.toml");
     assert_eq!(
         error(LoomBuilder::new().file(missing)),
-        cannot(missing) + "No such file or directory (os error 2)"
+        cannot(&std::path::absolute(missing).expect("it is no empty path"))
+            + "No such file or directory (os error 2)"
     );
+    let folder = std::env::temp_dir().join(format!("loom-settings-{}.toml", process::id()));
+    fs::create_dir(&folder).expect("the folder for temporary files can be written");
+    assert_eq!(
+        error(LoomBuilder::new().file(&folder)),
+        cannot(&folder) + "expected a regular file"
+    );
+    fs::remove_dir(&folder).expect("it is empty");
     let unknown = File::new("conf", "");
     assert_eq!(
         unknown.error(),
@@ -247,7 +258,6 @@ fn files_that_are_none_are_errors_that_say_what_is_wrong() {
         ("toml", b"prefix = \"\xff\"", "stream did not contain valid UTF-8"),
         ("json", b"{\"pin\": true,}", "line 1 column 14"),
         ("json", b"{\"pin\": true, \"pin\": false}", "`pin` is given twice"),
-        ("json", b"", "EOF while parsing a value"),
         ("json", b"[]", "expected a table of settings"),
         ("yaml", b"pin: [true", "line 1"),
         ("yaml", b"pin: true\npin: false", "duplicate"),
@@ -317,6 +327,27 @@ fn every_key_is_an_argument() {
         let expected = expected.replace("ARG", &format!("from argument `{name}`"));
         assert_eq!(error(builder), expected);
     }
+}
+
+#[test]
+fn a_bad_value_is_an_error_although_a_later_source_wins() {
+    let file = File::new("toml", "rayon_threads = 0");
+    let path = file.0.display();
+    assert_eq!(
+        error(file.builder().rayon_threads(1)),
+        format!("`rayon_threads` is 0 (from file `{path}`); {THREADS}")
+    );
+}
+
+#[test]
+fn a_current_thread_runtime_has_no_workers_to_count() {
+    let builder = || LoomBuilder::new().tokio_flavor(TokioFlavor::CurrentThread);
+    assert_eq!(
+        error(builder().tokio_threads(4)),
+        "`tokio_threads` is 4 (set in code); with the flavor current_thread tasks run on the \
+         thread inside `block_on`: leave it out"
+    );
+    assert_eq!(config(builder()).tokio_threads, 1);
 }
 
 #[test]

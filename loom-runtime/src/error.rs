@@ -20,6 +20,8 @@ pub enum Source {
     Environment(String),
     /// The attribute or the builder.
     Code,
+    /// The tokio runtime that was given.
+    Host,
     /// A command line argument, as it is written.
     Argument(String),
 }
@@ -31,6 +33,7 @@ impl fmt::Display for Source {
             Self::File(path) => write!(f, "from file `{}`", path.display()),
             Self::Environment(variable) => write!(f, "from environment variable `{variable}`"),
             Self::Code => f.write_str("set in code"),
+            Self::Host => f.write_str("of the tokio runtime that was given"),
             Self::Argument(argument) => write!(f, "from argument `{argument}`"),
         }
     }
@@ -42,8 +45,8 @@ impl fmt::Display for Source {
 /// let error = loom::LoomBuilder::new().tokio_threads(0).build().unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "`tokio_threads` is 0 (set in code); expected 1 to 8192: leave it out to get one for each \
-///      CPU of the budget"
+///     "`tokio_threads` is 0 (set in code); expected a whole number from 1 to 8192, or leave it \
+///      out for the default"
 /// );
 /// ```
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +57,7 @@ pub enum LoomError {
     InvalidSetting {
         /// The builder's name of the setting.
         setting: &'static str,
-        /// The value that was given, as it would be written in code.
+        /// The value that was given, or what it is where it cannot be shown.
         value: String,
         /// Where it was given.
         source_of_value: Source,

@@ -15,7 +15,7 @@ use crate::system::{become_idle, cpus_allowed, deny, in_fork, pin};
 pub(crate) const SCENE: &str = "LOOM_TEST_SCENE";
 /// Variables of three programs: one that sets everything, one with a slip of the hand and
 /// variables of its own, and one with a value that is none.
-pub(crate) const ENVIRONMENT: [(&str, &str); 13] = [
+pub(crate) const ENVIRONMENT: [(&str, &str); 19] = [
     ("LOOMTEST_PREFIX", "outside"),
     ("LOOMTEST_TOKIO_THREADS", "3"),
     ("LOOMTEST_RAYON_THREADS", " 2 "),
@@ -27,7 +27,13 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 13] = [
     ("LOOMTEST_SHUTDOWN_TIMEOUT", "1m 30s"),
     ("LOOMSLIP_DATABASE_URL", "postgres://localhost"),
     ("LOOMSLIP_TOKIO_THREAD", "3"),
-    ("LOOMOWN_DATABASE_URL", "postgres://localhost"),
+    ("LOOMOWN_CUSTOMER", "a"),
+    ("LOOMOWN_PROXY", "b"),
+    ("LOOMOWN_PID", "c"),
+    ("LOOMOWN_CPUS", "d"),
+    ("LOOMOWN_PLACE", "e"),
+    ("LOOMOWN_SHUTDOWN", "f"),
+    ("LOOMCASE_tokio_threads", "3"),
     ("LOOMBAD_RAYON_THREADS", "many"),
 ];
 pub(crate) const END: &str = "the scene is over";
@@ -170,7 +176,7 @@ fn the_process_forks() {
             return 10 + i32::try_from(which).unwrap_or(0);
         }
         // Nothing to wait for, and nothing to end.
-        if !runtime.clone().shutdown_timeout(Duration::from_secs(3600)).is_nothing() {
+        if !runtime.clone().shutdown_timeout(Duration::from_hours(1)).is_nothing() {
             return 2;
         }
         drop(runtime);
@@ -181,6 +187,18 @@ fn the_process_forks() {
     });
     assert_eq!(code, 0);
     works(&copy);
+    // A child of a compute thread is no compute thread, and the process's own pool works in it.
+    let forks = copy.clone();
+    let code = copy.block_on(copy.spawn_compute(move || {
+        in_fork(|| i32::from(!refused_because_of_the_fork(|| forks.block_on(async {}))))
+    }));
+    assert_eq!(code, 0);
+    let sum = || {
+        let host = tokio::runtime::Builder::new_current_thread().build().expect("tokio starts");
+        host.block_on(loom::spawn_compute(|| 6 * 7))
+    };
+    assert_eq!(sum(), 42);
+    assert_eq!(in_fork(|| i32::from(sum() != 42)), 0);
 }
 
 fn the_environment_sets_everything() {
@@ -215,18 +233,23 @@ fn the_environment_sets_everything() {
     };
     assert_eq!(
         error("LOOMSLIP"),
-        "`tokio_thread` is no setting (from environment variable `LOOMSLIP_TOKIO_THREAD`); did \
-         you mean `tokio_threads`?"
+        "`TOKIO_THREAD` is no setting (from environment variable `LOOMSLIP_TOKIO_THREAD`); did \
+         you mean `LOOMSLIP_TOKIO_THREADS`? If it is the program's own, choose another `env_prefix`"
     );
     assert_eq!(
         error("LOOMBAD"),
         "`rayon_threads` is \"many\" (from environment variable `LOOMBAD_RAYON_THREADS`); \
-         expected 1 to 8192: leave it out to get one for each CPU of the budget"
+         expected a whole number from 1 to 8192, or leave it out for the default"
     );
     assert_eq!(
         error(""),
         "`env_prefix` is \"\" (set in code); expected a name such as `MYAPP`, for variables such \
          as `MYAPP_TOKIO_THREADS`"
+    );
+    assert_eq!(
+        error("LOOMCASE"),
+        "`tokio_threads` is no setting (from environment variable `LOOMCASE_tokio_threads`); did \
+         you mean `LOOMCASE_TOKIO_THREADS`? If it is the program's own, choose another `env_prefix`"
     );
     LoomBuilder::new().env_prefix("LOOMOWN").build().expect("they are the program's own");
 }

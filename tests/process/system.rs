@@ -39,8 +39,9 @@ pub(crate) fn pin() {
 /// The CPUs of the calling thread, as the kernel tells them.
 pub(crate) fn cpus_allowed() -> Vec<usize> {
     let status = fs::read_to_string("/proc/thread-self/status").expect("Linux tells");
-    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-    list.expect("it is there")
+    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    allowed
+        .expect("it is there")
         .trim()
         .split(',')
         .flat_map(|part| {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use loom::{ComputeHint, LoomBuilder, LoomRuntime};
+use loom::{ComputeHint, LoomBuilder, LoomRuntime, TokioFlavor};
 use tokio::sync::oneshot;
 
 use crate::{message, small};
@@ -159,9 +159,9 @@ fn busy() -> (LoomRuntime, Arc<()>) {
     for _ in 0..2_000 {
         let held = Arc::clone(&alive);
         runtime.spawn_async(async move {
-            let _held = held;
             loop {
                 tokio::task::yield_now().await;
+                std::hint::black_box(&held);
             }
         });
     }
@@ -263,8 +263,8 @@ fn the_last_handle_ends_ten_thousand_pieces_of_work_on_any_thread() {
         for _ in 0..4_000 {
             let held = Arc::clone(&alive);
             runtime.spawn_async(async move {
-                let _held = held;
                 std::future::pending::<()>().await;
+                drop(held);
             });
         }
         for _ in 0..6_000 {
@@ -330,6 +330,89 @@ fn a_timeout_waits_for_work_and_no_longer() {
         thread::yield_now();
     }
     assert!(copy.shutdown_timeout(Duration::MAX).is_nothing());
+}
+
+#[test]
+fn a_timeout_keeps_to_its_limit_though_every_worker_is_stuck() {
+    for flavor in [TokioFlavor::MultiThread, TokioFlavor::CurrentThread] {
+        let builder = LoomBuilder::new().rayon_threads(1).tokio_flavor(flavor);
+        let runtime = match flavor {
+            TokioFlavor::MultiThread => builder.tokio_threads(1),
+            _ => builder,
+        };
+        let runtime = runtime.build().expect("it starts");
+        let (release, blocked) = mpsc::channel::<()>();
+        let (entered, stuck) = mpsc::channel();
+        let task = async move {
+            entered.send(()).expect("the test waits");
+            // Wrong, as real programs are.
+            let _released = blocked.recv();
+        };
+        let driver = if flavor == TokioFlavor::MultiThread {
+            runtime.spawn_async(task);
+            None
+        } else {
+            let driver = runtime.clone();
+            Some(thread::spawn(move || driver.block_on(driver.spawn_async(task))))
+        };
+        stuck.recv().expect("the worker is stuck");
+        let left = runtime.clone().shutdown_timeout(Duration::from_millis(10));
+        assert_eq!(left.tasks, 1);
+        drop(release);
+        if let Some(driver) = driver {
+            // It is over for it as well, one way or the other.
+            let _ended = driver.join();
+        }
+    }
+}
+
+#[test]
+fn two_may_end_a_runtime_at_once() {
+    let runtime = small();
+    let (release, blocked) = mpsc::channel::<()>();
+    drop(runtime.spawn_blocking(move || blocked.recv().is_ok()));
+    let patient = runtime.clone();
+    let patient = thread::spawn(move || patient.shutdown_timeout(Duration::from_mins(1)));
+    while !runtime.is_shutting_down() {
+        thread::yield_now();
+    }
+    // As a second Ctrl-C would.
+    assert_eq!(runtime.clone().shutdown_background().tasks, 1);
+    drop(release);
+    assert!(patient.join().expect("it does not panic").is_nothing());
+}
+
+#[test]
+fn a_drop_that_must_not_wait_does_not_panic_instead() {
+    let host = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build();
+    let host = host.expect("tokio starts");
+    let other = small();
+    let runtime = small();
+    // A guard of one runtime, async code of another, the last handle of a third.
+    let _guard = other.enter();
+    host.block_on(async move { drop(runtime) });
+}
+
+#[test]
+fn what_ends_may_leave_work_to_a_tracker_of_the_users_own() {
+    let runtime = small();
+    let tracker = runtime.task_tracker().clone();
+    let (go, wait) = oneshot::channel::<()>();
+    let (release, last) = oneshot::channel::<()>();
+    runtime.spawn_async(async move {
+        let _gone = wait.await;
+        tracker.spawn(last);
+    });
+    let waiting = runtime.clone();
+    let waiter = thread::spawn(move || waiting.block_until_idle());
+    go.send(()).expect("the task waits");
+    while runtime.task_tracker().is_empty() {
+        thread::yield_now();
+    }
+    assert!(!runtime.is_idle());
+    release.send(()).expect("it waits");
+    waiter.join().expect("it does not panic");
+    assert!(runtime.is_idle());
 }
 
 #[test]

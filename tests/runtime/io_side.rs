@@ -186,8 +186,8 @@ mod on_linux {
         for _ in 0..20 {
             let from_compute = runtime.block_on(runtime.spawn_compute(blocking));
             assert_eq!(join(from_compute), normal);
-            let from_io = runtime.block_on(runtime.spawn_async(async move { blocking() }));
-            assert_eq!(join(from_io.expect("no panic")), normal);
+            let from_io = runtime.block_on(runtime.spawn_async(async move { blocking().await }));
+            assert_eq!(from_io.expect("no panic").expect("no panic"), normal);
             let from_blocking = runtime.block_on(runtime.spawn_blocking(blocking));
             assert_eq!(join(from_blocking.expect("no panic")), normal);
         }

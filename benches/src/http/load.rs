@@ -281,7 +281,7 @@ impl Load {
             self.failed += 1;
         } else if self.counted.contains(&due) {
             let latencies = if is_fast { &mut self.fast } else { &mut self.slow };
-            latencies.push(micros(now - due));
+            latencies.push(micros(now.saturating_sub(due)));
         }
     }
 
@@ -291,7 +291,7 @@ impl Load {
         for samples in [&mut self.fast, &mut self.slow, &mut self.late] {
             samples.sort_unstable();
         }
-        let length = (self.counted.end - self.counted.start).as_secs_f64();
+        let length = self.counted.end.saturating_sub(self.counted.start).as_secs_f64();
         let at = |samples: &[u32], percent| f64::from(percentile(samples, percent));
         Ok(Seen {
             fast_p50: at(&self.fast, 50.0),

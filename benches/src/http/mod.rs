@@ -118,7 +118,7 @@ fn sample(
     steps: u64,
     seed: u64,
     warm_up: f64,
-    seconds: f64,
+    length: f64,
 ) -> Result<(Seen, f64), Box<dyn Error>> {
     let mut server = Server(
         Command::new(std::env::current_exe()?)
@@ -133,21 +133,21 @@ fn sample(
     let mut load = load_command()?;
     load.args(["http-load", "--port", port.trim(), "--seed", &seed.to_string()])
         .args(["--fast", &scenario.fast.to_string(), "--slow", &scenario.slow.to_string()])
-        .args(["--warm-up", &warm_up.to_string(), "--seconds", &seconds.to_string()]);
+        .args(["--warm-up", &warm_up.to_string(), "--seconds", &length.to_string()]);
     if let Some(micros) = scenario.micros {
         load.args(["--micros", &micros.to_string()]);
     }
     let before = machine::Ticks::now()?;
     let idle = machine::process_ticks(server.0.id())?;
     let output = load.stderr(Stdio::inherit()).output()?;
-    let served = machine::process_ticks(server.0.id())? - idle;
+    let spent = machine::process_ticks(server.0.id())? - idle;
     let after = machine::Ticks::now()?;
     if !output.status.success() {
         return Err(format!("the load on {contender} failed: {}", output.status).into());
     }
-    let seen: Seen = serde_json::from_slice(&output.stdout)?;
-    let foreign = after.foreign_share(before, served + seen.ticks);
-    Ok((seen, foreign))
+    let answers: Seen = serde_json::from_slice(&output.stdout)?;
+    let foreign = after.foreign_share(before, spent + answers.ticks);
+    Ok((answers, foreign))
 }
 
 /// The load belongs on another machine. Here it takes a CPU at once where it may, so that

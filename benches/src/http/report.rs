@@ -16,7 +16,7 @@ struct Bar {
     scenario: usize,
     figure: Figure,
     against: Peer,
-    bar: Direction,
+    within: Direction,
 }
 
 enum Peer {
@@ -36,28 +36,28 @@ const BARS: [Bar; 4] = [
         scenario: 0,
         figure: |seen| seen.fast_p99,
         against: Peer::Split,
-        bar: Direction::AtMost(1.5),
+        within: Direction::AtMost(1.5),
     },
     Bar {
         name: "fast p99 at overload, to the split",
         scenario: 2,
         figure: |seen| seen.fast_p99,
         against: Peer::Split,
-        bar: Direction::AtMost(1.0),
+        within: Direction::AtMost(1.0),
     },
     Bar {
         name: "heavy p99, to the best peer",
         scenario: 0,
         figure: |seen| seen.slow_p99,
         against: Peer::Best,
-        bar: Direction::AtMost(1.05),
+        within: Direction::AtMost(1.05),
     },
     Bar {
         name: "heavy answers a second at overload, to the best peer",
         scenario: 2,
         figure: |seen| seen.slow_rate,
         against: Peer::Best,
-        bar: Direction::AtLeast(0.97),
+        within: Direction::AtLeast(0.97),
     },
 ];
 
@@ -100,10 +100,10 @@ fn bars(contenders: &[&str], samples: &Samples, of: &dyn Fn(usize, usize, Figure
     let Some(ours) = contenders.iter().position(|name| *name == OURS) else { return };
     println!("| Loom's | against | ratio | 95 % interval | bar | |");
     println!("| --- | --- | ---: | ---: | ---: | --- |");
-    for Bar { name, scenario, figure, against, bar } in &BARS {
+    for Bar { name, scenario, figure, against, within } in &BARS {
         let value = |c: &usize| of(*scenario, *c, *figure);
         let mut peers = (0..contenders.len()).filter(|c| *c != ours);
-        let peer = match (against, bar) {
+        let peer = match (against, within) {
             (Peer::Split, _) => peers.find(|c| contenders[*c] == SPLIT),
             (Peer::Best, Direction::AtMost(_)) => {
                 peers.min_by(|a, b| value(a).total_cmp(&value(b)))
@@ -116,7 +116,7 @@ fn bars(contenders: &[&str], samples: &Samples, of: &dyn Fn(usize, usize, Figure
         let rounds = samples[*scenario][ours].iter().zip(&samples[*scenario][peer]);
         let ratios: Vec<f64> = rounds.map(|(a, b)| figure(a) / figure(b)).collect();
         let Estimate { median, low, high } = Estimate::of(&ratios);
-        let (sign, limit, holds) = match bar {
+        let (sign, limit, holds) = match within {
             Direction::AtMost(limit) => ("≤", *limit, median <= *limit),
             Direction::AtLeast(limit) => ("≥", *limit, median >= *limit),
         };

@@ -8,12 +8,12 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::sync::atomic::Ordering;
-use crate::sync::{Arc, thread};
+use crate::sync::{Arc, Mutex, PoisonError};
 use crate::topology::os;
 
 use super::core::Core;
 use super::lifecycle::Admitted;
-use super::watch::threads_were_refused;
+use super::watch::{threads_were_refused, try_thread};
 use super::{keeper, threads};
 
 /// How long a function without any thread waits before it asks for one again.
@@ -24,7 +24,8 @@ struct Queued(Arc<Core>);
 
 impl Queued {
     fn on(core: &Arc<Core>) -> Self {
-        core.blocking_queued.fetch_add(1, Ordering::Relaxed);
+        // SeqCst: with `may_be_left_alone`.
+        core.blocking_queued.fetch_add(1, Ordering::SeqCst);
         core.be_watched();
         Self(Arc::clone(core))
     }
@@ -52,7 +53,7 @@ where
     };
     // Tokio would panic, and keep the function in its queue.
     if admitted_core.has_no_blocking_thread()
-        && let Err(error) = thread::Builder::new().spawn(|| ())
+        && let Err(error) = try_thread()
     {
         threads_were_refused(&admitted_core, &error);
         return tokio.spawn(once_there_is_a_thread(tokio.clone(), work));
@@ -60,9 +61,22 @@ where
     // The thread that tokio starts for it inherits the class of the one that asks.
     let class = os::class();
     if class.is_idle || class.nice > class.base_nice {
-        let tokio = tokio.clone();
-        return keeper::run(move || tokio.spawn_blocking(work))
-            .expect("it started this thread, or another of this process's");
+        // Kept here as well: where tokio does not take it, it is dropped on this thread.
+        let kept = Arc::new(Mutex::new(Some(work)));
+        let work = {
+            let kept = Arc::clone(&kept);
+            move || {
+                let work = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+                work.map(|work| work()).expect("it is called once")
+            }
+        };
+        let for_keeper = tokio.clone();
+        if let Ok(task) = keeper::run(move || for_keeper.spawn_blocking(work)) {
+            return task;
+        }
+        // No keeper: better at a low priority than not at all.
+        let work = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        return tokio.spawn_blocking(work.expect("nobody has called it"));
     }
     tokio.spawn_blocking(work)
 }
@@ -75,7 +89,7 @@ where
 {
     loop {
         sleep(ASK_AGAIN).await;
-        if thread::Builder::new().spawn(|| ()).is_ok() {
+        if try_thread().is_ok() {
             break;
         }
     }

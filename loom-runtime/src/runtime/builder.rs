@@ -56,6 +56,10 @@ fn in_code<T>(value: T) -> Given<T> {
     Given { value, source: Source::Code }
 }
 
+fn of_host<T>(value: T) -> Given<T> {
+    Given { value, source: Source::Host }
+}
+
 fn value<T: Clone>(given: Option<&Given<T>>) -> Option<T> {
     given.map(|given| given.value.clone())
 }
@@ -72,7 +76,8 @@ impl LoomBuilder {
     }
 
     /// Reads settings from a file in TOML, YAML or JSON, told by its extension, when
-    /// [`build`](Self::build) is called. May be called again: later files win.
+    /// [`build`](Self::build) is called. The keys stand at its top level. A relative path is
+    /// taken from the working directory at that time. May be called again: later files win.
     ///
     /// ```
     /// # let path = std::env::temp_dir().join(format!("loom-doc-{}.toml", std::process::id()));
@@ -91,14 +96,15 @@ impl LoomBuilder {
     /// Reads settings from environment variables when [`build`](Self::build) is called:
     /// with `MYAPP`, `tokio_threads` from `MYAPP_TOKIO_THREADS`, and so on.
     ///
-    /// Other variables below the prefix are the program's own and left alone; one that is
-    /// almost a setting, such as `MYAPP_TOKIO_THREAD`, is an error.
+    /// Case counts. Other variables below the prefix are the program's own and left alone;
+    /// one that is a letter or two off a setting, such as `MYAPP_TOKIO_THREAD`, is an error.
     pub fn env_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.env_prefix = Some(prefix.into());
         self
     }
 
-    /// Settings from the command line, which win over all others.
+    /// Settings from the command line, which win over all others; a file that is named
+    /// there wins over all but the other arguments.
     #[cfg(feature = "clap")]
     pub fn with_cli_args(mut self, args: &LoomArgs) -> Self {
         self.args = args.clone();
@@ -126,7 +132,9 @@ impl LoomBuilder {
     }
 
     /// The CPUs to keep to, as a list such as `0-3,8`; those that the process may not use
-    /// are left out of it. By default all that it may use.
+    /// are left out of it, and it is an error if none is left. By default all that it may
+    /// use. It concerns the threads that Loom starts, not the one inside
+    /// [`block_on`](LoomRuntime::block_on), which is the body of `main`.
     pub fn cpuset(mut self, cpus: impl Into<String>) -> Self {
         self.code.cpuset = Some(in_code(cpus.into()));
         self
@@ -177,8 +185,10 @@ impl LoomBuilder {
     /// Builds the compute side alone, beside a tokio runtime that somebody else owns.
     ///
     /// Compute functions and free functions that are called on that runtime's threads use
-    /// this one from then on. Its workers are neither placed nor ended; dropping the handles
-    /// ends the compute threads. `tokio_threads` and `tokio_flavor` cannot be set then.
+    /// this one from then on; of several beside one runtime, the latest. Its workers are
+    /// neither placed nor ended, so `pin`, `cpuset` and `placement` concern the compute
+    /// threads alone; dropping the handles ends these. `tokio_threads` and `tokio_flavor`
+    /// cannot be set then.
     ///
     /// ```
     /// #[tokio::main]
@@ -205,22 +215,21 @@ impl LoomBuilder {
     /// system refuses threads, what tokio needs, or, with [`Pin::Required`], CPUs. What has
     /// been started ends by itself then.
     pub fn build(self) -> Result<LoomRuntime> {
-        let settings = self.settings()?;
-        settings.check()?;
+        let mut settings = self.settings()?;
         if let Some(host) = &self.host {
             check_beside(&settings, host)?;
+            settings.tokio_threads = Some(of_host(host.metrics().num_workers()));
+            settings.tokio_flavor = Some(of_host(flavor_of(host)));
+        } else {
+            check_flavor(&settings)?;
         }
         let budget = budget(&settings)?;
-        let host_threads = self.host.as_ref().map(|host| host.metrics().num_workers());
-        let flavor = match &self.host {
-            Some(host) => flavor_of(host),
-            None => value(settings.tokio_flavor.as_ref()).unwrap_or_default(),
-        };
+        let flavor = value(settings.tokio_flavor.as_ref()).unwrap_or_default();
+        let places_io = self.host.is_none() && flavor == TokioFlavor::MultiThread;
+        let io_threads = value(settings.tokio_threads.as_ref());
         let request = Request {
-            io_threads: match flavor {
-                TokioFlavor::CurrentThread => Some(1),
-                TokioFlavor::MultiThread => host_threads.or(value(settings.tokio_threads.as_ref())),
-            },
+            // Threads that are not placed need no seats; a split leaves them a core.
+            io_threads: if places_io { io_threads } else { Some(1) },
             compute_threads: value(settings.rayon_threads.as_ref()),
             placement: value(settings.placement.as_ref()).unwrap_or_default(),
             compute_priority: value(settings.compute_priority.as_ref()).unwrap_or_default(),
@@ -229,7 +238,7 @@ impl LoomBuilder {
         let plan = Plan::new(budget, request);
         let config = LoomConfig {
             prefix: value(settings.prefix.as_ref()).unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
-            tokio_threads: plan.io.len(),
+            tokio_threads: if places_io { plan.io.len() } else { io_threads.unwrap_or(1) },
             rayon_threads: plan.compute.len(),
             cpuset: plan.budget.cpus.to_string(),
             pin: request.pin,
@@ -243,28 +252,31 @@ impl LoomBuilder {
         LoomRuntime::start(config, plan, self.host)
     }
 
-    #[cfg(feature = "config-files")]
-    fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        #[cfg(feature = "clap")]
-        let asked_for = self.args.loom_config.as_ref();
-        #[cfg(not(feature = "clap"))]
-        let asked_for = None;
-        self.files.iter().chain(asked_for)
-    }
-
     /// All sources as one, later ones winning.
     fn settings(&self) -> Result<Settings> {
         let mut settings = self.defaults.clone();
+        // Each on its own: a bad value is one although a later source does not want it.
+        let mut merge = |later: Settings| {
+            later.check()?;
+            settings.merge(later);
+            Ok::<_, LoomError>(())
+        };
         #[cfg(feature = "config-files")]
-        for file in self.files() {
-            settings.merge(super::config::from_file(file)?);
+        for file in &self.files {
+            merge(super::config::from_file(file)?)?;
         }
         if let Some(prefix) = &self.env_prefix {
-            settings.merge(from_environment(prefix, env::vars_os())?);
+            merge(from_environment(prefix, env::vars_os())?)?;
         }
-        settings.merge(self.code.clone());
+        merge(self.code.clone())?;
         #[cfg(feature = "clap")]
-        settings.merge(self.args.settings()?);
+        {
+            #[cfg(feature = "config-files")]
+            if let Some(file) = &self.args.loom_config {
+                merge(super::config::from_file(file)?)?;
+            }
+            merge(self.args.settings()?)?;
+        }
         Ok(settings)
     }
 }
@@ -288,23 +300,50 @@ fn budget(settings: &Settings) -> Result<CoreBudget> {
 
 /// What is the host's to decide cannot be set.
 fn check_beside(settings: &Settings, host: &Handle) -> Result<()> {
-    let refused = |setting, value, source: &Source| LoomError::InvalidSetting {
+    let threads = settings.tokio_threads.as_ref();
+    if let Some(Given { value, source }) = threads.filter(|given| given.is_wanted()) {
+        let workers = host.metrics().num_workers();
+        let plural = if workers == 1 { "" } else { "s" };
+        return Err(not_ours(
+            "tokio_threads",
+            value,
+            source,
+            &format!("the tokio runtime that was given has {workers} worker{plural} already"),
+        ));
+    }
+    let flavor = settings.tokio_flavor.as_ref();
+    let own = flavor_of(host);
+    match flavor.filter(|given| given.is_wanted() && given.value != own) {
+        Some(Given { value, source }) => Err(not_ours(
+            "tokio_flavor",
+            value,
+            source,
+            &format!("the tokio runtime that was given has the flavor {own} already"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A current-thread runtime has no workers to count.
+fn check_flavor(settings: &Settings) -> Result<()> {
+    let flavor = value(settings.tokio_flavor.as_ref()).unwrap_or_default();
+    let threads = settings.tokio_threads.as_ref();
+    match threads.filter(|given| given.is_wanted() && flavor == TokioFlavor::CurrentThread) {
+        Some(Given { value, source }) => Err(not_ours(
+            "tokio_threads",
+            value,
+            source,
+            "with the flavor current_thread tasks run on the thread inside `block_on`",
+        )),
+        None => Ok(()),
+    }
+}
+
+fn not_ours(setting: &'static str, value: &impl ToString, source: &Source, why: &str) -> LoomError {
+    LoomError::InvalidSetting {
         setting,
-        value,
+        value: value.to_string(),
         source_of_value: source.clone(),
-        remedy: format!(
-            "the tokio runtime that was given has {} already: leave it out",
-            match setting {
-                "tokio_threads" => format!("{} workers", host.metrics().num_workers()),
-                _ => format!("the flavor {}", flavor_of(host)),
-            }
-        ),
-    };
-    if let Some(Given { value, source }) = &settings.tokio_threads {
-        return Err(refused("tokio_threads", value.to_string(), source));
+        remedy: format!("{why}: leave it out"),
     }
-    if let Some(Given { value, source }) = &settings.tokio_flavor {
-        return Err(refused("tokio_flavor", value.to_string(), source));
-    }
-    Ok(())
 }

@@ -11,7 +11,7 @@ use tokio::runtime::{self, Handle};
 use crate::sync::Arc;
 
 use super::core::Core;
-use super::guests;
+use super::{guests, keeper};
 
 /// How a thread came to its context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(crate) fn drive(core: Arc<Core>) -> EnteredContext {
 /// The same for a thread that goes on with whatever it did.
 fn enter(core: Arc<Core>) -> EnteredContext {
     // Whoever was not free to wait before is not free with one more guard.
-    let means = if is_free_to_wait() { Means::Entered } else { Means::Works };
+    let means = if freedom() == Freedom::None { Means::Works } else { Means::Entered };
     EnteredContext::new(core, means)
 }
 
@@ -74,16 +74,28 @@ pub(crate) fn current() -> Option<Arc<Core>> {
     CONTEXT.try_with(own).ok().flatten().or_else(guests::current)
 }
 
-/// Whether the thread may block: it is in nobody's runtime, or has merely entered one.
-pub(crate) fn is_free_to_wait() -> bool {
-    match Handle::try_current() {
+/// Whether a thread may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Freedom {
+    /// It belongs to a runtime, or drives a future.
+    None,
+    /// It has entered a runtime, which says nothing of what else it does.
+    Guarded,
+    /// It is in nobody's runtime.
+    Full,
+}
+
+pub(crate) fn freedom() -> Freedom {
+    let means = CONTEXT.try_with(|context| context.borrow().as_ref().map(|current| current.means));
+    match means {
+        _ if keeper::is_here() => Freedom::None,
+        Ok(Some(Means::Entered)) => Freedom::Guarded,
+        Ok(None) => match Handle::try_current() {
+            Err(error) if error.is_missing_context() => Freedom::Full,
+            _ => Freedom::None,
+        },
         // A thread that is being torn down may be one that somebody waits for.
-        Err(error) => !error.is_thread_local_destroyed(),
-        Ok(_) => CONTEXT
-            .try_with(|context| {
-                context.borrow().as_ref().is_some_and(|current| current.means == Means::Entered)
-            })
-            .unwrap_or(false),
+        Ok(Some(Means::Works)) | Err(_) => Freedom::None,
     }
 }
 

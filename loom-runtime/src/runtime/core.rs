@@ -4,7 +4,7 @@
 //! running when the last handle goes keeps what it touches, and no more.
 
 use rayon::ThreadPool;
-use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::runtime::Handle;
 
 use crate::metrics::{FunctionCounters, RuntimeCounters};
 use crate::scheduler::{Caller, Estimate, RecentlySlow, Site, Table};
@@ -35,6 +35,8 @@ pub(crate) struct Core {
     pub(crate) is_watched: AtomicBool,
     /// Tokio's threads of either kind, where they are ours.
     pub(crate) tokio_threads: AtomicUsize,
+    /// How many of them are workers; not set where they are not ours.
+    pub(crate) own_workers: OnceLock<usize>,
     /// I/O workers, where there is a runtime that has them.
     io_workers: Option<usize>,
     /// None only where the system refused the process-wide pool its threads.
@@ -70,6 +72,7 @@ impl Core {
             blocking_queued: AtomicUsize::new(0),
             is_watched: AtomicBool::new(false),
             tokio_threads: AtomicUsize::new(0),
+            own_workers: OnceLock::new(),
             io_workers,
             compute_threads,
             generation: os::generation(),
@@ -107,12 +110,8 @@ impl Core {
 
     /// Whether tokio would have to start its first thread for a blocking function.
     pub(crate) fn has_no_blocking_thread(&self) -> bool {
-        let is_ours = self.runtime.get().and_then(Weak::upgrade).is_some_and(|r| r.has_own_tokio());
-        let workers = self.tokio.get().map_or(0, |tokio| match tokio.runtime_flavor() {
-            RuntimeFlavor::CurrentThread => 0,
-            _ => tokio.metrics().num_workers(),
-        });
-        is_ours && self.tokio_threads.load(Ordering::Relaxed) <= workers
+        let threads = self.tokio_threads.load(Ordering::Relaxed);
+        self.own_workers.get().is_some_and(|workers| threads <= *workers)
     }
 
     /// Whether this process has the threads, or a parent that forked it.
@@ -144,7 +143,8 @@ impl Core {
 
     /// Counts a compute call in; true if a compute thread should be free for it.
     pub(crate) fn begin_call(self: &Arc<Self>) -> bool {
-        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        // SeqCst: with `may_be_left_alone`.
+        let before = self.in_flight.fetch_add(1, Ordering::SeqCst);
         self.be_watched();
         before < self.compute_threads
     }
@@ -156,10 +156,24 @@ impl Core {
     /// Has the keeper look after this core while there is work in it.
     pub(crate) fn be_watched(self: &Arc<Self>) {
         // A load first: the line is shared by all who submit, and seldom changes.
-        if !self.is_watched.load(Ordering::Relaxed)
+        // SeqCst: with `may_be_left_alone`.
+        if !self.is_watched.load(Ordering::SeqCst)
             && !self.is_watched.swap(true, Ordering::Relaxed)
+            && keeper::watch(self).is_err()
         {
-            keeper::watch(self);
+            // Without a keeper nothing is watched; the next call tries again.
+            self.is_watched.store(false, Ordering::Relaxed);
         }
+    }
+
+    /// For the keeper: whether it may forget this core, which had no work just now.
+    ///
+    /// Either this sees the count of whoever comes in this instant, or they see that nobody
+    /// watches: each writes one of the two before it reads the other, in one order of all.
+    pub(crate) fn may_be_left_alone(&self) -> bool {
+        self.is_watched.store(false, Ordering::SeqCst);
+        let has_work = self.in_flight.load(Ordering::SeqCst) > 0
+            || self.blocking_queued.load(Ordering::SeqCst) > 0;
+        !has_work || self.is_watched.swap(true, Ordering::Relaxed)
     }
 }

@@ -123,6 +123,9 @@ impl fmt::Display for LoomRuntime {
             write!(f, ", quota {quota:.2}")?;
         }
         write!(f, "), {}", plan.placement)?;
+        if let Some(why) = plan.undivided {
+            write!(f, " (but undivided: {why})")?;
+        }
         for placement in self.placements() {
             let ThreadPlacement { name, cpus, class, seat, .. } = placement;
             write!(f, "\n  {name}: CPUs {cpus}, {class}")?;

@@ -3,25 +3,25 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio_util::task::TaskTracker;
 
-use crate::sync::{Arc, thread};
+use crate::sync::Arc;
 
-use super::block_on::help_until_ready;
-use super::guests;
 use super::handle::{Inner, LoomRuntime};
 use super::lifecycle::Over;
 use super::tokio_side::Patience;
+use super::{guests, keeper};
 
 /// What was still running when a runtime was ended without waiting for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StillRunning {
-    /// Tracked async tasks and blocking functions. The tasks are dropped at their next
-    /// await.
+    /// Tracked async tasks and blocking functions, those of
+    /// [`task_tracker`](LoomRuntime::task_tracker) among them. The tasks are dropped at their
+    /// next await.
     pub tasks: usize,
     /// Compute calls. Those still queued never run; those that run end on their own.
     pub compute_calls: usize,
@@ -58,6 +58,12 @@ impl LoomRuntime {
         }
     }
 
+    /// Whether the end has begun, by [`shutdown`](Self::shutdown) or another way.
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        self.core().lifecycle.is_draining()
+    }
+
     /// Whether [`shutdown`](Self::shutdown) was called and all tracked work has ended:
     /// async tasks, blocking functions and compute calls. One atomic load, and a second one
     /// where [`task_tracker`](Self::task_tracker) was asked for.
@@ -70,10 +76,16 @@ impl LoomRuntime {
     /// Waits until [`shutdown`](Self::shutdown) was called and all tracked work has ended.
     /// New work is refused from then on. May be cancelled and awaited again.
     pub async fn wait_for_shutdown(&self) {
+        self.tracker_is_empty().await;
+        Over::of(self.core()).await;
+        // What has just ended may have spawned on it.
+        self.tracker_is_empty().await;
+    }
+
+    async fn tracker_is_empty(&self) {
         if let Some(tracker) = self.inner.task_tracker.get() {
             tracker.wait().await;
         }
-        Over::of(self.core()).await;
     }
 
     /// [`shutdown`](Self::shutdown), and blocks until all tracked work has ended. New work
@@ -97,8 +109,9 @@ impl LoomRuntime {
     /// refused. Where [`tokio_runtime`](Self::tokio_runtime) was asked for, tokio's part
     /// ends with the last handle instead.
     ///
-    /// On a compute thread other compute work runs meanwhile, and tokio's threads are not
-    /// waited for.
+    /// Called from tracked work it waits for itself until `limit` is over. On the threads of
+    /// a runtime tokio's threads are not waited for. While another thread is inside
+    /// [`block_on`](Self::block_on) on a current-thread runtime, that one goes on.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -143,7 +156,8 @@ impl LoomRuntime {
         core.lifecycle.leave();
         let compute_calls = core.in_flight();
         // Two counts, read one after the other while work ends.
-        let tasks = core.lifecycle.count().saturating_sub(compute_calls);
+        let of_user = self.inner.task_tracker.get().map_or(0, TaskTracker::len);
+        let tasks = core.lifecycle.count().saturating_sub(compute_calls) + of_user;
         StillRunning { tasks, compute_calls }
     }
 
@@ -156,23 +170,15 @@ impl LoomRuntime {
         self.shutdown();
         let deadline = Instant::now().checked_add(limit);
         let over = pin!(self.wait_for_shutdown());
-        if self.inner.pool.current_thread_index().is_some() {
-            return help_until_ready(&self.inner.pool, Until { future: over, deadline }).is_some();
-        }
-        // Panics where blocking is wrong, and drives a current-thread runtime.
-        self.inner.tokio.block_on(async {
-            if self.inner.tokio.is_ours() {
-                return tokio::time::timeout(limit, over).await.is_ok();
-            }
-            // Whoever made it may have left out its timer.
-            tokio::task::yield_now().await;
-            park_until(over, deadline)
-        })
+        // Panics where blocking is wrong, and drives a current-thread runtime. Tokio's timer
+        // would not do: it is late when the workers are stuck, and gone when tokio is.
+        self.inner.tokio.block_on(Until { future: over, deadline, is_set: false })
     }
 
     /// Ends the runtime within its `shutdown_timeout`, for `#[loom::main]`.
     pub(crate) fn drain(self) {
         let limit = self.inner.config.shutdown_timeout;
+        let started = Instant::now();
         if !self.wait_at_most(limit) {
             let left = self.leave();
             // A closed standard error is no reason to panic at the end.
@@ -182,61 +188,46 @@ impl LoomRuntime {
                  without them (see `shutdown_timeout`)",
             );
         }
-        self.inner.tokio.wait_at_most(limit);
+        self.inner.tokio.wait_at_most(limit.saturating_sub(started.elapsed()));
     }
 }
 
-/// A future that gives up when it is polled after its deadline.
+/// Waits for a future until a deadline; whether it was ready by then.
 struct Until<F> {
     future: F,
     deadline: Option<Instant>,
+    /// Somebody will wake us then.
+    is_set: bool,
 }
 
 impl<F: Future + Unpin> Future for Until<F> {
-    type Output = Option<F::Output>;
+    type Output = bool;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
-        match Pin::new(&mut self.future).poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if self.deadline.is_some_and(|at| at <= Instant::now()) => {
-                Poll::Ready(None)
-            }
-            Poll::Pending => Poll::Pending,
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
+        if Pin::new(&mut self.future).poll(cx).is_ready() {
+            return Poll::Ready(true);
         }
-    }
-}
-
-/// Blocks the thread until `future` is ready or it is late; true if it is ready.
-fn park_until<F: Future + Unpin>(mut future: F, deadline: Option<Instant>) -> bool {
-    struct Unpark(thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
+        let Some(deadline) = self.deadline else { return Poll::Pending };
+        if deadline <= Instant::now() {
+            return Poll::Ready(false);
         }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut cx = Context::from_waker(&waker);
-    loop {
-        if Pin::new(&mut future).poll(&mut cx).is_ready() {
-            return true;
+        // It stays on the thread that blocks, whose waker stays the same.
+        if !std::mem::replace(&mut self.is_set, true) {
+            keeper::wake_at(deadline, cx.waker().clone());
         }
-        match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
-            Some(Duration::ZERO) => return false,
-            Some(left) => thread::park_timeout(left),
-            None => thread::park(),
-        }
+        Poll::Pending
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        guests::leave(&self.core);
         if self.core.is_forked() {
             // Neither has its threads here, and either may hold locks that one of them held.
             self.tokio.forget();
             std::mem::forget(Arc::clone(&self.pool));
             return;
         }
+        guests::leave(&self.core);
         // Before the threads go, so that what is still queued is refused, not run.
         self.core.lifecycle.leave();
     }

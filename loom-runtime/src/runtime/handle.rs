@@ -25,7 +25,7 @@ use super::{blocking, spawn};
 ///
 /// Dropping the last handle refuses calls that are still queued, drops async tasks at
 /// their next await, and waits, like tokio's runtime, for blocking functions that have
-/// started; on a thread that drives async code, and on compute threads, it leaves those
+/// started; on a thread of any runtime, tokio's blocking threads included, it leaves those
 /// behind instead of waiting. Compute calls that are running finish on their own.
 /// To let work finish first, call [`block_until_idle`](Self::block_until_idle); to end it
 /// although somebody, perhaps one of its own tasks, keeps a handle,
@@ -51,12 +51,6 @@ pub(crate) struct Inner {
     pub(super) task_tracker: OnceLock<TaskTracker>,
     pub(super) pool: Arc<ThreadPool>,
     pub(super) tokio: TokioSide,
-}
-
-impl Inner {
-    pub(super) fn has_own_tokio(&self) -> bool {
-        self.tokio.is_ours()
-    }
 }
 
 impl LoomRuntime {
@@ -138,7 +132,9 @@ impl LoomRuntime {
     ///
     /// It may be nested: the outer context is back when it returns. On one of this
     /// runtime's compute threads it runs other compute work while it waits, up to 32 waits
-    /// deep, so do not hold an async lock across it that such work may want. Beside a
+    /// deep, so do not hold an async lock across it that such work may want. It goes on
+    /// after the runtime was ended, though what `future` waits for may then never come.
+    /// Beside a
     /// current-thread runtime of somebody else's it does not drive that runtime's tasks.
     ///
     /// # Panics
@@ -148,10 +144,10 @@ impl LoomRuntime {
     /// And when `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        assert!(!self.core().is_forked(), "{}", Refusal::Forked);
         if self.inner.pool.current_thread_index().is_some() {
             return help_until_ready(&self.inner.pool, future);
         }
-        assert!(!self.core().is_forked(), "{}", Refusal::Forked);
         let _context = context::drive(Arc::clone(self.core()));
         self.inner.tokio.block_on(future)
     }
@@ -311,7 +307,8 @@ impl LoomRuntime {
         self.tokio_handle().metrics()
     }
 
-    /// The CPUs that I/O workers may run on, as the system told each at its start.
+    /// The CPUs that I/O workers may run on, as the system told each at its start. None where
+    /// they are not ours to place: on a current-thread runtime, and beside somebody else's.
     #[must_use]
     pub fn tokio_cpus(&self) -> &[usize] {
         self.inner.tokio_cpus.as_slice()

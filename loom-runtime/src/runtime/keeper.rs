@@ -3,33 +3,44 @@
 //! Masks and classes are inherited by whatever a thread starts, and an unprivileged thread
 //! cannot get rid of an idle class. So threads are started here, on a thread that has
 //! neither, whoever asks for them. While there is work it also looks whether that gets to
-//! run at all (`watch`). Otherwise it sleeps.
+//! run at all (`watch`), and it wakes those who wait for a deadline. Otherwise it sleeps.
+//!
+//! No code of the user's runs on it, destructors included: everybody waits for this thread.
 
+use std::cell::Cell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::RecvTimeoutError;
+use std::task::Waker;
 use std::time::Instant;
 
+use crate::bridge::quietly;
 use crate::sync::{Arc, Mutex, PoisonError, Weak, mpsc, thread};
 use crate::topology::{ComputePriority, CoreBudget, Role, Seat, ThreadPlacement, os};
 
 use super::core::Core;
 use super::watch::{TICK, Watched};
 
-const NAME: &str = "loom-keeper";
-
 enum Command {
     Run(Box<dyn FnOnce() + Send>),
     Watch(Weak<Core>),
+    WakeAt(Instant, Waker),
 }
 
-struct Keeper {
-    commands: mpsc::Sender<Command>,
-    /// A forked child has no keeper, and starts its own.
-    generation: usize,
+/// One for each generation of forks: a child has no keeper and starts its own, and cannot
+/// trust a lock that a thread of its parent may have held. After so many generations the
+/// first place is used again.
+static KEEPERS: [Mutex<Option<mpsc::Sender<Command>>>; os::GENERATIONS] =
+    [const { Mutex::new(None) }; os::GENERATIONS];
+
+thread_local! {
+    static IS_HERE: Cell<bool> = const { Cell::new(false) };
 }
 
-static KEEPER: Mutex<Option<Keeper>> = Mutex::new(None);
+/// Whether the calling thread is the keeper.
+pub(crate) fn is_here() -> bool {
+    IS_HERE.get()
+}
 
 /// Runs `f` on the keeper and waits for it.
 ///
@@ -41,7 +52,7 @@ where
     R: Send + 'static,
     F: FnOnce() -> R + Send + 'static,
 {
-    if thread::current().name() == Some(NAME) {
+    if is_here() {
         return Ok(f());
     }
     let (sender, done) = mpsc::channel();
@@ -58,61 +69,86 @@ where
 }
 
 /// Looks after `core` while there is work in it.
-pub(crate) fn watch(core: &Arc<Core>) {
-    // Without a keeper nothing is watched; that is told by whoever needs it to start.
-    let _ = send(Command::Watch(Arc::downgrade(core)));
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn watch(core: &Arc<Core>) -> io::Result<()> {
+    send(Command::Watch(Arc::downgrade(core)))
+}
+
+/// Wakes whoever waits for that time; not at all where the system refuses the keeper its
+/// thread.
+pub(crate) fn wake_at(time: Instant, waker: Waker) {
+    let _ = send(Command::WakeAt(time, waker));
 }
 
 fn send(command: Command) -> io::Result<()> {
-    let mut keeper = KEEPER.lock().unwrap_or_else(PoisonError::into_inner);
-    let live = keeper.take_if(|keeper| keeper.generation == os::generation());
-    let live = match live {
-        Some(live) => live,
-        None => start()?,
+    let slot = &KEEPERS[os::generation() % os::GENERATIONS];
+    let mut keeper = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    let unsent = match &*keeper {
+        Some(live) => match live.send(command) {
+            Ok(()) => return Ok(()),
+            // It is gone, and gives back what it did not take.
+            Err(mpsc::SendError(command)) => command,
+        },
+        None => command,
     };
-    let sent = live.commands.send(command);
-    *keeper = Some(live);
-    sent.map_err(|_gone| io::Error::other("the keeper has ended"))
+    let new = start()?;
+    // It has just begun to listen.
+    let _ = new.send(unsent);
+    *keeper = Some(new);
+    Ok(())
 }
 
-fn start() -> io::Result<Keeper> {
+fn start() -> io::Result<mpsc::Sender<Command>> {
     os::watch_forks();
     let (commands, received) = mpsc::channel();
+    let name = "loom-keeper";
     let body = move || {
+        IS_HERE.set(true);
         let budget = CoreBudget::discover();
         let seat = Seat { cpus: Some(budget.cpus.clone()), priority: ComputePriority::Normal };
-        ThreadPlacement::take(Role::Blocking, NAME.to_owned(), &seat, &budget);
+        ThreadPlacement::take(Role::Blocking, name.to_owned(), &seat, &budget);
         keep(&received);
     };
-    thread::Builder::new().name(NAME.to_owned()).spawn(body)?;
-    Ok(Keeper { commands, generation: os::generation() })
+    thread::Builder::new().name(name.to_owned()).spawn(body)?;
+    Ok(commands)
 }
 
 fn keep(commands: &mpsc::Receiver<Command>) {
     let mut watched: Vec<Watched> = Vec::new();
-    let mut next = Instant::now();
+    let mut waiting: Vec<(Instant, Waker)> = Vec::new();
+    let mut tick = Instant::now();
     loop {
-        let command = if watched.is_empty() {
-            commands.recv().map_err(RecvTimeoutError::from)
-        } else {
-            commands.recv_timeout(next.saturating_duration_since(Instant::now()))
+        let next = waiting.iter().map(|(time, _)| *time);
+        let next = next.chain((!watched.is_empty()).then_some(tick)).min();
+        let command = match next {
+            None => commands.recv().map_err(RecvTimeoutError::from),
+            Some(next) => commands.recv_timeout(next.saturating_duration_since(Instant::now())),
         };
+        // Everybody depends on this thread, whatever becomes of what it is asked for.
         match command {
-            Ok(Command::Run(job)) => job(),
+            Ok(Command::Run(job)) => quietly(job),
+            Ok(Command::WakeAt(time, waker)) => waiting.push((time, waker)),
             Ok(Command::Watch(core)) => {
                 if watched.is_empty() {
-                    next = Instant::now() + TICK;
+                    tick = Instant::now() + TICK;
                 }
                 watched.push(Watched::new(core));
             }
-            Err(RecvTimeoutError::Timeout) => {
-                // Everybody depends on this thread, whatever becomes of what it looks at.
-                watched.retain_mut(|core| {
-                    catch_unwind(AssertUnwindSafe(|| core.is_still_needed())).unwrap_or(false)
-                });
-                next = Instant::now() + TICK;
-            }
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
+        }
+        let now = Instant::now();
+        for (_, waker) in waiting.extract_if(.., |(time, _)| *time <= now) {
+            quietly(|| waker.wake());
+        }
+        if tick <= now && !watched.is_empty() {
+            watched.retain_mut(|core| {
+                catch_unwind(AssertUnwindSafe(|| core.is_still_needed())).unwrap_or(true)
+            });
+            tick = Instant::now() + TICK;
         }
     }
 }

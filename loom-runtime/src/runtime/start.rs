@@ -58,7 +58,7 @@ fn start(config: LoomConfig, plan: Plan, host: Option<Handle>) -> Result<Arc<Inn
     };
     let pool = Arc::new(pool);
     let inner = Arc::new(Inner {
-        tokio_cpus: if io.is_empty() { plan.budget.cpus.clone() } else { union(&io) },
+        tokio_cpus: union(&io),
         rayon_cpus: union(&compute),
         task_tracker: OnceLock::new(),
         tokio,
@@ -70,6 +70,9 @@ fn start(config: LoomConfig, plan: Plan, host: Option<Handle>) -> Result<Arc<Inn
     let core = &inner.core;
     // The core was made here, so nobody has set them.
     let _ = core.tokio.set(inner.tokio.handle().clone());
+    if is_ours {
+        let _ = core.own_workers.set(io_threads);
+    }
     let _ = core.pool.set(Arc::downgrade(&inner.pool));
     let _ = core.runtime.set(Arc::downgrade(&inner));
     let _ = core.compute_seats.set(compute);

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
 
-use crate::sync::{Arc, Mutex, OnceLock, PoisonError};
+use crate::sync::{Arc, Mutex, OnceLock, PoisonError, thread};
 
-use super::context;
+use super::context::{self, Freedom};
 
 /// How long the end waits for blocking functions that have started.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,7 @@ pub(crate) enum Patience {
 
 pub(crate) struct TokioSide {
     handle: Handle,
+    is_current_thread: bool,
     /// Taken when it ends. None where it belongs to somebody else.
     own: Mutex<Option<Arc<Runtime>>>,
     /// Lent out as a reference, so it has to stay as long as this does.
@@ -38,20 +39,17 @@ impl TokioSide {
     }
 
     fn new(handle: Handle, own: Option<Arc<Runtime>>) -> Self {
-        Self { handle, own: Mutex::new(own), lent: OnceLock::new(), limit: OnceLock::new() }
+        Self {
+            is_current_thread: handle.runtime_flavor() == RuntimeFlavor::CurrentThread,
+            handle,
+            own: Mutex::new(own),
+            lent: OnceLock::new(),
+            limit: OnceLock::new(),
+        }
     }
 
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
-    }
-
-    /// Whether it was made here, and has not ended.
-    pub(crate) fn is_ours(&self) -> bool {
-        self.runtime().is_some()
-    }
-
-    fn is_current_thread(&self) -> bool {
-        self.handle.runtime_flavor() == RuntimeFlavor::CurrentThread
     }
 
     /// The runtime, unless it is somebody else's or has ended. From now on it ends with
@@ -72,13 +70,9 @@ impl TokioSide {
     #[track_caller]
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
         // A runtime of workers needs nobody to drive it, and may end meanwhile.
-        match self.runtime().filter(|_| self.is_current_thread()) {
-            Some(runtime) => {
-                let output = runtime.block_on(future);
-                // The last one only if the end came meanwhile; that has waited already.
-                end(runtime, Patience::None);
-                output
-            }
+        let driven = Driven(self.is_current_thread.then(|| self.runtime()).flatten());
+        match &driven.0 {
+            Some(runtime) => runtime.block_on(future),
             None => self.handle.block_on(future),
         }
     }
@@ -98,19 +92,48 @@ impl TokioSide {
 
     /// Leaves it where it is: a forked child has no thread to end.
     pub(crate) fn forget(&self) {
-        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::forget(own.take());
+        // Whoever held the lock is not there to give it back.
+        if let Ok(mut own) = self.own.try_lock() {
+            std::mem::forget(own.take());
+        }
         std::mem::forget(self.lent.get().cloned());
+    }
+}
+
+/// A runtime while a thread drives it, which may turn out to be its last.
+struct Driven(Option<Arc<Runtime>>);
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        // That the end came meanwhile is no reason to wait here.
+        if let Some(runtime) = self.0.take() {
+            end(runtime, Patience::None);
+        }
     }
 }
 
 fn end(runtime: Arc<Runtime>, patience: Patience) {
     // While it is lent out, or driven by another thread, that one is the last.
     let Some(runtime) = Arc::into_inner(runtime) else { return };
+    // Tokio panics when a thread that drives async code waits here, and a compute thread
+    // has others waiting for it.
+    match (context::freedom(), patience) {
+        (Freedom::None, _) | (_, Patience::None) => runtime.shutdown_background(),
+        (Freedom::Full, patience) => wait(runtime, patience),
+        (Freedom::Guarded, patience) => {
+            // Within a guard tokio cannot tell us whether it would panic. Another thread may
+            // wait, and this one for that.
+            let body = move || wait(runtime, patience);
+            if let Ok(waiting) = thread::Builder::new().name("loom-end".to_owned()).spawn(body) {
+                // It does nothing that panics.
+                let _ = waiting.join();
+            }
+        }
+    }
+}
+
+fn wait(runtime: Runtime, patience: Patience) {
     match patience {
-        // Tokio panics when a thread that drives async code waits here, and a compute
-        // thread has others waiting for it.
-        _ if !context::is_free_to_wait() => runtime.shutdown_background(),
         Patience::None => runtime.shutdown_background(),
         Patience::AtMost(limit) => runtime.shutdown_timeout(limit),
         Patience::Forever => drop(runtime),

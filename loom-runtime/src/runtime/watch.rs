@@ -60,9 +60,7 @@ impl Watched {
         let Some(core) = self.core.upgrade() else { return false };
         let queued = core.blocking_queued.load(Ordering::Relaxed);
         if core.in_flight() == 0 && queued == 0 {
-            // A call that comes in this instant is watched with the next one.
-            core.is_watched.store(false, Ordering::Relaxed);
-            return false;
+            return !core.may_be_left_alone();
         }
         for thread in &mut self.threads {
             if thread.was_starved() {
@@ -85,10 +83,9 @@ impl Watched {
         // given one that does nothing; less and less often, since the queue may be as long
         // as it is because all threads that it may have are busy.
         if self.stuck.is_power_of_two() && self.stuck > 1 {
-            if let Err(error) = thread::Builder::new().spawn(|| ()) {
-                threads_were_refused(core, &error);
-            } else if let Some(tokio) = core.tokio.get() {
-                drop(tokio.spawn_blocking(|| ()));
+            match try_thread() {
+                Err(error) => threads_were_refused(core, &error),
+                Ok(()) => drop(core.tokio.get().map(|tokio| tokio.spawn_blocking(|| ()))),
             }
         }
     }
@@ -119,14 +116,21 @@ fn warn_starved(thread: &str) {
     );
 }
 
+/// Whether the system has a thread, given back before this returns.
+pub(crate) fn try_thread() -> io::Result<()> {
+    // It does nothing that could panic.
+    thread::Builder::new().spawn(|| ())?.join().or(Ok(()))
+}
+
 /// Counts and tells that blocking functions wait for the system.
 pub(crate) fn threads_were_refused(core: &Core, error: &io::Error) {
-    core.counters.threads_refused.add_one();
     static SAID: AtomicBool = AtomicBool::new(false);
+    core.counters.threads_refused.add_one();
     once(
         &SAID,
         &format!(
-            "blocking functions wait because the system refuses threads ({error}): raise the limit on threads (`ulimit -u`, or `pids.max` of the control group)"
+            "blocking functions wait because the system refuses threads ({error}): raise the \
+             limit on threads (`ulimit -u`, or `pids.max` of the control group)"
         ),
     );
 }

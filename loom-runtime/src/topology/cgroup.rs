@@ -46,14 +46,15 @@ fn hierarchy(root: &Path, memberships: &str, mounts: &str, controller: &str) -> 
             is_wanted(controllers).then_some(group)
         })
     };
-    let v1 = membership(&|controllers| names(controllers))
-        .zip(mounts.lines().find_map(|line| mount(line, "cgroup", &names)));
-    let v2 = || {
-        membership(&str::is_empty)
-            .zip(mounts.lines().find_map(|line| mount(line, "cgroup2", &|_| true)))
+    let v1 = || {
+        let group = membership(&|controllers| names(controllers))?;
+        Some((false, group, nearest_mount(mounts, "cgroup", &names, group)?))
     };
-    let (is_v2, (group, (mounted, at))) =
-        v1.map(|found| (false, found)).or_else(|| Some((true, v2()?)))?;
+    let v2 = || {
+        let group = membership(&str::is_empty)?;
+        Some((true, group, nearest_mount(mounts, "cgroup2", &|_| true, group)?))
+    };
+    let (is_v2, group, (mounted, at)) = v1().or_else(v2)?;
     // A container sees a part of the tree mounted: the part above is not to be seen.
     let below = Path::new(group).strip_prefix(&mounted).unwrap_or(Path::new(""));
     let top = root.join(at.strip_prefix("/").unwrap_or(&at));
@@ -64,6 +65,22 @@ fn hierarchy(root: &Path, memberships: &str, mounts: &str, controller: &str) -> 
         .map(Path::to_path_buf)
         .collect();
     Some(Hierarchy { is_v2, groups })
+}
+
+/// The mount that shows most of the way to the group. A hierarchy may be mounted several
+/// times, and some of them show other parts of it; the last one is taken where none fits.
+fn nearest_mount(
+    mounts: &str,
+    kind: &str,
+    options_fit: &dyn Fn(&str) -> bool,
+    group: &str,
+) -> Option<(String, PathBuf)> {
+    let depth = |root: &str| {
+        let fits = Path::new(group).starts_with(root);
+        fits.then(|| Path::new(root).components().count())
+    };
+    let fitting = mounts.lines().filter_map(|line| mount(line, kind, options_fit));
+    fitting.max_by_key(|(root, _)| depth(root))
 }
 
 /// Of a line of `mountinfo` for a hierarchy of this type: which part of it is mounted,
@@ -164,6 +181,27 @@ mod tests {
             .file("sys/fs/my groups/cpu/cpu.cfs_quota_us", "150000\n")
             .file("sys/fs/my groups/cpu/cpu.cfs_period_us", "100000\n");
         assert_eq!(limits(tree.path()), Limits { quota: Some(1.5), cpus: None });
+    }
+
+    #[test]
+    fn of_several_mounts_the_one_that_shows_the_group_counts() {
+        for first in ["/../..", "/system.slice/x", "/ap"] {
+            let mounts = format!("9 1 0:26 {first} /host/cgroup rw - cgroup2 cgroup2 rw\n{V2}");
+            let tree = Tree::new()
+                .file("proc/self/cgroup", "0::/app\n")
+                .file("proc/self/mountinfo", &mounts)
+                .file("host/cgroup/cpu.max", "900000 100000\n")
+                .file("sys/fs/cgroup/app/cpu.max", "50000 100000\n");
+            assert_eq!(limits(tree.path()).quota, Some(0.5), "{first}");
+        }
+        let mounts = "8 1 0:28 /docker/abc /bound rw - cgroup cgroup rw,cpu\n\
+                      9 1 0:28 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n";
+        let tree = Tree::new()
+            .file("proc/self/cgroup", "4:cpu:/user\n")
+            .file("proc/self/mountinfo", mounts)
+            .file("bound/cpu.cfs_quota_us", "10000\n")
+            .file("bound/cpu.cfs_period_us", "100000\n");
+        assert_eq!(limits(tree.path()).quota, None);
     }
 
     #[test]

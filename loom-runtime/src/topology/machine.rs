@@ -16,7 +16,7 @@ pub(crate) struct Cpu {
     pub(crate) core: usize,
     /// 0 for the first thread of its core, 1 for its sibling, and so on.
     pub(crate) thread: usize,
-    /// The last cache, level 3 where there is one.
+    /// The level 3 cache; 0 where there is none, which says little of who shares what.
     pub(crate) cache: usize,
     /// The NUMA node.
     pub(crate) node: usize,

@@ -28,6 +28,8 @@ pub(crate) struct Request {
 pub(crate) struct Plan {
     pub(crate) budget: CoreBudget,
     pub(crate) placement: Placement,
+    /// Why a split was asked for and the CPUs are not divided all the same.
+    pub(crate) undivided: Option<&'static str>,
     pub(crate) io: Vec<Seat>,
     pub(crate) compute: Vec<Seat>,
     /// For the threads tokio starts for blocking work: the whole budget, whichever
@@ -69,7 +71,14 @@ impl Plan {
         let seat = |priority| move |cpus| Seat { cpus, priority };
         let io = masks(io_threads, &io_cpus, true).into_iter();
         let compute = masks(compute_threads, &compute_cpus, splits).into_iter();
+        let undivided = match request.placement {
+            Placement::Split if request.pin == Pin::No => Some("threads are not pinned"),
+            Placement::Split if budget.is_capped() => Some("a quota takes part of them away"),
+            Placement::Split if !splits => Some("there is one CPU"),
+            _ => None,
+        };
         Self {
+            undivided,
             placement: request.placement,
             io: io.map(seat(ComputePriority::Normal)).collect(),
             compute: compute.map(seat(request.compute_priority)).collect(),

@@ -12,7 +12,7 @@ use super::settings::{Given, Settings};
 /// More threads than any machine can use; a number above it is a mistake in the unit.
 const THREADS: RangeInclusive<usize> = 1..=8192;
 pub(super) const EXPECTED_THREADS: &str =
-    "expected 1 to 8192: leave it out to get one for each CPU of the budget";
+    "expected a whole number from 1 to 8192, or leave it out for the default";
 /// Leaves room for the role and number in a debugger's column.
 const LONGEST_PREFIX: usize = 64;
 /// Whoever means "for ever" should not mean "until the next release".

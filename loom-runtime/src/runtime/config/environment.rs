@@ -5,8 +5,8 @@ use std::ffi::{OsStr, OsString};
 use crate::error::{LoomError, Result};
 
 use super::Source;
-use super::settings::{KEYS, Settings, unknown};
-use super::words::{Raw, nearest};
+use super::settings::{KEYS, Settings};
+use super::words::Raw;
 
 /// Reads every key below the prefix, from these variables.
 ///
@@ -16,11 +16,12 @@ pub(crate) fn from_environment(
     prefix: &str,
     variables: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Settings> {
+    let given = prefix;
     let prefix = prefix.trim_end_matches('_');
-    if prefix.is_empty() || prefix.contains(['=', '\0']) {
+    if prefix.is_empty() || prefix.contains(|c: char| c == '=' || c == '\0' || c.is_whitespace()) {
         return Err(LoomError::InvalidSetting {
             setting: "env_prefix",
-            value: format!("{prefix:?}"),
+            value: format!("{given:?}"),
             source_of_value: Source::Code,
             remedy: "expected a name such as `MYAPP`, for variables such as \
                      `MYAPP_TOKIO_THREADS`"
@@ -43,13 +44,35 @@ pub(crate) fn from_environment(
                 };
                 settings.set(known, &Raw::Text(text.to_owned()), &source)?;
             }
-            None if nearest(&key.to_lowercase(), KEYS.iter().copied()).is_some() => {
-                return Err(unknown(&key.to_lowercase(), &source));
+            None => {
+                if let Some(meant) = slip(key) {
+                    let meant = meant.to_uppercase();
+                    return Err(LoomError::UnknownSetting {
+                        key: key.to_owned(),
+                        source_of_key: source,
+                        remedy: format!(
+                            "did you mean `{prefix}_{meant}`? If it is the program's own, choose \
+                             another `env_prefix`"
+                        ),
+                    });
+                }
             }
-            None => {}
         }
     }
     Ok(settings)
+}
+
+/// The key that a variable's name is almost: nothing else is likely to be so close.
+fn slip(name: &str) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    KEYS.iter().copied().find(|key| {
+        let likely = match key.len() {
+            ..4 => 0,
+            4..8 => 1,
+            _ => 2,
+        };
+        strsim::damerau_levenshtein(&name, key) <= likely
+    })
 }
 
 fn key_below<'a>(prefix: &str, variable: &'a OsStr) -> Option<(&'a str, &'a str)> {

@@ -14,7 +14,9 @@ use super::words::Raw;
 
 /// Reads a file whose top level holds the keys.
 pub(crate) fn from_file(path: &Path) -> Result<Settings> {
-    let problem = |problem: String| LoomError::ConfigFile { path: path.to_owned(), problem };
+    // Whoever reads the error may not know the working directory.
+    let shown = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let problem = |problem: String| LoomError::ConfigFile { path: shown.clone(), problem };
     let extension = path.extension().and_then(|extension| extension.to_str());
     let extension = extension.map(str::to_ascii_lowercase);
     let parse: fn(&str) -> Result<Entries, String> = match extension.as_deref() {
@@ -29,8 +31,17 @@ pub(crate) fn from_file(path: &Path) -> Result<Settings> {
             ));
         }
     };
+    let metadata = fs::metadata(path).map_err(|error| problem(error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(problem("expected a regular file".to_owned()));
+    }
     let text = fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
-    let Entries(entries) = parse(&text).map_err(|error| problem(error.trim().to_owned()))?;
+    // A byte order mark is no setting.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    if text.trim().is_empty() {
+        return Ok(Settings::default());
+    }
+    let Entries(entries) = parse(text).map_err(|error| problem(error.trim().to_owned()))?;
     let source = Source::File(path.to_owned());
     let mut settings = Settings::default();
     for (i, (key, raw)) in entries.iter().enumerate() {
@@ -94,8 +105,16 @@ impl<'de> Deserialize<'de> for Raw {
                 Ok(Raw::Integer(value.into()))
             }
 
-            fn visit_f64<E>(self, _value: f64) -> Result<Raw, E> {
-                Ok(Raw::Other("a fraction"))
+            fn visit_i128<E>(self, value: i128) -> Result<Raw, E> {
+                Ok(Raw::Integer(value))
+            }
+
+            fn visit_u128<E>(self, value: u128) -> Result<Raw, E> {
+                Ok(Raw::Other(value.to_string()))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
+                Ok(Raw::Other(value.to_string()))
             }
 
             fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
@@ -103,17 +122,17 @@ impl<'de> Deserialize<'de> for Raw {
             }
 
             fn visit_unit<E>(self) -> Result<Raw, E> {
-                Ok(Raw::Other("empty"))
+                Ok(Raw::Other("empty".to_owned()))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Raw, A::Error> {
                 while list.next_element::<Raw>()?.is_some() {}
-                Ok(Raw::Other("a list"))
+                Ok(Raw::Other("a list".to_owned()))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
                 while map.next_entry::<String, Raw>()?.is_some() {}
-                Ok(Raw::Other("a table"))
+                Ok(Raw::Other(Raw::TABLE.to_owned()))
             }
         }
         deserializer.deserialize_any(Value)

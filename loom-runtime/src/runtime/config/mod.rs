@@ -53,8 +53,8 @@ pub struct LoomConfig {
     pub tokio_threads: usize,
     /// How many compute threads.
     pub rayon_threads: usize,
-    /// The CPUs that the runtime keeps to, as a list such as `0-3,8`; those of the process
-    /// where nothing else was asked for.
+    /// The CPUs that the runtime keeps to, as a list such as `0-3,8`: of those that were
+    /// asked for, the ones that the process may use.
     pub cpuset: String,
     /// Whether threads are bound to CPUs.
     pub pin: Pin,
@@ -64,13 +64,15 @@ pub struct LoomConfig {
     pub compute_priority: ComputePriority,
     /// Which of tokio's runtimes drives async tasks.
     pub tokio_flavor: TokioFlavor,
-    /// How long `#[loom::main]` waits for tracked work after the body has returned.
+    /// How long `#[loom::main]` waits after the body has returned, for tracked work and then,
+    /// with what is left, for blocking functions.
     pub shutdown_timeout: Duration,
     pub(crate) sources: Vec<(&'static str, Source)>,
 }
 
 impl LoomConfig {
-    /// Where the value of a key came from; nothing for a key there is not.
+    /// Where the value of a key came from, the keys being the names of the fields; nothing
+    /// for a key there is not.
     #[must_use]
     pub fn source(&self, key: &str) -> Option<&Source> {
         self.sources.iter().find(|(name, _)| *name == key).map(|(_, source)| source)

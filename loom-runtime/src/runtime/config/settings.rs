@@ -15,6 +15,13 @@ pub(crate) struct Given<T> {
     pub(crate) source: Source,
 }
 
+impl<T> Given<T> {
+    /// Whether somebody asked for it.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.source != Source::Default
+    }
+}
+
 /// One struct, its keys, and what goes over all of them.
 macro_rules! settings {
     ($($key:ident: $kind:ty,)*) => {
@@ -44,7 +51,7 @@ macro_rules! settings {
                         self.$key = Some(Given { value, source: source.clone() });
                         Ok(())
                     })*
-                    _ => Err(unknown(key, source)),
+                    _ => Err(unknown(key, raw, source)),
                 }
             }
 
@@ -87,8 +94,9 @@ settings! {
 }
 
 /// A key that there is not, with the one that was probably meant.
-pub(super) fn unknown(key: &str, source: &Source) -> LoomError {
+fn unknown(key: &str, raw: &Raw, source: &Source) -> LoomError {
     let remedy = match nearest(key, KEYS.iter().copied()) {
+        _ if raw.is_table() => "settings stand at the top level, not in a table".to_owned(),
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the keys are {}", KEYS.join(", ")),
     };

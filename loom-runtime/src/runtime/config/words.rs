@@ -34,7 +34,15 @@ pub(crate) enum Raw {
     Integer(i128),
     Bool(bool),
     /// Anything that no setting is, in words.
-    Other(&'static str),
+    Other(String),
+}
+
+impl Raw {
+    pub(super) const TABLE: &str = "a table";
+
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self, Self::Other(what) if what == Self::TABLE)
+    }
 }
 
 impl fmt::Display for Raw {

@@ -2,6 +2,9 @@
 
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
+/// How many generations things are kept apart for that are one for each.
+pub(crate) const GENERATIONS: usize = 16;
+
 /// How many forks lie between the first process and this one.
 static GENERATION: AtomicUsize = AtomicUsize::new(0);
 
