@@ -2,6 +2,11 @@
 //!
 //! This program has a `pthread_create` of its own, which refuses when it is told to. So its
 //! tests share one lock.
+//!
+//! Rule S1: names end in a nul byte.
+//! Rule S2: the next definition of a name is the C library's, and has the type that the
+//! manual says.
+//! Rule S3: a caller's promises are handed on.
 #![cfg(target_os = "linux")]
 
 use std::ffi::{c_int, c_void};
@@ -39,12 +44,12 @@ pub unsafe extern "C" fn pthread_create(
     if LEFT.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take) == Err(0) {
         return ANSWER.load(Ordering::SeqCst);
     }
-    // SAFETY: Rule S1: the name ends in a nul byte.
+    // SAFETY: S1.
     let real = unsafe { libc::dlsym(libc::RTLD_NEXT, c"pthread_create".as_ptr()) };
     assert!(!real.is_null(), "the C library has it");
-    // SAFETY: Rule S2: the next definition of this name is the C library's, which has this type.
+    // SAFETY: S2.
     let real: Create = unsafe { std::mem::transmute(real) };
-    // SAFETY: Rule S3: the caller's promises are handed on.
+    // SAFETY: S3.
     unsafe { real(thread, attributes, start, argument) }
 }
 

@@ -243,9 +243,9 @@ impl LoomAdaptive {
         Self(loom_runtime())
     }
 
-    /// As it comes.
+    /// As it comes, and as `LOOM_BENCH_PLACEMENT` and its like say.
     pub(crate) fn by_default() -> Self {
-        Self(LoomBuilder::new().build().expect("loom starts"))
+        Self(LoomBuilder::new().env_prefix("LOOM_BENCH").build().expect("loom starts"))
     }
 }
 

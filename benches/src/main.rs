@@ -1,7 +1,8 @@
 //! `loom-bench`: Loom beside its peers, in one program and interleaved rounds.
 //!
 //! `loom-bench micro` prints what a call of a closure that does nothing costs, from one
-//! task and from 64, as medians over the rounds, with the allocations it makes.
+//! task and from 64, as medians over the rounds, with the allocations it makes; and what
+//! tracking adds to an async task.
 //! `loom-bench http` puts an HTTP service under load and prints how long its requests take.
 //! Absolute times vary from machine to machine and from run to run; the ratios within one
 //! run are what to read.
@@ -10,6 +11,7 @@ mod allocations;
 mod contenders;
 mod http;
 mod micro;
+mod spawn;
 mod statistics;
 
 use std::error::Error;
@@ -45,7 +47,10 @@ enum Bench {
 
 fn main() -> Result<(), Box<dyn Error>> {
     match Args::parse().bench {
-        Bench::Micro { quick } => micro::run(quick),
+        Bench::Micro { quick } => {
+            micro::run(quick);
+            spawn::run(quick);
+        }
         Bench::Http(options) => http::run(&options)?,
         Bench::HttpServer(options) => http::serve(&options)?,
         Bench::HttpLoad(options) => http::load(&options)?,

@@ -71,8 +71,8 @@ pub fn compute(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// After the body has returned, tracked work (`spawn_async`, `spawn_compute`, compute
-/// functions) may end within `shutdown_timeout`. A runtime that cannot be built prints
-/// one line and ends the process with code 1.
+/// functions) and then blocking functions may end within `shutdown_timeout`. A runtime that
+/// cannot be built says why on standard error and ends the process with code 1.
 ///
 /// # Arguments
 ///
@@ -81,13 +81,20 @@ pub fn compute(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | argument | value | default |
 /// | --- | --- | --- |
 /// | `prefix` | a string | `"loom"` |
-/// | `tokio_threads` | 1 to 8192 | one for each CPU of the budget |
-/// | `rayon_threads` | 1 to 8192 | one for each CPU of the budget |
+/// | `tokio_threads` | 1 to 8192 | one for each CPU of the budget, or one in all with `split` |
+/// | `rayon_threads` | 1 to 8192 | one for each CPU of the budget, or for each that is left with `split` |
+/// | `cpuset` | a list such as `"0-3,8"` | all CPUs that the process may use |
 /// | `placement` | `"shared"`, `"split"` | `"shared"` |
 /// | `compute_priority` | `"idle"`, `"nice"`, `"normal"` | `"idle"` |
 /// | `pin` | `true`, `false`, `"required"` | `true` |
+/// | `tokio_flavor` | `"multi_thread"`, `"current_thread"` | `"multi_thread"` |
 /// | `shutdown_timeout` | a duration such as `"500ms"`, `"5s"` or `"2min"` | `"5s"` |
+/// | `config` | a file in TOML, YAML or JSON, from the working directory at the start; needs the feature `config-files` of `loom-runtime` | none |
+/// | `env_prefix` | with `"MYAPP"`, settings come from `MYAPP_TOKIO_THREADS` and so on | none |
 /// | `crate` | a path | where `loom` is, if it was renamed |
+///
+/// Later wins: defaults, `config`, `env_prefix`, the other arguments. What is given here can
+/// be changed by neither file nor environment.
 #[proc_macro_attribute]
 pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
     entry::entry(entry::Kind::Main, args.into(), item.into()).into()
@@ -103,7 +110,8 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// It takes the arguments of [`macro@main`]. `should_panic`, `ignore` and a
+/// It takes the arguments of [`macro@main`]; `shutdown_timeout` says nothing here, since a test
+/// waits for nothing after its body. `should_panic`, `ignore` and a
 /// `Result` as the return type work as on any test.
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {

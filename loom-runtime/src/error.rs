@@ -98,6 +98,12 @@ pub enum LoomError {
         source: io::Error,
     },
 
+    /// The process was forked from one that has runtimes.
+    #[error(
+        "cannot build a runtime: this process was forked from one that has some, whose threads stayed there with the locks that they held; `exec` a program, or fork before the first runtime is built"
+    )]
+    Forked,
+
     /// The system refused threads. None of those that it gave is left running.
     #[error(
         "the system refuses {}: {source}; raise the limit on threads (`ulimit -u`, or `pids.max` of the control group), or lower `tokio_threads` and `rayon_threads`",

@@ -5,7 +5,9 @@
 //! [`modelled`] is replaced when the crate is tested with `--cfg loom_model`.
 //! It owns no protocol itself.
 
-pub(crate) use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak, mpsc};
+pub(crate) use std::sync::{
+    Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError, RwLock, Weak, mpsc,
+};
 pub(crate) use std::thread;
 
 pub(crate) mod atomic {

@@ -79,8 +79,13 @@ fn compute_threads_that_neighbours_starve_are_counted_and_told_of() {
 }
 
 #[test]
-fn a_forked_child_is_told_that_it_has_no_threads_and_may_build_its_own() {
+fn a_forked_child_is_told_that_it_has_no_threads() {
     play("the_process_forks");
+}
+
+#[test]
+fn a_process_that_forks_before_its_first_runtime_has_one_in_either() {
+    play("the_process_forks_first");
 }
 
 #[test]

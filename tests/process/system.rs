@@ -1,4 +1,7 @@
 //! System calls that the scenes need and no safe crate has.
+//!
+//! Rule S1: what a call is given by pointer lives across it, and is as long as it is told.
+//! Rule S2: what runs in a forked child ends there, before the harness could run twice.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +23,7 @@ pub(crate) fn deny(calls: &[libc::c_long]) {
 pub(crate) fn become_idle() {
     let parameter = libc::sched_param { sched_priority: 0 };
     #[expect(unsafe_code, reason = "no safe call sets a scheduling class")]
-    // SAFETY: Rule S1: the parameter lives across the call, which only reads it.
+    // SAFETY: S1, the call only reads the parameter.
     let failed = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const parameter) };
     assert_eq!(failed, 0, "lowering needs no privilege");
 }
@@ -31,7 +34,7 @@ pub(crate) fn pin() {
     let mut mask = [0_u64; 16];
     mask[first / 64] |= 1 << (first % 64);
     #[expect(unsafe_code, reason = "no safe call binds a thread")]
-    // SAFETY: Rule S1: the mask lives across the call, which reads so many bytes of it.
+    // SAFETY: S1, the call reads so many bytes of the mask.
     let failed = unsafe { libc::sched_setaffinity(0, size_of_val(&mask), mask.as_ptr().cast()) };
     assert_eq!(failed, 0, "a part of the own mask is allowed");
 }
@@ -55,20 +58,19 @@ pub(crate) fn cpus_allowed() -> Vec<usize> {
 /// Runs `child` in a forked process and returns the code that it ended with.
 pub(crate) fn in_fork(child: impl FnOnce() -> i32) -> i32 {
     #[expect(unsafe_code, reason = "the standard library does not fork without exec")]
-    // SAFETY: Rule S2: the C library makes its allocator fit for use in the child, and the
-    // child ends by `_exit`, before anything of the test harness runs there.
+    // SAFETY: S2, and the C library makes its allocator fit for use in the child.
     let process = unsafe { libc::fork() };
     if process == 0 {
         let code = child();
         #[expect(unsafe_code, reason = "the harness must not run twice")]
-        // SAFETY: Rule S2: it ends the process.
+        // SAFETY: S2, it ends the process.
         unsafe {
             libc::_exit(code)
         }
     }
     let mut status = 0;
     #[expect(unsafe_code, reason = "the child is not the standard library's")]
-    // SAFETY: Rule S1: the status lives across the call, which writes one number.
+    // SAFETY: S1, the call writes one number.
     let waited = unsafe { libc::waitpid(process, &raw mut status, 0) };
     assert_eq!(waited, process);
     libc::WEXITSTATUS(status)

@@ -1,6 +1,8 @@
 //! The runtime: threads where they should be, work that runs, panics that travel, an end.
 
+mod crowd;
 mod ending;
+mod forced;
 mod io_side;
 mod spawning;
 mod threads;

@@ -1,17 +1,17 @@
 //! Blocking functions, on threads that have the whole budget and normal priority.
 
 use std::panic::resume_unwind;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
 
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, PoisonError};
 use crate::topology::os;
 
 use super::core::Core;
+use super::keeper::Alarm;
 use super::lifecycle::Admitted;
 use super::watch::{threads_were_refused, try_thread};
 use super::{keeper, threads};
@@ -88,7 +88,7 @@ where
     F: FnOnce() -> R + Send + 'static,
 {
     loop {
-        sleep(ASK_AGAIN).await;
+        Alarm::at(Instant::now() + ASK_AGAIN).await;
         if try_thread().is_ok() {
             break;
         }

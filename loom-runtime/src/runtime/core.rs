@@ -10,11 +10,11 @@ use crate::metrics::{FunctionCounters, RuntimeCounters};
 use crate::scheduler::{Caller, Estimate, RecentlySlow, Site, Table};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Arc, OnceLock, Weak};
-use crate::topology::{Plan, ThreadPlacement, os};
+use crate::topology::{Plan, ThreadPlacement};
 
 use super::handle::Inner;
 use super::keeper;
-use super::lifecycle::{Lifecycle, Refusal};
+use super::lifecycle::Lifecycle;
 
 /// How many samples the bridge's overhead remembers.
 const OVERHEAD_MEMORY: u32 = 16;
@@ -41,8 +41,6 @@ pub(crate) struct Core {
     io_workers: Option<usize>,
     /// None only where the system refused the process-wide pool its threads.
     pub(crate) compute_threads: usize,
-    /// The process that the threads are in, as a number in the line of forks.
-    generation: usize,
     pub(crate) plan: Arc<Plan>,
     /// Set once the threads have started; they and their jobs must not keep it alive.
     pub(crate) pool: OnceLock<Weak<ThreadPool>>,
@@ -75,7 +73,6 @@ impl Core {
             own_workers: OnceLock::new(),
             io_workers,
             compute_threads,
-            generation: os::generation(),
             plan,
             pool: OnceLock::new(),
             runtime: OnceLock::new(),
@@ -112,15 +109,6 @@ impl Core {
     pub(crate) fn has_no_blocking_thread(&self) -> bool {
         let threads = self.tokio_threads.load(Ordering::Relaxed);
         self.own_workers.get().is_some_and(|workers| threads <= *workers)
-    }
-
-    /// Whether this process has the threads, or a parent that forked it.
-    pub(crate) fn is_forked(&self) -> bool {
-        self.generation != os::generation()
-    }
-
-    pub(crate) fn check_not_forked(&self) -> Result<(), Refusal> {
-        if self.is_forked() { Err(Refusal::Forked) } else { Ok(()) }
     }
 
     /// Who is asking, in the scheduler's words.

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 use tokio_util::task::TaskTracker;
 
 use crate::sync::Arc;
+use crate::topology::os;
 
+use super::guests;
 use super::handle::{Inner, LoomRuntime};
+use super::keeper::Alarm;
 use super::lifecycle::Over;
 use super::tokio_side::Patience;
-use super::{guests, keeper};
 
 /// What was still running when a runtime was ended without waiting for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -149,7 +151,7 @@ impl LoomRuntime {
 
     fn leave(&self) -> StillRunning {
         let core = self.core();
-        if core.is_forked() {
+        if os::is_forked() {
             self.inner.tokio.forget();
             return StillRunning::default();
         }
@@ -164,7 +166,7 @@ impl LoomRuntime {
     /// Waits for all tracked work; false if it took longer than `limit`.
     #[track_caller]
     fn wait_at_most(&self, limit: Duration) -> bool {
-        if self.core().is_forked() {
+        if os::is_forked() {
             return true;
         }
         self.shutdown();
@@ -172,7 +174,8 @@ impl LoomRuntime {
         let over = pin!(self.wait_for_shutdown());
         // Panics where blocking is wrong, and drives a current-thread runtime. Tokio's timer
         // would not do: it is late when the workers are stuck, and gone when tokio is.
-        self.inner.tokio.block_on(Until { future: over, deadline, is_set: false })
+        let alarm = deadline.map(Alarm::at);
+        self.inner.tokio.block_on(Until { future: over, alarm })
     }
 
     /// Ends the runtime within its `shutdown_timeout`, for `#[loom::main]`.
@@ -192,12 +195,10 @@ impl LoomRuntime {
     }
 }
 
-/// Waits for a future until a deadline; whether it was ready by then.
+/// Waits for a future until an alarm; whether it was ready by then.
 struct Until<F> {
     future: F,
-    deadline: Option<Instant>,
-    /// Somebody will wake us then.
-    is_set: bool,
+    alarm: Option<Alarm>,
 }
 
 impl<F: Future + Unpin> Future for Until<F> {
@@ -207,21 +208,14 @@ impl<F: Future + Unpin> Future for Until<F> {
         if Pin::new(&mut self.future).poll(cx).is_ready() {
             return Poll::Ready(true);
         }
-        let Some(deadline) = self.deadline else { return Poll::Pending };
-        if deadline <= Instant::now() {
-            return Poll::Ready(false);
-        }
-        // It stays on the thread that blocks, whose waker stays the same.
-        if !std::mem::replace(&mut self.is_set, true) {
-            keeper::wake_at(deadline, cx.waker().clone());
-        }
-        Poll::Pending
+        let Some(alarm) = &mut self.alarm else { return Poll::Pending };
+        Pin::new(alarm).poll(cx).map(|()| false)
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if self.core.is_forked() {
+        if os::is_forked() {
             // Neither has its threads here, and either may hold locks that one of them held.
             self.tokio.forget();
             std::mem::forget(Arc::clone(&self.pool));

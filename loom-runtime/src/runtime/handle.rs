@@ -7,7 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::scheduler::{ComputeHint, Site};
 use crate::sync::{Arc, OnceLock};
-use crate::topology::{CpuSet, ThreadPlacement};
+use crate::topology::{CpuSet, ThreadPlacement, os};
 
 use super::adaptive::{AdaptiveFuture, place};
 use super::block_on::help_until_ready;
@@ -33,7 +33,9 @@ use super::{blocking, spawn};
 /// [`shutdown_background`](Self::shutdown_background).
 ///
 /// After a `fork` the child has a copy of this and none of the threads: every call that
-/// needs them panics and says so, and dropping it does nothing.
+/// needs them panics and says so, and dropping it does nothing. No runtime can be built in
+/// it either, since its libraries' locks may be held by threads that are not there. A
+/// program that forks its workers does so before it builds its first runtime.
 #[derive(Clone)]
 pub struct LoomRuntime {
     pub(super) inner: Arc<Inner>,
@@ -144,7 +146,7 @@ impl LoomRuntime {
     /// And when `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        assert!(!self.core().is_forked(), "{}", Refusal::Forked);
+        assert!(!os::is_forked(), "{}", Refusal::Forked);
         if self.inner.pool.current_thread_index().is_some() {
             return help_until_ready(&self.inner.pool, future);
         }
@@ -272,7 +274,7 @@ impl LoomRuntime {
         F: FnOnce() -> R + Send,
         R: Send,
     {
-        assert!(!self.core().is_forked(), "{}", Refusal::Forked);
+        assert!(!os::is_forked(), "{}", Refusal::Forked);
         self.inner.pool.install(f)
     }
 

@@ -10,8 +10,8 @@
 use std::cell::Cell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::mpsc::RecvTimeoutError;
-use std::task::Waker;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use crate::bridge::quietly;
@@ -19,6 +19,7 @@ use crate::sync::{Arc, Mutex, PoisonError, Weak, mpsc, thread};
 use crate::topology::{ComputePriority, CoreBudget, Role, Seat, ThreadPlacement, os};
 
 use super::core::Core;
+use super::lifecycle::Refusal;
 use super::watch::{TICK, Watched};
 
 enum Command {
@@ -27,11 +28,7 @@ enum Command {
     WakeAt(Instant, Waker),
 }
 
-/// One for each generation of forks: a child has no keeper and starts its own, and cannot
-/// trust a lock that a thread of its parent may have held. After so many generations the
-/// first place is used again.
-static KEEPERS: [Mutex<Option<mpsc::Sender<Command>>>; os::GENERATIONS] =
-    [const { Mutex::new(None) }; os::GENERATIONS];
+static KEEPER: Mutex<Option<mpsc::Sender<Command>>> = Mutex::new(None);
 
 thread_local! {
     static IS_HERE: Cell<bool> = const { Cell::new(false) };
@@ -77,15 +74,43 @@ pub(crate) fn watch(core: &Arc<Core>) -> io::Result<()> {
     send(Command::Watch(Arc::downgrade(core)))
 }
 
-/// Wakes whoever waits for that time; not at all where the system refuses the keeper its
-/// thread.
-pub(crate) fn wake_at(time: Instant, waker: Waker) {
-    let _ = send(Command::WakeAt(time, waker));
+/// Completes at a time, whatever becomes of tokio and its timers.
+///
+/// Where the system refuses the keeper its thread, it does when it is next polled.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    time: Instant,
+    /// Who is woken then.
+    set_for: Option<Waker>,
+}
+
+impl Alarm {
+    pub(crate) fn at(time: Instant) -> Self {
+        Self { time, set_for: None }
+    }
+}
+
+impl Future for Alarm {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.time <= Instant::now() {
+            return Poll::Ready(());
+        }
+        if !self.set_for.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            self.set_for = Some(cx.waker().clone());
+            let _ = send(Command::WakeAt(self.time, cx.waker().clone()));
+        }
+        Poll::Pending
+    }
 }
 
 fn send(command: Command) -> io::Result<()> {
-    let slot = &KEEPERS[os::generation() % os::GENERATIONS];
-    let mut keeper = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    if os::is_forked() {
+        // Its lock may be held by a thread that is not here.
+        return Err(io::Error::other(Refusal::Forked.to_string()));
+    }
+    let mut keeper = KEEPER.lock().unwrap_or_else(PoisonError::into_inner);
     let unsent = match &*keeper {
         Some(live) => match live.send(command) {
             Ok(()) => return Ok(()),
@@ -124,7 +149,7 @@ fn keep(commands: &mpsc::Receiver<Command>) {
         let next = waiting.iter().map(|(time, _)| *time);
         let next = next.chain((!watched.is_empty()).then_some(tick)).min();
         let command = match next {
-            None => commands.recv().map_err(RecvTimeoutError::from),
+            None => commands.recv().map_err(mpsc::RecvTimeoutError::from),
             Some(next) => commands.recv_timeout(next.saturating_duration_since(Instant::now())),
         };
         // Everybody depends on this thread, whatever becomes of what it is asked for.
@@ -137,8 +162,8 @@ fn keep(commands: &mpsc::Receiver<Command>) {
                 }
                 watched.push(Watched::new(core));
             }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            Err(mpsc::RecvTimeoutError::Disconnected) => return,
         }
         let now = Instant::now();
         for (_, waker) in waiting.extract_if(.., |(time, _)| *time <= now) {

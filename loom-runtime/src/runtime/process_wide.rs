@@ -10,7 +10,7 @@ use rayon::ThreadPool;
 
 use crate::error::{LoomError, Result};
 use crate::sync::{Arc, OnceLock, mpsc};
-use crate::topology::{CoreBudget, Plan, Request, os};
+use crate::topology::{CoreBudget, Plan, Request};
 
 use super::core::Core;
 use super::{keeper, threads};
@@ -21,22 +21,16 @@ struct ProcessWide {
     _pool: Option<Arc<ThreadPool>>,
 }
 
-/// One for each generation of forks, as the keeper.
-static PROCESS_WIDE: [OnceLock<ProcessWide>; os::GENERATIONS] =
-    [const { OnceLock::new() }; os::GENERATIONS];
-
-fn own() -> &'static OnceLock<ProcessWide> {
-    &PROCESS_WIDE[os::generation() % os::GENERATIONS]
-}
+static PROCESS_WIDE: OnceLock<ProcessWide> = OnceLock::new();
 
 /// The core of the process-wide pool, started if need be.
 pub(crate) fn core() -> Arc<Core> {
-    Arc::clone(&own().get_or_init(start).core)
+    Arc::clone(&PROCESS_WIDE.get_or_init(start).core)
 }
 
 /// The core of the process-wide pool, if it was ever used.
 pub(crate) fn started() -> Option<Arc<Core>> {
-    own().get().map(|process_wide| Arc::clone(&process_wide.core))
+    PROCESS_WIDE.get().map(|process_wide| Arc::clone(&process_wide.core))
 }
 
 fn start() -> ProcessWide {

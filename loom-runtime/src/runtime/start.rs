@@ -7,7 +7,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use crate::error::{LoomError, Result};
 use crate::sync::atomic::AtomicBool;
 use crate::sync::{Arc, OnceLock, mpsc};
-use crate::topology::{CpuSet, Pin, Plan, Role, ThreadPlacement};
+use crate::topology::{CpuSet, Pin, Plan, Role, ThreadPlacement, os};
 
 use super::config::{LoomConfig, TokioFlavor};
 use super::core::Core;
@@ -20,6 +20,9 @@ impl LoomRuntime {
     /// Starts the threads on one that has nothing to hand down to them. With `host`, the
     /// I/O side is there already.
     pub(crate) fn start(config: LoomConfig, plan: Plan, host: Option<Handle>) -> Result<Self> {
+        if os::is_forked() {
+            return Err(LoomError::Forked);
+        }
         let started = keeper::run(move || start(config, plan, host));
         let inner = started.map_err(|source| LoomError::ThreadsRefused { wanted: 1, source })??;
         Ok(Self::from_inner(inner))

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuilder};
@@ -133,7 +132,7 @@ fn build_apart(mut builder: Builder) -> Result<Runtime> {
                 crate::bridge::drop_quietly(payload);
                 return Err(refused(1, os::no_more_threads()));
             }
-            Err(RecvTimeoutError::Timeout) if patience < LAST_LOOK => probe(1)?,
+            Err(mpsc::RecvTimeoutError::Timeout) if patience < LAST_LOOK => probe(1)?,
             Err(_) => return Err(refused(1, os::no_more_threads())),
         }
         patience *= 2;
@@ -254,13 +253,13 @@ pub(crate) fn await_placed(
     while threads.len() < wanted {
         match placed.recv_timeout(patience) {
             Ok(thread) => threads.push(thread),
-            Err(RecvTimeoutError::Timeout) => {
+            Err(mpsc::RecvTimeoutError::Timeout) => {
                 probe(1)?;
                 drop(tokio.spawn_blocking(|| ()));
                 patience *= 2;
             }
             // The threads are gone, with what they would have said.
-            Err(RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
         }
     }
     threads.sort_by(|a, b| a.name.cmp(&b.name));

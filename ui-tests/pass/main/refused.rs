@@ -22,7 +22,7 @@ fn main() {
     let errors = String::from_utf8(output.stderr).expect("it is text");
     assert_eq!(
         errors,
-        "error: `tokio_threads` is 0; expected 1 to 8192: leave it out to get one for each CPU \
-         of the budget\n"
+        "error: `tokio_threads` is 0 (set in code); expected a whole number from 1 to 8192, or \
+         leave it out for the default\n"
     );
 }

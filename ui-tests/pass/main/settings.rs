@@ -7,6 +7,9 @@ const WORKERS: usize = 2;
     placement = "split",
     compute_priority = "nice",
     pin = false,
+    cpuset = "0-63",
+    tokio_flavor = "multi_thread",
+    env_prefix = "LOOM_UI_TEST",
     shutdown_timeout = "1min 30s",
 )]
 async fn main() {
@@ -17,4 +20,6 @@ async fn main() {
     assert_eq!(config.compute_priority, loom::ComputePriority::Nice);
     assert_eq!(config.pin, loom::Pin::No);
     assert_eq!(config.shutdown_timeout.as_secs(), 90);
+    assert_eq!(config.tokio_flavor, loom::TokioFlavor::MultiThread);
+    assert_eq!(config.source("cpuset"), Some(&loom::Source::Code));
 }

@@ -1,5 +1,6 @@
 //! Settings from the command line, to flatten into a program's own arguments.
 
+#[cfg(feature = "config-files")]
 use std::path::PathBuf;
 
 use crate::error::Result;

@@ -15,6 +15,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::sync::Arc;
+use crate::topology::os;
 
 pub(crate) use word::Lifecycle;
 use word::Place;
@@ -39,8 +40,9 @@ impl fmt::Display for Refusal {
                  it has ended"
             }
             Self::Forked => {
-                "this process was forked, and the runtime's threads stayed in the parent: build \
-                 a runtime in the child, or `exec` a program at once"
+                "this process was forked, and the threads of its runtimes stayed in the parent, \
+                 with the locks that they held: `exec` a program, or fork before the first \
+                 runtime is built"
             }
             Self::NoPool => {
                 "the system refused every compute thread: raise the limit on threads \
@@ -59,7 +61,9 @@ pub(crate) struct Admitted {
 impl Admitted {
     /// Counts work in, or says why not.
     pub(crate) fn to(core: &Arc<Core>) -> Result<Self, Refusal> {
-        core.check_not_forked()?;
+        if os::is_forked() {
+            return Err(Refusal::Forked);
+        }
         if !core.lifecycle.admit() {
             return Err(Refusal::ShutDown);
         }

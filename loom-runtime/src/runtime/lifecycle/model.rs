@@ -2,7 +2,6 @@
 //!
 //! `RUSTFLAGS="--cfg loom_model" cargo test --release -p loom-runtime --lib model`
 
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use loom_model::future::block_on;
@@ -10,6 +9,7 @@ use loom_model::sync::atomic::{AtomicUsize, Ordering};
 use loom_model::thread;
 
 use super::word::{Lifecycle, Place};
+use crate::sync::Arc;
 
 /// How often a thread is interrupted in one run, at most. Every bug of this kind that was
 /// ever found showed with two or three; without a bound three threads take hours.

@@ -18,7 +18,7 @@ mod linux;
 #[cfg(not(target_os = "linux"))]
 mod other;
 
-pub(crate) use fork::{GENERATIONS, generation, watch_forks};
+pub(crate) use fork::{is_forked, watch_forks};
 #[cfg(target_os = "linux")]
 use linux as imp;
 #[cfg(not(target_os = "linux"))]
