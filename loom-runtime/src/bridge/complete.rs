@@ -83,8 +83,10 @@ pub(crate) fn drop_quietly<T>(value: T) {
 /// Runs foreign code that has nobody to report a panic to (rule B5).
 pub(crate) fn quietly(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        // The payload's own drop may panic as well. It is leaked: one value of a program
-        // whose destructor panicked, against a pool thread that everyone depends on.
-        mem::forget(payload);
+        // The payload's own drop may panic as well. What that throws is leaked: one value of
+        // a program whose destructors panic, against a thread that everyone depends on.
+        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            mem::forget(second);
+        }
     }
 }
