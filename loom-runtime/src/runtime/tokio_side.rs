@@ -123,13 +123,20 @@ fn end(runtime: Arc<Runtime>, patience: Patience) {
         (Freedom::Guarded, patience) => {
             // Within a guard tokio cannot tell us whether it would panic. Another thread may
             // wait, and this one for that.
-            let body = move || wait(runtime, patience);
-            if let Ok(waiting) = thread::Builder::new().name("loom-end".to_owned()).spawn(body) {
+            let kept = Arc::new(Mutex::new(Some(runtime)));
+            let taken = Arc::clone(&kept);
+            let body = move || take(&taken).map(|runtime| wait(runtime, patience));
+            match thread::Builder::new().name("loom-end".to_owned()).spawn(body) {
                 // It does nothing that panics.
-                let _ = waiting.join();
+                Ok(waiting) => drop(waiting.join()),
+                Err(_no_thread) => drop(take(&kept).map(Runtime::shutdown_background)),
             }
         }
     }
+}
+
+fn take(runtime: &Mutex<Option<Runtime>>) -> Option<Runtime> {
+    runtime.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 fn wait(runtime: Runtime, patience: Patience) {
