@@ -216,8 +216,7 @@ impl<F: Future + Unpin> Future for Until<F> {
 impl Drop for Inner {
     fn drop(&mut self) {
         if os::is_forked() {
-            // Neither has its threads here, and either may hold locks that one of them held.
-            self.tokio.forget();
+            // It has no threads here, and may hold locks that one of them held.
             std::mem::forget(Arc::clone(&self.pool));
             return;
         }

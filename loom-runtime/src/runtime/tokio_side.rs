@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
 
 use crate::sync::{Arc, Mutex, OnceLock, PoisonError, thread};
+use crate::topology::os;
 
 use super::context::{self, Freedom};
 
@@ -149,6 +150,12 @@ fn wait(runtime: Runtime, patience: Patience) {
 
 impl Drop for TokioSide {
     fn drop(&mut self) {
+        if os::is_forked() {
+            // Not by the lock, which may be held for ever.
+            std::mem::forget(self.own.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+            std::mem::forget(self.lent.take());
+            return;
+        }
         let patience = self.limit.get().map_or(Patience::Forever, |limit| Patience::AtMost(*limit));
         if let Some(lent) = self.lent.take() {
             // The other count is ours as well.
