@@ -88,6 +88,7 @@ pub fn compute(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `compute_priority` | `"idle"`, `"nice"`, `"normal"` | `"idle"` |
 /// | `pin` | `true`, `false`, `"required"` | `true` |
 /// | `tokio_flavor` | `"multi_thread"`, `"current_thread"` | `"multi_thread"` |
+/// | `compute_queue` | 1 to 16777216, the calls that may wait before the `try_` forms refuse | 4096 |
 /// | `shutdown_timeout` | a duration such as `"500ms"`, `"5s"` or `"2min"` | `"5s"` |
 /// | `config` | a file in TOML, YAML or JSON, from the working directory at the start; needs the feature `config-files` of `loom-runtime` | none |
 /// | `env_prefix` | with `"MYAPP"`, settings come from `MYAPP_TOKIO_THREADS` and so on | none |

@@ -38,6 +38,7 @@ pub mod __private;
 mod bridge;
 mod error;
 mod metrics;
+mod pool;
 mod runtime;
 mod scheduler;
 mod sync;
@@ -49,9 +50,11 @@ pub use metrics::RunTimes;
 #[cfg(feature = "clap")]
 pub use runtime::LoomArgs;
 pub use runtime::{
-    AdaptiveFuture, ComputeFuture, EnterGuard, FunctionStats, LoomBuilder, LoomConfig, LoomRuntime,
-    StillRunning, ThreadReport, ThreadRole, TokioFlavor, command_reset, current_runtime, functions,
+    AdaptiveFuture, ComputeError, ComputeFuture, ComputePanic, EnterGuard, FunctionStats,
+    LoomBuilder, LoomConfig, LoomRuntime, Priority, StillRunning, ThreadReport, ThreadRole,
+    TokioFlavor, TryComputeFuture, command_reset, current_runtime, functions, is_cancelled,
     spawn_adaptive, spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
+    spawn_compute_with_priority, try_spawn_compute, try_spawn_compute_with_priority,
 };
 pub use scheduler::{Arm, ComputeHint};
 pub use topology::{ComputePriority, Pin, Placement};

@@ -1,5 +1,7 @@
 //! The arguments of `#[loom::main]` and `#[loom::test]`: the builder's settings.
 
+use std::ops::RangeInclusive;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Expr, ExprLit, Ident, Lit, Path};
@@ -17,14 +19,15 @@ const KNOWN: &[&str] = &[
     "compute_priority",
     "pin",
     "tokio_flavor",
+    "compute_queue",
     "shutdown_timeout",
     "config",
     "env_prefix",
     "crate",
 ];
 /// The builder's own bounds, so that a literal is refused where it is written.
-const FEWEST_THREADS: usize = 1;
-const MOST_THREADS: usize = 8192;
+const THREADS: RangeInclusive<usize> = 1..=8192;
+const CALLS: RangeInclusive<usize> = 1..=16_777_216;
 
 pub(super) struct Settings {
     pub(super) loom: Path,
@@ -87,7 +90,8 @@ fn value(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
             )),
         },
         "shutdown_timeout" => duration(arg, loom),
-        _ => threads(arg),
+        "compute_queue" => number(arg, &CALLS, "calls"),
+        _ => number(arg, &THREADS, "threads"),
     }
 }
 
@@ -104,14 +108,14 @@ fn name(arg: &Arg, example: &str, what: &str) -> syn::Result<TokenStream> {
 }
 
 /// A literal is checked here; anything else is a matter for the builder.
-fn threads(arg: &Arg) -> syn::Result<TokenStream> {
+fn number(arg: &Arg, bounds: &RangeInclusive<usize>, what: &str) -> syn::Result<TokenStream> {
     let value = &arg.value;
     match value {
         Expr::Lit(ExprLit { lit: Lit::Int(n), .. }) => match n.base10_parse::<usize>() {
-            Ok(FEWEST_THREADS..=MOST_THREADS) => Ok(quote!(#n)),
+            Ok(number) if bounds.contains(&number) => Ok(quote!(#n)),
             _ => Err(syn::Error::new(
                 n.span(),
-                format!("expected {FEWEST_THREADS} to {MOST_THREADS} threads, found {n}"),
+                format!("expected {} to {} {what}, found {n}", bounds.start(), bounds.end()),
             )),
         },
         Expr::Lit(_) => Err(arg.expected(value, &format!("{} = 4", arg.key))),

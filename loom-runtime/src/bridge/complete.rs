@@ -1,78 +1,236 @@
 //! The working end.
 
+use std::cell::Cell;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::{self, NonNull};
+use std::task::Waker;
 
-use crate::sync::Arc;
+use super::slot::{Header, Slot, exchange_waker, state};
+use super::state::{Publish, Settle, Start, State};
+use super::{End, Fault, Outcome, Ticket};
 
-use super::slot::Slot;
-use super::state::{Complete, Start};
-use super::{Fault, Outcome};
+/// The working end before it has started: waits in the line.
+pub(crate) struct Job(NonNull<Header>);
 
-/// How a job ended, for whoever counts.
+// SAFETY: B1: it is made of a closure, a result and a ticket that may be sent, and touches of
+// the slot only what the state says is the job's, wherever it is.
+unsafe impl Send for Job {}
+
+/// The working end from its start on. Runs the closure; refuses the call when it is dropped
+/// instead.
+pub(crate) struct Started(NonNull<Header>);
+
+// SAFETY: B1, as the job.
+unsafe impl Send for Started {}
+
+/// What to do with a closure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// It ran, and did not panic.
-    Returned,
-    /// It ran and panicked.
-    Panicked,
-    /// It never ran, since its caller had gone.
-    Cancelled,
+pub(super) enum Way {
+    Run,
+    Refuse,
 }
 
-/// Runs the closure; refuses the call when it is dropped instead.
-pub(crate) struct Job<F, R> {
-    closure: Option<F>,
-    slot: Arc<Slot<R>>,
-}
-
-impl<F, R> Job<F, R>
-where
-    F: FnOnce() -> R,
-{
-    pub(super) fn new(closure: F, slot: Arc<Slot<R>>) -> Self {
-        Self { closure: Some(closure), slot }
+impl Job {
+    /// # Safety
+    ///
+    /// B1, Q1: the job is the caller's: the slot was just made, or comes from
+    /// [`into_header`](Self::into_header), once.
+    pub(super) unsafe fn of(header: NonNull<Header>) -> Self {
+        Self(header)
     }
 
-    /// Runs the closure, unless the caller has gone, calls `hook`, and then publishes what
-    /// it came to. Never panics.
-    pub(crate) fn run(mut self, hook: impl FnOnce(End)) {
-        let Some(closure) = self.closure.take() else { return };
-        if self.slot.state.start() == Start::Cancelled {
-            drop_quietly(closure);
-            return quietly(|| hook(End::Cancelled));
-        }
-        let outcome = catch_unwind(AssertUnwindSafe(closure)).map_err(Fault::Panicked);
-        let end = if outcome.is_ok() { End::Returned } else { End::Panicked };
-        if self.slot.state.is_abandoned() || self.slot.is_detached() {
-            // Nobody will look: the result goes first, and then it is counted as gone.
-            drop_quietly(outcome);
-            return quietly(|| hook(end));
-        }
-        quietly(|| hook(end));
-        publish(&self.slot, outcome);
+    /// For the line, which links jobs through their headers (Q1).
+    pub(super) fn into_header(self) -> NonNull<Header> {
+        mem::ManuallyDrop::new(self).0
     }
-}
 
-impl<F, R> Drop for Job<F, R> {
-    fn drop(&mut self) {
-        if let Some(closure) = self.closure.take() {
-            drop_quietly(closure);
-            publish(&self.slot, Err(Fault::Refused));
-        }
-    }
-}
-
-fn publish<R>(slot: &Slot<R>, outcome: Outcome<R>) {
-    slot.put(outcome);
-    match slot.state.complete() {
-        Complete::Wake => {
-            if let Some(waker) = slot.waker.take() {
-                quietly(|| waker.wake());
+    /// Takes the closure, unless the caller has given up (B2).
+    pub(crate) fn start(self) -> Option<Started> {
+        let header = self.into_header();
+        // SAFETY: B1, the job has not let go of the slot.
+        match unsafe { state(header) }.start() {
+            Start::Run => Some(Started(header)),
+            Start::Cancelled => {
+                // SAFETY: B1, the job has nothing of its own in the slot.
+                unsafe { leave(header) };
+                None
             }
         }
-        Complete::Abandoned => drop_quietly(slot.take()),
     }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        drop(Self(self.0).start());
+    }
+}
+
+impl Started {
+    /// Runs the closure, unless the ticket says that it must not start, and publishes what it
+    /// came to. Never panics.
+    pub(crate) fn run(self) {
+        self.end(Way::Run);
+    }
+
+    fn end(self, way: Way) {
+        let header = mem::ManuallyDrop::new(self).0;
+        // SAFETY: B1, the slot is there for as long as the job has not let go of it.
+        let vtable = unsafe { header.as_ref() }.vtable;
+        // SAFETY: B2, it has started, and ends once, since that consumes it.
+        unsafe { (vtable.run)(header, way) };
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        Self(self.0).end(Way::Refuse);
+    }
+}
+
+/// What a job does from its start to its end.
+///
+/// # Safety
+///
+/// B2: the header is that of a slot of these types, whose job has started, and was not run
+/// before.
+pub(super) unsafe fn run<F, R, T>(header: NonNull<Header>, way: Way)
+where
+    F: FnOnce() -> R,
+    T: Ticket,
+{
+    // SAFETY: B2, the job has started, so closure and ticket are its own.
+    let (closure, ticket) = unsafe { Slot::<F, R, T>::take_work(header) };
+    let outcome = if way == Way::Run && ticket.may_start() {
+        // SAFETY: B8, the slot stays at least until `settle`.
+        let _current = Current::enter(unsafe { state(header) });
+        catch_unwind(AssertUnwindSafe(closure)).map_err(Fault::Panicked)
+    } else {
+        drop_quietly(closure);
+        Err(Fault::Refused)
+    };
+    let end = match outcome {
+        Ok(_) => End::Returned,
+        Err(Fault::Panicked(_)) => End::Panicked,
+        Err(Fault::Refused) => End::Refused,
+    };
+    // SAFETY: B1, the job runs, so the room of the outcome is its own, and empty.
+    unsafe { Slot::<F, R, T>::put_outcome(header, outcome) };
+    // SAFETY: B1, the job has not let go of the slot.
+    let waker = match unsafe { state(header) }.settle() {
+        Settle::Orphaned { unwanted } => {
+            // SAFETY: B1, the call is gone, so the outcome is the job's.
+            unsafe { drop_outcome::<F, R, T>(header) };
+            quietly(|| ticket.end(end, unwanted));
+            // SAFETY: B1, the call is gone, and nothing is left in the slot.
+            return unsafe { free(header) };
+        }
+        Settle::Settled(cell) => cell.and_then(|cell| {
+            // SAFETY: B3, the flag was cleared by the job, so the cell is its own.
+            unsafe { exchange_waker(header, cell, None) }
+        }),
+    };
+    quietly(|| ticket.end(end, false));
+    // SAFETY: B1, as before.
+    unsafe { publish(header, waker) };
+}
+
+/// Lets go of the slot, and wakes whoever waits.
+///
+/// # Safety
+///
+/// B1: the job has settled, and has not let go of the slot.
+unsafe fn publish(header: NonNull<Header>, mut waker: Option<Waker>) {
+    loop {
+        // SAFETY: B1, the job has not let go of the slot.
+        match unsafe { state(header) }.publish() {
+            Publish::Done => {
+                if let Some(waker) = waker {
+                    quietly(|| waker.wake());
+                }
+                return;
+            }
+            Publish::WithWaker(cell) => {
+                // SAFETY: B3, the flag was cleared by the job, so the cell is its own.
+                let shown = unsafe { exchange_waker(header, cell, None) };
+                drop_quietly(mem::replace(&mut waker, shown));
+            }
+            Publish::Orphaned => {
+                drop_quietly(waker);
+                // SAFETY: B1, the job has nothing of its own left in the slot.
+                return unsafe { leave(header) };
+            }
+        }
+    }
+}
+
+/// # Safety
+///
+/// B1: of these types, and the outcome is the caller's.
+unsafe fn drop_outcome<F, R, T>(header: NonNull<Header>)
+where
+    F: FnOnce() -> R,
+    T: Ticket,
+{
+    let mut outcome = mem::MaybeUninit::<Outcome<R>>::uninit();
+    // SAFETY: B1, by contract it is ours; there is room for it.
+    unsafe { Slot::<F, R, T>::take_outcome(header, outcome.as_mut_ptr().cast()) };
+    drop_quietly({
+        // SAFETY: B1, it was just put there.
+        unsafe { outcome.assume_init() }
+    });
+}
+
+/// Leaves a slot that the other end has to leave as well.
+///
+/// # Safety
+///
+/// B1: this end has not left before, and nothing of its own is left in the slot.
+pub(super) unsafe fn leave(header: NonNull<Header>) {
+    // SAFETY: B1, this end has not left before.
+    if unsafe { state(header) }.leave() {
+        // SAFETY: B1, the other end has left, and each has dropped what was its own.
+        unsafe { free(header) };
+    }
+}
+
+/// # Safety
+///
+/// B1: the caller is the last owner of the slot, with nothing left in it.
+pub(super) unsafe fn free(header: NonNull<Header>) {
+    // SAFETY: B1, by contract.
+    let vtable = unsafe { header.as_ref() }.vtable;
+    // SAFETY: B1, as before.
+    unsafe { (vtable.free)(header) };
+}
+
+thread_local! {
+    /// The state of the call that runs on this thread (B8).
+    static CURRENT: Cell<*const State> = const { Cell::new(ptr::null()) };
+}
+
+/// A call while it runs on this thread.
+struct Current(*const State);
+
+impl Current {
+    fn enter(state: &State) -> Self {
+        Self(CURRENT.replace(state))
+    }
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        CURRENT.set(self.0);
+    }
+}
+
+/// Whether whoever waited for the call that runs on this thread has gone; nothing where none
+/// runs.
+pub(crate) fn current_is_unwanted() -> Option<bool> {
+    let state = CURRENT.get();
+    // SAFETY: B8, a state that is set here is that of a call that has not settled.
+    let state = unsafe { state.as_ref() }?;
+    Some(state.is_unwanted())
 }
 
 /// Drops a value whose `Drop` may panic, on a thread that has to go on.

@@ -1,62 +1,167 @@
 //! The awaiting end.
 
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use crate::sync::Arc;
+use std::ptr::NonNull;
+use std::task::{Context, Poll, Waker};
 
 use super::Outcome;
-use super::slot::Slot;
+use super::complete::{drop_quietly, free, leave};
+use super::slot::{Header, exchange_waker, state};
+use super::state::{Cell, GiveUp, State};
 
 /// Resolves to what the closure came to.
 pub(crate) struct Call<R> {
-    slot: Arc<Slot<R>>,
+    /// Nothing once the outcome was taken.
+    slot: Option<NonNull<Header>>,
     interest: Interest,
+    /// It gives an `R` out of the slot.
+    result: PhantomData<R>,
 }
+
+// SAFETY: B1: the call touches of the slot only what the state says is its own; what it moves
+// out of it is an outcome of `R`, or drops a closure that may be sent.
+unsafe impl<R: Send> Send for Call<R> {}
+
+// SAFETY: B1: through a shared reference nothing can be done but to ask whether it has started.
+unsafe impl<R: Send> Sync for Call<R> {}
+
+/// An outcome is only ever moved out.
+impl<R> Unpin for Call<R> {}
 
 /// What dropping the call means (rule B4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Interest {
     /// Never polled: the work goes on without it.
     Detached,
-    /// Polled: whoever waited has given up.
-    Waiting,
-    /// The outcome was taken.
-    Satisfied,
+    /// Polled, with a waker shown in this cell: whoever waited has given up.
+    Waiting(Cell),
 }
 
 impl<R> Call<R> {
-    pub(super) fn new(slot: Arc<Slot<R>>) -> Self {
-        Self { slot, interest: Interest::Detached }
+    /// # Safety
+    ///
+    /// B1: the slot was just made for a closure that returns `R`, and there is one call for
+    /// it.
+    pub(super) unsafe fn of(slot: NonNull<Header>) -> Self {
+        Self { slot: Some(slot), interest: Interest::Detached, result: PhantomData }
     }
 
-    /// Gives up if somebody waited, and tells whether that left anything unfinished.
-    pub(crate) fn abandon(&mut self) -> bool {
-        if self.interest == Interest::Detached {
-            self.slot.detach();
-        }
-        if self.interest != Interest::Waiting {
-            return false;
-        }
-        self.interest = Interest::Satisfied;
-        drop(self.slot.waker.take());
-        self.slot.state.cancel()
+    /// Whether the outcome can be had without waiting.
+    pub(crate) fn is_done(&self) -> bool {
+        self.state().is_none_or(State::is_done)
     }
 
-    /// Stops caring: dropping the call will leave the work alone.
-    pub(crate) fn detach(&mut self) {
-        self.interest = Interest::Detached;
-        drop(self.slot.waker.take());
+    /// Whether a thread has begun with it; a hint that may be out of date.
+    pub(crate) fn has_started(&self) -> bool {
+        self.state().is_none_or(State::has_started)
     }
 
-    fn take_outcome(&mut self) -> Option<Outcome<R>> {
-        if !self.slot.state.is_done() {
-            return None;
-        }
-        self.interest = Interest::Satisfied;
-        let outcome = self.slot.take();
-        assert!(outcome.is_some(), "a compute call was polled after it had completed");
+    /// Stops caring: the work goes on without an audience.
+    pub(crate) fn detach(mut self) {
+        self.go(false);
+    }
+
+    fn state(&self) -> Option<&State> {
+        // SAFETY: B1, the slot stays until the call has taken the outcome or gone.
+        self.slot.map(|slot| unsafe { state(slot) })
+    }
+
+    /// Moves the outcome out; the slot is left as it is.
+    ///
+    /// # Safety
+    ///
+    /// B1: the outcome is there, and the call's.
+    unsafe fn take_outcome(slot: NonNull<Header>) -> Outcome<R> {
+        let mut outcome = MaybeUninit::<Outcome<R>>::uninit();
+        // SAFETY: B1, the slot is still there, as its outcome is.
+        let vtable = unsafe { slot.as_ref() }.vtable;
+        // SAFETY: B1, by contract it is there, and there is room for it.
+        unsafe { (vtable.take_outcome)(slot, outcome.as_mut_ptr().cast()) };
+        // SAFETY: B1, it was just put there.
+        unsafe { outcome.assume_init() }
+    }
+
+    /// Takes the outcome of a call that is done.
+    fn finish(&mut self) -> Outcome<R> {
+        let Some(slot) = self.slot.take() else {
+            panic!("a compute call was polled after it had completed")
+        };
+        // SAFETY: B1, done: outcome and slot are the call's.
+        let outcome = unsafe { Self::take_outcome(slot) };
+        // SAFETY: B1, nothing is left in it, and nobody else has it.
+        unsafe { free(slot) };
         outcome
+    }
+
+    /// Shows the waker to the job; false once the job is done (B3).
+    fn show(&mut self, waker: &Waker) -> bool {
+        let Some(slot) = self.slot else { return false };
+        // SAFETY: B1, the slot stays until the call has taken the outcome or gone.
+        let state = unsafe { state(slot) };
+        // A waker is foreign code, which may panic: it is cloned before anything is changed,
+        // and dropped when all is as it should be.
+        let waker = waker.clone();
+        let (cell, old) = match self.interest {
+            Interest::Detached => (Cell::A, None),
+            Interest::Waiting(cell) if state.hide_waker(cell) => {
+                // SAFETY: B3, the flag was cleared by the call, so the cell is its own.
+                (cell, unsafe { exchange_waker(slot, cell, None) })
+            }
+            // The job has taken it, and may still be at that cell.
+            Interest::Waiting(cell) => (cell.other(), None),
+        };
+        // SAFETY: B3, the job is not at this cell: its flag is clear, and was cleared by the
+        // call, or never set, or the job was done with it before it took the other.
+        let empty = unsafe { exchange_waker(slot, cell, Some(waker)) };
+        debug_assert!(empty.is_none(), "a cell that is the call's is empty");
+        let is_shown = state.show_waker(cell);
+        let unseen = if is_shown {
+            None
+        } else {
+            // SAFETY: B3, done: the job has let go of everything.
+            unsafe { exchange_waker(slot, cell, None) }
+        };
+        self.interest = Interest::Waiting(cell);
+        drop((old, unseen));
+        is_shown
+    }
+
+    /// Lets go of the slot, as one that waited or as one that never did (B4).
+    fn go(&mut self, waited: bool) {
+        let Some(slot) = self.slot.take() else { return };
+        // SAFETY: B1, the slot stays until the call has gone.
+        let state = unsafe { state(slot) };
+        if let Interest::Waiting(cell) = self.interest
+            && state.hide_waker(cell)
+        {
+            // SAFETY: B3, the flag was cleared by the call, so the cell is its own.
+            drop_quietly(unsafe { exchange_waker(slot, cell, None) });
+        }
+        match state.give_up(waited) {
+            GiveUp::Orphaned => {}
+            GiveUp::Cancelled => {
+                // SAFETY: B1, the job has yet to leave, and so has the call.
+                let vtable = unsafe { slot.as_ref() }.vtable;
+                // SAFETY: B2, it never started, so the closure is the call's.
+                unsafe { (vtable.drop_closure)(slot) };
+                // SAFETY: B1, the call has dropped what was its own.
+                unsafe { leave(slot) };
+            }
+            GiveUp::Settled => {
+                // SAFETY: B1, settled: the outcome is the call's.
+                drop_quietly(unsafe { Self::take_outcome(slot) });
+                // SAFETY: B1, the call has dropped what was its own.
+                unsafe { leave(slot) };
+            }
+            GiveUp::Done => {
+                // SAFETY: B1, done: outcome and slot are the call's.
+                drop_quietly(unsafe { Self::take_outcome(slot) });
+                // SAFETY: B1, nothing is left in it, and nobody else has it.
+                unsafe { free(slot) };
+            }
+        }
     }
 }
 
@@ -64,21 +169,15 @@ impl<R> Future for Call<R> {
     type Output = Outcome<R>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(outcome) = self.take_outcome() {
-            return Poll::Ready(outcome);
+        if self.is_done() || !self.show(cx.waker()) {
+            return Poll::Ready(self.finish());
         }
-        self.interest = Interest::Waiting;
-        self.slot.register(cx.waker());
-        // Once more: it may have completed before the waker was there (rule B3).
-        match self.take_outcome() {
-            Some(outcome) => Poll::Ready(outcome),
-            None => Poll::Pending,
-        }
+        Poll::Pending
     }
 }
 
 impl<R> Drop for Call<R> {
     fn drop(&mut self) {
-        self.abandon();
+        self.go(self.interest != Interest::Detached);
     }
 }

@@ -1,61 +1,192 @@
-//! What the two ends of a call share.
+//! One call in one block of memory: a header of known shape, and the rest behind it.
 
+use std::alloc::Layout;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::ptr::NonNull;
 use std::task::Waker;
 
-use atomic_waker::AtomicWaker;
+use crate::pool;
+use crate::sync::modelled::UnsafeCell;
 
-use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Mutex, MutexGuard, PoisonError};
+use super::complete::{self, Way, drop_quietly};
+use super::state::{Cell, State};
+use super::{End, Outcome, Priority, Ticket};
 
-use super::Outcome;
-use super::state::State;
-
-pub(super) struct Slot<R> {
+/// What both ends and the line know of a slot, whatever is in it.
+#[repr(C)]
+pub(super) struct Header {
     pub(super) state: State,
-    pub(super) waker: AtomicWaker,
-    outcome: Mutex<Option<Outcome<R>>>,
-    detached: AtomicBool,
+    /// Whoever owns the job (Q1).
+    pub(super) next: UnsafeCell<Option<NonNull<Header>>>,
+    wakers: [UnsafeCell<Option<Waker>>; 2],
+    pub(super) vtable: &'static VTable,
+    pub(super) priority: Priority,
 }
 
-impl<R> Slot<R> {
-    pub(super) fn new() -> Self {
-        Self {
-            state: State::new(),
-            waker: AtomicWaker::new(),
-            outcome: Mutex::new(None),
-            detached: AtomicBool::new(false),
-        }
+/// What can be done with the rest of a slot, by whom the README's table names.
+pub(super) struct VTable {
+    /// Job, once it has started: runs and publishes; or refuses, where it may not run.
+    pub(super) run: unsafe fn(NonNull<Header>, Way),
+    /// Call, after `Cancelled`: drops the closure and ends the ticket.
+    pub(super) drop_closure: unsafe fn(NonNull<Header>),
+    /// Call, after `Settled` or `Done`: moves the outcome to where the pointer says, which
+    /// is room for an `Outcome<R>`.
+    pub(super) take_outcome: unsafe fn(NonNull<Header>, *mut ()),
+    /// The last owner: gives the block back.
+    pub(super) free: unsafe fn(NonNull<Header>),
+}
+
+/// A header with what it stands before.
+#[repr(C)]
+pub(super) struct Slot<F, R, T> {
+    header: Header,
+    ticket: UnsafeCell<MaybeUninit<T>>,
+    payload: UnsafeCell<Payload<F, R>>,
+}
+
+union Payload<F, R> {
+    closure: ManuallyDrop<F>,
+    outcome: ManuallyDrop<Outcome<R>>,
+}
+
+/// The state of a slot.
+///
+/// A step of it may be the last that its owner does: from then on the slot may be gone. So
+/// the reference is used for one step and not kept; it refers to an atomic alone.
+///
+/// # Safety
+///
+/// B1: the slot has not been given back, nor let go of by the caller's end.
+pub(super) unsafe fn state<'a>(header: NonNull<Header>) -> &'a State {
+    let state = {
+        // SAFETY: B1, by contract it is there.
+        unsafe { &raw const (*header.as_ptr()).state }
+    };
+    // SAFETY: B1, as before; it is an atomic, which any thread may look at.
+    unsafe { &*state }
+}
+
+/// Puts a waker into a cell, or takes it out.
+///
+/// # Safety
+///
+/// B1, B3: the slot is there, and the cell is the caller's.
+pub(super) unsafe fn exchange_waker(
+    header: NonNull<Header>,
+    cell: Cell,
+    new: Option<Waker>,
+) -> Option<Waker> {
+    // SAFETY: B1, by contract it is there.
+    let header = unsafe { header.as_ref() };
+    header.wakers[cell as usize].with_mut(|cell| {
+        // SAFETY: B3, by contract nobody else is at it.
+        let cell = unsafe { &mut *cell };
+        std::mem::replace(cell, new)
+    })
+}
+
+impl<F, R, T> Slot<F, R, T>
+where
+    F: FnOnce() -> R,
+    T: Ticket,
+{
+    const VTABLE: &'static VTable = &VTable {
+        run: complete::run::<F, R, T>,
+        drop_closure: Self::drop_closure,
+        take_outcome: Self::take_outcome,
+        free: Self::free,
+    };
+
+    /// A new slot, of which the first owner is whoever asked.
+    pub(super) fn make(closure: F, ticket: T, priority: Priority) -> NonNull<Header> {
+        let slot = pool::take(Layout::new::<Self>()).cast::<Self>();
+        let value = Self {
+            header: Header {
+                state: State::new(),
+                next: UnsafeCell::new(None),
+                wakers: [UnsafeCell::new(None), UnsafeCell::new(None)],
+                vtable: Self::VTABLE,
+                priority,
+            },
+            ticket: UnsafeCell::new(MaybeUninit::new(ticket)),
+            payload: UnsafeCell::new(Payload { closure: ManuallyDrop::new(closure) }),
+        };
+        // SAFETY: B1, the block is new, ours, and of this layout.
+        unsafe { slot.write(value) };
+        slot.cast()
     }
 
-    /// Call: says that nobody will look at the outcome (rule B4).
-    pub(super) fn detach(&self) {
-        // Relaxed: a job that misses it drops the outcome a little later.
-        self.detached.store(true, Ordering::Relaxed);
+    /// # Safety
+    ///
+    /// B1: the slot was made as one of this type, and has not been given back.
+    unsafe fn of<'a>(header: NonNull<Header>) -> &'a Self {
+        // SAFETY: B1, the header is the slot's first field; parts that change are in cells.
+        unsafe { header.cast::<Self>().as_ref() }
     }
 
-    /// Job: whether nobody will look at the outcome.
-    pub(super) fn is_detached(&self) -> bool {
-        self.detached.load(Ordering::Relaxed)
+    /// # Safety
+    ///
+    /// B1: of this type, and closure and ticket are the caller's; they are gone after.
+    pub(super) unsafe fn take_work(header: NonNull<Header>) -> (F, T) {
+        // SAFETY: B1, as by contract.
+        let slot = unsafe { Self::of(header) };
+        let ticket = slot.ticket.with_mut(|ticket| {
+            // SAFETY: B1, it was made with a ticket, which is taken once.
+            unsafe { (*ticket).assume_init_read() }
+        });
+        let closure = slot.payload.with_mut(|payload| {
+            // SAFETY: B1, it was made with a closure, which is taken once.
+            unsafe { ManuallyDrop::take(&mut (*payload).closure) }
+        });
+        (closure, ticket)
     }
 
-    /// Job: stores the outcome, before `complete` (rule B1).
-    pub(super) fn put(&self, outcome: Outcome<R>) {
-        *self.outcome() = Some(outcome);
+    /// # Safety
+    ///
+    /// B1: of this type, and the room for the outcome is the caller's and empty.
+    pub(super) unsafe fn put_outcome(header: NonNull<Header>, outcome: Outcome<R>) {
+        // SAFETY: B1, as by contract.
+        let slot = unsafe { Self::of(header) };
+        slot.payload.with_mut(|payload| {
+            // SAFETY: B1, nobody else is at it, and the closure was taken.
+            unsafe { payload.write(Payload { outcome: ManuallyDrop::new(outcome) }) };
+        });
     }
 
-    /// Takes the outcome: the call after `DONE`, the job after it found itself abandoned.
-    pub(super) fn take(&self) -> Option<Outcome<R>> {
-        self.outcome().take()
+    /// # Safety
+    ///
+    /// B1: of this type, and the outcome is the caller's; `room` is room for it.
+    pub(super) unsafe fn take_outcome(header: NonNull<Header>, room: *mut ()) {
+        // SAFETY: B1, as by contract.
+        let slot = unsafe { Self::of(header) };
+        slot.payload.with_mut(|payload| {
+            // SAFETY: B1, it is there and is taken once.
+            let outcome = unsafe { ManuallyDrop::take(&mut (*payload).outcome) };
+            // SAFETY: B1, by contract there is room.
+            unsafe { room.cast::<Outcome<R>>().write(outcome) };
+        });
     }
 
-    /// Call: waits for `DONE` with this waker (rule B3).
-    pub(super) fn register(&self, waker: &Waker) {
-        self.waker.register(waker);
+    /// # Safety
+    ///
+    /// B1: of this type, and the call has just cancelled it.
+    unsafe fn drop_closure(header: NonNull<Header>) {
+        // SAFETY: B1, as by contract.
+        let (closure, ticket) = unsafe { Self::take_work(header) };
+        complete::quietly(|| ticket.withdraw());
+        drop_quietly(closure);
+        complete::quietly(|| ticket.end(End::Cancelled, true));
     }
 
-    fn outcome(&self) -> MutexGuard<'_, Option<Outcome<R>>> {
-        // Nothing that can panic runs under the lock, so it is never poisoned; were it,
-        // the value would still be whole.
-        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    /// # Safety
+    ///
+    /// B1: of this type, and the caller is the last owner, with nothing left in it.
+    unsafe fn free(header: NonNull<Header>) {
+        let slot = header.cast::<Self>();
+        // SAFETY: B1, what is in a slot beside the header was taken out or never dropped
+        // by itself; the header has nothing to drop but cells that are empty.
+        unsafe { slot.drop_in_place() };
+        // SAFETY: B1 here, P1, P3, P4 of the pool: the block came from it under this layout.
+        unsafe { pool::give(slot.cast(), Layout::new::<Self>()) };
     }
 }

@@ -4,9 +4,69 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::{Call, End, Fault, call};
+use super::{Call, End, Fault, Priority, Ticket};
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Arc, thread};
+use crate::sync::{Arc, Mutex, thread};
+
+/// What a ticket was told, and what a look through it saw then.
+#[derive(Default)]
+struct Told {
+    ends: Mutex<Vec<(End, bool)>>,
+    withdrawn: AtomicUsize,
+}
+
+impl Told {
+    fn end(&self) -> (End, bool) {
+        let ends = self.ends.lock().expect("not poisoned");
+        assert_eq!(ends.len(), 1, "a ticket ends once: {ends:?}");
+        ends[0]
+    }
+}
+
+struct Telling {
+    told: Arc<Told>,
+    hook: Box<dyn FnOnce() + Send>,
+}
+
+impl Ticket for Telling {
+    fn may_start(&self) -> bool {
+        true
+    }
+
+    fn withdraw(&self) {
+        self.told.withdrawn.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn end(self, end: End, unwanted: bool) {
+        self.told.ends.lock().expect("not poisoned").push((end, unwanted));
+        (self.hook)();
+    }
+}
+
+/// A job, with what its ticket was told.
+struct Job {
+    job: super::Job,
+    told: Arc<Told>,
+}
+
+fn call_with<F, R>(f: F, hook: impl FnOnce() + Send + 'static) -> (Job, Call<R>)
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let told = Arc::new(Told::default());
+    let ticket = Telling { told: Arc::clone(&told), hook: Box::new(hook) };
+    let (job, call) = super::call(f, ticket, Priority::Normal);
+    (Job { job, told }, call)
+}
+
+fn call<F, R>(f: F) -> (Job, Call<R>)
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    call_with(f, || ())
+}
 
 #[derive(Default)]
 struct CountWakes(AtomicUsize);
@@ -34,10 +94,12 @@ fn poll<R>(call: &mut Call<R>) -> Poll<super::Outcome<R>> {
     pin!(call).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-fn ended<R>(job: super::Job<impl FnOnce() -> R, R>) -> End {
-    let mut end = None;
-    job.run(|e| end = Some(e));
-    end.expect("a job tells how it ended")
+/// Runs the job, and tells how it ended and whether anybody had given it up.
+fn ended(job: Job) -> (End, bool) {
+    if let Some(started) = job.job.start() {
+        started.run();
+    }
+    job.told.end()
 }
 
 #[test]
@@ -47,7 +109,7 @@ fn a_result_crosses_and_wakes_once() {
     let (job, call) = call(|| 7);
     let mut call = pin!(call);
     assert!(call.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-    assert_eq!(ended(job), End::Returned);
+    assert_eq!(ended(job), (End::Returned, false));
     assert_eq!(counted.0.load(Ordering::Relaxed), 1);
     assert!(matches!(call.poll(&mut Context::from_waker(&waker)), Poll::Ready(Ok(7))));
 }
@@ -67,7 +129,7 @@ fn the_last_waker_is_the_one_that_is_woken() {
 #[test]
 fn a_panic_crosses_as_its_payload() {
     let (job, mut call) = call(|| -> () { std::panic::panic_any(42_u8) });
-    assert_eq!(ended(job), End::Panicked);
+    assert_eq!(ended(job), (End::Panicked, false));
     let Poll::Ready(Err(Fault::Panicked(payload))) = poll(&mut call) else {
         panic!("the call ends in the panic");
     };
@@ -83,9 +145,10 @@ fn a_call_that_was_polled_and_dropped_never_starts() {
         unreachable!("cancelled before it started")
     });
     assert!(poll::<()>(&mut call).is_pending());
-    assert!(call.abandon());
-    assert_eq!(ended(job), End::Cancelled);
-    assert_eq!(count.load(Ordering::Relaxed), 1);
+    drop(call);
+    assert_eq!(count.load(Ordering::Relaxed), 1, "what it captured is dropped at once");
+    assert_eq!(job.told.withdrawn.load(Ordering::Relaxed), 1);
+    assert_eq!(ended(job), (End::Cancelled, true));
 }
 
 #[test]
@@ -94,7 +157,7 @@ fn a_call_that_was_never_polled_is_detached() {
     let counted = Arc::clone(&ran);
     let (job, call) = call(move || counted.fetch_add(1, Ordering::Relaxed));
     drop(call);
-    assert_eq!(ended(job), End::Returned);
+    assert_eq!(ended(job), (End::Returned, false));
     assert_eq!(ran.load(Ordering::Relaxed), 1);
 }
 
@@ -102,7 +165,7 @@ fn a_call_that_was_never_polled_is_detached() {
 fn an_abandoned_result_is_dropped_by_the_job_even_if_its_drop_panics() {
     let count = Arc::new(AtomicUsize::new(0));
     let result = Dropped { count: Arc::clone(&count), panics: true };
-    let given_up = Arc::new(crate::sync::Mutex::new(None::<Call<Dropped>>));
+    let given_up = Arc::new(Mutex::new(None::<Call<Dropped>>));
     let holder = Arc::clone(&given_up);
     let (job, mut call) = call(move || {
         // The caller gives up while the closure runs.
@@ -111,7 +174,7 @@ fn an_abandoned_result_is_dropped_by_the_job_even_if_its_drop_panics() {
     });
     assert!(poll(&mut call).is_pending());
     *given_up.lock().expect("not poisoned") = Some(call);
-    assert_eq!(ended(job), End::Returned);
+    assert_eq!(ended(job), (End::Returned, true));
     assert_eq!(count.load(Ordering::Relaxed), 1);
 }
 
@@ -119,25 +182,81 @@ fn an_abandoned_result_is_dropped_by_the_job_even_if_its_drop_panics() {
 fn a_detached_result_is_dropped_before_the_job_says_that_it_has_ended() {
     let count = Arc::new(AtomicUsize::new(0));
     let result = Dropped { count: Arc::clone(&count), panics: true };
-    let (job, call) = call(move || result);
+    let dropped_before = Arc::new(AtomicUsize::new(0));
+    let look = {
+        let dropped_before = Arc::clone(&dropped_before);
+        move || dropped_before.store(count.load(Ordering::Relaxed), Ordering::Relaxed)
+    };
+    let (job, call) = call_with(move || result, look);
     drop(call);
-    let mut dropped_before = 0;
-    job.run(|_end| dropped_before = count.load(Ordering::Relaxed));
-    assert_eq!(dropped_before, 1);
+    assert_eq!(ended(job), (End::Returned, false));
+    assert_eq!(dropped_before.load(Ordering::Relaxed), 1);
 }
 
 #[test]
-fn a_panicking_hook_does_not_lose_the_outcome() {
-    let (job, mut call) = call(|| 1);
-    job.run(|_end| panic!("a hook that panics, as told"));
+fn a_panicking_ticket_does_not_lose_the_outcome() {
+    let (job, mut call) = call_with(|| 1, || panic!("a ticket that panics, as told"));
+    ended(job);
     assert!(matches!(poll(&mut call), Poll::Ready(Ok(1))));
 }
 
 #[test]
 fn a_job_that_is_dropped_refuses_its_call() {
     let (job, mut call) = call(|| ());
-    drop(job);
+    drop(job.job);
     assert!(matches!(poll(&mut call), Poll::Ready(Err(Fault::Refused))));
+    assert_eq!(job.told.end(), (End::Refused, false));
+}
+
+#[test]
+fn a_waker_that_panics_when_cloned_leaves_the_call_as_it_was() {
+    use std::task::{RawWaker, RawWakerVTable};
+    static VTABLE: RawWakerVTable =
+        RawWakerVTable::new(|_| panic!("a clone that panics, as told"), |_| (), |_| (), |_| ());
+    // SAFETY: B3, the functions touch nothing.
+    let bomb = unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &VTABLE)) };
+    let counted = Arc::new(CountWakes::default());
+    let waker = Waker::from(Arc::clone(&counted));
+    let (job, mut call) = call(|| 1);
+    assert!(pin!(&mut call).poll(&mut Context::from_waker(&waker)).is_pending());
+    let panics = || pin!(&mut call).poll(&mut Context::from_waker(&bomb)).is_pending();
+    assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+    ended(job);
+    assert_eq!(counted.0.load(Ordering::Relaxed), 1, "the waker from before is still there");
+    assert!(matches!(poll(&mut call), Poll::Ready(Ok(1))));
+}
+
+#[test]
+fn large_and_strictly_aligned_calls_come_from_the_heap() {
+    #[derive(Clone, Copy)]
+    #[repr(align(256))]
+    struct Strict([u8; 2000]);
+    let value = Strict([7; 2000]);
+    let (job, mut call) = call(move || Strict(value.0.map(|byte| byte + 1)));
+    ended(job);
+    let Poll::Ready(Ok(value)) = poll(&mut call) else { panic!("it returned") };
+    assert!(value.0.iter().all(|byte| *byte == 8));
+    assert_eq!(std::ptr::from_ref(&value).addr() % 256, 0);
+}
+
+#[test]
+fn the_work_is_told_once_its_caller_has_gone() {
+    let given_up = Arc::new(Mutex::new(None::<Call<[Option<bool>; 2]>>));
+    let holder = Arc::clone(&given_up);
+    let told = Arc::new(Mutex::new([None; 2]));
+    let tell = Arc::clone(&told);
+    let (job, mut call) = call(move || {
+        let before = super::current_is_unwanted();
+        drop(holder.lock().expect("not poisoned").take());
+        let answers = [before, super::current_is_unwanted()];
+        *tell.lock().expect("not poisoned") = answers;
+        answers
+    });
+    assert!(poll(&mut call).is_pending());
+    *given_up.lock().expect("not poisoned") = Some(call);
+    ended(job);
+    assert_eq!(*told.lock().expect("not poisoned"), [Some(false), Some(true)]);
+    assert_eq!(super::current_is_unwanted(), None, "outside of any");
 }
 
 #[test]
@@ -151,7 +270,7 @@ fn a_panicking_waker_does_not_reach_the_pool() {
     let waker = Waker::from(Arc::new(Bomb));
     let (job, mut call) = call(|| 1);
     assert!(pin!(&mut call).poll(&mut Context::from_waker(&waker)).is_pending());
-    assert_eq!(ended(job), End::Returned);
+    assert_eq!(ended(job), (End::Returned, false));
     assert!(matches!(poll(&mut call), Poll::Ready(Ok(1))));
 }
 

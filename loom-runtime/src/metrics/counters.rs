@@ -40,6 +40,9 @@ pub(crate) struct RuntimeCounters {
     pub(crate) compute_panics: Counter,
     /// Calls given up by their caller before they ended.
     pub(crate) abandoned: Counter,
+    /// Times a compute thread was fetched for calls: the pool was idle, or had threads to
+    /// spare.
+    pub(crate) wakes: Counter,
     /// Tenths of a second in which a compute thread had work and got no CPU.
     pub(crate) starved: Counter,
     /// Tokio threads that inherited the idle class and could not get rid of it.

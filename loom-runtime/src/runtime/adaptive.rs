@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::scheduler::{Arm, ComputeHint, Evidence, Site, decide};
 use crate::sync::{Arc, thread};
 
-use super::compute::{ComputeFuture, offload};
+use super::compute::{ComputeFuture, How, offload};
 use super::core::{Core, Function};
 use super::lifecycle::Admitted;
 
@@ -54,7 +54,8 @@ where
             Placed::Inline(Some(result))
         }
         Arm::OffloadRayon => {
-            let call = offload(admitted, Some(site), f);
+            let how = How { site: Some(site), ..How::default() };
+            let call = ComputeFuture::or_panic(offload(admitted, how, f));
             function.counters.offloaded.add_one();
             Placed::Offloaded(call)
         }

@@ -9,6 +9,8 @@ use rayon::{ThreadPool, Yield};
 
 use crate::sync::{Arc, thread};
 
+use super::core::Core;
+
 /// How long a compute thread without anything to help with sleeps before it looks again.
 ///
 /// Work that is queued later does not wake a thread that waits here, so it has to look.
@@ -43,12 +45,13 @@ impl Drop for Level {
     }
 }
 
-/// Polls `future` on a thread of `pool`, running other work of the pool while it waits.
+/// Polls `future` on a thread of `pool`, the core's, running other work while it waits:
+/// compute calls as well as what was given to the pool directly.
 ///
 /// Blocking the thread instead could block the very work the future waits for. Work that is
 /// run meanwhile has to end before the wait can: what holds an async lock here must not wait
 /// for work that takes the same lock on this pool.
-pub(crate) fn help_until_ready<F: Future>(pool: &ThreadPool, future: F) -> F::Output {
+pub(crate) fn help_until_ready<F: Future>(core: &Core, pool: &ThreadPool, future: F) -> F::Output {
     struct Unpark(thread::Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -62,6 +65,12 @@ pub(crate) fn help_until_ready<F: Future>(pool: &ThreadPool, future: F) -> F::Ou
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
             return output;
+        }
+        if !level.is_too_deep()
+            && let Some(call) = core.line.start_next()
+        {
+            call.run();
+            continue;
         }
         // A wake during the help leaves its token, so the park returns at once.
         if level.is_too_deep() || pool.yield_now() != Some(Yield::Executed) {

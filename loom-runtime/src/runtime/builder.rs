@@ -12,11 +12,13 @@ use crate::topology::{ComputePriority, CoreBudget, CpuSet, Pin, Placement, Plan,
 
 #[cfg(feature = "clap")]
 use super::config::LoomArgs;
-use super::config::{Given, LoomConfig, Settings, Source, TokioFlavor, from_environment};
+use super::config::{Calls, Given, LoomConfig, Settings, Source, TokioFlavor, from_environment};
 use super::handle::LoomRuntime;
 use super::start::flavor_of;
 
 const DEFAULT_PREFIX: &str = "loom";
+/// A second of work for 40 threads at 10 ms a call.
+pub(super) const DEFAULT_COMPUTE_QUEUE: usize = 4096;
 const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Builds a [`LoomRuntime`].
@@ -175,6 +177,13 @@ impl LoomBuilder {
         self
     }
 
+    /// How many compute calls may wait for a thread before the `try_` forms refuse more, 1 to
+    /// 16777216; 4096 by default. The other forms stand in line however long it is.
+    pub fn compute_queue(mut self, calls: usize) -> Self {
+        self.code.compute_queue = Some(in_code(Calls(calls)));
+        self
+    }
+
     /// How long `#[loom::main]` waits for tracked work after its body has returned, and
     /// then for tokio's blocking threads; 5 s by default, 24 h at most.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
@@ -245,6 +254,8 @@ impl LoomBuilder {
             placement: request.placement,
             compute_priority: request.compute_priority,
             tokio_flavor: flavor,
+            compute_queue: value(settings.compute_queue.as_ref())
+                .map_or(DEFAULT_COMPUTE_QUEUE, |Calls(calls)| calls),
             shutdown_timeout: value(settings.shutdown_timeout.as_ref())
                 .unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT),
             sources: settings.sources(),

@@ -1,19 +1,26 @@
 //! Offloaded calls: the bridge between the current task and the compute pool.
 
+use std::cell::Cell;
 use std::fmt;
+use std::hint;
 use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Instant;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
+use tokio::task::coop;
 
-use crate::bridge::{self, Call, End, Fault};
+use crate::bridge::{self, Call, End, Fault, Outcome, Priority};
 use crate::scheduler::{LONGEST_OVERHEAD, Site};
 use crate::sync::Arc;
 
 use super::core::Core;
+use super::drain;
 use super::lifecycle::{Admitted, Refusal};
+
+/// One in so many calls that are nobody's tell what the bridge costs.
+const SAMPLED: u32 = 16;
 
 /// Work on the compute pool, as a future of its result.
 ///
@@ -21,9 +28,13 @@ use super::lifecycle::{Admitted, Refusal};
 ///
 /// - Dropped before it was ever polled, or given to [`detach`](Self::detach): the work
 ///   runs to its end without an audience.
-/// - Dropped after a poll (a timeout, a `select!`): work that has not started never runs;
-///   work that runs finishes, and its result is dropped on the compute thread. The drop
-///   itself never blocks.
+/// - Dropped after a poll (a timeout, a `select!`): work that has not started never runs,
+///   and what it captured is dropped there and then; work that runs finishes, and its result
+///   is dropped on the compute thread. Neither waits for anything.
+///   [`is_cancelled`](crate::is_cancelled) tells such work that it may stop.
+///
+/// Cost: no allocation where closure and result fit a block of 1024 bytes with about 150 of
+/// Loom's; one otherwise. `loom-bench micro` prints what a call costs.
 ///
 /// # Panics
 ///
@@ -31,95 +42,236 @@ use super::lifecycle::{Admitted, Refusal};
 /// Work that was still queued when the last handle of its runtime went makes the poll
 /// panic with the reason.
 #[must_use = "the work runs, but its result is lost; await it, or say `.detach()`"]
-pub struct ComputeFuture<R> {
+pub struct ComputeFuture<R>(Offloaded<R>);
+
+/// A call on its way through the pool.
+pub(crate) struct Offloaded<R> {
     call: Call<Timed<R>>,
-    core: Arc<Core>,
-    site: Option<&'static Site>,
-    submitted: Instant,
-    /// A compute thread should have been free, so the round trip tells what the bridge costs.
-    uncontended: bool,
+    /// Whose overhead the round trip of this call tells.
+    sampled: Option<Sampled>,
     /// Somebody was waiting when it completed, so the way back was not of their making.
     waited: bool,
+    /// A thread was just looking for work, and had nothing else to do.
+    is_expected_soon: bool,
 }
 
-/// Takes in how long the closure took, however it ends.
-struct Measured<'a> {
-    core: &'a Core,
+struct Sampled {
+    core: Arc<Core>,
+    submitted: Instant,
+}
+
+/// A result, and when it was worked on, if anybody wants to know.
+struct Timed<R> {
+    value: R,
+    times: Option<(Instant, Instant)>,
+}
+
+/// Goes with a call and counts it.
+struct Ticket {
+    admitted: Admitted,
     site: Option<&'static Site>,
-    started: Instant,
 }
 
-impl Drop for Measured<'_> {
-    fn drop(&mut self) {
-        if let Some(site) = self.site {
-            self.core.function(site).ran(self.started.elapsed());
+impl bridge::Ticket for Ticket {
+    fn may_start(&self) -> bool {
+        !self.admitted.core().lifecycle.is_gone()
+    }
+
+    fn withdraw(&self) {
+        self.admitted.core().line.cancel();
+    }
+
+    fn end(self, end: End, unwanted: bool) {
+        let core = self.admitted.core();
+        core.end_call();
+        let function = self.site.map(|site| core.function(site));
+        if end == End::Panicked {
+            core.counters.compute_panics.add_one();
+            if let Some(function) = function {
+                function.counters.panicked.add_one();
+            }
+        }
+        if unwanted {
+            core.counters.abandoned.add_one();
+            if let Some(function) = function {
+                function.counters.abandoned.add_one();
+            }
         }
     }
 }
 
-/// A result, and when it was worked on.
-struct Timed<R> {
-    value: R,
+/// Takes in how long the closure took, however it ends.
+struct Measured {
+    core: Arc<Core>,
+    site: &'static Site,
     started: Instant,
-    ended: Instant,
 }
 
-/// Submits `f` to the compute pool of the core that admitted it, as a call of `site` if it
-/// is one.
-#[track_caller]
-pub(crate) fn offload<F, R>(
+impl Drop for Measured {
+    fn drop(&mut self) {
+        self.core.function(self.site).ran(self.started.elapsed());
+    }
+}
+
+/// How a call goes to the pool.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct How {
+    pub(crate) site: Option<&'static Site>,
+    pub(crate) priority: Priority,
+}
+
+/// Submits `f` to the compute pool of the core that admitted it. It stands in line even
+/// where that is full.
+pub(crate) fn offload<F, R>(admitted: Admitted, how: How, f: F) -> Result<Offloaded<R>, Refusal>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    offload_within(usize::MAX, admitted, how, f)
+}
+
+/// The same, unless so many wait already.
+fn offload_within<F, R>(
+    limit: usize,
     admitted: Admitted,
-    site: Option<&'static Site>,
+    how: How,
     f: F,
-) -> ComputeFuture<R>
+) -> Result<Offloaded<R>, Refusal>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
     let core = Arc::clone(admitted.core());
-    let Some(pool) = core.pool() else {
-        let why = if core.compute_threads == 0 { Refusal::NoPool } else { Refusal::ShutDown };
-        panic!("{why}");
-    };
-    let uncontended = core.begin_call();
-    let submitted = Instant::now();
-    let timed = {
-        let core = Arc::clone(&core);
-        move || {
-            let started = Instant::now();
-            let measured = Measured { core: &core, site, started };
-            let value = f();
-            drop(measured);
-            Timed { value, started, ended: Instant::now() }
-        }
-    };
-    let (job, call) = bridge::call(timed);
+    if core.compute_threads == 0 {
+        return Err(Refusal::NoPool);
+    }
+    let is_searched = core.line.is_searched();
+    let Some(place) = core.line.enter(limit) else { return Err(Refusal::QueueFull(limit)) };
+    let before = core.begin_call();
+    let How { site, priority } = how;
+    let is_timed = site.is_some() || is_turn();
+    // A compute thread should have been free, so the round trip tells what the bridge costs.
+    let is_uncontended = before < core.compute_threads;
+    let measured = site.map(|site| (Arc::clone(&core), site));
     // Our own compute threads have entered our tokio; those of the process-wide pool
     // serve whichever runtime asks.
     let guest = if core.is_process_wide() { Handle::try_current().ok() } else { None };
-    pool.spawn(move || {
+    let work = move || {
         let _entered = guest.as_ref().map(Handle::enter);
-        if admitted.core().lifecycle.is_gone() {
-            admitted.core().end_call();
-            drop(job);
-            return;
+        if !is_timed {
+            return Timed { value: f(), times: None };
         }
-        job.run(move |end| {
-            let core = admitted.core();
-            core.end_call();
-            if end == End::Panicked {
-                core.counters.compute_panics.add_one();
-                if let Some(site) = site {
-                    core.function(site).counters.panicked.add_one();
-                }
+        let started = Instant::now();
+        let measured = measured.map(|(core, site)| Measured { core, site, started });
+        let value = f();
+        drop(measured);
+        Timed { value, times: Some((started, Instant::now())) }
+    };
+    let sampled = (is_timed && is_uncontended)
+        .then(|| Sampled { core: Arc::clone(&core), submitted: Instant::now() });
+    let (job, call) = bridge::call(work, Ticket { admitted, site }, priority);
+    if place.submit(job) {
+        drain::fetch(&core);
+    }
+    let is_expected_soon = is_searched && before == 0 && core.plan.budget.cpus.len() > 1;
+    Ok(Offloaded { call, sampled, waited: false, is_expected_soon })
+}
+
+/// Admits and submits a call, unless the runtime has ended or its line is full.
+pub(crate) fn try_offload<F, R>(core: &Arc<Core>, how: How, f: F) -> Result<Offloaded<R>, Refusal>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    offload_within(core.compute_queue, Admitted::to(core)?, how, f)
+}
+
+/// Whether this call of this thread is one to be timed.
+fn is_turn() -> bool {
+    thread_local! {
+        static TURN: Cell<u32> = const { Cell::new(0) };
+    }
+    TURN.set(TURN.get().wrapping_add(1));
+    TURN.get().is_multiple_of(SAMPLED)
+}
+
+impl<R> Offloaded<R> {
+    pub(crate) fn detach(self) {
+        self.call.detach();
+    }
+
+    /// The value or why there is none.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<R, Fault>> {
+        // A result that is always there at once must not keep its task running for ever.
+        let budget = ready!(coop::poll_proceed(cx));
+        if std::mem::take(&mut self.is_expected_soon) {
+            wait_a_little(&self.call);
+        }
+        let outcome = Pin::new(&mut self.call).poll(cx);
+        if outcome.is_pending() {
+            self.waited = true;
+            return Poll::Pending;
+        }
+        budget.made_progress();
+        outcome.map(|outcome| self.resolve(outcome))
+    }
+
+    fn resolve(&mut self, outcome: Outcome<Timed<R>>) -> Result<R, Fault> {
+        let Timed { value, times } = outcome?;
+        if let Some(Sampled { core, submitted }) = self.sampled.take()
+            && let Some((started, ended)) = times
+            && self.waited
+        {
+            let there = started.saturating_duration_since(submitted);
+            let overhead = (there + ended.elapsed()).min(LONGEST_OVERHEAD);
+            core.overhead.record(overhead);
+        }
+        Ok(value)
+    }
+}
+
+/// Looks for a result that may come sooner than this thread could go to sleep and be woken.
+///
+/// Where that was in vain it is left out for a while, longer and longer.
+fn wait_a_little<R>(call: &Call<R>) {
+    /// How long until a thread that was looking should have started.
+    const START: Duration = Duration::from_micros(1);
+    /// How long a short call may take.
+    const END: Duration = Duration::from_micros(2);
+    const MOST_LEFT_OUT: u32 = 64;
+    thread_local! {
+        /// How many waits to leave out, and how many to leave out after the next failure.
+        static LEAVE_OUT: Cell<(u32, u32)> = const { Cell::new((0, 1)) };
+    }
+    let (left, next) = LEAVE_OUT.get();
+    if left > 0 {
+        return LEAVE_OUT.set((left - 1, next));
+    }
+    let since = Instant::now();
+    loop {
+        for _ in 0..16 {
+            if call.is_done() {
+                return LEAVE_OUT.set((0, 1));
             }
-            drop(admitted);
-        });
-    });
-    ComputeFuture { call, core, site, submitted, uncontended, waited: false }
+            hint::spin_loop();
+        }
+        let waited = since.elapsed();
+        if waited > END || (waited > START && !call.has_started()) {
+            return LEAVE_OUT.set((next, (next * 2).min(MOST_LEFT_OUT)));
+        }
+    }
 }
 
 impl<R> ComputeFuture<R> {
+    /// A call that was submitted, or a panic in words.
+    #[track_caller]
+    pub(crate) fn or_panic(submitted: Result<Offloaded<R>, Refusal>) -> Self {
+        match submitted {
+            Ok(call) => Self(call),
+            Err(refusal) => panic!("{refusal}"),
+        }
+    }
+
     /// Lets the work run to its end without anyone waiting for it.
     ///
     /// It stays tracked: a graceful shutdown waits for it. A panic is counted, and
@@ -134,23 +286,8 @@ impl<R> ComputeFuture<R> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn detach(mut self) {
-        self.call.detach();
-    }
-
-    fn resolve(&self, outcome: Result<Timed<R>, Fault>) -> R {
-        match outcome {
-            Ok(Timed { value, started, ended }) => {
-                if self.uncontended && self.waited {
-                    let there = started.saturating_duration_since(self.submitted);
-                    let overhead = (there + ended.elapsed()).min(LONGEST_OVERHEAD);
-                    self.core.overhead.record(overhead);
-                }
-                value
-            }
-            Err(Fault::Panicked(payload)) => resume_unwind(payload),
-            Err(Fault::Refused) => panic!("{}", Refusal::ShutDown),
-        }
+    pub fn detach(self) {
+        self.0.detach();
     }
 }
 
@@ -158,31 +295,46 @@ impl<R> Future for ComputeFuture<R> {
     type Output = R;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
-        match Pin::new(&mut self.call).poll(cx) {
-            Poll::Ready(outcome) => Poll::Ready(self.resolve(outcome)),
-            Poll::Pending => {
-                self.waited = true;
-                Poll::Pending
-            }
-        }
-    }
-}
-
-impl<R> Drop for ComputeFuture<R> {
-    fn drop(&mut self) {
-        if self.call.abandon() {
-            self.core.counters.abandoned.add_one();
-            if let Some(site) = self.site {
-                self.core.function(site).counters.abandoned.add_one();
-            }
-        }
+        self.0.poll(cx).map(|outcome| match outcome {
+            Ok(value) => value,
+            Err(Fault::Panicked(payload)) => resume_unwind(payload),
+            Err(Fault::Refused) => panic!("{}", Refusal::ShutDown),
+        })
     }
 }
 
 impl<R> fmt::Debug for ComputeFuture<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ComputeFuture")
-            .field("function", &self.site.map(Site::path))
-            .finish_non_exhaustive()
+        f.debug_struct("ComputeFuture").finish_non_exhaustive()
     }
+}
+
+/// Whether the compute work that asks is no longer wanted: whoever awaited it has gone, or
+/// its runtime was ended while it ran.
+///
+/// Work that takes long may ask now and then and stop early; whatever it returns then is
+/// dropped. It is about the call that runs on the calling thread: work that it spreads over
+/// others (`rayon::join`, parallel iterators) asks before it spreads, and shares the answer.
+/// False outside of compute work, for detached work, and in calls that run inline.
+///
+/// Cost: two relaxed loads.
+///
+/// ```
+/// # use std::time::Duration;
+/// # #[loom::main]
+/// # async fn main() {
+/// let (sender, stopped) = std::sync::mpsc::channel();
+/// let search = loom::spawn_compute(move || {
+///     while !loom::is_cancelled() {}
+///     sender.send(())
+/// });
+/// assert!(tokio::time::timeout(Duration::from_millis(10), search).await.is_err());
+/// assert_eq!(stopped.recv(), Ok(()));
+/// # }
+/// ```
+#[must_use]
+pub fn is_cancelled() -> bool {
+    bridge::current_is_unwanted().is_some_and(|is_unwanted| {
+        is_unwanted || super::context::with_current(|core| core.lifecycle.is_gone())
+    })
 }

@@ -6,9 +6,10 @@
 use rayon::ThreadPool;
 use tokio::runtime::Handle;
 
+use crate::bridge::Line;
 use crate::metrics::{FunctionCounters, RuntimeCounters};
 use crate::scheduler::{Caller, Estimate, RecentlySlow, Site, Table};
-use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use crate::sync::{Arc, OnceLock, Weak};
 use crate::topology::{Plan, ThreadPlacement};
 
@@ -18,6 +19,12 @@ use super::lifecycle::Lifecycle;
 
 /// How many samples the bridge's overhead remembers.
 const OVERHEAD_MEMORY: u32 = 16;
+/// The keeper knows nothing of this core.
+const UNWATCHED: u32 = 0;
+/// It looks, and there was work since it last did.
+const WATCHED: u32 = 1;
+/// It looks, and there was none.
+const QUIET: u32 = 2;
 /// How many samples a function's run time remembers.
 const RUN_TIME_MEMORY: u32 = 8;
 
@@ -25,14 +32,18 @@ const RUN_TIME_MEMORY: u32 = 8;
 pub(crate) struct Core {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) counters: RuntimeCounters,
+    /// How many compute calls may wait before the `try_` forms refuse.
+    pub(crate) compute_queue: usize,
+    /// Compute calls that wait for a thread.
+    pub(crate) line: Line,
     /// The bridge's overhead: round trip less run time.
     pub(crate) overhead: Estimate<OVERHEAD_MEMORY>,
     functions: Table<Function>,
     in_flight: AtomicUsize,
     /// Blocking functions that wait for a thread.
     pub(crate) blocking_queued: AtomicUsize,
-    /// The keeper looks at this core from time to time.
-    pub(crate) is_watched: AtomicBool,
+    /// Whether the keeper looks at this core from time to time: one of the words below.
+    watched: AtomicU32,
     /// Tokio's threads of either kind, where they are ours.
     pub(crate) tokio_threads: AtomicUsize,
     /// How many of them are workers; not set where they are not ours.
@@ -60,15 +71,22 @@ pub(crate) struct Function {
 }
 
 impl Core {
-    pub(crate) fn new(plan: Arc<Plan>, io_workers: Option<usize>, compute_threads: usize) -> Self {
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        io_workers: Option<usize>,
+        compute_threads: usize,
+        compute_queue: usize,
+    ) -> Self {
         Self {
             lifecycle: Lifecycle::default(),
             counters: RuntimeCounters::default(),
+            compute_queue,
+            line: Line::new(compute_threads),
             overhead: Estimate::default(),
             functions: Table::default(),
             in_flight: AtomicUsize::new(0),
             blocking_queued: AtomicUsize::new(0),
-            is_watched: AtomicBool::new(false),
+            watched: AtomicU32::new(UNWATCHED),
             tokio_threads: AtomicUsize::new(0),
             own_workers: OnceLock::new(),
             io_workers,
@@ -129,12 +147,12 @@ impl Core {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Counts a compute call in; true if a compute thread should be free for it.
-    pub(crate) fn begin_call(self: &Arc<Self>) -> bool {
+    /// Counts a compute call in; tells how many there were.
+    pub(crate) fn begin_call(self: &Arc<Self>) -> usize {
         // SeqCst: with `may_be_left_alone`.
         let before = self.in_flight.fetch_add(1, Ordering::SeqCst);
         self.be_watched();
-        before < self.compute_threads
+        before
     }
 
     pub(crate) fn end_call(&self) {
@@ -145,23 +163,36 @@ impl Core {
     pub(crate) fn be_watched(self: &Arc<Self>) {
         // A load first: the line is shared by all who submit, and seldom changes.
         // SeqCst: with `may_be_left_alone`.
-        if !self.is_watched.load(Ordering::SeqCst)
-            && !self.is_watched.swap(true, Ordering::Relaxed)
-            && keeper::watch(self).is_err()
-        {
-            // Without a keeper nothing is watched; the next call tries again.
-            self.is_watched.store(false, Ordering::Relaxed);
+        match self.watched.load(Ordering::SeqCst) {
+            WATCHED => {}
+            QUIET => self.watched.store(WATCHED, Ordering::Relaxed),
+            _ => {
+                // Without a keeper nothing is watched; the next call tries again.
+                if self.watched.swap(WATCHED, Ordering::Relaxed) == UNWATCHED
+                    && keeper::watch(self).is_err()
+                {
+                    self.watched.store(UNWATCHED, Ordering::Relaxed);
+                }
+            }
         }
     }
 
-    /// For the keeper: whether it may forget this core, which had no work just now.
+    /// For the keeper: whether it may forget this core, which had no work just now, and
+    /// none since it was last asked.
     ///
     /// Either this sees the count of whoever comes in this instant, or they see that nobody
     /// watches: each writes one of the two before it reads the other, in one order of all.
     pub(crate) fn may_be_left_alone(&self) -> bool {
-        self.is_watched.store(false, Ordering::SeqCst);
+        if self.watched.load(Ordering::Relaxed) != QUIET {
+            // There may have been work in between, and more at once: to come and go with
+            // every call would cost more than to look once more.
+            self.watched.store(QUIET, Ordering::Relaxed);
+            return false;
+        }
+        self.watched.store(UNWATCHED, Ordering::SeqCst);
         let has_work = self.in_flight.load(Ordering::SeqCst) > 0
             || self.blocking_queued.load(Ordering::SeqCst) > 0;
-        !has_work || self.is_watched.swap(true, Ordering::Relaxed)
+        // Whoever came in meanwhile and found it so has had it watched anew.
+        !has_work || self.watched.swap(WATCHED, Ordering::Relaxed) != UNWATCHED
     }
 }

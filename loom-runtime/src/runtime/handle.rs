@@ -5,16 +5,18 @@ use tokio::runtime::{Handle, Runtime, RuntimeMetrics};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
+use crate::bridge::Priority;
 use crate::scheduler::{ComputeHint, Site};
 use crate::sync::{Arc, OnceLock};
 use crate::topology::{CpuSet, ThreadPlacement, os};
 
 use super::adaptive::{AdaptiveFuture, place};
 use super::block_on::help_until_ready;
-use super::compute::{ComputeFuture, offload};
+use super::compute::{ComputeFuture, How, offload, try_offload};
 use super::config::LoomConfig;
 use super::context::{self, EnterGuard};
 use super::core::Core;
+use super::fallible::TryComputeFuture;
 use super::functions::{self, FunctionStats};
 use super::lifecycle::{Admitted, Refusal};
 use super::tokio_side::TokioSide;
@@ -148,7 +150,7 @@ impl LoomRuntime {
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         assert!(!os::is_forked(), "{}", Refusal::Forked);
         if self.inner.pool.current_thread_index().is_some() {
-            return help_until_ready(&self.inner.pool, future);
+            return help_until_ready(self.core(), &self.inner.pool, future);
         }
         let _context = context::drive(Arc::clone(self.core()));
         self.inner.tokio.block_on(future)
@@ -206,8 +208,11 @@ impl LoomRuntime {
     /// What dropping the future does is said at [`ComputeFuture`].
     /// On a compute thread `tokio::spawn`, `Handle::current` and
     /// [`current_runtime`](crate::current_runtime) work as elsewhere.
-    /// Cost: two allocations, a block of the pool's queue every 63 calls, and two thread
-    /// hand-overs; `loom-bench micro` prints what they come to.
+    /// Where as many calls as `compute_queue` says wait already, this one stands in line as
+    /// well, behind those that came before; [`try_spawn_compute`](Self::try_spawn_compute)
+    /// does not.
+    /// Cost: no allocation while the pool is awake, one or two to wake it;
+    /// `loom-bench micro` prints what calls come to.
     ///
     /// ```
     /// # fn main() -> loom::Result<()> {
@@ -228,7 +233,58 @@ impl LoomRuntime {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        offload(Admitted::or_panic(self.core()), None, f)
+        self.spawn_compute_with_priority(Priority::Normal, f)
+    }
+
+    /// [`spawn_compute`](Self::spawn_compute) before or after what else waits; see
+    /// [`Priority`].
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn_compute`](Self::spawn_compute).
+    #[track_caller]
+    pub fn spawn_compute_with_priority<F, R>(&self, priority: Priority, f: F) -> ComputeFuture<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let how = How { priority, ..How::default() };
+        ComputeFuture::or_panic(offload(Admitted::or_panic(self.core()), how, f))
+    }
+
+    /// [`spawn_compute`](Self::spawn_compute) that gives what goes wrong as an error: a panic
+    /// of `f`, a runtime that has been shut down, and as many calls waiting already as
+    /// `compute_queue` says, which the first poll tells at once.
+    ///
+    /// ```
+    /// # fn main() -> loom::Result<()> {
+    /// # let runtime = loom::LoomBuilder::new().build()?;
+    /// let sum = runtime.try_spawn_compute(|| (1..=1000_u64).sum::<u64>());
+    /// assert_eq!(runtime.block_on(sum).ok(), Some(500_500));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_spawn_compute<F, R>(&self, f: F) -> TryComputeFuture<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.try_spawn_compute_with_priority(Priority::Normal, f)
+    }
+
+    /// [`try_spawn_compute`](Self::try_spawn_compute) before or after what else waits; see
+    /// [`Priority`].
+    pub fn try_spawn_compute_with_priority<F, R>(
+        &self,
+        priority: Priority,
+        f: F,
+    ) -> TryComputeFuture<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let how = How { priority, ..How::default() };
+        TryComputeFuture::new(try_offload(self.core(), how, f))
     }
 
     /// Runs `f` inline or on the compute pool, whichever has measured as cheaper for this

@@ -19,12 +19,14 @@ use crate::sync::{Arc, Mutex, PoisonError, Weak, mpsc, thread};
 use crate::topology::{ComputePriority, CoreBudget, Role, Seat, ThreadPlacement, os};
 
 use super::core::Core;
+use super::drain;
 use super::lifecycle::Refusal;
 use super::watch::{TICK, Watched};
 
 enum Command {
     Run(Box<dyn FnOnce() + Send>),
     Watch(Weak<Core>),
+    FetchDrainer(Arc<Core>),
     WakeAt(Instant, Waker),
 }
 
@@ -72,6 +74,15 @@ where
 /// As [`run`].
 pub(crate) fn watch(core: &Arc<Core>) -> io::Result<()> {
     send(Command::Watch(Arc::downgrade(core)))
+}
+
+/// Fetches a drainer that was counted as up, from a thread that is not one of the pool's.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn fetch_drainer(core: &Arc<Core>) -> io::Result<()> {
+    send(Command::FetchDrainer(Arc::clone(core)))
 }
 
 /// Completes at a time, whatever becomes of tokio and its timers.
@@ -156,6 +167,7 @@ fn keep(commands: &mpsc::Receiver<Command>) {
         match command {
             Ok(Command::Run(job)) => quietly(job),
             Ok(Command::WakeAt(time, waker)) => waiting.push((time, waker)),
+            Ok(Command::FetchDrainer(core)) => quietly(|| drain::fetch(&core)),
             Ok(Command::Watch(core)) => {
                 if watched.is_empty() {
                     tick = Instant::now() + TICK;

@@ -14,8 +14,10 @@ mod config;
 mod context;
 mod core;
 mod describe;
+mod drain;
 mod ending;
 mod entry;
+mod fallible;
 mod functions;
 mod guests;
 mod handle;
@@ -31,7 +33,7 @@ mod watch;
 pub use adaptive::AdaptiveFuture;
 pub use builder::LoomBuilder;
 pub use command::command_reset;
-pub use compute::ComputeFuture;
+pub use compute::{ComputeFuture, is_cancelled};
 #[cfg(feature = "clap")]
 pub use config::LoomArgs;
 pub use config::{LoomConfig, TokioFlavor};
@@ -39,13 +41,16 @@ pub use context::EnterGuard;
 pub use describe::{ThreadReport, ThreadRole};
 pub use ending::StillRunning;
 pub use entry::{run_main, run_test, test_builder};
+pub use fallible::{ComputeError, ComputePanic, TryComputeFuture};
 pub use functions::{FunctionStats, functions};
 pub use handle::LoomRuntime;
 pub use spawn::{
     current_runtime, spawn_adaptive, spawn_adaptive_at, spawn_adaptive_with_hint, spawn_async,
-    spawn_blocking, spawn_compute,
+    spawn_blocking, spawn_compute, spawn_compute_with_priority, try_spawn_compute,
+    try_spawn_compute_with_priority,
 };
 
 // The words of its settings and calls, from where they are defined.
+pub use crate::bridge::Priority;
 pub use crate::scheduler::{ComputeHint, Site};
 pub use crate::topology::{ComputePriority, Pin, Placement};

@@ -12,6 +12,7 @@ use crate::error::{LoomError, Result};
 use crate::sync::{Arc, OnceLock, mpsc};
 use crate::topology::{CoreBudget, Plan, Request};
 
+use super::builder::DEFAULT_COMPUTE_QUEUE;
 use super::core::Core;
 use super::{keeper, threads};
 
@@ -35,7 +36,8 @@ pub(crate) fn started() -> Option<Arc<Core>> {
 
 fn start() -> ProcessWide {
     let plan = Arc::new(Plan::new(CoreBudget::discover(), Request::default()));
-    let core = Arc::new(Core::new(Arc::clone(&plan), None, plan.compute.len()));
+    let threads = plan.compute.len();
+    let core = Arc::new(Core::new(Arc::clone(&plan), None, threads, DEFAULT_COMPUTE_QUEUE));
     // On a thread that hands down neither a mask nor a class.
     let started = {
         let core = Arc::clone(&core);
@@ -51,7 +53,10 @@ fn start() -> ProcessWide {
                 io::stderr(),
                 "loom: {error}; compute functions run inline until the process is restarted"
             );
-            ProcessWide { core: Arc::new(Core::new(plan, None, 0)), _pool: None }
+            ProcessWide {
+                core: Arc::new(Core::new(plan, None, 0, DEFAULT_COMPUTE_QUEUE)),
+                _pool: None,
+            }
         }
     }
 }

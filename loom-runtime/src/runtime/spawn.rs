@@ -7,12 +7,14 @@ use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use crate::bridge::Priority;
 use crate::scheduler::{ComputeHint, Site};
 use crate::sync::{Arc, Weak};
 
 use super::adaptive::{AdaptiveFuture, place};
-use super::compute::{ComputeFuture, offload};
+use super::compute::{ComputeFuture, How, offload, try_offload};
 use super::core::Core;
+use super::fallible::TryComputeFuture;
 use super::handle::LoomRuntime;
 use super::lifecycle::Admitted;
 use super::{blocking, context, process_wide};
@@ -138,7 +140,54 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    offload(Admitted::or_panic(&current_core()), None, f)
+    spawn_compute_with_priority(Priority::Normal, f)
+}
+
+/// [`LoomRuntime::spawn_compute_with_priority`] on the current runtime; outside of any, on
+/// the process-wide compute pool.
+///
+/// # Panics
+///
+/// As [`spawn_compute`].
+#[track_caller]
+pub fn spawn_compute_with_priority<F, R>(priority: Priority, f: F) -> ComputeFuture<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let how = How { priority, ..How::default() };
+    ComputeFuture::or_panic(offload(Admitted::or_panic(&current_core()), how, f))
+}
+
+/// [`LoomRuntime::try_spawn_compute`] on the current runtime; outside of any, on the
+/// process-wide compute pool.
+///
+/// ```
+/// # #[loom::main]
+/// # async fn main() {
+/// match loom::try_spawn_compute(|| 6 * 7).await {
+///     Ok(answer) => assert_eq!(answer, 42),
+///     Err(error) => panic!("{error}"),
+/// }
+/// # }
+/// ```
+pub fn try_spawn_compute<F, R>(f: F) -> TryComputeFuture<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    try_spawn_compute_with_priority(Priority::Normal, f)
+}
+
+/// [`LoomRuntime::try_spawn_compute_with_priority`] on the current runtime; outside of any,
+/// on the process-wide compute pool.
+pub fn try_spawn_compute_with_priority<F, R>(priority: Priority, f: F) -> TryComputeFuture<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let how = How { priority, ..How::default() };
+    TryComputeFuture::new(try_offload(&current_core(), how, f))
 }
 
 /// [`LoomRuntime::spawn_adaptive`] on the current runtime; outside of any, with the

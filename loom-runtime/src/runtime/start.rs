@@ -39,7 +39,8 @@ fn start(config: LoomConfig, plan: Plan, host: Option<Handle>) -> Result<Arc<Inn
     let wanted = io_threads + plan.compute.len();
     threads::probe(wanted)?;
 
-    let core = Arc::new(Core::new(Arc::clone(&plan), Some(io_workers), plan.compute.len()));
+    let (threads, queue) = (plan.compute.len(), config.compute_queue);
+    let core = Arc::new(Core::new(Arc::clone(&plan), Some(io_workers), threads, queue));
     let (sender, placed) = mpsc::channel();
     let tokio = if let Some(host) = host {
         TokioSide::beside(host)

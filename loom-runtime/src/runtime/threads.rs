@@ -16,6 +16,7 @@ use crate::topology::{Role, ThreadPlacement, os};
 use super::config::TokioFlavor;
 use super::context;
 use super::core::Core;
+use super::drain;
 use super::watch::once;
 
 /// How long threads may take to start before somebody asks what keeps them.
@@ -229,13 +230,15 @@ pub(crate) fn start_rayon(
         Ok(())
     };
     let prefix = prefix.to_owned();
-    ThreadPoolBuilder::new()
+    let pool = ThreadPoolBuilder::new()
         .num_threads(core.plan.compute.len())
         .thread_name(move |i| format!("{prefix}-rayon-{i:04}"))
         .panic_handler(on_panic)
         .spawn_handler(spawn)
         .build()
-        .map_err(|error| LoomError::RayonThreadPool(Box::new(error)))
+        .map_err(|error| LoomError::RayonThreadPool(Box::new(error)))?;
+    drain::prepare(core, &pool);
+    Ok(pool)
 }
 
 /// Waits until so many threads have taken their places.

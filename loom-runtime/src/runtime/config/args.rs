@@ -64,6 +64,10 @@ pub struct LoomArgs {
     #[arg(long, value_name = "WORD")]
     pub loom_tokio_flavor: Option<String>,
 
+    /// How many compute calls may wait, 1 to 16777216
+    #[arg(long, value_name = "N")]
+    pub loom_compute_queue: Option<usize>,
+
     /// How long to wait for work at the end, such as 5s
     #[arg(long, value_name = "TIME")]
     pub loom_shutdown_timeout: Option<String>,
@@ -89,6 +93,7 @@ impl LoomArgs {
             ("placement", text(&self.loom_placement)),
             ("compute_priority", text(&self.loom_compute_priority)),
             ("tokio_flavor", text(&self.loom_tokio_flavor)),
+            ("compute_queue", number(&self.loom_compute_queue)),
             ("shutdown_timeout", text(&self.loom_shutdown_timeout)),
         ] {
             if let Some(raw) = raw {

@@ -13,6 +13,10 @@ use super::settings::{Given, Settings};
 const THREADS: RangeInclusive<usize> = 1..=8192;
 pub(super) const EXPECTED_THREADS: &str =
     "expected a whole number from 1 to 8192, or leave it out for the default";
+/// More would be gigabytes of calls that wait.
+const CALLS: RangeInclusive<usize> = 1..=16_777_216;
+pub(super) const EXPECTED_CALLS: &str =
+    "expected a whole number from 1 to 16777216, or leave it out for the default";
 /// Leaves room for the role and number in a debugger's column.
 const LONGEST_PREFIX: usize = 64;
 /// Whoever means "for ever" should not mean "until the next release".
@@ -25,6 +29,7 @@ impl Settings {
         check("rayon_threads", self.rayon_threads.as_ref(), |n| threads(*n))?;
         check("prefix", self.prefix.as_ref(), |prefix| prefix_is_a_name(prefix))?;
         check("cpuset", self.cpuset.as_ref(), |list| CpuSet::parse(list).map(|_| ()))?;
+        check("compute_queue", self.compute_queue.as_ref(), |queue| calls(queue.0))?;
         check("shutdown_timeout", self.shutdown_timeout.as_ref(), timeout)
     }
 }
@@ -46,6 +51,10 @@ fn check<T: Debug>(
 
 fn threads(n: usize) -> Result<(), String> {
     if THREADS.contains(&n) { Ok(()) } else { Err(EXPECTED_THREADS.to_owned()) }
+}
+
+fn calls(n: usize) -> Result<(), String> {
+    if CALLS.contains(&n) { Ok(()) } else { Err(EXPECTED_CALLS.to_owned()) }
 }
 
 fn prefix_is_a_name(prefix: &str) -> Result<(), String> {

@@ -25,6 +25,7 @@ pub(crate) use environment::from_environment;
 #[cfg(feature = "config-files")]
 pub(crate) use file::from_file;
 pub(crate) use settings::{Given, Settings};
+pub(crate) use words::Calls;
 pub use words::TokioFlavor;
 
 /// What a runtime was built with, defaults filled in, and where each value came from.
@@ -64,6 +65,9 @@ pub struct LoomConfig {
     pub compute_priority: ComputePriority,
     /// Which of tokio's runtimes drives async tasks.
     pub tokio_flavor: TokioFlavor,
+    /// How many compute calls may wait before [`try_spawn_compute`](crate::try_spawn_compute)
+    /// refuses more.
+    pub compute_queue: usize,
     /// How long `#[loom::main]` waits after the body has returned, for tracked work and then,
     /// with what is left, for blocking functions.
     pub shutdown_timeout: Duration,
@@ -96,6 +100,7 @@ impl fmt::Display for LoomConfig {
                 "placement" => write!(f, "{}", self.placement)?,
                 "compute_priority" => write!(f, "{}", self.compute_priority)?,
                 "tokio_flavor" => write!(f, "{}", self.tokio_flavor)?,
+                "compute_queue" => write!(f, "{}", self.compute_queue)?,
                 _ => write!(f, "{}", humantime::format_duration(self.shutdown_timeout))?,
             }
             write!(f, " ({source})")?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::error::{LoomError, Result};
 use crate::topology::{ComputePriority, Pin, Placement};
 
-use super::words::{FromRaw, Raw, nearest};
+use super::words::{Calls, FromRaw, Raw, nearest};
 use super::{Source, TokioFlavor};
 
 /// A value, and where it came from.
@@ -90,6 +90,7 @@ settings! {
     placement: Placement,
     compute_priority: ComputePriority,
     tokio_flavor: TokioFlavor,
+    compute_queue: Calls,
     shutdown_timeout: Duration,
 }
 

@@ -70,17 +70,36 @@ impl FromRaw for String {
     }
 }
 
+/// Variables and arguments have nothing but text. The bounds are checked for all sources
+/// alike.
+fn number(raw: &Raw) -> Option<usize> {
+    let number: i128 = match raw {
+        Raw::Integer(n) => *n,
+        Raw::Text(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    number.try_into().ok()
+}
+
 impl FromRaw for usize {
     fn from_raw(raw: &Raw) -> Result<Self, String> {
-        // Variables and arguments have nothing but text.
-        let number = match raw {
-            Raw::Integer(n) => Some(*n),
-            Raw::Text(text) => text.trim().parse().ok(),
-            _ => None,
-        };
-        // The bounds within are checked for all sources alike.
-        let number = number.and_then(|n: i128| Self::try_from(n).ok());
-        number.ok_or_else(|| super::check::EXPECTED_THREADS.to_owned())
+        number(raw).ok_or_else(|| super::check::EXPECTED_THREADS.to_owned())
+    }
+}
+
+/// A number of calls.
+#[derive(Clone, Copy)]
+pub(crate) struct Calls(pub(crate) usize);
+
+impl fmt::Debug for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromRaw for Calls {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        number(raw).map(Self).ok_or_else(|| super::check::EXPECTED_CALLS.to_owned())
     }
 }
 

@@ -28,11 +28,20 @@ pub(crate) enum Refusal {
     ShutDown,
     Forked,
     NoPool,
+    /// So many wait already.
+    QueueFull(usize),
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.write_str(match *self {
+            Self::QueueFull(limit) => {
+                return write!(
+                    f,
+                    "{limit} compute calls wait already: try later, shed load, or raise \
+                     `compute_queue`"
+                );
+            }
             Self::ShutDown => {
                 "the runtime has been shut down: it takes no new work once `block_until_idle`, \
                  `wait_for_shutdown`, `shutdown_timeout` or `shutdown_background` has ended it, \

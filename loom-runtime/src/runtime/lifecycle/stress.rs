@@ -14,8 +14,9 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::{Admitted, Over};
-use crate::runtime::compute::offload;
+use crate::runtime::compute::{ComputeFuture, How, offload};
 use crate::runtime::core::Core;
+use crate::runtime::drain;
 use crate::runtime::spawn::tracked;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, thread};
@@ -73,10 +74,10 @@ fn start_work(core: &Arc<Core>, tokio: &Handle, random: &mut Random, ended: &End
     for _ in 0..calls {
         let Ok(admitted) = Admitted::to(core) else { break };
         let (guard, steps) = (Ended(Arc::clone(&ended.0)), random.below(2_000));
-        let call = offload(admitted, None, move || {
+        let call = ComputeFuture::or_panic(offload(admitted, How::default(), move || {
             burn(steps);
             drop(guard);
-        });
+        }));
         match random.below(3) {
             0 => call.detach(),
             // Polled once, and cancelled: queued, running or done by now.
@@ -115,8 +116,11 @@ fn every_end_comes() {
     let tokio = host.handle();
     for round in 1..=rounds {
         let mut random = Random(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(round as u64));
-        let core = Arc::new(Core::new(Arc::clone(&plan), Some(2), 2));
+        let core = Arc::new(Core::new(Arc::clone(&plan), Some(2), 2, 4096));
         core.pool.set(Arc::downgrade(&pool)).expect("it is new");
+        if round == 1 {
+            drain::prepare(&core, &pool);
+        }
         let ended = Ended(Arc::default());
 
         // One who waits from the start, and one who gives up half-way.

@@ -1,0 +1,120 @@
+//! Who is up to empty the line, and who has to be fetched (the crew, in `README.md`).
+
+use crate::sync::modelled::{AtomicU64, Ordering};
+
+/// One word, from the lowest bits up: drainers that search, drainers that are up, and jobs
+/// that wait.
+#[derive(Debug)]
+pub(super) struct Crew {
+    word: AtomicU64,
+    /// How many drainers there may be.
+    size: u64,
+}
+
+const SEARCHING: u64 = 1;
+const UP: u64 = 1 << 16;
+const WAITING: u64 = 1 << 32;
+
+/// Whether one more drainer was counted in, and has to be fetched.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fetch {
+    One,
+    Nobody,
+}
+
+impl Crew {
+    pub(super) fn new(size: usize) -> Self {
+        let size = size.min(usize::from(u16::MAX));
+        Self { word: AtomicU64::new(0), size: size as u64 }
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        waiting(self.word.load(Ordering::Relaxed))
+    }
+
+    /// Whether somebody is just about to look into the line.
+    pub(super) fn is_searching(&self) -> bool {
+        searching(self.word.load(Ordering::Relaxed)) > 0
+    }
+
+    /// Counts in a job that is about to be pushed, unless so many wait already.
+    pub(super) fn submit(&self, limit: usize) -> Option<Fetch> {
+        self.step(|word| (waiting(word) < limit).then(|| word + WAITING))
+    }
+
+    /// A drainer takes a job. If it was searching, it is no longer.
+    pub(super) fn start(&self, was_searching: bool) -> Fetch {
+        if was_searching {
+            self.always(|word| word - WAITING - SEARCHING)
+        } else {
+            self.word.fetch_sub(WAITING, Ordering::Relaxed);
+            Fetch::Nobody
+        }
+    }
+
+    pub(super) fn cancel(&self) {
+        self.word.fetch_sub(WAITING, Ordering::Relaxed);
+    }
+
+    /// A drainer that is up begins to search.
+    pub(super) fn search(&self) {
+        self.word.fetch_add(SEARCHING, Ordering::Relaxed);
+    }
+
+    /// A drainer that searches stops, without having found anything.
+    pub(super) fn look_away(&self) -> Fetch {
+        self.always(|word| word - SEARCHING)
+    }
+
+    /// A drainer that searches goes, unless something waits (Q4).
+    pub(super) fn go_home(&self) -> bool {
+        let gone = |word| (waiting(word) == 0).then(|| word - UP - SEARCHING);
+        self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, gone).is_ok()
+    }
+
+    /// A drainer that does not search goes, whatever waits.
+    pub(super) fn go_early(&self) -> Fetch {
+        self.always(|word| word - UP)
+    }
+
+    /// A drainer that was counted in never came.
+    pub(super) fn count_out(&self) {
+        self.word.fetch_sub(UP + SEARCHING, Ordering::Relaxed);
+    }
+
+    fn always(&self, change: impl Fn(u64) -> u64) -> Fetch {
+        self.step(|word| Some(change(word))).unwrap_or(Fetch::Nobody)
+    }
+
+    /// Changes the word, and counts a drainer in where more wait than search then (Q5).
+    fn step(&self, change: impl Fn(u64) -> Option<u64>) -> Option<Fetch> {
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            let mut next = change(word)?;
+            let fetch = waiting(next) as u64 > searching(next) && up(next) < self.size;
+            if fetch {
+                next += UP + SEARCHING;
+            }
+            // Relaxed, here and above: the steps of one word are in one order, and that is
+            // all that Q4 and Q5 need. What is in a job goes with the queue.
+            match self.word.compare_exchange_weak(word, next, Ordering::Relaxed, Ordering::Relaxed)
+            {
+                Ok(_) => return Some(if fetch { Fetch::One } else { Fetch::Nobody }),
+                Err(now) => word = now,
+            }
+        }
+    }
+}
+
+fn waiting(word: u64) -> usize {
+    (word / WAITING) as usize
+}
+
+fn up(word: u64) -> u64 {
+    word / UP % (WAITING / UP)
+}
+
+fn searching(word: u64) -> u64 {
+    word % UP
+}

@@ -1,0 +1,147 @@
+//! Jobs that wait, and the drainers that come for them (the line and the crew, in
+//! `README.md`).
+
+use crate::sync::thread;
+
+use super::complete::{Job, Started};
+use super::crew::{Crew, Fetch};
+use super::queue::Queue;
+
+#[derive(Debug)]
+pub(crate) struct Line {
+    queue: Queue,
+    crew: Crew,
+}
+
+/// A place in the line for one job.
+#[must_use]
+pub(crate) struct Place<'a> {
+    line: &'a Line,
+    fetch: Fetch,
+}
+
+/// What a drainer does beside running jobs; its thread is somebody else's.
+pub(crate) trait Drainer {
+    /// Fetches another drainer, which is counted as up already.
+    fn fetch(&mut self);
+
+    /// Asked after each job; false to go although there may be more.
+    fn goes_on(&mut self) -> bool;
+
+    /// There is nothing to start. Lingers, perhaps until there is; false to go home.
+    fn lingers(&mut self, line: &Line) -> bool;
+}
+
+impl Line {
+    /// A line that up to so many drainers empty.
+    pub(crate) fn new(drainers: usize) -> Self {
+        Self { queue: Queue::new(), crew: Crew::new(drainers) }
+    }
+
+    /// Jobs that were submitted, and have neither started nor been cancelled.
+    pub(crate) fn waiting(&self) -> usize {
+        self.crew.waiting()
+    }
+
+    /// Whether a drainer is just about to look into the line.
+    pub(crate) fn is_searched(&self) -> bool {
+        self.crew.is_searching()
+    }
+
+    /// Counts a job in, unless so many wait already.
+    pub(crate) fn enter(&self, limit: usize) -> Option<Place<'_>> {
+        self.crew.submit(limit).map(|fetch| Place { line: self, fetch })
+    }
+
+    /// Counts a job out that was cancelled before it started.
+    pub(crate) fn cancel(&self) {
+        self.crew.cancel();
+    }
+
+    /// Takes the next job that was not cancelled, and starts it. For those who are not of the
+    /// crew.
+    pub(crate) fn start_next(&self) -> Option<Started> {
+        let started = self.find()?;
+        // Whoever does not search leaves nobody to be fetched.
+        let _nobody = self.crew.start(false);
+        Some(started)
+    }
+
+    fn find(&self) -> Option<Started> {
+        while let Some(job) = self.queue.pop() {
+            if let Some(started) = job.start() {
+                return Some(started);
+            }
+        }
+        None
+    }
+
+    /// Empties the line, as a drainer that was counted as up.
+    pub(crate) fn drain(&self, drainer: &mut impl Drainer) {
+        let mut is_searching = true;
+        loop {
+            if let Some(job) = self.find() {
+                let fetch = self.crew.start(is_searching);
+                is_searching = false;
+                serve(drainer, fetch);
+                job.run();
+                if !drainer.goes_on() {
+                    let fetch = self.crew.go_early();
+                    return serve(drainer, fetch);
+                }
+            } else if !is_searching {
+                // From here on submitters rely on it, so it looks again.
+                self.crew.search();
+                is_searching = true;
+            } else if !drainer.lingers(self) && self.crew.go_home() {
+                return;
+            }
+        }
+    }
+
+    /// Does something else for a while, during which nobody relies on this drainer's search.
+    pub(crate) fn look_away<R>(&self, drainer: &mut impl Drainer, f: impl FnOnce() -> R) -> R {
+        let fetch = self.crew.look_away();
+        serve(drainer, fetch);
+        let result = f();
+        self.crew.search();
+        result
+    }
+
+    /// Refuses what waits, in place of a drainer that was counted as up and will not come.
+    pub(crate) fn refuse_all(&self) {
+        let mut is_searching = true;
+        loop {
+            if let Some(job) = self.find() {
+                if self.crew.start(is_searching) == Fetch::One {
+                    self.crew.count_out();
+                }
+                is_searching = false;
+                drop(job);
+            } else if !is_searching {
+                self.crew.search();
+                is_searching = true;
+            } else if self.crew.go_home() {
+                return;
+            } else {
+                // Whoever was counted in is just about to push.
+                thread::yield_now();
+            }
+        }
+    }
+}
+
+fn serve(drainer: &mut impl Drainer, fetch: Fetch) {
+    if fetch == Fetch::One {
+        drainer.fetch();
+    }
+}
+
+impl Place<'_> {
+    /// Takes the place. True if a drainer has to be fetched, which is counted as up already.
+    #[must_use]
+    pub(crate) fn submit(self, job: Job) -> bool {
+        self.line.queue.push(job);
+        self.fetch == Fetch::One
+    }
+}

@@ -1,0 +1,165 @@
+//! The order in which a line is emptied, and who is fetched for it.
+
+use super::{Call, Drainer, End, Line, Priority, Ticket};
+use crate::sync::{Arc, Mutex};
+
+struct Uncounted;
+
+impl Ticket for Uncounted {
+    fn may_start(&self) -> bool {
+        true
+    }
+
+    fn withdraw(&self) {}
+
+    fn end(self, _end: End, _unwanted: bool) {}
+}
+
+/// What ran, in order.
+type Log = Arc<Mutex<Vec<(Priority, usize)>>>;
+
+fn submit(line: &Line, log: &Log, priority: Priority, number: usize) -> (bool, Call<()>) {
+    let log = Arc::clone(log);
+    let work = move || log.lock().expect("not poisoned").push((priority, number));
+    let (job, call) = super::call(work, Uncounted, priority);
+    let place = line.enter(usize::MAX).expect("no limit");
+    (place.submit(job), call)
+}
+
+/// Counts how many more were asked for.
+#[derive(Default)]
+struct Patient {
+    fetched: usize,
+    leaves_early: bool,
+}
+
+impl Drainer for Patient {
+    fn fetch(&mut self) {
+        self.fetched += 1;
+    }
+
+    fn goes_on(&mut self) -> bool {
+        !self.leaves_early
+    }
+
+    fn lingers(&mut self, _line: &Line) -> bool {
+        false
+    }
+}
+
+fn order(submitted: &[(Priority, usize)]) -> Vec<(Priority, usize)> {
+    let (line, log) = (Line::new(1), Log::default());
+    for (priority, count) in submitted {
+        for number in 0..*count {
+            submit(&line, &log, *priority, number).1.detach();
+        }
+    }
+    line.drain(&mut Patient::default());
+    assert_eq!(line.waiting(), 0);
+    std::mem::take(&mut log.lock().expect("not poisoned"))
+}
+
+#[test]
+fn calls_of_one_priority_run_in_the_order_in_which_they_came() {
+    let ran = order(&[(Priority::Normal, 100)]);
+    assert!(ran.iter().map(|(_, number)| *number).eq(0..100));
+}
+
+#[test]
+fn higher_priority_runs_first() {
+    use Priority::{High, Low, Normal};
+    let ran = order(&[(Low, 2), (Normal, 2), (High, 2)]);
+    assert_eq!(ran, [(High, 0), (High, 1), (Normal, 0), (Normal, 1), (Low, 0), (Low, 1)]);
+}
+
+#[test]
+fn nothing_waits_for_ever_behind_higher_priority() {
+    use Priority::{High, Low, Normal};
+    let ran = order(&[(Low, 1), (Normal, 3), (High, 100)]);
+    let place = |of| ran.iter().position(|ran| *ran == of).expect("it ran");
+    assert_eq!(place((Low, 0)), 16, "after sixteen others");
+    assert_eq!(place((Normal, 0)), 17, "the other that was passed over as often");
+    assert_eq!(place((Normal, 1)), 34, "sixteen later");
+}
+
+#[test]
+fn a_burst_fetches_as_many_drainers_as_it_can_use() {
+    let (line, log) = (Line::new(3), Log::default());
+    let fetched = (0..5).map(|n| submit(&line, &log, Priority::Normal, n).0);
+    assert_eq!(fetched.collect::<Vec<_>>(), [true, true, true, false, false]);
+}
+
+/// One searches, and finds one of two: somebody has relied on it, so it asks for another.
+#[test]
+fn a_drainer_that_finds_work_fetches_whom_its_search_kept_away() {
+    let (line, log) = (Line::new(2), Log::default());
+    assert!(submit(&line, &log, Priority::Normal, 0).0);
+    line.drain(&mut Patient { leaves_early: true, ..Patient::default() });
+    // Another is up now, and found nothing; two come at once.
+    let mut drainer = Patient::default();
+    struct Burst<'a>(&'a Line, &'a Log, &'a mut Patient, bool);
+    impl Drainer for Burst<'_> {
+        fn fetch(&mut self) {
+            self.2.fetch();
+        }
+
+        fn goes_on(&mut self) -> bool {
+            true
+        }
+
+        fn lingers(&mut self, line: &Line) -> bool {
+            if std::mem::replace(&mut self.3, false) {
+                let fetched: Vec<_> =
+                    (0..2).map(|n| submit(line, self.1, Priority::Normal, n).0).collect();
+                assert_eq!(fetched, [false, true], "the first relies on the search");
+                // The one that was fetched finds the first, before the search goes on.
+                line.drain(&mut Patient { leaves_early: true, ..Patient::default() });
+                return true;
+            }
+            false
+        }
+    }
+    assert!(submit(&line, &log, Priority::Normal, 9).0);
+    line.drain(&mut Burst(&line, &log, &mut drainer, true));
+    assert_eq!(log.lock().expect("not poisoned").len(), 4);
+    assert_eq!(line.waiting(), 0);
+}
+
+#[test]
+fn a_drainer_that_leaves_early_sees_to_the_rest() {
+    let (line, log) = (Line::new(1), Log::default());
+    for number in 0..3 {
+        submit(&line, &log, Priority::Normal, number).1.detach();
+    }
+    let mut drainer = Patient { leaves_early: true, ..Patient::default() };
+    for left in (0..3).rev() {
+        line.drain(&mut drainer);
+        assert_eq!(line.waiting(), left);
+    }
+    assert_eq!(drainer.fetched, 2, "one for each that it left");
+}
+
+#[test]
+fn a_full_line_takes_no_more_and_a_cancelled_call_makes_room() {
+    let (line, log) = (Line::new(1), Log::default());
+    let (_, call) = submit(&line, &log, Priority::Normal, 0);
+    assert!(line.enter(1).is_none());
+    // The ticket's part.
+    line.cancel();
+    let place = line.enter(1);
+    assert!(place.is_some());
+    call.detach();
+}
+
+#[test]
+fn a_line_without_anyone_refuses_what_waits() {
+    let (line, log) = (Line::new(2), Log::default());
+    assert!(submit(&line, &log, Priority::Normal, 0).0);
+    let _second = submit(&line, &log, Priority::Normal, 1);
+    // Both that were fetched will not come.
+    line.refuse_all();
+    line.refuse_all();
+    assert_eq!(line.waiting(), 0);
+    assert!(log.lock().expect("not poisoned").is_empty());
+    assert!(submit(&line, &log, Priority::Normal, 2).0, "nobody is counted as up");
+}

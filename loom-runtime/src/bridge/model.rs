@@ -1,0 +1,267 @@
+//! The two ends of a call, and submitters against drainers, under the model checker.
+
+use std::pin::pin;
+use std::task::{Context, Poll, Wake, Waker};
+
+use loom_model::sync::atomic::{AtomicUsize, Ordering};
+use loom_model::sync::{Arc, Notify};
+use loom_model::thread;
+
+use super::{Call, Drainer, End, Fault, Job, Line, Priority, Ticket, call};
+use crate::sync::Arc as StdArc;
+
+/// Counts how calls ended.
+#[derive(Default)]
+struct Ends {
+    returned: AtomicUsize,
+    cancelled: AtomicUsize,
+    abandoned: AtomicUsize,
+    refused: AtomicUsize,
+    /// Results that were dropped.
+    dropped: AtomicUsize,
+    /// Of those, the ones that were not gone when the ticket ended.
+    late: AtomicUsize,
+}
+
+impl Ends {
+    fn all(&self) -> usize {
+        [&self.returned, &self.cancelled, &self.abandoned, &self.refused]
+            .iter()
+            .map(|count| count.load(Ordering::Relaxed))
+            .sum()
+    }
+}
+
+struct Counted(Arc<Ends>);
+
+impl Ticket for Counted {
+    fn may_start(&self) -> bool {
+        true
+    }
+
+    fn withdraw(&self) {}
+
+    fn end(self, end: End, unwanted: bool) {
+        let is_gone = self.0.dropped.load(Ordering::Relaxed) > 0;
+        if unwanted && !is_gone {
+            self.0.late.fetch_add(1, Ordering::Relaxed);
+        }
+        let count = match end {
+            End::Returned if unwanted => &self.0.abandoned,
+            End::Returned => &self.0.returned,
+            End::Cancelled => &self.0.cancelled,
+            End::Refused | End::Panicked => &self.0.refused,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A result that counts its drop.
+struct Value(Arc<Ends>);
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        self.0.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn counted() -> (Arc<Ends>, Job, Call<Value>) {
+    let ends = Arc::new(Ends::default());
+    let value = Value(Arc::clone(&ends));
+    let (job, call) = call(move || value, Counted(Arc::clone(&ends)), Priority::Normal);
+    (ends, job, call)
+}
+
+/// Wakes a thread of the model. It has to be a counted pointer of std, as wakers are.
+struct Waking(Arc<Notify>);
+
+impl Wake for Waking {
+    fn wake(self: StdArc<Self>) {
+        self.0.notify();
+    }
+}
+
+fn waker() -> (Arc<Notify>, Waker) {
+    let notify = Arc::new(Notify::new());
+    let waker = Waker::from(StdArc::new(Waking(Arc::clone(&notify))));
+    (notify, waker)
+}
+
+fn model(f: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom_model::model::Builder::new();
+    builder.preemption_bound = Some(4);
+    builder.check(f);
+}
+
+#[test]
+fn a_waiting_caller_is_woken() {
+    model(|| {
+        let (ends, job, call) = counted();
+        let worker = thread::spawn(move || job.start().map(super::complete::Started::run));
+        let (notify, waker) = waker();
+        let mut call = pin!(call);
+        loop {
+            match call.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(Ok(value)) => break drop(value),
+                Poll::Ready(Err(_)) => panic!("it ran"),
+                Poll::Pending => notify.wait(),
+            }
+        }
+        worker.join().unwrap();
+        assert_eq!(ends.returned.load(Ordering::Relaxed), 1);
+        assert_eq!(ends.dropped.load(Ordering::Relaxed), 1);
+    });
+}
+
+/// The waker changes with every poll; the last one is woken.
+#[test]
+fn the_last_waker_is_woken() {
+    model(|| {
+        let (_ends, job, call) = counted();
+        let worker = thread::spawn(move || job.start().map(super::complete::Started::run));
+        let mut call = pin!(call);
+        for round in 0.. {
+            let (notify, waker) = waker();
+            match call.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(_) => break,
+                // Three wakers meet the job in every state; then it waits.
+                Poll::Pending if round >= 2 => notify.wait(),
+                Poll::Pending => {}
+            }
+        }
+        worker.join().unwrap();
+    });
+}
+
+/// Gives up at any moment after so many polls: the closure runs or is dropped, the result is
+/// dropped once, the ticket ends once, and nothing is touched too late.
+fn gives_up_after(polls: usize) {
+    model(move || {
+        let (ends, job, mut call) = counted();
+        let worker = thread::spawn(move || job.start().map(super::complete::Started::run));
+        let mut is_ready = false;
+        for _ in 0..polls {
+            let (_notify, waker) = waker();
+            is_ready =
+                is_ready || pin!(&mut call).poll(&mut Context::from_waker(&waker)).is_ready();
+        }
+        drop(call);
+        worker.join().unwrap();
+        assert_eq!(ends.all(), 1);
+        assert_eq!(ends.late.load(Ordering::Relaxed), 0);
+        assert_eq!(ends.dropped.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
+fn a_detached_call_ends_without_its_caller() {
+    gives_up_after(0);
+}
+
+#[test]
+fn a_call_is_given_up_at_any_moment() {
+    gives_up_after(1);
+}
+
+#[test]
+fn a_call_is_given_up_after_its_waker_changed() {
+    gives_up_after(2);
+}
+
+#[test]
+fn a_refused_call_is_told() {
+    model(|| {
+        let (ends, job, mut call) = counted();
+        let worker = thread::spawn(move || drop(job));
+        let (notify, waker) = waker();
+        loop {
+            match pin!(&mut call).poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(outcome) => break assert!(matches!(outcome, Err(Fault::Refused))),
+                Poll::Pending => notify.wait(),
+            }
+        }
+        worker.join().unwrap();
+        assert_eq!(ends.refused.load(Ordering::Relaxed), 1);
+    });
+}
+
+/// A drainer that goes home as soon as it may.
+struct Hasty {
+    line: Arc<Line>,
+    fetched: Vec<thread::JoinHandle<()>>,
+    /// Goes after each job, as one does that holds something up.
+    is_nested: bool,
+}
+
+impl Drainer for Hasty {
+    fn fetch(&mut self) {
+        self.fetched.push(fetch(&self.line, self.is_nested));
+    }
+
+    fn goes_on(&mut self) -> bool {
+        !self.is_nested
+    }
+
+    fn lingers(&mut self, _line: &Line) -> bool {
+        thread::yield_now();
+        false
+    }
+}
+
+fn fetch(line: &Arc<Line>, is_nested: bool) -> thread::JoinHandle<()> {
+    let line = Arc::clone(line);
+    thread::spawn(move || {
+        let mut drainer = Hasty { line: Arc::clone(&line), fetched: Vec::new(), is_nested };
+        line.drain(&mut drainer);
+        for fetched in drainer.fetched {
+            fetched.join().unwrap();
+        }
+    })
+}
+
+fn submit(line: &Arc<Line>, ends: &Arc<Ends>, jobs: usize, is_nested: bool) {
+    let mut fetched = Vec::new();
+    for _ in 0..jobs {
+        let value = Value(Arc::clone(ends));
+        let place = line.enter(usize::MAX).expect("no limit");
+        let (job, call) = call(move || value, Counted(Arc::clone(ends)), Priority::Normal);
+        if place.submit(job) {
+            fetched.push(fetch(line, is_nested));
+        }
+        drop(call);
+    }
+    for fetched in fetched {
+        fetched.join().unwrap();
+    }
+}
+
+/// Nobody looks after the drainers once all have submitted, so whatever they leave is lost.
+fn nothing_is_left(drainers: usize, jobs: [usize; 2], is_nested: bool) {
+    model(move || {
+        let line = Arc::new(Line::new(drainers));
+        let ends = Arc::new(Ends::default());
+        let other = {
+            let (line, ends) = (Arc::clone(&line), Arc::clone(&ends));
+            thread::spawn(move || submit(&line, &ends, jobs[1], is_nested))
+        };
+        submit(&line, &ends, jobs[0], is_nested);
+        other.join().unwrap();
+        assert_eq!(ends.returned.load(Ordering::Relaxed), jobs[0] + jobs[1]);
+        assert_eq!(line.waiting(), 0);
+    });
+}
+
+#[test]
+fn what_is_submitted_while_a_drainer_goes_home_is_run() {
+    nothing_is_left(1, [1, 1], false);
+}
+
+#[test]
+fn what_is_submitted_again_is_run() {
+    nothing_is_left(1, [2, 0], false);
+}
+
+#[test]
+fn what_a_drainer_leaves_that_goes_early_is_run() {
+    nothing_is_left(1, [1, 1], true);
+}

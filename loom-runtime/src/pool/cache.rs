@@ -1,0 +1,115 @@
+//! What each thread has at hand.
+
+use std::cell::RefCell;
+
+use super::chain::{Block, Chain};
+use super::{SIZES, free};
+
+#[cfg(not(all(test, loom_model)))]
+static RESERVES: [super::reserve::Reserve; SIZES.len()] =
+    [const { super::reserve::Reserve::new() }; SIZES.len()];
+
+/// Two chains of one size, of which the first is used.
+struct Pair {
+    first: Chain,
+    second: Chain,
+}
+
+/// The pairs of one thread, which it hands over when it ends.
+struct Cache([Pair; SIZES.len()]);
+
+thread_local! {
+    static CACHE: RefCell<Cache> =
+        const { RefCell::new(Cache([const { Pair { first: Chain::new(), second: Chain::new() } }; SIZES.len()])) };
+}
+
+/// A free block, unless there is none at hand or in the reserve.
+pub(super) fn take(class: usize) -> Option<Block> {
+    if IS_FRESH {
+        return None;
+    }
+    // A thread that is being torn down has nothing at hand.
+    CACHE.try_with(|cache| cache.borrow_mut().0[class].take(class)).ok().flatten()
+}
+
+/// Keeps a block for the next to take it.
+pub(super) fn give(class: usize, block: Block) {
+    if IS_FRESH {
+        return free(class, block);
+    }
+    let mut block = Some(block);
+    let kept = CACHE.try_with(|cache| {
+        if let Some(block) = block.take() {
+            cache.borrow_mut().0[class].give(class, block);
+        }
+    });
+    if let (Err(_), Some(block)) = (kept, block) {
+        free(class, block);
+    }
+}
+
+/// Every block comes from the heap and goes back to it, for tools that watch the heap.
+const IS_FRESH: bool = cfg!(any(loom_fresh_blocks, all(test, loom_model)));
+
+impl Pair {
+    fn take(&mut self, class: usize) -> Option<Block> {
+        if self.first.is_empty() {
+            if self.second.is_empty() {
+                self.second = get(class)?;
+            }
+            std::mem::swap(&mut self.first, &mut self.second);
+        }
+        self.first.pop()
+    }
+
+    fn give(&mut self, class: usize, block: Block) {
+        if self.first.is_full() {
+            if self.second.is_full() {
+                put(class, self.second.take());
+            }
+            std::mem::swap(&mut self.first, &mut self.second);
+        }
+        self.first.push(block);
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        for (class, Pair { first, second }) in self.0.iter_mut().enumerate() {
+            for chain in [first.take(), second.take()] {
+                put(class, chain);
+            }
+        }
+    }
+}
+
+/// Hands a chain over: a full one to the reserve, where that has room, the others to the
+/// heap.
+fn put(class: usize, chain: Chain) {
+    let mut rest = if chain.is_full() { keep(class, chain) } else { Some(chain) };
+    while let Some(block) = rest.as_mut().and_then(Chain::pop) {
+        free(class, block);
+    }
+}
+
+#[cfg(not(all(test, loom_model)))]
+fn keep(class: usize, chain: Chain) -> Option<Chain> {
+    RESERVES[class].put(chain).err()
+}
+
+#[cfg(not(all(test, loom_model)))]
+fn get(class: usize) -> Option<Chain> {
+    RESERVES[class].get()
+}
+
+// The checker's atomics live in one run of a model and so cannot be in a static: models
+// make reserves of their own.
+#[cfg(all(test, loom_model))]
+fn keep(_class: usize, chain: Chain) -> Option<Chain> {
+    Some(chain)
+}
+
+#[cfg(all(test, loom_model))]
+fn get(_class: usize) -> Option<Chain> {
+    None
+}

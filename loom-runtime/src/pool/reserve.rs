@@ -1,0 +1,62 @@
+//! The chains of one size that no thread has at the moment.
+
+use std::ptr;
+
+use crate::sync::modelled::{AtomicPtr, Ordering};
+
+use super::chain::Chain;
+
+/// How many chains are kept of each size.
+pub(super) const CELLS: usize = 256;
+
+/// Cells that hold a chain each, or nothing.
+#[derive(Debug)]
+pub(super) struct Reserve<const N: usize = CELLS> {
+    cells: [AtomicPtr<()>; N],
+}
+
+impl<const N: usize> Reserve<N> {
+    #[cfg(not(all(test, loom_model)))]
+    pub(super) const fn new() -> Self {
+        Self { cells: [const { AtomicPtr::new(ptr::null_mut()) }; N] }
+    }
+
+    #[cfg(all(test, loom_model))]
+    pub(super) fn new() -> Self {
+        Self { cells: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())) }
+    }
+
+    /// Keeps a full chain, or gives it back where there is no room.
+    pub(super) fn put(&self, chain: Chain) -> Result<(), Chain> {
+        let raw = chain.into_raw();
+        for cell in &self.cells {
+            // A look first: most cells in front are taken, and a failed swap costs a line.
+            // Release: with the acquire of `get` (P2).
+            if cell.load(Ordering::Relaxed).is_null()
+                && cell
+                    .compare_exchange(ptr::null_mut(), raw, Ordering::Release, Ordering::Relaxed)
+                    .is_ok()
+            {
+                return Ok(());
+            }
+        }
+        // SAFETY: P1, no cell took it, so it is still ours.
+        Err(unsafe { Chain::from_raw(raw) })
+    }
+
+    /// A full chain, if there is one.
+    pub(super) fn get(&self) -> Option<Chain> {
+        for cell in &self.cells {
+            if cell.load(Ordering::Relaxed).is_null() {
+                continue;
+            }
+            // Acquire: with the release of `put` (P2).
+            let raw = cell.swap(ptr::null_mut(), Ordering::Acquire);
+            if !raw.is_null() {
+                // SAFETY: P1, a swap gives what was in the cell to one thread alone.
+                return Some(unsafe { Chain::from_raw(raw) });
+            }
+        }
+        None
+    }
+}

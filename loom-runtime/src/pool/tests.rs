@@ -1,0 +1,77 @@
+//! Each rule of `README.md`, on one thread and on some.
+
+use std::alloc::Layout;
+use std::collections::HashSet;
+
+use super::{SIZES, class_of, give, take};
+use crate::sync::thread;
+
+fn layout(size: usize) -> Layout {
+    Layout::from_size_align(size, 8).expect("a layout")
+}
+
+#[test]
+fn the_smallest_size_that_is_enough() {
+    assert_eq!(SIZES.map(|size| class_of(layout(size))), [Some(0), Some(1), Some(2)]);
+    assert_eq!(SIZES.map(|size| class_of(layout(size + 1))), [Some(1), Some(2), None]);
+    assert_eq!(class_of(Layout::from_size_align(8, 128).expect("a layout")), None);
+}
+
+#[test]
+fn what_is_taken_is_aligned_and_nobody_elses() {
+    let layout = layout(200);
+    let taken: Vec<_> = (0..200).map(|_| take(layout)).collect();
+    let distinct: HashSet<_> = taken.iter().collect();
+    assert_eq!(distinct.len(), taken.len());
+    for memory in taken {
+        assert_eq!(memory.addr().get() % 64, 0);
+        // SAFETY: P1, P3, P4: it was taken above, and nothing was written to it.
+        unsafe { give(memory, layout) };
+    }
+}
+
+#[test]
+fn what_is_given_back_is_taken_again() {
+    let layout = layout(400);
+    let first = take(layout);
+    // SAFETY: P1, P3, P4: it was just taken, and nothing was written to it.
+    unsafe { give(first, layout) };
+    let second = take(layout);
+    assert_eq!(first == second, !cfg!(loom_fresh_blocks));
+    // SAFETY: P1, P3, P4: as before.
+    unsafe { give(second, layout) };
+}
+
+#[test]
+fn what_is_too_large_comes_from_the_heap() {
+    let layout = layout(1 << 20);
+    let memory = take(layout);
+    // SAFETY: P1, it is ours, and as large as was asked.
+    unsafe { memory.write_bytes(0, layout.size()) };
+    // SAFETY: P1, P3, P4: bytes need no drop.
+    unsafe { give(memory, layout) };
+}
+
+/// One thread takes, another gives back: the blocks come round through the reserve.
+#[test]
+fn blocks_travel_between_threads() {
+    struct Memory(std::ptr::NonNull<u8>);
+    // SAFETY: P1, a block belongs to whoever has it.
+    unsafe impl Send for Memory {}
+
+    let layout = layout(900);
+    let mut seen = HashSet::new();
+    for _ in 0..100 {
+        let taken: Vec<_> = (0..64).map(|_| Memory(take(layout))).collect();
+        seen.extend(taken.iter().map(|memory| memory.0));
+        let giver = thread::spawn(move || {
+            for Memory(memory) in taken {
+                // SAFETY: P1, P3, P4: it came with the closure, and nothing was written to it.
+                unsafe { give(memory, layout) };
+            }
+        });
+        giver.join().expect("it does not panic");
+    }
+    // Fresh ones, a chain or so at a time, would be 6400.
+    assert!(seen.len() < 1000 || cfg!(loom_fresh_blocks), "{} blocks", seen.len());
+}

@@ -1,0 +1,152 @@
+//! The drainers: jobs of the compute pool that run what waits in the line.
+//!
+//! One drainer is one `spawn` on the pool, however many calls it runs. It takes turns with
+//! the pool's own work, lingers a little when there is nothing to do, and goes home. A
+//! thread of the pool that waits for something (a join, a scope) may come upon a drainer
+//! as it may upon any job; such a *nested* drainer runs one call and goes, since whatever
+//! lies below it on the stack may be ready to go on, and cannot say so.
+
+use std::cell::Cell;
+use std::hint;
+use std::ptr;
+use std::time::{Duration, Instant};
+
+use rayon::{ThreadPool, Yield};
+
+use crate::bridge::{Drainer, Line};
+use crate::sync::{Arc, Barrier, thread};
+
+use super::core::Core;
+use super::keeper;
+
+/// After how long a drainer gives the pool's own work a turn, if calls are short.
+const TURN: Duration = Duration::from_micros(10);
+/// How many calls a turn is at most.
+const LONGEST_TURN: u32 = 64;
+/// How long a drainer lingers: at most, where that has paid, and at least.
+const LINGER: [Duration; 2] = [Duration::from_micros(50), Duration::from_micros(5)];
+/// How often a drainer lingers for long although it has not paid.
+const TRY_AGAIN: u32 = 8;
+/// How often it looks before it lets others have the CPU.
+const LOOKS: u32 = 32;
+
+thread_local! {
+    /// Where on its stack a job of this thread runs that nothing else lies below.
+    static BOTTOM: Cell<usize> = const { Cell::new(0) };
+    /// How long drainers of this thread linger, and how often in a row in vain.
+    static PATIENCE: Cell<(Duration, u32)> = const { Cell::new((LINGER[0], 0)) };
+}
+
+/// Fetches a drainer that was counted as up.
+pub(crate) fn fetch(core: &Arc<Core>) {
+    match core.pool() {
+        Some(pool) => {
+            core.counters.wakes.add_one();
+            spawn(&pool, Arc::clone(core), None);
+        }
+        // The last handle is gone, and with it the threads.
+        None => core.line.refuse_all(),
+    }
+}
+
+/// Lets each thread of a new pool find out where its stack begins, before anything else.
+pub(crate) fn prepare(core: &Arc<Core>, pool: &ThreadPool) {
+    let threads = pool.current_num_threads();
+    // Each waits for all, so that no thread takes two.
+    let barrier = Arc::new(Barrier::new(threads));
+    for _ in 0..threads {
+        spawn(pool, Arc::clone(core), Some(Arc::clone(&barrier)));
+    }
+}
+
+/// The one place where drainers are spawned, so that the stacks below them are alike.
+fn spawn(pool: &ThreadPool, core: Arc<Core>, barrier: Option<Arc<Barrier>>) {
+    pool.spawn(move || run(&core, barrier.as_deref()));
+}
+
+/// Never inlined, so that its frame always lies at the same place above the pool's.
+#[inline(never)]
+fn run(core: &Arc<Core>, barrier: Option<&Barrier>) {
+    let frame = 0_u8;
+    let here = ptr::from_ref(hint::black_box(&frame)).addr();
+    if let Some(barrier) = barrier {
+        BOTTOM.set(here);
+        barrier.wait();
+        return;
+    }
+    core.line.drain(&mut OnPool {
+        core,
+        // Anything below would put it elsewhere.
+        is_nested: here != BOTTOM.get(),
+        turn: 1,
+        left: 1,
+        since: Instant::now(),
+    });
+}
+
+struct OnPool<'a> {
+    core: &'a Arc<Core>,
+    is_nested: bool,
+    /// How many calls a turn has, how many of them are left, and since when it lasts.
+    turn: u32,
+    left: u32,
+    since: Instant,
+}
+
+impl Drainer for OnPool<'_> {
+    fn fetch(&mut self) {
+        // What a thread of the pool spawns goes to its own queue, in front of what lies below
+        // a nested drainer. The keeper's goes to the queue that all share.
+        if !self.is_nested || keeper::fetch_drainer(self.core).is_err() {
+            fetch(self.core);
+        }
+    }
+
+    fn goes_on(&mut self) -> bool {
+        if self.is_nested {
+            return false;
+        }
+        self.left -= 1;
+        if self.left == 0 {
+            let lasted = self.since.elapsed();
+            if lasted < TURN {
+                self.turn = (self.turn * 2).min(LONGEST_TURN);
+            } else if lasted > 2 * TURN {
+                self.turn = (self.turn / 4).max(1);
+            }
+            rayon::yield_now();
+            self.left = self.turn;
+            self.since = Instant::now();
+        }
+        true
+    }
+
+    fn lingers(&mut self, line: &Line) -> bool {
+        if self.is_nested {
+            return false;
+        }
+        let (patience, in_vain) = PATIENCE.get();
+        let is_retrial = in_vain >= TRY_AGAIN;
+        let patience = if is_retrial { LINGER[0] } else { patience };
+        let since = Instant::now();
+        loop {
+            for _ in 0..LOOKS {
+                if line.waiting() > 0 {
+                    PATIENCE.set((LINGER[0], 0));
+                    return true;
+                }
+                hint::spin_loop();
+            }
+            if line.look_away(self, rayon::yield_now) == Some(Yield::Executed) {
+                return true;
+            }
+            if since.elapsed() > patience {
+                let in_vain = if is_retrial { 0 } else { in_vain + 1 };
+                PATIENCE.set(((patience / 2).max(LINGER[1]), in_vain));
+                return false;
+            }
+            // Whatever the class of this thread, whoever wants the CPU may have it.
+            thread::yield_now();
+        }
+    }
+}
