@@ -66,6 +66,36 @@ impl Contender for Inline {
     }
 }
 
+/// Tokio's way to block a worker after its tasks have moved to another.
+pub(crate) struct BlockInPlace(Runtime);
+
+impl BlockInPlace {
+    pub(crate) fn new() -> Self {
+        Self(tokio_runtime(THREADS))
+    }
+}
+
+impl Contender for BlockInPlace {
+    fn name(&self) -> &'static str {
+        "block_in_place"
+    }
+
+    fn offloads(&self) -> bool {
+        false
+    }
+
+    fn tokio(&self) -> Handle {
+        self.0.handle().clone()
+    }
+
+    async fn call<F>(&self, _hint: ComputeHint, f: F) -> u64
+    where
+        F: FnOnce() -> u64 + Send + 'static,
+    {
+        tokio::task::block_in_place(f)
+    }
+}
+
 /// Tokio's blocking threads.
 pub(crate) struct SpawnBlocking(Runtime);
 
@@ -202,7 +232,8 @@ impl Contender for LoomRs {
 }
 
 fn loom_runtime() -> LoomRuntime {
-    LoomBuilder::new().tokio_threads(THREADS).rayon_threads(THREADS).build().expect("loom starts")
+    let builder = LoomBuilder::new().env_prefix("LOOM_BENCH");
+    builder.tokio_threads(THREADS).rayon_threads(THREADS).build().expect("loom starts")
 }
 
 /// Loom, always offloading.

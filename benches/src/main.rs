@@ -1,8 +1,7 @@
 //! `loom-bench`: Loom beside its peers, in one program and interleaved rounds.
 //!
-//! `loom-bench micro` prints what a call of a closure that does nothing costs, from one
-//! task and from 64, as medians over the rounds, with the allocations it makes; and what
-//! tracking adds to an async task.
+//! `loom-bench micro` prints what a call costs, by the number of callers and the length of
+//! its work, with the allocations it makes; and what tracking adds to an async task.
 //! `loom-bench http` puts an HTTP service under load and prints how long its requests take.
 //! Absolute times vary from machine to machine and from run to run; the ratios within one
 //! run are what to read.
@@ -10,6 +9,7 @@
 mod allocations;
 mod contenders;
 mod http;
+mod machine;
 mod micro;
 mod spawn;
 mod statistics;
@@ -30,11 +30,10 @@ struct Args {
 #[derive(Subcommand)]
 enum Bench {
     /// A closure that does nothing: the cost of moving it, and of deciding not to.
-    Micro {
-        /// Few and short rounds: shows that the bench works, not what anything costs.
-        #[arg(long)]
-        quick: bool,
-    },
+    Micro(micro::Options),
+    /// One sample of `micro`, as a process of its own.
+    #[command(hide = true)]
+    MicroSample(micro::SampleOptions),
     /// An HTTP service under open-loop load: what compute does to the fast requests.
     Http(http::Options),
     /// The service of `http`, as a process of its own.
@@ -47,10 +46,11 @@ enum Bench {
 
 fn main() -> Result<(), Box<dyn Error>> {
     match Args::parse().bench {
-        Bench::Micro { quick } => {
-            micro::run(quick);
-            spawn::run(quick);
+        Bench::Micro(options) => {
+            micro::run(&options)?;
+            spawn::run(options.quick);
         }
+        Bench::MicroSample(options) => micro::sample(&options)?,
         Bench::Http(options) => http::run(&options)?,
         Bench::HttpServer(options) => http::serve(&options)?,
         Bench::HttpLoad(options) => http::load(&options)?,

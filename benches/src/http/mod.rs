@@ -4,7 +4,7 @@
 //! and their order rotates; a sample during which others used the machine is repeated.
 
 mod load;
-mod machine;
+
 mod report;
 mod server;
 
@@ -13,6 +13,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use crate::machine;
 pub(crate) use load::{LoadOptions, Seen, load};
 use server::CONTENDERS;
 pub(crate) use server::{ServerOptions, serve};

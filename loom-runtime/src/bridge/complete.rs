@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 use std::task::Waker;
 
-use super::slot::{Header, Slot, exchange_waker, state};
+use super::slot::{Header, Slot, state, take_waker};
 use super::state::{Publish, Settle, Start, State};
 use super::{End, Fault, Outcome, Ticket};
 
@@ -127,7 +127,7 @@ where
         }
         Settle::Settled(cell) => cell.and_then(|cell| {
             // SAFETY: B3, the flag was cleared by the job, so the cell is its own.
-            unsafe { exchange_waker(header, cell, None) }
+            Some(unsafe { take_waker(header, cell) })
         }),
     };
     quietly(|| ticket.end(end, false));
@@ -152,8 +152,8 @@ unsafe fn publish(header: NonNull<Header>, mut waker: Option<Waker>) {
             }
             Publish::WithWaker(cell) => {
                 // SAFETY: B3, the flag was cleared by the job, so the cell is its own.
-                let shown = unsafe { exchange_waker(header, cell, None) };
-                drop_quietly(mem::replace(&mut waker, shown));
+                let shown = unsafe { take_waker(header, cell) };
+                drop_quietly(waker.replace(shown));
             }
             Publish::Orphaned => {
                 drop_quietly(waker);

@@ -5,6 +5,7 @@ use crate::sync::modelled::{AtomicU64, Ordering};
 /// One word, from the lowest bits up: drainers that search, drainers that are up, and jobs
 /// that wait.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Crew {
     word: AtomicU64,
     /// How many drainers there may be.

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::Outcome;
 use super::complete::{drop_quietly, free, leave};
-use super::slot::{Header, exchange_waker, state};
+use super::slot::{Header, put_waker, state, take_waker};
 use super::state::{Cell, GiveUp, State};
 
 /// Resolves to what the closure came to.
@@ -106,23 +106,20 @@ impl<R> Call<R> {
         let (cell, old) = match self.interest {
             Interest::Detached => (Cell::A, None),
             Interest::Waiting(cell) if state.hide_waker(cell) => {
-                // SAFETY: B3, the flag was cleared by the call, so the cell is its own.
-                (cell, unsafe { exchange_waker(slot, cell, None) })
+                // SAFETY: B3, the flag was set, and cleared by the call.
+                (cell, Some(unsafe { take_waker(slot, cell) }))
             }
             // The job has taken it, and may still be at that cell.
             Interest::Waiting(cell) => (cell.other(), None),
         };
         // SAFETY: B3, the job is not at this cell: its flag is clear, and was cleared by the
         // call, or never set, or the job was done with it before it took the other.
-        let empty = unsafe { exchange_waker(slot, cell, Some(waker)) };
-        debug_assert!(empty.is_none(), "a cell that is the call's is empty");
+        unsafe { put_waker(slot, cell, waker) };
         let is_shown = state.show_waker(cell);
-        let unseen = if is_shown {
-            None
-        } else {
-            // SAFETY: B3, done: the job has let go of everything.
-            unsafe { exchange_waker(slot, cell, None) }
-        };
+        let unseen = (!is_shown).then(|| {
+            // SAFETY: B3, done: the job has let go of everything, and did not see it.
+            unsafe { take_waker(slot, cell) }
+        });
         self.interest = Interest::Waiting(cell);
         drop((old, unseen));
         is_shown
@@ -136,8 +133,8 @@ impl<R> Call<R> {
         if let Interest::Waiting(cell) = self.interest
             && state.hide_waker(cell)
         {
-            // SAFETY: B3, the flag was cleared by the call, so the cell is its own.
-            drop_quietly(unsafe { exchange_waker(slot, cell, None) });
+            // SAFETY: B3, the flag was set, and cleared by the call.
+            drop_quietly(unsafe { take_waker(slot, cell) });
         }
         match state.give_up(waited) {
             GiveUp::Orphaned => {}

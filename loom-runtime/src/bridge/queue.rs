@@ -6,17 +6,19 @@ use crate::sync::PoisonError;
 use crate::sync::modelled::{AtomicPtr, Mutex, Ordering};
 
 use super::complete::Job;
-use super::slot::Header;
+use super::slot::{Header, Tail};
 
 /// How often in a row a list is passed over for one of higher priority (Q3).
 const PATIENCE: u32 = 16;
 
 type Link = Option<NonNull<Header>>;
 
+#[repr(C)]
 pub(super) struct Queue {
     /// Newest first.
     inbox: AtomicPtr<Header>,
-    lists: Mutex<Lists>,
+    /// Apart from what submitters change.
+    lists: Box<Mutex<Lists>>,
 }
 
 /// By priority, lowest first.
@@ -36,7 +38,10 @@ unsafe impl Send for Lists {}
 
 impl Queue {
     pub(super) fn new() -> Self {
-        Self { inbox: AtomicPtr::new(ptr::null_mut()), lists: Mutex::new(Lists::default()) }
+        Self {
+            inbox: AtomicPtr::new(ptr::null_mut()),
+            lists: Box::new(Mutex::new(Lists::default())),
+        }
     }
 
     /// Appends a job. Waits for nobody.
@@ -97,7 +102,7 @@ impl Lists {
             // SAFETY: Q1, it was taken out of the inbox with all the others.
             newest = unsafe { next(header) };
             // SAFETY: Q1, as before: it is there, and nobody else's.
-            let list = &mut batch[unsafe { header.as_ref() }.priority as usize];
+            let list = &mut batch[unsafe { header.as_ref() }.state.priority()];
             // SAFETY: Q1, as before.
             unsafe { set_next(header, list.head) };
             list.head = Some(header);
@@ -153,8 +158,8 @@ impl List {
 unsafe fn next(header: NonNull<Header>) -> Link {
     // SAFETY: Q1, by contract.
     let header = unsafe { header.as_ref() };
-    // SAFETY: Q1, as before.
-    header.next.with(|next| unsafe { *next })
+    // SAFETY: Q1, as before; it is a link until the job starts.
+    header.link.with(|link| unsafe { (*link).next })
 }
 
 /// # Safety
@@ -163,6 +168,8 @@ unsafe fn next(header: NonNull<Header>) -> Link {
 unsafe fn set_next(header: NonNull<Header>, link: Link) {
     // SAFETY: Q1, by contract.
     let header = unsafe { header.as_ref() };
-    // SAFETY: Q1, as before.
-    header.next.with_mut(|next| unsafe { *next = link });
+    header.link.with_mut(|place| {
+        // SAFETY: Q1, as before.
+        unsafe { *place = Tail { next: link } };
+    });
 }

@@ -13,14 +13,22 @@ use super::state::{Cell, State};
 use super::{End, Outcome, Priority, Ticket};
 
 /// What both ends and the line know of a slot, whatever is in it.
+///
+/// 48 bytes, so that a ticket of 16 shares the first cache line with it.
 #[repr(C)]
 pub(super) struct Header {
     pub(super) state: State,
-    /// Whoever owns the job (Q1).
-    pub(super) next: UnsafeCell<Option<NonNull<Header>>>,
-    wakers: [UnsafeCell<Option<Waker>>; 2],
     pub(super) vtable: &'static VTable,
-    pub(super) priority: Priority,
+    /// Cell A.
+    waker: UnsafeCell<MaybeUninit<Waker>>,
+    /// The link until the job starts (Q1); after it, cell B, which is not used before.
+    pub(super) link: UnsafeCell<Tail>,
+}
+
+/// Two things that are never there at the same time.
+pub(super) union Tail {
+    pub(super) next: Option<NonNull<Header>>,
+    waker: ManuallyDrop<MaybeUninit<Waker>>,
 }
 
 /// What can be done with the rest of a slot, by whom the README's table names.
@@ -66,23 +74,46 @@ pub(super) unsafe fn state<'a>(header: NonNull<Header>) -> &'a State {
     unsafe { &*state }
 }
 
-/// Puts a waker into a cell, or takes it out.
+/// Puts a waker into a cell that has none.
 ///
 /// # Safety
 ///
-/// B1, B3: the slot is there, and the cell is the caller's.
-pub(super) unsafe fn exchange_waker(
-    header: NonNull<Header>,
-    cell: Cell,
-    new: Option<Waker>,
-) -> Option<Waker> {
+/// B1, B3: the slot is there, and the cell is the caller's and empty; cell B only once the
+/// job has started.
+pub(super) unsafe fn put_waker(header: NonNull<Header>, cell: Cell, waker: Waker) {
     // SAFETY: B1, by contract it is there.
     let header = unsafe { header.as_ref() };
-    header.wakers[cell as usize].with_mut(|cell| {
-        // SAFETY: B3, by contract nobody else is at it.
-        let cell = unsafe { &mut *cell };
-        std::mem::replace(cell, new)
-    })
+    match cell {
+        Cell::A => header.waker.with_mut(|cell| {
+            // SAFETY: B3, by contract nobody else is at it.
+            unsafe { cell.write(MaybeUninit::new(waker)) };
+        }),
+        Cell::B => header.link.with_mut(|cell| {
+            let waker = ManuallyDrop::new(MaybeUninit::new(waker));
+            // SAFETY: B3, as before, and it is no link any more.
+            unsafe { cell.write(Tail { waker }) };
+        }),
+    }
+}
+
+/// Takes the waker out of a cell that has one.
+///
+/// # Safety
+///
+/// B1, B3: the slot is there, the cell is the caller's, and somebody has put a waker into it.
+pub(super) unsafe fn take_waker(header: NonNull<Header>, cell: Cell) -> Waker {
+    // SAFETY: B1, by contract it is there.
+    let header = unsafe { header.as_ref() };
+    match cell {
+        Cell::A => header.waker.with_mut(|cell| {
+            // SAFETY: B3, by contract it is there, and nobody else's.
+            unsafe { (*cell).assume_init_read() }
+        }),
+        Cell::B => header.link.with_mut(|cell| {
+            // SAFETY: B3, as before.
+            unsafe { (*cell).waker.assume_init_read() }
+        }),
+    }
 }
 
 impl<F, R, T> Slot<F, R, T>
@@ -102,11 +133,10 @@ where
         let slot = pool::take(Layout::new::<Self>()).cast::<Self>();
         let value = Self {
             header: Header {
-                state: State::new(),
-                next: UnsafeCell::new(None),
-                wakers: [UnsafeCell::new(None), UnsafeCell::new(None)],
+                state: State::new(priority),
                 vtable: Self::VTABLE,
-                priority,
+                waker: UnsafeCell::new(MaybeUninit::uninit()),
+                link: UnsafeCell::new(Tail { next: None }),
             },
             ticket: UnsafeCell::new(MaybeUninit::new(ticket)),
             payload: UnsafeCell::new(Payload { closure: ManuallyDrop::new(closure) }),
@@ -183,8 +213,8 @@ where
     /// B1: of this type, and the caller is the last owner, with nothing left in it.
     unsafe fn free(header: NonNull<Header>) {
         let slot = header.cast::<Self>();
-        // SAFETY: B1, what is in a slot beside the header was taken out or never dropped
-        // by itself; the header has nothing to drop but cells that are empty.
+        // SAFETY: B1, whatever was in it was taken out, and drops nothing by itself; this is
+        // for the cells, which the model checker has to see end.
         unsafe { slot.drop_in_place() };
         // SAFETY: B1 here, P1, P3, P4 of the pool: the block came from it under this layout.
         unsafe { pool::give(slot.cast(), Layout::new::<Self>()) };

@@ -2,6 +2,8 @@
 
 use crate::sync::modelled::{AtomicUsize, Ordering};
 
+use super::Priority;
+
 const PHASE: usize = 0b111;
 const QUEUED: usize = 0;
 const RUNNING: usize = 1;
@@ -15,6 +17,8 @@ const WAKERS: usize = 0b11 << 3;
 const ORPHANED: usize = 1 << 5;
 const UNWANTED: usize = 1 << 6;
 const LEFT: usize = 1 << 7;
+/// From here on the priority, until the job settles.
+const PRIORITY: u32 = 8;
 
 /// One of the two cells for a waker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,8 +103,14 @@ pub(super) enum GiveUp {
 pub(super) struct State(AtomicUsize);
 
 impl State {
-    pub(super) fn new() -> Self {
-        Self(AtomicUsize::new(QUEUED))
+    pub(super) fn new(priority: Priority) -> Self {
+        Self(AtomicUsize::new(QUEUED | (priority as usize) << PRIORITY))
+    }
+
+    /// Line: in which list the job waits.
+    pub(super) fn priority(&self) -> usize {
+        // Relaxed: it does not change while the job waits.
+        self.0.load(Ordering::Relaxed) >> PRIORITY
     }
 
     /// Job: begins to run, unless the caller has given up (B2).
@@ -196,7 +206,7 @@ impl State {
         loop {
             let orphan = state | ORPHANED;
             let (next, then) = match state & PHASE {
-                QUEUED if waited => (CANCELLED, GiveUp::Cancelled),
+                QUEUED if waited => (state - QUEUED + CANCELLED, GiveUp::Cancelled),
                 RUNNING if waited => (orphan | UNWANTED, GiveUp::Orphaned),
                 QUEUED | RUNNING => (orphan, GiveUp::Orphaned),
                 SETTLED => (orphan, GiveUp::Settled),

@@ -18,8 +18,9 @@ const GONE: usize = 3;
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
     word: AtomicUsize,
-    /// Who waits for the end, each under a number of its own.
-    waiters: Mutex<Waiters>,
+    /// Who waits for the end, each under a number of its own. Apart, since the word shares a
+    /// cache line with others that every call changes.
+    waiters: Box<Mutex<Waiters>>,
 }
 
 #[derive(Debug, Default)]
@@ -34,7 +35,7 @@ pub(crate) struct Place(Option<u64>);
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Self { word: AtomicUsize::new(OPEN), waiters: Mutex::new(Waiters::default()) }
+        Self { word: AtomicUsize::new(OPEN), waiters: Box::default() }
     }
 }
 

@@ -5,13 +5,13 @@ use std::io;
 
 /// CPU time in clock ticks, of everybody and altogether.
 #[derive(Clone, Copy)]
-pub(super) struct Ticks {
+pub(crate) struct Ticks {
     busy: u64,
     all: u64,
 }
 
 impl Ticks {
-    pub(super) fn now() -> io::Result<Self> {
+    pub(crate) fn now() -> io::Result<Self> {
         let text = fs::read_to_string("/proc/stat")?;
         let line = text.lines().next().unwrap_or_default();
         // user, nice, system, idle, iowait, irq, softirq, steal; guests are within user.
@@ -23,7 +23,7 @@ impl Ticks {
     }
 
     /// The share of the machine that others than we took since then.
-    pub(super) fn foreign_share(self, since: Self, ours: u64) -> f64 {
+    pub(crate) fn foreign_share(self, since: Self, ours: u64) -> f64 {
         let foreign = (self.busy - since.busy).saturating_sub(ours);
         #[expect(clippy::cast_precision_loss, reason = "ticks far below 2^52")]
         let share = foreign as f64 / (self.all - since.all).max(1) as f64;
@@ -31,10 +31,20 @@ impl Ticks {
     }
 }
 
+/// CPU time of the children of this process that have ended.
+pub(crate) fn children_ticks() -> io::Result<u64> {
+    fields("/proc/self/stat", 13)
+}
+
 /// CPU time of one process, its threads included.
-pub(super) fn process_ticks(process: u32) -> io::Result<u64> {
-    let text = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // Fields 14 and 15; the name before them is in parentheses and may hold spaces.
+pub(crate) fn process_ticks(process: u32) -> io::Result<u64> {
+    fields(&format!("/proc/{process}/stat"), 11)
+}
+
+/// The sum of two fields of such a file, from so many after the name on.
+fn fields(file: &str, skip: usize) -> io::Result<u64> {
+    let text = fs::read_to_string(file)?;
+    // The name is in parentheses and may hold spaces.
     let after_name = text.rsplit(')').next().unwrap_or_default();
-    Ok(after_name.split_whitespace().skip(11).take(2).map(|n| n.parse().unwrap_or(0)).sum())
+    Ok(after_name.split_whitespace().skip(skip).take(2).map(|n| n.parse().unwrap_or(0)).sum())
 }
