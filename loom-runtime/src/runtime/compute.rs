@@ -173,7 +173,7 @@ where
     if place.submit(job) {
         drain::fetch(&core);
     }
-    let is_expected_soon = is_searched && before == 0 && core.plan.budget.cpus.len() > 1;
+    let is_expected_soon = is_searched && before == 0 && !core.spread.is_beneath();
     Ok(Offloaded { call, sampled, waited: false, is_expected_soon })
 }
 
@@ -235,9 +235,9 @@ impl<R> Offloaded<R> {
 /// Where that was in vain it is left out for a while, longer and longer.
 fn wait_a_little<R>(call: &Call<R>) {
     /// How long until a thread that was looking should have started.
-    const START: Duration = Duration::from_micros(1);
+    const START: Duration = Duration::from_micros(2);
     /// How long a short call may take.
-    const END: Duration = Duration::from_micros(2);
+    const END: Duration = Duration::from_micros(3);
     const MOST_LEFT_OUT: u32 = 64;
     thread_local! {
         /// How many waits to leave out, and how many to leave out after the next failure.

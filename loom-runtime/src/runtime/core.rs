@@ -18,6 +18,7 @@ use crate::topology::{Plan, ThreadPlacement};
 use super::handle::Inner;
 use super::keeper;
 use super::lifecycle::Lifecycle;
+use super::spread::Spread;
 
 /// How many samples the bridge's overhead remembers.
 const OVERHEAD_MEMORY: u32 = 16;
@@ -58,6 +59,8 @@ pub(crate) struct Rest {
     pub(crate) counters: RuntimeCounters,
     /// The bridge's overhead: round trip less run time.
     pub(crate) overhead: Estimate<OVERHEAD_MEMORY>,
+    /// Where drainers run.
+    pub(crate) spread: Spread,
     functions: Table<Function>,
     /// Blocking functions that wait for a thread.
     pub(crate) blocking_queued: AtomicUsize,
@@ -106,6 +109,7 @@ impl Core {
                 compute_threads,
                 compute_queue,
                 io_workers,
+                spread: Spread::new(&plan.budget.cpus),
                 plan,
                 counters: RuntimeCounters::default(),
                 overhead: Estimate::default(),

@@ -18,6 +18,7 @@ use crate::sync::{Arc, Barrier, thread};
 
 use super::core::Core;
 use super::keeper;
+use super::spread::Place;
 
 /// After how long a drainer gives the pool's own work a turn, if calls are short.
 const TURN: Duration = Duration::from_micros(10);
@@ -28,7 +29,7 @@ const LINGER: [Duration; 2] = [Duration::from_micros(50), Duration::from_micros(
 /// How often a drainer lingers for long although it has not paid.
 const TRY_AGAIN: u32 = 8;
 /// How often it looks before it lets others have the CPU.
-const LOOKS: u32 = 32;
+const LOOKS: u32 = 128;
 
 thread_local! {
     /// Where on its stack a job of this thread runs that nothing else lies below.
@@ -74,8 +75,10 @@ fn run(core: &Arc<Core>, barrier: Option<&Barrier>) {
         barrier.wait();
         return;
     }
+    let seat = rayon::current_thread_index().and_then(|index| core.plan.compute.get(index));
     core.line.drain(&mut OnPool {
         core,
+        place: core.spread.enter(seat.and_then(|seat| seat.cpus.as_ref())),
         // Anything below would put it elsewhere.
         is_nested: here != BOTTOM.get(),
         turn: 1,
@@ -86,6 +89,7 @@ fn run(core: &Arc<Core>, barrier: Option<&Barrier>) {
 
 struct OnPool<'a> {
     core: &'a Arc<Core>,
+    place: Place<'a>,
     is_nested: bool,
     /// How many calls a turn has, how many of them are left, and since when it lasts.
     turn: u32,
@@ -106,6 +110,9 @@ impl Drainer for OnPool<'_> {
         if self.is_nested {
             return false;
         }
+        if self.place.is_crowded() {
+            self.place.look();
+        }
         self.left -= 1;
         if self.left == 0 {
             let lasted = self.since.elapsed();
@@ -115,6 +122,7 @@ impl Drainer for OnPool<'_> {
                 self.turn = (self.turn / 4).max(1);
             }
             rayon::yield_now();
+            self.place.look();
             self.left = self.turn;
             self.since = Instant::now();
         }
@@ -130,6 +138,7 @@ impl Drainer for OnPool<'_> {
         let patience = if is_retrial { LINGER[0] } else { patience };
         let since = Instant::now();
         loop {
+            self.place.look();
             for _ in 0..LOOKS {
                 if line.waiting() > 0 {
                     PATIENCE.set((LINGER[0], 0));

@@ -25,6 +25,7 @@ mod keeper;
 mod lifecycle;
 mod process_wide;
 mod spawn;
+mod spread;
 mod start;
 mod threads;
 mod tokio_side;

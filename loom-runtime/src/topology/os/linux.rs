@@ -70,6 +70,42 @@ pub(crate) fn set_affinity(cpus: &CpuSet) -> io::Result<()> {
     set_mask(&mask_of(cpus))
 }
 
+/// The CPU on which the calling thread runs at this moment.
+pub(crate) fn current_cpu() -> Option<usize> {
+    #[expect(unsafe_code, reason = "no safe call tells the current CPU")]
+    // SAFETY: T2, it takes nothing and tells of the calling thread alone.
+    let cpu = unsafe { libc::sched_getcpu() };
+    cpu.try_into().ok()
+}
+
+/// Moves the calling thread to one CPU, and leaves it free to run on all of `cpus` from then
+/// on. Allocates nothing below 1024 CPUs. Where the system refuses, nothing is moved.
+pub(crate) fn move_to(cpu: usize, cpus: &CpuSet) {
+    let narrow = [cpu];
+    with_mask(&narrow, |narrow| {
+        if set_mask(narrow).is_ok() {
+            // Granted before, and the narrower one just now.
+            let _ = with_mask(cpus.as_slice(), set_mask);
+        }
+    });
+}
+
+/// The mask of `cpus`, on the stack where that is large enough.
+fn with_mask<R>(cpus: &[usize], f: impl FnOnce(&[c_ulong]) -> R) -> R {
+    let words = cpus.last().map_or(1, |last| last / BITS + 1);
+    let (mut few, mut many) = ([0; FIRST_WORDS], Vec::new());
+    let mask = if words <= FIRST_WORDS {
+        &mut few[..]
+    } else {
+        many.resize(words, 0);
+        &mut many[..]
+    };
+    for cpu in cpus {
+        mask[cpu / BITS] |= 1 << (cpu % BITS);
+    }
+    f(mask)
+}
+
 fn set_mask(mask: &[c_ulong]) -> io::Result<()> {
     #[expect(unsafe_code, reason = "no safe call takes masks beyond 1024 CPUs")]
     // SAFETY: T1, the slice has exactly `size_of_val` readable bytes; T2, id 0.

@@ -25,8 +25,8 @@ use linux as imp;
 use other as imp;
 
 pub(crate) use imp::{
-    affinity, affinity_of_main_thread, class, no_more_threads, reset_on_exec, set_affinity,
-    set_priority, thread_id, time_on_cpu,
+    affinity, affinity_of_main_thread, class, current_cpu, move_to, no_more_threads, reset_on_exec,
+    set_affinity, set_priority, thread_id, time_on_cpu,
 };
 
 /// How urgently the system runs a thread.

@@ -18,6 +18,12 @@ pub(crate) fn set_affinity(_cpus: &CpuSet) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+pub(crate) fn current_cpu() -> Option<usize> {
+    None
+}
+
+pub(crate) fn move_to(_cpu: usize, _cpus: &CpuSet) {}
+
 pub(crate) fn set_priority(wanted: ComputePriority) -> io::Result<()> {
     match wanted {
         ComputePriority::Normal => Ok(()),

@@ -1,0 +1,116 @@
+//! Where drainers run, so that no two of them share a CPU while another has none.
+//!
+//! The kernel moves threads of its idle class hardly ever: two that woke on one CPU stay
+//! there, next to one that idles, and one that woke beneath a busy I/O worker waits for it.
+//! So each drainer says which CPU it is on, and one that shares its CPU moves itself to one
+//! where there is none. It moves by a narrow mask and a wide one right after, so that the
+//! kernel keeps every choice that it had.
+
+use std::time::{Duration, Instant};
+
+use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use crate::topology::{CpuSet, os};
+
+/// A move costs some microseconds, so it has to last.
+const REST: Duration = Duration::from_micros(500);
+const NOBODY: usize = usize::MAX;
+
+#[derive(Debug)]
+pub(crate) struct Spread {
+    /// Drainers that are up, by CPU.
+    drainers: Box<[AtomicU32]>,
+    /// A CPU on which somebody waits for the drainer beneath.
+    crowded: AtomicUsize,
+}
+
+/// One drainer's place.
+pub(crate) struct Place<'a> {
+    spread: &'a Spread,
+    /// Where it may be; nothing where it is left alone.
+    cpus: Option<&'a CpuSet>,
+    cpu: Option<usize>,
+    moved: Option<Instant>,
+}
+
+impl Spread {
+    pub(crate) fn new(budget: &CpuSet) -> Self {
+        let cpus = budget.as_slice().last().map_or(0, |last| last + 1);
+        let drainers = (0..cpus).map(|_| AtomicU32::new(0)).collect();
+        Self { drainers, crowded: AtomicUsize::new(NOBODY) }
+    }
+
+    /// Says that the caller waits for a drainer which may be on its own CPU. True if there is
+    /// one, so that waiting on the spot is in vain.
+    pub(crate) fn is_beneath(&self) -> bool {
+        let Some(cpu) = os::current_cpu() else { return false };
+        let is_beneath = self.on(cpu).is_some_and(|on| on.load(Ordering::Relaxed) > 0);
+        if is_beneath {
+            self.crowded.store(cpu, Ordering::Relaxed);
+        }
+        is_beneath
+    }
+
+    fn on(&self, cpu: usize) -> Option<&AtomicU32> {
+        self.drainers.get(cpu)
+    }
+
+    pub(crate) fn enter<'a>(&'a self, cpus: Option<&'a CpuSet>) -> Place<'a> {
+        let mut place = Place { spread: self, cpus, cpu: None, moved: None };
+        place.look();
+        place
+    }
+}
+
+impl Place<'_> {
+    /// Looks where the thread is, and moves it if it should be elsewhere.
+    pub(crate) fn look(&mut self) {
+        let Some(cpus) = self.cpus else { return };
+        let now = os::current_cpu();
+        if now != self.cpu {
+            self.count(now);
+        }
+        let Some((cpu, on)) = now.and_then(|cpu| Some((cpu, self.spread.on(cpu)?))) else { return };
+        let is_crowded = self.spread.crowded.load(Ordering::Relaxed) == cpu;
+        if !is_crowded && on.load(Ordering::Relaxed) < 2 {
+            return;
+        }
+        if is_crowded {
+            self.spread.crowded.store(NOBODY, Ordering::Relaxed);
+        }
+        if self.moved.is_some_and(|moved| moved.elapsed() < REST) {
+            return;
+        }
+        let free = |cpu: &&usize| {
+            let on = self.spread.on(**cpu);
+            on.is_some_and(|on| on.load(Ordering::Relaxed) == 0)
+        };
+        if let Some(target) = cpus.as_slice().iter().find(free) {
+            // Counted there first, so that no other goes there, too.
+            self.count(Some(*target));
+            os::move_to(*target, cpus);
+            self.moved = Some(Instant::now());
+        }
+    }
+
+    /// Whether somebody waits for this drainer to go elsewhere.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.cpu.is_some_and(|cpu| self.spread.crowded.load(Ordering::Relaxed) == cpu)
+    }
+
+    fn count(&mut self, cpu: Option<usize>) {
+        let on = |cpu: Option<usize>| cpu.and_then(|cpu| self.spread.on(cpu));
+        if let Some(on) = on(self.cpu) {
+            on.fetch_sub(1, Ordering::Relaxed);
+        }
+        if let Some(on) = on(cpu) {
+            on.fetch_add(1, Ordering::Relaxed);
+        }
+        self.cpu = cpu;
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.count(None);
+    }
+}
