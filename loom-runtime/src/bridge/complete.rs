@@ -8,7 +8,7 @@ use std::task::Waker;
 
 use super::slot::{Header, Slot, state, take_waker};
 use super::state::{Publish, Settle, Start, State};
-use super::{End, Fault, Outcome, Ticket};
+use super::{Fault, Outcome, Ticket};
 
 /// The working end before it has started: waits in the line.
 pub(crate) struct Job(NonNull<Header>);
@@ -67,41 +67,70 @@ impl Drop for Job {
 }
 
 impl Started {
-    /// Runs the closure, unless the ticket says that it must not start, and publishes what it
-    /// came to. Never panics.
-    pub(crate) fn run(self) {
-        self.end(Way::Run);
+    /// Runs the closure, unless the ticket says that it must not start. Never panics.
+    pub(crate) fn work(self) -> Worked {
+        self.end(Way::Run)
     }
 
-    fn end(self, way: Way) {
+    /// Runs the closure and publishes what it came to.
+    pub(crate) fn run(self) {
+        self.work().finish();
+    }
+
+    fn end(self, way: Way) -> Worked {
         let header = mem::ManuallyDrop::new(self).0;
         // SAFETY: B1, the slot is there for as long as the job has not let go of it.
         let vtable = unsafe { header.as_ref() }.vtable;
-        // SAFETY: B2, it has started, and ends once, since that consumes it.
-        unsafe { (vtable.run)(header, way) };
+        // SAFETY: B2, it has started, and works once, since that consumes it.
+        unsafe { (vtable.work)(header, way) };
+        Worked(header)
     }
 }
 
 impl Drop for Started {
     fn drop(&mut self) {
-        Self(self.0).end(Way::Refuse);
+        Self(self.0).end(Way::Refuse).finish();
     }
 }
 
-/// What a job does from its start to its end.
+/// The working end with its work behind it. Publishes the outcome when it is dropped, too.
+#[must_use]
+pub(crate) struct Worked(NonNull<Header>);
+
+// SAFETY: B1, as the job.
+unsafe impl Send for Worked {}
+
+impl Worked {
+    /// Ends the ticket, publishes the outcome and wakes whoever waits for it. Never panics.
+    pub(crate) fn finish(self) {}
+}
+
+impl Drop for Worked {
+    fn drop(&mut self) {
+        let Self(header) = *self;
+        // SAFETY: B1, the slot is there for as long as the job has not let go of it.
+        let vtable = unsafe { header.as_ref() }.vtable;
+        // SAFETY: B1, it has worked, and finishes once.
+        unsafe { (vtable.finish)(header) };
+    }
+}
+
+/// Turns the closure of a job into an outcome.
 ///
 /// # Safety
 ///
-/// B2: the header is that of a slot of these types, whose job has started, and was not run
+/// B2: the header is that of a slot of these types, whose job has started, and has not worked
 /// before.
-pub(super) unsafe fn run<F, R, T>(header: NonNull<Header>, way: Way)
+pub(super) unsafe fn work<F, R, T>(header: NonNull<Header>, way: Way)
 where
     F: FnOnce() -> R,
     T: Ticket,
 {
-    // SAFETY: B2, the job has started, so closure and ticket are its own.
-    let (closure, ticket) = unsafe { Slot::<F, R, T>::take_work(header) };
-    let outcome = if way == Way::Run && ticket.may_start() {
+    // SAFETY: B2, the job has started, so the closure is its own.
+    let closure = unsafe { Slot::<F, R, T>::take_closure(header) };
+    // SAFETY: B2, and so is the ticket, which stays where it is.
+    let may_start = unsafe { Slot::<F, R, T>::may_start(header) };
+    let outcome = if way == Way::Run && may_start {
         // SAFETY: B8, the slot stays at least until `settle`.
         let _current = Current::enter(unsafe { state(header) });
         catch_unwind(AssertUnwindSafe(closure)).map_err(Fault::Panicked)
@@ -109,13 +138,23 @@ where
         drop_quietly(closure);
         Err(Fault::Refused)
     };
-    let end = match outcome {
-        Ok(_) => End::Returned,
-        Err(Fault::Panicked(_)) => End::Panicked,
-        Err(Fault::Refused) => End::Refused,
-    };
     // SAFETY: B1, the job runs, so the room of the outcome is its own, and empty.
     unsafe { Slot::<F, R, T>::put_outcome(header, outcome) };
+}
+
+/// Hands the outcome over.
+///
+/// # Safety
+///
+/// B1: the header is that of a slot of these types, whose job has worked, and was not finished
+/// before.
+pub(super) unsafe fn finish<F, R, T>(header: NonNull<Header>)
+where
+    F: FnOnce() -> R,
+    T: Ticket,
+{
+    // SAFETY: B1, outcome and ticket are the job's.
+    let (end, ticket) = unsafe { Slot::<F, R, T>::take_ticket(header) };
     // SAFETY: B1, the job has not let go of the slot.
     let waker = match unsafe { state(header) }.settle() {
         Settle::Orphaned { unwanted } => {
@@ -125,9 +164,9 @@ where
             // SAFETY: B1, the call is gone, and nothing is left in the slot.
             return unsafe { free(header) };
         }
-        Settle::Settled(cell) => cell.and_then(|cell| {
+        Settle::Settled(cell) => cell.map(|cell| {
             // SAFETY: B3, the flag was cleared by the job, so the cell is its own.
-            Some(unsafe { take_waker(header, cell) })
+            unsafe { take_waker(header, cell) }
         }),
     };
     quietly(|| ticket.end(end, false));

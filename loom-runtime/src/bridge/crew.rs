@@ -34,9 +34,9 @@ impl Crew {
         waiting(self.word.load(Ordering::Relaxed))
     }
 
-    /// Whether somebody is just about to look into the line.
-    pub(super) fn is_searching(&self) -> bool {
-        searching(self.word.load(Ordering::Relaxed)) > 0
+    /// How many are just about to look into the line.
+    pub(super) fn searching(&self) -> usize {
+        searching(self.word.load(Ordering::Relaxed)) as usize
     }
 
     /// Counts in a job that is about to be pushed, unless so many wait already.

@@ -29,7 +29,11 @@ pub(crate) trait Drainer {
     fn fetch(&mut self);
 
     /// Asked after each job; false to go although there may be more.
-    fn goes_on(&mut self) -> bool;
+    fn goes_on(&self) -> bool;
+
+    /// Called between two jobs. Tells whether others may rely on its search, which it leaves
+    /// while it does something else.
+    fn between(&mut self, line: &Line, is_searching: bool);
 
     /// There is nothing to start. Lingers, perhaps until there is; false to go home.
     fn lingers(&mut self, line: &Line) -> bool;
@@ -46,9 +50,9 @@ impl Line {
         self.crew.waiting()
     }
 
-    /// Whether a drainer is just about to look into the line.
-    pub(crate) fn is_searched(&self) -> bool {
-        self.crew.is_searching()
+    /// How many drainers are just about to look into the line.
+    pub(crate) fn searching(&self) -> usize {
+        self.crew.searching()
     }
 
     /// Counts a job in, unless so many wait already.
@@ -87,11 +91,20 @@ impl Line {
                 let fetch = self.crew.start(is_searching);
                 is_searching = false;
                 serve(drainer, fetch);
-                job.run();
-                if !drainer.goes_on() {
+                let worked = job.work();
+                let goes_on = drainer.goes_on();
+                if goes_on && self.waiting() == 0 {
+                    // Before the caller learns of it, since that may submit the next call at
+                    // once, and need not fetch another for it.
+                    self.crew.search();
+                    is_searching = true;
+                }
+                worked.finish();
+                if !goes_on {
                     let fetch = self.crew.go_early();
                     return serve(drainer, fetch);
                 }
+                drainer.between(self, is_searching);
             } else if !is_searching {
                 // From here on submitters rely on it, so it looks again.
                 self.crew.search();

@@ -38,9 +38,11 @@ impl Drainer for Patient {
         self.fetched += 1;
     }
 
-    fn goes_on(&mut self) -> bool {
+    fn goes_on(&self) -> bool {
         !self.leaves_early
     }
+
+    fn between(&mut self, _line: &Line, _is_searching: bool) {}
 
     fn lingers(&mut self, _line: &Line) -> bool {
         false
@@ -103,9 +105,11 @@ fn a_drainer_that_finds_work_fetches_whom_its_search_kept_away() {
             self.2.fetch();
         }
 
-        fn goes_on(&mut self) -> bool {
+        fn goes_on(&self) -> bool {
             true
         }
+
+        fn between(&mut self, _line: &Line, _is_searching: bool) {}
 
         fn lingers(&mut self, line: &Line) -> bool {
             if std::mem::replace(&mut self.3, false) {
@@ -119,6 +123,7 @@ fn a_drainer_that_finds_work_fetches_whom_its_search_kept_away() {
             false
         }
     }
+
     assert!(submit(&line, &log, Priority::Normal, 9).0);
     line.drain(&mut Burst(&line, &log, &mut drainer, true));
     assert_eq!(log.lock().expect("not poisoned").len(), 4);

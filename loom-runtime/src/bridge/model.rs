@@ -198,9 +198,11 @@ impl Drainer for Hasty {
         self.fetched.push(fetch(&self.line, self.is_nested));
     }
 
-    fn goes_on(&mut self) -> bool {
+    fn goes_on(&self) -> bool {
         !self.is_nested
     }
+
+    fn between(&mut self, _line: &Line, _is_searching: bool) {}
 
     fn lingers(&mut self, _line: &Line) -> bool {
         thread::yield_now();

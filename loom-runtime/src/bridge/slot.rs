@@ -10,7 +10,7 @@ use crate::sync::modelled::UnsafeCell;
 
 use super::complete::{self, Way, drop_quietly};
 use super::state::{Cell, State};
-use super::{End, Outcome, Priority, Ticket};
+use super::{End, Fault, Outcome, Priority, Ticket};
 
 /// What both ends and the line know of a slot, whatever is in it.
 ///
@@ -33,8 +33,10 @@ pub(super) union Tail {
 
 /// What can be done with the rest of a slot, by whom the README's table names.
 pub(super) struct VTable {
-    /// Job, once it has started: runs and publishes; or refuses, where it may not run.
-    pub(super) run: unsafe fn(NonNull<Header>, Way),
+    /// Job, once it has started: turns the closure into an outcome.
+    pub(super) work: unsafe fn(NonNull<Header>, Way),
+    /// Job, once it has worked: hands the outcome over.
+    pub(super) finish: unsafe fn(NonNull<Header>),
     /// Call, after `Cancelled`: drops the closure and ends the ticket.
     pub(super) drop_closure: unsafe fn(NonNull<Header>),
     /// Call, after `Settled` or `Done`: moves the outcome to where the pointer says, which
@@ -122,7 +124,8 @@ where
     T: Ticket,
 {
     const VTABLE: &'static VTable = &VTable {
-        run: complete::run::<F, R, T>,
+        work: complete::work::<F, R, T>,
+        finish: complete::finish::<F, R, T>,
         drop_closure: Self::drop_closure,
         take_outcome: Self::take_outcome,
         free: Self::free,
@@ -156,19 +159,46 @@ where
 
     /// # Safety
     ///
-    /// B1: of this type, and closure and ticket are the caller's; they are gone after.
-    pub(super) unsafe fn take_work(header: NonNull<Header>) -> (F, T) {
+    /// B1: of this type, and the closure is the caller's; it is gone after.
+    pub(super) unsafe fn take_closure(header: NonNull<Header>) -> F {
         // SAFETY: B1, as by contract.
         let slot = unsafe { Self::of(header) };
+        slot.payload.with_mut(|payload| {
+            // SAFETY: B1, it was made with a closure, which is taken once.
+            unsafe { ManuallyDrop::take(&mut (*payload).closure) }
+        })
+    }
+
+    /// # Safety
+    ///
+    /// B1: of this type, and the ticket is the caller's, and there.
+    pub(super) unsafe fn may_start(header: NonNull<Header>) -> bool {
+        // SAFETY: B1, as by contract.
+        let slot = unsafe { Self::of(header) };
+        // SAFETY: B1, it was made with a ticket, which is still there.
+        slot.ticket.with(|ticket| unsafe { (*ticket).assume_init_ref() }.may_start())
+    }
+
+    /// The ticket, and how the job ended by its outcome, which stays.
+    ///
+    /// # Safety
+    ///
+    /// B1: of this type, the outcome is there, and it and the ticket are the caller's; the
+    /// ticket is gone after.
+    pub(super) unsafe fn take_ticket(header: NonNull<Header>) -> (End, T) {
+        // SAFETY: B1, as by contract.
+        let slot = unsafe { Self::of(header) };
+        // SAFETY: B1, the outcome is there.
+        let end = slot.payload.with(|payload| match unsafe { &*(*payload).outcome } {
+            Ok(_) => End::Returned,
+            Err(Fault::Panicked(_)) => End::Panicked,
+            Err(Fault::Refused) => End::Refused,
+        });
         let ticket = slot.ticket.with_mut(|ticket| {
             // SAFETY: B1, it was made with a ticket, which is taken once.
             unsafe { (*ticket).assume_init_read() }
         });
-        let closure = slot.payload.with_mut(|payload| {
-            // SAFETY: B1, it was made with a closure, which is taken once.
-            unsafe { ManuallyDrop::take(&mut (*payload).closure) }
-        });
-        (closure, ticket)
+        (end, ticket)
     }
 
     /// # Safety
@@ -202,9 +232,14 @@ where
     /// B1: of this type, and the call has just cancelled it.
     unsafe fn drop_closure(header: NonNull<Header>) {
         // SAFETY: B1, as by contract.
-        let (closure, ticket) = unsafe { Self::take_work(header) };
+        let slot = unsafe { Self::of(header) };
+        let ticket = slot.ticket.with_mut(|ticket| {
+            // SAFETY: B1, it was made with a ticket, which is taken once.
+            unsafe { (*ticket).assume_init_read() }
+        });
         complete::quietly(|| ticket.withdraw());
-        drop_quietly(closure);
+        // SAFETY: B1, as by contract.
+        drop_quietly(unsafe { Self::take_closure(header) });
         complete::quietly(|| ticket.end(End::Cancelled, true));
     }
 

@@ -145,7 +145,7 @@ where
     if core.compute_threads == 0 {
         return Err(Refusal::NoPool);
     }
-    let is_searched = core.line.is_searched();
+    let searching = core.line.searching();
     let Some(place) = core.line.enter(limit) else { return Err(Refusal::QueueFull(limit)) };
     let before = core.begin_call();
     let How { site, priority } = how;
@@ -173,7 +173,7 @@ where
     if place.submit(job) {
         drain::fetch(&core);
     }
-    let is_expected_soon = is_searched && before == 0 && !core.spread.is_beneath();
+    let is_expected_soon = searching > 0 && before == 0 && !core.spread.is_beneath(searching);
     Ok(Offloaded { call, sampled, waited: false, is_expected_soon })
 }
 
@@ -234,10 +234,11 @@ impl<R> Offloaded<R> {
 ///
 /// Where that was in vain it is left out for a while, longer and longer.
 fn wait_a_little<R>(call: &Call<R>) {
-    /// How long until a thread that was looking should have started.
-    const START: Duration = Duration::from_micros(2);
-    /// How long a short call may take.
-    const END: Duration = Duration::from_micros(3);
+    /// How long until a thread that was looking should have started: it may just have had to
+    /// let another I/O worker have its CPU for a moment.
+    const START: Duration = Duration::from_micros(20);
+    /// How long a short call may take from there on.
+    const END: Duration = Duration::from_micros(2);
     const MOST_LEFT_OUT: u32 = 64;
     thread_local! {
         /// How many waits to leave out, and how many to leave out after the next failure.
@@ -248,6 +249,7 @@ fn wait_a_little<R>(call: &Call<R>) {
         return LEAVE_OUT.set((left - 1, next));
     }
     let since = Instant::now();
+    let mut started = None;
     loop {
         for _ in 0..16 {
             if call.is_done() {
@@ -256,7 +258,10 @@ fn wait_a_little<R>(call: &Call<R>) {
             hint::spin_loop();
         }
         let waited = since.elapsed();
-        if waited > END || (waited > START && !call.has_started()) {
+        if call.has_started() {
+            started.get_or_insert(waited);
+        }
+        if waited > started.map_or(START, |started| started + END) {
             return LEAVE_OUT.set((next, (next * 2).min(MOST_LEFT_OUT)));
         }
     }

@@ -24,18 +24,21 @@ use super::spread::Place;
 const TURN: Duration = Duration::from_micros(10);
 /// How many calls a turn is at most.
 const LONGEST_TURN: u32 = 64;
-/// How long a drainer lingers: at most, where that has paid, and at least.
-const LINGER: [Duration; 2] = [Duration::from_micros(50), Duration::from_micros(5)];
+/// After how long it does so, even where the next call is always about to come.
+const LONGEST_WAIT: Duration = Duration::from_millis(1);
+/// How often a drainer that lingers looks, before it sees whether others want its thread or
+/// its CPU: a microsecond or two.
+const LOOKS: u32 = 64;
+/// How many such rounds it lingers: at most, where that has paid, and at least.
+const ROUNDS: [u32; 2] = [32, 4];
 /// How often a drainer lingers for long although it has not paid.
 const TRY_AGAIN: u32 = 8;
-/// How often it looks before it lets others have the CPU.
-const LOOKS: u32 = 128;
 
 thread_local! {
     /// Where on its stack a job of this thread runs that nothing else lies below.
     static BOTTOM: Cell<usize> = const { Cell::new(0) };
-    /// How long drainers of this thread linger, and how often in a row in vain.
-    static PATIENCE: Cell<(Duration, u32)> = const { Cell::new((LINGER[0], 0)) };
+    /// How many rounds drainers of this thread linger, and how often in a row in vain.
+    static PATIENCE: Cell<(u32, u32)> = const { Cell::new((ROUNDS[0], 0)) };
 }
 
 /// Fetches a drainer that was counted as up.
@@ -76,6 +79,7 @@ fn run(core: &Arc<Core>, barrier: Option<&Barrier>) {
         return;
     }
     let seat = rayon::current_thread_index().and_then(|index| core.plan.compute.get(index));
+    let now = Instant::now();
     core.line.drain(&mut OnPool {
         core,
         place: core.spread.enter(seat.and_then(|seat| seat.cpus.as_ref())),
@@ -83,7 +87,8 @@ fn run(core: &Arc<Core>, barrier: Option<&Barrier>) {
         is_nested: here != BOTTOM.get(),
         turn: 1,
         left: 1,
-        since: Instant::now(),
+        since: now,
+        yielded: now,
     });
 }
 
@@ -95,6 +100,8 @@ struct OnPool<'a> {
     turn: u32,
     left: u32,
     since: Instant,
+    /// When the pool's own work had its last turn.
+    yielded: Instant,
 }
 
 impl Drainer for OnPool<'_> {
@@ -106,10 +113,11 @@ impl Drainer for OnPool<'_> {
         }
     }
 
-    fn goes_on(&mut self) -> bool {
-        if self.is_nested {
-            return false;
-        }
+    fn goes_on(&self) -> bool {
+        !self.is_nested
+    }
+
+    fn between(&mut self, line: &Line, is_searching: bool) {
         if self.place.is_crowded() {
             self.place.look();
         }
@@ -121,12 +129,19 @@ impl Drainer for OnPool<'_> {
             } else if lasted > 2 * TURN {
                 self.turn = (self.turn / 4).max(1);
             }
-            rayon::yield_now();
+            // Whoever looks away has another fetched for the next call, which is not worth it
+            // for a single caller that is about to make one.
+            if !is_searching {
+                rayon::yield_now();
+                self.yielded = self.since;
+            } else if self.since.duration_since(self.yielded) > LONGEST_WAIT {
+                line.look_away(self, rayon::yield_now);
+                self.yielded = self.since;
+            }
             self.place.look();
             self.left = self.turn;
             self.since = Instant::now();
         }
-        true
     }
 
     fn lingers(&mut self, line: &Line) -> bool {
@@ -135,13 +150,13 @@ impl Drainer for OnPool<'_> {
         }
         let (patience, in_vain) = PATIENCE.get();
         let is_retrial = in_vain >= TRY_AGAIN;
-        let patience = if is_retrial { LINGER[0] } else { patience };
-        let since = Instant::now();
-        loop {
+        let rounds = if is_retrial { ROUNDS[0] } else { patience };
+        // Rounds and not time, so that whoever takes the CPU meanwhile does not end it.
+        for _ in 0..rounds {
             self.place.look();
             for _ in 0..LOOKS {
                 if line.waiting() > 0 {
-                    PATIENCE.set((LINGER[0], 0));
+                    PATIENCE.set((ROUNDS[0], 0));
                     return true;
                 }
                 hint::spin_loop();
@@ -149,13 +164,11 @@ impl Drainer for OnPool<'_> {
             if line.look_away(self, rayon::yield_now) == Some(Yield::Executed) {
                 return true;
             }
-            if since.elapsed() > patience {
-                let in_vain = if is_retrial { 0 } else { in_vain + 1 };
-                PATIENCE.set(((patience / 2).max(LINGER[1]), in_vain));
-                return false;
-            }
             // Whatever the class of this thread, whoever wants the CPU may have it.
             thread::yield_now();
         }
+        let in_vain = if is_retrial { 0 } else { in_vain + 1 };
+        PATIENCE.set(((patience / 2).max(ROUNDS[1]), in_vain));
+        false
     }
 }

@@ -39,11 +39,12 @@ impl Spread {
         Self { drainers, crowded: AtomicUsize::new(NOBODY) }
     }
 
-    /// Says that the caller waits for a drainer which may be on its own CPU. True if there is
-    /// one, so that waiting on the spot is in vain.
-    pub(crate) fn is_beneath(&self) -> bool {
+    /// Whether so many searching drainers may all be on the caller's own CPU, so that waiting
+    /// for them on the spot is in vain. They are asked to go elsewhere then.
+    pub(crate) fn is_beneath(&self, searching: usize) -> bool {
         let Some(cpu) = os::current_cpu() else { return false };
-        let is_beneath = self.on(cpu).is_some_and(|on| on.load(Ordering::Relaxed) > 0);
+        let is_beneath =
+            self.on(cpu).is_some_and(|on| on.load(Ordering::Relaxed) as usize >= searching);
         if is_beneath {
             self.crowded.store(cpu, Ordering::Relaxed);
         }
