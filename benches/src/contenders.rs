@@ -240,6 +240,12 @@ fn loom_runtime() -> LoomRuntime {
 pub(crate) struct LoomCompute(LoomRuntime);
 
 impl LoomCompute {
+    /// With `placement = "split"`: on two CPUs one thread of each kind.
+    pub(crate) fn split() -> Self {
+        let builder = LoomBuilder::new().placement(loom::Placement::Split);
+        Self(builder.build().expect("loom starts"))
+    }
+
     pub(crate) fn new() -> Self {
         Self(loom_runtime())
     }

@@ -17,7 +17,7 @@ use crate::contenders::{
 };
 
 /// In the order of the table.
-pub(super) const CONTENDERS: [&str; 9] = [
+pub(super) const CONTENDERS: [&str; 10] = [
     "inline",
     "block_in_place",
     "spawn_blocking",
@@ -26,6 +26,7 @@ pub(super) const CONTENDERS: [&str; 9] = [
     "tokio-rayon-1+1",
     "loom-rs",
     "loom",
+    "loom-split",
     "loom-adaptive",
 ];
 
@@ -64,6 +65,7 @@ pub(crate) fn sample(options: &SampleOptions) -> Result<(), Box<dyn Error>> {
         "tokio-rayon-1+1" => measure(TokioRayon::with(1), scenario, length),
         "loom-rs" => measure(LoomRs::new(), scenario, length),
         "loom" => measure(LoomCompute::new(), scenario, length),
+        "loom-split" => measure(LoomCompute::split(), scenario, length),
         "loom-adaptive" => measure(LoomAdaptive::new(), scenario, length),
         other => return Err(format!("no contender is called {other}").into()),
     };

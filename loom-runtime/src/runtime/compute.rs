@@ -4,12 +4,13 @@ use std::cell::Cell;
 use std::fmt;
 use std::hint;
 use std::panic::resume_unwind;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::ptr;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tokio::task::coop;
+use tokio::task::{coop, yield_now};
 
 use crate::bridge::{self, Call, End, Fault, Outcome, Priority};
 use crate::scheduler::{LONGEST_OVERHEAD, Site};
@@ -205,7 +206,13 @@ impl<R> Offloaded<R> {
         // A result that is always there at once must not keep its task running for ever.
         let budget = ready!(coop::poll_proceed(cx));
         if std::mem::take(&mut self.is_expected_soon) {
-            wait_a_little(&self.call);
+            let (is_alone, has_had_its_turn) = Company::poll(cx);
+            if has_had_its_turn && pin!(yield_now()).poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if is_alone {
+                wait_a_little(&self.call);
+            }
         }
         let outcome = Pin::new(&mut self.call).poll(cx);
         if outcome.is_pending() {
@@ -227,6 +234,45 @@ impl<R> Offloaded<R> {
             core.overhead.record(overhead);
         }
         Ok(value)
+    }
+}
+
+/// Which tasks poll calls on a thread: where they take turns, others have something to do
+/// while one waits.
+#[derive(Clone, Copy)]
+struct Company {
+    task: *const (),
+    /// How often it polled in a row.
+    in_a_row: u32,
+    /// How many polls it has to be for before it counts as alone.
+    until_alone: u32,
+}
+
+impl Company {
+    /// After how many polls in a row a task that never has to wait lets others come.
+    const LONGEST_ROW: u32 = 64;
+
+    /// Takes in one poll of this task: whether it is alone, and whether it should let others
+    /// come, so as to find that out.
+    fn poll(cx: &Context<'_>) -> (bool, bool) {
+        thread_local! {
+            static COMPANY: Cell<Company> =
+                const { Cell::new(Company { task: ptr::null(), in_a_row: 0, until_alone: 0 }) };
+        }
+        let mut company = COMPANY.get();
+        let task = cx.waker().data();
+        if company.task == task {
+            company.in_a_row += 1;
+            company.until_alone = company.until_alone.saturating_sub(1);
+        } else {
+            company = Self { task, in_a_row: 0, until_alone: 2 * Self::LONGEST_ROW };
+        }
+        let has_had_its_turn = company.in_a_row >= Self::LONGEST_ROW;
+        if has_had_its_turn {
+            company.in_a_row = 0;
+        }
+        COMPANY.set(company);
+        (company.until_alone == 0, has_had_its_turn)
     }
 }
 
