@@ -7,8 +7,8 @@ use super::complete::{Job, Started};
 use super::crew::{Crew, Fetch};
 use super::queue::Queue;
 
-/// What submitters change comes first, so that it shares a cache line with what stands
-/// before a line.
+/// The crew's word comes first, so that it shares a cache line with what stands before a
+/// line.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Line {
@@ -48,6 +48,11 @@ impl Line {
     /// Jobs that were submitted, and have neither started nor been cancelled.
     pub(crate) fn waiting(&self) -> usize {
         self.crew.waiting()
+    }
+
+    /// Whether a job was submitted that no drainer has seen.
+    pub(crate) fn has_new(&self) -> bool {
+        self.queue.has_new()
     }
 
     /// How many drainers are just about to look into the line.

@@ -13,7 +13,8 @@ const PATIENCE: u32 = 16;
 
 type Link = Option<NonNull<Header>>;
 
-#[repr(C)]
+/// On a cache line of its own, since drainers that linger look at it all the time.
+#[repr(align(64))]
 pub(super) struct Queue {
     /// Newest first.
     inbox: AtomicPtr<Header>,
@@ -62,6 +63,11 @@ impl Queue {
                 Err(now) => newest = now,
             }
         }
+    }
+
+    /// Whether a job was pushed that nobody has taken over.
+    pub(super) fn has_new(&self) -> bool {
+        !self.inbox.load(Ordering::Relaxed).is_null()
     }
 
     /// Takes the next job. Waits for other drainers.

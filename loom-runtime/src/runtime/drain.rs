@@ -155,7 +155,7 @@ impl Drainer for OnPool<'_> {
         for _ in 0..rounds {
             self.place.look();
             for _ in 0..LOOKS {
-                if line.waiting() > 0 {
+                if line.has_new() {
                     PATIENCE.set((ROUNDS[0], 0));
                     return true;
                 }
