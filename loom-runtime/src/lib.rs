@@ -51,8 +51,9 @@ pub use metrics::RunTimes;
 pub use runtime::LoomArgs;
 pub use runtime::{
     AdaptiveFuture, ComputeError, ComputeFuture, ComputePanic, EnterGuard, FunctionStats,
-    LoomBuilder, LoomConfig, LoomRuntime, Priority, StillRunning, ThreadReport, ThreadRole,
-    TokioFlavor, TryComputeFuture, command_reset, current_runtime, functions, is_cancelled,
+    LoomBuilder, LoomConfig, LoomRuntime, Priority, Scope, ScopeFuture, StillRunning, ThreadReport,
+    ThreadRole, TokioFlavor, TryComputeFuture, command_reset, current_runtime, functions,
+    is_cancelled, scope_adaptive, scope_adaptive_with_hint, scope_compute, scope_compute_with,
     spawn_adaptive, spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
     spawn_compute_with_priority, try_spawn_compute, try_spawn_compute_with_priority,
 };

@@ -26,7 +26,7 @@ use std::any::Any;
 
 pub(crate) use complete::{Job, current_is_unwanted, drop_quietly, quietly};
 pub(crate) use future::Call;
-pub(crate) use lend::lend;
+pub(crate) use lend::{Lent, lend};
 pub(crate) use line::{Drainer, Line};
 
 /// Why there is no result.

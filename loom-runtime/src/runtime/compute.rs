@@ -68,9 +68,9 @@ struct Timed<R> {
 }
 
 /// Goes with a call and counts it.
-struct Ticket {
-    admitted: Admitted,
-    site: Option<&'static Site>,
+pub(crate) struct Ticket {
+    pub(crate) admitted: Admitted,
+    pub(crate) site: Option<&'static Site>,
 }
 
 impl bridge::Ticket for Ticket {

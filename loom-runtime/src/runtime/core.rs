@@ -59,6 +59,8 @@ pub(crate) struct Rest {
     pub(crate) counters: RuntimeCounters,
     /// The bridge's overhead: round trip less run time.
     pub(crate) overhead: Estimate<OVERHEAD_MEMORY>,
+    /// How long scopes take.
+    pub(crate) scopes: Estimate<RUN_TIME_MEMORY>,
     /// Where drainers run.
     pub(crate) spread: Spread,
     functions: Table<Function>,
@@ -109,6 +111,7 @@ impl Core {
                 compute_threads,
                 compute_queue,
                 io_workers,
+                scopes: Estimate::default(),
                 spread: Spread::new(&plan.budget.cpus),
                 plan,
                 counters: RuntimeCounters::default(),

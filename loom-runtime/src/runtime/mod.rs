@@ -24,6 +24,7 @@ mod handle;
 mod keeper;
 mod lifecycle;
 mod process_wide;
+mod scope;
 mod spawn;
 mod spread;
 mod start;
@@ -45,6 +46,10 @@ pub use entry::{run_main, run_test, test_builder};
 pub use fallible::{ComputeError, ComputePanic, TryComputeFuture};
 pub use functions::{FunctionStats, functions};
 pub use handle::LoomRuntime;
+pub use rayon::Scope;
+pub use scope::{
+    ScopeFuture, scope_adaptive, scope_adaptive_with_hint, scope_compute, scope_compute_with,
+};
 pub use spawn::{
     current_runtime, spawn_adaptive, spawn_adaptive_at, spawn_adaptive_with_hint, spawn_async,
     spawn_blocking, spawn_compute, spawn_compute_with_priority, try_spawn_compute,

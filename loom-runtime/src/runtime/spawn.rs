@@ -85,7 +85,7 @@ pub fn current_runtime() -> Option<LoomRuntime> {
 }
 
 /// The core that compute work of this thread goes to.
-fn current_core() -> Arc<Core> {
+pub(crate) fn current_core() -> Arc<Core> {
     context::current().unwrap_or_else(process_wide::core)
 }
 

@@ -1,0 +1,345 @@
+//! Scopes: parallel work on the compute pool that borrows what its caller has.
+//!
+//! A future may be leaked, and its borrow would end while threads still use it. So a
+//! borrowing scope runs within one poll, which comes back when all of it has ended. So that
+//! this holds up nobody but its own task, the poll gives its I/O worker's other tasks to
+//! another thread as soon as it takes longer than that costs.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use rayon::Scope;
+use tokio::runtime::{Handle, RuntimeFlavor, worker_index};
+use tokio::task::block_in_place;
+
+use crate::bridge::{self, Fault, Lent, Priority};
+use crate::scheduler::ComputeHint;
+use crate::sync::Arc;
+
+use super::compute::{ComputeFuture, How, Ticket, offload};
+use super::core::Core;
+use super::drain;
+use super::handle::LoomRuntime;
+use super::lifecycle::{Admitted, Refusal};
+use super::spawn::current_core;
+
+/// How long a poll waits on the spot at most: about what it costs to give the other tasks of
+/// the worker to another thread, and to be woken.
+const ON_THE_SPOT: Duration = Duration::from_micros(20);
+/// Above what a scope is expected to take before its worker is given away at once.
+const LONG: Duration = Duration::from_micros(20);
+
+/// A borrowing scope, as a future of what its closure returns.
+///
+/// It starts with its first poll, and that poll ends with it: whatever was borrowed is free
+/// again, and may be used, when the future is ready or dropped.
+///
+/// A `timeout` or a `select!` around it cannot cut it short, nor can dropping it: where that
+/// is needed, [`scope_compute_with`](crate::scope_compute_with) takes the data over instead.
+///
+/// # Panics
+///
+/// When the closure or work that it spawned panics, once all of it has ended; on a runtime
+/// that has been shut down; and when it is polled again after it was ready.
+#[must_use = "nothing runs before it is awaited"]
+pub struct ScopeFuture<'env, F, R> {
+    core: Arc<Core>,
+    /// Nothing once it has run.
+    f: Option<F>,
+    hint: ComputeHint,
+    is_adaptive: bool,
+    /// It calls `f` with a scope that lives as long as what it borrows, and gives its result.
+    result: PhantomData<fn(&Scope<'env>) -> R>,
+}
+
+/// The closure is only ever moved out.
+impl<F, R> Unpin for ScopeFuture<'_, F, R> {}
+
+impl<'env, F, R> ScopeFuture<'env, F, R>
+where
+    F: FnOnce(&Scope<'env>) -> R + Send + 'env,
+    R: Send + 'env,
+{
+    pub(crate) fn new(core: Arc<Core>, f: F) -> Self {
+        let hint = ComputeHint::Unknown;
+        Self { core, f: Some(f), hint, is_adaptive: false, result: PhantomData }
+    }
+
+    pub(crate) fn adaptive(core: Arc<Core>, hint: ComputeHint, f: F) -> Self {
+        Self { core, f: Some(f), hint, is_adaptive: true, result: PhantomData }
+    }
+
+    /// Whether it is expected to take so long that waiting for it on the spot is in vain.
+    fn is_long(&self) -> bool {
+        let expected = || match self.hint {
+            ComputeHint::Low => Some(Duration::ZERO),
+            ComputeHint::Medium | ComputeHint::High => Some(LONG * 2),
+            ComputeHint::Unknown => self.core.scopes.mean(),
+        };
+        self.is_adaptive && expected().is_some_and(|expected| expected > LONG)
+    }
+}
+
+impl<'env, F, R> Future for ScopeFuture<'env, F, R>
+where
+    F: FnOnce(&Scope<'env>) -> R + Send + 'env,
+    R: Send + 'env,
+{
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<R> {
+        let is_long = self.is_long();
+        let Some(f) = self.f.take() else { panic!("a scope was polled after it had completed") };
+        let admitted = Admitted::or_panic(&self.core);
+        let core = &self.core;
+        if core.pool().is_some_and(|pool| pool.current_thread_index().is_some()) {
+            // On a compute thread there is nowhere to go, and rayon helps while it waits.
+            let _admitted = admitted;
+            return Poll::Ready(rayon::scope(f));
+        }
+        Poll::Ready(match lend(core, admitted, is_long, f) {
+            Ok(value) => value,
+            Err(Fault::Panicked(payload)) => resume_unwind(payload),
+            Err(Fault::Refused) => panic!("{}", Refusal::ShutDown),
+        })
+    }
+}
+
+impl<F, R> fmt::Debug for ScopeFuture<'_, F, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScopeFuture").finish_non_exhaustive()
+    }
+}
+
+/// Runs a scope on the pool, and waits for it.
+fn lend<'env, F, R>(core: &Arc<Core>, admitted: Admitted, is_long: bool, f: F) -> bridge::Outcome<R>
+where
+    F: FnOnce(&Scope<'env>) -> R + Send,
+    R: Send,
+{
+    if core.compute_threads == 0 {
+        panic!("{}", Refusal::NoPool);
+    }
+    let guest = if core.is_process_wide() { Handle::try_current().ok() } else { None };
+    let work = move || {
+        let _entered = guest.as_ref().map(Handle::enter);
+        let started = Instant::now();
+        let value = rayon::scope(f);
+        (value, started.elapsed())
+    };
+    let searching = core.line.searching();
+    let Some(place) = core.line.enter(usize::MAX) else { unreachable!("there is no limit") };
+    core.begin_call();
+    let submit = |job| {
+        if place.submit(job) {
+            drain::fetch(core);
+        }
+    };
+    let may_wait = !is_long && searching > 0 && !core.spread.is_beneath(searching);
+    let wait = |lent: &Lent<'_, _>| {
+        if may_wait && ends_soon(lent) {
+            return;
+        }
+        if is_on_a_worker() {
+            block_in_place(|| lent.park());
+        }
+        // Elsewhere there is nobody else to hold up, or no way not to: the rest parks.
+    };
+    let ticket = Ticket { admitted, site: None };
+    let outcome = bridge::lend(work, ticket, Priority::Normal, submit, wait);
+    outcome.map(|(value, took)| {
+        core.scopes.record(took);
+        value
+    })
+}
+
+/// Looks for the end for about as long as it would take to give the worker away.
+fn ends_soon<R>(lent: &Lent<'_, R>) -> bool {
+    let since = Instant::now();
+    while since.elapsed() < ON_THE_SPOT {
+        for _ in 0..16 {
+            if lent.is_done() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+    }
+    false
+}
+
+/// Whether the thread is a worker of a tokio runtime, with tasks that it can give away.
+fn is_on_a_worker() -> bool {
+    let flavor = Handle::try_current().map(|handle| handle.runtime_flavor());
+    worker_index().is_some() && flavor.is_ok_and(|flavor| flavor == RuntimeFlavor::MultiThread)
+}
+
+/// A scope that owns what its work looks at, and gives it back with the result.
+#[track_caller]
+pub(crate) fn owned<S, F, R>(admitted: Admitted, state: S, f: F) -> ComputeFuture<(S, R)>
+where
+    S: Send + Sync + 'static,
+    F: for<'scope> FnOnce(&Scope<'scope>, &'scope S) -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let work = move || {
+        let result = rayon::scope(|scope| f(scope, &state));
+        (state, result)
+    };
+    ComputeFuture::or_panic(offload(admitted, How::default(), work))
+}
+
+impl LoomRuntime {
+    /// Runs `f` on the compute pool, with a scope in which it may spawn parallel work, all of
+    /// which may borrow what the caller has.
+    ///
+    /// It runs within the poll that starts it: see [`ScopeFuture`] for what that means for
+    /// time-outs. Other tasks of the same I/O worker go on meanwhile, on another thread. Off the
+    /// workers of a multi-thread runtime it blocks its thread.
+    /// Cost: that of a call, two or three allocations of rayon's scope, and where it takes longer
+    /// than some microseconds, a hand-over of the worker; `loom-bench micro` prints them.
+    ///
+    /// ```
+    /// # fn main() -> loom::Result<()> {
+    /// # let runtime = loom::LoomBuilder::new().build()?;
+    /// let mut halves = [vec![3, 1, 2], vec![9, 7, 8]];
+    /// runtime.block_on(runtime.scope_compute(|scope| {
+    ///     for half in &mut halves {
+    ///         scope.spawn(move |_| half.sort_unstable());
+    ///     }
+    /// }));
+    /// assert_eq!(halves, [vec![1, 2, 3], vec![7, 8, 9]]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn scope_compute<'env, F, R>(&self, f: F) -> ScopeFuture<'env, F, R>
+    where
+        F: FnOnce(&Scope<'env>) -> R + Send + 'env,
+        R: Send + 'env,
+    {
+        ScopeFuture::new(Arc::clone(&self.inner.core), f)
+    }
+
+    /// [`scope_compute`](Self::scope_compute) that decides by how long scopes of this runtime
+    /// take whether their workers are handed over at once, or only after a wait.
+    pub fn scope_adaptive<'env, F, R>(&self, f: F) -> ScopeFuture<'env, F, R>
+    where
+        F: FnOnce(&Scope<'env>) -> R + Send + 'env,
+        R: Send + 'env,
+    {
+        self.scope_adaptive_with_hint(ComputeHint::Unknown, f)
+    }
+
+    /// [`scope_adaptive`](Self::scope_adaptive) with an expectation of how long this one takes,
+    /// which counts for more than what was measured of others.
+    pub fn scope_adaptive_with_hint<'env, F, R>(
+        &self,
+        hint: ComputeHint,
+        f: F,
+    ) -> ScopeFuture<'env, F, R>
+    where
+        F: FnOnce(&Scope<'env>) -> R + Send + 'env,
+        R: Send + 'env,
+    {
+        ScopeFuture::adaptive(Arc::clone(&self.inner.core), hint, f)
+    }
+
+    /// Runs `f` on the compute pool with `state`, which all the parallel work that it spawns may
+    /// look at, and gives the state back with the result.
+    ///
+    /// It starts now and blocks nothing, and dropping the future does what
+    /// [`ComputeFuture`] says: this is the scope to use with time-outs. If `f` or its work
+    /// panics, the state is dropped.
+    ///
+    /// ```
+    /// # use std::sync::atomic::{AtomicU64, Ordering};
+    /// # fn main() -> loom::Result<()> {
+    /// # let runtime = loom::LoomBuilder::new().build()?;
+    /// let numbers: Vec<u64> = (1..=1000).collect();
+    /// let sum = runtime.scope_compute_with((numbers, AtomicU64::new(0)), |scope, (numbers, sum)| {
+    ///     for part in numbers.chunks(100) {
+    ///         scope.spawn(move |_| {
+    ///             sum.fetch_add(part.iter().sum(), Ordering::Relaxed);
+    ///         });
+    ///     }
+    /// });
+    /// let ((numbers, sum), ()) = runtime.block_on(sum);
+    /// assert_eq!((numbers.len(), sum.into_inner()), (1000, 500_500));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn_compute`](Self::spawn_compute).
+    #[track_caller]
+    pub fn scope_compute_with<S, F, R>(&self, state: S, f: F) -> ComputeFuture<(S, R)>
+    where
+        S: Send + Sync + 'static,
+        F: for<'scope> FnOnce(&Scope<'scope>, &'scope S) -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        owned(Admitted::or_panic(&self.inner.core), state, f)
+    }
+}
+
+/// [`LoomRuntime::scope_compute`] on the current runtime; outside of any, on the process-wide
+/// compute pool.
+///
+/// ```
+/// # #[loom::main]
+/// # async fn main() {
+/// let text = String::from("one two three");
+/// let (words, letters) = loom::scope_compute(|_| {
+///     rayon::join(|| text.split(' ').count(), || text.chars().count())
+/// })
+/// .await;
+/// assert_eq!((text.len(), words, letters), (13, 3, 13));
+/// # }
+/// ```
+pub fn scope_compute<'env, F, R>(f: F) -> ScopeFuture<'env, F, R>
+where
+    F: FnOnce(&Scope<'env>) -> R + Send + 'env,
+    R: Send + 'env,
+{
+    ScopeFuture::new(current_core(), f)
+}
+
+/// [`LoomRuntime::scope_adaptive`] on the current runtime; outside of any, on the
+/// process-wide compute pool.
+pub fn scope_adaptive<'env, F, R>(f: F) -> ScopeFuture<'env, F, R>
+where
+    F: FnOnce(&Scope<'env>) -> R + Send + 'env,
+    R: Send + 'env,
+{
+    scope_adaptive_with_hint(ComputeHint::Unknown, f)
+}
+
+/// [`LoomRuntime::scope_adaptive_with_hint`] on the current runtime; outside of any, on the
+/// process-wide compute pool.
+pub fn scope_adaptive_with_hint<'env, F, R>(hint: ComputeHint, f: F) -> ScopeFuture<'env, F, R>
+where
+    F: FnOnce(&Scope<'env>) -> R + Send + 'env,
+    R: Send + 'env,
+{
+    ScopeFuture::adaptive(current_core(), hint, f)
+}
+
+/// [`LoomRuntime::scope_compute_with`] on the current runtime; outside of any, on the
+/// process-wide compute pool.
+///
+/// # Panics
+///
+/// As [`spawn_compute`].
+#[track_caller]
+pub fn scope_compute_with<S, F, R>(state: S, f: F) -> ComputeFuture<(S, R)>
+where
+    S: Send + Sync + 'static,
+    F: for<'scope> FnOnce(&Scope<'scope>, &'scope S) -> R + Send + 'static,
+    R: Send + 'static,
+{
+    owned(Admitted::or_panic(&current_core()), state, f)
+}
