@@ -340,6 +340,14 @@ impl LoomRuntime {
         self.core().in_flight()
     }
 
+    /// How often a compute thread was fetched for calls, because none was looking for more:
+    /// each time costs an allocation of the pool's, and a hand-over of the system's. Calls that
+    /// come one soon after another need none.
+    #[must_use]
+    pub fn compute_wakes(&self) -> u64 {
+        self.core().counters.wakes.count()
+    }
+
     /// What this runtime has seen of each function, by name.
     #[must_use]
     pub fn functions(&self) -> Vec<FunctionStats> {

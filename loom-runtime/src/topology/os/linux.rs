@@ -2,7 +2,7 @@
 
 use std::ffi::c_ulong;
 use std::fs;
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{self, Command};
 
@@ -183,14 +183,27 @@ pub(crate) fn thread_id() -> Option<u32> {
 
 /// What a thread of this process did so far; nothing once it has ended.
 pub(crate) fn time_on_cpu(thread: u32) -> Option<TimeOnCpu> {
-    let task = format!("/proc/self/task/{thread}");
+    let mut buffer = [0; 1024];
     // Time on a CPU, time waiting for one, and turns, the first two in nanoseconds.
-    let times = fs::read_to_string(format!("{task}/schedstat")).ok()?;
+    let times = read_of_thread(thread, "schedstat", &mut buffer)?;
     let nanos = times.split(' ').next()?.parse().ok()?;
-    let stat = fs::read_to_string(format!("{task}/stat")).ok()?;
+    let stat = read_of_thread(thread, "stat", &mut buffer)?;
     // The name before the state is in parentheses and may hold some of its own.
     let is_runnable = stat.rsplit(") ").next()?.starts_with('R');
     Some(TimeOnCpu { nanos, is_runnable })
+}
+
+/// What the kernel says of a thread in a file of that name. Allocates nothing, since it is
+/// read while calls are counted on to do the same.
+fn read_of_thread<'a>(thread: u32, name: &str, buffer: &'a mut [u8]) -> Option<&'a str> {
+    let mut path = [0; 64];
+    let mut rest = &mut path[..];
+    write!(rest, "/proc/self/task/{thread}/{name}").ok()?;
+    let unused = rest.len();
+    let length = path.len() - unused;
+    let path = str::from_utf8(&path[..length]).ok()?;
+    let length = fs::File::open(path).ok()?.read(buffer).ok()?;
+    str::from_utf8(&buffer[..length]).ok()
 }
 
 /// Makes a child process start with this mask and at normal priority, as far as the

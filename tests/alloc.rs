@@ -1,0 +1,109 @@
+//! What a call allocates: nothing, but for what wakes an idle pool.
+//!
+//! `LOOM_ALLOC_CALLS` is how many calls of each kind are counted; a few by default.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::env;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use loom::{LoomBuilder, LoomRuntime};
+
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+/// The system's allocator, and a count of what it is asked for.
+struct Counting;
+
+#[expect(unsafe_code, reason = "an allocator is an unsafe trait")]
+// SAFETY: every method forwards its arguments to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise about `layout` is the one `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: `block` came from `alloc` or `realloc` here, and so from `System`.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        COUNT.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as for `dealloc`, and the caller's promise about `new_size` is passed on.
+        unsafe { System.realloc(block, layout, new_size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Calls with so many bytes captured and returned.
+async fn make<const CAPTURED: usize, const RETURNED: usize>(runtime: LoomRuntime, calls: u64) {
+    for n in 0..calls {
+        let captured = [n.to_le_bytes()[0]; CAPTURED];
+        let result = runtime.spawn_compute(move || {
+            black_box(&captured);
+            [captured.first().copied().unwrap_or_default(); RETURNED]
+        });
+        let result = result.await;
+        assert!(result.iter().all(|byte| Some(byte) == captured.first() || CAPTURED == 0));
+    }
+}
+
+/// What calls from so many tasks allocated, and how often they woke the pool.
+fn count<const CAPTURED: usize, const RETURNED: usize>(
+    runtime: &LoomRuntime,
+    callers: u64,
+    calls: u64,
+) -> (u64, u64) {
+    let each = calls / callers;
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..callers)
+            .map(|_| tokio::spawn(make::<CAPTURED, RETURNED>(runtime.clone(), each)))
+            .collect();
+        // The tasks themselves were allocated by now; what they will need is not.
+        let (allocations, wakes) = (COUNT.load(Ordering::Relaxed), runtime.compute_wakes());
+        for task in tasks {
+            task.await.expect("no panic");
+        }
+        (COUNT.load(Ordering::Relaxed) - allocations, runtime.compute_wakes() - wakes)
+    })
+}
+
+fn check<const CAPTURED: usize, const RETURNED: usize>(runtime: &LoomRuntime, calls: u64) {
+    for callers in [1, 64] {
+        // Warm is who has as many blocks as are in use at a time, and the two chains of 32 that
+        // each thread keeps at hand: that many callers make it so.
+        count::<CAPTURED, RETURNED>(runtime, 512, 512 * 8);
+        count::<CAPTURED, RETURNED>(runtime, callers, calls / 4);
+        let (allocations, wakes) = count::<CAPTURED, RETURNED>(runtime, callers, calls);
+        println!(
+            "{CAPTURED} bytes captured, {RETURNED} returned, {callers} callers: {allocations} \
+             allocations and {wakes} wakes in {calls} calls"
+        );
+        // A box for each that is fetched, and a block of the pool's queue every 63.
+        let most = wakes + wakes.div_ceil(20) + 1;
+        assert!(allocations <= most, "{allocations} allocations, {wakes} wakes");
+        assert!(wakes <= calls / 1000 + 1, "{wakes} wakes in {calls} calls");
+    }
+}
+
+#[test]
+fn calls_allocate_nothing_once_warm() {
+    let calls = env::var("LOOM_ALLOC_CALLS");
+    let calls = calls.map_or(50_000, |calls| calls.parse().expect("a number of calls"));
+    let runtime = LoomBuilder::new().tokio_threads(2).rayon_threads(2).build();
+    let runtime = runtime.expect("it starts");
+    check::<0, 0>(&runtime, calls);
+    check::<8, 8>(&runtime, calls);
+    check::<100, 256>(&runtime, calls);
+    check::<400, 0>(&runtime, calls);
+    check::<400, 256>(&runtime, calls);
+    check::<0, 256>(&runtime, calls);
+
+    // A call that is too large for a block costs one.
+    count::<4000, 0>(&runtime, 1, 100);
+    let (allocations, wakes) = count::<4000, 0>(&runtime, 1, 1000);
+    assert!((1000..=1000 + 2 * wakes + 2).contains(&allocations), "{allocations}, {wakes} wakes");
+}
