@@ -41,11 +41,6 @@ impl<R> Lent<'_, R> {
         self.0.is_done()
     }
 
-    /// Whether a thread has begun with it.
-    pub(crate) fn has_started(&self) -> bool {
-        self.0.has_started()
-    }
-
     /// Parks the thread until the job is done.
     pub(crate) fn park(&self) {
         // The park's token is anybody's, so a look comes after each.

@@ -99,10 +99,10 @@ fn a_drainer_that_finds_work_fetches_whom_its_search_kept_away() {
     line.drain(&mut Patient { leaves_early: true, ..Patient::default() });
     // Another is up now, and found nothing; two come at once.
     let mut drainer = Patient::default();
-    struct Burst<'a>(&'a Line, &'a Log, &'a mut Patient, bool);
+    struct Burst<'a>(&'a Log, &'a mut Patient, bool);
     impl Drainer for Burst<'_> {
         fn fetch(&mut self) {
-            self.2.fetch();
+            self.1.fetch();
         }
 
         fn goes_on(&self) -> bool {
@@ -112,9 +112,9 @@ fn a_drainer_that_finds_work_fetches_whom_its_search_kept_away() {
         fn between(&mut self, _line: &Line, _is_searching: bool) {}
 
         fn lingers(&mut self, line: &Line) -> bool {
-            if std::mem::replace(&mut self.3, false) {
+            if std::mem::replace(&mut self.2, false) {
                 let fetched: Vec<_> =
-                    (0..2).map(|n| submit(line, self.1, Priority::Normal, n).0).collect();
+                    (0..2).map(|n| submit(line, self.0, Priority::Normal, n).0).collect();
                 assert_eq!(fetched, [false, true], "the first relies on the search");
                 // The one that was fetched finds the first, before the search goes on.
                 line.drain(&mut Patient { leaves_early: true, ..Patient::default() });
@@ -125,7 +125,7 @@ fn a_drainer_that_finds_work_fetches_whom_its_search_kept_away() {
     }
 
     assert!(submit(&line, &log, Priority::Normal, 9).0);
-    line.drain(&mut Burst(&line, &log, &mut drainer, true));
+    line.drain(&mut Burst(&log, &mut drainer, true));
     assert_eq!(log.lock().expect("not poisoned").len(), 4);
     assert_eq!(line.waiting(), 0);
 }

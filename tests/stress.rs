@@ -1,0 +1,247 @@
+//! Calls that end in every way, against every moment their caller can go, from a seed.
+//!
+//! `LOOM_STRESS_KEPT` calls of one runtime and `LOOM_STRESS_DROPPED` runtimes that are dropped
+//! under their calls; a few by default. `LOOM_STRESS_SEED` repeats a run, as far as threads
+//! let it. Run under AddressSanitizer and valgrind, which see what no assertion does.
+
+use std::env;
+use std::future::Future;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use loom::{ComputeError, ComputePriority, LoomBuilder, LoomRuntime, Priority, TryComputeFuture};
+use tokio::task::yield_now;
+
+/// Calls in flight at a time.
+const CALLERS: usize = 32;
+
+/// What is alive, so that each value is dropped once.
+#[derive(Default)]
+struct Alive(AtomicUsize);
+
+/// A value that counts, and panics in its drop if it is told to.
+struct Value {
+    alive: Arc<Alive>,
+    panics: bool,
+    /// Something on the heap, whose use after the end a tool would see.
+    check: Box<u64>,
+}
+
+impl Value {
+    fn new(alive: &Arc<Alive>, panics: bool) -> Self {
+        alive.0.fetch_add(1, Ordering::Relaxed);
+        Self { alive: Arc::clone(alive), panics, check: Box::new(0x5EED) }
+    }
+}
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        assert_eq!(*self.check, 0x5EED);
+        self.alive.0.fetch_sub(1, Ordering::Relaxed);
+        assert!(!self.panics, "a drop that panics, as told");
+    }
+}
+
+/// Marsaglia's xorshift.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 8).expect("64 bits") % n
+    }
+}
+
+/// How far the work has come, for those who want to go at that moment.
+#[derive(Default)]
+struct Progress(AtomicUsize);
+
+const STARTED: usize = 1;
+const ENDING: usize = 2;
+
+impl Progress {
+    async fn reaches(&self, step: usize) {
+        while self.0.load(Ordering::Acquire) < step {
+            yield_now().await;
+        }
+    }
+}
+
+/// A call that will end in one of three ways: it returns, it panics, or what it captured or
+/// returned panics when it is dropped.
+fn call(
+    runtime: &LoomRuntime,
+    alive: &Arc<Alive>,
+    random: &mut Random,
+    progress: &Arc<Progress>,
+) -> TryComputeFuture<Value> {
+    let ending = random.below(3);
+    // One of the two: the second would panic while the first unwinds, which ends any program.
+    let is_captured = random.below(2) == 0;
+    let captured = Value::new(alive, ending == 2 && is_captured);
+    let result = Value::new(alive, ending == 2 && !is_captured);
+    let (steps, progress) = (random.below(200), Arc::clone(progress));
+    let padding = [0_u8; 64];
+    let work = move || {
+        progress.0.store(STARTED, Ordering::Release);
+        for step in 0..steps {
+            std::hint::black_box(&padding[step % padding.len()]);
+        }
+        progress.0.store(ENDING, Ordering::Release);
+        if ending == 1 {
+            panic::panic_any(result);
+        }
+        // By name: rustc forgets a result that is on its way out while a drop panics.
+        drop(captured);
+        result
+    };
+    let priorities = [Priority::Low, Priority::Normal, Priority::High];
+    runtime.try_spawn_compute_with_priority(priorities[random.below(3)], work)
+}
+
+/// Drops what may panic in its drop.
+fn drop_quietly<T>(value: T) {
+    let _panic = catch_unwind(AssertUnwindSafe(|| drop(value)));
+}
+
+fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// The caller goes at one of its moments.
+async fn go(mut call: TryComputeFuture<Value>, progress: &Progress, random: &mut Random) {
+    // One more poll from elsewhere changes the waker.
+    if random.below(4) == 0
+        && let Poll::Ready(outcome) = poll_once(&mut call)
+    {
+        return end(outcome);
+    }
+    match random.below(6) {
+        0 | 1 => end(call.await),
+        // Before it starts, perhaps.
+        2 => {
+            if let Poll::Ready(outcome) = poll_once(&mut call) {
+                return end(outcome);
+            }
+            drop_quietly(call);
+        }
+        // While it runs, or just as it completes.
+        moment @ (3 | 4) => {
+            if let Poll::Ready(outcome) = poll_once(&mut call) {
+                return end(outcome);
+            }
+            progress.reaches(if moment == 3 { STARTED } else { ENDING }).await;
+            drop_quietly(call);
+        }
+        // Never polled, or told to go on without.
+        _ => drop_quietly(catch_unwind(AssertUnwindSafe(|| call.detach()))),
+    }
+}
+
+fn end(outcome: Result<Value, ComputeError>) {
+    match outcome {
+        Ok(value) => drop_quietly(value),
+        Err(error) => drop_quietly(error.into_panic()),
+    }
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    env::var(name).map_or(default, |n| n.parse().expect("a number"))
+}
+
+fn seed() -> u64 {
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let seed = number("LOOM_STRESS_SEED", clock.as_secs() ^ u64::from(clock.subsec_nanos()));
+    println!("LOOM_STRESS_SEED={seed}");
+    // Thousands of panics are part of it.
+    panic::set_hook(Box::new(|info| {
+        let is_ours = info.payload().is::<Value>()
+            || info.payload_as_str().is_some_and(|words| words.contains("as told"));
+        if !is_ours {
+            eprintln!("{info}");
+        }
+    }));
+    seed
+}
+
+#[test]
+fn calls_of_a_runtime_that_stays() {
+    let (seed, rounds) = (seed(), number("LOOM_STRESS_KEPT", 20_000));
+    // Callers look for a start without rest, which idle threads would never get to make.
+    let builder = LoomBuilder::new().compute_priority(ComputePriority::Normal);
+    let runtime = builder.tokio_threads(2).rayon_threads(2).build().expect("it starts");
+    let alive = Arc::new(Alive::default());
+    let callers: Vec<_> = (0..CALLERS as u64)
+        .map(|caller| {
+            let (runtime, alive) = (runtime.clone(), Arc::clone(&alive));
+            let mut random = Random((seed ^ caller.wrapping_mul(0x9E37_79B9_7F4A_7C15)) | 1);
+            runtime.clone().spawn_async(async move {
+                for _ in 0..rounds.div_ceil(CALLERS as u64) {
+                    let progress = Arc::new(Progress::default());
+                    let call = call(&runtime, &alive, &mut random, &progress);
+                    go(call, &progress, &mut random).await;
+                }
+            })
+        })
+        .collect();
+    runtime.block_on(async {
+        for caller in callers {
+            caller.await.expect("no panic gets out");
+        }
+    });
+    runtime.block_until_idle();
+    assert_eq!(alive.0.load(Ordering::Relaxed), 0, "seed {seed}");
+}
+
+#[test]
+fn calls_of_a_runtime_that_goes() {
+    let (seed, rounds) = (seed(), number("LOOM_STRESS_DROPPED", 100));
+    let host = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build();
+    let host = host.expect("tokio starts");
+    let mut random = Random(seed | 1);
+    for round in 0..rounds {
+        let alive = Arc::new(Alive::default());
+        let builder = LoomBuilder::new().compute_priority(ComputePriority::Normal);
+        let runtime = builder.rayon_threads(2).beside(host.handle().clone()).build();
+        let runtime = runtime.expect("it starts");
+        let callers: Vec<_> = (0..8)
+            .map(|_| {
+                let progress = Arc::new(Progress::default());
+                let call = call(&runtime, &alive, &mut random, &progress);
+                // Whoever waits for a start may do so for ever now.
+                let is_awaited = random.below(2) == 0;
+                host.spawn(async move {
+                    let mut call = call;
+                    if is_awaited {
+                        return end(call.await);
+                    }
+                    match poll_once(&mut call) {
+                        Poll::Ready(outcome) => end(outcome),
+                        Poll::Pending => drop_quietly(call),
+                    }
+                })
+            })
+            .collect();
+        match random.below(3) {
+            0 => drop(runtime),
+            1 => drop(host.spawn(async move { drop(runtime) })),
+            _ => drop(runtime.shutdown_background()),
+        }
+        host.block_on(async {
+            for caller in callers {
+                caller.await.expect("no panic gets out");
+            }
+            // What still runs drops its results on its own.
+            while alive.0.load(Ordering::Relaxed) > 0 {
+                yield_now().await;
+            }
+        });
+        assert_eq!(Arc::strong_count(&alive), 1, "round {round}, seed {seed}");
+    }
+}
