@@ -12,12 +12,6 @@ const THREADS: usize = 2;
 
 /// A way to run a closure from an async task.
 pub(crate) trait Contender: Send + Sync + 'static {
-    /// The name in the table.
-    fn name(&self) -> &'static str;
-
-    /// Whether the closure leaves the thread that asks.
-    fn offloads(&self) -> bool;
-
     /// The tokio runtime that the calls are made on.
     fn tokio(&self) -> Handle;
 
@@ -46,14 +40,6 @@ impl Inline {
 }
 
 impl Contender for Inline {
-    fn name(&self) -> &'static str {
-        "inline"
-    }
-
-    fn offloads(&self) -> bool {
-        false
-    }
-
     fn tokio(&self) -> Handle {
         self.0.handle().clone()
     }
@@ -76,14 +62,6 @@ impl BlockInPlace {
 }
 
 impl Contender for BlockInPlace {
-    fn name(&self) -> &'static str {
-        "block_in_place"
-    }
-
-    fn offloads(&self) -> bool {
-        false
-    }
-
     fn tokio(&self) -> Handle {
         self.0.handle().clone()
     }
@@ -106,14 +84,6 @@ impl SpawnBlocking {
 }
 
 impl Contender for SpawnBlocking {
-    fn name(&self) -> &'static str {
-        "spawn_blocking"
-    }
-
-    fn offloads(&self) -> bool {
-        true
-    }
-
     fn tokio(&self) -> Handle {
         self.0.handle().clone()
     }
@@ -136,14 +106,6 @@ impl RayonOneshot {
 }
 
 impl Contender for RayonOneshot {
-    fn name(&self) -> &'static str {
-        "rayon::spawn + oneshot"
-    }
-
-    fn offloads(&self) -> bool {
-        true
-    }
-
     fn tokio(&self) -> Handle {
         self.0.handle().clone()
     }
@@ -176,14 +138,6 @@ impl TokioRayon {
 }
 
 impl Contender for TokioRayon {
-    fn name(&self) -> &'static str {
-        "tokio-rayon"
-    }
-
-    fn offloads(&self) -> bool {
-        true
-    }
-
     fn tokio(&self) -> Handle {
         self.0.handle().clone()
     }
@@ -207,14 +161,6 @@ impl LoomRs {
 }
 
 impl Contender for LoomRs {
-    fn name(&self) -> &'static str {
-        "loom-rs"
-    }
-
-    fn offloads(&self) -> bool {
-        true
-    }
-
     fn tokio(&self) -> Handle {
         self.0.tokio_handle().clone()
     }
@@ -252,14 +198,6 @@ impl LoomCompute {
 }
 
 impl Contender for LoomCompute {
-    fn name(&self) -> &'static str {
-        "loom spawn_compute"
-    }
-
-    fn offloads(&self) -> bool {
-        true
-    }
-
     fn tokio(&self) -> Handle {
         self.0.tokio_handle().clone()
     }
@@ -287,14 +225,6 @@ impl LoomAdaptive {
 }
 
 impl Contender for LoomAdaptive {
-    fn name(&self) -> &'static str {
-        "loom spawn_adaptive"
-    }
-
-    fn offloads(&self) -> bool {
-        false
-    }
-
     fn tokio(&self) -> Handle {
         self.0.tokio_handle().clone()
     }

@@ -10,10 +10,10 @@ const PEERS: [&str; 5] =
 pub(super) fn print(contenders: &[&str], scenarios: &[&Scenario], samples: &Samples) {
     println!("Nanoseconds a call, and in parentheses the allocations; medians.\n");
     print!("| callers | work |");
-    contenders.iter().for_each(|name| print!(" {name} |"));
-    print!("\n| ---: | ---: |");
-    contenders.iter().for_each(|_| print!(" ---: |"));
-    println!();
+    for name in contenders {
+        print!(" {name} |");
+    }
+    println!("\n| ---: | ---: |{}", " ---: |".repeat(contenders.len()));
     for (scenario, samples) in scenarios.iter().zip(samples) {
         print!("| {} | {} µs |", scenario.callers, scenario.micros);
         for seen in samples {

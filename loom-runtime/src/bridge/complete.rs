@@ -102,7 +102,9 @@ unsafe impl Send for Worked {}
 
 impl Worked {
     /// Ends the ticket, publishes the outcome and wakes whoever waits for it. Never panics.
-    pub(crate) fn finish(self) {}
+    pub(crate) fn finish(self) {
+        drop(self);
+    }
 }
 
 impl Drop for Worked {

@@ -9,7 +9,7 @@ use crate::sync::modelled::{AtomicU64, Ordering};
 pub(super) struct Crew {
     word: AtomicU64,
     /// How many drainers there may be.
-    size: u64,
+    size: u16,
 }
 
 const SEARCHING: u64 = 1;
@@ -26,8 +26,9 @@ pub(crate) enum Fetch {
 
 impl Crew {
     pub(super) fn new(size: usize) -> Self {
-        let size = size.min(usize::from(u16::MAX));
-        Self { word: AtomicU64::new(0), size: size as u64 }
+        // There are never so many threads.
+        let size = u16::try_from(size).unwrap_or(u16::MAX);
+        Self { word: AtomicU64::new(0), size }
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -36,7 +37,7 @@ impl Crew {
 
     /// How many are just about to look into the line.
     pub(super) fn searching(&self) -> usize {
-        searching(self.word.load(Ordering::Relaxed)) as usize
+        usize::from(searching(self.word.load(Ordering::Relaxed)))
     }
 
     /// Counts in a job that is about to be pushed, unless so many wait already.
@@ -93,7 +94,7 @@ impl Crew {
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
             let mut next = change(word)?;
-            let fetch = waiting(next) as u64 > searching(next) && up(next) < self.size;
+            let fetch = waiting(next) > usize::from(searching(next)) && up(next) < self.size;
             if fetch {
                 next += UP + SEARCHING;
             }
@@ -112,10 +113,12 @@ fn waiting(word: u64) -> usize {
     (word / WAITING) as usize
 }
 
-fn up(word: u64) -> u64 {
-    word / UP % (WAITING / UP)
+#[expect(clippy::cast_possible_truncation, reason = "its 16 bits are what is asked for")]
+fn up(word: u64) -> u16 {
+    (word / UP) as u16
 }
 
-fn searching(word: u64) -> u64 {
-    word % UP
+#[expect(clippy::cast_possible_truncation, reason = "its 16 bits are what is asked for")]
+fn searching(word: u64) -> u16 {
+    word as u16
 }

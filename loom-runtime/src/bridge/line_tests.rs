@@ -91,6 +91,32 @@ fn a_burst_fetches_as_many_drainers_as_it_can_use() {
     assert_eq!(fetched.collect::<Vec<_>>(), [true, true, true, false, false]);
 }
 
+/// Has two come at once while it lingers for the first time.
+struct Burst<'a>(&'a Log, &'a mut Patient, bool);
+impl Drainer for Burst<'_> {
+    fn fetch(&mut self) {
+        self.1.fetch();
+    }
+
+    fn goes_on(&self) -> bool {
+        true
+    }
+
+    fn between(&mut self, _line: &Line, _is_searching: bool) {}
+
+    fn lingers(&mut self, line: &Line) -> bool {
+        if std::mem::replace(&mut self.2, false) {
+            let fetched: Vec<_> =
+                (0..2).map(|n| submit(line, self.0, Priority::Normal, n).0).collect();
+            assert_eq!(fetched, [false, true], "the first relies on the search");
+            // The one that was fetched finds the first, before the search goes on.
+            line.drain(&mut Patient { leaves_early: true, ..Patient::default() });
+            return true;
+        }
+        false
+    }
+}
+
 /// One searches, and finds one of two: somebody has relied on it, so it asks for another.
 #[test]
 fn a_drainer_that_finds_work_fetches_whom_its_search_kept_away() {
@@ -99,31 +125,6 @@ fn a_drainer_that_finds_work_fetches_whom_its_search_kept_away() {
     line.drain(&mut Patient { leaves_early: true, ..Patient::default() });
     // Another is up now, and found nothing; two come at once.
     let mut drainer = Patient::default();
-    struct Burst<'a>(&'a Log, &'a mut Patient, bool);
-    impl Drainer for Burst<'_> {
-        fn fetch(&mut self) {
-            self.1.fetch();
-        }
-
-        fn goes_on(&self) -> bool {
-            true
-        }
-
-        fn between(&mut self, _line: &Line, _is_searching: bool) {}
-
-        fn lingers(&mut self, line: &Line) -> bool {
-            if std::mem::replace(&mut self.2, false) {
-                let fetched: Vec<_> =
-                    (0..2).map(|n| submit(line, self.0, Priority::Normal, n).0).collect();
-                assert_eq!(fetched, [false, true], "the first relies on the search");
-                // The one that was fetched finds the first, before the search goes on.
-                line.drain(&mut Patient { leaves_early: true, ..Patient::default() });
-                return true;
-            }
-            false
-        }
-    }
-
     assert!(submit(&line, &log, Priority::Normal, 9).0);
     line.drain(&mut Burst(&log, &mut drainer, true));
     assert_eq!(log.lock().expect("not poisoned").len(), 4);

@@ -6,7 +6,7 @@ use crate::sync::PoisonError;
 use crate::sync::modelled::{AtomicPtr, Mutex, Ordering};
 
 use super::complete::Job;
-use super::slot::{Header, Tail};
+use super::slot::Header;
 
 /// How often in a row a list is passed over for one of higher priority (Q3).
 const PATIENCE: u32 = 16;
@@ -115,7 +115,7 @@ impl Lists {
             list.tail = list.tail.or(Some(header));
         }
         for (list, batch) in self.0.iter_mut().zip(batch) {
-            list.extend(batch);
+            list.extend(&batch);
         }
     }
 
@@ -137,7 +137,7 @@ impl Lists {
 }
 
 impl List {
-    fn extend(&mut self, other: Self) {
+    fn extend(&mut self, other: &Self) {
         let Some(first) = other.head else { return };
         match self.tail {
             // SAFETY: Q1, what is on a list is the lock holder's.
@@ -165,7 +165,7 @@ unsafe fn next(header: NonNull<Header>) -> Link {
     // SAFETY: Q1, by contract.
     let header = unsafe { header.as_ref() };
     // SAFETY: Q1, as before; it is a link until the job starts.
-    header.link.with(|link| unsafe { (*link).next })
+    header.link.with(|link| unsafe { link.cast::<Link>().read() })
 }
 
 /// # Safety
@@ -176,6 +176,6 @@ unsafe fn set_next(header: NonNull<Header>, link: Link) {
     let header = unsafe { header.as_ref() };
     header.link.with_mut(|place| {
         // SAFETY: Q1, as before.
-        unsafe { *place = Tail { next: link } };
+        unsafe { place.cast::<Link>().write(link) };
     });
 }

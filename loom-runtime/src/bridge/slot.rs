@@ -25,7 +25,9 @@ pub(super) struct Header {
     pub(super) link: UnsafeCell<Tail>,
 }
 
-/// Two things that are never there at the same time.
+/// Two things that are never there at the same time; either is read and written through a
+/// pointer of its type, which is why both start where the union does.
+#[repr(C)]
 pub(super) union Tail {
     pub(super) next: Option<NonNull<Header>>,
     waker: ManuallyDrop<MaybeUninit<Waker>>,
@@ -54,6 +56,8 @@ pub(super) struct Slot<F, R, T> {
     payload: UnsafeCell<Payload<F, R>>,
 }
 
+/// As [`Tail`].
+#[repr(C)]
 union Payload<F, R> {
     closure: ManuallyDrop<F>,
     outcome: ManuallyDrop<Outcome<R>>,
@@ -88,12 +92,11 @@ pub(super) unsafe fn put_waker(header: NonNull<Header>, cell: Cell, waker: Waker
     match cell {
         Cell::A => header.waker.with_mut(|cell| {
             // SAFETY: B3, by contract nobody else is at it.
-            unsafe { cell.write(MaybeUninit::new(waker)) };
+            unsafe { cell.cast::<Waker>().write(waker) };
         }),
         Cell::B => header.link.with_mut(|cell| {
-            let waker = ManuallyDrop::new(MaybeUninit::new(waker));
             // SAFETY: B3, as before, and it is no link any more.
-            unsafe { cell.write(Tail { waker }) };
+            unsafe { cell.cast::<Waker>().write(waker) };
         }),
     }
 }
@@ -109,11 +112,11 @@ pub(super) unsafe fn take_waker(header: NonNull<Header>, cell: Cell) -> Waker {
     match cell {
         Cell::A => header.waker.with_mut(|cell| {
             // SAFETY: B3, by contract it is there, and nobody else's.
-            unsafe { (*cell).assume_init_read() }
+            unsafe { cell.cast::<Waker>().read() }
         }),
         Cell::B => header.link.with_mut(|cell| {
             // SAFETY: B3, as before.
-            unsafe { (*cell).waker.assume_init_read() }
+            unsafe { cell.cast::<Waker>().read() }
         }),
     }
 }
@@ -165,7 +168,7 @@ where
         let slot = unsafe { Self::of(header) };
         slot.payload.with_mut(|payload| {
             // SAFETY: B1, it was made with a closure, which is taken once.
-            unsafe { ManuallyDrop::take(&mut (*payload).closure) }
+            unsafe { payload.cast::<F>().read() }
         })
     }
 
@@ -175,8 +178,11 @@ where
     pub(super) unsafe fn may_start(header: NonNull<Header>) -> bool {
         // SAFETY: B1, as by contract.
         let slot = unsafe { Self::of(header) };
-        // SAFETY: B1, it was made with a ticket, which is still there.
-        slot.ticket.with(|ticket| unsafe { (*ticket).assume_init_ref() }.may_start())
+        slot.ticket.with(|ticket| {
+            // SAFETY: B1, it was made with a ticket, which is still there.
+            let ticket = unsafe { &*ticket.cast::<T>() };
+            ticket.may_start()
+        })
     }
 
     /// The ticket, and how the job ended by its outcome, which stays.
@@ -188,15 +194,17 @@ where
     pub(super) unsafe fn take_ticket(header: NonNull<Header>) -> (End, T) {
         // SAFETY: B1, as by contract.
         let slot = unsafe { Self::of(header) };
-        // SAFETY: B1, the outcome is there.
-        let end = slot.payload.with(|payload| match unsafe { &*(*payload).outcome } {
-            Ok(_) => End::Returned,
-            Err(Fault::Panicked(_)) => End::Panicked,
-            Err(Fault::Refused) => End::Refused,
+        let end = slot.payload.with(|payload| {
+            // SAFETY: B1, the outcome is there.
+            match unsafe { &*payload.cast::<Outcome<R>>() } {
+                Ok(_) => End::Returned,
+                Err(Fault::Panicked(_)) => End::Panicked,
+                Err(Fault::Refused) => End::Refused,
+            }
         });
         let ticket = slot.ticket.with_mut(|ticket| {
             // SAFETY: B1, it was made with a ticket, which is taken once.
-            unsafe { (*ticket).assume_init_read() }
+            unsafe { ticket.cast::<T>().read() }
         });
         (end, ticket)
     }
@@ -209,7 +217,7 @@ where
         let slot = unsafe { Self::of(header) };
         slot.payload.with_mut(|payload| {
             // SAFETY: B1, nobody else is at it, and the closure was taken.
-            unsafe { payload.write(Payload { outcome: ManuallyDrop::new(outcome) }) };
+            unsafe { payload.cast::<Outcome<R>>().write(outcome) };
         });
     }
 
@@ -221,7 +229,7 @@ where
         let slot = unsafe { Self::of(header) };
         slot.payload.with_mut(|payload| {
             // SAFETY: B1, it is there and is taken once.
-            let outcome = unsafe { ManuallyDrop::take(&mut (*payload).outcome) };
+            let outcome = unsafe { payload.cast::<Outcome<R>>().read() };
             // SAFETY: B1, by contract there is room.
             unsafe { room.cast::<Outcome<R>>().write(outcome) };
         });
@@ -235,7 +243,7 @@ where
         let slot = unsafe { Self::of(header) };
         let ticket = slot.ticket.with_mut(|ticket| {
             // SAFETY: B1, it was made with a ticket, which is taken once.
-            unsafe { (*ticket).assume_init_read() }
+            unsafe { ticket.cast::<T>().read() }
         });
         complete::quietly(|| ticket.withdraw());
         // SAFETY: B1, as by contract.

@@ -50,7 +50,7 @@ impl Chain {
     }
 
     pub(super) fn push(&mut self, block: Block) {
-        let Block(link) = block;
+        let link = block.into_memory().cast::<Link>();
         // SAFETY: P3, the block is ours and holds nothing: its first word is its link.
         unsafe { link.write(Link { next: self.head }) };
         self.head = link.as_ptr();

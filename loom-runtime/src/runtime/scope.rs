@@ -121,9 +121,7 @@ where
     F: FnOnce(&Scope<'env>) -> R + Send,
     R: Send,
 {
-    if core.compute_threads == 0 {
-        panic!("{}", Refusal::NoPool);
-    }
+    assert!(core.compute_threads > 0, "{}", Refusal::NoPool);
     let guest = if core.is_process_wide() { Handle::try_current().ok() } else { None };
     let work = move || {
         let _entered = guest.as_ref().map(Handle::enter);
