@@ -24,23 +24,26 @@ fn runtime(compute_threads: usize) -> LoomRuntime {
 }
 
 /// Keeps every compute thread busy until it is dropped.
-struct Busy(Vec<mpsc::Sender<()>>);
+struct Busy {
+    /// What each waits for the end of.
+    _senders: Vec<mpsc::Sender<()>>,
+}
 
 impl Busy {
     fn keep(runtime: &LoomRuntime) -> Self {
         let (started, all) = mpsc::channel();
         let threads = runtime.rayon_threads();
         let senders = (0..threads).map(|_| {
-            let (sender, held) = mpsc::channel::<()>();
+            let (sender, end) = mpsc::channel::<()>();
             let started = started.clone();
-            let hold = move || {
+            let work = move || {
                 started.send(()).expect("it is waited for");
-                held.recv().expect_err("it is only ever let go");
+                end.recv().expect_err("it is only ever let go");
             };
-            runtime.spawn_compute_with_priority(Priority::High, hold).detach();
+            runtime.spawn_compute_with_priority(Priority::High, work).detach();
             sender
         });
-        let busy = Self(senders.collect());
+        let busy = Self { _senders: senders.collect() };
         for _ in 0..threads {
             all.recv().expect("each starts");
         }
@@ -140,8 +143,8 @@ fn the_try_form_tells_what_went_wrong() {
     let refused = runtime.block_on(runtime.try_spawn_compute(|| ()));
     assert!(matches!(refused, Err(ComputeError::ShutDown)), "{refused:?}");
     // As other errors are: to be sent, shared, and asked with `?`.
-    fn is_an_error<T: std::error::Error + Send + Sync + 'static>(_: &T) {}
-    is_an_error(&refused.expect_err("it was refused"));
+    let _error: Box<dyn std::error::Error + Send + Sync> =
+        refused.expect_err("it was refused").into();
 }
 
 #[test]

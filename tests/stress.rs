@@ -2,7 +2,7 @@
 //!
 //! `LOOM_STRESS_KEPT` calls of one runtime and `LOOM_STRESS_DROPPED` runtimes that are dropped
 //! under their calls; a few by default. `LOOM_STRESS_SEED` repeats a run, as far as threads
-//! let it. Run under AddressSanitizer and valgrind, which see what no assertion does.
+//! let it. Run under `AddressSanitizer` and valgrind, which see what no assertion does.
 
 use std::env;
 use std::future::Future;
