@@ -88,8 +88,13 @@ fn waker() -> (Arc<Notify>, Waker) {
 }
 
 fn model(f: impl Fn() + Sync + Send + 'static) {
+    model_with(4, f);
+}
+
+/// With at most so many switches of threads that nobody asked for.
+fn model_with(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom_model::model::Builder::new();
-    builder.preemption_bound = Some(4);
+    builder.preemption_bound = Some(preemptions);
     builder.check(f);
 }
 
@@ -107,7 +112,7 @@ fn a_waiting_caller_is_woken() {
                 Poll::Pending => notify.wait(),
             }
         }
-        worker.join().unwrap();
+        worker.join().expect("no panic");
         assert_eq!(ends.returned.load(Ordering::Relaxed), 1);
         assert_eq!(ends.dropped.load(Ordering::Relaxed), 1);
     });
@@ -129,7 +134,7 @@ fn the_last_waker_is_woken() {
                 Poll::Pending => {}
             }
         }
-        worker.join().unwrap();
+        worker.join().expect("no panic");
     });
 }
 
@@ -146,7 +151,7 @@ fn gives_up_after(polls: usize) {
                 is_ready || pin!(&mut call).poll(&mut Context::from_waker(&waker)).is_ready();
         }
         drop(call);
-        worker.join().unwrap();
+        worker.join().expect("no panic");
         assert_eq!(ends.all(), 1);
         assert_eq!(ends.late.load(Ordering::Relaxed), 0);
         assert_eq!(ends.dropped.load(Ordering::Relaxed), 1);
@@ -180,7 +185,7 @@ fn a_refused_call_is_told() {
                 Poll::Pending => notify.wait(),
             }
         }
-        worker.join().unwrap();
+        worker.join().expect("no panic");
         assert_eq!(ends.refused.load(Ordering::Relaxed), 1);
     });
 }
@@ -216,7 +221,7 @@ fn fetch(line: &Arc<Line>, is_nested: bool) -> thread::JoinHandle<()> {
         let mut drainer = Hasty { line: Arc::clone(&line), fetched: Vec::new(), is_nested };
         line.drain(&mut drainer);
         for fetched in drainer.fetched {
-            fetched.join().unwrap();
+            fetched.join().expect("no panic");
         }
     })
 }
@@ -233,13 +238,15 @@ fn submit(line: &Arc<Line>, ends: &Arc<Ends>, jobs: usize, is_nested: bool) {
         drop(call);
     }
     for fetched in fetched {
-        fetched.join().unwrap();
+        fetched.join().expect("no panic");
     }
 }
 
 /// Nobody looks after the drainers once all have submitted, so whatever they leave is lost.
+///
+/// With fewer switches than elsewhere: there are up to four threads, each of many steps.
 fn nothing_is_left(drainers: usize, jobs: [usize; 2], is_nested: bool) {
-    model(move || {
+    model_with(2, move || {
         let line = Arc::new(Line::new(drainers));
         let ends = Arc::new(Ends::default());
         let other = {
@@ -247,7 +254,7 @@ fn nothing_is_left(drainers: usize, jobs: [usize; 2], is_nested: bool) {
             thread::spawn(move || submit(&line, &ends, jobs[1], is_nested))
         };
         submit(&line, &ends, jobs[0], is_nested);
-        other.join().unwrap();
+        other.join().expect("no panic");
         assert_eq!(ends.returned.load(Ordering::Relaxed), jobs[0] + jobs[1]);
         assert_eq!(line.waiting(), 0);
     });
@@ -261,6 +268,11 @@ fn what_is_submitted_while_a_drainer_goes_home_is_run() {
 #[test]
 fn what_is_submitted_again_is_run() {
     nothing_is_left(1, [2, 0], false);
+}
+
+#[test]
+fn two_drainers_leave_nothing_between_them() {
+    nothing_is_left(2, [1, 1], false);
 }
 
 #[test]

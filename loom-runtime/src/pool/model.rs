@@ -43,7 +43,7 @@ fn a_chain_is_got_once() {
             thread::spawn(move || reserve.get().map_or(0, count_and_free))
         };
         let mut blocks = reserve.get().map_or(0, count_and_free);
-        blocks += putting.join().unwrap() + getting.join().unwrap();
+        blocks += putting.join().expect("no panic") + getting.join().expect("no panic");
         while let Some(chain) = reserve.get() {
             blocks += count_and_free(chain);
         }
@@ -72,7 +72,7 @@ fn a_chain_arrives_with_all_that_was_done_to_it() {
             assert_eq!(contents.with(|contents| NonNull::new(contents.cast_mut())).is_some(), true);
             count_and_free(chain);
         }
-        giver.join().unwrap();
+        giver.join().expect("no panic");
         reserve.get().map(count_and_free);
     });
 }
