@@ -9,11 +9,14 @@ use axum::response::{Html, IntoResponse, Response};
 use loom::FunctionStats;
 use serde::Serialize;
 
+use crate::thumbnail;
+
 #[derive(Serialize)]
 struct Page {
     tokio_threads: usize,
     rayon_threads: usize,
     compute_tasks_in_flight: usize,
+    thumbnails_stopped: u64,
     functions: Vec<Function>,
 }
 
@@ -48,6 +51,7 @@ pub(crate) async fn handler(headers: HeaderMap) -> Response {
         tokio_threads: runtime.tokio_threads(),
         rayon_threads: runtime.rayon_threads(),
         compute_tasks_in_flight: runtime.compute_tasks_in_flight(),
+        thumbnails_stopped: thumbnail::stopped(),
         functions: runtime.functions().iter().map(Function::from).collect(),
     };
     if wants_html(&headers) {

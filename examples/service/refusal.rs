@@ -25,6 +25,11 @@ impl Refusal {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, sentence)
     }
 
+    /// An answer that nobody will read.
+    pub(crate) fn nobody_waits() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "The client has gone.")
+    }
+
     pub(crate) fn wrong_type(sentence: impl Into<String>) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence)
     }

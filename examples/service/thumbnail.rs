@@ -1,6 +1,7 @@
 //! `POST /thumbnail?width=N`: a PNG or JPEG in, a smaller JPEG out.
 
 use std::io::Cursor;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Bytes;
 use axum::extract::RawQuery;
@@ -23,19 +24,25 @@ const MAX_SIDE: u32 = 16_384;
 const MAX_ALLOC: u64 = 256 * 1024 * 1024;
 const QUALITY: u8 = 85;
 
+/// Thumbnails that nobody waited for any more when one of their steps was done.
+static STOPPED: AtomicU64 = AtomicU64::new(0);
+
 /// Milliseconds to a second: decodes, turns upright, shrinks, encodes.
 #[loom::compute(hint = "high")]
 fn shrink(source: Bytes, width: u32) -> Result<Vec<u8>, Refusal> {
     let mut decoder = decoder(&source)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder).map_err(broken)?;
+    still_wanted()?;
     image.apply_orientation(orientation);
+    still_wanted()?;
     // Never larger than the original: there is nothing to gain in making pixels up.
     let width = width.min(image.width());
     let height = u64::from(image.height()) * u64::from(width) / u64::from(image.width());
     let height = u32::try_from(height).unwrap_or(u32::MAX).max(1);
     // Averages in place; the filters that look nicer keep a copy in floating point.
     let image = image.thumbnail_exact(width, height);
+    still_wanted()?;
     let mut jpeg = Vec::new();
     on_white(&image)
         .write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, QUALITY))
@@ -43,6 +50,21 @@ fn shrink(source: Bytes, width: u32) -> Result<Vec<u8>, Refusal> {
             Refusal::unprocessable(format!("The thumbnail cannot be encoded: {error}."))
         })?;
     Ok(jpeg)
+}
+
+/// Asked between two steps: whether the client is still there. Its handler is dropped when
+/// it has gone, and this call with it, but what runs can only stop by itself.
+fn still_wanted() -> Result<(), Refusal> {
+    if loom::is_cancelled() {
+        STOPPED.fetch_add(1, Ordering::Relaxed);
+        return Err(Refusal::nobody_waits());
+    }
+    Ok(())
+}
+
+/// How many thumbnails were given up half-way.
+pub(crate) fn stopped() -> u64 {
+    STOPPED.load(Ordering::Relaxed)
 }
 
 /// Reads the header, and refuses what is no picture or too large a one.
