@@ -4,8 +4,11 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::env;
+use std::future::Future;
 use std::hint::black_box;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Waker};
 
 use loom::{LoomBuilder, LoomRuntime};
 
@@ -71,6 +74,21 @@ fn count<const CAPTURED: usize, const RETURNED: usize>(
     })
 }
 
+/// What calls allocated that were polled once and dropped, with one awaited after each 32.
+fn given_up(runtime: &LoomRuntime, calls: u64) -> (u64, u64) {
+    runtime.block_on(async {
+        let (allocations, wakes) = (COUNT.load(Ordering::Relaxed), runtime.compute_wakes());
+        for _ in 0..calls / 32 {
+            for _ in 0..32 {
+                let mut call = pin!(runtime.spawn_compute(|| [0_u8; 100]));
+                let _ = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            }
+            runtime.spawn_compute(|| ()).await;
+        }
+        (COUNT.load(Ordering::Relaxed) - allocations, runtime.compute_wakes() - wakes)
+    })
+}
+
 fn check<const CAPTURED: usize, const RETURNED: usize>(runtime: &LoomRuntime, calls: u64) {
     for callers in [1, 64] {
         // Warm is who has as many blocks as are in use at a time, and the two chains of 32 that
@@ -101,6 +119,12 @@ fn calls_allocate_nothing_once_warm() {
     check::<400, 0>(&runtime, calls);
     check::<400, 256>(&runtime, calls);
     check::<0, 256>(&runtime, calls);
+
+    // Nor do calls that are given up, once a compute thread has come by.
+    given_up(&runtime, calls / 4);
+    let (allocations, wakes) = given_up(&runtime, calls);
+    println!("given up: {allocations} allocations and {wakes} wakes in {calls} calls");
+    assert!(allocations <= wakes + wakes.div_ceil(20) + 1, "{allocations}, {wakes} wakes");
 
     // A call that is too large for a block costs one.
     count::<4000, 0>(&runtime, 1, 100);
