@@ -153,6 +153,19 @@ fn end(outcome: Result<Value, ComputeError>) {
     }
 }
 
+/// Waits until the threads of runtimes with this prefix have ended: what a thread has on its
+/// way out is a leak to those who look just then. Where the system does not tell, it is the
+/// reader's to know.
+fn until_threads_have_ended(prefix: &str) {
+    let is_ours = |task: std::io::Result<std::fs::DirEntry>| {
+        let name = task.and_then(|task| std::fs::read_to_string(task.path().join("comm")));
+        name.is_ok_and(|name| name.starts_with(prefix))
+    };
+    while std::fs::read_dir("/proc/self/task").is_ok_and(|mut tasks| tasks.any(is_ours)) {
+        std::thread::yield_now();
+    }
+}
+
 fn number(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |n| n.parse().expect("a number"))
 }
@@ -177,7 +190,8 @@ fn calls_of_a_runtime_that_stays() {
     let (seed, rounds) = (seed(), number("LOOM_STRESS_KEPT", 20_000));
     // Callers look for a start without rest, which idle threads would never get to make.
     let builder = LoomBuilder::new().compute_priority(ComputePriority::Normal);
-    let runtime = builder.tokio_threads(2).rayon_threads(2).build().expect("it starts");
+    let builder = builder.prefix("stays").tokio_threads(2).rayon_threads(2);
+    let runtime = builder.build().expect("it starts");
     let alive = Arc::new(Alive::default());
     let callers: Vec<_> = (0..CALLERS as u64)
         .map(|caller| {
@@ -199,6 +213,8 @@ fn calls_of_a_runtime_that_stays() {
     });
     runtime.block_until_idle();
     assert_eq!(alive.0.load(Ordering::Relaxed), 0, "seed {seed}");
+    drop(runtime);
+    until_threads_have_ended("stays");
 }
 
 #[test]
@@ -210,7 +226,8 @@ fn calls_of_a_runtime_that_goes() {
     for round in 0..rounds {
         let alive = Arc::new(Alive::default());
         let builder = LoomBuilder::new().compute_priority(ComputePriority::Normal);
-        let runtime = builder.rayon_threads(2).beside(host.handle().clone()).build();
+        let builder = builder.prefix("goes").rayon_threads(2);
+        let runtime = builder.beside(host.handle().clone()).build();
         let runtime = runtime.expect("it starts");
         let callers: Vec<_> = (0..8)
             .map(|_| {
@@ -249,4 +266,5 @@ fn calls_of_a_runtime_that_goes() {
             panic!("round {round}, seed {seed}: something was never dropped");
         });
     }
+    until_threads_have_ended("goes");
 }

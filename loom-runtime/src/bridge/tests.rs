@@ -288,7 +288,8 @@ fn racing_ends_lose_neither_results_nor_wakes() {
     for round in 0..2_000 {
         let result = Dropped { count: Arc::clone(&count), panics: false };
         let (job, mut call) = call(move || result);
-        let worker = thread::spawn(move || ended(job));
+        let Job { job, told } = job;
+        let worker = thread::spawn(move || drop(job.start().map(super::complete::Started::run)));
         if round % 2 == 0 {
             struct Unpark(thread::Thread);
             impl Wake for Unpark {
@@ -305,6 +306,8 @@ fn racing_ends_lose_neither_results_nor_wakes() {
             drop(call);
         }
         worker.join().expect("a job does not panic");
+        // Now both ends are through.
+        let _end = told.end();
         assert_eq!(count.load(Ordering::Relaxed), round + 1, "each result is dropped once");
     }
 }
