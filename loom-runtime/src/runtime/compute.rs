@@ -32,7 +32,7 @@ const SAMPLED: u32 = 16;
 /// - Dropped after a poll (a timeout, a `select!`): work that has not started never runs,
 ///   and what it captured is dropped there and then; work that runs finishes, and its result
 ///   is dropped on the compute thread. Neither waits for anything.
-///   [`is_cancelled`](crate::is_cancelled) tells such work that it may stop.
+///   [`is_cancelled`] tells such work that it may stop.
 ///
 /// Cost: no allocation where closure and result fit a block of 1024 bytes with about 150 of
 /// Loom's; one otherwise. `loom-bench micro` prints what a call costs.

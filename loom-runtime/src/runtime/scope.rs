@@ -39,7 +39,7 @@ const LONG: Duration = Duration::from_micros(20);
 /// again, and may be used, when the future is ready or dropped.
 ///
 /// A `timeout` or a `select!` around it cannot cut it short, nor can dropping it: where that
-/// is needed, [`scope_compute_with`](crate::scope_compute_with) takes the data over instead.
+/// is needed, [`scope_compute_with`] takes the data over instead.
 ///
 /// # Panics
 ///
@@ -331,7 +331,7 @@ where
 ///
 /// # Panics
 ///
-/// As [`spawn_compute`].
+/// As [`spawn_compute`](crate::spawn_compute).
 #[track_caller]
 pub fn scope_compute_with<S, F, R>(state: S, f: F) -> ComputeFuture<(S, R)>
 where
