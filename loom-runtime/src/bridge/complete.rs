@@ -3,11 +3,11 @@
 use std::cell::Cell;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::task::Waker;
 
 use super::slot::{Header, Slot, state, take_waker};
-use super::state::{Publish, Settle, Start, State};
+use super::state::{Publish, Settle, Start};
 use super::{Fault, Outcome, Ticket};
 
 /// The working end before it has started: waits in the line.
@@ -105,15 +105,30 @@ impl Worked {
     pub(crate) fn finish(self) {
         drop(self);
     }
+
+    /// The same; `before` is called before the caller can see the outcome, and not where the
+    /// caller has gone and the outcome is dropped, which may take any time.
+    pub(super) fn finish_after(self, mut before: impl FnMut()) {
+        let header = mem::ManuallyDrop::new(self).0;
+        // SAFETY: B1, it is not finished otherwise.
+        unsafe { Self::hand_over(header, &mut before) };
+    }
+
+    /// # Safety
+    ///
+    /// B1: the job has worked, and finishes once.
+    unsafe fn hand_over(header: NonNull<Header>, before: &mut dyn FnMut()) {
+        // SAFETY: B1, the slot is there for as long as the job has not let go of it.
+        let vtable = unsafe { header.as_ref() }.vtable;
+        // SAFETY: B1, as by contract.
+        unsafe { (vtable.finish)(header, before) };
+    }
 }
 
 impl Drop for Worked {
     fn drop(&mut self) {
-        let Self(header) = *self;
-        // SAFETY: B1, the slot is there for as long as the job has not let go of it.
-        let vtable = unsafe { header.as_ref() }.vtable;
-        // SAFETY: B1, it has worked, and finishes once.
-        unsafe { (vtable.finish)(header) };
+        // SAFETY: B1, it is not finished otherwise.
+        unsafe { Self::hand_over(self.0, &mut || ()) };
     }
 }
 
@@ -130,11 +145,11 @@ where
 {
     // SAFETY: B2, the job has started, so the closure is its own.
     let closure = unsafe { Slot::<F, R, T>::take_closure(header) };
+    let mut may_start = false;
     // SAFETY: B2, and so is the ticket, which stays where it is.
-    let may_start = unsafe { Slot::<F, R, T>::may_start(header) };
+    quietly(|| may_start = unsafe { Slot::<F, R, T>::may_start(header) });
     let outcome = if way == Way::Run && may_start {
-        // SAFETY: B8, the slot stays at least until `settle`.
-        let _current = Current::enter(unsafe { state(header) });
+        let _current = Current::enter(Some(header));
         catch_unwind(AssertUnwindSafe(closure)).map_err(Fault::Panicked)
     } else {
         drop_quietly(closure);
@@ -150,7 +165,7 @@ where
 ///
 /// B1: the header is that of a slot of these types, whose job has worked, and was not finished
 /// before.
-pub(super) unsafe fn finish<F, R, T>(header: NonNull<Header>)
+pub(super) unsafe fn finish<F, R, T>(header: NonNull<Header>, before: &mut dyn FnMut())
 where
     F: FnOnce() -> R,
     T: Ticket,
@@ -171,6 +186,7 @@ where
             unsafe { take_waker(header, cell) }
         }),
     };
+    before();
     quietly(|| ticket.end(end, false));
     // SAFETY: B1, as before.
     unsafe { publish(header, waker) };
@@ -246,16 +262,16 @@ pub(super) unsafe fn free(header: NonNull<Header>) {
 }
 
 thread_local! {
-    /// The state of the call that runs on this thread (B8).
-    static CURRENT: Cell<*const State> = const { Cell::new(ptr::null()) };
+    /// The call that runs on this thread (B8).
+    static CURRENT: Cell<Option<NonNull<Header>>> = const { Cell::new(None) };
 }
 
-/// A call while it runs on this thread.
-struct Current(*const State);
+/// A call while it runs on this thread, or none while something else does.
+struct Current(Option<NonNull<Header>>);
 
 impl Current {
-    fn enter(state: &State) -> Self {
-        Self(CURRENT.replace(state))
+    fn enter(header: Option<NonNull<Header>>) -> Self {
+        Self(CURRENT.replace(header))
     }
 }
 
@@ -265,13 +281,22 @@ impl Drop for Current {
     }
 }
 
-/// Whether whoever waited for the call that runs on this thread has gone; nothing where none
-/// runs.
+/// Whether whoever waited for the call that runs on this thread has gone, or its ticket would
+/// not let it start any more; nothing where none runs.
 pub(crate) fn current_is_unwanted() -> Option<bool> {
-    let state = CURRENT.get();
-    // SAFETY: B8, a state that is set here is that of a call that has not settled.
-    let state = unsafe { state.as_ref() }?;
-    Some(state.is_unwanted())
+    let header = CURRENT.get()?;
+    // SAFETY: B8, a call that is set here has not settled.
+    let is_unwanted = unsafe { state(header) }.is_unwanted();
+    // SAFETY: B8, as before.
+    let vtable = unsafe { header.as_ref() }.vtable;
+    // SAFETY: B8, so its ticket is still there.
+    Some(is_unwanted || !unsafe { (vtable.may_start)(header) })
+}
+
+/// Runs something that is not part of the call that runs on this thread.
+pub(crate) fn set_aside<R>(f: impl FnOnce() -> R) -> R {
+    let _none = Current::enter(None);
+    f()
 }
 
 /// Drops a value whose `Drop` may panic, on a thread that has to go on.

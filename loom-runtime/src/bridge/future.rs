@@ -35,6 +35,8 @@ impl<R> Unpin for Call<R> {}
 enum Interest {
     /// Never polled: the work goes on without it.
     Detached,
+    /// Polled, though not so far that a waker was shown.
+    Asked,
     /// Polled, with a waker shown in this cell: whoever waited has given up.
     Waiting(Cell),
 }
@@ -56,6 +58,13 @@ impl<R> Call<R> {
     /// Whether a thread has begun with it; a hint that may be out of date.
     pub(crate) fn has_started(&self) -> bool {
         self.state().is_none_or(State::has_started)
+    }
+
+    /// Somebody waits, who has yet to show a waker: dropping the call gives it up (B4).
+    pub(crate) fn ask(&mut self) {
+        if self.interest == Interest::Detached {
+            self.interest = Interest::Asked;
+        }
     }
 
     /// Stops caring: the work goes on without an audience.
@@ -104,7 +113,7 @@ impl<R> Call<R> {
         // and dropped when all is as it should be.
         let waker = waker.clone();
         let (cell, old) = match self.interest {
-            Interest::Detached => (Cell::A, None),
+            Interest::Detached | Interest::Asked => (Cell::A, None),
             Interest::Waiting(cell) if state.hide_waker(cell) => {
                 // SAFETY: B3, the flag was set, and cleared by the call.
                 (cell, Some(unsafe { take_waker(slot, cell) }))

@@ -71,15 +71,18 @@ where
             Lent(&mut self.0).park();
         }
     }
+    // First, since where there is none this unwinds, and then nothing is lent yet.
+    let waker = own_waker();
+    let mut cx = Context::from_waker(&waker);
     // SAFETY: B7, the guard below is dropped before anything that is borrowed here, and waits
     // for the end of the job: this frame, unlike a future, cannot be forgotten.
     let (job, call) = unsafe { pair(f, ticket, priority) };
     let mut call = Return(call);
-    let waker = own_waker();
-    let mut cx = Context::from_waker(&waker);
+    // Declared after the guard, so that whatever unwinds before `submit` drops it first, which
+    // refuses the call.
+    let job = job;
     // Shown before there is anybody to take it, so it is the one waker of the call.
-    let shown = Pin::new(&mut call.0).poll(&mut cx);
-    debug_assert!(shown.is_pending(), "nobody has the job yet");
+    let _pending = Pin::new(&mut call.0).poll(&mut cx);
     submit(job);
     wait(&Lent(&mut call.0));
     Lent(&mut call.0).park();

@@ -28,7 +28,7 @@ pub(crate) trait Drainer {
     /// Fetches another drainer, which is counted as up already.
     fn fetch(&mut self);
 
-    /// Asked after each job; false to go although there may be more.
+    /// Asked before each job; false to go after it although there may be more.
     fn goes_on(&self) -> bool;
 
     /// Called between two jobs. Tells whether others may rely on its search, which it leaves
@@ -96,19 +96,21 @@ impl Line {
                 let fetch = self.crew.start(is_searching);
                 is_searching = false;
                 serve(drainer, fetch);
-                let worked = job.work();
-                let goes_on = drainer.goes_on();
-                if goes_on && self.waiting() == 0 {
-                    // Before the caller learns of it, since that may submit the next call at
-                    // once, and need not fetch another for it.
-                    self.crew.search();
-                    is_searching = true;
-                }
-                worked.finish();
-                if !goes_on {
+                if !drainer.goes_on() {
+                    // Before it works: it holds up a thread that may have another drainer
+                    // below, and two on one must not keep the last thread away.
                     let fetch = self.crew.go_early();
-                    return serve(drainer, fetch);
+                    serve(drainer, fetch);
+                    return job.run();
                 }
+                // Before the caller learns of it, since that may submit the next call at once,
+                // and need not fetch another for it.
+                job.work().finish_after(|| {
+                    if self.waiting() == 0 {
+                        self.crew.search();
+                        is_searching = true;
+                    }
+                });
                 drainer.between(self, is_searching);
             } else if !is_searching {
                 // From here on submitters rely on it, so it looks again.

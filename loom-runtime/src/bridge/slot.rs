@@ -37,8 +37,11 @@ pub(super) union Tail {
 pub(super) struct VTable {
     /// Job, once it has started: turns the closure into an outcome.
     pub(super) work: unsafe fn(NonNull<Header>, Way),
-    /// Job, once it has worked: hands the outcome over.
-    pub(super) finish: unsafe fn(NonNull<Header>),
+    /// Job, once it has worked: hands the outcome over. What it is given is called before the
+    /// caller can see it; not where the caller has gone.
+    pub(super) finish: unsafe fn(NonNull<Header>, &mut dyn FnMut()),
+    /// Job, while it works: whether the ticket would still let it start.
+    pub(super) may_start: unsafe fn(NonNull<Header>) -> bool,
     /// Call, after `Cancelled`: drops the closure and ends the ticket.
     pub(super) drop_closure: unsafe fn(NonNull<Header>),
     /// Call, after `Settled` or `Done`: moves the outcome to where the pointer says, which
@@ -129,6 +132,7 @@ where
     const VTABLE: &'static VTable = &VTable {
         work: complete::work::<F, R, T>,
         finish: complete::finish::<F, R, T>,
+        may_start: Self::may_start,
         drop_closure: Self::drop_closure,
         take_outcome: Self::take_outcome,
         free: Self::free,

@@ -289,7 +289,7 @@ fn racing_ends_lose_neither_results_nor_wakes() {
         let result = Dropped { count: Arc::clone(&count), panics: false };
         let (job, mut call) = call(move || result);
         let Job { job, told } = job;
-        let worker = thread::spawn(move || drop(job.start().map(super::complete::Started::run)));
+        let worker = thread::spawn(move || job.start().map(super::complete::Started::run));
         if round % 2 == 0 {
             struct Unpark(thread::Thread);
             impl Wake for Unpark {
@@ -305,7 +305,7 @@ fn racing_ends_lose_neither_results_nor_wakes() {
             let _pending = poll(&mut call);
             drop(call);
         }
-        worker.join().expect("a job does not panic");
+        let _ran = worker.join().expect("a job does not panic");
         // Now both ends are through.
         let _end = told.end();
         assert_eq!(count.load(Ordering::Relaxed), round + 1, "each result is dropped once");

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use rayon::{ThreadPool, Yield};
 
+use crate::bridge::set_aside;
 use crate::sync::{Arc, thread};
 
+use super::context;
 use super::core::Core;
 
 /// How long a compute thread without anything to help with sleeps before it looks again.
@@ -69,11 +71,26 @@ pub(crate) fn help_until_ready<F: Future>(core: &Core, pool: &ThreadPool, future
         if !level.is_too_deep()
             && let Some(call) = core.line.start_next()
         {
-            call.run();
+            set_aside(|| call.run());
             continue;
         }
         // A wake during the help leaves its token, so the park returns at once.
-        if level.is_too_deep() || pool.yield_now() != Some(Yield::Executed) {
+        if level.is_too_deep() || set_aside(|| pool.yield_now()) != Some(Yield::Executed) {
+            thread::park_timeout(LOOK_AGAIN);
+        }
+    }
+}
+
+/// Keeps a compute thread busy with work of its own pool until something has happened.
+pub(crate) fn help_until(has_happened: impl Fn() -> bool) {
+    let level = Level::enter();
+    let core = context::current();
+    while !has_happened() {
+        if !level.is_too_deep()
+            && let Some(call) = core.as_ref().and_then(|core| core.line.start_next())
+        {
+            set_aside(|| call.run());
+        } else if level.is_too_deep() || set_aside(rayon::yield_now) != Some(Yield::Executed) {
             thread::park_timeout(LOOK_AGAIN);
         }
     }

@@ -31,7 +31,8 @@ const SAMPLED: u32 = 16;
 ///   runs to its end without an audience.
 /// - Dropped after a poll (a timeout, a `select!`): work that has not started never runs,
 ///   and what it captured is dropped there and then; work that runs finishes, and its result
-///   is dropped on the compute thread. Neither waits for anything.
+///   is dropped on the compute thread; a result that is there already is dropped with the
+///   future. None of this waits for anything.
 ///   [`is_cancelled`] tells such work that it may stop.
 ///
 /// Cost: no allocation where closure and result fit a block of 1024 bytes with about 150 of
@@ -41,7 +42,7 @@ const SAMPLED: u32 = 16;
 ///
 /// A panic of the work is raised again by the poll that would have given the result.
 /// Work that was still queued when the last handle of its runtime went makes the poll
-/// panic with the reason.
+/// panic with the reason. A poll after the one that gave the result panics, too.
 #[must_use = "the work runs, but its result is lost; await it, or say `.detach()`"]
 pub struct ComputeFuture<R>(Offloaded<R>);
 
@@ -146,8 +147,9 @@ where
     if core.compute_threads == 0 {
         return Err(Refusal::NoPool);
     }
-    let searching = core.line.searching();
-    let Some(place) = core.line.enter(limit) else { return Err(Refusal::QueueFull(limit)) };
+    if core.line.waiting() >= limit {
+        return Err(Refusal::QueueFull(limit));
+    }
     let before = core.begin_call();
     let How { site, priority } = how;
     let is_timed = site.is_some() || is_turn();
@@ -171,6 +173,10 @@ where
     let sampled = (is_timed && is_uncontended)
         .then(|| Sampled { core: Arc::clone(&core), submitted: Instant::now() });
     let (job, call) = bridge::call(work, Ticket { admitted, site }, priority);
+    let searching = core.line.searching();
+    // Last, since drainers look for the job from here on. Where the line has just become
+    // full, the job is dropped, which counts it out again.
+    let Some(place) = core.line.enter(limit) else { return Err(Refusal::QueueFull(limit)) };
     if place.submit(job) {
         drain::fetch(&core);
     }
@@ -204,12 +210,15 @@ impl<R> Offloaded<R> {
     /// The value or why there is none.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<R, Fault>> {
         // A result that is always there at once must not keep its task running for ever.
+        // Whoever asks and goes gives the call up, however far the asking came.
+        self.call.ask();
         let budget = ready!(coop::poll_proceed(cx));
-        if std::mem::take(&mut self.is_expected_soon) {
+        if self.is_expected_soon {
             let (is_alone, has_had_its_turn) = Company::poll(cx);
             if has_had_its_turn && pin!(yield_now()).poll(cx).is_pending() {
                 return Poll::Pending;
             }
+            self.is_expected_soon = false;
             if is_alone {
                 wait_a_little(&self.call);
             }
@@ -364,11 +373,14 @@ impl<R> fmt::Debug for ComputeFuture<R> {
 /// its runtime was ended while it ran.
 ///
 /// Work that takes long may ask now and then and stop early; whatever it returns then is
-/// dropped. It is about the call that runs on the calling thread: work that it spreads over
-/// others (`rayon::join`, parallel iterators) asks before it spreads, and shares the answer.
-/// False outside of compute work, for detached work, and in calls that run inline.
+/// dropped. It is about the call that the calling thread runs. Work that a call spreads over
+/// other threads (`rayon::join`, parallel iterators) may run there on top of another call that
+/// waits, and would be told of that one, also where that is cancelled and this is wanted: ask
+/// before spreading, and share the answer.
+/// False outside of compute work, in calls that run inline, and for detached work as long as
+/// its runtime lives.
 ///
-/// Cost: two relaxed loads.
+/// Cost: a thread-local and two relaxed loads.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -385,7 +397,5 @@ impl<R> fmt::Debug for ComputeFuture<R> {
 /// ```
 #[must_use]
 pub fn is_cancelled() -> bool {
-    bridge::current_is_unwanted().is_some_and(|is_unwanted| {
-        is_unwanted || super::context::with_current(|core| core.lifecycle.is_gone())
-    })
+    bridge::current_is_unwanted().unwrap_or(false)
 }

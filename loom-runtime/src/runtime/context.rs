@@ -74,14 +74,6 @@ pub(crate) fn current() -> Option<Arc<Core>> {
     CONTEXT.try_with(own).ok().flatten().or_else(guests::current)
 }
 
-/// What `f` says of the core of the current thread's own context; false without one.
-pub(crate) fn with_current(f: impl FnOnce(&Core) -> bool) -> bool {
-    let ask = |context: &RefCell<Option<Current>>| {
-        context.borrow().as_ref().is_some_and(|current| f(&current.core))
-    };
-    CONTEXT.try_with(ask).unwrap_or(false)
-}
-
 /// Whether a thread may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Freedom {

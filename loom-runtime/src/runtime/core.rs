@@ -61,6 +61,8 @@ pub(crate) struct Rest {
     pub(crate) overhead: Estimate<OVERHEAD_MEMORY>,
     /// How long scopes take.
     pub(crate) scopes: Estimate<RUN_TIME_MEMORY>,
+    /// Callers of `install` whose work has yet to start.
+    installing: AtomicUsize,
     /// Where drainers run.
     pub(crate) spread: Spread,
     functions: Table<Function>,
@@ -112,6 +114,7 @@ impl Core {
                 compute_queue,
                 io_workers,
                 scopes: Estimate::default(),
+                installing: AtomicUsize::new(0),
                 spread: Spread::new(&plan.budget.cpus),
                 plan,
                 counters: RuntimeCounters::default(),
@@ -176,6 +179,21 @@ impl Core {
         self.in_flight.load(Ordering::Relaxed)
     }
 
+    /// Runs `f` on the pool, and lets drainers know that somebody waits for a thread.
+    pub(crate) fn install<R: Send>(&self, pool: &ThreadPool, f: impl FnOnce() -> R + Send) -> R {
+        // Relaxed: a hint; a drainer that misses it looks some milliseconds later.
+        self.installing.fetch_add(1, Ordering::Relaxed);
+        pool.install(|| {
+            self.installing.fetch_sub(1, Ordering::Relaxed);
+            f()
+        })
+    }
+
+    /// Whether installed work waits for a thread.
+    pub(crate) fn is_installing(&self) -> bool {
+        self.installing.load(Ordering::Relaxed) > 0
+    }
+
     /// Counts a compute call in; tells how many there were.
     pub(crate) fn begin_call(self: &Arc<Self>) -> usize {
         // SeqCst: with `may_be_left_alone`.
@@ -194,16 +212,21 @@ impl Core {
         // SeqCst: with `may_be_left_alone`.
         match self.watched.load(Ordering::SeqCst) {
             WATCHED => {}
-            QUIET => self.watched.store(WATCHED, Ordering::Relaxed),
-            _ => {
+            QUIET if self.swap_watched(QUIET) => {}
+            // The keeper may have forgotten it just now.
+            _ if self.swap_watched(UNWATCHED) => {
                 // Without a keeper nothing is watched; the next call tries again.
-                if self.watched.swap(WATCHED, Ordering::Relaxed) == UNWATCHED
-                    && keeper::watch(self).is_err()
-                {
+                if keeper::watch(self).is_err() {
                     self.watched.store(UNWATCHED, Ordering::Relaxed);
                 }
             }
+            // Somebody else has had it watched.
+            _ => {}
         }
+    }
+
+    fn swap_watched(&self, from: u32) -> bool {
+        self.watched.compare_exchange(from, WATCHED, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
     /// For the keeper: whether it may forget this core, which had no work just now, and

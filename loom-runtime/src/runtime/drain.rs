@@ -1,7 +1,8 @@
 //! The drainers: jobs of the compute pool that run what waits in the line.
 //!
-//! One drainer is one `spawn` on the pool, however many calls it runs. It takes turns with
-//! the pool's own work, lingers a little when there is nothing to do, and goes home. A
+//! One drainer is one `spawn` on the pool, however many calls it runs. Once it is up it takes
+//! turns with the pool's own work; until then it waits as any job does, which rayon takes up
+//! after what is spawned and split on its own threads. It lingers a little when there is nothing to do, and goes home. A
 //! thread of the pool that waits for something (a join, a scope) may come upon a drainer
 //! as it may upon any job; such a *nested* drainer runs one call and goes, since whatever
 //! lies below it on the stack may be ready to go on, and cannot say so.
@@ -24,21 +25,23 @@ use super::spread::Place;
 const TURN: Duration = Duration::from_micros(10);
 /// How many calls a turn is at most.
 const LONGEST_TURN: u32 = 64;
-/// After how long it does so, even where the next call is always about to come.
-const LONGEST_WAIT: Duration = Duration::from_millis(1);
+/// After how long it does so where the next call is always about to come. What comes by
+/// `LoomRuntime::install` does not wait so long.
+const LONGEST_WAIT: Duration = Duration::from_millis(4);
 /// How often a drainer that lingers looks, before it sees whether others want its thread or
 /// its CPU: a microsecond or two.
 const LOOKS: u32 = 64;
-/// How many such rounds it lingers: at most, where that has paid, and at least.
+/// How many such rounds it lingers, where that has paid lately, and where it has not.
 const ROUNDS: [u32; 2] = [32, 4];
-/// How often a drainer lingers for long although it has not paid.
-const TRY_AGAIN: u32 = 8;
+/// How often in a row lingering has to have been in vain before it counts as not paying; and
+/// every how many times it is tried all the same.
+const IN_VAIN: u32 = 8;
 
 thread_local! {
     /// Where on its stack a job of this thread runs that nothing else lies below.
     static BOTTOM: Cell<usize> = const { Cell::new(0) };
-    /// How many rounds drainers of this thread linger, and how often in a row in vain.
-    static PATIENCE: Cell<(u32, u32)> = const { Cell::new((ROUNDS[0], 0)) };
+    /// How often in a row drainers of this thread have lingered in vain.
+    static LINGERED: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Fetches a drainer that was counted as up.
@@ -78,13 +81,16 @@ fn run(core: &Arc<Core>, barrier: Option<&Barrier>) {
         barrier.wait();
         return;
     }
+    // Anything below would put it elsewhere.
+    let is_nested = here != BOTTOM.get();
     let seat = rayon::current_thread_index().and_then(|index| core.plan.compute.get(index));
+    // One that lies on another has no place of its own.
+    let cpus = seat.filter(|_| !is_nested).and_then(|seat| seat.cpus.as_ref());
     let now = Instant::now();
     core.line.drain(&mut OnPool {
         core,
-        place: core.spread.enter(seat.and_then(|seat| seat.cpus.as_ref())),
-        // Anything below would put it elsewhere.
-        is_nested: here != BOTTOM.get(),
+        place: core.spread.enter(cpus),
+        is_nested,
         turn: 1,
         left: 1,
         since: now,
@@ -134,7 +140,9 @@ impl Drainer for OnPool<'_> {
             if !is_searching {
                 rayon::yield_now();
                 self.yielded = self.since;
-            } else if self.since.duration_since(self.yielded) > LONGEST_WAIT {
+            } else if self.core.is_installing()
+                || self.since.duration_since(self.yielded) > LONGEST_WAIT
+            {
                 line.look_away(self, rayon::yield_now);
                 self.yielded = self.since;
             }
@@ -146,29 +154,34 @@ impl Drainer for OnPool<'_> {
 
     fn lingers(&mut self, line: &Line) -> bool {
         if self.is_nested {
+            // Whoever was counted in may be just about to push.
+            thread::yield_now();
             return false;
         }
-        let (patience, in_vain) = PATIENCE.get();
-        let is_retrial = in_vain >= TRY_AGAIN;
-        let rounds = if is_retrial { ROUNDS[0] } else { patience };
+        let in_vain = LINGERED.get();
+        let pays = in_vain < IN_VAIN || in_vain.is_multiple_of(IN_VAIN);
+        let rounds = if pays { ROUNDS[0] } else { ROUNDS[1] };
         // Rounds and not time, so that whoever takes the CPU meanwhile does not end it.
-        for _ in 0..rounds {
+        for round in 1..=rounds {
             self.place.look();
             for _ in 0..LOOKS {
                 if line.has_new() {
-                    PATIENCE.set((ROUNDS[0], 0));
+                    LINGERED.set(0);
                     return true;
                 }
                 hint::spin_loop();
             }
-            if line.look_away(self, rayon::yield_now) == Some(Yield::Executed) {
+            // Less and less often: whoever submits while it looks away fetches another.
+            let looks_away = round.is_power_of_two() && round >= ROUNDS[1];
+            if (looks_away || self.core.is_installing())
+                && line.look_away(self, rayon::yield_now) == Some(Yield::Executed)
+            {
                 return true;
             }
             // Whatever the class of this thread, whoever wants the CPU may have it.
             thread::yield_now();
         }
-        let in_vain = if is_retrial { 0 } else { in_vain + 1 };
-        PATIENCE.set(((patience / 2).max(ROUNDS[1]), in_vain));
+        LINGERED.set(in_vain.wrapping_add(1));
         false
     }
 }

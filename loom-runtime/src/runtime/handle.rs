@@ -331,7 +331,7 @@ impl LoomRuntime {
         R: Send,
     {
         assert!(!os::is_forked(), "{}", Refusal::Forked);
-        self.inner.pool.install(f)
+        self.core().install(&self.inner.pool, f)
     }
 
     /// Compute calls that were submitted and have not ended.

@@ -16,10 +16,11 @@ use rayon::Scope;
 use tokio::runtime::{Handle, RuntimeFlavor, worker_index};
 use tokio::task::block_in_place;
 
-use crate::bridge::{self, Fault, Lent, Priority};
+use crate::bridge::{self, Fault, Lent, Priority, quietly};
 use crate::scheduler::ComputeHint;
 use crate::sync::Arc;
 
+use super::block_on::help_until;
 use super::compute::{ComputeFuture, How, Ticket, offload};
 use super::core::Core;
 use super::drain;
@@ -44,7 +45,8 @@ const LONG: Duration = Duration::from_micros(20);
 /// # Panics
 ///
 /// When the closure or work that it spawned panics, once all of it has ended; on a runtime
-/// that has been shut down; and when it is polled again after it was ready.
+/// that has been shut down, that the system refused its threads, or that was left behind in
+/// the parent by a fork; and when it is polled again after it was ready.
 #[must_use = "nothing runs before it is awaited"]
 pub struct ScopeFuture<'env, F, R> {
     core: Arc<Core>,
@@ -98,8 +100,7 @@ where
         let core = &self.core;
         if core.pool().is_some_and(|pool| pool.current_thread_index().is_some()) {
             // On a compute thread there is nowhere to go, and rayon helps while it waits.
-            let _admitted = admitted;
-            return Poll::Ready(rayon::scope(f));
+            return Poll::Ready(on_the_spot(admitted, f));
         }
         Poll::Ready(match lend(core, admitted, is_long, f) {
             Ok(value) => value,
@@ -113,6 +114,23 @@ impl<F, R> fmt::Debug for ScopeFuture<'_, F, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ScopeFuture").finish_non_exhaustive()
     }
+}
+
+/// Runs a scope on a thread of the pool that is there already.
+fn on_the_spot<'env, F, R>(admitted: Admitted, f: F) -> R
+where
+    F: FnOnce(&Scope<'env>) -> R + Send,
+    R: Send,
+{
+    struct InFlight(Admitted);
+    impl Drop for InFlight {
+        fn drop(&mut self) {
+            self.0.core().end_call();
+        }
+    }
+    admitted.core().begin_call();
+    let _counted = InFlight(admitted);
+    rayon::scope(f)
 }
 
 /// Runs a scope on the pool, and waits for it.
@@ -130,10 +148,10 @@ where
         (value, started.elapsed())
     };
     let searching = core.line.searching();
-    let Some(place) = core.line.enter(usize::MAX) else { unreachable!("there is no limit") };
     core.begin_call();
     let submit = |job| {
-        if place.submit(job) {
+        // There is no limit; were there one, dropping the job would refuse the call.
+        if core.line.enter(usize::MAX).is_some_and(|place| place.submit(job)) {
             drain::fetch(core);
         }
     };
@@ -142,8 +160,13 @@ where
         if may_wait && ends_soon(lent) {
             return;
         }
-        if is_on_a_worker() {
-            block_in_place(|| lent.park());
+        if rayon::current_thread_index().is_some() {
+            // A compute thread of another runtime, whose work this may in turn wait for.
+            help_until(|| lent.is_done());
+        } else if is_on_a_worker() {
+            // Tokio refuses where a worker drives another runtime, and does not say so
+            // beforehand; its refusal comes before the wait.
+            quietly(|| block_in_place(|| lent.park()));
         }
         // Elsewhere there is nobody else to hold up, or no way not to: the rest parks.
     };
@@ -195,8 +218,10 @@ impl LoomRuntime {
     /// which may borrow what the caller has.
     ///
     /// It runs within the poll that starts it: see [`ScopeFuture`] for what that means for
-    /// time-outs. Other tasks of the same I/O worker go on meanwhile, on another thread. Off the
-    /// workers of a multi-thread runtime it blocks its thread.
+    /// time-outs. Other tasks of the same I/O worker go on meanwhile, on another thread, as long
+    /// as tokio may start one (its limit on blocking threads). Off the workers of a multi-thread
+    /// runtime it blocks its thread; a compute thread of another runtime runs other work of its
+    /// own meanwhile.
     /// Cost: that of a call, two or three allocations of rayon's scope, and where it takes longer
     /// than some microseconds, a hand-over of the worker; `loom-bench micro` prints them.
     ///
