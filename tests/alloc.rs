@@ -8,6 +8,7 @@ use std::future::Future;
 use std::hint::black_box;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Waker};
 
 use loom::{LoomBuilder, LoomRuntime};
@@ -125,6 +126,30 @@ fn calls_allocate_nothing_once_warm() {
     let (allocations, wakes) = given_up(&runtime, calls);
     println!("given up: {allocations} allocations and {wakes} wakes in {calls} calls");
     assert!(allocations <= wakes + wakes.div_ceil(20) + 1, "{allocations}, {wakes} wakes");
+
+    // While no thread comes by, their blocks are taken back all the same.
+    let (release, held) = mpsc::channel::<()>();
+    let held = Arc::new(Mutex::new(held));
+    let busy: Vec<_> = (0..runtime.rayon_threads())
+        .map(|_| {
+            let held = Arc::clone(&held);
+            runtime.spawn_compute(move || held.lock().is_ok_and(|held| held.recv().is_err()))
+        })
+        .collect();
+    let before = COUNT.load(Ordering::Relaxed);
+    for _ in 0..10_000 {
+        let mut call = pin!(runtime.spawn_compute(|| [0_u8; 900]));
+        let _ = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    }
+    let allocations = COUNT.load(Ordering::Relaxed) - before;
+    drop(release);
+    runtime.block_on(async {
+        for call in busy {
+            assert!(call.await);
+        }
+    });
+    println!("given up while nobody comes by: {allocations} allocations in 10000 calls");
+    assert!(allocations < 500, "{allocations}");
 
     // A call that is too large for a block costs one.
     count::<4000, 0>(&runtime, 1, 100);

@@ -325,3 +325,102 @@ fn the_order_of_polls_and_wakers_does_not_matter() {
         }
     });
 }
+
+/// The one thread that is up runs another drainer while its call waits, and that one's call
+/// waits for a third: the other thread has to be fetched for it.
+#[test]
+fn two_drainers_on_one_thread_do_not_keep_the_other_away() {
+    let runtime = runtime(2);
+    let (holding, held) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    // One thread is busy with the pool's own work.
+    runtime.rayon_pool().spawn(move || {
+        holding.send(()).expect("it is waited for");
+        released.recv().expect_err("it is only ever let go");
+    });
+    held.recv().expect("it starts");
+    let (sender, receiver) = mpsc::channel();
+    let (nested, is_nested) = mpsc::channel();
+    let of_call = runtime.clone();
+    let outer = runtime.spawn_compute(move || {
+        let answer = Arc::new(AtomicUsize::new(0));
+        let of_inner = Arc::clone(&answer);
+        let inner = move || {
+            nested.send(()).expect("it is waited for");
+            let answer = receiver.recv().expect("the third call sends it");
+            of_inner.store(answer, Ordering::Release);
+        };
+        of_call.spawn_compute(inner).detach();
+        // Comes upon the drainer that was fetched for it.
+        while answer.load(Ordering::Acquire) == 0 {
+            rayon::yield_now();
+        }
+        answer.load(Ordering::Acquire)
+    });
+    is_nested.recv().expect("the second call runs above the first");
+    drop(release);
+    runtime.spawn_compute(move || sender.send(42)).detach();
+    assert_eq!(runtime.block_on(outer), 42);
+}
+
+#[test]
+fn dropping_a_result_may_wait_for_another_call() {
+    struct Waits(LoomRuntime, mpsc::Sender<u8>);
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            let (sender, receiver) = mpsc::channel();
+            self.0.spawn_compute(move || sender.send(7)).detach();
+            // The other thread runs it, since this one is not about to.
+            let heard = receiver.recv().expect("the call runs");
+            self.1.send(heard).expect("it is waited for");
+        }
+    }
+    let runtime = runtime(2);
+    let (sender, receiver) = mpsc::channel();
+    let result = Waits(runtime.clone(), sender);
+    runtime.spawn_compute(move || result).detach();
+    assert_eq!(receiver.recv(), Ok(7));
+}
+
+/// A task that has used up its budget polls, and gets no further than to be told to wait.
+#[test]
+fn whoever_was_told_to_wait_and_goes_has_given_up() {
+    let runtime = runtime(1);
+    let busy = Busy::keep(&runtime);
+    let ran = Arc::new(AtomicBool::new(false));
+    let task = {
+        let (runtime, ran) = (runtime.clone(), Arc::clone(&ran));
+        runtime.clone().spawn_async(async move {
+            while tokio::task::coop::has_budget_remaining() {
+                let spent = pin!(tokio::task::consume_budget());
+                let _ = spent.poll(&mut Context::from_waker(Waker::noop()));
+            }
+            let mut call = runtime.spawn_compute(move || ran.store(true, Ordering::Relaxed));
+            assert!(!poll_once(&mut call));
+        })
+    };
+    runtime.block_on(task).expect("no panic");
+    drop(busy);
+    runtime.block_until_idle();
+    assert!(!ran.load(Ordering::Relaxed), "it never started");
+}
+
+/// A call that waits has another one run above it, and is abandoned meanwhile.
+#[test]
+fn work_above_an_abandoned_call_is_wanted() {
+    let runtime = runtime(1);
+    let (waiting, waits) = mpsc::channel();
+    let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
+    let of_call = runtime.clone();
+    let mut abandoned = runtime.spawn_compute(move || {
+        waiting.send(()).expect("it is waited for");
+        let _ = of_call.block_on(receiver);
+    });
+    let _pending = poll_once(&mut abandoned);
+    waits.recv().expect("it starts");
+    drop(abandoned);
+    // Only that thread is there to run it.
+    let wanted = runtime.block_on(runtime.spawn_compute(|| !loom::is_cancelled()));
+    drop(sender);
+    assert!(wanted);
+}

@@ -272,3 +272,34 @@ async fn a_plain_tokio_program_has_scopes() {
     assert_eq!((words, again, text.len()), (3, 3, 5));
     assert_eq!(loom::scope_adaptive(|_| text.len()).await, 5);
 }
+
+/// A compute thread of one runtime waits for a scope of another, which waits for the first.
+#[test]
+fn a_scope_of_another_runtime_does_not_block_a_compute_thread() {
+    let one = || LoomBuilder::new().tokio_threads(1).rayon_threads(1).build().expect("it starts");
+    let (a, b) = (one(), one());
+    let (of_a, of_b) = (a.clone(), b.clone());
+    let answer = a.spawn_compute(move || {
+        drive(of_b.scope_compute(|_| {
+            let of_a = of_a.clone();
+            let helper = thread::spawn(move || drive(of_a.scope_compute(|_| 42)));
+            helper.join().expect("no panic")
+        }))
+    });
+    assert_eq!(a.block_on(answer), 42);
+}
+
+/// Tokio refuses to hand over a worker that drives another runtime.
+#[test]
+fn a_scope_under_another_runtimes_guard_ends_all_the_same() {
+    let runtime = runtime();
+    let plain = tokio::runtime::Builder::new_current_thread().build().expect("tokio starts");
+    let (sender, receiver) = mpsc::channel();
+    let helper = thread::spawn(move || sender.send(7));
+    let sum = plain.block_on(async {
+        let _guard = runtime.enter();
+        runtime.scope_adaptive_with_hint(ComputeHint::High, move |_| receiver.recv()).await
+    });
+    assert_eq!(sum, Ok(7));
+    helper.join().expect("no panic").expect("somebody listens");
+}

@@ -68,6 +68,7 @@ impl Line {
     /// Counts a job out that was cancelled before it started.
     pub(crate) fn cancel(&self) {
         self.crew.cancel();
+        self.queue.has_cancelled(self.waiting());
     }
 
     /// Takes the next job that was not cancelled, and starts it. For those who are not of the
@@ -81,8 +82,9 @@ impl Line {
 
     fn find(&self) -> Option<Started> {
         while let Some(job) = self.queue.pop() {
-            if let Some(started) = job.start() {
-                return Some(started);
+            match job.start() {
+                Some(started) => return Some(started),
+                None => self.queue.forget(1),
             }
         }
         None

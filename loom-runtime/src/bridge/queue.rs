@@ -3,13 +3,15 @@
 use std::ptr::{self, NonNull};
 
 use crate::sync::PoisonError;
-use crate::sync::modelled::{AtomicPtr, Mutex, Ordering};
+use crate::sync::modelled::{AtomicPtr, AtomicUsize, Mutex, Ordering};
 
 use super::complete::Job;
-use super::slot::Header;
+use super::slot::{Header, state};
 
 /// How often in a row a list is passed over for one of higher priority (Q3).
 const PATIENCE: u32 = 16;
+/// So many jobs that were cancelled may stay linked.
+const FEW: usize = 64;
 
 type Link = Option<NonNull<Header>>;
 
@@ -18,6 +20,8 @@ type Link = Option<NonNull<Header>>;
 pub(super) struct Queue {
     /// Newest first.
     inbox: AtomicPtr<Header>,
+    /// Jobs that were cancelled and are still linked, about.
+    cancelled: AtomicUsize,
     /// Apart from what submitters change.
     lists: Box<Mutex<Lists>>,
 }
@@ -41,6 +45,7 @@ impl Queue {
     pub(super) fn new() -> Self {
         Self {
             inbox: AtomicPtr::new(ptr::null_mut()),
+            cancelled: AtomicUsize::new(0),
             lists: Box::new(Mutex::new(Lists::default())),
         }
     }
@@ -70,14 +75,43 @@ impl Queue {
         !self.inbox.load(Ordering::Relaxed).is_null()
     }
 
-    /// Takes the next job. Waits for other drainers.
-    pub(super) fn pop(&self) -> Option<Job> {
-        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Takes in that a job was cancelled, of which so many wait beside it. Now and then lets go
+    /// of all that were: their blocks may be large, and the drainers busy for long.
+    pub(super) fn has_cancelled(&self, waiting: usize) {
+        let cancelled = self.cancelled.fetch_add(1, Ordering::Relaxed) + 1;
+        // As many as there are others at least, so that each is looked at twice or so.
+        if cancelled < FEW || cancelled < waiting {
+            return;
+        }
+        // Whoever has the lock may be stopped, and this thread must not wait for it. It takes
+        // jobs out itself, or the next one that is cancelled comes by.
+        let Ok(mut lists) = self.lists.try_lock() else { return };
+        self.collect(&mut lists);
+        let swept = lists.0.iter_mut().map(List::sweep).sum();
+        drop(lists);
+        self.forget(swept);
+    }
+
+    /// So many that were cancelled are linked no more.
+    pub(super) fn forget(&self, cancelled: usize) {
+        let fewer = |now: usize| Some(now.saturating_sub(cancelled));
+        // Never an error, since it always has an answer.
+        let _ = self.cancelled.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer);
+    }
+
+    /// Moves what was pushed to the lists.
+    fn collect(&self, lists: &mut Lists) {
         if !self.inbox.load(Ordering::Relaxed).is_null() {
             // Acquire: with the release of every push (Q1); each continues the one before.
             let newest = self.inbox.swap(ptr::null_mut(), Ordering::Acquire);
             lists.append(NonNull::new(newest));
         }
+    }
+
+    /// Takes the next job. Waits for other drainers.
+    pub(super) fn pop(&self) -> Option<Job> {
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        self.collect(&mut lists);
         let next = lists.next();
         drop(lists);
         // SAFETY: Q1, it was taken off its list, so it is ours.
@@ -145,6 +179,26 @@ impl List {
             None => self.head = Some(first),
         }
         self.tail = other.tail;
+    }
+
+    /// Lets go of the jobs that were cancelled; tells how many they were.
+    fn sweep(&mut self) -> usize {
+        let mut kept = Self { passed_over: self.passed_over, ..Self::default() };
+        let mut swept = 0;
+        while let Some(first) = self.take_first() {
+            // SAFETY: Q1, it was taken off the list, so it is ours.
+            if unsafe { state(first) }.is_cancelled() {
+                swept += 1;
+                // SAFETY: Q1, as before; it leaves as it does when it is started.
+                drop(unsafe { Job::of(first) });
+            } else {
+                // SAFETY: Q1, as before.
+                unsafe { set_next(first, None) };
+                kept.extend(&Self { head: Some(first), tail: Some(first), passed_over: 0 });
+            }
+        }
+        *self = kept;
+        swept
     }
 
     fn take_first(&mut self) -> Link {

@@ -172,6 +172,12 @@ impl State {
         self.0.load(Ordering::Acquire) & PHASE == DONE
     }
 
+    /// Line: whether the caller has given up before the job started.
+    pub(super) fn is_cancelled(&self) -> bool {
+        // Relaxed: it stays so, and whoever leaves the slot acquires what was done to it.
+        self.0.load(Ordering::Relaxed) & PHASE == CANCELLED
+    }
+
     /// Call: whether a thread has taken the job.
     pub(super) fn has_started(&self) -> bool {
         // Relaxed: a hint for how long to wait.

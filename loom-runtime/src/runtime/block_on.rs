@@ -1,6 +1,6 @@
 //! Driving a future to its end on a thread of the caller's.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::pin::pin;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -10,7 +10,6 @@ use rayon::{ThreadPool, Yield};
 use crate::bridge::set_aside;
 use crate::sync::{Arc, thread};
 
-use super::context;
 use super::core::Core;
 
 /// How long a compute thread without anything to help with sleeps before it looks again.
@@ -25,6 +24,14 @@ const DEEPEST: usize = 32;
 
 thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
+    /// Whose compute thread this is, whatever context it has entered meanwhile.
+    static OWNER: OnceCell<Arc<Core>> = const { OnceCell::new() };
+}
+
+/// This is a compute thread of that core for as long as it lives.
+pub(crate) fn serve(core: Arc<Core>) {
+    // It is said once, at its start.
+    let _ = OWNER.with(|owner| owner.set(core));
 }
 
 /// One wait on this thread, counted while it lasts.
@@ -84,7 +91,7 @@ pub(crate) fn help_until_ready<F: Future>(core: &Core, pool: &ThreadPool, future
 /// Keeps a compute thread busy with work of its own pool until something has happened.
 pub(crate) fn help_until(has_happened: impl Fn() -> bool) {
     let level = Level::enter();
-    let core = context::current();
+    let core = OWNER.try_with(|owner| owner.get().cloned()).ok().flatten();
     while !has_happened() {
         if !level.is_too_deep()
             && let Some(call) = core.as_ref().and_then(|core| core.line.start_next())

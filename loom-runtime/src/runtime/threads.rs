@@ -13,6 +13,7 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Arc, mpsc, thread};
 use crate::topology::{Role, ThreadPlacement, os};
 
+use super::block_on;
 use super::config::TokioFlavor;
 use super::context;
 use super::core::Core;
@@ -221,6 +222,7 @@ pub(crate) fn start_rayon(
             let (plan, index) = (&core.plan, rayon_thread.index());
             let seat = &plan.compute[index];
             let placement = ThreadPlacement::take(Role::Compute, name, seat, &plan.budget);
+            block_on::serve(Arc::clone(&core));
             context::adopt(core);
             // Nobody listens where starting a later one was refused.
             let _ = placed.send(placement);
