@@ -2,12 +2,10 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::hint;
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
-use std::ptr;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::task::{coop, yield_now};
@@ -19,6 +17,7 @@ use crate::sync::Arc;
 use super::core::Core;
 use super::drain;
 use super::lifecycle::{Admitted, Refusal};
+use super::on_the_spot::{Company, wait_a_little};
 
 /// One in so many calls that are nobody's tell what the bridge costs.
 const SAMPLED: u32 = 16;
@@ -243,82 +242,6 @@ impl<R> Offloaded<R> {
             core.overhead.record(overhead);
         }
         Ok(value)
-    }
-}
-
-/// Which tasks poll calls on a thread: where they take turns, others have something to do
-/// while one waits.
-#[derive(Clone, Copy)]
-struct Company {
-    task: *const (),
-    /// How often it polled in a row.
-    in_a_row: u32,
-    /// How many polls it has to be for before it counts as alone.
-    until_alone: u32,
-}
-
-impl Company {
-    /// After how many polls in a row a task that never has to wait lets others come.
-    const LONGEST_ROW: u32 = 64;
-
-    /// Takes in one poll of this task: whether it is alone, and whether it should let others
-    /// come, so as to find that out.
-    fn poll(cx: &Context<'_>) -> (bool, bool) {
-        thread_local! {
-            static COMPANY: Cell<Company> =
-                const { Cell::new(Company { task: ptr::null(), in_a_row: 0, until_alone: 0 }) };
-        }
-        let mut company = COMPANY.get();
-        let task = cx.waker().data();
-        if company.task == task {
-            company.in_a_row += 1;
-            company.until_alone = company.until_alone.saturating_sub(1);
-        } else {
-            company = Self { task, in_a_row: 0, until_alone: 2 * Self::LONGEST_ROW };
-        }
-        let has_had_its_turn = company.in_a_row >= Self::LONGEST_ROW;
-        if has_had_its_turn {
-            company.in_a_row = 0;
-        }
-        COMPANY.set(company);
-        (company.until_alone == 0, has_had_its_turn)
-    }
-}
-
-/// Looks for a result that may come sooner than this thread could go to sleep and be woken.
-///
-/// Where that was in vain it is left out for a while, longer and longer.
-fn wait_a_little<R>(call: &Call<R>) {
-    /// How long until a thread that was looking should have started: it may just have had to
-    /// let another I/O worker have its CPU for a moment.
-    const START: Duration = Duration::from_micros(20);
-    /// How long a short call may take from there on.
-    const END: Duration = Duration::from_micros(2);
-    const MOST_LEFT_OUT: u32 = 64;
-    thread_local! {
-        /// How many waits to leave out, and how many to leave out after the next failure.
-        static LEAVE_OUT: Cell<(u32, u32)> = const { Cell::new((0, 1)) };
-    }
-    let (left, next) = LEAVE_OUT.get();
-    if left > 0 {
-        return LEAVE_OUT.set((left - 1, next));
-    }
-    let since = Instant::now();
-    let mut started = None;
-    loop {
-        for _ in 0..16 {
-            if call.is_done() {
-                return LEAVE_OUT.set((0, 1));
-            }
-            hint::spin_loop();
-        }
-        let waited = since.elapsed();
-        if call.has_started() {
-            started.get_or_insert(waited);
-        }
-        if waited > started.map_or(START, |started| started + END) {
-            return LEAVE_OUT.set((next, (next * 2).min(MOST_LEFT_OUT)));
-        }
     }
 }
 

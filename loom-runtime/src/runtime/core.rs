@@ -214,13 +214,11 @@ impl Core {
             WATCHED => {}
             QUIET if self.swap_watched(QUIET) => {}
             // The keeper may have forgotten it just now.
-            _ if self.swap_watched(UNWATCHED) => {
+            _ if self.swap_watched(UNWATCHED) && keeper::watch(self).is_err() => {
                 // Without a keeper nothing is watched; the next call tries again.
-                if keeper::watch(self).is_err() {
-                    self.watched.store(UNWATCHED, Ordering::Relaxed);
-                }
+                self.watched.store(UNWATCHED, Ordering::Relaxed);
             }
-            // Somebody else has had it watched.
+            // It is watched from now on, whoever has seen to it.
             _ => {}
         }
     }

@@ -23,6 +23,7 @@ mod guests;
 mod handle;
 mod keeper;
 mod lifecycle;
+mod on_the_spot;
 mod process_wide;
 mod scope;
 mod spawn;

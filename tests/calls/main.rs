@@ -1,15 +1,15 @@
 //! Calls to the compute pool: the line in which they wait, and how they end.
 
+mod sharing;
+
 use std::future::Future;
 use std::panic::panic_any;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
-
-use rayon::prelude::*;
 
 use loom::{ComputeError, ComputePriority, LoomBuilder, LoomRuntime, Priority};
 
@@ -210,107 +210,6 @@ fn detached_work_is_wanted() {
 }
 
 #[test]
-fn a_call_within_a_call_is_asked_for_itself() {
-    let runtime = runtime(1);
-    let (told, heard) = mpsc::channel();
-    let of_call = runtime.clone();
-    let call = runtime.spawn_compute(move || {
-        let before = loom::is_cancelled();
-        // Runs on this very thread, while it waits.
-        let inner = of_call.block_on(of_call.spawn_compute(loom::is_cancelled));
-        told.send([before, inner, loom::is_cancelled()])
-    });
-    runtime.block_on(call).expect("it is heard");
-    assert_eq!(heard.recv(), Ok([false; 3]));
-}
-
-/// Calls pour in from many tasks until all of `installs` are through, and the other way
-/// round: whoever starved the other would never end.
-#[test]
-fn neither_calls_nor_installed_work_starve_the_other() {
-    let runtime = runtime(2);
-    let (done, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let callers: Vec<_> = (0..64)
-        .map(|_| {
-            let (runtime, done, calls) = (runtime.clone(), Arc::clone(&done), Arc::clone(&calls));
-            runtime.clone().spawn_async(async move {
-                while !done.load(Ordering::Relaxed) {
-                    let calls = Arc::clone(&calls);
-                    runtime.spawn_compute(move || calls.fetch_add(1, Ordering::Relaxed)).await;
-                }
-            })
-        })
-        .collect();
-    for _ in 0..200 {
-        let sum: u64 = runtime.install(|| (0..10_000_u64).into_par_iter().sum());
-        assert_eq!(sum, 49_995_000);
-    }
-    let before = calls.load(Ordering::Relaxed);
-    assert!(before > 0, "calls ran beside installed work");
-    done.store(true, Ordering::Relaxed);
-    runtime.block_on(async {
-        for caller in callers {
-            caller.await.expect("no panic");
-        }
-    });
-
-    // Now the pool's own work never ends until enough calls have.
-    let over = Arc::new(AtomicBool::new(false));
-    let installers: Vec<_> = (0..4)
-        .map(|_| {
-            let (runtime, over) = (runtime.clone(), Arc::clone(&over));
-            thread::spawn(move || {
-                while !over.load(Ordering::Relaxed) {
-                    runtime.install(|| (0..1_000_u64).into_par_iter().sum::<u64>());
-                }
-            })
-        })
-        .collect();
-    runtime.block_on(async {
-        for n in 0..200_usize {
-            assert_eq!(runtime.spawn_compute(move || n * 2).await, n * 2);
-        }
-    });
-    over.store(true, Ordering::Relaxed);
-    for installer in installers {
-        installer.join().expect("no panic");
-    }
-}
-
-/// Calls that split their work, beside calls that pour in.
-#[test]
-fn work_that_joins_ends_while_calls_pour_in() {
-    let runtime = runtime(2);
-    let done = Arc::new(AtomicBool::new(false));
-    let callers: Vec<_> = (0..32)
-        .map(|_| {
-            let (runtime, done) = (runtime.clone(), Arc::clone(&done));
-            runtime.clone().spawn_async(async move {
-                while !done.load(Ordering::Relaxed) {
-                    runtime.spawn_compute(|| ()).await;
-                }
-            })
-        })
-        .collect();
-    runtime.block_on(async {
-        for _ in 0..50 {
-            let sum = runtime.spawn_compute(|| {
-                let halves = rayon::join(
-                    || (0..5_000_u64).into_par_iter().sum::<u64>(),
-                    || (5_000..10_000_u64).into_par_iter().sum::<u64>(),
-                );
-                halves.0 + halves.1
-            });
-            assert_eq!(sum.await, 49_995_000);
-        }
-        done.store(true, Ordering::Relaxed);
-        for caller in callers {
-            caller.await.expect("no panic");
-        }
-    });
-}
-
-#[test]
 fn the_order_of_polls_and_wakers_does_not_matter() {
     let runtime = runtime(2);
     runtime.block_on(async {
@@ -324,62 +223,6 @@ fn the_order_of_polls_and_wakers_does_not_matter() {
             assert_eq!(moved.await.expect("no panic"), n);
         }
     });
-}
-
-/// The one thread that is up runs another drainer while its call waits, and that one's call
-/// waits for a third: the other thread has to be fetched for it.
-#[test]
-fn two_drainers_on_one_thread_do_not_keep_the_other_away() {
-    let runtime = runtime(2);
-    let (holding, held) = mpsc::channel();
-    let (release, released) = mpsc::channel::<()>();
-    // One thread is busy with the pool's own work.
-    runtime.rayon_pool().spawn(move || {
-        holding.send(()).expect("it is waited for");
-        released.recv().expect_err("it is only ever let go");
-    });
-    held.recv().expect("it starts");
-    let (sender, receiver) = mpsc::channel();
-    let (nested, is_nested) = mpsc::channel();
-    let of_call = runtime.clone();
-    let outer = runtime.spawn_compute(move || {
-        let answer = Arc::new(AtomicUsize::new(0));
-        let of_inner = Arc::clone(&answer);
-        let inner = move || {
-            nested.send(()).expect("it is waited for");
-            let answer = receiver.recv().expect("the third call sends it");
-            of_inner.store(answer, Ordering::Release);
-        };
-        of_call.spawn_compute(inner).detach();
-        // Comes upon the drainer that was fetched for it.
-        while answer.load(Ordering::Acquire) == 0 {
-            rayon::yield_now();
-        }
-        answer.load(Ordering::Acquire)
-    });
-    is_nested.recv().expect("the second call runs above the first");
-    drop(release);
-    runtime.spawn_compute(move || sender.send(42)).detach();
-    assert_eq!(runtime.block_on(outer), 42);
-}
-
-#[test]
-fn dropping_a_result_may_wait_for_another_call() {
-    struct Waits(LoomRuntime, mpsc::Sender<u8>);
-    impl Drop for Waits {
-        fn drop(&mut self) {
-            let (sender, receiver) = mpsc::channel();
-            self.0.spawn_compute(move || sender.send(7)).detach();
-            // The other thread runs it, since this one is not about to.
-            let heard = receiver.recv().expect("the call runs");
-            self.1.send(heard).expect("it is waited for");
-        }
-    }
-    let runtime = runtime(2);
-    let (sender, receiver) = mpsc::channel();
-    let result = Waits(runtime.clone(), sender);
-    runtime.spawn_compute(move || result).detach();
-    assert_eq!(receiver.recv(), Ok(7));
 }
 
 /// A task that has used up its budget polls, and gets no further than to be told to wait.
@@ -403,24 +246,4 @@ fn whoever_was_told_to_wait_and_goes_has_given_up() {
     drop(busy);
     runtime.block_until_idle();
     assert!(!ran.load(Ordering::Relaxed), "it never started");
-}
-
-/// A call that waits has another one run above it, and is abandoned meanwhile.
-#[test]
-fn work_above_an_abandoned_call_is_wanted() {
-    let runtime = runtime(1);
-    let (waiting, waits) = mpsc::channel();
-    let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
-    let of_call = runtime.clone();
-    let mut abandoned = runtime.spawn_compute(move || {
-        waiting.send(()).expect("it is waited for");
-        let _ = of_call.block_on(receiver);
-    });
-    let _pending = poll_once(&mut abandoned);
-    waits.recv().expect("it starts");
-    drop(abandoned);
-    // Only that thread is there to run it.
-    let wanted = runtime.block_on(runtime.spawn_compute(|| !loom::is_cancelled()));
-    drop(sender);
-    assert!(wanted);
 }
