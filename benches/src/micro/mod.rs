@@ -5,6 +5,7 @@
 
 mod report;
 mod sample;
+mod scopes;
 
 use std::error::Error;
 use std::fs::File;
@@ -72,14 +73,39 @@ pub(crate) const SCENARIOS: [Scenario; 12] = [
 pub(crate) type Samples = Vec<Vec<Vec<Seen>>>;
 
 pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let mut log = options.samples.as_ref().map(File::create).transpose()?;
+    let calls = group(options, &sample::CONTENDERS, &SCENARIOS, &mut log)?;
+    report::print_calls(&calls);
+    let scopes = group(options, &scopes::CONTENDERS, &scopes::SCENARIOS, &mut log)?;
+    report::print_scopes(&scopes);
+    let [median, p99, most] = scopes::lateness(if options.quick { 20 } else { 400 });
+    println!(
+        "A task that its only I/O worker has ready when a scope of 5 ms begins starts {median:.0} \
+         µs later in the median, {p99:.0} µs at the 99th percentile, {most:.0} µs at most.\n"
+    );
+    Ok(())
+}
+
+/// What was measured of some contenders in some scenarios.
+pub(crate) struct Group {
+    pub(crate) contenders: Vec<&'static str>,
+    pub(crate) scenarios: Vec<&'static Scenario>,
+    pub(crate) samples: Samples,
+}
+
+fn group(
+    options: &Options,
+    contenders: &'static [&'static str],
+    scenarios: &'static [Scenario],
+    log: &mut Option<File>,
+) -> Result<Group, Box<dyn Error>> {
     let (rounds, millis) = if options.quick { (1, 20) } else { (options.rounds, options.millis) };
     let is_wanted =
         |name: &&str| options.only.is_empty() || options.only.iter().any(|only| only == name);
-    let contenders: Vec<&str> = sample::CONTENDERS.into_iter().filter(is_wanted).collect();
+    let contenders: Vec<&str> = contenders.iter().copied().filter(is_wanted).collect();
     let prefix = options.scenario.as_deref().unwrap_or_default();
     let scenarios: Vec<&Scenario> =
-        SCENARIOS.iter().filter(|scenario| scenario.name.starts_with(prefix)).collect();
-    let mut log = options.samples.as_ref().map(File::create).transpose()?;
+        scenarios.iter().filter(|scenario| scenario.name.starts_with(prefix)).collect();
     let mut samples: Samples = vec![vec![Vec::new(); contenders.len()]; scenarios.len()];
     let (mut repeated, mut disturbed) = (0, 0);
     for round in 0..rounds {
@@ -100,7 +126,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
                     }
                     repeated += 1;
                 };
-                if let Some(log) = &mut log {
+                if let Some(log) = log {
                     let line = serde_json::json!({
                         "round": round, "scenario": scenario.name, "contender": contenders[c],
                         "seen": seen,
@@ -117,8 +143,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
          {repeated} samples repeated because others used the machine, {disturbed} kept although \
          they did.\n"
     );
-    report::print(&contenders, &scenarios, &samples);
-    Ok(())
+    Ok(Group { contenders, scenarios, samples })
 }
 
 /// One sample, and the share of the machine that others took meanwhile.

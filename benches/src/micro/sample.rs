@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use loom::ComputeHint;
 use serde::{Deserialize, Serialize};
 
-use super::{SCENARIOS, Scenario};
+use super::{SCENARIOS, Scenario, scopes};
 use crate::allocations;
 use crate::contenders::{
     BlockInPlace, Contender, Inline, LoomAdaptive, LoomCompute, LoomRs, RayonOneshot,
@@ -53,9 +53,14 @@ pub(crate) struct Seen {
 }
 
 pub(crate) fn sample(options: &SampleOptions) -> Result<(), Box<dyn Error>> {
-    let scenario = SCENARIOS.iter().find(|scenario| scenario.name == options.scenario);
+    let all = SCENARIOS.iter().chain(&scopes::SCENARIOS);
+    let scenario = all.into_iter().find(|scenario| scenario.name == options.scenario);
     let scenario = scenario.ok_or("no such scenario")?;
     let length = Duration::from_millis(options.millis);
+    if let Some(seen) = scopes::measure(&options.contender, scenario, length) {
+        println!("{}", serde_json::to_string(&seen)?);
+        return Ok(());
+    }
     let seen = match &*options.contender {
         "inline" => measure(Inline::new(), scenario, length),
         "block_in_place" => measure(BlockInPlace::new(), scenario, length),
@@ -123,7 +128,7 @@ fn calls<C: Contender>(
 }
 
 /// Keeps a CPU busy for so long.
-pub(crate) fn burn(work: Duration) -> u64 {
+pub(super) fn burn(work: Duration) -> u64 {
     if work.is_zero() {
         return black_box(1);
     }

@@ -28,9 +28,9 @@ use super::handle::LoomRuntime;
 use super::lifecycle::{Admitted, Refusal};
 use super::spawn::current_core;
 
-/// How long a poll waits on the spot at most: about what it costs to give the other tasks of
-/// the worker to another thread, and to be woken.
-const ON_THE_SPOT: Duration = Duration::from_micros(20);
+/// How long a poll waits on the spot at most: less than it costs to give the other tasks of the
+/// worker to another thread and to be woken, since parallel work may want this CPU, too.
+const ON_THE_SPOT: Duration = Duration::from_micros(4);
 /// Above what a scope is expected to take before its worker is given away at once.
 const LONG: Duration = Duration::from_micros(20);
 
