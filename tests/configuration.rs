@@ -58,6 +58,7 @@ fn config(builder: LoomBuilder) -> LoomConfig {
     builder.build().expect("it starts").config().clone()
 }
 
+const CALLS: &str = "expected a whole number from 1 to 16777216, or leave it out for the default";
 const THREADS: &str = "expected a whole number from 1 to 8192, or leave it out for the default";
 const LIST: &str = "expected CPU numbers and ranges such as `0-3,8`";
 
@@ -105,6 +106,11 @@ fn bad_values_in_code_are_errors_that_name_the_way_out() {
             new().shutdown_timeout(Duration::from_hours(25)),
             "`shutdown_timeout` is 90000s (set in code); expected at most `24h`".into(),
         ),
+        (new().compute_queue(0), format!("`compute_queue` is 0 (set in code); {CALLS}")),
+        (
+            new().compute_queue(16_777_217),
+            format!("`compute_queue` is 16777217 (set in code); {CALLS}"),
+        ),
     ] {
         assert_eq!(error(builder), expected);
     }
@@ -125,6 +131,7 @@ fn every_key_can_be_set_in_each_kind_of_file() {
         placement = "split"
         compute_priority = "nice"
         tokio_flavor = "multi_thread"
+        compute_queue = 77
         shutdown_timeout = "1m 30s"
     "#;
     let yaml = "
@@ -137,12 +144,13 @@ pin: false
 placement: split
 compute_priority: nice
 tokio_flavor: multi_thread
+compute_queue: 77
 shutdown_timeout: 1m 30s
 ";
     let json = r#"{
         "prefix": "file", "tokio_threads": 3, "rayon_threads": 2, "cpuset": "0", "pin": false,
         "placement": "split", "compute_priority": "nice", "tokio_flavor": "multi_thread",
-        "shutdown_timeout": "1m 30s"
+        "compute_queue": 77, "shutdown_timeout": "1m 30s"
     }"#;
     for (extension, text) in
         [("toml", toml), ("yaml", yaml), ("yml", yaml), ("json", json), ("TOML", toml)]
@@ -156,6 +164,7 @@ shutdown_timeout: 1m 30s
         assert_eq!(config.placement, Placement::Split);
         assert_eq!(config.compute_priority, ComputePriority::Nice);
         assert_eq!(config.tokio_flavor, TokioFlavor::MultiThread);
+        assert_eq!(config.compute_queue, 77);
         assert_eq!(config.shutdown_timeout, Duration::from_secs(90));
         assert_eq!(config.source("cpuset"), Some(&Source::File(file.0.clone())));
         assert_eq!(config.source("no such key"), None);
@@ -191,6 +200,8 @@ fn bad_values_in_a_file_are_errors_that_name_the_file() {
         ("compute_priority = \"idel\"", "\"idel\"", "did you mean `idle`?".to_owned()),
         ("compute_priority = 10", "10", words("`idle`, `nice` or `normal`")),
         ("tokio_flavor = \"multi\"", "\"multi\"", "did you mean `multi_thread`?".to_owned()),
+        ("compute_queue = -1", "-1", CALLS.to_owned()),
+        ("compute_queue = \"many\"", "\"many\"", CALLS.to_owned()),
         ("tokio_flavor = {}", "a table", words("`multi_thread` or `current_thread`")),
         ("shutdown_timeout = 5", "5", format!("{duration}, with its unit")),
         (
@@ -220,7 +231,7 @@ fn unknown_keys_are_errors_that_name_the_nearest_one() {
             "zzz = 3",
             "zzz",
             "the keys are prefix, tokio_threads, rayon_threads, cpuset, pin, placement, \
-             compute_priority, tokio_flavor, shutdown_timeout",
+             compute_priority, tokio_flavor, compute_queue, shutdown_timeout",
         ),
         ("[loom]\nx = 1", "loom", "settings stand at the top level, not in a table"),
     ] {
@@ -306,6 +317,7 @@ fn every_key_is_an_argument() {
         "--loom-placement=split",
         "--loom-compute-priority=normal",
         "--loom-tokio-flavor=multi_thread",
+        "--loom-compute-queue=9",
         "--loom-shutdown-timeout=2min",
     ]));
     let config = config(builder);

@@ -15,7 +15,7 @@ use crate::system::{become_idle, cpus_allowed, deny, in_fork, pin};
 pub(crate) const SCENE: &str = "LOOM_TEST_SCENE";
 /// Variables of three programs: one that sets everything, one with a slip of the hand and
 /// variables of its own, and one with a value that is none.
-pub(crate) const ENVIRONMENT: [(&str, &str); 19] = [
+pub(crate) const ENVIRONMENT: [(&str, &str); 20] = [
     ("LOOMTEST_PREFIX", "outside"),
     ("LOOMTEST_TOKIO_THREADS", "3"),
     ("LOOMTEST_RAYON_THREADS", " 2 "),
@@ -24,6 +24,7 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 19] = [
     ("LOOMTEST_PLACEMENT", "split"),
     ("LOOMTEST_COMPUTE_PRIORITY", "normal"),
     ("LOOMTEST_TOKIO_FLAVOR", "multi_thread"),
+    ("LOOMTEST_COMPUTE_QUEUE", "9"),
     ("LOOMTEST_SHUTDOWN_TIMEOUT", "1m 30s"),
     ("LOOMSLIP_DATABASE_URL", "postgres://localhost"),
     ("LOOMSLIP_TOKIO_THREAD", "3"),
@@ -225,6 +226,7 @@ fn the_environment_sets_everything() {
         ("placement", "split"),
         ("compute_priority", "normal"),
         ("tokio_flavor", "multi_thread"),
+        ("compute_queue", "9"),
         ("shutdown_timeout", "1m 30s"),
     ]
     .into_iter()

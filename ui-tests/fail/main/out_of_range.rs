@@ -1,2 +1,2 @@
-#[loom::main(tokio_threads = 0, rayon_threads = 10_000)]
+#[loom::main(tokio_threads = 0, rayon_threads = 10_000, compute_queue = 0)]
 async fn main() {}
