@@ -65,7 +65,7 @@ const LIST: &str = "expected CPU numbers and ranges such as `0-3,8`";
 #[test]
 fn bad_values_in_code_are_errors_that_name_the_way_out() {
     let new = LoomBuilder::new;
-    for (builder, expected) in [
+    for (builder, expected) in vec![
         (new().tokio_threads(0), format!("`tokio_threads` is 0 (set in code); {THREADS}")),
         (new().tokio_threads(8193), format!("`tokio_threads` is 8193 (set in code); {THREADS}")),
         (new().rayon_threads(0), format!("`rayon_threads` is 0 (set in code); {THREADS}")),
