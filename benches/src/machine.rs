@@ -31,6 +31,16 @@ impl Ticks {
     }
 }
 
+/// CPU time of all threads of this process that are there, in nanoseconds.
+pub(crate) fn own_nanos() -> io::Result<u64> {
+    let mut nanos = 0;
+    for task in fs::read_dir("/proc/self/task")? {
+        let times = fs::read_to_string(task?.path().join("schedstat"))?;
+        nanos += times.split(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
+    }
+    Ok(nanos)
+}
+
 /// CPU time of the children of this process that have ended.
 pub(crate) fn children_ticks() -> io::Result<u64> {
     fields("/proc/self/stat", 13)

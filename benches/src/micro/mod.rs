@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::machine::{self, Ticks};
 pub(crate) use sample::{SampleOptions, Seen, sample};
@@ -78,6 +79,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     report::print_calls(&calls);
     let scopes = group(options, &scopes::CONTENDERS, &scopes::SCENARIOS, &mut log)?;
     report::print_scopes(&scopes);
+    let rest = Duration::from_secs(if options.quick { 1 } else { 10 });
+    let share = sample::idle_share(rest)?;
+    println!("A runtime that has made calls and makes none uses {share:.4} % of a CPU.\n");
     let [median, p99, most] = scopes::lateness(if options.quick { 20 } else { 400 });
     println!(
         "A task that its only I/O worker has ready when a scope of 5 ms begins starts {median:.0} \

@@ -15,6 +15,7 @@ use crate::contenders::{
     BlockInPlace, Contender, Inline, LoomAdaptive, LoomCompute, LoomRs, RayonOneshot,
     SpawnBlocking, TokioRayon,
 };
+use crate::machine;
 
 /// In the order of the table.
 pub(super) const CONTENDERS: [&str; 10] = [
@@ -125,6 +126,19 @@ fn calls<C: Contender>(
     is_over.store(true, Ordering::Relaxed);
     let made = tasks.into_iter().map(|task| tokio.block_on(task).expect("nobody panics")).sum();
     (made, started.elapsed())
+}
+
+/// The share of a CPU, in percent, that a runtime uses which has made calls and makes none.
+pub(super) fn idle_share(rest: Duration) -> std::io::Result<f64> {
+    let contender = Arc::new(LoomCompute::new());
+    calls(&contender, 64, Duration::ZERO, WARM_UP);
+    // What lingers has gone home by then, and the keeper has forgotten it.
+    std::thread::sleep(Duration::from_millis(500));
+    let before = machine::own_nanos()?;
+    std::thread::sleep(rest);
+    #[expect(clippy::cast_precision_loss, reason = "figures are read by people")]
+    let used = (machine::own_nanos()? - before) as f64;
+    Ok(used / rest.as_secs_f64() / 1e7)
 }
 
 /// Keeps a CPU busy for so long.
