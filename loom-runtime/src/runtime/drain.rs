@@ -2,10 +2,12 @@
 //!
 //! One drainer is one `spawn` on the pool, however many calls it runs. Once it is up it takes
 //! turns with the pool's own work; until then it waits as any job does, which rayon takes up
-//! after what is spawned and split on its own threads. It lingers a little when there is nothing to do, and goes home. A
-//! thread of the pool that waits for something (a join, a scope) may come upon a drainer
-//! as it may upon any job; such a *nested* drainer runs one call and goes, since whatever
-//! lies below it on the stack may be ready to go on, and cannot say so.
+//! after what is spawned and split on its own threads. It lingers a little when there is
+//! nothing to do, and goes home.
+//!
+//! A thread of the pool that waits for something (a join, a scope) may come upon a drainer as
+//! it may upon any job; such a *nested* drainer runs one call and goes, since whatever lies
+//! below it on the stack may be ready to go on, and cannot say so.
 
 use std::cell::Cell;
 use std::hint;
@@ -164,6 +166,12 @@ impl Drainer for OnPool<'_> {
         // Rounds and not time, so that whoever takes the CPU meanwhile does not end it.
         for round in 1..=rounds {
             self.place.look();
+            // What another drainer has moved to the lists is new to nobody; it is looked for
+            // once a round, since the word that tells is one that submitters change.
+            if line.waiting() > 0 {
+                LINGERED.set(0);
+                return true;
+            }
             for _ in 0..LOOKS {
                 if line.has_new() {
                     LINGERED.set(0);
