@@ -169,3 +169,29 @@ fn a_line_without_anyone_refuses_what_waits() {
     assert!(log.lock().expect("not poisoned").is_empty());
     assert!(submit(&line, &log, Priority::Normal, 2).0, "nobody is counted as up");
 }
+
+/// More than half of what is linked is cancelled: it is taken off, and the others stay in order.
+#[test]
+fn what_is_cancelled_gives_way_and_the_others_keep_their_order() {
+    let (line, log) = (Line::new(1), Log::default());
+    let captured = Arc::new(());
+    for number in 0..300 {
+        if number % 3 == 0 {
+            submit(&line, &log, Priority::Normal, number).1.detach();
+            continue;
+        }
+        let held = Arc::clone(&captured);
+        let (job, mut call) = super::call(move || drop(held), Uncounted, Priority::Normal);
+        let _fetch = line.enter(usize::MAX).expect("no limit").submit(job);
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(std::pin::pin!(&mut call).poll(&mut cx).is_pending());
+        drop(call);
+        // The ticket's part.
+        line.cancel();
+    }
+    assert_eq!(Arc::strong_count(&captured), 1);
+    assert_eq!(line.waiting(), 100);
+    line.drain(&mut Patient::default());
+    let log = log.lock().expect("not poisoned");
+    assert!(log.iter().map(|(_, number)| *number).eq((0..300).step_by(3)), "{log:?}");
+}
