@@ -55,7 +55,7 @@ where
         }
         Arm::OffloadRayon => {
             let how = How { site: Some(site), ..How::default() };
-            let call = ComputeFuture::or_panic(offload(admitted, how, f));
+            let call = ComputeFuture::or_panic(offload(core, admitted, how, f));
             function.counters.offloaded.add_one();
             Placed::Offloaded(call)
         }

@@ -123,17 +123,8 @@ pub(crate) struct How {
 
 /// Submits `f` to the compute pool of the core that admitted it. It stands in line even
 /// where that is full.
-pub(crate) fn offload<F, R>(admitted: Admitted, how: How, f: F) -> Result<Offloaded<R>, Refusal>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    offload_within(usize::MAX, admitted, how, f)
-}
-
-/// The same, unless so many wait already.
-fn offload_within<F, R>(
-    limit: usize,
+pub(crate) fn offload<F, R>(
+    core: &Arc<Core>,
     admitted: Admitted,
     how: How,
     f: F,
@@ -142,7 +133,21 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let core = Arc::clone(admitted.core());
+    offload_within(usize::MAX, core, admitted, how, f)
+}
+
+/// The same, unless so many wait already.
+fn offload_within<F, R>(
+    limit: usize,
+    core: &Arc<Core>,
+    admitted: Admitted,
+    how: How,
+    f: F,
+) -> Result<Offloaded<R>, Refusal>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
     if core.compute_threads == 0 {
         return Err(Refusal::NoPool);
     }
@@ -154,7 +159,7 @@ where
     let is_timed = site.is_some() || is_turn();
     // A compute thread should have been free, so the round trip tells what the bridge costs.
     let is_uncontended = before < core.compute_threads;
-    let measured = site.map(|site| (Arc::clone(&core), site));
+    let measured = site.map(|site| (Arc::clone(core), site));
     // Our own compute threads have entered our tokio; those of the process-wide pool
     // serve whichever runtime asks.
     let guest = if core.is_process_wide() { Handle::try_current().ok() } else { None };
@@ -170,14 +175,14 @@ where
         Timed { value, times: Some((started, Instant::now())) }
     };
     let sampled = (is_timed && is_uncontended)
-        .then(|| Sampled { core: Arc::clone(&core), submitted: Instant::now() });
+        .then(|| Sampled { core: Arc::clone(core), submitted: Instant::now() });
     let (job, call) = bridge::call(work, Ticket { admitted, site }, priority);
     let searching = core.line.searching();
     // Last, since drainers look for the job from here on. Where the line has just become
     // full, the job is dropped, which counts it out again.
     let Some(place) = core.line.enter(limit) else { return Err(Refusal::QueueFull(limit)) };
     if place.submit(job) {
-        drain::fetch(&core);
+        drain::fetch(core);
     }
     let is_expected_soon = searching > 0 && before == 0 && !core.spread.is_beneath(searching);
     Ok(Offloaded { call, sampled, waited: false, is_expected_soon })
@@ -189,7 +194,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    offload_within(core.compute_queue, Admitted::to(core)?, how, f)
+    offload_within(core.compute_queue, core, Admitted::to(core)?, how, f)
 }
 
 /// Whether this call of this thread is one to be timed.

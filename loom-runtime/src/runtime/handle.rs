@@ -249,7 +249,7 @@ impl LoomRuntime {
         R: Send + 'static,
     {
         let how = How { priority, ..How::default() };
-        ComputeFuture::or_panic(offload(Admitted::or_panic(self.core()), how, f))
+        ComputeFuture::or_panic(offload(self.core(), Admitted::or_panic(self.core()), how, f))
     }
 
     /// [`spawn_compute`](Self::spawn_compute) that gives what goes wrong as an error: a panic

@@ -200,7 +200,7 @@ fn is_on_a_worker() -> bool {
 
 /// A scope that owns what its work looks at, and gives it back with the result.
 #[track_caller]
-pub(crate) fn owned<S, F, R>(admitted: Admitted, state: S, f: F) -> ComputeFuture<(S, R)>
+pub(crate) fn owned<S, F, R>(core: &Arc<Core>, state: S, f: F) -> ComputeFuture<(S, R)>
 where
     S: Send + Sync + 'static,
     F: for<'scope> FnOnce(&Scope<'scope>, &'scope S) -> R + Send + 'static,
@@ -210,7 +210,7 @@ where
         let result = rayon::scope(|scope| f(scope, &state));
         (state, result)
     };
-    ComputeFuture::or_panic(offload(admitted, How::default(), work))
+    ComputeFuture::or_panic(offload(core, Admitted::or_panic(core), How::default(), work))
 }
 
 impl LoomRuntime {
@@ -305,7 +305,7 @@ impl LoomRuntime {
         F: for<'scope> FnOnce(&Scope<'scope>, &'scope S) -> R + Send + 'static,
         R: Send + 'static,
     {
-        owned(Admitted::or_panic(&self.inner.core), state, f)
+        owned(&self.inner.core, state, f)
     }
 }
 
@@ -364,5 +364,5 @@ where
     F: for<'scope> FnOnce(&Scope<'scope>, &'scope S) -> R + Send + 'static,
     R: Send + 'static,
 {
-    owned(Admitted::or_panic(&current_core()), state, f)
+    owned(&current_core(), state, f)
 }

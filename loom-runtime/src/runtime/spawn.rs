@@ -156,7 +156,8 @@ where
     R: Send + 'static,
 {
     let how = How { priority, ..How::default() };
-    ComputeFuture::or_panic(offload(Admitted::or_panic(&current_core()), how, f))
+    let core = current_core();
+    ComputeFuture::or_panic(offload(&core, Admitted::or_panic(&core), how, f))
 }
 
 /// [`LoomRuntime::try_spawn_compute`] on the current runtime; outside of any, on the

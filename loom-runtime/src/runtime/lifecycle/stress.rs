@@ -74,7 +74,7 @@ fn start_work(core: &Arc<Core>, tokio: &Handle, random: &mut Random, ended: &End
     for _ in 0..calls {
         let Ok(admitted) = Admitted::to(core) else { break };
         let (guard, steps) = (Ended(Arc::clone(&ended.0)), random.below(2_000));
-        let call = ComputeFuture::or_panic(offload(admitted, How::default(), move || {
+        let call = ComputeFuture::or_panic(offload(core, admitted, How::default(), move || {
             burn(steps);
             drop(guard);
         }));
