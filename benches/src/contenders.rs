@@ -21,7 +21,7 @@ pub(crate) trait Contender: Send + Sync + 'static {
         F: FnOnce() -> u64 + Send + 'static;
 }
 
-fn tokio_runtime(threads: usize) -> Runtime {
+pub(crate) fn tokio_runtime(threads: usize) -> Runtime {
     Builder::new_multi_thread().worker_threads(threads).enable_all().build().expect("tokio starts")
 }
 
@@ -177,7 +177,12 @@ impl Contender for LoomRs {
     }
 }
 
-fn loom_runtime() -> LoomRuntime {
+/// With `placement = "split"`: on two CPUs one thread of each kind.
+pub(crate) fn split_runtime() -> LoomRuntime {
+    LoomBuilder::new().placement(loom::Placement::Split).build().expect("loom starts")
+}
+
+pub(crate) fn loom_runtime() -> LoomRuntime {
     let builder = LoomBuilder::new().env_prefix("LOOM_BENCH");
     builder.tokio_threads(THREADS).rayon_threads(THREADS).build().expect("loom starts")
 }
@@ -186,10 +191,8 @@ fn loom_runtime() -> LoomRuntime {
 pub(crate) struct LoomCompute(LoomRuntime);
 
 impl LoomCompute {
-    /// With `placement = "split"`: on two CPUs one thread of each kind.
     pub(crate) fn split() -> Self {
-        let builder = LoomBuilder::new().placement(loom::Placement::Split);
-        Self(builder.build().expect("loom starts"))
+        Self(split_runtime())
     }
 
     pub(crate) fn new() -> Self {

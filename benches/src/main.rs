@@ -7,6 +7,7 @@
 //! run are what to read.
 
 mod allocations;
+mod bare;
 mod contenders;
 mod http;
 mod machine;

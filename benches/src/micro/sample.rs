@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SCENARIOS, Scenario, scopes};
 use crate::allocations;
+use crate::bare::Bare;
 use crate::contenders::{
     BlockInPlace, Contender, Inline, LoomAdaptive, LoomCompute, LoomRs, RayonOneshot,
     SpawnBlocking, TokioRayon,
@@ -18,7 +19,7 @@ use crate::contenders::{
 use crate::machine;
 
 /// In the order of the table.
-pub(super) const CONTENDERS: [&str; 10] = [
+pub(super) const CONTENDERS: [&str; 13] = [
     "inline",
     "block_in_place",
     "spawn_blocking",
@@ -29,6 +30,9 @@ pub(super) const CONTENDERS: [&str; 10] = [
     "loom",
     "loom-split",
     "loom-adaptive",
+    "bare-tokio",
+    "bare-loom",
+    "bare-split",
 ];
 
 /// How long calls are made before they count.
@@ -73,6 +77,9 @@ pub(crate) fn sample(options: &SampleOptions) -> Result<(), Box<dyn Error>> {
         "loom" => measure(LoomCompute::new(), scenario, length),
         "loom-split" => measure(LoomCompute::split(), scenario, length),
         "loom-adaptive" => measure(LoomAdaptive::new(), scenario, length),
+        "bare-tokio" => measure(Bare::beside_tokio(), scenario, length),
+        "bare-loom" => measure(Bare::within_loom(), scenario, length),
+        "bare-split" => measure(Bare::within_split_loom(), scenario, length),
         other => return Err(format!("no contender is called {other}").into()),
     };
     println!("{}", serde_json::to_string(&seen)?);
