@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Waker};
 
-use loom::{LoomBuilder, LoomRuntime};
+use loom::{ComputeHint, LoomBuilder, LoomRuntime};
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
@@ -90,6 +90,24 @@ fn given_up(runtime: &LoomRuntime, calls: u64) -> (u64, u64) {
     })
 }
 
+/// The same for calls that the runtime places, polled by turns and dropped.
+fn undecided(runtime: &LoomRuntime, calls: u64) -> (u64, u64) {
+    runtime.block_on(async {
+        let (allocations, wakes) = (COUNT.load(Ordering::Relaxed), runtime.compute_wakes());
+        for n in 0..calls {
+            let call = runtime.spawn_adaptive_with_hint(ComputeHint::High, || black_box([0_u8; 8]));
+            let mut call = pin!(call);
+            if n % 2 == 0 {
+                let _ = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            }
+            if n % 32 == 1 {
+                call.await;
+            }
+        }
+        (COUNT.load(Ordering::Relaxed) - allocations, runtime.compute_wakes() - wakes)
+    })
+}
+
 fn check<const CAPTURED: usize, const RETURNED: usize>(runtime: &LoomRuntime, calls: u64) {
     for callers in [1, 64] {
         // Warm is who has as many blocks as are in use at a time, and the two chains of 32 that
@@ -125,6 +143,12 @@ fn calls_allocate_nothing_once_warm() {
     given_up(&runtime, calls / 4);
     let (allocations, wakes) = given_up(&runtime, calls);
     println!("given up: {allocations} allocations and {wakes} wakes in {calls} calls");
+    assert!(allocations <= wakes + wakes.div_ceil(20) + 1, "{allocations}, {wakes} wakes");
+
+    // Nor do decisions whose call is given up, which leave nothing behind.
+    undecided(&runtime, calls / 4);
+    let (allocations, wakes) = undecided(&runtime, calls);
+    println!("decided and given up: {allocations} allocations, {wakes} wakes in {calls} calls");
     assert!(allocations <= wakes + wakes.div_ceil(20) + 1, "{allocations}, {wakes} wakes");
 
     // While no thread comes by, their blocks are taken back all the same.

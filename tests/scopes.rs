@@ -199,6 +199,75 @@ fn a_scope_that_is_never_polled_never_runs() {
     drop(ManuallyDrop::into_inner(leaked));
 }
 
+/// Looks at what it borrows when it is dropped.
+struct Looks<'a>(&'a AtomicUsize);
+
+impl Drop for Looks<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_leaked_scope_has_ended_with_its_first_poll() {
+    let runtime = runtime();
+    let looked = AtomicUsize::new(0);
+    let mut leaked = ManuallyDrop::new(runtime.scope_compute(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|_| drop(Looks(&looked)));
+        }
+        Looks(&looked)
+    }));
+    let mut cx = Context::from_waker(Waker::noop());
+    let answer = pin!(&mut *leaked).poll(&mut cx);
+    assert_eq!(looked.load(Ordering::Relaxed), 8, "all that borrowed has ended");
+    let Poll::Ready(result) = answer else { panic!("it is ready") };
+    drop(result);
+    assert_eq!(looked.load(Ordering::Relaxed), 9);
+}
+
+/// Whoever awaits it is cut short in every way that there is, while it runs.
+#[test]
+fn a_scope_ends_before_what_it_borrows_however_its_task_ends() {
+    let runtime = runtime();
+    for way in 0..3 {
+        let (started, has_started) = mpsc::channel();
+        let (release, held) = mpsc::channel::<()>();
+        let (ended, has_ended) = mpsc::channel();
+        let of_task = runtime.clone();
+        let task = async move {
+            let looked = AtomicUsize::new(0);
+            let scope = of_task.scope_compute(|scope| {
+                let looked = &looked;
+                scope.spawn(move |_| {
+                    started.send(()).expect("the test waits");
+                    held.recv().expect("it is released");
+                    drop(Looks(looked));
+                });
+                Looks(looked)
+            });
+            tokio::select! {
+                biased;
+                result = scope => drop(result),
+                () = std::future::ready(()) => panic!("the scope came first"),
+            }
+            ended.send(looked.into_inner()).expect("the test waits");
+            if way == 2 {
+                panic_any(7_u8);
+            }
+        };
+        let task = runtime.spawn_async(task);
+        has_started.recv().expect("it runs");
+        if way == 1 {
+            task.abort();
+        }
+        release.send(()).expect("it waits");
+        assert_eq!(has_ended.recv(), Ok(2), "way {way}");
+        // An abort finds no await to end the task at.
+        assert_eq!(runtime.block_on(task).is_err(), way == 2, "way {way}");
+    }
+}
+
 #[test]
 fn a_timeout_comes_too_late_for_a_scope() {
     let runtime = runtime();
