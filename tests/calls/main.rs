@@ -174,10 +174,20 @@ fn endless(told: mpsc::Sender<()>) -> impl FnOnce() + Send + 'static {
 fn work_that_runs_learns_that_nobody_wants_it() {
     let runtime = runtime(1);
     let (told, heard) = mpsc::channel();
-    let call = runtime.spawn_compute(endless(told));
-    let late =
-        runtime.block_on(async { tokio::time::timeout(Duration::from_millis(1), call).await });
-    assert!(late.is_err());
+    let (running, runs) = tokio::sync::oneshot::channel();
+    let work = endless(told);
+    let call = runtime.spawn_compute(move || {
+        running.send(()).expect("the test waits");
+        work();
+    });
+    // Dropped once it runs: what has not started never does.
+    runtime.block_on(async {
+        tokio::select! {
+            biased;
+            () = call => panic!("it stops only when nobody wants it"),
+            started = runs => started.expect("it starts"),
+        }
+    });
     heard.recv().expect("it stops");
     assert!(!loom::is_cancelled(), "outside of any work");
 }
@@ -186,7 +196,15 @@ fn work_that_runs_learns_that_nobody_wants_it() {
 fn work_that_runs_learns_that_its_runtime_has_ended() {
     let runtime = runtime(1);
     let (told, heard) = mpsc::channel();
-    runtime.spawn_compute(endless(told)).detach();
+    let (running, runs) = mpsc::channel();
+    let work = endless(told);
+    let call = runtime.spawn_compute(move || {
+        running.send(()).expect("the test waits");
+        work();
+    });
+    call.detach();
+    // What has not started when the time is up never does.
+    runs.recv().expect("it starts");
     let left = runtime.shutdown_timeout(Duration::from_millis(1));
     assert_eq!(left.compute_calls, 1);
     heard.recv().expect("it stops");
