@@ -9,9 +9,11 @@
 mod allocations;
 mod bare;
 mod contenders;
+mod decide;
 mod http;
 mod machine;
 mod micro;
+mod regret;
 mod spawn;
 mod statistics;
 
@@ -35,6 +37,13 @@ enum Bench {
     /// One sample of `micro`, as a process of its own.
     #[command(hide = true)]
     MicroSample(micro::SampleOptions),
+    /// What a call costs that is not moved.
+    Decide(decide::Options),
+    /// One sample of `decide`, as a process of its own.
+    #[command(hide = true)]
+    DecideSample(decide::SampleOptions),
+    /// Decisions on described workloads, against the better arm in hindsight.
+    Regret(regret::Options),
     /// An HTTP service under open-loop load: what compute does to the fast requests.
     Http(http::Options),
     /// The service of `http`, as a process of its own.
@@ -52,6 +61,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             spawn::run(options.quick);
         }
         Bench::MicroSample(options) => micro::sample(&options)?,
+        Bench::Decide(options) => decide::run(&options)?,
+        Bench::DecideSample(options) => decide::sample(&options)?,
+        Bench::Regret(options) => regret::run(&options),
         Bench::Http(options) => http::run(&options)?,
         Bench::HttpServer(options) => http::serve(&options)?,
         Bench::HttpLoad(options) => http::load(&options)?,

@@ -62,7 +62,10 @@ pub use topology::{ComputePriority, Pin, Placement};
 
 /// The vocabulary of decisions.
 pub mod mab {
-    pub use crate::scheduler::{Arm, ComputeHint, FunctionKey};
+    pub use crate::scheduler::{
+        Arm, CalibrationConfig, CalibrationResult, ComputeHint, ComputeHintProvider, FunctionKey,
+        MabKnobs, Reason,
+    };
 }
 
 /// Compiles the examples of the README with the documentation's.

@@ -21,8 +21,6 @@ impl Counter {
 /// What happened to the calls of one function.
 #[derive(Debug, Default)]
 pub(crate) struct FunctionCounters {
-    /// Decided to run where they were made.
-    pub(crate) inline: Counter,
     /// Decided to run on the compute pool.
     pub(crate) offloaded: Counter,
     /// Ended in a panic, on either arm.
@@ -43,6 +41,8 @@ pub(crate) struct RuntimeCounters {
     /// Times a compute thread was fetched for calls: the pool was idle, or had threads to
     /// spare.
     pub(crate) wakes: Counter,
+    /// Calls that a guardrail kept away from the I/O workers, GR0 to GR3.
+    pub(crate) guardrails: [Counter; 4],
     /// Tenths of a second in which a compute thread had work and got no CPU.
     pub(crate) starved: Counter,
     /// Tokio threads that inherited the idle class and could not get rid of it.

@@ -4,14 +4,17 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::scheduler::{Arm, ComputeHint, Evidence, Site, decide};
+use crate::scheduler::{Arm, ComputeHint, Site};
+use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, thread};
 
 use super::compute::{ComputeFuture, How, offload};
-use super::core::{Core, Function};
+use super::core::Core;
+use super::functions::nanos;
 use super::lifecycle::Admitted;
+use super::shares;
 
 /// A call that Loom placed, as a future of its result.
 ///
@@ -26,11 +29,41 @@ enum Placed<R> {
     Offloaded(ComputeFuture<R>),
 }
 
-/// Runs `f` where the scheduler says, as a call of `site`.
+/// A call that runs inline, as the verdict of this thread has it: nobody looks at a clock.
+#[inline]
+pub(crate) fn settled<F, R>(f: F) -> AdaptiveFuture<R>
+where
+    F: FnOnce() -> R,
+{
+    // Caught so that both arms give a panic to whoever awaits, at the same place.
+    AdaptiveFuture(Placed::Inline(Some(catch_unwind(AssertUnwindSafe(f)))))
+}
+
+/// Runs `f` where the scheduler says, as a call of `site` with an input of some class of sizes.
 #[track_caller]
+#[inline]
 pub(crate) fn place<F, R>(
     core: &Arc<Core>,
-    site: &'static Site,
+    (site, class): (&'static Site, u8),
+    hint: ComputeHint,
+    f: F,
+) -> AdaptiveFuture<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    if shares::is_settled(core, site.index(class)) {
+        return settled(f)
+            .counting_panics(|| core.function(site, class).counters.panicked.add_one());
+    }
+    look(core, (site, class), hint, f)
+}
+
+/// The same, of a call that is looked at.
+#[track_caller]
+fn look<F, R>(
+    core: &Arc<Core>,
+    (site, class): (&'static Site, u8),
     hint: ComputeHint,
     f: F,
 ) -> AdaptiveFuture<R>
@@ -39,22 +72,32 @@ where
     R: Send + 'static,
 {
     let admitted = Admitted::or_panic(core);
-    let function = core.function(site);
-    let evidence = Evidence {
-        caller: core.caller(),
-        run_time: function.run_time.mean_with_prior(hint.prior()),
-        overhead: core.overhead.mean(),
-        calls: function.calls(),
-        was_slow: function.slow.look(),
-    };
-    AdaptiveFuture(match decide(evidence) {
+    let now = core.now();
+    let around = core.around(now);
+    let at = (core.mood(), now);
+    let decision = shares::with(core, site, class, |own| {
+        own.share.look(&own.function.record, &core.knobs, &around, hint, at)
+    });
+    let function = core.function(site, class);
+    if let Some(guardrail) = decision.reason.guardrail() {
+        core.counters.guardrails[guardrail].add_one();
+    }
+    AdaptiveFuture(match decision.arm {
         Arm::InlineTokio => {
-            let result = run_inline(function, f);
+            let started = Instant::now();
+            let result = catch_unwind(AssertUnwindSafe(f));
+            let run_time = started.elapsed();
+            function.ran(core, Arm::InlineTokio, run_time);
+            let all = nanos(run_time).saturating_mul(decision.calls);
+            core.inline_nanos.fetch_add(all, Ordering::Relaxed);
+            if result.is_err() {
+                function.counters.panicked.add_one();
+            }
             drop(admitted);
             Placed::Inline(Some(result))
         }
         Arm::OffloadRayon => {
-            let how = How { site: Some(site), ..How::default() };
+            let how = How { function: Some(Arc::clone(function)), ..How::default() };
             let call = ComputeFuture::or_panic(offload(core, admitted, how, f));
             function.counters.offloaded.add_one();
             Placed::Offloaded(call)
@@ -62,33 +105,15 @@ where
     })
 }
 
-fn run_inline<R>(function: &Function, f: impl FnOnce() -> R) -> thread::Result<R> {
-    function.counters.inline.add_one();
-    let started = Instant::now();
-    // Caught so that both arms give a panic to whoever awaits, at the same place.
-    let result = catch_unwind(AssertUnwindSafe(f));
-    function.ran(started.elapsed());
-    if result.is_err() {
-        function.counters.panicked.add_one();
-    }
-    result
-}
-
-impl Function {
-    /// Takes in how long one call took.
-    pub(crate) fn ran(&self, run_time: Duration) {
-        self.run_time.record(run_time);
-        self.slow.record(run_time);
-        self.counters.run_times.record(run_time);
-    }
-
-    /// Calls that were decided so far.
-    pub(crate) fn calls(&self) -> u64 {
-        self.counters.inline.count() + self.counters.offloaded.count()
-    }
-}
-
 impl<R> AdaptiveFuture<R> {
+    /// Tells of a panic that waits to be awaited.
+    pub(crate) fn counting_panics(self, count: impl FnOnce()) -> Self {
+        if let Placed::Inline(Some(Err(_))) = &self.0 {
+            count();
+        }
+        self
+    }
+
     /// Where the call runs, or ran.
     pub fn arm(&self) -> Arm {
         match self.0 {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use crate::error::{LoomError, Result};
+use crate::scheduler::MabKnobs;
 use crate::topology::{ComputePriority, CoreBudget, CpuSet, Pin, Placement, Plan, Request};
 
 #[cfg(feature = "clap")]
@@ -52,6 +53,7 @@ pub struct LoomBuilder {
     #[cfg(feature = "clap")]
     args: LoomArgs,
     host: Option<Handle>,
+    knobs: Option<MabKnobs>,
 }
 
 fn in_code<T>(value: T) -> Given<T> {
@@ -184,6 +186,12 @@ impl LoomBuilder {
         self
     }
 
+    /// Thresholds and weights of the scheduler.
+    pub fn mab_knobs(mut self, knobs: MabKnobs) -> Self {
+        self.knobs = Some(knobs);
+        self
+    }
+
     /// How long `#[loom::main]` waits for tracked work after its body has returned, and
     /// then for tokio's blocking threads; 5 s by default, 24 h at most.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
@@ -258,6 +266,7 @@ impl LoomBuilder {
                 .map_or(DEFAULT_COMPUTE_QUEUE, |Calls(calls)| calls),
             shutdown_timeout: value(settings.shutdown_timeout.as_ref())
                 .unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT),
+            mab_knobs: self.knobs.unwrap_or_default(),
             sources: settings.sources(),
         };
         LoomRuntime::start(config, plan, self.host)

@@ -11,10 +11,10 @@ use tokio::runtime::Handle;
 use tokio::task::{coop, yield_now};
 
 use crate::bridge::{self, Call, End, Fault, Outcome, Priority};
-use crate::scheduler::{LONGEST_OVERHEAD, Site};
+use crate::scheduler::Arm;
 use crate::sync::Arc;
 
-use super::core::Core;
+use super::core::{Core, Function};
 use super::drain;
 use super::lifecycle::{Admitted, Refusal};
 use super::on_the_spot::{Company, wait_a_little};
@@ -70,7 +70,7 @@ struct Timed<R> {
 /// Goes with a call and counts it.
 pub(crate) struct Ticket {
     pub(crate) admitted: Admitted,
-    pub(crate) site: Option<&'static Site>,
+    pub(crate) function: Option<Arc<Function>>,
 }
 
 impl bridge::Ticket for Ticket {
@@ -85,10 +85,10 @@ impl bridge::Ticket for Ticket {
     fn end(self, end: End, unwanted: bool) {
         let core = self.admitted.core();
         core.end_call();
-        let function = self.site.map(|site| core.function(site));
+        let function = self.function;
         if end == End::Panicked {
             core.counters.compute_panics.add_one();
-            if let Some(function) = function {
+            if let Some(function) = &function {
                 function.counters.panicked.add_one();
             }
         }
@@ -104,20 +104,21 @@ impl bridge::Ticket for Ticket {
 /// Takes in how long the closure took, however it ends.
 struct Measured {
     core: Arc<Core>,
-    site: &'static Site,
+    function: Arc<Function>,
     started: Instant,
 }
 
 impl Drop for Measured {
     fn drop(&mut self) {
-        self.core.function(self.site).ran(self.started.elapsed());
+        self.function.ran(&self.core, Arm::OffloadRayon, self.started.elapsed());
     }
 }
 
 /// How a call goes to the pool.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct How {
-    pub(crate) site: Option<&'static Site>,
+    /// Whose run time it tells.
+    pub(crate) function: Option<Arc<Function>>,
     pub(crate) priority: Priority,
 }
 
@@ -155,11 +156,11 @@ where
         return Err(Refusal::QueueFull(limit));
     }
     let before = core.begin_call();
-    let How { site, priority } = how;
-    let is_timed = site.is_some() || is_turn();
+    let How { function, priority } = how;
+    let is_timed = function.is_some() || is_turn();
     // A compute thread should have been free, so the round trip tells what the bridge costs.
     let is_uncontended = before < core.compute_threads;
-    let measured = site.map(|site| (Arc::clone(core), site));
+    let measured = function.clone().map(|function| (Arc::clone(core), function));
     // Our own compute threads have entered our tokio; those of the process-wide pool
     // serve whichever runtime asks.
     let guest = if core.is_process_wide() { Handle::try_current().ok() } else { None };
@@ -169,14 +170,14 @@ where
             return Timed { value: f(), times: None };
         }
         let started = Instant::now();
-        let measured = measured.map(|(core, site)| Measured { core, site, started });
+        let measured = measured.map(|(core, function)| Measured { core, function, started });
         let value = f();
         drop(measured);
         Timed { value, times: Some((started, Instant::now())) }
     };
     let sampled = (is_timed && is_uncontended)
         .then(|| Sampled { core: Arc::clone(core), submitted: Instant::now() });
-    let (job, call) = bridge::call(work, Ticket { admitted, site }, priority);
+    let (job, call) = bridge::call(work, Ticket { admitted, function }, priority);
     let searching = core.line.searching();
     // Last, since drainers look for the job from here on. Where the line has just become
     // full, the job is dropped, which counts it out again.
@@ -243,8 +244,7 @@ impl<R> Offloaded<R> {
             && self.waited
         {
             let there = started.saturating_duration_since(submitted);
-            let overhead = (there + ended.elapsed()).min(LONGEST_OVERHEAD);
-            core.overhead.record(overhead);
+            core.overhead.record((there + ended.elapsed()).as_secs_f64() * 1e9, core.now());
         }
         Ok(value)
     }

@@ -74,6 +74,16 @@ pub(crate) fn current() -> Option<Arc<Core>> {
     CONTEXT.try_with(own).ok().flatten().or_else(guests::current)
 }
 
+/// Looks at the core of the current thread's runtime, without counting it. Nothing where it has
+/// none by itself. `f` must not call foreign code, which might change the context.
+#[inline]
+pub(crate) fn with_current<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
+    let own = |context: &RefCell<Option<Current>>| {
+        context.borrow().as_ref().map(|current| f(&current.core))
+    };
+    CONTEXT.try_with(own).ok().flatten()
+}
+
 /// Whether a thread may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Freedom {

@@ -4,32 +4,36 @@
 //! running when the last handle goes keeps what it touches, and no more.
 
 use std::ops::Deref;
+use std::time::Instant;
 
 use rayon::ThreadPool;
 use tokio::runtime::Handle;
 
 use crate::bridge::Line;
 use crate::metrics::{FunctionCounters, RuntimeCounters};
-use crate::scheduler::{Caller, Estimate, RecentlySlow, Site, Table};
-use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use crate::scheduler::{Around, Caller, Estimate, MabKnobs, Overhead, Record, Site, Table};
+use crate::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, OnceLock, Weak};
 use crate::topology::{Plan, ThreadPlacement};
 
+use super::functions::nanos;
 use super::handle::Inner;
 use super::keeper;
 use super::lifecycle::Lifecycle;
+use super::pressure::Pressure;
+use super::shares::Shares;
 use super::spread::Spread;
 
-/// How many samples the bridge's overhead remembers.
-const OVERHEAD_MEMORY: u32 = 16;
 /// The keeper knows nothing of this core.
 const UNWATCHED: u32 = 0;
 /// It looks, and there was work since it last did.
 const WATCHED: u32 = 1;
 /// It looks, and there was none.
 const QUIET: u32 = 2;
-/// How many samples a function's run time remembers.
+/// How many samples the run time of scopes remembers.
 const RUN_TIME_MEMORY: u32 = 8;
+/// The number of the next runtime.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// What every call changes stands on one cache line, ahead of the rest: a call that is made
 /// on one CPU and run on another moves that line twice or three times, not five.
@@ -47,6 +51,14 @@ pub(crate) struct Core {
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct Rest {
+    /// Nobody else's in this process.
+    pub(crate) id: u64,
+    /// What times of the scheduler count from.
+    started: Instant,
+    pub(crate) knobs: MabKnobs,
+    pub(crate) pressure: Pressure,
+    /// Nanoseconds that inline calls took.
+    pub(crate) inline_nanos: AtomicU64,
     /// Whether the keeper looks at this core from time to time: one of the words above.
     watched: AtomicU32,
     /// None only where the system refused the process-wide pool its threads.
@@ -58,14 +70,14 @@ pub(crate) struct Rest {
     pub(crate) plan: Arc<Plan>,
     pub(crate) counters: RuntimeCounters,
     /// The bridge's overhead: round trip less run time.
-    pub(crate) overhead: Estimate<OVERHEAD_MEMORY>,
+    pub(crate) overhead: Overhead,
     /// How long scopes take.
     pub(crate) scopes: Estimate<RUN_TIME_MEMORY>,
     /// Callers of `install` whose work has yet to start.
     installing: AtomicUsize,
     /// Where drainers run.
     pub(crate) spread: Spread,
-    functions: Table<Function>,
+    functions: Table<Arc<Function>>,
     /// Blocking functions that wait for a thread.
     pub(crate) blocking_queued: AtomicUsize,
     /// Tokio's threads of either kind, where they are ours.
@@ -92,9 +104,11 @@ impl Deref for Core {
 #[derive(Debug)]
 pub(crate) struct Function {
     pub(crate) site: &'static Site,
-    pub(crate) run_time: Estimate<RUN_TIME_MEMORY>,
+    /// Which sizes of input it is about, where calls tell.
+    pub(crate) class: u8,
+    pub(crate) record: Record,
+    pub(crate) shares: Shares,
     pub(crate) counters: FunctionCounters,
-    pub(crate) slow: RecentlySlow,
 }
 
 impl Core {
@@ -103,12 +117,18 @@ impl Core {
         io_workers: Option<usize>,
         compute_threads: usize,
         compute_queue: usize,
+        knobs: MabKnobs,
     ) -> Self {
         Self {
             in_flight: AtomicUsize::new(0),
             lifecycle: Lifecycle::default(),
             line: Line::new(compute_threads),
             rest: Rest {
+                id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+                started: Instant::now(),
+                knobs,
+                pressure: Pressure::default(),
+                inline_nanos: AtomicU64::new(0),
                 watched: AtomicU32::new(UNWATCHED),
                 compute_threads,
                 compute_queue,
@@ -118,7 +138,7 @@ impl Core {
                 spread: Spread::new(&plan.budget.cpus),
                 plan,
                 counters: RuntimeCounters::default(),
-                overhead: Estimate::default(),
+                overhead: Overhead::default(),
                 functions: Table::default(),
                 blocking_queued: AtomicUsize::new(0),
                 tokio_threads: AtomicUsize::new(0),
@@ -131,18 +151,41 @@ impl Core {
         }
     }
 
-    /// This runtime's record of a site.
-    pub(crate) fn function(&self, site: &'static Site) -> &Function {
-        self.functions.entry(site.index(), || Function {
-            site,
-            run_time: Estimate::default(),
-            counters: FunctionCounters::default(),
-            slow: RecentlySlow::default(),
+    /// This runtime's record of a site, for one class of its inputs.
+    pub(crate) fn function(&self, site: &'static Site, class: u8) -> &Arc<Function> {
+        self.functions.entry(site.index(class), || {
+            Arc::new(Function {
+                site,
+                class,
+                record: Record::default(),
+                shares: Shares::default(),
+                counters: FunctionCounters::default(),
+            })
         })
     }
 
     pub(crate) fn functions(&self) -> impl Iterator<Item = &Function> {
-        self.functions.iter()
+        self.functions.iter().map(|function| &**function)
+    }
+
+    /// Nanoseconds since this runtime was made.
+    pub(crate) fn now(&self) -> u64 {
+        nanos(self.started.elapsed())
+    }
+
+    /// What decisions depend on beside the function, as it is now.
+    pub(crate) fn around(&self, now: u64) -> Around {
+        if let Some(tokio) = self.tokio.get() {
+            let inline = self.inline_nanos.load(Ordering::Relaxed);
+            self.pressure.refresh(tokio, &self.knobs, inline, now);
+        }
+        Around {
+            caller: self.caller(),
+            overhead: self.overhead.belief(self.knobs.offload_overhead_us() * 1e3),
+            overhead_age: self.overhead.age(now),
+            pressure: self.pressure.ready(),
+            arrivals: self.pressure.arrivals(),
+        }
     }
 
     /// The pool, unless the runtime is gone.
@@ -165,13 +208,25 @@ impl Core {
     pub(crate) fn caller(&self) -> Caller {
         if self.compute_threads == 0 {
             Caller::NoPool
-        } else if self.pool().is_some_and(|pool| pool.current_thread_index().is_some()) {
+        } else if self.is_own_compute_thread() {
             Caller::ComputeWorker
         } else if self.io_workers.is_none_or(|n| n == 1) {
             Caller::LoneIoWorker
         } else {
             Caller::IoWorker
         }
+    }
+
+    /// Verdicts are looked at again when it changes.
+    pub(crate) fn mood(&self) -> u32 {
+        self.pressure.mood()
+    }
+
+    /// Whether the calling thread is one of this pool's.
+    fn is_own_compute_thread(&self) -> bool {
+        // First, since most callers are on no pool's thread, and the pool is counted.
+        rayon::current_thread_index().is_some()
+            && self.pool().is_some_and(|pool| pool.current_thread_index().is_some())
     }
 
     /// Compute calls that were submitted and have not ended.

@@ -1,12 +1,13 @@
 //! What is known of each function, for people and programs to read.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::metrics::RunTimes;
-use crate::scheduler::{ComputeHint, FunctionKey};
+use crate::scheduler::{Arm, ComputeHint, FunctionKey};
 
 use super::core::{Core, Function};
-use super::{context, process_wide};
+use super::{context, process_wide, shares};
 
 /// One function as the runtime has seen it so far.
 ///
@@ -21,6 +22,8 @@ pub struct FunctionStats {
     pub key: FunctionKey,
     /// What the attribute says, or the first call of a closure or a generic function.
     pub hint: ComputeHint,
+    /// Which sizes of input these are, where the attribute tells the size.
+    pub sizes: Option<RangeInclusive<u64>>,
     /// Calls that ran where they were made.
     pub inline: u64,
     /// Calls that were given to the compute pool.
@@ -32,7 +35,8 @@ pub struct FunctionStats {
     /// The mean run time as the scheduler remembers it, without the hint; nothing before the
     /// first call ended.
     pub mean: Option<Duration>,
-    /// How long the function itself took.
+    /// How long the function itself took, of the calls that were timed: all that took long, and
+    /// a share of those that did not.
     pub run_times: RunTimes,
 }
 
@@ -54,19 +58,36 @@ impl FunctionStats {
 
 impl From<&Function> for FunctionStats {
     fn from(function: &Function) -> Self {
-        let Function { site, run_time, counters, .. } = function;
+        let Function { site, class, record, counters, shares } = function;
+        let [inline, offload] = record.summaries();
+        let weight = inline.weight + offload.weight;
+        let mean = (inline.weight * inline.mean + offload.weight * offload.mean) / weight;
         Self {
             name: site.path(),
             key: site.key(),
             hint: site.hint(),
-            inline: counters.inline.count(),
+            sizes: site.sizes(*class),
+            inline: shares::inline(shares),
             offloaded: counters.offloaded.count(),
             panicked: counters.panicked.count(),
             abandoned: counters.abandoned.count(),
-            mean: run_time.mean(),
+            mean: (weight > 0.0).then(|| Duration::from_secs_f64(mean / 1e9)),
             run_times: counters.run_times.snapshot(),
         }
     }
+}
+
+impl Function {
+    /// Takes in how long one call took.
+    pub(crate) fn ran(&self, core: &Core, arm: Arm, run_time: Duration) {
+        self.record.observe(&core.knobs, arm, run_time.as_secs_f64() * 1e9, core.now());
+        self.counters.run_times.record(run_time);
+    }
+}
+
+/// As a number; centuries count as one.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Every function `core` has seen, by name.

@@ -315,7 +315,7 @@ impl LoomRuntime {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        place(self.core(), Site::of_type::<F>(hint), hint, f)
+        place(self.core(), (Site::of_type::<F>(hint), 0), hint, f)
     }
 
     /// Runs `f` on the compute pool and blocks until it returns; parallel iterators and

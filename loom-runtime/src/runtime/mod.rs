@@ -24,8 +24,10 @@ mod handle;
 mod keeper;
 mod lifecycle;
 mod on_the_spot;
+mod pressure;
 mod process_wide;
 mod scope;
+mod shares;
 mod spawn;
 mod spread;
 mod start;
@@ -52,12 +54,12 @@ pub use scope::{
     ScopeFuture, scope_adaptive, scope_adaptive_with_hint, scope_compute, scope_compute_with,
 };
 pub use spawn::{
-    current_runtime, spawn_adaptive, spawn_adaptive_at, spawn_adaptive_with_hint, spawn_async,
-    spawn_blocking, spawn_compute, spawn_compute_with_priority, try_spawn_compute,
-    try_spawn_compute_with_priority,
+    current_runtime, spawn_adaptive, spawn_adaptive_at, spawn_adaptive_sized_at,
+    spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
+    spawn_compute_with_priority, try_spawn_compute, try_spawn_compute_with_priority,
 };
 
 // The words of its settings and calls, from where they are defined.
 pub use crate::bridge::Priority;
-pub use crate::scheduler::{ComputeHint, Site};
+pub use crate::scheduler::{ComputeHint, SimulatedFunction, Site, Surroundings};
 pub use crate::topology::{ComputePriority, Pin, Placement};

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use rayon::ThreadPool;
 
 use crate::error::{LoomError, Result};
+use crate::scheduler::MabKnobs;
 use crate::sync::{Arc, OnceLock, mpsc};
 use crate::topology::{CoreBudget, Plan, Request};
 
@@ -37,7 +38,13 @@ pub(crate) fn started() -> Option<Arc<Core>> {
 fn start() -> ProcessWide {
     let plan = Arc::new(Plan::new(CoreBudget::discover(), Request::default()));
     let threads = plan.compute.len();
-    let core = Arc::new(Core::new(Arc::clone(&plan), None, threads, DEFAULT_COMPUTE_QUEUE));
+    let core = Arc::new(Core::new(
+        Arc::clone(&plan),
+        None,
+        threads,
+        DEFAULT_COMPUTE_QUEUE,
+        MabKnobs::new(),
+    ));
     // On a thread that hands down neither a mask nor a class.
     let started = {
         let core = Arc::clone(&core);
@@ -54,7 +61,7 @@ fn start() -> ProcessWide {
                 "loom: {error}; compute functions run inline until the process is restarted"
             );
             ProcessWide {
-                core: Arc::new(Core::new(plan, None, 0, DEFAULT_COMPUTE_QUEUE)),
+                core: Arc::new(Core::new(plan, None, 0, DEFAULT_COMPUTE_QUEUE, MabKnobs::new())),
                 _pool: None,
             }
         }

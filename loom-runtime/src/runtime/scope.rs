@@ -170,7 +170,7 @@ where
         }
         // Elsewhere there is nobody else to hold up, or no way not to: the rest parks.
     };
-    let ticket = Ticket { admitted, site: None };
+    let ticket = Ticket { admitted, function: None };
     let outcome = bridge::lend(work, ticket, Priority::Normal, submit, wait);
     outcome.map(|(value, took)| {
         core.scopes.record(took);

@@ -11,13 +11,13 @@ use crate::bridge::Priority;
 use crate::scheduler::{ComputeHint, Site};
 use crate::sync::{Arc, Weak};
 
-use super::adaptive::{AdaptiveFuture, place};
+use super::adaptive::{AdaptiveFuture, place, settled};
 use super::compute::{ComputeFuture, How, offload, try_offload};
 use super::core::Core;
 use super::fallible::TryComputeFuture;
 use super::handle::LoomRuntime;
 use super::lifecycle::Admitted;
-use super::{blocking, context, process_wide};
+use super::{blocking, context, process_wide, shares};
 
 pin_project! {
     /// A task that counts until it has been dropped, result and all.
@@ -217,7 +217,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    place(&current_core(), Site::of_type::<F>(hint), hint, f)
+    spawn_at((Site::of_type::<F>(hint), 0), hint, f)
 }
 
 /// What `#[loom::compute]` expands to: an adaptive call of a site that the attribute made.
@@ -227,5 +227,32 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    place(&current_core(), site, site.hint(), f)
+    spawn_at((site, 0), site.hint(), f)
+}
+
+/// The same, with a number that says how large the input is.
+#[track_caller]
+#[inline]
+pub fn spawn_adaptive_sized_at<F, R>(site: &'static Site, size: u64, f: F) -> AdaptiveFuture<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    spawn_at((site, site.class(size)), site.hint(), f)
+}
+
+#[track_caller]
+#[inline]
+fn spawn_at<F, R>((site, class): (&'static Site, u8), hint: ComputeHint, f: F) -> AdaptiveFuture<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    // First without a count of the core, which all threads would have to share.
+    let index = site.index(class);
+    if context::with_current(|core| shares::is_settled(core, index)).unwrap_or(false) {
+        let count = || current_core().function(site, class).counters.panicked.add_one();
+        return settled(f).counting_panics(count);
+    }
+    place(&current_core(), (site, class), hint, f)
 }

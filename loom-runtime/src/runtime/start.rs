@@ -40,7 +40,8 @@ fn start(config: LoomConfig, plan: Plan, host: Option<Handle>) -> Result<Arc<Inn
     threads::probe(wanted)?;
 
     let (threads, queue) = (plan.compute.len(), config.compute_queue);
-    let core = Arc::new(Core::new(Arc::clone(&plan), Some(io_workers), threads, queue));
+    let core =
+        Arc::new(Core::new(Arc::clone(&plan), Some(io_workers), threads, queue, config.mab_knobs));
     let (sender, placed) = mpsc::channel();
     let tokio = if let Some(host) = host {
         TokioSide::beside(host)

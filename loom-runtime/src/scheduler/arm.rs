@@ -1,7 +1,6 @@
 //! The two places a call can run at, and what a programmer can say about it beforehand.
 
 use std::fmt;
-use std::time::Duration;
 
 /// Where a call runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,14 +42,35 @@ pub enum ComputeHint {
     Unknown,
 }
 
-impl ComputeHint {
-    /// The mean it stands for until there are measurements.
-    pub(crate) fn prior(self) -> Option<Duration> {
-        match self {
-            Self::Low => Some(Duration::from_micros(5)),
-            Self::Medium => Some(Duration::from_micros(200)),
-            Self::High => Some(Duration::from_millis(2)),
-            Self::Unknown => None,
-        }
+/// Says of an input what computing on it is expected to cost.
+///
+/// ```
+/// use loom::mab::{ComputeHint, ComputeHintProvider};
+/// struct Picture(Vec<u8>);
+/// impl ComputeHintProvider for Picture {
+///     fn compute_hint(&self) -> ComputeHint {
+///         if self.0.len() < 4096 { ComputeHint::Low } else { ComputeHint::High }
+///     }
+/// }
+/// assert_eq!(Picture(vec![0; 10]).compute_hint(), ComputeHint::Low);
+/// ```
+pub trait ComputeHintProvider {
+    /// What is expected; nothing unless said otherwise.
+    fn compute_hint(&self) -> ComputeHint {
+        ComputeHint::Unknown
+    }
+}
+
+impl ComputeHintProvider for () {}
+
+impl<T: ComputeHintProvider + ?Sized> ComputeHintProvider for &T {
+    fn compute_hint(&self) -> ComputeHint {
+        (**self).compute_hint()
+    }
+}
+
+impl<T: ComputeHintProvider + ?Sized> ComputeHintProvider for &mut T {
+    fn compute_hint(&self) -> ComputeHint {
+        (**self).compute_hint()
     }
 }

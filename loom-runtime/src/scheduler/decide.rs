@@ -1,22 +1,12 @@
-//! The rule of `README.md`, as a pure function.
+//! The rule of `README.md`, as pure functions.
 
-use std::time::Duration;
+use super::knobs::MabKnobs;
+use super::overhead::Belief;
+use super::{Arm, Reason};
 
-use super::Arm;
-
-/// GR1: no call that is expected to take this long runs inline on an I/O worker, and none of
-/// a site where one of the last calls did.
-pub(super) const BLOCKING_CAP: Duration = Duration::from_micros(250);
-/// GR0: with one I/O worker nobody else can go on meanwhile.
-const LONE_WORKER_CAP: Duration = Duration::from_micros(50);
-/// The most that one measurement of the bridge counts. Two wake-ups take no longer on their
-/// own; what does is waiting for a CPU, and must not make inline look cheap on a machine
-/// whose I/O workers are busy.
-pub(crate) const LONGEST_OVERHEAD: Duration = Duration::from_micros(50);
-/// What the bridge is taken to cost before the first measurement.
-const OVERHEAD_PRIOR: Duration = Duration::from_micros(10);
-/// One call in so many of an inlined site is offloaded to measure the overhead again.
-const RETEST_EVERY: u64 = 256;
+/// The share of a function's calls that may take longer than an I/O worker may be blocked,
+/// before none of them runs there.
+const FEW: f64 = 0.01;
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,135 +21,206 @@ pub(crate) enum Caller {
     NoPool,
 }
 
-/// What is known when the call is made.
+/// What is known of the runtime when a call is made. Times in nanoseconds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Evidence {
+pub(crate) struct Around {
     pub(crate) caller: Caller,
-    /// The function's mean run time, hint included.
-    pub(crate) run_time: Option<Duration>,
-    /// The bridge's mean overhead.
-    pub(crate) overhead: Option<Duration>,
-    /// How many calls the site has had before this one.
-    pub(crate) calls: u64,
-    /// One of the site's last calls took longer than `BLOCKING_CAP`.
-    pub(crate) was_slow: bool,
+    /// `o`.
+    pub(crate) overhead: Belief,
+    /// How long ago the overhead was measured, if ever.
+    pub(crate) overhead_age: Option<u64>,
+    /// `p`: tasks that are ready behind the caller.
+    pub(crate) pressure: f64,
+    /// `a`: tasks that become ready on the caller's worker, a nanosecond.
+    pub(crate) arrivals: f64,
 }
 
-/// Where the call should run.
-pub(crate) fn decide(evidence: Evidence) -> Arm {
-    let cap = match evidence.caller {
-        Caller::ComputeWorker | Caller::NoPool => return Arm::InlineTokio,
-        Caller::LoneIoWorker => LONE_WORKER_CAP,
-        Caller::IoWorker => BLOCKING_CAP,
+/// What is known of the function. Times in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    /// `t`, on an I/O worker; nothing without a hint and without a measurement.
+    pub(crate) run_time: Option<Belief>,
+    /// The mean of the squares of run times.
+    pub(crate) square: f64,
+    /// How much longer it takes on the pool, as a factor.
+    pub(crate) factor: f64,
+    /// The shares of calls that take as long as GR0, GR1 and GR2 allow, or longer.
+    pub(crate) tails: [f64; 3],
+    /// Strikes, faded.
+    pub(crate) strikes: f64,
+    /// It is among the first calls, which are offloaded.
+    pub(crate) is_explored: bool,
+}
+
+/// What a call costs either way, in nanoseconds of the caller and of those behind it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Costs {
+    pub(crate) inline: f64,
+    pub(crate) offload: f64,
+}
+
+impl Costs {
+    /// For a run time and an overhead that are taken for certain.
+    pub(crate) fn of(
+        knobs: &MabKnobs,
+        around: &Around,
+        known: &Known,
+        run_time: f64,
+        overhead: f64,
+    ) -> Self {
+        let own = known.run_time.map_or(run_time, |belief| belief.mean);
+        // Squares go with the square of whatever the mean is taken to be.
+        let scale = if own > 0.0 { run_time / own } else { 1.0 };
+        let square = known.square.max(run_time * run_time) * scale * scale;
+        // Who is ready waits for all of it; who becomes ready meanwhile, for half (the mean
+        // residual life: Pollaczek, 1930; Khinchine, 1932).
+        let ready = knobs.w_inflight * around.pressure * run_time;
+        let coming = knobs.w_spawn * around.arrivals * square / 2.0;
+        let others = knobs.k_starve * (ready + coming);
+        Self { inline: run_time + others, offload: run_time * known.factor + overhead }
+    }
+}
+
+/// What stands above all cost: where the call has to run, and why.
+pub(crate) fn order(knobs: &MabKnobs, around: &Around, known: &Known) -> Option<(Arm, Reason)> {
+    match around.caller {
+        Caller::ComputeWorker => return Some((Arm::InlineTokio, Reason::OnComputeThread)),
+        Caller::NoPool => return Some((Arm::InlineTokio, Reason::NoPool)),
+        Caller::LoneIoWorker | Caller::IoWorker => {}
+    }
+    let Some(run_time) = known.run_time else {
+        return Some((Arm::OffloadRayon, Reason::Unknown));
     };
-    if evidence.was_slow {
-        return Arm::OffloadRayon;
-    }
-    let worth_moving = cap.min(evidence.overhead.unwrap_or(OVERHEAD_PRIOR));
-    match evidence.run_time {
-        Some(run_time) if run_time < worth_moving && !is_retest(evidence.calls) => Arm::InlineTokio,
-        _ => Arm::OffloadRayon,
-    }
+    let is_long = |cap_us: f64, tail: f64| run_time.mean >= cap_us * 1e3 || tail > FEW;
+    let reason = if knobs.enable_strikes && known.strikes > knobs.s_max {
+        Reason::Strikes
+    } else if is_long(knobs.t_block_hard_us, known.tails[1]) {
+        Reason::HardCap
+    } else if around.caller == Caller::LoneIoWorker
+        && (around.pressure > knobs.p_low || is_long(knobs.t_tiny_inline_us, known.tails[0]))
+    {
+        Reason::LoneWorker
+    } else if around.pressure > knobs.p_high
+        && is_long(knobs.t_inline_under_pressure_us, known.tails[2])
+    {
+        Reason::Pressure
+    } else if known.is_explored {
+        Reason::Unknown
+    } else {
+        return None;
+    };
+    Some((Arm::OffloadRayon, reason))
 }
 
-fn is_retest(calls: u64) -> bool {
-    calls % RETEST_EVERY == RETEST_EVERY - 1
+/// Draws a verdict: where the call should run if nothing orders otherwise.
+///
+/// `draw` gives numbers of a standard normal distribution. Both means are drawn from what is
+/// believed of them, and the arm is taken that is cheaper then (Thompson, 1933): so each is
+/// tried as often as it may well be the right one.
+pub(crate) fn draw(
+    knobs: &MabKnobs,
+    around: &Around,
+    known: &Known,
+    run_time: Belief,
+    mut draw: impl FnMut() -> f64,
+) -> Arm {
+    let run_time = (run_time.mean + run_time.deviation * draw()).max(run_time.mean / 8.0);
+    let overhead = around.overhead;
+    let overhead = (overhead.mean + overhead.deviation * draw()).max(overhead.mean / 8.0);
+    let costs = Costs::of(knobs, around, known, run_time, overhead);
+    if costs.inline <= costs.offload { Arm::InlineTokio } else { Arm::OffloadRayon }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{ComputeHint, Estimate};
+pub(super) mod tests {
     use super::*;
 
-    const fn us(micros: u64) -> Duration {
-        Duration::from_micros(micros)
-    }
+    const US: f64 = 1e3;
 
-    fn with(run_time: Option<Duration>, overhead: Option<Duration>) -> Evidence {
-        Evidence { caller: Caller::IoWorker, run_time, overhead, calls: 0, was_slow: false }
-    }
-
-    #[test]
-    fn cheaper_than_the_bridge_is_inline() {
-        assert_eq!(decide(with(Some(us(5)), Some(us(12)))), Arm::InlineTokio);
-        assert_eq!(decide(with(Some(us(12)), Some(us(12)))), Arm::OffloadRayon);
-        assert_eq!(decide(with(None, Some(us(12)))), Arm::OffloadRayon);
-    }
-
-    #[test]
-    fn an_expensive_bridge_does_not_lift_the_blocking_cap() {
-        let slow_bridge = Some(us(10_000));
-        assert_eq!(decide(with(Some(us(249)), slow_bridge)), Arm::InlineTokio);
-        assert_eq!(decide(with(Some(us(250)), slow_bridge)), Arm::OffloadRayon);
-    }
-
-    #[test]
-    fn a_lone_worker_is_blocked_for_less() {
-        let lone = |run_time| Evidence {
-            caller: Caller::LoneIoWorker,
-            ..with(Some(run_time), Some(us(1000)))
-        };
-        assert_eq!(decide(lone(us(49))), Arm::InlineTokio);
-        assert_eq!(decide(lone(us(50))), Arm::OffloadRayon);
-    }
-
-    #[test]
-    fn a_compute_worker_never_waits_for_itself() {
-        let own = Evidence { caller: Caller::ComputeWorker, ..with(Some(us(90_000)), None) };
-        assert_eq!(decide(own), Arm::InlineTokio);
-    }
-
-    #[test]
-    fn a_site_that_was_slow_lately_is_offloaded_whatever_its_mean() {
-        let evidence = Evidence { was_slow: true, ..with(Some(us(1)), Some(us(12))) };
-        assert_eq!(decide(evidence), Arm::OffloadRayon);
-        let own = Evidence { caller: Caller::ComputeWorker, ..evidence };
-        assert_eq!(decide(own), Arm::InlineTokio);
-    }
-
-    #[test]
-    fn hints_decide_the_first_call() {
-        let first = |hint: ComputeHint| decide(with(hint.prior(), None));
-        assert_eq!(first(ComputeHint::Low), Arm::InlineTokio);
-        assert_eq!(first(ComputeHint::Medium), Arm::OffloadRayon);
-        assert_eq!(first(ComputeHint::High), Arm::OffloadRayon);
-        assert_eq!(first(ComputeHint::Unknown), Arm::OffloadRayon);
-    }
-
-    /// Plays `calls` calls of the given run time and tells how many ran inline.
-    fn play(estimate: &Estimate<8>, hint: ComputeHint, run_time: Duration, calls: u64) -> u64 {
-        let mut inline = 0;
-        for calls in 0..calls {
-            let run_time_now = estimate.mean_with_prior(hint.prior());
-            let evidence = Evidence { calls, ..with(run_time_now, Some(us(12))) };
-            inline += u64::from(decide(evidence) == Arm::InlineTokio);
-            estimate.record(run_time);
+    pub(crate) fn around(caller: Caller, pressure: f64) -> Around {
+        Around {
+            caller,
+            overhead: Belief { mean: 10.0 * US, deviation: 0.0 },
+            overhead_age: Some(0),
+            pressure,
+            arrivals: 0.0,
         }
-        inline
+    }
+
+    fn known(mean: f64) -> Known {
+        Known {
+            run_time: Some(Belief { mean, deviation: 0.0 }),
+            square: mean * mean,
+            factor: 1.0,
+            tails: [0.0; 3],
+            strikes: 0.0,
+            is_explored: false,
+        }
+    }
+
+    fn ordered(caller: Caller, pressure: f64, known: Known) -> Option<Reason> {
+        order(&MabKnobs::new(), &around(caller, pressure), &known).map(|(_, reason)| reason)
+    }
+
+    fn drawn(pressure: f64, mean: f64) -> Arm {
+        let (knobs, known) = (MabKnobs::new(), known(mean));
+        let run_time = known.run_time.expect("it was set");
+        draw(&knobs, &around(Caller::IoWorker, pressure), &known, run_time, || 0.0)
     }
 
     #[test]
-    fn a_wrong_hint_is_outlived_by_measurements() {
-        let cheap = Estimate::default();
-        assert!(play(&cheap, ComputeHint::High, us(2), 100) >= 90);
-        let dear = Estimate::default();
-        assert_eq!(play(&dear, ComputeHint::Low, us(900), 100), 1);
+    fn what_it_holds_up_is_weighed_against_the_overhead() {
+        assert_eq!(drawn(1.0, 9.0 * US), Arm::InlineTokio);
+        assert_eq!(drawn(1.0, 11.0 * US), Arm::OffloadRayon);
+        assert_eq!(drawn(0.0, 200.0 * US), Arm::InlineTokio, "nobody waits");
+        assert_eq!(drawn(5.0, 3.0 * US), Arm::OffloadRayon);
     }
 
     #[test]
-    fn one_preempted_call_does_not_bar_inline_for_ever() {
-        let estimate = Estimate::default();
-        play(&estimate, ComputeHint::Low, us(5), 100);
-        estimate.record(us(5000));
-        assert_eq!(play(&estimate, ComputeHint::Low, us(5), 1), 0, "the next call is offloaded");
-        play(&estimate, ComputeHint::Low, us(5), 36);
-        assert_eq!(play(&estimate, ComputeHint::Low, us(5), 100), 100, "and soon none is");
+    fn those_who_come_meanwhile_wait_for_half() {
+        let costs = |arrivals: f64, square: f64| {
+            let around = Around { arrivals, ..around(Caller::IoWorker, 0.0) };
+            let known = Known { square, ..known(55.0 * US) };
+            Costs::of(&MabKnobs::new(), &around, &known, 55.0 * US, 10.0 * US).inline
+        };
+        // A thousand a second; one call of a hundred takes 5 ms.
+        let rare = 0.01 * (5000.0 * US).powi(2);
+        assert!((costs(1e-6, rare) - (55.0 + 125.0) * US).abs() < 1.0);
+        assert!((costs(0.0, rare) - 55.0 * US).abs() < 1.0);
     }
 
     #[test]
-    fn the_overhead_is_measured_again_now_and_then() {
-        let estimate = Estimate::default();
-        estimate.record(us(1));
-        assert_eq!(play(&estimate, ComputeHint::Low, us(1), 2560), 2550);
+    fn guardrails_stand_above_cost() {
+        use Caller::{ComputeWorker, IoWorker, LoneIoWorker, NoPool};
+        assert_eq!(ordered(IoWorker, 0.0, known(249.0 * US)), None);
+        assert_eq!(ordered(IoWorker, 0.0, known(250.0 * US)), Some(Reason::HardCap));
+        assert_eq!(ordered(IoWorker, 4.0, known(99.0 * US)), None);
+        assert_eq!(ordered(IoWorker, 4.0, known(100.0 * US)), Some(Reason::Pressure));
+        assert_eq!(ordered(LoneIoWorker, 0.0, known(49.0 * US)), None);
+        assert_eq!(ordered(LoneIoWorker, 0.0, known(50.0 * US)), Some(Reason::LoneWorker));
+        assert_eq!(ordered(LoneIoWorker, 1.0, known(US)), Some(Reason::LoneWorker));
+        let struck = Known { strikes: 1.5, ..known(US) };
+        assert_eq!(ordered(IoWorker, 0.0, struck), Some(Reason::Strikes));
+        let tailed = Known { tails: [0.0, 0.02, 0.0], ..known(US) };
+        assert_eq!(ordered(IoWorker, 0.0, tailed), Some(Reason::HardCap));
+        let unknown = Known { run_time: None, ..known(US) };
+        assert_eq!(ordered(IoWorker, 0.0, unknown), Some(Reason::Unknown));
+        assert_eq!(ordered(ComputeWorker, 9.0, struck), Some(Reason::OnComputeThread));
+        assert_eq!(ordered(NoPool, 9.0, struck), Some(Reason::NoPool));
+    }
+
+    #[test]
+    fn knobs_act() {
+        let known = known(60.0 * US);
+        let lax = MabKnobs::new().with_thresholds(100.0, 1e6, 1e6);
+        assert_eq!(order(&lax, &around(Caller::LoneIoWorker, 0.0), &known), None);
+        let struck = Known { strikes: 50.0, ..known };
+        let around = around(Caller::IoWorker, 1.0);
+        assert_eq!(order(&MabKnobs::new().without_strikes(), &around, &struck), None);
+        let cost = |knobs: MabKnobs| Costs::of(&knobs, &around, &known, 60.0 * US, 0.0).inline;
+        assert!((cost(MabKnobs::new()) - 120.0 * US).abs() < 1.0);
+        assert!((cost(MabKnobs::new().with_k_starve(0.5)) - 90.0 * US).abs() < 1.0);
+        let deaf = MabKnobs { w_inflight: 0.0, ..MabKnobs::new() };
+        assert!((cost(deaf) - 60.0 * US).abs() < 1.0);
     }
 }

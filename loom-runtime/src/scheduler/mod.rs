@@ -1,21 +1,35 @@
 //! Decides where a call runs: the cost model of `README.md`, beside this file.
 //!
-//! Owns sites, estimates and the rule. It starts nothing, reads no clock and draws no
-//! random number: times are handed in, so that every rule runs in a test without threads.
-//! It deliberately does not count or export anything; that is `metrics`.
+//! Owns sites, what is measured of functions, and the rule. It starts nothing and reads no
+//! clock: times are handed in, so that every rule runs in a test without threads. Random
+//! numbers come from a seed. It deliberately does not count for people or export anything;
+//! that is `metrics`.
 
 mod arm;
+mod calibration;
 mod decide;
 mod estimate;
-mod guard;
 mod key;
+mod knobs;
+mod overhead;
+mod reason;
+mod record;
+mod share;
+mod simulated;
 mod site;
 mod table;
+mod times;
 
-pub use arm::{Arm, ComputeHint};
-pub(crate) use decide::{Caller, Evidence, LONGEST_OVERHEAD, decide};
+pub use arm::{Arm, ComputeHint, ComputeHintProvider};
+pub use calibration::{CalibrationConfig, CalibrationResult};
+pub(crate) use decide::{Around, Caller};
 pub(crate) use estimate::Estimate;
-pub(crate) use guard::RecentlySlow;
 pub use key::FunctionKey;
+pub use knobs::MabKnobs;
+pub(crate) use overhead::Overhead;
+pub use reason::Reason;
+pub(crate) use record::Record;
+pub(crate) use share::Share;
+pub use simulated::{SimulatedFunction, Surroundings};
 pub use site::Site;
 pub(crate) use table::Table;

@@ -3,6 +3,7 @@
 use std::any::{self, TypeId};
 use std::array;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::ops::RangeInclusive;
 
 use crate::sync::OnceLock;
 use crate::sync::atomic::{AtomicU32, Ordering};
@@ -18,6 +19,8 @@ pub struct Site {
     path: &'static str,
     key: FunctionKey,
     hint: ComputeHint,
+    /// Whether calls tell the size of their input.
+    is_sized: bool,
     index: AtomicU32,
 }
 
@@ -25,7 +28,18 @@ impl Site {
     /// A site for the item at `path`.
     #[must_use]
     pub const fn new(path: &'static str, hint: ComputeHint) -> Self {
-        Self { path, key: FunctionKey::from_path(path), hint, index: AtomicU32::new(0) }
+        Self::of(path, hint, false)
+    }
+
+    /// A site whose calls are learned apart by the magnitude of their input.
+    #[must_use]
+    pub const fn sized(path: &'static str, hint: ComputeHint) -> Self {
+        Self::of(path, hint, true)
+    }
+
+    const fn of(path: &'static str, hint: ComputeHint, is_sized: bool) -> Self {
+        let key = FunctionKey::from_path(path);
+        Self { path, key, hint, is_sized, index: AtomicU32::new(0) }
     }
 
     /// The site of a type, made at the first call for it.
@@ -67,24 +81,46 @@ impl Site {
         self.hint
     }
 
-    /// A small number of its own, the same for the life of the process.
+    /// Which of its classes an input of that size is in: the number of its binary digits.
+    pub(crate) fn class(&self, size: u64) -> u8 {
+        if !self.is_sized {
+            return 0;
+        }
+        // At most 64; the two largest share one.
+        u8::try_from((u64::BITS - size.leading_zeros()).min(CLASSES - 1)).unwrap_or(0)
+    }
+
+    /// The sizes that a class stands for, where there are classes.
+    pub(crate) fn sizes(&self, class: u8) -> Option<RangeInclusive<u64>> {
+        let class = u32::from(class);
+        let first = if class == 0 { 0 } else { 1 << (class - 1) };
+        let last = if class == CLASSES - 1 { u64::MAX } else { (1 << class) - 1 };
+        self.is_sized.then_some(first..=last)
+    }
+
+    /// A small number for the class, the same for the life of the process, and nobody else's.
     ///
     /// `Relaxed`: the number alone is published, nothing else depends on it.
-    pub(crate) fn index(&self) -> u32 {
+    pub(crate) fn index(&self, class: u8) -> u32 {
         let index = self.index.load(Ordering::Relaxed);
-        if index != 0 { index - 1 } else { self.assign_index() }
+        let index = if index != 0 { index - 1 } else { self.assign_index() };
+        index + u32::from(class)
     }
 
     #[cold]
     fn assign_index(&self) -> u32 {
-        let fresh = NEXT.fetch_add(1, Ordering::Relaxed);
-        // Two first calls at once: one number stays unused.
+        let classes = if self.is_sized { CLASSES } else { 1 };
+        let fresh = NEXT.fetch_add(classes, Ordering::Relaxed);
+        // Two first calls at once: some numbers stay unused.
         match self.index.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => fresh - 1,
             Err(taken) => taken - 1,
         }
     }
 }
+
+/// How many classes a site has whose calls tell a size.
+const CLASSES: u32 = 64;
 
 const FAN_OUT: usize = 64;
 
@@ -122,16 +158,31 @@ mod tests {
         let other = Site::of_type::<Other>(ComputeHint::Low);
         assert!(std::ptr::eq(one, Site::of_type::<One>(ComputeHint::High)));
         assert!(!std::ptr::eq(one, other));
-        assert_ne!(one.index(), other.index());
+        assert_ne!(one.index(0), other.index(0));
         assert_ne!(one.key(), other.key());
         assert!(one.path().ends_with("One"));
+    }
+
+    #[test]
+    fn sizes_of_one_magnitude_share_a_class() {
+        let site = Site::sized("by size", ComputeHint::Low);
+        let next = Site::new("the next", ComputeHint::Low);
+        for (size, class) in [(0, 0), (1, 1), (2, 2), (3, 2), (1024, 11), (2047, 11)] {
+            assert_eq!(site.class(size), class);
+            assert!(site.sizes(class).is_some_and(|sizes| sizes.contains(&size)));
+            assert_eq!(next.class(size), 0);
+        }
+        assert_eq!(site.class(u64::MAX), 63);
+        assert_eq!(site.sizes(63), Some(1 << 62..=u64::MAX));
+        assert_eq!(next.sizes(0), None);
+        assert!(next.index(0) < site.index(0) || next.index(0) >= site.index(0) + 64);
     }
 
     #[test]
     fn many_types_fit_below_one_another() {
         struct Wide<const N: usize>;
         macro_rules! indices {
-            ($($n:literal)*) => { vec![$(Site::of_type::<Wide<$n>>(ComputeHint::Low).index()),*] };
+            ($($n:literal)*) => { vec![$(Site::of_type::<Wide<$n>>(ComputeHint::Low).index(0)),*] };
         }
         let mut indices =
             indices!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24);

@@ -17,6 +17,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub(crate) use crate::error::Source;
+use crate::scheduler::MabKnobs;
 use crate::topology::{ComputePriority, Pin, Placement};
 
 #[cfg(feature = "clap")]
@@ -71,6 +72,8 @@ pub struct LoomConfig {
     /// How long `#[loom::main]` waits after the body has returned, for tracked work and then,
     /// with what is left, for blocking functions.
     pub shutdown_timeout: Duration,
+    /// Thresholds and weights of the scheduler.
+    pub mab_knobs: MabKnobs,
     pub(crate) sources: Vec<(&'static str, Source)>,
 }
 

@@ -18,6 +18,7 @@ use crate::runtime::compute::{ComputeFuture, How, offload};
 use crate::runtime::core::Core;
 use crate::runtime::drain;
 use crate::runtime::spawn::tracked;
+use crate::scheduler::MabKnobs;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, thread};
 use crate::topology::{CoreBudget, Plan, Request};
@@ -116,7 +117,7 @@ fn every_end_comes() {
     let tokio = host.handle();
     for round in 1..=rounds {
         let mut random = Random(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(round as u64));
-        let core = Arc::new(Core::new(Arc::clone(&plan), Some(2), 2, 4096));
+        let core = Arc::new(Core::new(Arc::clone(&plan), Some(2), 2, 4096, MabKnobs::new()));
         core.pool.set(Arc::downgrade(&pool)).expect("it is new");
         if round == 1 {
             drain::prepare(&core, &pool);

@@ -4,6 +4,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::bridge::quietly;
 use crate::sync::PoisonError;
+use crate::sync::atomic::AtomicBool;
 use crate::sync::modelled::{AtomicUsize, Mutex, Ordering};
 
 /// The phase is in the low bits, the count above them.
@@ -20,7 +21,14 @@ pub(crate) struct Lifecycle {
     word: AtomicUsize,
     /// Who waits for the end, each under a number of its own. Apart, since the word shares a
     /// cache line with others that every call changes.
-    waiters: Box<Mutex<Waiters>>,
+    rest: Box<Rest>,
+}
+
+#[derive(Debug)]
+struct Rest {
+    waiters: Mutex<Waiters>,
+    /// Whether work is refused, a little late: for those who make no work that is counted.
+    refuses: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -35,7 +43,9 @@ pub(crate) struct Place(Option<u64>);
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Self { word: AtomicUsize::new(OPEN), waiters: Box::default() }
+        let waiters = Mutex::new(Waiters::default());
+        let rest = Rest { waiters, refuses: AtomicBool::new(false) };
+        Self { word: AtomicUsize::new(OPEN), rest: Box::new(rest) }
     }
 }
 
@@ -73,6 +83,11 @@ impl Lifecycle {
         self.word.load(Ordering::Relaxed) & PHASE < CLOSED
     }
 
+    /// Whether work was refused a moment ago, from a place that hardly ever changes.
+    pub(crate) fn has_refused(&self) -> bool {
+        self.rest.refuses.load(Ordering::Relaxed)
+    }
+
     /// Whether the end has begun.
     pub(crate) fn is_draining(&self) -> bool {
         self.word.load(Ordering::Relaxed) & PHASE != OPEN
@@ -103,6 +118,7 @@ impl Lifecycle {
     /// Refuses everything, queued work included.
     pub(crate) fn leave(&self) {
         self.advance(GONE);
+        self.refuse();
     }
 
     fn advance(&self, phase: usize) {
@@ -131,7 +147,7 @@ impl Lifecycle {
     /// The wait of this place is over, whether or not it saw the end.
     pub(crate) fn forget(&self, place: &mut Place) {
         let Some(own) = place.0.take() else { return };
-        let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiters = self.rest.waiters.lock().unwrap_or_else(PoisonError::into_inner);
         let waker = waiters.waiting.iter().position(|(number, _)| *number == own);
         let waker = waker.map(|at| waiters.waiting.swap_remove(at));
         // A waker is foreign code: it runs, and is dropped, outside of the lock.
@@ -142,14 +158,21 @@ impl Lifecycle {
     fn try_close(&self) -> bool {
         // Acquire: with the release of `end_one` (L3).
         match self.word.compare_exchange(DRAINING, CLOSED, Ordering::Acquire, Ordering::Acquire) {
-            Ok(_) => true,
+            Ok(_) => {
+                self.refuse();
+                true
+            }
             Err(word) => is_over(word),
         }
     }
 
+    fn refuse(&self) {
+        self.rest.refuses.store(true, Ordering::Relaxed);
+    }
+
     fn register(&self, place: &mut Place, waker: &Waker) {
         let waker = waker.clone();
-        let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiters = self.rest.waiters.lock().unwrap_or_else(PoisonError::into_inner);
         let own = *place.0.get_or_insert_with(|| {
             waiters.next += 1;
             waiters.next
@@ -162,7 +185,7 @@ impl Lifecycle {
     }
 
     fn wake_all(&self) {
-        let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiters = self.rest.waiters.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = std::mem::take(&mut waiters.waiting);
         drop(waiters);
         for (_, waker) in waiting {

@@ -1,0 +1,177 @@
+//! Who decides, and what comes of it.
+
+use std::collections::BTreeMap;
+
+use loom::__private::{SimulatedFunction, Surroundings};
+use loom::mab::{MabKnobs, Reason};
+use loom::{Arm, ComputeHint};
+use loom_rs::mab::{Arm as TheirArm, Context, DecisionId, FunctionKey, MabScheduler};
+
+use super::workload::{Call, FIRST, Workload};
+
+#[derive(Clone, Copy)]
+pub(super) enum Policy {
+    /// The real scheduler.
+    Loom,
+    /// One arm, with the guardrails or without.
+    Fixed { inline: bool, guarded: bool },
+    /// Inline below 50 µs, by times that are known beforehand.
+    Threshold,
+    /// The cheaper arm of each call, known beforehand.
+    Oracle,
+    /// The scheduler of the nearest peer, by its public functions.
+    LoomRs,
+}
+
+/// What a run came to, after the first calls. Times in nanoseconds.
+#[derive(Default)]
+pub(super) struct Run {
+    pub(super) cost: f64,
+    /// Of the calls themselves.
+    pub(super) time: f64,
+    pub(super) retests: usize,
+    /// What re-tests cost more than the other arm would have.
+    pub(super) retest_time: f64,
+    /// The most calls in a row that went a way that costs more by a tenth, for no guardrail.
+    pub(super) most_wrong: usize,
+}
+
+/// Where a call goes, and why, where it is our scheduler that says so.
+struct Decided {
+    is_inline: bool,
+    reason: Option<Reason>,
+    theirs: Option<DecisionId>,
+}
+
+/// What one run needs to know of a function, of each size.
+struct Function {
+    loom: SimulatedFunction,
+    theirs: FunctionKey,
+}
+
+pub(super) fn play(
+    policy: Policy,
+    workload: &Workload,
+    calls: &[Call],
+    workers: usize,
+    seed: u64,
+) -> Run {
+    let mut run = Run::default();
+    let mut wrong = 0;
+    let mut functions: BTreeMap<u64, Function> = BTreeMap::new();
+    let their_scheduler = MabScheduler::with_defaults();
+    let mut now = 0_u64;
+    for (n, call) in calls.iter().enumerate() {
+        let size = if workload.is_sized { call.size } else { 0 };
+        let function = functions.entry(size).or_insert_with(|| Function {
+            loom: SimulatedFunction::new(MabKnobs::new(), workers, seed),
+            theirs: FunctionKey(size + 1),
+        });
+        let surroundings =
+            Surroundings { workers: workers.max(2), pressure: call.pressure, arrivals: 0.0, now };
+        let decided = decide(policy, function, &their_scheduler, n % workers, call, &surroundings);
+        now += advance(call, workers);
+        let Decided { is_inline, reason, .. } = decided;
+        let cost = call.cost(is_inline);
+        let is_wrong = cost > 1.1 * call.cost(!is_inline);
+        let is_guarded = reason.is_some_and(Reason::is_guardrail);
+        wrong = if is_wrong && !is_guarded { wrong + 1 } else { 0 };
+        run.most_wrong = run.most_wrong.max(wrong);
+        if n >= FIRST {
+            run.cost += cost;
+            run.time += call.run_time;
+            if reason == Some(Reason::Retest) {
+                run.retests += 1;
+                run.retest_time += (cost - call.cost(!is_inline)).max(0.0);
+            }
+        }
+        function.learn(policy, &their_scheduler, call, &decided, now);
+    }
+    run
+}
+
+/// A call takes its share of the time, and callers do little else.
+fn advance(call: &Call, workers: usize) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "nanoseconds of a simulated time"
+    )]
+    let passed = ((call.run_time + 500.0) / workers as f64) as u64;
+    passed.max(1)
+}
+
+fn decide(
+    policy: Policy,
+    function: &Function,
+    scheduler: &MabScheduler,
+    caller: usize,
+    call: &Call,
+    surroundings: &Surroundings,
+) -> Decided {
+    let is_inline = match policy {
+        Policy::Loom => {
+            let hint = ComputeHint::Unknown;
+            let (arm, reason) = function.loom.decide(caller, hint, surroundings);
+            return Decided { is_inline: arm == Arm::InlineTokio, reason, theirs: None };
+        }
+        Policy::Fixed { inline, guarded } => {
+            let guardrail = function.loom.guardrail(ComputeHint::Unknown, surroundings);
+            inline && !(guarded && guardrail.is_some())
+        }
+        Policy::Threshold => call.run_time < 50e3,
+        Policy::Oracle => call.cost(true) <= call.cost(false),
+        Policy::LoomRs => {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "small numbers"
+            )]
+            let context = Context {
+                tokio_workers: surroundings.workers as u32,
+                // What they count are tasks in all.
+                inflight_tasks: (call.pressure * surroundings.workers as f64) as u32,
+                rayon_threads: surroundings.workers as u32,
+                ..Context::default()
+            };
+            let (id, arm) = scheduler.choose(function.theirs, &context);
+            let is_inline = arm == TheirArm::InlineTokio;
+            return Decided { is_inline, reason: None, theirs: Some(id) };
+        }
+    };
+    Decided { is_inline, reason: None, theirs: None }
+}
+
+impl Function {
+    /// Tells whoever decided what came of it.
+    fn learn(
+        &self,
+        policy: Policy,
+        scheduler: &MabScheduler,
+        call: &Call,
+        decided: &Decided,
+        now: u64,
+    ) {
+        let arm = if decided.is_inline { Arm::InlineTokio } else { Arm::OffloadRayon };
+        match policy {
+            Policy::Loom => {
+                if decided.reason.is_some() {
+                    self.loom.ran(arm, call.seems, now);
+                }
+                if !decided.is_inline {
+                    self.loom.went(call.overhead, now);
+                }
+            }
+            // Guardrails go by what is known.
+            Policy::Fixed { guarded: true, .. } => self.loom.ran(arm, call.seems, now),
+            Policy::Fixed { .. } | Policy::Threshold | Policy::Oracle => {}
+            Policy::LoomRs => {
+                let cost = call.seems + if decided.is_inline { 0.0 } else { call.overhead };
+                if let Some(id) = decided.theirs {
+                    scheduler.finish(id, cost / 1e3, Some(call.seems / 1e3));
+                }
+            }
+        }
+    }
+}

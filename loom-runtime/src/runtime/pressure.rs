@@ -1,0 +1,118 @@
+//! How much is ready to run on the I/O side, as far as stable tokio shows it.
+//!
+//! What is in the queue that all workers share is known. What is in a worker's own queue is
+//! not: it is estimated from how busy workers are with anything but inline calls, as if they
+//! were served in turn (the mean queue of M/M/1). So a worker that is kept busy by a single
+//! task that is always ready counts as one with a queue, and a burst that a worker took into
+//! its own queue is seen only once it has kept it busy for a while. Tasks that sleep do not
+//! count at all.
+
+use tokio::runtime::{Handle, RuntimeMetrics};
+
+use crate::scheduler::MabKnobs;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// How long, in nanoseconds, an estimate holds.
+const HOLDS: u64 = 1_000_000;
+/// What a new estimate of how busy workers are weighs against those before.
+const WEIGHT: f32 = 0.3;
+/// Workers are never taken to be busier than this, since no queue is endless.
+const BUSIEST: f32 = 0.9;
+
+/// All `Relaxed`: statistics, which publish nothing.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub(crate) struct Pressure {
+    /// When it was last estimated, in nanoseconds and one more.
+    at: AtomicU64,
+    /// Tokio's figures then: nanoseconds busy, and how often a worker parked or was unparked.
+    busy: AtomicU64,
+    parks: AtomicU64,
+    /// Nanoseconds of inline calls then.
+    inline: AtomicU64,
+    /// What came of it, as floats: the share of busy time, tasks ready a worker, and tasks
+    /// that become ready a worker and nanosecond.
+    load: AtomicU32,
+    ready: AtomicU32,
+    arrivals: AtomicU32,
+    /// Verdicts are looked at again when it changes.
+    mood: AtomicU32,
+}
+
+impl Pressure {
+    /// Tasks that are taken to be ready behind a caller.
+    pub(crate) fn ready(&self) -> f64 {
+        load(&self.ready).into()
+    }
+
+    /// Tasks that become ready on one worker, a nanosecond.
+    pub(crate) fn arrivals(&self) -> f64 {
+        load(&self.arrivals).into()
+    }
+
+    pub(crate) fn mood(&self) -> u32 {
+        self.mood.load(Ordering::Relaxed)
+    }
+
+    /// Estimates anew, if that was not done just now.
+    pub(crate) fn refresh(&self, tokio: &Handle, knobs: &MabKnobs, inline: u64, now: u64) {
+        let at = self.at.load(Ordering::Relaxed);
+        if at != 0 && now + 1 < at + HOLDS {
+            return;
+        }
+        // One thread does it; the others go on with what there is.
+        if self.at.compare_exchange(at, now + 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            return;
+        }
+        let metrics = tokio.metrics();
+        let workers = metrics.num_workers().max(1);
+        let (busy, parks) = totals(&metrics, workers);
+        let grown = |place: &AtomicU64, value: u64| {
+            value.saturating_sub(place.swap(value, Ordering::Relaxed))
+        };
+        let (busy, parks) = (grown(&self.busy, busy), grown(&self.parks, parks));
+        let inline = grown(&self.inline, inline);
+        let ready = per(metrics.global_queue_depth() as u64, workers as u64);
+        if at == 0 {
+            // There is nothing to compare with yet.
+            return self.set(knobs, ready, 0.0);
+        }
+        let passed = (now + 1 - at) * workers as u64;
+        // What inline calls took is theirs to weigh, and not what they hold up.
+        let busy = per(busy.saturating_sub(inline), passed.saturating_sub(inline).max(1));
+        let before = load(&self.load);
+        let busy = before + (busy.min(BUSIEST) - before) * WEIGHT;
+        self.load.store(busy.to_bits(), Ordering::Relaxed);
+        let queue = busy * busy / (1.0 - busy);
+        // Each task that finds its worker asleep makes it unpark, and park again.
+        self.set(knobs, ready + queue, per(parks / 2, passed));
+    }
+
+    fn set(&self, knobs: &MabKnobs, ready: f32, arrivals: f32) {
+        #[expect(clippy::cast_possible_truncation, reason = "a knob, which needs few digits")]
+        let ready = ready.min(knobs.pressure_clip as f32);
+        self.ready.store(ready.to_bits(), Ordering::Relaxed);
+        self.arrivals.store(arrivals.to_bits(), Ordering::Relaxed);
+        let mood = knobs.mood(ready.into());
+        // A load first: whoever calls looks at it.
+        if self.mood.load(Ordering::Relaxed) != mood {
+            self.mood.store(mood, Ordering::Relaxed);
+        }
+    }
+}
+
+fn totals(metrics: &RuntimeMetrics, workers: usize) -> (u64, u64) {
+    let busy = |worker| u64::try_from(metrics.worker_total_busy_duration(worker).as_nanos());
+    (0..workers).fold((0, 0), |(all, parks), worker| {
+        (all + busy(worker).unwrap_or(0), parks + metrics.worker_park_unpark_count(worker))
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate, which needs few digits")]
+fn per(a: u64, b: u64) -> f32 {
+    a as f32 / b as f32
+}
+
+fn load(place: &AtomicU32) -> f32 {
+    f32::from_bits(place.load(Ordering::Relaxed))
+}

@@ -1,0 +1,288 @@
+//! What one runtime knows of one function, shared by its threads.
+
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use super::decide::{Around, Costs, Known};
+use super::knobs::MabKnobs;
+use super::overhead::Belief;
+use super::times::{Summary, Times, pack, unpack};
+use super::{Arm, ComputeHint, Reason};
+
+/// After how many samples what is remembered fades, so that not each has to pay for it.
+const FADE_EVERY: u64 = 32;
+/// How many samples of either arm it takes to compare the two.
+const COMPARABLE: f64 = 8.0;
+/// How much one arm may be taken to be slower at most.
+const MOST_APART: f64 = 4.0;
+/// Above which faded share of samples of quite another size the function has changed.
+const CHANGED: f64 = 0.85;
+/// What is left of what was known of a function that has changed.
+const MEMORY_OF_CHANGED: f64 = 0.02;
+/// How many samples it takes before not every call is timed.
+const FEW_SAMPLES: u64 = 16;
+/// The run time, in nanoseconds, that pays for two looks at a clock: a hundred times what
+/// they cost.
+const WORTH_A_LOOK: f64 = 10e3;
+/// The most calls in a row that are not timed, and one more.
+const LONGEST_BLINK: f64 = 256.0;
+/// One call in so many may be a re-test, and the share of the time that they may cost.
+const RETEST_CALLS: u64 = 256;
+const RETEST_TIME: f64 = 1.0 / 128.0;
+/// After how long, in nanoseconds, a measurement of the bridge is out of date.
+const STALE: u64 = 100_000_000;
+/// What the bridge costs at the very least, in nanoseconds: below this nothing is to be gained
+/// by it.
+const LEAST_OVERHEAD: f64 = 250.0;
+/// The part of the doubt of a mean that a few samples can hide.
+const DOUBT: f64 = 0.5;
+
+/// Measurements of one function in one runtime; of one size of input, where that is told.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    /// Run times where the call was made, and on the compute pool.
+    inline: Times,
+    offload: Times,
+    samples: AtomicU64,
+    /// Looks that were taken, each for one or more calls.
+    looks: AtomicU64,
+    /// Calls since the last re-test.
+    unproven: AtomicU64,
+    /// Strikes, and the millisecond in which they were that many.
+    strikes: AtomicU64,
+    /// The faded share of samples of quite another size, as a float.
+    novelty: AtomicU32,
+    /// Changes when verdicts should be looked at again at once.
+    epoch: AtomicU32,
+    drawn: Drawn,
+}
+
+/// The last verdict that was drawn, for people.
+#[derive(Debug, Default)]
+struct Drawn {
+    /// When, in milliseconds and one more; the reason; and the arm in the lowest bit.
+    what: AtomicU64,
+    costs: AtomicU64,
+    pressure_and_overhead: AtomicU64,
+}
+
+/// The last verdict on a function, and what it was based on. Times in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastVerdict {
+    pub(crate) arm: Arm,
+    pub(crate) reason: Reason,
+    /// On the clock that `now` is of.
+    pub(crate) millisecond: u64,
+    pub(crate) costs: Costs,
+    pub(crate) pressure: f64,
+    pub(crate) overhead: f64,
+}
+
+impl Record {
+    /// Takes in how long a call took.
+    pub(crate) fn observe(&self, knobs: &MabKnobs, arm: Arm, nanos: f64, now: u64) {
+        let times = match arm {
+            Arm::InlineTokio => &self.inline,
+            Arm::OffloadRayon => &self.offload,
+        };
+        let has_changed = self.is_changing(knobs, times.novelty(nanos));
+        if has_changed {
+            self.inline.fade(MEMORY_OF_CHANGED);
+            self.offload.fade(MEMORY_OF_CHANGED);
+        }
+        times.record(nanos);
+        let samples = self.samples.fetch_add(1, Ordering::Relaxed) + 1;
+        if samples.is_multiple_of(FADE_EVERY) {
+            #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
+            let factor = knobs.decay.powi(FADE_EVERY as i32);
+            self.inline.fade(factor);
+            self.offload.fade(factor);
+        }
+        if knobs.enable_strikes && nanos >= knobs.t_strike_us * 1e3 {
+            let strikes = self.strikes(knobs, now) + 1.0;
+            self.strikes.store(stamped(strikes, now), Ordering::Relaxed);
+        }
+        let is_too_long = arm == Arm::InlineTokio && nanos >= knobs.t_block_hard_us * 1e3;
+        if has_changed || is_too_long {
+            self.epoch.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes in whether a sample is of quite another size; true where so many were that the
+    /// function is not what it was.
+    fn is_changing(&self, knobs: &MabKnobs, novelty: f64) -> bool {
+        let before = f64::from(f32::from_bits(self.novelty.load(Ordering::Relaxed)));
+        let after = before + (novelty - before) * knobs.ema_alpha;
+        let has_changed = after > CHANGED;
+        #[expect(clippy::cast_possible_truncation, reason = "a share, which needs few digits")]
+        let kept = if has_changed { 0.0 } else { after as f32 };
+        self.novelty.store(kept.to_bits(), Ordering::Relaxed);
+        has_changed
+    }
+
+    /// What is known, with what `hint` says.
+    pub(crate) fn known(&self, knobs: &MabKnobs, hint: ComputeHint, now: u64) -> Known {
+        let (inline, offload) = (self.inline.summary(), self.offload.summary());
+        let factor = self.factor(&inline, &offload);
+        let weight = inline.weight + offload.weight;
+        let pooled = |inline_part: f64, offload_part: f64| {
+            (inline.weight * inline_part + offload.weight * offload_part) / weight
+        };
+        let hinted = knobs.prior(hint);
+        let is_explored = matches!(hint, ComputeHint::High | ComputeHint::Unknown)
+            && self.looks.load(Ordering::Relaxed) < u64::from(knobs.hint_exploration_count);
+        let mut known = Known {
+            run_time: hinted.map(|mean| Belief { mean, deviation: mean * DOUBT }),
+            square: hinted.unwrap_or_default().powi(2),
+            factor,
+            tails: [0.0; 3],
+            strikes: self.strikes(knobs, now),
+            is_explored,
+        };
+        if weight <= 0.0 {
+            return known;
+        }
+        let caps =
+            [knobs.t_tiny_inline_us, knobs.t_block_hard_us, knobs.t_inline_under_pressure_us];
+        known.tails = caps.map(|cap| {
+            let cap = cap * 1e3;
+            (self.inline.above(cap) + self.offload.above(cap * factor)) / weight
+        });
+        let mean = pooled(inline.mean, offload.mean / factor);
+        let square = pooled(inline.square, offload.square / (factor * factor));
+        // A hint is one more sample, which fades as the others come.
+        let trust = knobs.hint_trust_threshold;
+        let left = if weight < trust { 1.0 - weight / trust } else { 0.0 };
+        let prior = hinted.map_or((0.0, 0.0), |mean| (left, mean));
+        let all = weight + prior.0;
+        let mean = (mean * weight + prior.1 * prior.0) / all;
+        let square = (square * weight + prior.1 * prior.1 * prior.0) / all;
+        let variance = (square - mean * mean).max((mean * DOUBT).powi(2) / all);
+        known.run_time = Some(Belief { mean, deviation: (variance / all).sqrt() });
+        known.square = square;
+        known
+    }
+
+    /// How much longer it takes on the pool. Medians, since a few very long ones tell nothing.
+    fn factor(&self, inline: &Summary, offload: &Summary) -> f64 {
+        if inline.weight < COMPARABLE || offload.weight < COMPARABLE {
+            return 1.0;
+        }
+        match (self.inline.median(), self.offload.median()) {
+            (Some(inline), Some(offload)) if inline > 0.0 => {
+                (offload / inline).clamp(1.0 / MOST_APART, MOST_APART)
+            }
+            _ => 1.0,
+        }
+    }
+
+    fn strikes(&self, knobs: &MabKnobs, now: u64) -> f64 {
+        let word = self.strikes.load(Ordering::Relaxed);
+        #[expect(clippy::cast_possible_truncation, reason = "the two halves of the word")]
+        let (strikes, then) = (f32::from_bits((word >> 32) as u32), word as u32);
+        if strikes <= 0.0 {
+            return 0.0;
+        }
+        let passed = milliseconds(now).wrapping_sub(then);
+        f64::from(strikes) * knobs.strike_decay.powf(f64::from(passed))
+    }
+
+    /// Counts a look that stands for so many calls.
+    pub(super) fn count_look(&self, calls: u64) {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.unproven.fetch_add(calls, Ordering::Relaxed);
+    }
+
+    /// Whether this call should go the other way, to see what that costs now.
+    pub(super) fn is_retest(&self, arm: Arm, around: &Around, costs: Costs, run_time: f64) -> bool {
+        let calls = self.unproven.load(Ordering::Relaxed);
+        if calls < RETEST_CALLS {
+            return false;
+        }
+        let others = costs.inline - run_time;
+        let price = match arm {
+            Arm::InlineTokio => {
+                let is_fresh = around.overhead_age.is_some_and(|age| age < STALE);
+                if is_fresh || others < LEAST_OVERHEAD {
+                    return false;
+                }
+                around.overhead.mean
+            }
+            Arm::OffloadRayon => others,
+        };
+        #[expect(clippy::cast_precision_loss, reason = "a number of calls")]
+        let earned = calls as f64 * run_time * RETEST_TIME;
+        let is_retest = earned >= price;
+        if is_retest {
+            self.unproven.store(0, Ordering::Relaxed);
+        }
+        is_retest
+    }
+
+    /// How many calls may go untimed after one that is.
+    pub(super) fn blink(&self, run_time: f64) -> u64 {
+        if self.samples.load(Ordering::Relaxed) < FEW_SAMPLES {
+            return 0;
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and the longest blink"
+        )]
+        let calls = (WORTH_A_LOOK / run_time.max(1.0)).clamp(1.0, LONGEST_BLINK) as u64;
+        calls - 1
+    }
+
+    pub(super) fn epoch(&self) -> u32 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn samples(&self) -> u64 {
+        self.samples.load(Ordering::Relaxed)
+    }
+
+    /// What was measured inline, and on the pool.
+    pub(crate) fn summaries(&self) -> [Summary; 2] {
+        [self.inline.summary(), self.offload.summary()]
+    }
+
+    pub(super) fn keep(&self, verdict: (Arm, Reason), around: &Around, costs: Costs, now: u64) {
+        let (arm, reason) = verdict;
+        let millisecond = now / 1_000_000 + 1;
+        let what = millisecond << 16 | (reason as u64) << 1 | u64::from(arm == Arm::InlineTokio);
+        let Drawn { what: place, costs: of_costs, pressure_and_overhead } = &self.drawn;
+        of_costs.store(pack(costs.inline, costs.offload), Ordering::Relaxed);
+        let around = pack(around.pressure, around.overhead.mean);
+        pressure_and_overhead.store(around, Ordering::Relaxed);
+        place.store(what, Ordering::Relaxed);
+    }
+
+    /// The last verdict that was drawn. Where several are drawn at once, its parts may be of
+    /// different ones.
+    pub(crate) fn last_verdict(&self) -> Option<LastVerdict> {
+        let what = self.drawn.what.load(Ordering::Relaxed);
+        let millisecond = (what >> 16).checked_sub(1)?;
+        let (inline, offload) = unpack(self.drawn.costs.load(Ordering::Relaxed));
+        let (pressure, overhead) = unpack(self.drawn.pressure_and_overhead.load(Ordering::Relaxed));
+        Some(LastVerdict {
+            arm: if what & 1 == 1 { Arm::InlineTokio } else { Arm::OffloadRayon },
+            reason: Reason::from_index(what >> 1 & 0x7fff),
+            millisecond,
+            costs: Costs { inline, offload },
+            pressure,
+            overhead,
+        })
+    }
+}
+
+/// Wraps around after 49 days, which makes old strikes young once, for some milliseconds.
+fn milliseconds(now: u64) -> u32 {
+    #[expect(clippy::cast_possible_truncation, reason = "it may wrap around")]
+    let milliseconds = (now / 1_000_000) as u32;
+    milliseconds
+}
+
+fn stamped(strikes: f64, now: u64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, reason = "seven digits are plenty")]
+    let strikes = strikes as f32;
+    u64::from(strikes.to_bits()) << 32 | u64::from(milliseconds(now))
+}

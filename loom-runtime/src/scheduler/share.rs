@@ -1,0 +1,158 @@
+//! One thread's part of a record: its verdict, and how long that stands.
+
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+use super::decide::{Around, Costs, draw, order};
+use super::knobs::MabKnobs;
+use super::record::Record;
+use super::{Arm, ComputeHint, Reason};
+
+// The word, from the top: the record's epoch and the runtime's mood when the verdict was drawn,
+// the arm, how often in a row it was drawn, for how many looks it stands, and how many calls
+// before the next look.
+const TAGS: u32 = 32;
+const INLINE: u64 = 1 << 31;
+const STREAK: u32 = 24;
+const LOOKS: u32 = 16;
+const CALLS: u64 = 0xffff;
+/// A verdict that was drawn again and again stands for `2^LONGEST_STREAK` looks.
+const LONGEST_STREAK: u64 = 4;
+
+/// What was decided of one call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decision {
+    pub(crate) arm: Arm,
+    pub(crate) reason: Reason,
+    /// How many calls the look stands for: those before it that nobody looked at, and itself.
+    pub(crate) calls: u64,
+}
+
+/// Written by one thread alone, or by several that each may undo the other's count.
+///
+/// `Relaxed` everywhere: nothing but the words themselves is shared.
+#[derive(Debug)]
+pub(crate) struct Share {
+    word: AtomicU64,
+    /// Calls that ran inline, and how many of them the record knows of.
+    inline: AtomicU64,
+    counted: AtomicU64,
+    random: AtomicU64,
+}
+
+impl Share {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            word: AtomicU64::new(0),
+            inline: AtomicU64::new(0),
+            counted: AtomicU64::new(0),
+            // Zero is the one state that a generator of this kind never leaves.
+            random: AtomicU64::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
+        }
+    }
+
+    /// Whether this call runs inline, with no look at anything else: the usual case.
+    pub(crate) fn is_settled(&self, record: &Record, mood: u32) -> bool {
+        let word = self.word.load(Ordering::Relaxed);
+        let is_settled =
+            word >> TAGS == tags(record, mood) && word & INLINE != 0 && word & CALLS > 0;
+        if is_settled {
+            self.word.store(word - 1, Ordering::Relaxed);
+            self.count_inline();
+        }
+        is_settled
+    }
+
+    /// Decides a call that has to be timed.
+    pub(crate) fn look(
+        &self,
+        record: &Record,
+        knobs: &MabKnobs,
+        around: &Around,
+        hint: ComputeHint,
+        (mood, now): (u32, u64),
+    ) -> Decision {
+        let known = record.known(knobs, hint, now);
+        let made = self.uncounted() + 1;
+        record.count_look(made);
+        let word = self.word.load(Ordering::Relaxed);
+        let tags = tags(record, mood);
+        let before = (word >> TAGS == tags).then_some(word & INLINE != 0);
+        let run_time = known.run_time.unwrap_or_default();
+        let costs = Costs::of(knobs, around, &known, run_time.mean, around.overhead.mean);
+        let ordered = order(knobs, around, &known);
+        let looks = word >> LOOKS & 0xff;
+        let streak = word >> STREAK & 0x7f;
+        let (arm, reason, streak, looks) = match (ordered, before) {
+            (Some((arm, reason)), _) => (arm, reason, 0, 0),
+            (None, Some(was_inline)) if looks > 0 => {
+                (arm_of(was_inline), Reason::Cost, streak, looks - 1)
+            }
+            (None, before) => {
+                let arm = draw(knobs, around, &known, run_time, || self.normal());
+                let is_same = before == Some(arm == Arm::InlineTokio);
+                let streak = if is_same { (streak + 1).min(LONGEST_STREAK) } else { 0 };
+                (arm, Reason::Cost, streak, (1 << streak) - 1)
+            }
+        };
+        let is_inline = arm == Arm::InlineTokio;
+        let calls = if is_inline { record.blink(run_time.mean) } else { 0 };
+        let arm_bit = if is_inline { INLINE } else { 0 };
+        self.word.store(
+            tags << TAGS | arm_bit | streak << STREAK | looks << LOOKS | calls.min(CALLS),
+            Ordering::Relaxed,
+        );
+        record.keep((arm, reason), around, costs, now);
+        let is_retest =
+            reason == Reason::Cost && record.is_retest(arm, around, costs, run_time.mean);
+        let (arm, reason) = if is_retest { (other(arm), Reason::Retest) } else { (arm, reason) };
+        if arm == Arm::InlineTokio {
+            self.count_inline();
+        }
+        Decision { arm, reason, calls: made }
+    }
+
+    /// Calls of this thread that ran inline.
+    pub(crate) fn inline(&self) -> u64 {
+        self.inline.load(Ordering::Relaxed)
+    }
+
+    fn count_inline(&self) {
+        self.inline.store(self.inline() + 1, Ordering::Relaxed);
+    }
+
+    /// Calls since the last look.
+    fn uncounted(&self) -> u64 {
+        let inline = self.inline();
+        let counted = self.counted.load(Ordering::Relaxed);
+        self.counted.store(inline, Ordering::Relaxed);
+        inline.saturating_sub(counted)
+    }
+
+    /// A number of about the standard normal distribution: the sum of four even ones, which
+    /// is never beyond 3.5 (Irwin, 1927; Hall, 1927).
+    fn normal(&self) -> f64 {
+        // Marsaglia's xorshift.
+        let mut random = self.random.load(Ordering::Relaxed);
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        self.random.store(random, Ordering::Relaxed);
+        #[expect(clippy::cast_precision_loss, reason = "16 bits each")]
+        let sum: f64 = (0..4).map(|part| (random >> (16 * part) & 0xffff) as f64 / 65536.0).sum();
+        (sum - 2.0) * 3_f64.sqrt()
+    }
+}
+
+fn arm_of(is_inline: bool) -> Arm {
+    if is_inline { Arm::InlineTokio } else { Arm::OffloadRayon }
+}
+
+fn other(arm: Arm) -> Arm {
+    arm_of(arm == Arm::OffloadRayon)
+}
+
+/// What a verdict stands and falls with.
+fn tags(record: &Record, mood: u32) -> u64 {
+    // Never zero, as the word of a share is that has no verdict yet.
+    u64::from(record.epoch() & 0xffff) << 16 | u64::from(mood % 0xffff + 1)
+}
