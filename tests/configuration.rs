@@ -231,9 +231,10 @@ fn unknown_keys_are_errors_that_name_the_nearest_one() {
             "zzz = 3",
             "zzz",
             "the keys are prefix, tokio_threads, rayon_threads, cpuset, pin, placement, \
-             compute_priority, tokio_flavor, compute_queue, shutdown_timeout",
+             compute_priority, tokio_flavor, compute_queue, shutdown_timeout, and those below \
+             `mab_knobs` and `calibration`",
         ),
-        ("[loom]\nx = 1", "loom", "settings stand at the top level, not in a table"),
+        ("[loom]\nx = 1", "loom", "settings stand at the top level, but for `mab_knobs` and `calibration`"),
     ] {
         let file = File::new("toml", line);
         let path = file.0.display();

@@ -55,7 +55,8 @@ pub use runtime::{
     ThreadRole, TokioFlavor, TryComputeFuture, command_reset, current_runtime, functions,
     is_cancelled, scope_adaptive, scope_adaptive_with_hint, scope_compute, scope_compute_with,
     spawn_adaptive, spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
-    spawn_compute_with_priority, try_spawn_compute, try_spawn_compute_with_priority,
+    spawn_compute_with_priority, try_spawn_adaptive, try_spawn_compute,
+    try_spawn_compute_with_priority,
 };
 pub use scheduler::{Arm, ComputeHint};
 pub use topology::{ComputePriority, Pin, Placement};
@@ -63,8 +64,8 @@ pub use topology::{ComputePriority, Pin, Placement};
 /// The vocabulary of decisions.
 pub mod mab {
     pub use crate::scheduler::{
-        Arm, CalibrationConfig, CalibrationResult, ComputeHint, ComputeHintProvider, FunctionKey,
-        MabKnobs, Reason,
+        Arm, CalibrationConfig, CalibrationResult, ComputeHint, ComputeHintProvider, Context,
+        DecisionId, FunctionKey, MabKnobs, MabScheduler, Reason, Verdict,
     };
 }
 

@@ -6,12 +6,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::scheduler::{Arm, ComputeHint, Site};
+use crate::scheduler::{Arm, ComputeHint, Decision, Site};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, thread};
 
-use super::compute::{ComputeFuture, How, offload};
-use super::core::Core;
+use super::compute::{ComputeFuture, How, offload, try_offload};
+use super::core::{Core, Function};
+use super::fallible::TryComputeFuture;
 use super::functions::nanos;
 use super::lifecycle::Admitted;
 use super::shares;
@@ -72,27 +73,11 @@ where
     R: Send + 'static,
 {
     let admitted = Admitted::or_panic(core);
-    let now = core.now();
-    let around = core.around(now);
-    let at = (core.mood(), now);
-    let decision = shares::with(core, site, class, |own| {
-        own.share.look(&own.function.record, &core.knobs, &around, hint, at)
-    });
+    let decision = decide(core, (site, class), hint);
     let function = core.function(site, class);
-    if let Some(guardrail) = decision.reason.guardrail() {
-        core.counters.guardrails[guardrail].add_one();
-    }
     AdaptiveFuture(match decision.arm {
         Arm::InlineTokio => {
-            let started = Instant::now();
-            let result = catch_unwind(AssertUnwindSafe(f));
-            let run_time = started.elapsed();
-            function.ran(core, Arm::InlineTokio, run_time);
-            let all = nanos(run_time).saturating_mul(decision.calls);
-            core.inline_nanos.fetch_add(all, Ordering::Relaxed);
-            if result.is_err() {
-                function.counters.panicked.add_one();
-            }
+            let result = run_inline(core, function, decision.calls, f);
             drop(admitted);
             Placed::Inline(Some(result))
         }
@@ -103,6 +88,79 @@ where
             Placed::Offloaded(call)
         }
     })
+}
+
+/// The same for those who want an error where others panic.
+pub(crate) fn try_place<F, R>(
+    core: &Arc<Core>,
+    (site, class): (&'static Site, u8),
+    hint: ComputeHint,
+    f: F,
+) -> TryComputeFuture<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let function = core.function(site, class);
+    if shares::is_settled(core, site.index(class)) {
+        let count = || function.counters.panicked.add_one();
+        let AdaptiveFuture(placed) = settled(f).counting_panics(count);
+        if let Placed::Inline(Some(result)) = placed {
+            return TryComputeFuture::ended(result);
+        }
+        unreachable!("it has just run");
+    }
+    let admitted = match Admitted::to(core) {
+        Ok(admitted) => admitted,
+        Err(refusal) => return TryComputeFuture::new(Err(refusal)),
+    };
+    let decision = decide(core, (site, class), hint);
+    match decision.arm {
+        Arm::InlineTokio => {
+            let result = run_inline(core, function, decision.calls, f);
+            drop(admitted);
+            TryComputeFuture::ended(result)
+        }
+        Arm::OffloadRayon => {
+            drop(admitted);
+            let how = How { function: Some(Arc::clone(function)), ..How::default() };
+            function.counters.offloaded.add_one();
+            TryComputeFuture::new(try_offload(core, how, f))
+        }
+    }
+}
+
+fn decide(core: &Core, (site, class): (&'static Site, u8), hint: ComputeHint) -> Decision {
+    let now = core.now();
+    let around = core.around(now);
+    let at = (core.mood(), now);
+    let decision = shares::with(core, site, class, |own| {
+        own.share.look(&own.function.record, &core.knobs, &around, hint, at)
+    });
+    if let Some(guardrail) = decision.reason.guardrail() {
+        core.counters.guardrails[guardrail].add_one();
+    }
+    decision
+}
+
+/// Runs a call here and now, and takes in how long it took, as one of so many.
+fn run_inline<R>(
+    core: &Core,
+    function: &Function,
+    calls: u64,
+    f: impl FnOnce() -> R,
+) -> thread::Result<R> {
+    let started = Instant::now();
+    // Caught so that both arms give a panic to whoever awaits, at the same place.
+    let result = catch_unwind(AssertUnwindSafe(f));
+    let run_time = started.elapsed();
+    function.ran(core, Arm::InlineTokio, run_time);
+    let all = nanos(run_time).saturating_mul(calls);
+    core.inline_nanos.fetch_add(all, Ordering::Relaxed);
+    if result.is_err() {
+        function.counters.panicked.add_one();
+    }
+    result
 }
 
 impl<R> AdaptiveFuture<R> {

@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use crate::error::{LoomError, Result};
-use crate::scheduler::MabKnobs;
 use crate::topology::{ComputePriority, CoreBudget, CpuSet, Pin, Placement, Plan, Request};
 
 #[cfg(feature = "clap")]
@@ -49,14 +48,13 @@ pub struct LoomBuilder {
     #[cfg(feature = "config-files")]
     files: Vec<PathBuf>,
     env_prefix: Option<String>,
-    code: Settings,
+    pub(super) code: Settings,
     #[cfg(feature = "clap")]
     args: LoomArgs,
     host: Option<Handle>,
-    knobs: Option<MabKnobs>,
 }
 
-fn in_code<T>(value: T) -> Given<T> {
+pub(super) fn in_code<T>(value: T) -> Given<T> {
     Given { value, source: Source::Code }
 }
 
@@ -186,12 +184,6 @@ impl LoomBuilder {
         self
     }
 
-    /// Thresholds and weights of the scheduler.
-    pub fn mab_knobs(mut self, knobs: MabKnobs) -> Self {
-        self.knobs = Some(knobs);
-        self
-    }
-
     /// How long `#[loom::main]` waits for tracked work after its body has returned, and
     /// then for tokio's blocking threads; 5 s by default, 24 h at most.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
@@ -253,6 +245,7 @@ impl LoomBuilder {
             pin: value(settings.pin.as_ref()).unwrap_or_default(),
         };
         let plan = Plan::new(budget, request);
+        let tuning = settings.tuning()?;
         let config = LoomConfig {
             prefix: value(settings.prefix.as_ref()).unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
             tokio_threads: if places_io { plan.io.len() } else { io_threads.unwrap_or(1) },
@@ -266,7 +259,8 @@ impl LoomBuilder {
                 .map_or(DEFAULT_COMPUTE_QUEUE, |Calls(calls)| calls),
             shutdown_timeout: value(settings.shutdown_timeout.as_ref())
                 .unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT),
-            mab_knobs: self.knobs.unwrap_or_default(),
+            mab_knobs: tuning.knobs,
+            calibration: tuning.calibration,
             sources: settings.sources(),
         };
         LoomRuntime::start(config, plan, self.host)

@@ -11,7 +11,9 @@ use tokio::runtime::Handle;
 
 use crate::bridge::Line;
 use crate::metrics::{FunctionCounters, RuntimeCounters};
-use crate::scheduler::{Around, Caller, Estimate, MabKnobs, Overhead, Record, Site, Table};
+use crate::scheduler::{
+    Around, Caller, Estimate, MabKnobs, MabScheduler, Overhead, Record, Site, Table,
+};
 use crate::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, OnceLock, Weak};
 use crate::topology::{Plan, ThreadPlacement};
@@ -70,7 +72,9 @@ pub(crate) struct Rest {
     pub(crate) plan: Arc<Plan>,
     pub(crate) counters: RuntimeCounters,
     /// The bridge's overhead: round trip less run time.
-    pub(crate) overhead: Overhead,
+    pub(crate) overhead: Arc<Overhead>,
+    /// Decisions by hand, once somebody asks for them.
+    pub(crate) manual: OnceLock<Arc<MabScheduler>>,
     /// How long scopes take.
     pub(crate) scopes: Estimate<RUN_TIME_MEMORY>,
     /// Callers of `install` whose work has yet to start.
@@ -138,7 +142,8 @@ impl Core {
                 spread: Spread::new(&plan.budget.cpus),
                 plan,
                 counters: RuntimeCounters::default(),
-                overhead: Overhead::default(),
+                overhead: Arc::default(),
+                manual: OnceLock::new(),
                 functions: Table::default(),
                 blocking_queued: AtomicUsize::new(0),
                 tokio_threads: AtomicUsize::new(0),

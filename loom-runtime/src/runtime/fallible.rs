@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::bridge::{Fault, drop_quietly};
-use crate::sync::{Mutex, PoisonError};
+use crate::sync::{Mutex, PoisonError, thread};
 
 use super::compute::Offloaded;
 use super::lifecycle::Refusal;
@@ -121,6 +121,8 @@ impl fmt::Debug for ComputePanic {
     }
 }
 
+const POLLED_AGAIN: &str = "a compute call was polled after it had completed";
+
 /// Work on the compute pool, as a future of its result or of what went wrong.
 ///
 /// It is to [`ComputeFuture`](crate::ComputeFuture) as a `Result` is to a value: what panics
@@ -131,6 +133,8 @@ pub struct TryComputeFuture<R>(State<R>);
 
 enum State<R> {
     Submitted(Offloaded<R>),
+    /// It ran where it was called. Nothing once it was told.
+    Ended(Option<thread::Result<R>>),
     /// Nothing once it was told.
     Refused(Option<Refusal>),
 }
@@ -141,6 +145,10 @@ impl<R> TryComputeFuture<R> {
             Ok(call) => State::Submitted(call),
             Err(refusal) => State::Refused(Some(refusal)),
         })
+    }
+
+    pub(crate) fn ended(result: thread::Result<R>) -> Self {
+        Self(State::Ended(Some(result)))
     }
 
     /// Lets the work run to its end without anyone waiting for it.
@@ -154,10 +162,14 @@ impl<R> TryComputeFuture<R> {
                 call.detach();
                 Ok(())
             }
+            State::Ended(_) => Ok(()),
             State::Refused(refusal) => refusal.map_or(Ok(()), |refusal| Err(refusal.into())),
         }
     }
 }
+
+/// A result is only ever moved out, never polled in place.
+impl<R> Unpin for TryComputeFuture<R> {}
 
 impl<R> Future for TryComputeFuture<R> {
     type Output = Result<R, ComputeError>;
@@ -165,9 +177,15 @@ impl<R> Future for TryComputeFuture<R> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             State::Submitted(call) => call.poll(cx).map_err(ComputeError::from),
+            State::Ended(result) => match result.take() {
+                Some(result) => {
+                    Poll::Ready(result.map_err(|payload| Fault::Panicked(payload).into()))
+                }
+                None => panic!("{POLLED_AGAIN}"),
+            },
             State::Refused(refusal) => match refusal.take() {
                 Some(refusal) => Poll::Ready(Err(refusal.into())),
-                None => panic!("a compute call was polled after it had completed"),
+                None => panic!("{POLLED_AGAIN}"),
             },
         }
     }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::metrics::RunTimes;
-use crate::scheduler::{Arm, ComputeHint, FunctionKey};
+use crate::scheduler::{Arm, ComputeHint, FunctionKey, Verdict, duration};
 
 use super::core::{Core, Function};
 use super::{context, process_wide, shares};
@@ -38,6 +38,8 @@ pub struct FunctionStats {
     /// How long the function itself took, of the calls that were timed: all that took long, and
     /// a share of those that did not.
     pub run_times: RunTimes,
+    /// The last verdict, and what it was based on.
+    pub verdict: Option<Verdict>,
 }
 
 impl FunctionStats {
@@ -56,8 +58,8 @@ impl FunctionStats {
     }
 }
 
-impl From<&Function> for FunctionStats {
-    fn from(function: &Function) -> Self {
+impl FunctionStats {
+    fn of(function: &Function, now: u64) -> Self {
         let Function { site, class, record, counters, shares } = function;
         let [inline, offload] = record.summaries();
         let weight = inline.weight + offload.weight;
@@ -71,8 +73,9 @@ impl From<&Function> for FunctionStats {
             offloaded: counters.offloaded.count(),
             panicked: counters.panicked.count(),
             abandoned: counters.abandoned.count(),
-            mean: (weight > 0.0).then(|| Duration::from_secs_f64(mean / 1e9)),
+            mean: (weight > 0.0).then(|| duration(mean)),
             run_times: counters.run_times.snapshot(),
+            verdict: record.verdict(now),
         }
     }
 }
@@ -92,8 +95,10 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
 
 /// Every function `core` has seen, by name.
 pub(crate) fn of_core(core: &Core) -> Vec<FunctionStats> {
-    let mut functions: Vec<_> = core.functions().map(FunctionStats::from).collect();
-    functions.sort_by_key(|function| function.name);
+    let now = core.now();
+    let mut functions: Vec<_> =
+        core.functions().map(|function| FunctionStats::of(function, now)).collect();
+    functions.sort_by_key(|function| (function.name, function.sizes.as_ref().map(|s| *s.start())));
     functions
 }
 

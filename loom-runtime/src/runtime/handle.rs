@@ -6,11 +6,10 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use crate::bridge::Priority;
-use crate::scheduler::{ComputeHint, Site};
+use crate::scheduler::CalibrationResult;
 use crate::sync::{Arc, OnceLock};
 use crate::topology::{CpuSet, ThreadPlacement, os};
 
-use super::adaptive::{AdaptiveFuture, place};
 use super::block_on::help_until_ready;
 use super::compute::{ComputeFuture, How, offload, try_offload};
 use super::config::LoomConfig;
@@ -54,6 +53,7 @@ pub(crate) struct Inner {
     /// Made when somebody asks for it.
     pub(super) task_tracker: OnceLock<TaskTracker>,
     pub(super) pool: Arc<ThreadPool>,
+    pub(super) calibration: OnceLock<CalibrationResult>,
     pub(super) tokio: TokioSide,
 }
 
@@ -285,37 +285,6 @@ impl LoomRuntime {
     {
         let how = How { priority, ..How::default() };
         TryComputeFuture::new(try_offload(self.core(), how, f))
-    }
-
-    /// Runs `f` inline or on the compute pool, whichever has measured as cheaper for this
-    /// closure's type. The rule is in the scheduler's README.
-    ///
-    /// Inline means here and now, before this returns.
-    ///
-    /// # Panics
-    ///
-    /// As [`spawn_compute`](Self::spawn_compute), on either arm.
-    #[track_caller]
-    pub fn spawn_adaptive<F, R>(&self, f: F) -> AdaptiveFuture<R>
-    where
-        F: FnOnce() -> R + Send + 'static,
-        R: Send + 'static,
-    {
-        self.spawn_adaptive_with_hint(ComputeHint::Unknown, f)
-    }
-
-    /// [`spawn_adaptive`](Self::spawn_adaptive) with an expectation of what `f` costs.
-    ///
-    /// # Panics
-    ///
-    /// As [`spawn_compute`](Self::spawn_compute), on either arm.
-    #[track_caller]
-    pub fn spawn_adaptive_with_hint<F, R>(&self, hint: ComputeHint, f: F) -> AdaptiveFuture<R>
-    where
-        F: FnOnce() -> R + Send + 'static,
-        R: Send + 'static,
-    {
-        place(self.core(), (Site::of_type::<F>(hint), 0), hint, f)
     }
 
     /// Runs `f` on the compute pool and blocks until it returns; parallel iterators and

@@ -8,11 +8,13 @@ mod adaptive;
 mod block_on;
 mod blocking;
 mod builder;
+mod calibrate;
 mod command;
 mod compute;
 mod config;
 mod context;
 mod core;
+mod decisions;
 mod describe;
 mod drain;
 mod ending;
@@ -56,7 +58,8 @@ pub use scope::{
 pub use spawn::{
     current_runtime, spawn_adaptive, spawn_adaptive_at, spawn_adaptive_sized_at,
     spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
-    spawn_compute_with_priority, try_spawn_compute, try_spawn_compute_with_priority,
+    spawn_compute_with_priority, try_spawn_adaptive, try_spawn_compute,
+    try_spawn_compute_with_priority,
 };
 
 // The words of its settings and calls, from where they are defined.

@@ -11,7 +11,7 @@ use crate::bridge::Priority;
 use crate::scheduler::{ComputeHint, Site};
 use crate::sync::{Arc, Weak};
 
-use super::adaptive::{AdaptiveFuture, place, settled};
+use super::adaptive::{AdaptiveFuture, place, settled, try_place};
 use super::compute::{ComputeFuture, How, offload, try_offload};
 use super::core::Core;
 use super::fallible::TryComputeFuture;
@@ -218,6 +218,17 @@ where
     R: Send + 'static,
 {
     spawn_at((Site::of_type::<F>(hint), 0), hint, f)
+}
+
+/// [`LoomRuntime::try_spawn_adaptive`] on the current runtime; outside of any, with the
+/// process-wide compute pool.
+pub fn try_spawn_adaptive<F, R>(f: F) -> TryComputeFuture<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let hint = ComputeHint::Unknown;
+    try_place(&current_core(), (Site::of_type::<F>(hint), 0), hint, f)
 }
 
 /// What `#[loom::compute]` expands to: an adaptive call of a site that the attribute made.

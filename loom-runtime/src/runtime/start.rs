@@ -25,7 +25,9 @@ impl LoomRuntime {
         }
         let started = keeper::run(move || start(config, plan, host));
         let inner = started.map_err(|source| LoomError::ThreadsRefused { wanted: 1, source })??;
-        Ok(Self::from_inner(inner))
+        let runtime = Self::from_inner(inner);
+        runtime.calibrate();
+        Ok(runtime)
     }
 }
 
@@ -66,6 +68,7 @@ fn start(config: LoomConfig, plan: Plan, host: Option<Handle>) -> Result<Arc<Inn
         tokio_cpus: union(&io),
         rayon_cpus: union(&compute),
         task_tracker: OnceLock::new(),
+        calibration: OnceLock::new(),
         tokio,
         core,
         config,

@@ -32,19 +32,6 @@ impl<const MEMORY: u32> Estimate<MEMORY> {
         (samples > 0).then(|| duration(mean))
     }
 
-    /// The mean with `prior` counted as one more sample, until the memory is full.
-    pub(crate) fn mean_with_prior(&self, prior: Option<Duration>) -> Option<Duration> {
-        let (samples, mean) = self.unpack();
-        match prior {
-            Some(prior) if samples < MEMORY => {
-                #[expect(clippy::cast_precision_loss, reason = "below MEMORY, a small number")]
-                let n = samples as f32;
-                Some(duration((mean * n + nanos(prior)) / (n + 1.0)))
-            }
-            _ => self.mean(),
-        }
-    }
-
     fn unpack(&self) -> (u32, f32) {
         let word = self.word.load(Ordering::Relaxed);
         #[expect(clippy::cast_possible_truncation, reason = "the two halves of the word")]
@@ -88,20 +75,6 @@ mod tests {
         estimate.record(us(10));
         estimate.record(us(1000));
         assert!(close(estimate.mean(), us(505)));
-    }
-
-    #[test]
-    fn a_prior_counts_as_one_sample_until_the_memory_is_full() {
-        let estimate = Estimate::<8>::default();
-        let prior = Some(us(100));
-        assert!(close(estimate.mean_with_prior(prior), us(100)));
-        assert_eq!(estimate.mean_with_prior(None), None);
-        estimate.record(us(10));
-        assert!(close(estimate.mean_with_prior(prior), us(55)));
-        for _ in 0..7 {
-            estimate.record(us(10));
-        }
-        assert!(close(estimate.mean_with_prior(prior), us(10)));
     }
 
     #[test]

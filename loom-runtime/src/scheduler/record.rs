@@ -6,6 +6,7 @@ use super::decide::{Around, Costs, Known};
 use super::knobs::MabKnobs;
 use super::overhead::Belief;
 use super::times::{Summary, Times, pack, unpack};
+use super::verdict::{Kept, Verdict};
 use super::{Arm, ComputeHint, Reason};
 
 /// After how many samples what is remembered fades, so that not each has to pay for it.
@@ -63,18 +64,6 @@ struct Drawn {
     what: AtomicU64,
     costs: AtomicU64,
     pressure_and_overhead: AtomicU64,
-}
-
-/// The last verdict on a function, and what it was based on. Times in nanoseconds.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LastVerdict {
-    pub(crate) arm: Arm,
-    pub(crate) reason: Reason,
-    /// On the clock that `now` is of.
-    pub(crate) millisecond: u64,
-    pub(crate) costs: Costs,
-    pub(crate) pressure: f64,
-    pub(crate) overhead: f64,
 }
 
 impl Record {
@@ -236,10 +225,6 @@ impl Record {
         self.epoch.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn samples(&self) -> u64 {
-        self.samples.load(Ordering::Relaxed)
-    }
-
     /// What was measured inline, and on the pool.
     pub(crate) fn summaries(&self) -> [Summary; 2] {
         [self.inline.summary(), self.offload.summary()]
@@ -256,21 +241,21 @@ impl Record {
         place.store(what, Ordering::Relaxed);
     }
 
-    /// The last verdict that was drawn. Where several are drawn at once, its parts may be of
-    /// different ones.
-    pub(crate) fn last_verdict(&self) -> Option<LastVerdict> {
+    /// The last verdict that was drawn.
+    pub(crate) fn verdict(&self, now: u64) -> Option<Verdict> {
         let what = self.drawn.what.load(Ordering::Relaxed);
         let millisecond = (what >> 16).checked_sub(1)?;
         let (inline, offload) = unpack(self.drawn.costs.load(Ordering::Relaxed));
         let (pressure, overhead) = unpack(self.drawn.pressure_and_overhead.load(Ordering::Relaxed));
-        Some(LastVerdict {
+        let kept = Kept {
             arm: if what & 1 == 1 { Arm::InlineTokio } else { Arm::OffloadRayon },
             reason: Reason::from_index(what >> 1 & 0x7fff),
             millisecond,
             costs: Costs { inline, offload },
             pressure,
             overhead,
-        })
+        };
+        Some(Verdict::of(kept, self.summaries(), now))
     }
 }
 

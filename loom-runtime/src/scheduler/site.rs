@@ -1,13 +1,11 @@
 //! What is learned separately: one function, or one closure type.
 
 use std::any::{self, TypeId};
-use std::array;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::ops::RangeInclusive;
 
-use crate::sync::OnceLock;
 use crate::sync::atomic::{AtomicU32, Ordering};
 
+use super::trie::Trie;
 use super::{ComputeHint, FunctionKey};
 
 /// The next index to hand out; 0 stands for "none yet" in a site.
@@ -48,22 +46,8 @@ impl Site {
     /// functions and closures are told apart by type. Without a lock: a walk of usually
     /// one node, and one acquire load a node.
     pub fn of_type<T: 'static>(hint: ComputeHint) -> &'static Self {
-        static ROOT: Node = Node::new();
-        let id = TypeId::of::<T>();
-        let mut hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(id);
-        let mut node = &ROOT;
-        loop {
-            #[expect(clippy::cast_possible_truncation, reason = "masked to the fan-out")]
-            let i = hash as usize % FAN_OUT;
-            let (found, site) =
-                node.sites[i].get_or_init(|| (id, Self::new(any::type_name::<T>(), hint)));
-            if *found == id {
-                return site;
-            }
-            node = node.children[i].get_or_init(Node::boxed);
-            // Once the hash is used up every level takes slot 0, so the walk still ends.
-            hash >>= FAN_OUT.ilog2();
-        }
+        static SITES: Trie<TypeId, Site> = Trie::new();
+        SITES.entry(TypeId::of::<T>(), || Self::new(any::type_name::<T>(), hint))
     }
 
     /// The item path, or the type's name.
@@ -121,30 +105,6 @@ impl Site {
 
 /// How many classes a site has whose calls tell a size.
 const CLASSES: u32 = 64;
-
-const FAN_OUT: usize = 64;
-
-/// One level of a hash trie that only grows.
-struct Node {
-    sites: [OnceLock<(TypeId, Site)>; FAN_OUT],
-    children: [OnceLock<Box<Node>>; FAN_OUT],
-}
-
-impl Node {
-    const fn new() -> Self {
-        Self {
-            sites: [const { OnceLock::new() }; FAN_OUT],
-            children: [const { OnceLock::new() }; FAN_OUT],
-        }
-    }
-
-    fn boxed() -> Box<Self> {
-        Box::new(Self {
-            sites: array::from_fn(|_| OnceLock::new()),
-            children: array::from_fn(|_| OnceLock::new()),
-        })
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -31,6 +31,12 @@ impl<T> Table<T> {
         records[offset].get_or_init(new)
     }
 
+    /// The record at `index`, if it was made.
+    pub(crate) fn get(&self, index: u32) -> Option<&T> {
+        let (bucket, offset) = position(index);
+        self.buckets[bucket].get()?.get(offset)?.get()
+    }
+
     /// All records made so far, by index.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.buckets

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use crate::error::{LoomError, Result};
 
 use super::Source;
-use super::settings::{KEYS, Settings};
+use super::settings::{Settings, keys};
 use super::words::Raw;
 
 /// Reads every key below the prefix, from these variables.
@@ -32,7 +32,7 @@ pub(crate) fn from_environment(
     for (variable, value) in variables {
         let Some((variable, key)) = key_below(prefix, &variable) else { continue };
         let source = Source::Environment(variable.to_owned());
-        match KEYS.iter().find(|known| known.to_uppercase() == key) {
+        match keys().find(|known| known.to_uppercase().replace('.', "_") == key) {
             Some(known) => {
                 let Some(text) = value.to_str() else {
                     return Err(LoomError::InvalidSetting {
@@ -46,7 +46,7 @@ pub(crate) fn from_environment(
             }
             None => {
                 if let Some(meant) = slip(key) {
-                    let meant = meant.to_uppercase();
+                    let meant = meant.to_uppercase().replace('.', "_");
                     return Err(LoomError::UnknownSetting {
                         key: key.to_owned(),
                         source_of_key: source,
@@ -65,13 +65,14 @@ pub(crate) fn from_environment(
 /// The key that a variable's name is almost: nothing else is likely to be so close.
 fn slip(name: &str) -> Option<&'static str> {
     let name = name.to_lowercase();
-    KEYS.iter().copied().find(|key| {
+    keys().find(|key| {
+        let key = key.replace('.', "_");
         let likely = match key.len() {
             ..4 => 0,
             4..8 => 1,
             _ => 2,
         };
-        strsim::damerau_levenshtein(&name, key) <= likely
+        strsim::damerau_levenshtein(&name, &key) <= likely
     })
 }
 

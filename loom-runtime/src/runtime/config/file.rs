@@ -44,13 +44,24 @@ pub(crate) fn from_file(path: &Path) -> Result<Settings> {
     let Entries(entries) = parse(text).map_err(|error| problem(error.trim().to_owned()))?;
     let source = Source::File(path.to_owned());
     let mut settings = Settings::default();
-    for (i, (key, raw)) in entries.iter().enumerate() {
-        if entries[..i].iter().any(|(earlier, _)| earlier == key) {
-            return Err(problem(format!("`{key}` is given twice")));
-        }
+    if let Some(twice) = given_twice(&entries) {
+        return Err(problem(format!("`{twice}` is given twice")));
+    }
+    for (key, raw) in &entries {
         settings.set(key, raw, &source)?;
     }
     Ok(settings)
+}
+
+/// The first key that is there more than once, in the table or in one of those in it.
+fn given_twice(entries: &[(String, Raw)]) -> Option<String> {
+    entries.iter().enumerate().find_map(|(i, (key, raw))| {
+        if entries[..i].iter().any(|(earlier, _)| earlier == key) {
+            return Some(key.clone());
+        }
+        let Raw::Table(below) = raw else { return None };
+        given_twice(below).map(|below| format!("{key}.{below}"))
+    })
 }
 
 /// Keys and values in the order of the file, repetitions included.
@@ -114,7 +125,7 @@ impl<'de> Deserialize<'de> for Raw {
             }
 
             fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
-                Ok(Raw::Other(value.to_string()))
+                Ok(Raw::Float(value))
             }
 
             fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
@@ -131,8 +142,11 @@ impl<'de> Deserialize<'de> for Raw {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
-                while map.next_entry::<String, Raw>()?.is_some() {}
-                Ok(Raw::Other(Raw::TABLE.to_owned()))
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Raw::Table(entries))
             }
         }
         deserializer.deserialize_any(Value)

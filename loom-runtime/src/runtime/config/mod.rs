@@ -11,13 +11,14 @@ mod environment;
 #[cfg(feature = "config-files")]
 mod file;
 mod settings;
+mod tuning;
 mod words;
 
 use std::fmt;
 use std::time::Duration;
 
 pub(crate) use crate::error::Source;
-use crate::scheduler::MabKnobs;
+use crate::scheduler::{CalibrationConfig, MabKnobs};
 use crate::topology::{ComputePriority, Pin, Placement};
 
 #[cfg(feature = "clap")]
@@ -26,6 +27,7 @@ pub(crate) use environment::from_environment;
 #[cfg(feature = "config-files")]
 pub(crate) use file::from_file;
 pub(crate) use settings::{Given, Settings};
+pub(crate) use tuning::{Change, Tuning};
 pub(crate) use words::Calls;
 pub use words::TokioFlavor;
 
@@ -74,6 +76,8 @@ pub struct LoomConfig {
     pub shutdown_timeout: Duration,
     /// Thresholds and weights of the scheduler.
     pub mab_knobs: MabKnobs,
+    /// Whether and how the way to the compute pool was measured at the start.
+    pub calibration: CalibrationConfig,
     pub(crate) sources: Vec<(&'static str, Source)>,
 }
 
@@ -86,10 +90,13 @@ impl LoomConfig {
     }
 }
 
-/// A line a key: `key = value (where from)`.
+/// A line a key: `key = value (where from)`. What is below `mab_knobs` and `calibration` is left
+/// out where nobody has set it.
 impl fmt::Display for LoomConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, (key, source)) in self.sources.iter().enumerate() {
+        let shown =
+            |(key, source): &&(&str, Source)| !key.contains('.') || *source != Source::Default;
+        for (i, (key, source)) in self.sources.iter().filter(shown).enumerate() {
             if i > 0 {
                 writeln!(f)?;
             }
@@ -104,7 +111,13 @@ impl fmt::Display for LoomConfig {
                 "compute_priority" => write!(f, "{}", self.compute_priority)?,
                 "tokio_flavor" => write!(f, "{}", self.tokio_flavor)?,
                 "compute_queue" => write!(f, "{}", self.compute_queue)?,
-                _ => write!(f, "{}", humantime::format_duration(self.shutdown_timeout))?,
+                "shutdown_timeout" => {
+                    write!(f, "{}", humantime::format_duration(self.shutdown_timeout))?;
+                }
+                key => {
+                    let (knobs, calibration) = (self.mab_knobs, self.calibration);
+                    f.write_str(&tuning::value(key, &Tuning { knobs, calibration }))?;
+                }
             }
             write!(f, " ({source})")?;
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::error::{LoomError, Result};
 use crate::topology::{ComputePriority, Pin, Placement};
 
+use super::tuning::{Change, TABLES, TUNING, Tuning};
 use super::words::{Calls, FromRaw, Raw, nearest};
 use super::{Source, TokioFlavor};
 
@@ -29,6 +30,8 @@ macro_rules! settings {
         #[derive(Clone, Debug, Default)]
         pub(crate) struct Settings {
             $(pub(crate) $key: Option<Given<$kind>>,)*
+            /// What is set below keys of their own, the latest last.
+            pub(crate) tuning: Vec<Given<Change>>,
         }
 
         /// The keys, as they are written everywhere.
@@ -51,7 +54,7 @@ macro_rules! settings {
                         self.$key = Some(Given { value, source: source.clone() });
                         Ok(())
                     })*
-                    _ => Err(unknown(key, raw, source)),
+                    _ => self.set_below(key, raw, source),
                 }
             }
 
@@ -60,6 +63,7 @@ macro_rules! settings {
                 $(if later.$key.is_some() {
                     self.$key = later.$key;
                 })*
+                self.tuning.extend(later.tuning);
             }
 
             /// Where each value came from, in the order of the keys.
@@ -68,6 +72,9 @@ macro_rules! settings {
                     stringify!($key),
                     self.$key.as_ref().map_or(Source::Default, |given| given.source.clone()),
                 ),)*]
+                .into_iter()
+                .chain(self.sources_of_tuning())
+                .collect()
             }
 
             /// Forgets that anybody set them, for defaults that are not the usual ones.
@@ -75,6 +82,9 @@ macro_rules! settings {
                 $(if let Some(given) = &mut self.$key {
                     given.source = Source::Default;
                 })*
+                for given in &mut self.tuning {
+                    given.source = Source::Default;
+                }
                 self
             }
         }
@@ -94,12 +104,61 @@ settings! {
     shutdown_timeout: Duration,
 }
 
+impl Settings {
+    /// Sets what stands below a key: all of a table, or one key in full.
+    fn set_below(&mut self, key: &str, raw: &Raw, source: &Source) -> Result<()> {
+        if let Raw::Table(below) = raw
+            && TABLES.contains(&key)
+        {
+            return below
+                .iter()
+                .try_for_each(|(name, raw)| self.set_below(&format!("{key}.{name}"), raw, source));
+        }
+        let Some(known) = TUNING.iter().find(|known| known.name == key) else {
+            return Err(unknown(key, raw, source));
+        };
+        let value = Change::One(known, raw.clone());
+        // Each on its own: a bad value is one although a later source does not want it.
+        Tuning::default().apply(&value, source)?;
+        self.tuning.push(Given { value, source: source.clone() });
+        Ok(())
+    }
+
+    /// What all sources together come to.
+    pub(crate) fn tuning(&self) -> Result<Tuning> {
+        let mut tuning = Tuning::default();
+        for Given { value, source } in &self.tuning {
+            tuning.apply(value, source)?;
+        }
+        Ok(tuning)
+    }
+
+    fn sources_of_tuning(&self) -> impl Iterator<Item = (&'static str, Source)> {
+        TUNING.iter().map(|key| {
+            let latest = self.tuning.iter().rev().find(|given| given.value.sets(key));
+            (key.name, latest.map_or(Source::Default, |given| given.source.clone()))
+        })
+    }
+}
+
+/// All keys, in full.
+pub(super) fn keys() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().copied().chain(TUNING.iter().map(|key| key.name))
+}
+
 /// A key that there is not, with the one that was probably meant.
 fn unknown(key: &str, raw: &Raw, source: &Source) -> LoomError {
-    let remedy = match nearest(key, KEYS.iter().copied()) {
-        _ if raw.is_table() => "settings stand at the top level, not in a table".to_owned(),
+    let remedy = match nearest(key, keys()) {
+        _ if raw.is_table() => {
+            "settings stand at the top level, but for `mab_knobs` and `calibration`".to_owned()
+        }
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the keys are {}", KEYS.join(", ")),
+        None => format!(
+            "the keys are {}, and those below `{}` and `{}`",
+            KEYS.join(", "),
+            TABLES[0],
+            TABLES[1]
+        ),
     };
     LoomError::UnknownSetting { key: key.to_owned(), source_of_key: source.clone(), remedy }
 }

@@ -32,16 +32,17 @@ impl fmt::Display for TokioFlavor {
 pub(crate) enum Raw {
     Text(String),
     Integer(i128),
+    Float(f64),
     Bool(bool),
+    /// What stands below a key, in its order.
+    Table(Vec<(String, Raw)>),
     /// Anything that no setting is, in words.
     Other(String),
 }
 
 impl Raw {
-    pub(super) const TABLE: &str = "a table";
-
     pub(super) fn is_table(&self) -> bool {
-        matches!(self, Self::Other(what) if what == Self::TABLE)
+        matches!(self, Self::Table(_))
     }
 }
 
@@ -50,7 +51,9 @@ impl fmt::Display for Raw {
         match self {
             Self::Text(text) => write!(f, "{text:?}"),
             Self::Integer(n) => write!(f, "{n}"),
+            Self::Float(x) => write!(f, "{x}"),
             Self::Bool(b) => write!(f, "{b}"),
+            Self::Table(_) => f.write_str("a table"),
             Self::Other(what) => f.write_str(what),
         }
     }

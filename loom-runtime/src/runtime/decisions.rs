@@ -1,0 +1,100 @@
+//! The runtime's decisions, as its users ask for them.
+
+use crate::scheduler::{ComputeHint, Context, MabScheduler, Site};
+use crate::sync::Arc;
+
+use super::adaptive::{AdaptiveFuture, place, try_place};
+use super::fallible::TryComputeFuture;
+use super::handle::LoomRuntime;
+
+impl LoomRuntime {
+    /// Runs `f` inline or on the compute pool, whichever has measured as cheaper for this
+    /// closure's type. The rule is in the scheduler's README.
+    ///
+    /// Inline means here and now, before this returns.
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn_compute`](Self::spawn_compute), on either arm.
+    #[track_caller]
+    pub fn spawn_adaptive<F, R>(&self, f: F) -> AdaptiveFuture<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.spawn_adaptive_with_hint(ComputeHint::Unknown, f)
+    }
+
+    /// [`spawn_adaptive`](Self::spawn_adaptive) with an expectation of what `f` costs.
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn_compute`](Self::spawn_compute), on either arm.
+    #[track_caller]
+    pub fn spawn_adaptive_with_hint<F, R>(&self, hint: ComputeHint, f: F) -> AdaptiveFuture<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        place(self.core(), (Site::of_type::<F>(hint), 0), hint, f)
+    }
+
+    /// [`spawn_adaptive`](Self::spawn_adaptive) that gives what goes wrong as an error, as
+    /// [`try_spawn_compute`](Self::try_spawn_compute) does.
+    ///
+    /// ```
+    /// # fn main() -> loom::Result<()> {
+    /// # let runtime = loom::LoomBuilder::new().build()?;
+    /// let failed = runtime.try_spawn_adaptive(|| -> () { panic!("out of ink") });
+    /// assert!(runtime.block_on(failed).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_spawn_adaptive<F, R>(&self, f: F) -> TryComputeFuture<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let hint = ComputeHint::Unknown;
+        try_place(self.core(), (Site::of_type::<F>(hint), 0), hint, f)
+    }
+
+    /// Decisions by hand, for those who run what was decided themselves. Always the same one;
+    /// it knows what the way to this runtime's compute pool costs.
+    #[must_use]
+    pub fn mab_scheduler(&self) -> Arc<MabScheduler> {
+        let core = self.core();
+        let made = || {
+            let overhead = Arc::clone(&core.overhead);
+            Arc::new(MabScheduler::with_overhead(core.knobs, overhead))
+        };
+        Arc::clone(core.manual.get_or_init(made))
+    }
+
+    /// What surrounds a decision right now, for [`mab_scheduler`](Self::mab_scheduler): an
+    /// estimate, at most a millisecond old.
+    #[must_use]
+    pub fn collect_context(&self) -> Context {
+        let core = self.core();
+        let around = core.around(core.now());
+        let workers = self.tokio_threads();
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "estimates, which are never negative"
+        )]
+        let (ready, rate) = (
+            (around.pressure * workers as f64).round() as u32,
+            (around.arrivals * 1e9 * workers as f64) as f32,
+        );
+        Context {
+            tokio_workers: count(workers),
+            inflight_tasks: ready,
+            spawn_rate_per_s: rate,
+            rayon_threads: count(self.rayon_threads()),
+            rayon_queue_depth: count(core.line.waiting()),
+        }
+    }
+}

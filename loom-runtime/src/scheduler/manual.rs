@@ -1,0 +1,271 @@
+//! Decisions by hand, for those who run what was decided themselves.
+
+use std::fmt;
+use std::time::Instant;
+
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicU32, Ordering};
+
+use super::decide::{Around, Caller};
+use super::trie::Trie;
+use super::{Arm, ComputeHint, FunctionKey, MabKnobs, Overhead, Record, Share, Table};
+
+/// Decides where functions should run that are given as keys, and learns from how long they
+/// took.
+///
+/// [`LoomRuntime::mab_scheduler`](crate::LoomRuntime::mab_scheduler) gives a runtime's, which
+/// knows what its compute pool costs. What is decided here is learned apart from what
+/// [`spawn_adaptive`](crate::spawn_adaptive) learns by itself.
+///
+/// Cost: a look at what is known and two random numbers a decision, without a lock; memory for
+/// each key, and none for a decision: one that is never finished leaves nothing behind.
+///
+/// ```
+/// use std::time::Instant;
+/// use loom::mab::{Arm, FunctionKey};
+///
+/// # fn resize() {}
+/// # #[loom::main]
+/// # async fn main() {
+/// const RESIZE: FunctionKey = FunctionKey::from_path("shop::images::resize");
+/// let runtime = loom::current_runtime().expect("within one");
+/// let scheduler = runtime.mab_scheduler();
+/// let (id, arm) = scheduler.choose(RESIZE, &runtime.collect_context());
+/// let started = Instant::now();
+/// match arm {
+///     Arm::InlineTokio => resize(),
+///     Arm::OffloadRayon => runtime.spawn_compute(resize).await,
+/// }
+/// scheduler.finish(id, started.elapsed().as_secs_f64() * 1e6, None);
+/// # }
+/// ```
+pub struct MabScheduler {
+    knobs: MabKnobs,
+    overhead: Arc<Overhead>,
+    /// What times count from.
+    started: Instant,
+    /// The index of each key in the table.
+    keys: Trie<FunctionKey, u32>,
+    functions: Table<Box<Manual>>,
+    next: AtomicU32,
+}
+
+struct Manual {
+    record: Record,
+    share: Share,
+}
+
+/// One decision, to be finished.
+///
+/// It says which function it is about and which arm was chosen, and is no place in any list: it
+/// may be kept, copied, or forgotten. Finished twice, it counts twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DecisionId(pub u64);
+
+/// What surrounds a decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Context {
+    /// How many I/O workers there are.
+    pub tokio_workers: u32,
+    /// Tasks that are ready to run and wait for a worker. Tasks that sleep hold up nobody and
+    /// do not count.
+    pub inflight_tasks: u32,
+    /// Tasks that become ready, a second.
+    pub spawn_rate_per_s: f32,
+    /// How many compute threads there are; without any everything is inline.
+    pub rayon_threads: u32,
+    /// Calls that wait for a compute thread. How long the line is makes no function look slow,
+    /// and decides nothing: to shed load is for those who fill it.
+    pub rayon_queue_depth: u32,
+}
+
+impl MabScheduler {
+    /// One that belongs to no runtime, with these thresholds and weights.
+    #[must_use]
+    pub fn new(knobs: MabKnobs) -> Self {
+        Self::with_overhead(knobs, Arc::default())
+    }
+
+    /// One that belongs to no runtime, with the defaults.
+    #[must_use]
+    pub fn with_defaults() -> Self {
+        Self::new(MabKnobs::new())
+    }
+
+    pub(crate) fn with_overhead(knobs: MabKnobs, overhead: Arc<Overhead>) -> Self {
+        Self {
+            knobs,
+            overhead,
+            started: Instant::now(),
+            keys: Trie::new(),
+            functions: Table::default(),
+            next: AtomicU32::new(0),
+        }
+    }
+
+    /// Where a call of a function should run now.
+    pub fn choose(&self, key: FunctionKey, context: &Context) -> (DecisionId, Arm) {
+        self.choose_with_hint(key, context, ComputeHint::Unknown)
+    }
+
+    /// [`choose`](Self::choose) with an expectation of what the call costs.
+    pub fn choose_with_hint(
+        &self,
+        key: FunctionKey,
+        context: &Context,
+        hint: ComputeHint,
+    ) -> (DecisionId, Arm) {
+        self.choose_at(key, context, hint, self.now())
+    }
+
+    fn choose_at(
+        &self,
+        key: FunctionKey,
+        context: &Context,
+        hint: ComputeHint,
+        now: u64,
+    ) -> (DecisionId, Arm) {
+        let index = *self.keys.entry(key, || self.next.fetch_add(1, Ordering::Relaxed));
+        let function = self.functions.entry(index, || {
+            Box::new(Manual { record: Record::default(), share: Share::new(key.0) })
+        });
+        let around = self.around(context, now);
+        let at = (self.knobs.mood(around.pressure), now);
+        let decision = function.share.look(&function.record, &self.knobs, &around, hint, at);
+        let arm = u64::from(decision.arm == Arm::InlineTokio);
+        (DecisionId(u64::from(index) << 1 | arm), decision.arm)
+    }
+
+    /// Tells how long a call took in all, and, where that is known, the function itself; in
+    /// microseconds. What is no time, and the number of a decision that nobody made, is passed
+    /// over.
+    pub fn finish(&self, id: DecisionId, observed_cost_us: f64, observed_fn_us: Option<f64>) {
+        self.finish_at(id, observed_cost_us, observed_fn_us, self.now());
+    }
+
+    fn finish_at(&self, id: DecisionId, cost_us: f64, function_us: Option<f64>, now: u64) {
+        let arm = if id.0 & 1 == 1 { Arm::InlineTokio } else { Arm::OffloadRayon };
+        let Some(function) = u32::try_from(id.0 >> 1).ok().and_then(|i| self.functions.get(i))
+        else {
+            return;
+        };
+        let is_time = |us: &f64| us.is_finite() && *us >= 0.0;
+        let Some(cost) = Some(cost_us).filter(is_time) else { return };
+        let run_time = match (arm, function_us.filter(is_time)) {
+            (_, Some(run_time)) => {
+                if arm == Arm::OffloadRayon {
+                    self.overhead.record((cost - run_time).max(0.0) * 1e3, now);
+                }
+                run_time
+            }
+            (Arm::InlineTokio, None) => cost,
+            (Arm::OffloadRayon, None) => {
+                let prior = self.knobs.offload_overhead_us() * 1e3;
+                (cost - self.overhead.belief(prior).mean / 1e3).max(0.0)
+            }
+        };
+        function.record.observe(&self.knobs, arm, run_time * 1e3, now);
+    }
+
+    /// The thresholds and weights.
+    #[must_use]
+    pub fn knobs(&self) -> &MabKnobs {
+        &self.knobs
+    }
+
+    fn around(&self, context: &Context, now: u64) -> Around {
+        let workers = f64::from(context.tokio_workers.max(1));
+        let ready = f64::from(context.inflight_tasks) / workers;
+        let arrivals = f64::from(context.spawn_rate_per_s) / 1e9 / workers;
+        Around {
+            caller: match context {
+                Context { rayon_threads: 0, .. } => Caller::NoPool,
+                Context { tokio_workers: 0 | 1, .. } => Caller::LoneIoWorker,
+                _ => Caller::IoWorker,
+            },
+            overhead: self.overhead.belief(self.knobs.offload_overhead_us() * 1e3),
+            overhead_age: self.overhead.age(now),
+            pressure: ready.min(self.knobs.pressure_clip),
+            arrivals: if arrivals.is_finite() { arrivals.max(0.0) } else { 0.0 },
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Default for MabScheduler {
+    fn default() -> Self {
+        Self::with_defaults()
+    }
+}
+
+impl fmt::Debug for MabScheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MabScheduler").field("knobs", &self.knobs).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: FunctionKey = FunctionKey::from_path("a::function");
+    const CALM: Context = Context {
+        tokio_workers: 2,
+        inflight_tasks: 0,
+        spawn_rate_per_s: 0.0,
+        rayon_threads: 2,
+        rayon_queue_depth: 0,
+    };
+
+    fn inline_of(scheduler: &MabScheduler, context: &Context, us: f64, calls: u64) -> u64 {
+        (0..calls)
+            .map(|now| {
+                let now = now * 1_000_000;
+                let (id, arm) = scheduler.choose_at(KEY, context, ComputeHint::Unknown, now);
+                let is_inline = arm == Arm::InlineTokio;
+                let cost = if is_inline { us } else { us + 10.0 };
+                scheduler.finish_at(id, cost, Some(us), now);
+                u64::from(is_inline)
+            })
+            .sum()
+    }
+
+    #[test]
+    fn it_learns_by_what_it_is_told() {
+        assert!(inline_of(&MabScheduler::default(), &CALM, 5.0, 1000) > 980);
+        assert_eq!(inline_of(&MabScheduler::default(), &CALM, 5000.0, 1000), 0);
+        let busy = Context { inflight_tasks: 8, ..CALM };
+        assert!(inline_of(&MabScheduler::default(), &busy, 50.0, 1000) < 30);
+        let alone = Context { tokio_workers: 1, ..CALM };
+        assert_eq!(inline_of(&MabScheduler::default(), &alone, 60.0, 1000), 0);
+        let no_pool = Context { rayon_threads: 0, ..CALM };
+        assert_eq!(inline_of(&MabScheduler::default(), &no_pool, 5000.0, 100), 100);
+    }
+
+    #[test]
+    fn decisions_that_nobody_made_change_nothing() {
+        let scheduler = MabScheduler::default();
+        scheduler.finish(DecisionId(u64::MAX), 1.0, None);
+        scheduler.finish(DecisionId(12), 1.0, None);
+        let (id, _) = scheduler.choose(KEY, &CALM);
+        scheduler.finish(id, f64::NAN, None);
+        scheduler.finish(id, -1.0, Some(1.0));
+        assert_eq!(scheduler.next.load(Ordering::Relaxed), 1);
+        assert!(scheduler.functions.get(0).is_some_and(|function| {
+            function.record.summaries().iter().all(|summary| summary.weight < 0.5)
+        }));
+    }
+
+    #[test]
+    fn what_is_never_finished_leaves_nothing() {
+        let scheduler = MabScheduler::default();
+        for _ in 0..10_000 {
+            scheduler.choose(KEY, &CALM);
+        }
+        // One function, and no decision anywhere.
+        assert_eq!(scheduler.next.load(Ordering::Relaxed), 1);
+    }
+}

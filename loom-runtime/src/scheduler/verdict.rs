@@ -1,0 +1,122 @@
+//! A verdict, in words and as data.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::decide::Costs;
+use super::times::Summary;
+use super::{Arm, Reason};
+
+/// The last verdict that was drawn on a function, and what it was based on.
+///
+/// Where several threads draw at once, its parts may be of different verdicts.
+///
+/// ```
+/// #[loom::compute(hint = "low")]
+/// fn double(n: u32) -> u32 {
+///     n * 2
+/// }
+///
+/// #[loom::main]
+/// async fn main() {
+///     double(21).await;
+///     let seen = loom::functions();
+///     let verdict = seen[0].verdict.as_ref().expect("it was called");
+///     assert_eq!(verdict.arm, loom::Arm::InlineTokio);
+///     // "inline (cheaper): 5.00µs inline, 15.00µs offloaded; overhead 10.00µs, …"
+///     println!("{verdict}");
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Verdict {
+    /// Where calls were to run.
+    pub arm: Arm,
+    /// Why.
+    pub reason: Reason,
+    /// What a call was taken to cost inline: its own time, and that of those behind it.
+    pub inline_cost: Duration,
+    /// What it was taken to cost on the compute pool: its time there, and the overhead.
+    pub offload_cost: Duration,
+    /// What the way to the pool and back was taken to cost.
+    pub overhead: Duration,
+    /// Tasks that were taken to be ready behind the caller.
+    pub pressure: f64,
+    /// How many measurements inline and on the pool are remembered by now; each counts less
+    /// with those that come after it.
+    pub samples: [f64; 2],
+    /// How long ago it was drawn.
+    pub age: Duration,
+}
+
+/// What a record keeps of a verdict. Times in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    pub(super) arm: Arm,
+    pub(super) reason: Reason,
+    pub(super) millisecond: u64,
+    pub(super) costs: Costs,
+    pub(super) pressure: f64,
+    pub(super) overhead: f64,
+}
+
+impl Verdict {
+    pub(super) fn of(kept: Kept, summaries: [Summary; 2], now: u64) -> Self {
+        let Kept { arm, reason, millisecond, costs, pressure, overhead } = kept;
+        Self {
+            arm,
+            reason,
+            inline_cost: duration(costs.inline),
+            offload_cost: duration(costs.offload),
+            overhead: duration(overhead),
+            pressure,
+            samples: summaries.map(|summary| summary.weight),
+            age: Duration::from_millis((now / 1_000_000).saturating_sub(millisecond)),
+        }
+    }
+}
+
+/// Nanoseconds as a duration; what cannot be one is none.
+pub(crate) fn duration(nanos: f64) -> Duration {
+    Duration::try_from_secs_f64(nanos / 1e9).unwrap_or_default()
+}
+
+/// One line.
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { arm, reason, inline_cost, offload_cost, overhead, pressure, samples, age } =
+            self;
+        let [inline, offloaded] = samples;
+        write!(
+            f,
+            "{arm} ({reason}): {inline_cost:.2?} inline, {offload_cost:.2?} offloaded; overhead \
+             {overhead:.2?}, pressure {pressure:.2}; {inline:.0} + {offloaded:.0} samples, drawn \
+             {age:.0?} ago"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_one_readable_line() {
+        let kept = Kept {
+            arm: Arm::InlineTokio,
+            reason: Reason::Cost,
+            millisecond: 5,
+            costs: Costs { inline: 8200.0, offload: 15_300.0 },
+            pressure: 0.3,
+            overhead: 10_100.0,
+        };
+        let inline = Summary { weight: 311.7, ..Summary::default() };
+        let verdict = Verdict::of(kept, [inline, Summary::default()], 1_205_000_000);
+        assert_eq!(
+            verdict.to_string(),
+            "inline (cheaper): 8.20µs inline, 15.30µs offloaded; overhead 10.10µs, pressure 0.30; \
+             312 + 0 samples, drawn 1s ago"
+        );
+        assert_eq!(duration(f64::NAN), Duration::ZERO);
+    }
+}
