@@ -234,7 +234,11 @@ fn unknown_keys_are_errors_that_name_the_nearest_one() {
              compute_priority, tokio_flavor, compute_queue, shutdown_timeout, and those below \
              `mab_knobs` and `calibration`",
         ),
-        ("[loom]\nx = 1", "loom", "settings stand at the top level, but for `mab_knobs` and `calibration`"),
+        (
+            "[loom]\nx = 1",
+            "loom",
+            "settings stand at the top level, but for `mab_knobs` and `calibration`",
+        ),
     ] {
         let file = File::new("toml", line);
         let path = file.0.display();

@@ -42,6 +42,7 @@ use proc_macro::TokenStream;
 /// | argument | value | meaning |
 /// | --- | --- | --- |
 /// | `hint` | `"low"`, `"medium"`, `"high"`, `"unknown"` | what a call is expected to cost: under 50 µs, 50 to 500 µs, over 500 µs; decides until there are measurements |
+/// | `size` | an expression of a whole number, which may look at the arguments | how large the input is: calls are learned apart by its magnitude (its binary digits), so that a large input is not taken for a small one |
 /// | `crate` | a path | where `loom` is, if it was renamed |
 ///
 /// # Data

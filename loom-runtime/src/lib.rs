@@ -50,11 +50,12 @@ pub use metrics::RunTimes;
 #[cfg(feature = "clap")]
 pub use runtime::LoomArgs;
 pub use runtime::{
-    AdaptiveFuture, ComputeError, ComputeFuture, ComputePanic, EnterGuard, FunctionStats,
-    LoomBuilder, LoomConfig, LoomRuntime, Priority, Scope, ScopeFuture, StillRunning, ThreadReport,
-    ThreadRole, TokioFlavor, TryComputeFuture, command_reset, current_runtime, functions,
-    is_cancelled, scope_adaptive, scope_adaptive_with_hint, scope_compute, scope_compute_with,
-    spawn_adaptive, spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
+    AdaptiveFuture, AdaptiveMap, ComputeError, ComputeFuture, ComputeMap, ComputePanic,
+    ComputeStreamExt, EnterGuard, FunctionStats, LoomBuilder, LoomConfig, LoomRuntime, Priority,
+    Scope, ScopeFuture, StillRunning, ThreadReport, ThreadRole, TokioFlavor, TryComputeFuture,
+    command_reset, current_runtime, functions, is_cancelled, scope_adaptive,
+    scope_adaptive_with_hint, scope_compute, scope_compute_with, spawn_adaptive,
+    spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
     spawn_compute_with_priority, try_spawn_adaptive, try_spawn_compute,
     try_spawn_compute_with_priority,
 };

@@ -2,9 +2,9 @@
 //! notice.
 
 pub use crate::runtime::{
-    ComputeHint, ComputePriority, LoomBuilder, Pin, Placement, SimulatedFunction, Site,
-    Surroundings, TokioFlavor, run_main, run_test, spawn_adaptive_at, spawn_adaptive_sized_at,
-    test_builder,
+    ComputeHint, ComputePriority, LoomBuilder, Magnitude, Pin, Placement, SimulatedFunction, Site,
+    Surroundings, TokioFlavor, magnitude, run_main, run_test, spawn_adaptive_at,
+    spawn_adaptive_sized, spawn_adaptive_sized_at, test_builder,
 };
 
 pub use core::time::Duration;

@@ -1,13 +1,13 @@
 //! The arguments of `#[loom::compute]`.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use syn::Path;
+use syn::{Expr, Path};
 
 use crate::args;
 use crate::diag::Diagnostics;
 use crate::paths;
 
-const KNOWN: &[&str] = &["hint", "crate"];
+const KNOWN: &[&str] = &["hint", "size", "crate"];
 const HINTS: &[&str] = &["low", "medium", "high", "unknown"];
 /// The variants of `ComputeHint`, in the order of `HINTS`.
 const HINT_VARIANTS: &[&str] = &["Low", "Medium", "High", "Unknown"];
@@ -16,6 +16,8 @@ pub(super) struct ComputeArgs {
     pub(super) loom: Path,
     /// A variant of `ComputeHint`.
     pub(super) hint: Ident,
+    /// How large the input of a call is.
+    pub(super) size: Option<Expr>,
 }
 
 pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> ComputeArgs {
@@ -27,6 +29,7 @@ pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> ComputeArgs 
     });
     ComputeArgs {
         loom: paths::loom(arg("crate"), diag),
+        size: arg("size").map(|arg| arg.value.clone()),
         hint: hint.unwrap_or_else(|| Ident::new("Unknown", Span::call_site())),
     }
 }

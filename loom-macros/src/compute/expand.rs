@@ -10,10 +10,14 @@
 //!     spawn_adaptive_at(&SITE, move || name(arg)).await
 //! }
 //! ```
+//!
+//! With `size` the site is one of several classes, and the expression is worked out before the
+//! closure takes the arguments.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, GenericParam, Pat, PatType, Signature, Token, parse_quote};
 
 use super::args::ComputeArgs;
@@ -44,12 +48,22 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
     let generics = turbofish(sig);
     let call = quote!(move || #plain #generics(#(#params),*));
     let loom = &args.loom;
-    let place = if is_generic(sig) {
-        let hint = hint(args);
-        quote!(#loom::spawn_adaptive_with_hint(#hint, #call))
-    } else {
-        quote!(#loom::__private::spawn_adaptive_at(&__LOOM_SITE, #call))
+    let hint = hint(args);
+    let place = match (is_generic(sig), &args.size) {
+        (true, None) => quote!(#loom::spawn_adaptive_with_hint(#hint, #call)),
+        (true, Some(_)) => {
+            quote!(#loom::__private::spawn_adaptive_sized(#hint, __loom_size, #call))
+        }
+        (false, None) => quote!(#loom::__private::spawn_adaptive_at(&__LOOM_SITE, #call)),
+        (false, Some(_)) => {
+            quote!(#loom::__private::spawn_adaptive_sized_at(&__LOOM_SITE, __loom_size, #call))
+        }
     };
+    // Before the closure takes what it is about.
+    let size = args.size.as_ref().map(|size| {
+        let magnitude = quote_spanned!(size.span()=> #loom::__private::magnitude);
+        quote!(let __loom_size = #magnitude(#size);)
+    });
     let site = (!is_generic(sig)).then(|| site(args, sig));
 
     quote! {
@@ -59,6 +73,7 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
             #[allow(clippy::needless_pass_by_value, clippy::too_many_arguments)]
             #inner #body
             #site
+            #size
             #place.await
         }
     }
@@ -79,8 +94,9 @@ fn site(args: &ComputeArgs, sig: &Signature) -> TokenStream {
     let loom = &args.loom;
     let hint = hint(args);
     let name = sig.ident.unraw().to_string();
+    let new = if args.size.is_some() { quote!(sized) } else { quote!(new) };
     quote! {
-        static __LOOM_SITE: #loom::__private::Site = #loom::__private::Site::new(
+        static __LOOM_SITE: #loom::__private::Site = #loom::__private::Site::#new(
             #loom::__private::concat!(#loom::__private::module_path!(), "::", #name),
             #hint,
         );
@@ -88,7 +104,7 @@ fn site(args: &ComputeArgs, sig: &Signature) -> TokenStream {
 }
 
 fn hint(args: &ComputeArgs) -> TokenStream {
-    let ComputeArgs { loom, hint } = args;
+    let ComputeArgs { loom, hint, .. } = args;
     quote!(#loom::__private::ComputeHint::#hint)
 }
 

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
+
+use tokio::task::coop;
 
 use crate::scheduler::{Arm, ComputeHint, Decision, Site};
 use crate::sync::atomic::Ordering;
@@ -191,17 +193,53 @@ impl<R> AdaptiveFuture<R> {
 /// A result is only ever moved out, never polled in place.
 impl<R> Unpin for AdaptiveFuture<R> {}
 
+impl<R> AdaptiveFuture<R> {
+    /// The value, or what the call threw.
+    pub(crate) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<thread::Result<R>> {
+        match &mut self.0 {
+            Placed::Inline(result) => {
+                // A result that is always there at once must not keep its task running for
+                // ever.
+                let budget = ready!(coop::poll_proceed(cx));
+                budget.made_progress();
+                let Some(result) = result.take() else { panic!("{POLLED_AGAIN}") };
+                Poll::Ready(result)
+            }
+            Placed::Offloaded(call) => call.poll_outcome(cx),
+        }
+    }
+
+    /// Somebody waits for it: dropping it gives the call up.
+    pub(crate) fn ask(&mut self) {
+        if let Placed::Offloaded(call) = &mut self.0 {
+            call.ask();
+        }
+    }
+
+    /// Whether the outcome can be had without waiting.
+    pub(crate) fn is_done(&self) -> bool {
+        match &self.0 {
+            Placed::Inline(_) => true,
+            Placed::Offloaded(call) => call.is_done(),
+        }
+    }
+}
+
+const POLLED_AGAIN: &str = "an adaptive call was polled after it had completed";
+
+impl<R> From<ComputeFuture<R>> for AdaptiveFuture<R> {
+    fn from(call: ComputeFuture<R>) -> Self {
+        Self(Placed::Offloaded(call))
+    }
+}
+
 impl<R> Future for AdaptiveFuture<R> {
     type Output = R;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
-        match &mut self.0 {
-            Placed::Inline(result) => match result.take() {
-                Some(Ok(value)) => Poll::Ready(value),
-                Some(Err(payload)) => resume_unwind(payload),
-                None => panic!("an adaptive call was polled after it had completed"),
-            },
-            Placed::Offloaded(call) => Pin::new(call).poll(cx),
+        match ready!(self.poll_outcome(cx)) {
+            Ok(value) => Poll::Ready(value),
+            Err(payload) => resume_unwind(payload),
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::task::{coop, yield_now};
 
 use crate::bridge::{self, Call, End, Fault, Outcome, Priority};
 use crate::scheduler::Arm;
-use crate::sync::Arc;
+use crate::sync::{Arc, thread};
 
 use super::core::{Core, Function};
 use super::drain;
@@ -276,6 +276,24 @@ impl<R> ComputeFuture<R> {
     /// ```
     pub fn detach(self) {
         self.0.detach();
+    }
+}
+
+impl<R> ComputeFuture<R> {
+    /// The value, or what the work threw; words for work that never ran.
+    pub(crate) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<thread::Result<R>> {
+        self.0.poll(cx).map_err(|fault| match fault {
+            Fault::Panicked(payload) => payload,
+            Fault::Refused => Box::new(Refusal::ShutDown.to_string()),
+        })
+    }
+
+    pub(crate) fn ask(&mut self) {
+        self.0.call.ask();
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.0.call.is_done()
     }
 }
 

@@ -33,6 +33,7 @@ mod shares;
 mod spawn;
 mod spread;
 mod start;
+mod stream;
 mod threads;
 mod tokio_side;
 mod watch;
@@ -56,13 +57,14 @@ pub use scope::{
     ScopeFuture, scope_adaptive, scope_adaptive_with_hint, scope_compute, scope_compute_with,
 };
 pub use spawn::{
-    current_runtime, spawn_adaptive, spawn_adaptive_at, spawn_adaptive_sized_at,
-    spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
+    current_runtime, magnitude, spawn_adaptive, spawn_adaptive_at, spawn_adaptive_sized,
+    spawn_adaptive_sized_at, spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
     spawn_compute_with_priority, try_spawn_adaptive, try_spawn_compute,
     try_spawn_compute_with_priority,
 };
+pub use stream::{AdaptiveMap, ComputeMap, ComputeStreamExt};
 
 // The words of its settings and calls, from where they are defined.
 pub use crate::bridge::Priority;
-pub use crate::scheduler::{ComputeHint, SimulatedFunction, Site, Surroundings};
+pub use crate::scheduler::{ComputeHint, Magnitude, SimulatedFunction, Site, Surroundings};
 pub use crate::topology::{ComputePriority, Pin, Placement};

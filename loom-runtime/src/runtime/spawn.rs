@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::bridge::Priority;
-use crate::scheduler::{ComputeHint, Site};
+use crate::scheduler::{ComputeHint, Magnitude, Site};
 use crate::sync::{Arc, Weak};
 
 use super::adaptive::{AdaptiveFuture, place, settled, try_place};
@@ -244,12 +244,29 @@ where
 /// The same, with a number that says how large the input is.
 #[track_caller]
 #[inline]
-pub fn spawn_adaptive_sized_at<F, R>(site: &'static Site, size: u64, f: F) -> AdaptiveFuture<R>
+pub fn spawn_adaptive_sized_at<F, R>(place: &'static Site, size: u64, f: F) -> AdaptiveFuture<R>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    spawn_at((site, site.class(size)), site.hint(), f)
+    spawn_at((place, place.class(size)), place.hint(), f)
+}
+
+/// The same, for a function that has a site for each of its types.
+#[track_caller]
+#[inline]
+pub fn spawn_adaptive_sized<F, R>(hint: ComputeHint, size: u64, f: F) -> AdaptiveFuture<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let site = Site::of_type_sized::<F>(hint);
+    spawn_at((site, site.class(size)), hint, f)
+}
+
+/// Any whole number as a size.
+pub fn magnitude<N: Magnitude>(size: N) -> u64 {
+    size.magnitude()
 }
 
 #[track_caller]

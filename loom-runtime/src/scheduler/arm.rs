@@ -41,36 +41,3 @@ pub enum ComputeHint {
     #[default]
     Unknown,
 }
-
-/// Says of an input what computing on it is expected to cost.
-///
-/// ```
-/// use loom::mab::{ComputeHint, ComputeHintProvider};
-/// struct Picture(Vec<u8>);
-/// impl ComputeHintProvider for Picture {
-///     fn compute_hint(&self) -> ComputeHint {
-///         if self.0.len() < 4096 { ComputeHint::Low } else { ComputeHint::High }
-///     }
-/// }
-/// assert_eq!(Picture(vec![0; 10]).compute_hint(), ComputeHint::Low);
-/// ```
-pub trait ComputeHintProvider {
-    /// What is expected; nothing unless said otherwise.
-    fn compute_hint(&self) -> ComputeHint {
-        ComputeHint::Unknown
-    }
-}
-
-impl ComputeHintProvider for () {}
-
-impl<T: ComputeHintProvider + ?Sized> ComputeHintProvider for &T {
-    fn compute_hint(&self) -> ComputeHint {
-        (**self).compute_hint()
-    }
-}
-
-impl<T: ComputeHintProvider + ?Sized> ComputeHintProvider for &mut T {
-    fn compute_hint(&self) -> ComputeHint {
-        (**self).compute_hint()
-    }
-}

@@ -50,6 +50,12 @@ impl Site {
         SITES.entry(TypeId::of::<T>(), || Self::new(any::type_name::<T>(), hint))
     }
 
+    /// The same, for calls that tell a size. A type is one or the other.
+    pub fn of_type_sized<T: 'static>(hint: ComputeHint) -> &'static Self {
+        static SITES: Trie<TypeId, Site> = Trie::new();
+        SITES.entry(TypeId::of::<T>(), || Self::sized(any::type_name::<T>(), hint))
+    }
+
     /// The item path, or the type's name.
     pub(crate) fn path(&self) -> &'static str {
         self.path

@@ -1,4 +1,4 @@
-#[loom::compute(hint = "hot", size = 1)]
+#[loom::compute(hint = "hot", sice = 1)]
 const unsafe extern "C" fn everything(text: &str) -> usize {
     std::future::ready(text.len()).await
 }

@@ -1,0 +1,139 @@
+//! Who says beforehand what an input costs, and how large it is.
+
+use std::rc::Rc;
+
+use crate::sync::Arc;
+
+use super::ComputeHint;
+
+/// Says of an input what computing on it is expected to cost.
+///
+/// Numbers, text, vectors, arrays and slices expect nothing; containers of one value expect what
+/// it does.
+///
+/// ```
+/// use loom::mab::{ComputeHint, ComputeHintProvider};
+/// struct Picture(Vec<u8>);
+/// impl ComputeHintProvider for Picture {
+///     fn compute_hint(&self) -> ComputeHint {
+///         if self.0.len() < 4096 { ComputeHint::Low } else { ComputeHint::High }
+///     }
+/// }
+/// assert_eq!(Some(Picture(vec![0; 10])).compute_hint(), ComputeHint::Low);
+/// ```
+pub trait ComputeHintProvider {
+    /// What is expected; nothing unless said otherwise.
+    fn compute_hint(&self) -> ComputeHint {
+        ComputeHint::Unknown
+    }
+}
+
+macro_rules! expect_nothing {
+    ($($ty:ty)*) => { $(impl ComputeHintProvider for $ty {})* };
+}
+
+expect_nothing!(() bool char str String f32 f64);
+expect_nothing!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize);
+
+impl<T> ComputeHintProvider for Vec<T> {}
+impl<T> ComputeHintProvider for [T] {}
+impl<T, const N: usize> ComputeHintProvider for [T; N] {}
+
+macro_rules! expect_as_inside {
+    ($($ty:ty)*) => {
+        $(impl<T: ComputeHintProvider + ?Sized> ComputeHintProvider for $ty {
+            fn compute_hint(&self) -> ComputeHint {
+                (**self).compute_hint()
+            }
+        })*
+    };
+}
+
+expect_as_inside!(&T &mut T Box<T> Arc<T> Rc<T>);
+
+impl<T: ComputeHintProvider> ComputeHintProvider for Option<T> {
+    fn compute_hint(&self) -> ComputeHint {
+        // There is nothing to do for nothing.
+        self.as_ref().map_or(ComputeHint::Low, T::compute_hint)
+    }
+}
+
+impl<T: ComputeHintProvider, E> ComputeHintProvider for Result<T, E> {
+    fn compute_hint(&self) -> ComputeHint {
+        self.as_ref().map_or(ComputeHint::Low, T::compute_hint)
+    }
+}
+
+impl<A: ComputeHintProvider> ComputeHintProvider for (A,) {
+    fn compute_hint(&self) -> ComputeHint {
+        self.0.compute_hint()
+    }
+}
+
+impl<A: ComputeHintProvider, B: ComputeHintProvider> ComputeHintProvider for (A, B) {
+    /// Of the first; where that expects nothing, of the second.
+    fn compute_hint(&self) -> ComputeHint {
+        match self.0.compute_hint() {
+            ComputeHint::Unknown => self.1.compute_hint(),
+            hint => hint,
+        }
+    }
+}
+
+/// A whole number, as `size = …` wants one. What is below zero counts as far from it as it is.
+#[diagnostic::on_unimplemented(
+    message = "`size` needs a whole number, found `{Self}`",
+    label = "expected a whole number, such as `data.len()`",
+    note = "calls are learned apart by how many binary digits it has"
+)]
+pub trait Magnitude {
+    /// As many binary digits as it has.
+    fn magnitude(self) -> u64;
+}
+
+macro_rules! magnitude {
+    ($($signed:ty, $unsigned:ty;)*) => {
+        $(impl Magnitude for $signed {
+            fn magnitude(self) -> u64 {
+                self.unsigned_abs().magnitude()
+            }
+        }
+        impl Magnitude for $unsigned {
+            fn magnitude(self) -> u64 {
+                u64::try_from(self).unwrap_or(u64::MAX)
+            }
+        })*
+    };
+}
+
+magnitude! { i8, u8; i16, u16; i32, u32; i64, u64; i128, u128; isize, usize; }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Dear;
+
+    impl ComputeHintProvider for Dear {
+        fn compute_hint(&self) -> ComputeHint {
+            ComputeHint::High
+        }
+    }
+
+    #[test]
+    fn containers_expect_what_is_in_them() {
+        assert_eq!(Box::new(&Dear).compute_hint(), ComputeHint::High);
+        assert_eq!(Ok::<_, ()>(Some(Dear)).compute_hint(), ComputeHint::High);
+        assert_eq!(None::<Dear>.compute_hint(), ComputeHint::Low);
+        assert_eq!((7, Dear).compute_hint(), ComputeHint::High);
+        assert_eq!(vec![Dear].compute_hint(), ComputeHint::Unknown);
+    }
+
+    #[test]
+    fn any_whole_number_is_a_size() {
+        assert_eq!(7_u8.magnitude(), 7);
+        assert_eq!((-7_i64).magnitude(), 7);
+        assert_eq!(i128::MIN.magnitude(), u64::MAX);
+        assert_eq!(usize::MAX.magnitude(), u64::MAX);
+    }
+}

@@ -1,0 +1,217 @@
+//! Streams that compute: order, back-pressure, panics and cancellation.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures_core::Stream;
+use loom::mab::{ComputeHint, ComputeHintProvider};
+use loom::{ComputeStreamExt, LoomBuilder, LoomRuntime};
+use tokio_stream::{StreamExt, iter};
+
+fn runtime() -> LoomRuntime {
+    LoomBuilder::new().tokio_threads(2).rayon_threads(2).build().expect("it starts")
+}
+
+/// Far longer than anything here takes.
+const HANGS: Duration = Duration::from_mins(1);
+
+/// Two that come in here at the same time may both go on.
+#[derive(Default)]
+struct Pairs(Mutex<usize>, Condvar);
+
+impl Pairs {
+    fn meet(&self) {
+        let mut came = self.0.lock().expect("not poisoned");
+        *came += 1;
+        let whole = came.div_ceil(2) * 2;
+        self.1.notify_all();
+        let wait = self.1.wait_timeout_while(came, HANGS, |came| *came < whole);
+        assert!(!wait.expect("not poisoned").1.timed_out(), "it was alone");
+    }
+}
+
+#[test]
+fn as_many_items_as_there_are_threads_are_computed_at_once_and_in_order() {
+    let runtime = runtime();
+    let pairs = Arc::new(Pairs::default());
+    let seen: Vec<u32> = runtime.block_on(async move {
+        iter(0..20)
+            .compute_map(move |n| {
+                pairs.meet();
+                n
+            })
+            .collect()
+            .await
+    });
+    assert!(seen.into_iter().eq(0..20));
+}
+
+#[test]
+fn results_come_as_they_are_done_where_order_is_no_matter() {
+    let runtime = runtime();
+    let (release, held) = mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    runtime.block_on(async {
+        let mut stream = pin!(
+            iter(0..10)
+                .compute_map(move |n| {
+                    if n == 0 {
+                        held.lock().expect("not poisoned").recv().expect("it is released");
+                    }
+                    n
+                })
+                .unordered()
+        );
+        let mut seen = Vec::new();
+        for _ in 1..10 {
+            seen.push(stream.next().await.expect("there are more"));
+        }
+        release.send(()).expect("it waits");
+        assert_eq!(stream.next().await, Some(0), "the first is the last");
+        assert_eq!(stream.next().await, None);
+        seen.sort_unstable();
+        assert!(seen.into_iter().eq(1..10));
+    });
+}
+
+/// Numbers from 0, and how many were taken.
+struct Counted(u32, Arc<AtomicUsize>);
+
+impl Stream for Counted {
+    type Item = u32;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u32>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0 += 1;
+        Poll::Ready(Some(self.0 - 1))
+    }
+}
+
+#[test]
+fn whoever_reads_slowly_slows_the_stream_down() {
+    let runtime = runtime();
+    let taken = Arc::new(AtomicUsize::new(0));
+    let source = Counted(0, Arc::clone(&taken));
+    runtime.block_on(async {
+        let mut stream = pin!(source.compute_map(|n| n).in_flight(3));
+        assert_eq!(taken.load(Ordering::Relaxed), 0);
+        for expected in 0..100 {
+            assert_eq!(stream.next().await, Some(expected));
+            let ahead = taken.load(Ordering::Relaxed) - (expected as usize + 1);
+            assert!(ahead <= 3, "{ahead} are in flight");
+        }
+    });
+}
+
+#[test]
+fn a_panic_ends_the_stream_there_and_nothing_else() {
+    let runtime = runtime();
+    for is_adaptive in [false, true] {
+        let work = |n: u32| if n == 3 { panic_any(n) } else { n };
+        let mut stream: Pin<Box<dyn Stream<Item = u32>>> = if is_adaptive {
+            Box::pin(iter(0..10).adaptive_map(work))
+        } else {
+            Box::pin(iter(0..10).compute_map(work))
+        };
+        let mut next =
+            || catch_unwind(AssertUnwindSafe(|| runtime.block_on(stream.as_mut().next())));
+        for expected in 0..3 {
+            assert_eq!(next().expect("no panic yet"), Some(expected));
+        }
+        assert_eq!(next().expect_err("it panics").downcast_ref(), Some(&3_u32));
+        assert_eq!(next().expect("it has ended"), None);
+        assert_eq!(runtime.block_on(runtime.spawn_compute(|| 7)), 7);
+    }
+}
+
+#[test]
+fn dropping_the_stream_cancels_what_has_not_started() {
+    let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build();
+    let runtime = runtime.expect("it starts");
+    let (running, runs) = mpsc::channel();
+    let (release, held) = mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let ran = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&ran);
+    let work = move |n: u32| {
+        running.send(n).expect("the test waits");
+        counted.fetch_add(1, Ordering::Relaxed);
+        // Its sender is dropped.
+        let _released = held.lock().expect("not poisoned").recv();
+    };
+    let mut stream = Box::pin(iter(0..100).compute_map(work).in_flight(10).on(&runtime));
+    // On no runtime's thread, and only the first item is ever polled.
+    assert!(stream.as_mut().poll_next(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(runs.recv(), Ok(0));
+    assert_eq!(runtime.compute_tasks_in_flight(), 10);
+    drop(stream);
+    drop(release);
+    runtime.block_until_idle();
+    assert_eq!(ran.load(Ordering::Relaxed), 1);
+}
+
+struct Dear(u32);
+
+impl ComputeHintProvider for Dear {
+    fn compute_hint(&self) -> ComputeHint {
+        if self.0 == 0 { ComputeHint::Low } else { ComputeHint::High }
+    }
+}
+
+#[test]
+fn adaptive_streams_go_by_the_hints_of_their_items() {
+    let runtime = runtime();
+    let first = |dear: u32| {
+        runtime.block_on(async {
+            let mut stream =
+                pin!(iter([Dear(dear)]).adaptive_map(|_| rayon::current_thread_index().is_some()));
+            stream.next().await.expect("there is one")
+        })
+    };
+    assert!(first(1), "dear work goes to the pool");
+    let cheap: Vec<bool> = runtime.block_on(async {
+        iter([Dear(0)]).adaptive_map(|_| rayon::current_thread_index().is_some()).collect().await
+    });
+    assert_eq!(cheap, [false]);
+}
+
+#[test]
+fn adaptive_streams_of_cheap_work_let_other_tasks_run() {
+    let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build();
+    let runtime = runtime.expect("it starts");
+    runtime
+        .block_on(runtime.spawn_async(async {
+            let (tell, told) = tokio::sync::oneshot::channel();
+            tokio::spawn(async move { tell.send(()) });
+            let mut told = pin!(told);
+            let mut stream = pin!(Counted(0, Arc::default()).adaptive_map(|n| n));
+            // An endless stream whose items are always there.
+            loop {
+                stream.next().await;
+                let has_run = poll_fn(|cx| Poll::Ready(told.as_mut().poll(cx).is_ready())).await;
+                if has_run {
+                    break;
+                }
+            }
+        }))
+        .expect("no panic");
+}
+
+#[test]
+fn sizes_are_told() {
+    let runtime = runtime();
+    let _guard = runtime.enter();
+    let stream = iter(0..10).compute_map(|n: u32| n);
+    assert_eq!(stream.size_hint(), (10, Some(10)));
+    let stream = runtime.block_on(async move {
+        let mut stream = Box::pin(stream);
+        stream.next().await;
+        stream
+    });
+    assert_eq!(stream.size_hint(), (9, Some(9)));
+}
