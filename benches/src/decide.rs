@@ -56,7 +56,7 @@ fn annotated(n: u64) -> u64 {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let (rounds, calls) = if options.quick { (1, 100_000) } else { (options.rounds, 3_000_000) };
+    let (rounds, calls) = if options.quick { (1, 100_000) } else { (options.rounds, 12_000_000) };
     let mut nanos = vec![vec![Vec::new(); CONTENDERS.len()]; WORKERS.len()];
     let mut allocated = vec![vec![0; CONTENDERS.len()]; WORKERS.len()];
     for round in 0..rounds {

@@ -7,7 +7,10 @@
 //! async fn name(arg: T) -> R {
 //!     fn name(pattern: T) -> R { body }
 //!     static SITE: Site = Site::new("module::path::name", hint);
-//!     spawn_adaptive_at(&SITE, move || name(arg)).await
+//!     match call_at(&SITE, move || name(arg)) {
+//!         Ok(result) => result,
+//!         Err(call) => call.await,
+//!     }
 //! }
 //! ```
 //!
@@ -50,13 +53,13 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
     let loom = &args.loom;
     let hint = hint(args);
     let place = match (is_generic(sig), &args.size) {
-        (true, None) => quote!(#loom::spawn_adaptive_with_hint(#hint, #call)),
+        (true, None) => quote!(#loom::__private::call_of_type(#hint, #call)),
         (true, Some(_)) => {
-            quote!(#loom::__private::spawn_adaptive_sized(#hint, __loom_size, #call))
+            quote!(#loom::__private::call_sized_of_type(#hint, __loom_size, #call))
         }
-        (false, None) => quote!(#loom::__private::spawn_adaptive_at(&__LOOM_SITE, #call)),
+        (false, None) => quote!(#loom::__private::call_at(&__LOOM_SITE, #call)),
         (false, Some(_)) => {
-            quote!(#loom::__private::spawn_adaptive_sized_at(&__LOOM_SITE, __loom_size, #call))
+            quote!(#loom::__private::call_sized_at(&__LOOM_SITE, __loom_size, #call))
         }
     };
     // Before the closure takes what it is about.
@@ -74,7 +77,10 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
             #inner #body
             #site
             #size
-            #place.await
+            match #place {
+                #loom::__private::Ok(result) => result,
+                #loom::__private::Err(call) => call.await,
+            }
         }
     }
 }

@@ -8,9 +8,10 @@ use std::time::Instant;
 
 use tokio::task::coop;
 
-use crate::scheduler::{Arm, ComputeHint, Decision, Site};
+use crate::scheduler::{Arm, At, ComputeHint, Decision, Site};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, thread};
+use crate::topology::os;
 
 use super::compute::{ComputeFuture, How, offload, try_offload};
 use super::core::{Core, Function};
@@ -27,8 +28,8 @@ use super::shares;
 pub struct AdaptiveFuture<R>(Placed<R>);
 
 enum Placed<R> {
-    /// `None` once it was taken.
-    Inline(Option<thread::Result<R>>),
+    /// `None` once it was taken; and how much of its task's turn it has used up.
+    Inline(Option<thread::Result<R>>, u32),
     Offloaded(ComputeFuture<R>),
 }
 
@@ -39,7 +40,7 @@ where
     F: FnOnce() -> R,
 {
     // Caught so that both arms give a panic to whoever awaits, at the same place.
-    AdaptiveFuture(Placed::Inline(Some(catch_unwind(AssertUnwindSafe(f)))))
+    AdaptiveFuture(Placed::Inline(Some(catch_unwind(AssertUnwindSafe(f))), 0))
 }
 
 /// Runs `f` where the scheduler says, as a call of `site` with an input of some class of sizes.
@@ -79,9 +80,9 @@ where
     let function = core.function(site, class);
     AdaptiveFuture(match decision.arm {
         Arm::InlineTokio => {
-            let result = run_inline(core, function, decision.calls, f);
+            let (result, turn) = run_inline(core, function, decision.calls, f);
             drop(admitted);
-            Placed::Inline(Some(result))
+            Placed::Inline(Some(result), turn)
         }
         Arm::OffloadRayon => {
             let how = How { function: Some(Arc::clone(function)), ..How::default() };
@@ -107,7 +108,7 @@ where
     if shares::is_settled(core, site.index(class)) {
         let count = || function.counters.panicked.add_one();
         let AdaptiveFuture(placed) = settled(f).counting_panics(count);
-        if let Placed::Inline(Some(result)) = placed {
+        if let Placed::Inline(Some(result), _) = placed {
             return TryComputeFuture::ended(result);
         }
         unreachable!("it has just run");
@@ -119,7 +120,7 @@ where
     let decision = decide(core, (site, class), hint);
     match decision.arm {
         Arm::InlineTokio => {
-            let result = run_inline(core, function, decision.calls, f);
+            let (result, _turn) = run_inline(core, function, decision.calls, f);
             drop(admitted);
             TryComputeFuture::ended(result)
         }
@@ -135,7 +136,7 @@ where
 fn decide(core: &Core, (site, class): (&'static Site, u8), hint: ComputeHint) -> Decision {
     let now = core.now();
     let around = core.around(now);
-    let at = (core.mood(), now);
+    let at = At { mood: core.mood(), now, tick: os::tick() };
     let decision = shares::with(core, site, class, |own| {
         own.share.look(&own.function.record, &core.knobs, &around, hint, at)
     });
@@ -145,13 +146,14 @@ fn decide(core: &Core, (site, class): (&'static Site, u8), hint: ComputeHint) ->
     decision
 }
 
-/// Runs a call here and now, and takes in how long it took, as one of so many.
+/// Runs a call here and now, and takes in how long it took, as one of so many. Tells how much
+/// of the task's turn they have used up.
 fn run_inline<R>(
     core: &Core,
     function: &Function,
     calls: u64,
     f: impl FnOnce() -> R,
-) -> thread::Result<R> {
+) -> (thread::Result<R>, u32) {
     let started = Instant::now();
     // Caught so that both arms give a panic to whoever awaits, at the same place.
     let result = catch_unwind(AssertUnwindSafe(f));
@@ -162,13 +164,31 @@ fn run_inline<R>(
     if result.is_err() {
         function.counters.panicked.add_one();
     }
-    result
+    // Every call that takes long is looked at, and a look stands for those that do not.
+    let turn = u32::try_from(all / A_STEP).unwrap_or(LONGEST).clamp(1, LONGEST);
+    (result, turn)
 }
+
+/// Takes so many steps of the task's turn; pending where that ends, with the rest to take.
+#[cold]
+fn use_up(turn: &mut u32, cx: &mut Context<'_>) -> Poll<()> {
+    while *turn > 0 {
+        ready!(coop::poll_proceed(cx)).made_progress();
+        *turn -= 1;
+    }
+    Poll::Ready(())
+}
+
+/// Nanoseconds of inline calls that count as one step of a task: tokio gives it 128 of them
+/// before others have their turn, and so about a millisecond of inline calls.
+const A_STEP: u64 = 10_000;
+/// The most steps that one call counts.
+const LONGEST: u32 = 64;
 
 impl<R> AdaptiveFuture<R> {
     /// Tells of a panic that waits to be awaited.
     pub(crate) fn counting_panics(self, count: impl FnOnce()) -> Self {
-        if let Placed::Inline(Some(Err(_))) = &self.0 {
+        if let Placed::Inline(Some(Err(_)), _) = &self.0 {
             count();
         }
         self
@@ -177,7 +197,7 @@ impl<R> AdaptiveFuture<R> {
     /// Where the call runs, or ran.
     pub fn arm(&self) -> Arm {
         match self.0 {
-            Placed::Inline(_) => Arm::InlineTokio,
+            Placed::Inline(..) => Arm::InlineTokio,
             Placed::Offloaded(_) => Arm::OffloadRayon,
         }
     }
@@ -195,13 +215,15 @@ impl<R> Unpin for AdaptiveFuture<R> {}
 
 impl<R> AdaptiveFuture<R> {
     /// The value, or what the call threw.
+    #[inline]
     pub(crate) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<thread::Result<R>> {
         match &mut self.0 {
-            Placed::Inline(result) => {
-                // A result that is always there at once must not keep its task running for
+            Placed::Inline(result, turn) => {
+                // Results that are always there at once must not keep their task running for
                 // ever.
-                let budget = ready!(coop::poll_proceed(cx));
-                budget.made_progress();
+                if *turn > 0 {
+                    ready!(use_up(turn, cx));
+                }
                 let Some(result) = result.take() else { panic!("{POLLED_AGAIN}") };
                 Poll::Ready(result)
             }
@@ -219,7 +241,7 @@ impl<R> AdaptiveFuture<R> {
     /// Whether the outcome can be had without waiting.
     pub(crate) fn is_done(&self) -> bool {
         match &self.0 {
-            Placed::Inline(_) => true,
+            Placed::Inline(..) => true,
             Placed::Offloaded(call) => call.is_done(),
         }
     }
@@ -236,6 +258,7 @@ impl<R> From<ComputeFuture<R>> for AdaptiveFuture<R> {
 impl<R> Future for AdaptiveFuture<R> {
     type Output = R;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
         match ready!(self.poll_outcome(cx)) {
             Ok(value) => Poll::Ready(value),

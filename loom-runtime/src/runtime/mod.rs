@@ -57,8 +57,8 @@ pub use scope::{
     ScopeFuture, scope_adaptive, scope_adaptive_with_hint, scope_compute, scope_compute_with,
 };
 pub use spawn::{
-    current_runtime, magnitude, spawn_adaptive, spawn_adaptive_at, spawn_adaptive_sized,
-    spawn_adaptive_sized_at, spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
+    call_at, call_of_type, call_sized_at, call_sized_of_type, current_runtime, magnitude,
+    spawn_adaptive, spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
     spawn_compute_with_priority, try_spawn_adaptive, try_spawn_compute,
     try_spawn_compute_with_priority,
 };

@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 
 use crate::scheduler::{Share, Site};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex, PoisonError};
+use crate::topology::os;
 
 use super::core::{Core, Function};
 
@@ -19,6 +21,8 @@ pub(crate) struct Own {
 /// What a thread has of one runtime, by the index of the site.
 struct OfRuntime {
     id: u64,
+    /// Whether it takes no new work.
+    refuses: Arc<AtomicBool>,
     own: Vec<Option<Own>>,
 }
 
@@ -32,13 +36,11 @@ thread_local! {
 #[inline]
 pub(crate) fn is_settled(core: &Core, index: u32) -> bool {
     let settled = SHARES.try_with(|shares| {
-        if core.lifecycle.has_refused() {
-            return false;
-        }
         let Ok(shares) = shares.try_borrow() else { return false };
         let Some(first) = shares.first().filter(|first| first.id == core.id) else { return false };
         let own = first.own.get(index as usize).and_then(Option::as_ref);
-        own.is_some_and(|own| own.share.is_settled(&own.function.record, core.mood()))
+        let own = own.filter(|_| !first.refuses.load(Ordering::Relaxed));
+        own.is_some_and(|own| own.share.is_settled(&own.function.record, core.mood(), os::tick()))
     });
     settled.unwrap_or(false)
 }
@@ -55,7 +57,8 @@ pub(crate) fn with<R>(core: &Core, site: &'static Site, class: u8, f: impl FnOnc
             Some(at) => shares.swap(0, at),
             None => {
                 shares.truncate(RUNTIMES - 1);
-                shares.insert(0, OfRuntime { id: core.id, own: Vec::new() });
+                let refuses = Arc::clone(core.lifecycle.refusals());
+                shares.insert(0, OfRuntime { id: core.id, refuses, own: Vec::new() });
             }
         }
         let own_of = &mut shares[0].own;

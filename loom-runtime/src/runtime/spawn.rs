@@ -1,5 +1,6 @@
 //! The free functions: spawning on whichever runtime the current thread belongs to.
 
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -231,37 +232,93 @@ where
     try_place(&current_core(), (Site::of_type::<F>(hint), 0), hint, f)
 }
 
-/// What `#[loom::compute]` expands to: an adaptive call of a site that the attribute made.
+/// What `#[loom::compute]` expands to: an adaptive call of a site that the attribute made. Its
+/// result, where it ran at once, or a future of it.
+///
+/// # Errors
+///
+/// None: the future.
 #[track_caller]
-pub fn spawn_adaptive_at<F, R>(site: &'static Site, f: F) -> AdaptiveFuture<R>
+#[inline]
+pub fn call_at<F, R>(site: &'static Site, f: F) -> Result<R, AdaptiveFuture<R>>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    spawn_at((site, 0), site.hint(), f)
+    call((site, 0), site.hint(), f)
 }
 
 /// The same, with a number that says how large the input is.
+///
+/// # Errors
+///
+/// As [`call_at`].
 #[track_caller]
 #[inline]
-pub fn spawn_adaptive_sized_at<F, R>(place: &'static Site, size: u64, f: F) -> AdaptiveFuture<R>
+pub fn call_sized_at<F, R>(at: &'static Site, size: u64, f: F) -> Result<R, AdaptiveFuture<R>>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    spawn_at((place, place.class(size)), place.hint(), f)
+    call((at, at.class(size)), at.hint(), f)
 }
 
 /// The same, for a function that has a site for each of its types.
+///
+/// # Errors
+///
+/// As [`call_at`].
 #[track_caller]
 #[inline]
-pub fn spawn_adaptive_sized<F, R>(hint: ComputeHint, size: u64, f: F) -> AdaptiveFuture<R>
+pub fn call_of_type<F, R>(hint: ComputeHint, f: F) -> Result<R, AdaptiveFuture<R>>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    call((Site::of_type::<F>(hint), 0), hint, f)
+}
+
+/// Both.
+///
+/// # Errors
+///
+/// As [`call_at`].
+#[track_caller]
+#[inline]
+pub fn call_sized_of_type<F, R>(hint: ComputeHint, size: u64, f: F) -> Result<R, AdaptiveFuture<R>>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
     let site = Site::of_type_sized::<F>(hint);
-    spawn_at((site, site.class(size)), hint, f)
+    call((site, site.class(size)), hint, f)
+}
+
+#[track_caller]
+#[inline]
+fn call<F, R>(
+    (site, class): (&'static Site, u8),
+    hint: ComputeHint,
+    f: F,
+) -> Result<R, AdaptiveFuture<R>>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    struct Panicked(&'static Site, u8);
+    impl Drop for Panicked {
+        #[cold]
+        fn drop(&mut self) {
+            current_core().function(self.0, self.1).counters.panicked.add_one();
+        }
+    }
+    if is_settled(site, class) {
+        let panicked = Panicked(site, class);
+        let result = f();
+        mem::forget(panicked);
+        return Ok(result);
+    }
+    Err(place(&current_core(), (site, class), hint, f))
 }
 
 /// Any whole number as a size.
@@ -276,11 +333,17 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    // First without a count of the core, which all threads would have to share.
-    let index = site.index(class);
-    if context::with_current(|core| shares::is_settled(core, index)).unwrap_or(false) {
+    if is_settled(site, class) {
         let count = || current_core().function(site, class).counters.panicked.add_one();
         return settled(f).counting_panics(count);
     }
     place(&current_core(), (site, class), hint, f)
+}
+
+/// Whether a call runs here and now, by what this thread has at hand of its runtime: without a
+/// count of the core, which all threads would have to share.
+#[inline]
+fn is_settled(site: &'static Site, class: u8) -> bool {
+    let index = site.index(class);
+    context::with_current(|core| shares::is_settled(core, index)).unwrap_or(false)
 }

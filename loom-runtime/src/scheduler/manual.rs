@@ -7,6 +7,7 @@ use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU32, Ordering};
 
 use super::decide::{Around, Caller};
+use super::share::At;
 use super::trie::Trie;
 use super::{Arm, ComputeHint, FunctionKey, MabKnobs, Overhead, Record, Share, Table};
 
@@ -130,7 +131,8 @@ impl MabScheduler {
             Box::new(Manual { record: Record::default(), share: Share::new(key.0) })
         });
         let around = self.around(context, now);
-        let at = (self.knobs.mood(around.pressure), now);
+        // Every call is looked at, so there is no need for ticks.
+        let at = At { mood: self.knobs.mood(around.pressure), now, tick: 0 };
         let decision = function.share.look(&function.record, &self.knobs, &around, hint, at);
         let arm = u64::from(decision.arm == Arm::InlineTokio);
         (DecisionId(u64::from(index) << 1 | arm), decision.arm)

@@ -35,7 +35,7 @@ pub use manual::{Context, DecisionId, MabScheduler};
 pub(crate) use overhead::Overhead;
 pub use reason::Reason;
 pub(crate) use record::Record;
-pub(crate) use share::{Decision, Share};
+pub(crate) use share::{At, Decision, Share};
 pub use simulated::{SimulatedFunction, Surroundings};
 pub use site::Site;
 pub(crate) use table::Table;

@@ -21,11 +21,11 @@ const CHANGED: f64 = 0.85;
 const MEMORY_OF_CHANGED: f64 = 0.02;
 /// How many samples it takes before not every call is timed.
 const FEW_SAMPLES: u64 = 16;
-/// The run time, in nanoseconds, that pays for two looks at a clock: a hundred times what
-/// they cost.
-const WORTH_A_LOOK: f64 = 10e3;
-/// The most calls in a row that are not timed, and one more.
-const LONGEST_BLINK: f64 = 256.0;
+/// The run time, in nanoseconds, that pays for a look: a hundred times what that costs.
+const WORTH_A_LOOK: f64 = 50e3;
+/// The most calls in a row that are not timed, and one more. A tick of the cheap clock ends it
+/// anyhow, so calls that suddenly take long are noticed after one or two.
+const LONGEST_BLINK: f64 = 8192.0;
 /// One call in so many may be a re-test, and the share of the time that they may cost.
 const RETEST_CALLS: u64 = 256;
 const RETEST_TIME: f64 = 1.0 / 128.0;

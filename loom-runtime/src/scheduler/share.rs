@@ -18,6 +18,17 @@ const CALLS: u64 = 0xffff;
 /// A verdict that was drawn again and again stands for `2^LONGEST_STREAK` looks.
 const LONGEST_STREAK: u64 = 4;
 
+/// When a call is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct At {
+    /// Verdicts are looked at again when it changes.
+    pub(crate) mood: u32,
+    /// Nanoseconds.
+    pub(crate) now: u64,
+    /// What a clock says that is cheap to read, and moves in steps.
+    pub(crate) tick: u64,
+}
+
 /// What was decided of one call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decision {
@@ -33,6 +44,8 @@ pub(crate) struct Decision {
 #[derive(Debug)]
 pub(crate) struct Share {
     word: AtomicU64,
+    /// The tick in which the last call was looked at.
+    tick: AtomicU64,
     /// Calls that ran inline, and how many of them the record knows of.
     inline: AtomicU64,
     counted: AtomicU64,
@@ -43,6 +56,7 @@ impl Share {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             word: AtomicU64::new(0),
+            tick: AtomicU64::new(0),
             inline: AtomicU64::new(0),
             counted: AtomicU64::new(0),
             // Zero is the one state that a generator of this kind never leaves.
@@ -51,10 +65,14 @@ impl Share {
     }
 
     /// Whether this call runs inline, with no look at anything else: the usual case.
-    pub(crate) fn is_settled(&self, record: &Record, mood: u32) -> bool {
+    #[inline]
+    pub(crate) fn is_settled(&self, record: &Record, mood: u32, tick: u64) -> bool {
         let word = self.word.load(Ordering::Relaxed);
-        let is_settled =
-            word >> TAGS == tags(record, mood) && word & INLINE != 0 && word & CALLS > 0;
+        // A tick that went by since the last look may have gone by in a call that nobody timed.
+        let is_settled = word >> TAGS == tags(record, mood)
+            && word & INLINE != 0
+            && word & CALLS > 0
+            && self.tick.load(Ordering::Relaxed) == tick;
         if is_settled {
             self.word.store(word - 1, Ordering::Relaxed);
             self.count_inline();
@@ -69,7 +87,7 @@ impl Share {
         knobs: &MabKnobs,
         around: &Around,
         hint: ComputeHint,
-        (mood, now): (u32, u64),
+        At { mood, now, tick }: At,
     ) -> Decision {
         let known = record.known(knobs, hint, now);
         let made = self.uncounted() + 1;
@@ -94,6 +112,7 @@ impl Share {
                 (arm, Reason::Cost, streak, (1 << streak) - 1)
             }
         };
+        self.tick.store(tick, Ordering::Relaxed);
         let is_inline = arm == Arm::InlineTokio;
         let calls = if is_inline { record.blink(run_time.mean) } else { 0 };
         let arm_bit = if is_inline { INLINE } else { 0 };

@@ -1,7 +1,11 @@
 //! The scheduler without a runtime, a clock or a thread: for simulations of it.
 
 use super::decide::{Around, Caller, order};
+use super::share::At;
 use super::{Arm, ComputeHint, MabKnobs, Overhead, Reason, Record, Share};
+
+/// How long, in nanoseconds, a cheap clock stands still.
+const TICK: u64 = 4_000_000;
 
 /// One function of a runtime that is not there.
 #[derive(Debug)]
@@ -42,11 +46,11 @@ impl SimulatedFunction {
     ) -> (Arm, Option<Reason>) {
         let share = &self.shares[caller];
         let mood = self.knobs.mood(surroundings.pressure);
-        if share.is_settled(&self.record, mood) {
+        let at = At { mood, now: surroundings.now, tick: surroundings.now / TICK };
+        if share.is_settled(&self.record, mood, at.tick) {
             return (Arm::InlineTokio, None);
         }
         let around = self.around(surroundings);
-        let at = (mood, surroundings.now);
         let decision = share.look(&self.record, &self.knobs, &around, hint, at);
         (decision.arm, Some(decision.reason))
     }

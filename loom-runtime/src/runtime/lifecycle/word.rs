@@ -3,9 +3,9 @@
 use std::task::{Context, Poll, Waker};
 
 use crate::bridge::quietly;
-use crate::sync::PoisonError;
 use crate::sync::atomic::AtomicBool;
 use crate::sync::modelled::{AtomicUsize, Mutex, Ordering};
+use crate::sync::{Arc, PoisonError};
 
 /// The phase is in the low bits, the count above them.
 const PHASE: usize = 0b11;
@@ -27,8 +27,7 @@ pub(crate) struct Lifecycle {
 #[derive(Debug)]
 struct Rest {
     waiters: Mutex<Waiters>,
-    /// Whether work is refused, a little late: for those who make no work that is counted.
-    refuses: AtomicBool,
+    refuses: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -44,7 +43,7 @@ pub(crate) struct Place(Option<u64>);
 impl Default for Lifecycle {
     fn default() -> Self {
         let waiters = Mutex::new(Waiters::default());
-        let rest = Rest { waiters, refuses: AtomicBool::new(false) };
+        let rest = Rest { waiters, refuses: Arc::default() };
         Self { word: AtomicUsize::new(OPEN), rest: Box::new(rest) }
     }
 }
@@ -83,9 +82,10 @@ impl Lifecycle {
         self.word.load(Ordering::Relaxed) & PHASE < CLOSED
     }
 
-    /// Whether work was refused a moment ago, from a place that hardly ever changes.
-    pub(crate) fn has_refused(&self) -> bool {
-        self.rest.refuses.load(Ordering::Relaxed)
+    /// Whether work is refused, a little late: for those who make no work that is counted, and
+    /// who have to leave alone what others change all the time.
+    pub(crate) fn refusals(&self) -> &Arc<AtomicBool> {
+        &self.rest.refuses
     }
 
     /// Whether the end has begun.

@@ -6,6 +6,7 @@
 //! call can change another thread's state.
 //! Rule T3: what runs between `fork` and `exec`, or in a forked child, makes system calls
 //! and touches atomics, and neither allocates nor locks.
+//! Rule T4: a clock is read into a place that the caller has made for it.
 
 use std::fmt;
 use std::time::Duration;
@@ -26,7 +27,7 @@ use other as imp;
 
 pub(crate) use imp::{
     affinity, affinity_of_main_thread, class, current_cpu, move_to, no_more_threads, reset_on_exec,
-    set_affinity, set_priority, thread_id, time_on_cpu,
+    set_affinity, set_priority, thread_id, tick, time_on_cpu,
 };
 
 /// How urgently the system runs a thread.

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::process::Command;
+use std::time::Instant;
 
 use super::{Class, TimeOnCpu};
+use crate::sync::OnceLock;
 use crate::topology::{ComputePriority, CpuSet};
 
 pub(crate) fn affinity() -> io::Result<CpuSet> {
@@ -20,6 +22,13 @@ pub(crate) fn set_affinity(_cpus: &CpuSet) -> io::Result<()> {
 
 pub(crate) fn current_cpu() -> Option<usize> {
     None
+}
+
+pub(crate) fn tick() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    const TICK: u128 = 4_000_000;
+    let ticks = START.get_or_init(Instant::now).elapsed().as_nanos() / TICK;
+    u64::try_from(ticks).unwrap_or(0)
 }
 
 pub(crate) fn move_to(_cpu: usize, _cpus: &CpuSet) {}
