@@ -19,6 +19,14 @@ pub(crate) trait Contender: Send + Sync + 'static {
     fn call<F>(&self, hint: ComputeHint, f: F) -> impl Future<Output = u64> + Send
     where
         F: FnOnce() -> u64 + Send + 'static;
+
+    /// The same, where the caller could tell how large its input is.
+    fn call_sized<F>(&self, _size: u64, f: F) -> impl Future<Output = u64> + Send
+    where
+        F: FnOnce() -> u64 + Send + 'static,
+    {
+        self.call(ComputeHint::Unknown, f)
+    }
 }
 
 pub(crate) fn tokio_runtime(threads: usize) -> Runtime {
@@ -198,6 +206,11 @@ impl LoomCompute {
     pub(crate) fn new() -> Self {
         Self(loom_runtime())
     }
+
+    /// As it comes, and as `LOOM_BENCH_PLACEMENT` and its like say.
+    pub(crate) fn by_default() -> Self {
+        Self(LoomBuilder::new().env_prefix("LOOM_BENCH").build().expect("loom starts"))
+    }
 }
 
 impl Contender for LoomCompute {
@@ -237,5 +250,38 @@ impl Contender for LoomAdaptive {
         F: FnOnce() -> u64 + Send + 'static,
     {
         self.0.spawn_adaptive_with_hint(hint, f).await
+    }
+}
+
+/// Loom, deciding by the size of the input, as `#[loom::compute(size = …)]` does.
+pub(crate) struct LoomSized(LoomAdaptive);
+
+impl LoomSized {
+    pub(crate) fn by_default() -> Self {
+        Self(LoomAdaptive::by_default())
+    }
+}
+
+impl Contender for LoomSized {
+    fn tokio(&self) -> Handle {
+        self.0.tokio()
+    }
+
+    async fn call<F>(&self, hint: ComputeHint, f: F) -> u64
+    where
+        F: FnOnce() -> u64 + Send + 'static,
+    {
+        self.0.call(hint, f).await
+    }
+
+    async fn call_sized<F>(&self, size: u64, f: F) -> u64
+    where
+        F: FnOnce() -> u64 + Send + 'static,
+    {
+        // On a worker of its own runtime, which is the current one.
+        match loom::__private::call_sized_of_type(ComputeHint::Unknown, size, f) {
+            Ok(result) => result,
+            Err(call) => call.await,
+        }
     }
 }

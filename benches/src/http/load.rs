@@ -33,6 +33,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What mixed requests cost, in microseconds, and how many of 100 do.
 const MIX: [(u64, u64); 4] = [(10, 60), (100, 25), (1_000, 10), (5_000, 5)];
+/// The same of one function with inputs of two sizes.
+const TWO: [(u64, u64); 2] = [(20, 85), (2_000, 15)];
+/// Up to here a request counts as a cheap one, in microseconds.
+const CHEAP: u64 = 100;
 
 #[derive(clap::Args)]
 pub(crate) struct LoadOptions {
@@ -49,6 +53,9 @@ pub(crate) struct LoadOptions {
     /// What such a request costs in microseconds; without it, a mixture.
     #[arg(long)]
     micros: Option<u64>,
+    /// A mixture of two sizes.
+    #[arg(long)]
+    two: bool,
     /// Seconds before anything counts.
     #[arg(long)]
     warm_up: f64,
@@ -65,6 +72,9 @@ pub(crate) struct Seen {
     pub(crate) fast_p999: f64,
     pub(crate) slow_p50: f64,
     pub(crate) slow_p99: f64,
+    /// Those that are cheap among them.
+    pub(crate) cheap_p50: f64,
+    pub(crate) cheap_p99: f64,
     /// Answers a second of the route that computes.
     pub(crate) slow_rate: f64,
     /// Requests without an answer in time, and those that failed.
@@ -79,6 +89,7 @@ struct Due {
     at: Duration,
     request: Vec<u8>,
     is_fast: bool,
+    is_cheap: bool,
 }
 
 struct Connection {
@@ -88,6 +99,7 @@ struct Connection {
     unsent: Option<Vec<u8>>,
     /// When its request was due.
     asked: Option<Duration>,
+    is_cheap: bool,
     answer: Vec<u8>,
 }
 
@@ -102,6 +114,7 @@ struct Load {
     counted: std::ops::Range<Duration>,
     fast: Vec<u32>,
     slow: Vec<u32>,
+    cheap: Vec<u32>,
     late: Vec<u32>,
     slow_answers: u32,
     fast_open: usize,
@@ -123,6 +136,7 @@ pub(crate) fn load(options: &LoadOptions) -> Result<(), Box<dyn Error>> {
         counted: from..to,
         fast: Vec::new(),
         slow: Vec::new(),
+        cheap: Vec::new(),
         late: Vec::new(),
         slow_answers: 0,
         fast_open: 0,
@@ -153,23 +167,26 @@ fn schedule(options: &LoadOptions) -> Vec<Due> {
             if at >= end {
                 break;
             }
-            let path = if is_fast { "/fast".to_owned() } else { slow_path(options, &mut random) };
+            let (path, is_cheap) =
+                if is_fast { ("/fast".to_owned(), false) } else { slow_path(options, &mut random) };
             let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes();
-            due.push(Due { at: Duration::from_secs_f64(at), request, is_fast });
+            due.push(Due { at: Duration::from_secs_f64(at), request, is_fast, is_cheap });
         }
     }
     due.sort_by_key(|due| due.at);
     due
 }
 
-fn slow_path(options: &LoadOptions, random: &mut Random) -> String {
+/// What a request that computes asks for, and whether it is a cheap one.
+fn slow_path(options: &LoadOptions, random: &mut Random) -> (String, bool) {
     if let Some(micros) = options.micros {
-        return format!("/heavy/{micros}");
+        return (format!("/heavy/{micros}"), false);
     }
+    let (route, mix) = if options.two { ("two", &TWO[..]) } else { ("mixed", &MIX[..]) };
     let mut drawn = random.next() % 100;
-    for (micros, share) in MIX {
+    for &(micros, share) in mix {
         if drawn < share {
-            return format!("/mixed/{micros}");
+            return (format!("/{route}/{micros}"), micros <= CHEAP);
         }
         drawn -= share;
     }
@@ -227,8 +244,14 @@ impl Load {
 
     fn connect(&mut self, stream: TcpStream, is_fast: bool) -> io::Result<usize> {
         let index = self.connections.len();
-        let mut connection =
-            Connection { stream, is_fast, unsent: None, asked: None, answer: Vec::new() };
+        let mut connection = Connection {
+            stream,
+            is_fast,
+            unsent: None,
+            asked: None,
+            is_cheap: false,
+            answer: Vec::new(),
+        };
         self.poll.registry().register(
             &mut connection.stream,
             Token(index),
@@ -252,6 +275,7 @@ impl Load {
         };
         let connection = &mut self.connections[index];
         connection.asked = Some(due.at);
+        connection.is_cheap = due.is_cheap;
         connection.unsent = Some(due.request.clone());
         connection.flush()?;
         self.fast_open += usize::from(due.is_fast);
@@ -268,7 +292,7 @@ impl Load {
             return;
         }
         let now = self.started.elapsed();
-        let is_fast = connection.is_fast;
+        let (is_fast, is_cheap) = (connection.is_fast, connection.is_cheap);
         let is_ok = connection.answer.starts_with(b"HTTP/1.1 200");
         connection.answer.clear();
         let Some(due) = connection.asked.take() else { return };
@@ -281,14 +305,18 @@ impl Load {
             self.failed += 1;
         } else if self.counted.contains(&due) {
             let latencies = if is_fast { &mut self.fast } else { &mut self.slow };
-            latencies.push(micros(now.saturating_sub(due)));
+            let latency = micros(now.saturating_sub(due));
+            latencies.push(latency);
+            if is_cheap {
+                self.cheap.push(latency);
+            }
         }
     }
 
     fn seen(mut self, schedule: &[Due]) -> Result<Seen, Box<dyn Error>> {
         let counted = schedule.iter().filter(|due| self.counted.contains(&due.at)).count();
         let unanswered = counted.saturating_sub(self.fast.len() + self.slow.len()) + self.failed;
-        for samples in [&mut self.fast, &mut self.slow, &mut self.late] {
+        for samples in [&mut self.fast, &mut self.slow, &mut self.cheap, &mut self.late] {
             samples.sort_unstable();
         }
         let length = self.counted.end.saturating_sub(self.counted.start).as_secs_f64();
@@ -299,6 +327,8 @@ impl Load {
             fast_p999: at(&self.fast, 99.9),
             slow_p50: at(&self.slow, 50.0),
             slow_p99: at(&self.slow, 99.0),
+            cheap_p50: at(&self.cheap, 50.0),
+            cheap_p99: at(&self.cheap, 99.0),
             slow_rate: f64::from(self.slow_answers) / length,
             unanswered,
             late_p99: at(&self.late, 99.0),

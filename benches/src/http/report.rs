@@ -13,17 +13,18 @@ const INLINE: &str = "tokio";
 
 type Figure = fn(&Seen) -> f64;
 
-/// Something that Loom should keep within of a peer's figure.
+/// Something that a contender should keep within of another's figure.
 struct Bar {
     name: &'static str,
     scenario: usize,
+    ours: &'static str,
     figure: Figure,
     against: Peer,
     within: Direction,
 }
 
 enum Peer {
-    Split,
+    Of(&'static str),
     /// Of those that offload, whose median is best: the smallest of times, the largest of
     /// rates.
     Best,
@@ -34,35 +35,68 @@ enum Direction {
     AtLeast(f64),
 }
 
-const BARS: [Bar; 4] = [
-    Bar {
-        name: "fast p99 with heavy requests, to the split",
-        scenario: 0,
-        figure: |seen| seen.fast_p99,
-        against: Peer::Split,
-        within: Direction::AtMost(1.5),
-    },
-    Bar {
-        name: "fast p99 at overload, to the split",
-        scenario: 2,
-        figure: |seen| seen.fast_p99,
-        against: Peer::Split,
-        within: Direction::AtMost(1.0),
-    },
-    Bar {
-        name: "heavy p99, to the best peer",
-        scenario: 0,
-        figure: |seen| seen.slow_p99,
-        against: Peer::Best,
-        within: Direction::AtMost(1.05),
-    },
-    Bar {
-        name: "heavy answers a second at overload, to the best peer",
-        scenario: 2,
-        figure: |seen| seen.slow_rate,
-        against: Peer::Best,
-        within: Direction::AtLeast(0.97),
-    },
+const fn bar(
+    (scenario, name): (usize, &'static str),
+    (ours, against): (&'static str, Peer),
+    figure: Figure,
+    within: Direction,
+) -> Bar {
+    Bar { name, scenario, ours, figure, against, within }
+}
+
+const BY_SIZE: &str = "loom by size";
+const OFFLOADING: &str = "loom offloading";
+
+const BARS: [Bar; 9] = [
+    bar(
+        (0, "fast p99 with heavy requests"),
+        (OURS, Peer::Of(SPLIT)),
+        |seen| seen.fast_p99,
+        Direction::AtMost(1.5),
+    ),
+    bar(
+        (2, "fast p99 at overload"),
+        (OURS, Peer::Of(SPLIT)),
+        |seen| seen.fast_p99,
+        Direction::AtMost(1.0),
+    ),
+    bar((0, "heavy p99"), (OURS, Peer::Best), |seen| seen.slow_p99, Direction::AtMost(1.05)),
+    bar(
+        (2, "heavy answers a second at overload"),
+        (OURS, Peer::Best),
+        |seen| seen.slow_rate,
+        Direction::AtLeast(0.97),
+    ),
+    bar(
+        (3, "two sizes: p50 of 20 µs"),
+        (BY_SIZE, Peer::Of(INLINE)),
+        |seen| seen.cheap_p50,
+        Direction::AtMost(1.1),
+    ),
+    bar(
+        (3, "two sizes: fast p99"),
+        (BY_SIZE, Peer::Of(SPLIT)),
+        |seen| seen.fast_p99,
+        Direction::AtMost(1.3),
+    ),
+    bar(
+        (3, "two sizes: fast p99"),
+        (OURS, Peer::Of(OFFLOADING)),
+        |seen| seen.fast_p99,
+        Direction::AtMost(1.05),
+    ),
+    bar(
+        (3, "two sizes: p50 of 20 µs"),
+        (OURS, Peer::Of(OFFLOADING)),
+        |seen| seen.cheap_p50,
+        Direction::AtMost(1.05),
+    ),
+    bar(
+        (3, "two sizes: p99 of both"),
+        (OURS, Peer::Of(OFFLOADING)),
+        |seen| seen.slow_p99,
+        Direction::AtMost(1.05),
+    ),
 ];
 
 pub(super) fn print(contenders: &[&str], samples: &Samples) {
@@ -73,13 +107,13 @@ pub(super) fn print(contenders: &[&str], samples: &Samples) {
     println!("Medians over the rounds; times in ms from when the request was due.\n");
     println!(
         "| | fast p50 | fast p99 | heavy p99 | mixed: fast p99 | mixed p50 | mixed p99 | \
-         overload: fast p99 | heavy/s |"
+         overload: fast p99 | heavy/s | two sizes: fast p99 | 20 µs p50 | p99 of both |"
     );
-    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    println!("| --- |{}", " ---: |".repeat(11));
     let ms = |micros: f64| micros / 1000.0;
     for (c, name) in contenders.iter().enumerate() {
         println!(
-            "| {name} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {:.0} |",
+            "| {name} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {:.0} | {:.2} | {:.2} | {:.2} |",
             ms(of(0, c, |seen| seen.fast_p50)),
             ms(of(0, c, |seen| seen.fast_p99)),
             ms(of(0, c, |seen| seen.slow_p99)),
@@ -88,6 +122,9 @@ pub(super) fn print(contenders: &[&str], samples: &Samples) {
             ms(of(1, c, |seen| seen.slow_p99)),
             ms(of(2, c, |seen| seen.fast_p99)),
             of(2, c, |seen| seen.slow_rate),
+            ms(of(3, c, |seen| seen.fast_p99)),
+            ms(of(3, c, |seen| seen.cheap_p50)),
+            ms(of(3, c, |seen| seen.slow_p99)),
         );
     }
     println!();
@@ -101,15 +138,15 @@ pub(super) fn print(contenders: &[&str], samples: &Samples) {
 }
 
 fn bars(contenders: &[&str], samples: &Samples, of: &dyn Fn(usize, usize, Figure) -> f64) {
-    let Some(ours) = contenders.iter().position(|name| *name == OURS) else { return };
-    println!("| Loom's | against | ratio | 95 % interval | bar | |");
-    println!("| --- | --- | ---: | ---: | ---: | --- |");
-    for Bar { name, scenario, figure, against, within } in &BARS {
+    println!("| | of | against | ratio | 95 % interval | bar | |");
+    println!("| --- | --- | --- | ---: | ---: | ---: | --- |");
+    for Bar { name, scenario, ours: own, figure, against, within } in &BARS {
+        let Some(ours) = contenders.iter().position(|name| name == own) else { continue };
         let value = |c: &usize| of(*scenario, *c, *figure);
-        let is_peer = |c: &usize| *c != ours && contenders[*c] != INLINE;
-        let mut peers = (0..contenders.len()).filter(is_peer);
+        let is_peer = |c: &usize| ![OURS, BY_SIZE, OFFLOADING, INLINE].contains(&contenders[*c]);
+        let peers = (0..contenders.len()).filter(is_peer);
         let peer = match (against, within) {
-            (Peer::Split, _) => peers.find(|c| contenders[*c] == SPLIT),
+            (Peer::Of(name), _) => (0..contenders.len()).find(|c| contenders[*c] == *name),
             (Peer::Best, Direction::AtMost(_)) => {
                 peers.min_by(|a, b| value(a).total_cmp(&value(b)))
             }
@@ -117,7 +154,9 @@ fn bars(contenders: &[&str], samples: &Samples, of: &dyn Fn(usize, usize, Figure
                 peers.max_by(|a, b| value(a).total_cmp(&value(b)))
             }
         };
-        let Some(peer) = peer else { continue };
+        let Some(peer) = peer.filter(|peer| !samples[*scenario][*peer].is_empty()) else {
+            continue;
+        };
         let rounds = samples[*scenario][ours].iter().zip(&samples[*scenario][peer]);
         let ratios: Vec<f64> = rounds.map(|(a, b)| figure(a) / figure(b)).collect();
         let Estimate { median, low, high } = Estimate::of(&ratios);
@@ -131,7 +170,7 @@ fn bars(contenders: &[&str], samples: &Samples, of: &dyn Fn(usize, usize, Figure
             false => "missed",
         };
         println!(
-            "| {name} | {} | {median:.2} | {low:.2} to {high:.2} | {sign} {limit} | {verdict} |",
+            "| {name} | {own} | {} | {median:.2} | {low:.2} to {high:.2} | {sign} {limit} | {verdict} |",
             contenders[peer]
         );
     }

@@ -16,11 +16,21 @@ use hyper_util::rt::TokioIo;
 use loom::ComputeHint;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::contenders::{Contender, Inline, LoomAdaptive, LoomRs, SpawnBlocking, TokioRayon};
+use crate::contenders::{
+    Contender, Inline, LoomAdaptive, LoomCompute, LoomRs, LoomSized, SpawnBlocking, TokioRayon,
+};
 
 /// Who serves, by the name in the table.
-pub(super) const CONTENDERS: [&str; 6] =
-    ["tokio", "spawn_blocking", "tokio-rayon 2+2", "tokio-rayon 1+1", "loom-rs", "loom"];
+pub(super) const CONTENDERS: [&str; 8] = [
+    "tokio",
+    "spawn_blocking",
+    "tokio-rayon 2+2",
+    "tokio-rayon 1+1",
+    "loom-rs",
+    "loom",
+    "loom by size",
+    "loom offloading",
+];
 
 #[derive(clap::Args)]
 pub(crate) struct ServerOptions {
@@ -41,6 +51,8 @@ pub(crate) fn serve(options: &ServerOptions) -> Result<(), Box<dyn Error>> {
         "tokio-rayon 1+1" => run(TokioRayon::with(1), steps),
         "loom-rs" => run(LoomRs::new(), steps),
         "loom" => run(LoomAdaptive::by_default(), steps),
+        "loom by size" => run(LoomSized::by_default(), steps),
+        "loom offloading" => run(LoomCompute::by_default(), steps),
         other => Err(format!("unknown contender `{other}`").into()),
     }
 }
@@ -84,6 +96,10 @@ async fn answer<C: Contender>(
         Some(Some(("mixed", micros))) => {
             let work = micros.parse::<u64>().unwrap_or(0) * steps;
             contender.call(ComputeHint::Unknown, move || burn(work)).await
+        }
+        Some(Some(("two", micros))) => {
+            let micros = micros.parse::<u64>().unwrap_or(0);
+            contender.call_sized(micros, move || burn(micros * steps)).await
         }
         _ => {
             let mut response = Response::new(Full::default());

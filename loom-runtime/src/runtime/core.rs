@@ -3,7 +3,9 @@
 //! Jobs and threads own a count of the core, never of the runtime: a job that is still
 //! running when the last handle goes keeps what it touches, and no more.
 
+use std::any::TypeId;
 use std::ops::Deref;
+use std::panic::Location;
 use std::time::Instant;
 
 use rayon::ThreadPool;
@@ -12,7 +14,7 @@ use tokio::runtime::Handle;
 use crate::bridge::Line;
 use crate::metrics::{FunctionCounters, RuntimeCounters};
 use crate::scheduler::{
-    Around, Caller, Estimate, MabKnobs, MabScheduler, Overhead, Record, Site, Table,
+    Around, Caller, Estimate, MabKnobs, MabScheduler, Overhead, Record, Site, Table, Trie,
 };
 use crate::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, OnceLock, Weak};
@@ -32,8 +34,8 @@ const UNWATCHED: u32 = 0;
 const WATCHED: u32 = 1;
 /// It looks, and there was none.
 const QUIET: u32 = 2;
-/// How many samples the run time of scopes remembers.
-const RUN_TIME_MEMORY: u32 = 8;
+/// How long scopes of one kind take; remembers eight of them or so.
+pub(crate) type ScopeTimes = Estimate<8>;
 /// The number of the next runtime.
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
@@ -75,8 +77,8 @@ pub(crate) struct Rest {
     pub(crate) overhead: Arc<Overhead>,
     /// Decisions by hand, once somebody asks for them.
     pub(crate) manual: OnceLock<Arc<MabScheduler>>,
-    /// How long scopes take.
-    pub(crate) scopes: Estimate<RUN_TIME_MEMORY>,
+    /// How long scopes take, by closure and place.
+    scopes: Trie<(TypeId, &'static Location<'static>), Arc<ScopeTimes>>,
     /// Callers of `install` whose work has yet to start.
     installing: AtomicUsize,
     /// Where drainers run.
@@ -137,7 +139,7 @@ impl Core {
                 compute_threads,
                 compute_queue,
                 io_workers,
-                scopes: Estimate::default(),
+                scopes: Trie::new(),
                 installing: AtomicUsize::new(0),
                 spread: Spread::new(&plan.budget.cpus),
                 plan,
@@ -171,6 +173,15 @@ impl Core {
 
     pub(crate) fn functions(&self) -> impl Iterator<Item = &Function> {
         self.functions.iter().map(|function| &**function)
+    }
+
+    /// How long scopes of this closure have taken, of those that are made at this place.
+    pub(crate) fn scope_times(
+        &self,
+        closure: TypeId,
+        place: &'static Location<'static>,
+    ) -> Arc<ScopeTimes> {
+        Arc::clone(self.scopes.entry((closure, place), Arc::default))
     }
 
     /// Nanoseconds since this runtime was made.

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::panic::resume_unwind;
+use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use crate::sync::Arc;
 
 use super::block_on::help_until;
 use super::compute::{ComputeFuture, How, Ticket, offload};
-use super::core::Core;
+use super::core::{Core, ScopeTimes};
 use super::drain;
 use super::handle::LoomRuntime;
 use super::lifecycle::{Admitted, Refusal};
@@ -53,7 +53,8 @@ pub struct ScopeFuture<'env, F, R> {
     /// Nothing once it has run.
     f: Option<F>,
     hint: ComputeHint,
-    is_adaptive: bool,
+    /// How long scopes of this kind take, where that is learned.
+    learned: Option<Arc<ScopeTimes>>,
     /// It calls `f` with a scope that lives as long as what it borrows, and gives its result.
     result: PhantomData<fn(&Scope<'env>) -> R>,
 }
@@ -68,21 +69,29 @@ where
 {
     pub(crate) fn new(core: Arc<Core>, f: F) -> Self {
         let hint = ComputeHint::Unknown;
-        Self { core, f: Some(f), hint, is_adaptive: false, result: PhantomData }
+        Self { core, f: Some(f), hint, learned: None, result: PhantomData }
     }
 
-    pub(crate) fn adaptive(core: Arc<Core>, hint: ComputeHint, f: F) -> Self {
-        Self { core, f: Some(f), hint, is_adaptive: true, result: PhantomData }
+    /// Learned apart for each closure and each place of its call.
+    pub(crate) fn adaptive(
+        core: Arc<Core>,
+        hint: ComputeHint,
+        called: &'static Location<'static>,
+        f: F,
+    ) -> Self {
+        let learned = Some(core.scope_times(typeid::of::<F>(), called));
+        Self { core, f: Some(f), hint, learned, result: PhantomData }
     }
 
     /// Whether it is expected to take so long that waiting for it on the spot is in vain.
     fn is_long(&self) -> bool {
-        let expected = || match self.hint {
-            ComputeHint::Low => Some(Duration::ZERO),
-            ComputeHint::Medium | ComputeHint::High => Some(LONG * 2),
-            ComputeHint::Unknown => self.core.scopes.mean(),
-        };
-        self.is_adaptive && expected().is_some_and(|expected| expected > LONG)
+        let Some(learned) = &self.learned else { return false };
+        // What was measured outweighs what was said.
+        learned
+            .mean()
+            .map_or(matches!(self.hint, ComputeHint::Medium | ComputeHint::High), |expected| {
+                expected > LONG
+            })
     }
 }
 
@@ -103,7 +112,12 @@ where
             return Poll::Ready(on_the_spot(admitted, f));
         }
         Poll::Ready(match lend(core, admitted, is_long, f) {
-            Ok(value) => value,
+            Ok((value, took)) => {
+                if let Some(learned) = &self.learned {
+                    learned.record(took);
+                }
+                value
+            }
             Err(Fault::Panicked(payload)) => resume_unwind(payload),
             Err(Fault::Refused) => panic!("{}", Refusal::ShutDown),
         })
@@ -134,7 +148,12 @@ where
 }
 
 /// Runs a scope on the pool, and waits for it.
-fn lend<'env, F, R>(core: &Arc<Core>, admitted: Admitted, is_long: bool, f: F) -> bridge::Outcome<R>
+fn lend<'env, F, R>(
+    core: &Arc<Core>,
+    admitted: Admitted,
+    is_long: bool,
+    f: F,
+) -> bridge::Outcome<(R, Duration)>
 where
     F: FnOnce(&Scope<'env>) -> R + Send,
     R: Send,
@@ -171,11 +190,7 @@ where
         // Elsewhere there is nobody else to hold up, or no way not to: the rest parks.
     };
     let ticket = Ticket { admitted, function: None };
-    let outcome = bridge::lend(work, ticket, Priority::Normal, submit, wait);
-    outcome.map(|(value, took)| {
-        core.scopes.record(took);
-        value
-    })
+    bridge::lend(work, ticket, Priority::Normal, submit, wait)
 }
 
 /// Looks for the end for about as long as it would take to give the worker away.
@@ -246,8 +261,9 @@ impl LoomRuntime {
         ScopeFuture::new(Arc::clone(&self.inner.core), f)
     }
 
-    /// [`scope_compute`](Self::scope_compute) that decides by how long scopes of this runtime
-    /// take whether their workers are handed over at once, or only after a wait.
+    /// [`scope_compute`](Self::scope_compute) that decides by how long this closure has taken,
+    /// called from this line, whether the worker is handed over at once, or only after a wait.
+    #[track_caller]
     pub fn scope_adaptive<'env, F, R>(&self, f: F) -> ScopeFuture<'env, F, R>
     where
         F: FnOnce(&Scope<'env>) -> R + Send + 'env,
@@ -256,8 +272,9 @@ impl LoomRuntime {
         self.scope_adaptive_with_hint(ComputeHint::Unknown, f)
     }
 
-    /// [`scope_adaptive`](Self::scope_adaptive) with an expectation of how long this one takes,
-    /// which counts for more than what was measured of others.
+    /// [`scope_adaptive`](Self::scope_adaptive) with an expectation of how long it takes, which
+    /// counts until that was measured.
+    #[track_caller]
     pub fn scope_adaptive_with_hint<'env, F, R>(
         &self,
         hint: ComputeHint,
@@ -267,7 +284,7 @@ impl LoomRuntime {
         F: FnOnce(&Scope<'env>) -> R + Send + 'env,
         R: Send + 'env,
     {
-        ScopeFuture::adaptive(Arc::clone(&self.inner.core), hint, f)
+        ScopeFuture::adaptive(Arc::clone(&self.inner.core), hint, Location::caller(), f)
     }
 
     /// Runs `f` on the compute pool with `state`, which all the parallel work that it spawns may
@@ -333,6 +350,7 @@ where
 
 /// [`LoomRuntime::scope_adaptive`] on the current runtime; outside of any, on the
 /// process-wide compute pool.
+#[track_caller]
 pub fn scope_adaptive<'env, F, R>(f: F) -> ScopeFuture<'env, F, R>
 where
     F: FnOnce(&Scope<'env>) -> R + Send + 'env,
@@ -343,12 +361,13 @@ where
 
 /// [`LoomRuntime::scope_adaptive_with_hint`] on the current runtime; outside of any, on the
 /// process-wide compute pool.
+#[track_caller]
 pub fn scope_adaptive_with_hint<'env, F, R>(hint: ComputeHint, f: F) -> ScopeFuture<'env, F, R>
 where
     F: FnOnce(&Scope<'env>) -> R + Send + 'env,
     R: Send + 'env,
 {
-    ScopeFuture::adaptive(current_core(), hint, f)
+    ScopeFuture::adaptive(current_core(), hint, Location::caller(), f)
 }
 
 /// [`LoomRuntime::scope_compute_with`] on the current runtime; outside of any, on the

@@ -20,6 +20,8 @@ mod share;
 mod simulated;
 mod site;
 mod table;
+#[cfg(all(test, not(loom_model)))]
+mod tests;
 mod times;
 mod trie;
 mod verdict;
@@ -39,5 +41,8 @@ pub(crate) use share::{At, Decision, Share};
 pub use simulated::{SimulatedFunction, Surroundings};
 pub use site::Site;
 pub(crate) use table::Table;
+#[cfg(all(test, not(loom_model)))]
+use times::Times;
+pub(crate) use trie::Trie;
 pub use verdict::Verdict;
 pub(crate) use verdict::duration;

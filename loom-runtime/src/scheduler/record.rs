@@ -11,14 +11,21 @@ use super::{Arm, ComputeHint, Reason};
 
 /// After how many samples what is remembered fades, so that not each has to pay for it.
 const FADE_EVERY: u64 = 32;
-/// How many samples of either arm it takes to compare the two.
+/// How many samples of either arm it takes to compare the two, and how many times as many there
+/// may be of one: what is known of an arm that is hardly ever tried is old.
 const COMPARABLE: f64 = 8.0;
+const COMPARABLE_SHARES: f64 = 4.0;
 /// How much one arm may be taken to be slower at most.
 const MOST_APART: f64 = 4.0;
-/// Above which faded share of samples of quite another size the function has changed.
-const CHANGED: f64 = 0.85;
+/// A sample counts as new where so large a share of what is remembered is of quite another
+/// size: less than that is the other half of a mixture.
+const NEW: f64 = 0.65;
+/// Above which faded share of new samples the function has changed.
+const CHANGED: f64 = 0.8;
+/// The run time, in nanoseconds, from which on one that is new is looked into at once.
+const DEAR: f64 = 10e3;
 /// What is left of what was known of a function that has changed.
-const MEMORY_OF_CHANGED: f64 = 0.02;
+const MEMORY_OF_CHANGED: f64 = 0.005;
 /// How many samples it takes before not every call is timed.
 const FEW_SAMPLES: u64 = 16;
 /// The run time, in nanoseconds, that pays for a look: a hundred times what that costs.
@@ -50,7 +57,7 @@ pub(crate) struct Record {
     unproven: AtomicU64,
     /// Strikes, and the millisecond in which they were that many.
     strikes: AtomicU64,
-    /// The faded share of samples of quite another size, as a float.
+    /// The faded share of new samples, as a float.
     novelty: AtomicU32,
     /// Changes when verdicts should be looked at again at once.
     epoch: AtomicU32,
@@ -73,7 +80,8 @@ impl Record {
             Arm::InlineTokio => &self.inline,
             Arm::OffloadRayon => &self.offload,
         };
-        let has_changed = self.is_changing(knobs, times.novelty(nanos));
+        let is_new = times.novelty(nanos) > NEW;
+        let has_changed = self.is_changing(knobs, is_new);
         if has_changed {
             self.inline.fade(MEMORY_OF_CHANGED);
             self.offload.fade(MEMORY_OF_CHANGED);
@@ -90,17 +98,19 @@ impl Record {
             let strikes = self.strikes(knobs, now) + 1.0;
             self.strikes.store(stamped(strikes, now), Ordering::Relaxed);
         }
-        let is_too_long = arm == Arm::InlineTokio && nanos >= knobs.t_block_hard_us * 1e3;
-        if has_changed || is_too_long {
+        // Whether it has changed shows sooner where each call is looked at.
+        let may_have_changed = is_new && nanos >= DEAR;
+        let is_too_long = nanos >= knobs.t_block_hard_us * 1e3;
+        if has_changed || arm == Arm::InlineTokio && (may_have_changed || is_too_long) {
             self.epoch.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Takes in whether a sample is of quite another size; true where so many were that the
-    /// function is not what it was.
-    fn is_changing(&self, knobs: &MabKnobs, novelty: f64) -> bool {
+    /// Takes in whether a sample is new; true where so many were that the function is not what
+    /// it was.
+    fn is_changing(&self, knobs: &MabKnobs, is_new: bool) -> bool {
         let before = f64::from(f32::from_bits(self.novelty.load(Ordering::Relaxed)));
-        let after = before + (novelty - before) * knobs.ema_alpha;
+        let after = before + (f64::from(u8::from(is_new)) - before) * knobs.ema_alpha;
         let has_changed = after > CHANGED;
         #[expect(clippy::cast_possible_truncation, reason = "a share, which needs few digits")]
         let kept = if has_changed { 0.0 } else { after as f32 };
@@ -153,7 +163,8 @@ impl Record {
 
     /// How much longer it takes on the pool. Medians, since a few very long ones tell nothing.
     fn factor(&self, inline: &Summary, offload: &Summary) -> f64 {
-        if inline.weight < COMPARABLE || offload.weight < COMPARABLE {
+        let (less, more) = (inline.weight.min(offload.weight), inline.weight.max(offload.weight));
+        if less < COMPARABLE || more > less * COMPARABLE_SHARES {
             return 1.0;
         }
         match (self.inline.median(), self.offload.median()) {
@@ -175,10 +186,11 @@ impl Record {
         f64::from(strikes) * knobs.strike_decay.powf(f64::from(passed))
     }
 
-    /// Counts a look that stands for so many calls.
-    pub(super) fn count_look(&self, calls: u64) {
-        self.looks.fetch_add(1, Ordering::Relaxed);
+    /// Counts a look that stands for so many calls. Tells how many looks there were before.
+    pub(super) fn count_look(&self, calls: u64) -> u64 {
+        let before = self.looks.fetch_add(1, Ordering::Relaxed);
         self.unproven.fetch_add(calls, Ordering::Relaxed);
+        before
     }
 
     /// Whether this call should go the other way, to see what that costs now.

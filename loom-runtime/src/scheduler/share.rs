@@ -8,7 +8,7 @@ use super::record::Record;
 use super::{Arm, ComputeHint, Reason};
 
 // The word, from the top: the record's epoch and the runtime's mood when the verdict was drawn,
-// the arm, how often in a row it was drawn, for how many looks it stands, and how many calls
+// the arm, how often in a row it was drawn, in which of the record's looks, and how many calls
 // before the next look.
 const TAGS: u32 = 32;
 const INLINE: u64 = 1 << 31;
@@ -91,25 +91,27 @@ impl Share {
     ) -> Decision {
         let known = record.known(knobs, hint, now);
         let made = self.uncounted() + 1;
-        record.count_look(made);
+        let looks_before = record.count_look(made);
         let word = self.word.load(Ordering::Relaxed);
         let tags = tags(record, mood);
         let before = (word >> TAGS == tags).then_some(word & INLINE != 0);
         let run_time = known.run_time.unwrap_or_default();
         let costs = Costs::of(knobs, around, &known, run_time.mean, around.overhead.mean);
         let ordered = order(knobs, around, &known);
-        let looks = word >> LOOKS & 0xff;
         let streak = word >> STREAK & 0x7f;
-        let (arm, reason, streak, looks) = match (ordered, before) {
-            (Some((arm, reason)), _) => (arm, reason, 0, 0),
-            (None, Some(was_inline)) if looks > 0 => {
-                (arm_of(was_inline), Reason::Cost, streak, looks - 1)
+        // Of all threads together, or else a verdict would stand the longer the more there are.
+        let looks = looks_before & 0xff;
+        let passed = looks.wrapping_sub(word >> LOOKS) & 0xff;
+        let (arm, reason, streak, drawn) = match (ordered, before) {
+            (Some((arm, reason)), _) => (arm, reason, 0, looks),
+            (None, Some(was_inline)) if passed < 1 << streak => {
+                (arm_of(was_inline), Reason::Cost, streak, word >> LOOKS & 0xff)
             }
             (None, before) => {
                 let arm = draw(knobs, around, &known, run_time, || self.normal());
                 let is_same = before == Some(arm == Arm::InlineTokio);
                 let streak = if is_same { (streak + 1).min(LONGEST_STREAK) } else { 0 };
-                (arm, Reason::Cost, streak, (1 << streak) - 1)
+                (arm, Reason::Cost, streak, looks)
             }
         };
         self.tick.store(tick, Ordering::Relaxed);
@@ -117,7 +119,7 @@ impl Share {
         let calls = if is_inline { record.blink(run_time.mean) } else { 0 };
         let arm_bit = if is_inline { INLINE } else { 0 };
         self.word.store(
-            tags << TAGS | arm_bit | streak << STREAK | looks << LOOKS | calls.min(CALLS),
+            tags << TAGS | arm_bit | streak << STREAK | drawn << LOOKS | calls.min(CALLS),
             Ordering::Relaxed,
         );
         record.keep((arm, reason), around, costs, now);

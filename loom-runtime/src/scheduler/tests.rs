@@ -1,0 +1,245 @@
+//! What decisions come to over many calls, on a clock of their own.
+
+use super::share::At;
+use super::{
+    Arm, ComputeHint, Context, FunctionKey, MabKnobs, MabScheduler, Reason, Record, Share,
+    SimulatedFunction, Surroundings, Times, Verdict,
+};
+
+const US: f64 = 1e3;
+const MS: f64 = 1e6;
+
+/// A function that is called over and over, and what came of it.
+struct Played {
+    function: SimulatedFunction,
+    now: u64,
+    pressure: f64,
+    overhead: f64,
+    hint: ComputeHint,
+}
+
+impl Played {
+    fn new() -> Self {
+        Self {
+            function: SimulatedFunction::new(MabKnobs::new(), 1, 1),
+            now: 0,
+            pressure: 1.0,
+            overhead: 10.0 * US,
+            hint: ComputeHint::Unknown,
+        }
+    }
+
+    /// Makes one call that takes so long, and tells where it went and why.
+    fn call(&mut self, nanos: f64) -> (Arm, Option<Reason>) {
+        let surroundings =
+            Surroundings { workers: 2, pressure: self.pressure, arrivals: 0.0, now: self.now };
+        let (arm, reason) = self.function.decide(0, self.hint, &surroundings);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time")]
+        let took = nanos as u64;
+        self.now += took + 1000;
+        if reason.is_some() {
+            self.function.ran(arm, nanos, self.now);
+        }
+        if arm == Arm::OffloadRayon {
+            self.function.went(self.overhead, self.now);
+        }
+        (arm, reason)
+    }
+
+    /// How many of so many calls ran inline.
+    fn inline(&mut self, nanos: f64, calls: usize) -> usize {
+        (0..calls).filter(|_| self.call(nanos).0 == Arm::InlineTokio).count()
+    }
+}
+
+#[test]
+fn cheap_work_settles_inline_and_dear_work_on_the_pool() {
+    let mut cheap = Played::new();
+    assert!(cheap.inline(2.0 * US, 1000) >= 990);
+    let mut dear = Played::new();
+    assert!(dear.inline(100.0 * US, 1000) <= 10);
+    let mut far_too_long = Played::new();
+    assert_eq!(far_too_long.inline(2.0 * MS, 1000), 0);
+}
+
+#[test]
+fn most_settled_calls_are_not_even_timed() {
+    let mut cheap = Played::new();
+    cheap.inline(20.0, 1000);
+    let looked_at = (0..100_000).filter(|_| cheap.call(20.0).1.is_some()).count();
+    assert!(looked_at < 200, "{looked_at}");
+}
+
+#[test]
+fn one_preempted_call_does_not_bar_inline() {
+    let mut function = Played::new();
+    function.inline(5.0 * US, 500);
+    function.call(5.0 * MS);
+    let inline = function.inline(5.0 * US, 2000);
+    assert!(inline >= 1800, "{inline}");
+}
+
+#[test]
+fn far_too_long_calls_are_noticed_though_nobody_times_them() {
+    let mut function = Played::new();
+    function.inline(20.0, 10_000);
+    // From now on each takes 5 ms: the clock that is cheap to read gives it away.
+    let inline = function.inline(5.0 * MS, 100);
+    assert!(inline <= 3, "{inline}");
+    let (arm, reason) = function.call(5.0 * MS);
+    assert_eq!(arm, Arm::OffloadRayon);
+    assert!(reason.is_some_and(Reason::is_guardrail), "{reason:?}");
+}
+
+#[test]
+fn strikes_fade_with_time_whichever_arm_runs() {
+    let mut function = Played::new();
+    function.inline(5.0 * US, 500);
+    // The first of them is not timed, nor is a single strike enough.
+    for _ in 0..3 {
+        function.call(5.0 * MS);
+    }
+    let barred = (0..20).all(|_| function.call(5.0 * US).1 == Some(Reason::Strikes));
+    assert!(barred, "several in a row are more than bad luck");
+    function.now += 50_000_000;
+    assert_ne!(function.call(5.0 * US).1, Some(Reason::Strikes));
+    // They were too many of so few that were measured; that takes some more of these.
+    function.inline(5.0 * US, 3000);
+    let inline = function.inline(5.0 * US, 500);
+    assert!(inline >= 480, "{inline}");
+}
+
+#[test]
+fn a_function_that_changes_is_learned_anew() {
+    let mut function = Played::new();
+    function.inline(2.0 * US, 5000);
+    let inline = function.inline(200.0 * US, 2000);
+    assert!(inline < 100, "{inline}");
+    let inline = function.inline(2.0 * US, 4000);
+    assert!(inline > 3000, "{inline}");
+}
+
+#[test]
+fn mixtures_are_told_apart_by_size() {
+    // 5 µs mostly, and 5 ms at times: two functions, where the size is told.
+    let (mut small, mut large, mut both) = (Played::new(), Played::new(), Played::new());
+    let mut inline_of_both = 0;
+    for n in 0..2000 {
+        if n % 20 == 0 {
+            large.call(5.0 * MS);
+            both.call(5.0 * MS);
+        } else {
+            small.call(5.0 * US);
+            inline_of_both += usize::from(both.call(5.0 * US).0 == Arm::InlineTokio);
+        }
+    }
+    assert!(small.inline(5.0 * US, 1000) >= 990);
+    assert_eq!(large.inline(5.0 * MS, 100), 0);
+    assert!(inline_of_both < 40, "one in twenty holds up the worker: {inline_of_both}");
+}
+
+#[test]
+fn hints_count_on_every_call_until_there_are_measurements() {
+    let decide = |hint: ComputeHint, function: &SimulatedFunction| {
+        let surroundings = Surroundings { workers: 2, pressure: 0.5, arrivals: 0.0, now: 0 };
+        function.decide(0, hint, &surroundings).0
+    };
+    let function = SimulatedFunction::new(MabKnobs::new(), 1, 1);
+    (0..30).for_each(|now| function.went(10.0 * US, now));
+    assert_eq!(decide(ComputeHint::Unknown, &function), Arm::OffloadRayon);
+    assert_eq!(decide(ComputeHint::Low, &function), Arm::InlineTokio);
+    assert_eq!(decide(ComputeHint::High, &function), Arm::OffloadRayon);
+    assert_eq!(decide(ComputeHint::Low, &function), Arm::InlineTokio);
+
+    let mut dear = Played { hint: ComputeHint::Low, ..Played::new() };
+    assert!(dear.inline(900.0 * US, 100) <= 2, "and not after");
+    let mut cheap = Played { hint: ComputeHint::High, ..Played::new() };
+    assert!(cheap.inline(2.0 * US, 100) >= 90);
+}
+
+#[test]
+fn queueing_is_not_taken_for_the_functions_own_time() {
+    const KEY: FunctionKey = FunctionKey::from_path("a::function");
+    let scheduler = MabScheduler::with_defaults();
+    let context = Context { tokio_workers: 2, rayon_threads: 2, ..Context::default() };
+    let mut last = Arm::OffloadRayon;
+    for _ in 0..100 {
+        let (id, arm) = scheduler.choose(KEY, &context);
+        // A round trip of 10 ms, all of it in line but for 5 µs.
+        let took = if arm == Arm::OffloadRayon { 10_000.0 } else { 5.0 };
+        scheduler.finish(id, took, Some(5.0));
+        last = arm;
+    }
+    assert_eq!(last, Arm::InlineTokio);
+}
+
+#[test]
+fn offloading_costs_the_overhead_and_no_more() {
+    let (verdict, _) = drawn(2.0 * MS, 10.0 * US);
+    let offload = verdict.offload_cost.as_secs_f64() * 1e9;
+    assert!((offload - 2.01 * MS).abs() < 0.05 * MS, "{verdict}");
+    assert!((verdict.inline_cost.as_secs_f64() * 1e9 - 4.0 * MS).abs() < 0.1 * MS, "{verdict}");
+}
+
+#[test]
+fn a_mean_that_is_old_stays_where_it_was() {
+    let times = Times::default();
+    (0..100).for_each(|_| times.record(5.0 * US));
+    (0..1000).for_each(|_| times.fade(0.99));
+    let summary = times.summary();
+    assert!((summary.mean - 5.0 * US).abs() < 1.0, "{summary:?}");
+    assert!(summary.weight < 0.01);
+}
+
+/// The verdict on a function of which fifty calls were measured, with one task behind each.
+fn drawn(nanos: f64, overhead: f64) -> (Verdict, Share) {
+    let (knobs, record, share) = (MabKnobs::new(), Record::default(), Share::new(1));
+    for now in 0..50 {
+        record.observe(&knobs, Arm::OffloadRayon, nanos, now);
+    }
+    let around = super::Around {
+        caller: super::Caller::IoWorker,
+        overhead: super::overhead::Belief { mean: overhead, deviation: 0.0 },
+        overhead_age: Some(0),
+        pressure: 1.0,
+        arrivals: 0.0,
+    };
+    let at = At { mood: 0, now: 50, tick: 0 };
+    // The first of a function without a hint is offloaded whatever was measured.
+    for _ in 0..2 {
+        share.look(&record, &knobs, &around, ComputeHint::Unknown, at);
+    }
+    (record.verdict(2_000_000_050).expect("it was drawn"), share)
+}
+
+#[test]
+fn a_verdict_can_be_explained() {
+    let (verdict, _) = drawn(500.0 * US, 10.0 * US);
+    assert_eq!((verdict.arm, verdict.reason), (Arm::OffloadRayon, Reason::HardCap));
+    assert_eq!(verdict.age.as_secs(), 2);
+    assert!((verdict.samples[1] - 50.0).abs() < 4.0, "{verdict}");
+    let (verdict, _) = drawn(3.0 * US, 10.0 * US);
+    assert_eq!((verdict.arm, verdict.reason), (Arm::InlineTokio, Reason::Cost));
+}
+
+#[test]
+fn decisions_are_the_same_for_the_same_seed() {
+    let run = |seed| {
+        let function = SimulatedFunction::new(MabKnobs::new(), 1, seed);
+        let mut played = Played { function, ..Played::new() };
+        (0..2000).map(|_| played.call(10.0 * US).0 == Arm::InlineTokio).collect::<Vec<_>>()
+    };
+    assert_eq!(run(7), run(7));
+    assert_ne!(run(7), run(8), "and may differ for another, where the arms cost the same");
+}
+
+#[test]
+fn re_tests_are_few() {
+    let mut function = Played::new();
+    let mut retests = 0;
+    for n in 0..100_000 {
+        let (_, reason) = function.call(60.0 * US);
+        retests += usize::from(n >= 500 && reason == Some(Reason::Retest));
+    }
+    assert!((1..=500).contains(&retests), "{retests}");
+}
