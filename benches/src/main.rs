@@ -2,6 +2,8 @@
 //!
 //! `loom-bench micro` prints what a call costs, by the number of callers and the length of
 //! its work, with the allocations it makes; and what tracking adds to an async task.
+//! `loom-bench decide` prints what a call costs that is not moved, and `loom-bench regret` what
+//! decisions cost on described workloads.
 //! `loom-bench http` puts an HTTP service under load and prints how long its requests take.
 //! Absolute times vary from machine to machine and from run to run; the ratios within one
 //! run are what to read.
@@ -63,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Bench::MicroSample(options) => micro::sample(&options)?,
         Bench::Decide(options) => decide::run(&options)?,
         Bench::DecideSample(options) => decide::sample(&options)?,
-        Bench::Regret(options) => regret::run(&options),
+        Bench::Regret(options) => regret::run(&options)?,
         Bench::Http(options) => http::run(&options)?,
         Bench::HttpServer(options) => http::serve(&options)?,
         Bench::HttpLoad(options) => http::load(&options)?,

@@ -31,6 +31,8 @@ struct Function {
     panicked: u64,
     abandoned: u64,
     mean_us: Option<f64>,
+    /// Where calls run now, and why.
+    verdict: Option<String>,
     run_time_us: Quantiles,
 }
 
@@ -80,6 +82,7 @@ impl From<&FunctionStats> for Function {
             panicked: stats.panicked,
             abandoned: stats.abandoned,
             mean_us: stats.mean.map(micros),
+            verdict: stats.verdict.map(|verdict| verdict.to_string()),
             run_time_us: Quantiles {
                 p50: quantile(0.5),
                 p90: quantile(0.9),
@@ -107,12 +110,13 @@ impl Page {
             let _ = writeln!(
                 rows,
                 "<tr><th scope=row>{}</th><td>{hint}</td><td>{calls}</td><td>{share:.1} %</td>\
-                 <td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{panicked}</td><td>{abandoned}</td></tr>",
+                 <td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{panicked}</td><td>{abandoned}</td><td class=why>{}</td></tr>",
                 escape(name),
                 us(*p50),
                 us(*p90),
                 us(*p99),
                 us(*max),
+                f.verdict.as_deref().map(escape).unwrap_or_default(),
             );
         }
         format!(
@@ -122,11 +126,11 @@ impl Page {
              body{{margin:2rem auto;max-width:70rem;padding:0 1rem}}main{{overflow-x:auto}}\
              table{{border-collapse:collapse;font-variant-numeric:tabular-nums}}\
              td,th{{padding:.3rem .5rem;text-align:right;white-space:nowrap;border-bottom:1px solid #8884}}\
-             th[scope=row],th:first-child{{text-align:left}}</style>\
+             th[scope=row],th:first-child,.why{{text-align:left}}</style>\
              <h1>Loom</h1><p>{} I/O workers, {} compute threads, {} compute calls in flight. \
              Run times in µs.</p><main><table><thead><tr><th>function</th><th>hint</th>\
              <th>calls</th><th>inline</th><th>p50</th><th>p90</th><th>p99</th><th>max</th>\
-             <th>panicked</th><th>abandoned</th></tr></thead><tbody>\n{rows}</tbody></table></main></html>",
+             <th>panicked</th><th>abandoned</th><th class=why>last verdict</th></tr></thead><tbody>\n{rows}</tbody></table></main></html>",
             self.tokio_threads, self.rayon_threads, self.compute_tasks_in_flight,
         )
     }

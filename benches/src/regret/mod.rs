@@ -4,6 +4,8 @@
 mod policy;
 mod workload;
 
+use std::error::Error;
+
 use policy::{Policy, Run};
 use workload::{CALLS, FIRST, WORKLOADS, Workload};
 
@@ -20,7 +22,7 @@ pub(crate) struct Options {
 /// The most that decisions may cost, as a share of the better arm under the same guardrails.
 const MOST: f64 = 1.05;
 
-pub(crate) fn run(options: &Options) {
+pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let (seeds, workers): (u64, &[usize]) =
         if options.quick { (1, &[2, 8]) } else { (5, &[1, 2, 8, 64]) };
     println!(
@@ -48,9 +50,7 @@ pub(crate) fn run(options: &Options) {
         }
     }
     println!();
-    for failure in &failures {
-        println!("falls short: {failure}");
-    }
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("; ").into()) }
 }
 
 /// Shares of the better fixed arm's cost under guardrails.

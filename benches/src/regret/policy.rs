@@ -126,6 +126,7 @@ fn decide(
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
+                clippy::cast_precision_loss,
                 reason = "small numbers"
             )]
             let context = Context {

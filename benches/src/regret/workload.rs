@@ -65,7 +65,7 @@ fn drifting(random: &mut Random, n: usize) -> Made {
 
 /// A function of 30 µs, where for a while at a time five tasks wait, and then none.
 fn bursts(random: &mut Random, n: usize) -> Made {
-    (about(random, 30.0 * US), if n / 2000 % 2 == 0 { 0.0 } else { 5.0 }, 0)
+    (about(random, 30.0 * US), if (n / 2000).is_multiple_of(2) { 0.0 } else { 5.0 }, 0)
 }
 
 pub(super) const WORKLOADS: [Workload; 14] = [

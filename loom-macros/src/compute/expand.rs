@@ -63,7 +63,7 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
         }
     };
     // Before the closure takes what it is about.
-    let size = args.size.as_ref().map(|size| {
+    let tell_size = args.size.as_ref().map(|size| {
         let magnitude = quote_spanned!(size.span()=> #loom::__private::magnitude);
         quote!(let __loom_size = #magnitude(#size);)
     });
@@ -76,7 +76,7 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
             #[allow(clippy::needless_pass_by_value, clippy::too_many_arguments)]
             #inner #body
             #site
-            #size
+            #tell_size
             match #place {
                 #loom::__private::Ok(result) => result,
                 #loom::__private::Err(call) => call.await,

@@ -290,8 +290,8 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let site = Site::of_type_sized::<F>(hint);
-    call((site, site.class(size)), hint, f)
+    let at = Site::of_type_sized::<F>(hint);
+    call((at, at.class(size)), hint, f)
 }
 
 #[track_caller]

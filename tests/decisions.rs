@@ -1,0 +1,228 @@
+//! Decisions of a real runtime: what they rest on, and what is told of them.
+
+use std::future::pending;
+use std::hint::black_box;
+use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
+
+use loom::mab::{FunctionKey, MabKnobs, MabScheduler, Reason};
+use loom::{Arm, ComputeError, ComputeHint, LoomBuilder, LoomRuntime, TokioFlavor};
+
+fn runtime() -> LoomRuntime {
+    LoomBuilder::new().tokio_threads(2).rayon_threads(2).build().expect("it starts")
+}
+
+/// Keeps a thread busy for so long at least.
+fn burn(time: Duration) {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        black_box(());
+    }
+}
+
+#[loom::compute(hint = "low")]
+fn next(n: u64) -> u64 {
+    black_box(n) + 1
+}
+
+#[test]
+fn settled_calls_are_counted_though_nobody_times_them() {
+    let runtime = runtime();
+    let sum = runtime.block_on(async {
+        let mut n = 0;
+        for _ in 0..10_000 {
+            n = next(n).await;
+        }
+        n
+    });
+    assert_eq!(sum, 10_000);
+    let functions = runtime.functions();
+    let next = functions.iter().find(|function| function.name.ends_with("::next"));
+    let next = next.expect("it was called");
+    assert_eq!(next.calls(), 10_000);
+    assert!(next.inline > 9_900, "{next:?}");
+    let timed = next.run_times.count();
+    assert!((16..5_000).contains(&timed), "{timed}");
+    let verdict = next.verdict.expect("it was drawn");
+    assert_eq!(verdict.arm, Arm::InlineTokio);
+    assert!(verdict.to_string().starts_with("inline ("), "{verdict}");
+}
+
+/// Each thread counts for itself, and what it has counted stays when it ends.
+#[test]
+fn counts_outlive_their_threads() {
+    let runtime = runtime();
+    for _ in 0..5 {
+        let runtime = runtime.clone();
+        let caller = std::thread::spawn(move || {
+            runtime.block_on(async {
+                for n in 0..100 {
+                    next(n).await;
+                }
+            });
+        });
+        caller.join().expect("no panic");
+    }
+    let calls: u64 = runtime.functions().iter().map(loom::FunctionStats::calls).sum();
+    assert_eq!(calls, 500);
+}
+
+#[test]
+fn a_panic_of_a_settled_call_reaches_whoever_awaits_it_and_is_counted() {
+    #[loom::compute(hint = "low")]
+    fn fails_at(n: u64, at: u64) -> u64 {
+        assert!(n != at, "as told");
+        n
+    }
+    let runtime = runtime();
+    let task = runtime.spawn_async(async {
+        for n in 0..=1000 {
+            fails_at(n, 1000).await;
+        }
+    });
+    assert!(runtime.block_on(task).expect_err("it panics").is_panic());
+    assert_eq!(runtime.functions()[0].panicked, 1);
+}
+
+#[test]
+fn an_ended_runtime_refuses_settled_calls_too() {
+    let runtime = runtime();
+    let settled = || runtime.try_spawn_adaptive(|| 7);
+    runtime.block_on(async {
+        for _ in 0..1000 {
+            assert_eq!(settled().await.expect("it runs"), 7);
+        }
+    });
+    runtime.block_until_idle();
+    assert!(matches!(runtime.block_on(settled()), Err(ComputeError::ShutDown)));
+}
+
+#[test]
+fn the_try_form_gives_a_panic_as_an_error_on_either_arm() {
+    let runtime = runtime();
+    let fails = |at: u64, from: u64| {
+        let called = runtime.try_spawn_adaptive(move || assert!(at < from, "out of ink"));
+        runtime.block_on(called)
+    };
+    // The first is offloaded, since nothing is known of it; later ones are not.
+    for (at, from) in [(1, 0)].into_iter().chain((0..1000).map(|n| (n, 999))) {
+        let called = fails(at, from);
+        assert_eq!(called.is_err(), at >= from);
+        if let Err(error) = called {
+            let payload = error.into_panic().expect("a panic");
+            assert_eq!(payload.downcast_ref(), Some(&"out of ink"));
+        }
+    }
+    let function = &runtime.functions()[0];
+    assert_eq!(function.panicked, 2);
+    assert!(function.inline > 900 && function.offloaded > 0, "{function:?}");
+}
+
+#[test]
+fn sleeping_tasks_are_no_pressure() {
+    let runtime = runtime();
+    let tasks: Vec<_> = (0..1000).map(|_| runtime.spawn_async(pending::<()>())).collect();
+    // Each has been polled once, and sleeps.
+    runtime.block_on(async {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    });
+    let counted = runtime.collect_context();
+    assert_eq!((counted.tokio_workers, counted.rayon_threads), (2, 2));
+    assert!(counted.inflight_tasks < 100, "{counted:?}");
+    for task in tasks {
+        task.abort();
+    }
+}
+
+/// What the estimator sees of tasks that are ready, with both workers kept from running them.
+#[test]
+fn tasks_that_are_ready_are_pressure() {
+    let runtime = runtime();
+    let held = Arc::new(Barrier::new(3));
+    let blockers: Vec<_> = (0..2)
+        .map(|_| {
+            let held = Arc::clone(&held);
+            // Twice: once when it has a worker, and once when that may go on.
+            runtime.spawn_async(async move {
+                held.wait();
+                held.wait();
+            })
+        })
+        .collect();
+    held.wait();
+    // From a thread that is no worker, so they go to the queue that all share.
+    let ready: Vec<_> = (0..100).map(|_| runtime.spawn_async(async {})).collect();
+    let counted = runtime.collect_context();
+    held.wait();
+    assert!(counted.inflight_tasks >= 16, "up to ten a worker: {counted:?}");
+    runtime.block_on(async {
+        for task in blockers.into_iter().chain(ready) {
+            task.await.expect("no panic");
+        }
+    });
+}
+
+/// A blind spot, written down: what a worker has taken into its own queue is not seen.
+#[test]
+fn a_burst_in_a_workers_own_queue_is_not_seen_at_once() {
+    let runtime = runtime();
+    let held = Arc::new(Barrier::new(2));
+    let blocker = {
+        let held = Arc::clone(&held);
+        // Keeps the other worker from taking them.
+        runtime.spawn_async(async move {
+            held.wait();
+            held.wait();
+        })
+    };
+    held.wait();
+    let of_task = runtime.clone();
+    let burst = runtime.spawn_async(async move {
+        let ready: Vec<_> = (0..50).map(|_| tokio::spawn(async {})).collect();
+        (of_task.collect_context(), ready.len())
+    });
+    let (counted, ready) = runtime.block_on(burst).expect("no panic");
+    held.wait();
+    runtime.block_on(blocker).expect("no panic");
+    // There are fifty, and what is seen comes from how busy the workers were.
+    assert!((counted.inflight_tasks as usize) < ready, "{counted:?}");
+}
+
+#[test]
+fn a_lone_worker_is_blocked_for_less() {
+    // Without the other guardrails, since this machine may be busy.
+    let knobs = MabKnobs::new().without_strikes().with_thresholds(50.0, 1e9, 1e9);
+    let lone = LoomBuilder::new().tokio_flavor(TokioFlavor::CurrentThread).rayon_threads(1);
+    let lone = lone.mab_knobs(knobs).build().expect("it starts");
+    lone.block_on(async {
+        for _ in 0..40 {
+            lone.spawn_adaptive_with_hint(ComputeHint::Low, || burn(Duration::from_micros(100)))
+                .await;
+        }
+    });
+    let verdict = lone.functions()[0].verdict.expect("it was drawn");
+    assert_eq!((verdict.arm, verdict.reason), (Arm::OffloadRayon, Reason::LoneWorker), "{verdict}");
+}
+
+#[test]
+fn decisions_by_hand_know_what_the_runtimes_pool_costs() {
+    const KEY: FunctionKey = FunctionKey::from_path("shop::images::crop");
+    let runtime = runtime();
+    let scheduler = runtime.mab_scheduler();
+    assert!(Arc::ptr_eq(&scheduler, &runtime.mab_scheduler()));
+    let context = runtime.collect_context();
+    let (first, arm) = scheduler.choose(KEY, &context);
+    assert_eq!(arm, Arm::OffloadRayon, "nothing is known yet");
+    scheduler.finish(first, 15.0, Some(1.0));
+    for _ in 0..100 {
+        let (id, _) = scheduler.choose(KEY, &context);
+        scheduler.finish(id, 1.0, Some(1.0));
+    }
+    assert_eq!(scheduler.choose(KEY, &context).1, Arm::InlineTokio);
+    assert!(runtime.functions().is_empty(), "they are learned apart");
+    // Without a runtime, too.
+    let own = MabScheduler::with_defaults();
+    assert_eq!(own.choose_with_hint(KEY, &context, ComputeHint::Low).1, Arm::InlineTokio);
+}
