@@ -93,3 +93,32 @@ async fn calibration_works_within_async_code() {
     let runtime = LoomBuilder::new().beside(host).calibration_config(few).build();
     assert!(runtime.expect("it starts").calibration().is_some());
 }
+
+#[test]
+fn what_is_no_knob_is_an_error_that_says_so() {
+    let refused = |text: &str| {
+        let name = format!("loom-knobs-{}-{}.toml", process::id(), text.len());
+        let path = env::temp_dir().join(name);
+        fs::write(&path, text).expect("the folder for temporary files can be written");
+        let error = LoomBuilder::new().file(&path).build().expect_err("it is refused");
+        // It lies in the folder for temporary files, where leftovers are swept up.
+        let _ = fs::remove_file(&path);
+        error.to_string()
+    };
+    let error = refused("mab_knobs = 3");
+    assert!(error.contains("expected a table, with keys such as `mab_knobs."), "{error}");
+    let error = refused("[mab_knob]\ndecay = 0.5");
+    assert!(error.contains("did you mean `mab_knobs`?"), "{error}");
+    let error = refused("[mab_knobs]\ndecey = 0.5");
+    assert!(error.contains("did you mean `mab_knobs.decay`?"), "{error}");
+    let error = refused("\"mab_knobs.decay\" = 0.5\n[mab_knobs]\ndecay = 0.25");
+    assert!(error.contains("`mab_knobs.decay` is given twice"), "{error}");
+}
+
+#[test]
+fn calibration_is_switched_on_beside_what_else_is_said_of_it() {
+    let few = CalibrationConfig::new().warmup_iterations(1).sample_count(3);
+    let runtime = built(LoomBuilder::new().calibration_config(few).calibrate(true));
+    assert_eq!(runtime.config().calibration, few.enabled());
+    assert!(runtime.calibration().is_some());
+}

@@ -215,3 +215,90 @@ fn sizes_are_told() {
     });
     assert_eq!(stream.size_hint(), (9, Some(9)));
 }
+
+/// A task that polls many times in a row has its turn ended before a waker is shown.
+#[test]
+fn an_unordered_stream_is_woken_however_its_turns_end() {
+    let runtime = LoomBuilder::new().tokio_threads(2).rayon_threads(1).build();
+    let runtime = runtime.expect("it starts");
+    for limit in [1, 2, 300] {
+        let task = runtime.spawn_async(async move {
+            let mut stream = pin!(Plain(0..5000).compute_map(|n| n).unordered().in_flight(limit));
+            let mut sum = 0_u64;
+            while let Some(n) = stream.next().await {
+                sum += u64::from(n);
+            }
+            sum
+        });
+        assert_eq!(runtime.block_on(task).expect("no panic"), 4999 * 2500, "{limit} in flight");
+    }
+}
+
+/// Many at once that end while nobody polls, from a source that is done with its budget.
+#[test]
+fn a_full_window_is_delivered_from_a_source_that_sleeps() {
+    let runtime = runtime();
+    for items in [127, 128, 129, 200] {
+        let (sender, receiver) = tokio::sync::mpsc::channel(256);
+        for n in 0..items {
+            sender.try_send(n).expect("there is room");
+        }
+        let task = runtime.spawn_async(async move {
+            let mut stream = pin!(Receiver(receiver).compute_map(|n| n).unordered().in_flight(256));
+            let mut seen = 0;
+            while seen < items {
+                stream.next().await.expect("there are more");
+                seen += 1;
+            }
+            seen
+        });
+        assert_eq!(runtime.block_on(task).expect("no panic"), items);
+        drop(sender);
+    }
+}
+
+/// A source that is always ready, and uses up no turn.
+struct Plain(std::ops::Range<u32>);
+
+impl Stream for Plain {
+    type Item = u32;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u32>> {
+        Poll::Ready(self.0.next())
+    }
+}
+
+struct Receiver(tokio::sync::mpsc::Receiver<u32>);
+
+impl Stream for Receiver {
+    type Item = u32;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u32>> {
+        self.0.poll_recv(cx)
+    }
+}
+
+#[test]
+fn items_that_run_inline_do_so_one_a_poll() {
+    let runtime = runtime();
+    let ran = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&ran);
+    let work = move |_: Dear| counted.fetch_add(1, Ordering::Relaxed);
+    let source = iter((0..100).map(|_| Dear(0)));
+    let mut stream = Box::pin(source.adaptive_map(work).in_flight(100).on(&runtime));
+    let polled = stream.as_mut().poll_next(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_ready());
+    assert_eq!(ran.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn dear_items_among_cheap_ones_go_by_their_own_hints() {
+    let runtime = runtime();
+    let task = runtime.spawn_async(async {
+        let items = iter((0..2000).map(|n| Dear(u32::from(n % 400 == 399))));
+        let work = |item: Dear| (item.0, rayon::current_thread_index().is_some());
+        let seen: Vec<(u32, bool)> = items.adaptive_map(work).collect().await;
+        seen.into_iter().filter(|(dear, _)| *dear == 1).map(|(_, is_offloaded)| is_offloaded).next()
+    });
+    assert_eq!(runtime.block_on(task).expect("no panic"), Some(true), "the first dear one");
+}

@@ -65,7 +65,7 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
     // Before the closure takes what it is about.
     let tell_size = args.size.as_ref().map(|size| {
         let magnitude = quote_spanned!(size.span()=> #loom::__private::magnitude);
-        quote!(let __loom_size = #magnitude(#size);)
+        quote!(let __loom_size = #magnitude(|| #size);)
     });
     let site = (!is_generic(sig)).then(|| site(args, sig));
 
@@ -78,8 +78,8 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
             #site
             #tell_size
             match #place {
-                #loom::__private::Ok(result) => result,
-                #loom::__private::Err(call) => call.await,
+                #loom::__private::Ok(__loom_result) => __loom_result,
+                #loom::__private::Err(__loom_call) => __loom_call.await,
             }
         }
     }

@@ -17,6 +17,9 @@ pub(crate) fn compute(args: TokenStream, item: TokenStream) -> TokenStream {
         Err(errors) => return errors,
     };
     validate::validate(&function, &mut diag);
+    if let Some(size) = &args.size {
+        validate::size(size, &function, &mut diag);
+    }
     if diag.is_empty() {
         expand::expand(&args, &function)
     } else {

@@ -1,8 +1,8 @@
 //! Every rule about the annotated function, before anything is generated.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{FnArg, GenericArgument, PathArguments, Safety, Type, TypeReference};
+use syn::{Expr, FnArg, GenericArgument, Pat, PathArguments, Safety, Type, TypeReference};
 
 use crate::diag::Diagnostics;
 use crate::item::Function;
@@ -52,6 +52,39 @@ pub(super) fn validate(function: &Function, diag: &mut Diagnostics) {
         }
     }
     find_awaits(function.body.stream(), diag);
+}
+
+/// Arguments are taken apart in the body, so `size` sees them whole, under their own names.
+pub(super) fn size(size: &Expr, function: &Function, diag: &mut Diagnostics) {
+    let mut words = Vec::new();
+    words_of(size.to_token_stream(), &mut words);
+    for input in &function.sig.inputs {
+        let FnArg::Typed(arg) = input else { continue };
+        if matches!(&*arg.pat, Pat::Ident(name) if name.subpat.is_none()) {
+            continue;
+        }
+        let mut bound = Vec::new();
+        words_of(arg.pat.to_token_stream(), &mut bound);
+        if let Some(word) = words.iter().find(|word| bound.contains(word)) {
+            diag.at(
+                word,
+                format!(
+                    "`size` cannot see `{word}`, which is part of a pattern: give the argument a \
+                     name, and take it apart in the body"
+                ),
+            );
+        }
+    }
+}
+
+fn words_of(tokens: TokenStream, words: &mut Vec<Ident>) {
+    for token in tokens {
+        match token {
+            TokenTree::Ident(word) => words.push(word),
+            TokenTree::Group(group) => words_of(group.stream(), words),
+            _ => {}
+        }
+    }
 }
 
 /// What in a type borrows from the caller.

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use tokio::runtime::worker_index;
 use tokio::task::coop;
 
 use crate::scheduler::{Arm, At, ComputeHint, Decision, Site};
@@ -109,7 +110,7 @@ where
         let count = || function.counters.panicked.add_one();
         let AdaptiveFuture(placed) = settled(f).counting_panics(count);
         if let Placed::Inline(Some(result), _) = placed {
-            return TryComputeFuture::ended(result);
+            return TryComputeFuture::ended(result, 0);
         }
         unreachable!("it has just run");
     }
@@ -120,15 +121,18 @@ where
     let decision = decide(core, (site, class), hint);
     match decision.arm {
         Arm::InlineTokio => {
-            let (result, _turn) = run_inline(core, function, decision.calls, f);
+            let (result, turn) = run_inline(core, function, decision.calls, f);
             drop(admitted);
-            TryComputeFuture::ended(result)
+            TryComputeFuture::ended(result, turn)
         }
         Arm::OffloadRayon => {
             drop(admitted);
             let how = How { function: Some(Arc::clone(function)), ..How::default() };
-            function.counters.offloaded.add_one();
-            TryComputeFuture::new(try_offload(core, how, f))
+            let called = try_offload(core, how, f);
+            if called.is_ok() {
+                function.counters.offloaded.add_one();
+            }
+            TryComputeFuture::new(called)
         }
     }
 }
@@ -160,7 +164,10 @@ fn run_inline<R>(
     let run_time = started.elapsed();
     function.ran(core, Arm::InlineTokio, run_time);
     let all = nanos(run_time).saturating_mul(calls);
-    core.inline_nanos.fetch_add(all, Ordering::Relaxed);
+    // For who estimates how busy workers are with anything else; other threads are no workers.
+    if worker_index().is_some() && rayon::current_thread_index().is_none() {
+        core.inline_nanos.fetch_add(all, Ordering::Relaxed);
+    }
     if result.is_err() {
         function.counters.panicked.add_one();
     }
@@ -171,7 +178,7 @@ fn run_inline<R>(
 
 /// Takes so many steps of the task's turn; pending where that ends, with the rest to take.
 #[cold]
-fn use_up(turn: &mut u32, cx: &mut Context<'_>) -> Poll<()> {
+pub(crate) fn use_up(turn: &mut u32, cx: &mut Context<'_>) -> Poll<()> {
     while *turn > 0 {
         ready!(coop::poll_proceed(cx)).made_progress();
         *turn -= 1;
@@ -235,6 +242,15 @@ impl<R> AdaptiveFuture<R> {
     pub(crate) fn ask(&mut self) {
         if let Placed::Offloaded(call) = &mut self.0 {
             call.ask();
+        }
+    }
+
+    /// Whether its end will wake the task that polled it last. A poll may end before that, where
+    /// the task's turn does.
+    pub(crate) fn is_shown(&self) -> bool {
+        match &self.0 {
+            Placed::Inline(..) => false,
+            Placed::Offloaded(call) => call.is_shown(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::scheduler::{CalibrationConfig, CalibrationResult, MabKnobs};
 
@@ -14,8 +14,8 @@ use super::config::Change;
 use super::handle::LoomRuntime;
 
 impl LoomBuilder {
-    /// Thresholds and weights of the scheduler, all of them. Files, the environment and the
-    /// command line may set single ones: `mab_knobs.t_block_hard_us`, and so on.
+    /// Thresholds and weights of the scheduler, all of them, in place of what files and the
+    /// environment say of single ones (`mab_knobs.t_block_hard_us`, and so on).
     ///
     /// [`build`](Self::build) fails where one is out of its bounds, and says which.
     pub fn mab_knobs(mut self, knobs: MabKnobs) -> Self {
@@ -24,10 +24,11 @@ impl LoomBuilder {
     }
 
     /// Whether the way to the compute pool is measured when the runtime starts, so that first
-    /// decisions rest on more than a guess; false by default, since it takes some
-    /// milliseconds.
-    pub fn calibrate(self, enabled: bool) -> Self {
-        self.calibration_config(CalibrationConfig { enabled, ..CalibrationConfig::default() })
+    /// decisions rest on more than a guess; false by default, since it takes some milliseconds,
+    /// and up to a fifth of a second on a busy machine.
+    pub fn calibrate(mut self, enabled: bool) -> Self {
+        self.code.tuning.push(in_code(Change::Calibrate(enabled)));
+        self
     }
 
     /// The same, and with how many calls. In files and the environment: `calibration.enabled`,
@@ -62,6 +63,7 @@ impl LoomRuntime {
         }
         // On a thread of its own, since the one that builds may be in the midst of async code.
         let runtime = self.clone();
+        let (enough, began) = (Duration::from_millis(200), Instant::now());
         let measure = move || {
             // Two that take turns, as tasks do, wait for their result asleep; one that is alone
             // would look for it.
@@ -73,6 +75,10 @@ impl LoomRuntime {
                     started.elapsed().as_secs_f64() * 1e6
                 })
                 .skip(warmup_iterations)
+                .enumerate()
+                // On a machine that is busy with other things each may wait for a CPU.
+                .take_while(|(n, _)| *n == 0 || began.elapsed() < enough)
+                .map(|(_, took)| took)
                 .collect()
         };
         // Without a thread there is nothing to measure with, and no harm done.

@@ -54,6 +54,8 @@ pub(crate) struct Offloaded<R> {
     waited: bool,
     /// A thread was just looking for work, and had nothing else to do.
     is_expected_soon: bool,
+    /// The waker of the last poll is where whoever completes it will find it.
+    is_shown: bool,
 }
 
 struct Sampled {
@@ -186,7 +188,7 @@ where
         drain::fetch(core);
     }
     let is_expected_soon = searching > 0 && before == 0 && !core.spread.is_beneath(searching);
-    Ok(Offloaded { call, sampled, waited: false, is_expected_soon })
+    Ok(Offloaded { call, sampled, waited: false, is_expected_soon, is_shown: false })
 }
 
 /// Admits and submits a call, unless the runtime has ended or its line is full.
@@ -217,6 +219,7 @@ impl<R> Offloaded<R> {
         // A result that is always there at once must not keep its task running for ever.
         // Whoever asks and goes gives the call up, however far the asking came.
         self.call.ask();
+        self.is_shown = false;
         let budget = ready!(coop::poll_proceed(cx));
         if self.is_expected_soon {
             let (is_alone, has_had_its_turn) = Company::poll(cx);
@@ -231,6 +234,7 @@ impl<R> Offloaded<R> {
         let outcome = Pin::new(&mut self.call).poll(cx);
         if outcome.is_pending() {
             self.waited = true;
+            self.is_shown = true;
             return Poll::Pending;
         }
         budget.made_progress();
@@ -294,6 +298,11 @@ impl<R> ComputeFuture<R> {
 
     pub(crate) fn is_done(&self) -> bool {
         self.0.call.is_done()
+    }
+
+    /// Whether its end will wake the task that polled it last.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.0.is_shown
     }
 }
 

@@ -11,7 +11,8 @@ impl LoomRuntime {
     /// Runs `f` inline or on the compute pool, whichever has measured as cheaper for this
     /// closure's type. The rule is in the scheduler's README.
     ///
-    /// Inline means here and now, before this returns.
+    /// Inline means here and now, before this returns, as part of whatever task makes the call: it
+    /// is not tracked by itself.
     ///
     /// # Panics
     ///
@@ -36,7 +37,8 @@ impl LoomRuntime {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        place(self.core(), (Site::of_type::<F>(hint), 0), hint, f)
+        let site = Site::of_type::<F>();
+        place(self.core(), (site, site.class_of_hint(hint)), hint, f)
     }
 
     /// [`spawn_adaptive`](Self::spawn_adaptive) that gives what goes wrong as an error, as
@@ -56,7 +58,7 @@ impl LoomRuntime {
         R: Send + 'static,
     {
         let hint = ComputeHint::Unknown;
-        try_place(self.core(), (Site::of_type::<F>(hint), 0), hint, f)
+        try_place(self.core(), (Site::of_type::<F>(), 0), hint, f)
     }
 
     /// Decisions by hand, for those who run what was decided themselves. Always the same one;

@@ -4,11 +4,12 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::bridge::{Fault, drop_quietly};
 use crate::sync::{Mutex, PoisonError, thread};
 
+use super::adaptive::use_up;
 use super::compute::Offloaded;
 use super::lifecycle::Refusal;
 
@@ -133,8 +134,9 @@ pub struct TryComputeFuture<R>(State<R>);
 
 enum State<R> {
     Submitted(Offloaded<R>),
-    /// It ran where it was called. Nothing once it was told.
-    Ended(Option<thread::Result<R>>),
+    /// It ran where it was called. Nothing once it was told; and how much of its task's turn it
+    /// has used up.
+    Ended(Option<thread::Result<R>>, u32),
     /// Nothing once it was told.
     Refused(Option<Refusal>),
 }
@@ -147,8 +149,8 @@ impl<R> TryComputeFuture<R> {
         })
     }
 
-    pub(crate) fn ended(result: thread::Result<R>) -> Self {
-        Self(State::Ended(Some(result)))
+    pub(crate) fn ended(result: thread::Result<R>, turn: u32) -> Self {
+        Self(State::Ended(Some(result), turn))
     }
 
     /// Lets the work run to its end without anyone waiting for it.
@@ -162,7 +164,7 @@ impl<R> TryComputeFuture<R> {
                 call.detach();
                 Ok(())
             }
-            State::Ended(_) => Ok(()),
+            State::Ended(..) => Ok(()),
             State::Refused(refusal) => refusal.map_or(Ok(()), |refusal| Err(refusal.into())),
         }
     }
@@ -177,12 +179,13 @@ impl<R> Future for TryComputeFuture<R> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             State::Submitted(call) => call.poll(cx).map_err(ComputeError::from),
-            State::Ended(result) => match result.take() {
-                Some(result) => {
-                    Poll::Ready(result.map_err(|payload| Fault::Panicked(payload).into()))
+            State::Ended(result, turn) => {
+                if *turn > 0 {
+                    ready!(use_up(turn, cx));
                 }
-                None => panic!("{POLLED_AGAIN}"),
-            },
+                let Some(result) = result.take() else { panic!("{POLLED_AGAIN}") };
+                Poll::Ready(result.map_err(|payload| Fault::Panicked(payload).into()))
+            }
             State::Refused(refusal) => match refusal.take() {
                 Some(refusal) => Poll::Ready(Err(refusal.into())),
                 None => panic!("{POLLED_AGAIN}"),

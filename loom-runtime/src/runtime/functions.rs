@@ -20,7 +20,8 @@ pub struct FunctionStats {
     pub name: &'static str,
     /// The key made from it.
     pub key: FunctionKey,
-    /// What the attribute says, or the first call of a closure or a generic function.
+    /// What the attribute says; closures and generic functions are learned apart by the hint that
+    /// each call is given.
     pub hint: ComputeHint,
     /// Which sizes of input these are, where the attribute tells the size.
     pub sizes: Option<RangeInclusive<u64>>,
@@ -67,7 +68,7 @@ impl FunctionStats {
         Self {
             name: site.path(),
             key: site.key(),
-            hint: site.hint(),
+            hint: site.hint_of(*class),
             sizes: site.sizes(*class),
             inline: shares::inline(shares),
             offloaded: counters.offloaded.count(),

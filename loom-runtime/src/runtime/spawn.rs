@@ -218,7 +218,8 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    spawn_at((Site::of_type::<F>(hint), 0), hint, f)
+    let site = Site::of_type::<F>();
+    spawn_at((site, site.class_of_hint(hint)), hint, f)
 }
 
 /// [`LoomRuntime::try_spawn_adaptive`] on the current runtime; outside of any, with the
@@ -229,7 +230,7 @@ where
     R: Send + 'static,
 {
     let hint = ComputeHint::Unknown;
-    try_place(&current_core(), (Site::of_type::<F>(hint), 0), hint, f)
+    try_place(&current_core(), (Site::of_type::<F>(), 0), hint, f)
 }
 
 /// What `#[loom::compute]` expands to: an adaptive call of a site that the attribute made. Its
@@ -275,7 +276,8 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    call((Site::of_type::<F>(hint), 0), hint, f)
+    let at = Site::of_type::<F>();
+    call((at, at.class_of_hint(hint)), hint, f)
 }
 
 /// Both.
@@ -321,9 +323,9 @@ where
     Err(place(&current_core(), (site, class), hint, f))
 }
 
-/// Any whole number as a size.
-pub fn magnitude<N: Magnitude>(size: N) -> u64 {
-    size.magnitude()
+/// Any whole number as a size. In a closure, so that a `return` or a `?` is not the function's.
+pub fn magnitude<N: Magnitude>(size: impl FnOnce() -> N) -> u64 {
+    size().magnitude()
 }
 
 #[track_caller]

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
-use crate::scheduler::{ComputeHint, ComputeHintProvider, Site};
+use crate::scheduler::{Arm, ComputeHintProvider, Site};
 use crate::sync::{Arc, thread};
 
 use super::adaptive::{AdaptiveFuture, place};
@@ -117,10 +117,18 @@ impl<U> Flight<U> {
         while !self.is_over && self.items.len() < limit {
             match stream.as_mut().poll_next(cx) {
                 Poll::Ready(Some(item)) => {
+                    // Where this panics, the stream has ended.
+                    self.is_over = true;
                     let mut item = start(&core, item);
+                    self.is_over = false;
                     // Whoever drops the stream gives it up, polled or not.
                     item.ask();
+                    let has_run = item.arm() == Arm::InlineTokio;
                     self.items.push_back(item);
+                    // What ran here is given away before more runs here.
+                    if has_run {
+                        break;
+                    }
                 }
                 Poll::Ready(None) => self.is_over = true,
                 Poll::Pending => break,
@@ -163,7 +171,10 @@ impl<U> Flight<U> {
                 if let Poll::Ready(outcome) = item.poll_outcome(cx) {
                     return Some(Poll::Ready((at, outcome)));
                 }
-                self.polled = self.polled.max(at + 1);
+                // Polled is who will be heard of, in a row from the front.
+                if at == self.polled && item.is_shown() {
+                    self.polled += 1;
+                }
             }
             pending = Some(Poll::Pending);
         }
@@ -270,8 +281,8 @@ map! {
     /// [`adaptive_map`](ComputeStreamExt::adaptive_map).
     AdaptiveMap, item: [ComputeHintProvider +], |core, f| {
         let hint = item.compute_hint();
-        let site = Site::of_type::<F>(ComputeHint::Unknown);
+        let site = Site::of_type::<F>();
         let f = Arc::clone(f);
-        place(core, (site, 0), hint, move || f(item))
+        place(core, (site, site.class_of_hint(hint)), hint, move || f(item))
     }
 }

@@ -46,10 +46,21 @@ pub(crate) struct Known {
     pub(crate) factor: f64,
     /// The shares of calls that take as long as GR0, GR1 and GR2 allow, or longer.
     pub(crate) tails: [f64; 3],
+    /// Whether any of those that did ran inline.
+    pub(crate) has_inline_tail: bool,
     /// Strikes, faded.
     pub(crate) strikes: f64,
     /// It is among the first calls, which are offloaded.
     pub(crate) is_explored: bool,
+}
+
+impl Known {
+    /// Whether GR1 keeps it away for long calls on the pool alone, whose threads may have been
+    /// kept waiting by others: then it is worth trying.
+    pub(super) fn is_barred_by_the_pool(&self, knobs: &MabKnobs, reason: Reason) -> bool {
+        let mean = self.run_time.unwrap_or_default().mean;
+        reason == Reason::HardCap && !self.has_inline_tail && mean < knobs.t_block_hard_us * 1e3
+    }
 }
 
 /// What a call costs either way, in nanoseconds of the caller and of those behind it.
@@ -153,6 +164,7 @@ pub(super) mod tests {
             square: mean * mean,
             factor: 1.0,
             tails: [0.0; 3],
+            has_inline_tail: false,
             strikes: 0.0,
             is_explored: false,
         }

@@ -24,8 +24,8 @@ pub struct MabKnobs {
     pub w_spawn: f64,
     /// The most tasks that are taken to be ready behind a caller; 10 at first.
     pub pressure_clip: f64,
-    /// What a measurement keeps of its weight with each later one, above 0 and below 1; 0.998
-    /// at first, which remembers about 500.
+    /// What a measurement keeps of its weight with each later one, above 0 and below 1; 0.999
+    /// at first, which remembers about 1000.
     pub decay: f64,
     /// What a strike keeps of its weight after a millisecond, at least 0 and below 1; 0.87 at
     /// first, which halves it in five.
@@ -75,7 +75,7 @@ impl Default for MabKnobs {
             w_inflight: 1.0,
             w_spawn: 1.0,
             pressure_clip: 10.0,
-            decay: 0.998,
+            decay: 0.999,
             strike_decay: 0.87,
             ema_alpha: 0.1,
             t_tiny_inline_us: 50.0,

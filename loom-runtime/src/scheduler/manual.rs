@@ -82,8 +82,15 @@ pub struct Context {
 
 impl MabScheduler {
     /// One that belongs to no runtime, with these thresholds and weights.
+    ///
+    /// # Panics
+    ///
+    /// Where one of them is out of its bounds; the message names it.
     #[must_use]
     pub fn new(knobs: MabKnobs) -> Self {
+        if let Some((knob, value, expected)) = knobs.fault() {
+            panic!("`{knob}` is {value}; expected {expected}");
+        }
         Self::with_overhead(knobs, Arc::default())
     }
 
@@ -139,8 +146,8 @@ impl MabScheduler {
     }
 
     /// Tells how long a call took in all, and, where that is known, the function itself; in
-    /// microseconds. What is no time, and the number of a decision that nobody made, is passed
-    /// over.
+    /// microseconds. What is no time, or more than a day, and the number of a decision that nobody
+    /// made, is passed over.
     pub fn finish(&self, id: DecisionId, observed_cost_us: f64, observed_fn_us: Option<f64>) {
         self.finish_at(id, observed_cost_us, observed_fn_us, self.now());
     }
@@ -151,7 +158,8 @@ impl MabScheduler {
         else {
             return;
         };
-        let is_time = |us: &f64| us.is_finite() && *us >= 0.0;
+        // A day of computing is somebody's way to say "never".
+        let is_time = |us: &f64| (0.0..=86.4e9).contains(us);
         let Some(cost) = Some(cost_us).filter(is_time) else { return };
         let run_time = match (arm, function_us.filter(is_time)) {
             (_, Some(run_time)) => {

@@ -34,7 +34,7 @@ pub(crate) struct Overhead {
 
 impl Overhead {
     pub(crate) fn record(&self, nanos: f64, now: u64) {
-        let nanos = nanos.min(LONGEST);
+        let nanos = nanos.clamp(0.0, LONGEST);
         let samples = self.samples.fetch_add(1, Ordering::Relaxed) + 1;
         #[expect(clippy::cast_precision_loss, reason = "at most the memory counts")]
         let weight = 1.0 / (samples as f64).min(MEMORY);

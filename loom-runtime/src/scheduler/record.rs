@@ -20,12 +20,19 @@ const MOST_APART: f64 = 4.0;
 /// A sample counts as new where so large a share of what is remembered is of quite another
 /// size: less than that is the other half of a mixture.
 const NEW: f64 = 0.65;
+/// From which variety on nothing is new: such a function is of many sizes, and they come back.
+const VARIED: f64 = 0.4;
 /// Above which faded share of new samples the function has changed.
 const CHANGED: f64 = 0.8;
 /// The run time, in nanoseconds, from which on one that is new is looked into at once.
 const DEAR: f64 = 10e3;
 /// What is left of what was known of a function that has changed.
 const MEMORY_OF_CHANGED: f64 = 0.005;
+/// A weight that is as good as none.
+const LITTLE: f64 = 0.1;
+/// After how many re-tests in a row that did not take long the long calls of the pool are
+/// forgotten: a function of which one call in a hundred is long has most likely shown it by then.
+const CLEAN: u32 = 200;
 /// How many samples it takes before not every call is timed.
 const FEW_SAMPLES: u64 = 16;
 /// The run time, in nanoseconds, that pays for a look: a hundred times what that costs.
@@ -59,6 +66,8 @@ pub(crate) struct Record {
     strikes: AtomicU64,
     /// The faded share of new samples, as a float.
     novelty: AtomicU32,
+    /// Inline calls in a row that GR1 would have had no objection to.
+    clean: AtomicU32,
     /// Changes when verdicts should be looked at again at once.
     epoch: AtomicU32,
     drawn: Drawn,
@@ -80,7 +89,7 @@ impl Record {
             Arm::InlineTokio => &self.inline,
             Arm::OffloadRayon => &self.offload,
         };
-        let is_new = times.novelty(nanos) > NEW;
+        let is_new = times.novelty(nanos) > NEW && times.variety() < VARIED;
         let has_changed = self.is_changing(knobs, is_new);
         if has_changed {
             self.inline.fade(MEMORY_OF_CHANGED);
@@ -94,14 +103,29 @@ impl Record {
             self.inline.fade(factor);
             self.offload.fade(factor);
         }
-        if knobs.enable_strikes && nanos >= knobs.t_strike_us * 1e3 {
+        let is_inline = arm == Arm::InlineTokio;
+        if is_inline && knobs.enable_strikes && nanos >= knobs.t_strike_us * 1e3 {
             let strikes = self.strikes(knobs, now) + 1.0;
             self.strikes.store(stamped(strikes, now), Ordering::Relaxed);
+        }
+        if is_inline {
+            let is_long = nanos >= knobs.t_block_hard_us * 1e3;
+            let clean = if is_long { 0 } else { self.clean.load(Ordering::Relaxed) + 1 };
+            let is_cleared = clean >= CLEAN;
+            self.clean.store(if is_cleared { 0 } else { clean }, Ordering::Relaxed);
+            let tail = self.offload.above(knobs.t_block_hard_us * 1e3);
+            // Only what keeps it away, or the pool's times would be lost for nothing.
+            if is_cleared
+                && tail > LITTLE
+                && self.offload.summary().weight > self.inline.summary().weight
+            {
+                self.offload.fade(MEMORY_OF_CHANGED);
+            }
         }
         // Whether it has changed shows sooner where each call is looked at.
         let may_have_changed = is_new && nanos >= DEAR;
         let is_too_long = nanos >= knobs.t_block_hard_us * 1e3;
-        if has_changed || arm == Arm::InlineTokio && (may_have_changed || is_too_long) {
+        if has_changed || is_inline && (may_have_changed || is_too_long) {
             self.epoch.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -134,6 +158,7 @@ impl Record {
             square: hinted.unwrap_or_default().powi(2),
             factor,
             tails: [0.0; 3],
+            has_inline_tail: false,
             strikes: self.strikes(knobs, now),
             is_explored,
         };
@@ -146,6 +171,7 @@ impl Record {
             let cap = cap * 1e3;
             (self.inline.above(cap) + self.offload.above(cap * factor)) / weight
         });
+        known.has_inline_tail = self.inline.above(knobs.t_block_hard_us * 1e3) > LITTLE;
         let mean = pooled(inline.mean, offload.mean / factor);
         let square = pooled(inline.square, offload.square / (factor * factor));
         // A hint is one more sample, which fades as the others come.
@@ -183,6 +209,8 @@ impl Record {
             return 0.0;
         }
         let passed = milliseconds(now).wrapping_sub(then);
+        // Another thread may have looked at the clock a little later.
+        let passed = if passed > u32::MAX / 2 { 0 } else { passed };
         f64::from(strikes) * knobs.strike_decay.powf(f64::from(passed))
     }
 

@@ -123,11 +123,13 @@ impl Share {
             Ordering::Relaxed,
         );
         record.keep((arm, reason), around, costs, now);
-        let is_retest =
-            reason == Reason::Cost && record.is_retest(arm, around, costs, run_time.mean);
+        let may_err = reason == Reason::Cost || known.is_barred_by_the_pool(knobs, reason);
+        let is_retest = may_err && record.is_retest(arm, around, costs, run_time.mean);
         let (arm, reason) = if is_retest { (other(arm), Reason::Retest) } else { (arm, reason) };
         if arm == Arm::InlineTokio {
             self.count_inline();
+            // This one stood for itself.
+            self.counted.store(self.inline(), Ordering::Relaxed);
         }
         Decision { arm, reason, calls: made }
     }

@@ -17,8 +17,7 @@ pub struct Site {
     path: &'static str,
     key: FunctionKey,
     hint: ComputeHint,
-    /// Whether calls tell the size of their input.
-    is_sized: bool,
+    classes: Classes,
     index: AtomicU32,
 }
 
@@ -26,18 +25,18 @@ impl Site {
     /// A site for the item at `path`.
     #[must_use]
     pub const fn new(path: &'static str, hint: ComputeHint) -> Self {
-        Self::of(path, hint, false)
+        Self::of(path, hint, Classes::One)
     }
 
     /// A site whose calls are learned apart by the magnitude of their input.
     #[must_use]
     pub const fn sized(path: &'static str, hint: ComputeHint) -> Self {
-        Self::of(path, hint, true)
+        Self::of(path, hint, Classes::Sizes)
     }
 
-    const fn of(path: &'static str, hint: ComputeHint, is_sized: bool) -> Self {
+    const fn of(path: &'static str, hint: ComputeHint, classes: Classes) -> Self {
         let key = FunctionKey::from_path(path);
-        Self { path, key, hint, is_sized, index: AtomicU32::new(0) }
+        Self { path, key, hint, classes, index: AtomicU32::new(0) }
     }
 
     /// The site of a type, made at the first call for it.
@@ -45,9 +44,11 @@ impl Site {
     /// A static inside a generic function is shared by all its instances, so generic
     /// functions and closures are told apart by type. Without a lock: a walk of usually
     /// one node, and one acquire load a node.
-    pub fn of_type<T: 'static>(hint: ComputeHint) -> &'static Self {
+    /// Calls are told apart by their hints, too, since a closure may be given another each time.
+    pub fn of_type<T: 'static>() -> &'static Self {
         static SITES: Trie<TypeId, Site> = Trie::new();
-        SITES.entry(TypeId::of::<T>(), || Self::new(any::type_name::<T>(), hint))
+        let made = || Self::of(any::type_name::<T>(), ComputeHint::Unknown, Classes::Hints);
+        SITES.entry(TypeId::of::<T>(), made)
     }
 
     /// The same, for calls that tell a size. A type is one or the other.
@@ -71,21 +72,35 @@ impl Site {
         self.hint
     }
 
+    /// The same of the calls in a class.
+    pub(crate) fn hint_of(&self, class: u8) -> ComputeHint {
+        match self.classes {
+            Classes::Hints => HINTS.get(usize::from(class)).copied().unwrap_or(self.hint),
+            Classes::One | Classes::Sizes => self.hint,
+        }
+    }
+
+    /// Which of its classes a call with that hint is in.
+    pub(crate) fn class_of_hint(&self, hint: ComputeHint) -> u8 {
+        let class = HINTS.iter().position(|known| *known == hint).unwrap_or(0);
+        if self.classes == Classes::Hints { u8::try_from(class).unwrap_or(0) } else { 0 }
+    }
+
     /// Which of its classes an input of that size is in: the number of its binary digits.
     pub(crate) fn class(&self, size: u64) -> u8 {
-        if !self.is_sized {
+        if self.classes != Classes::Sizes {
             return 0;
         }
         // At most 64; the two largest share one.
-        u8::try_from((u64::BITS - size.leading_zeros()).min(CLASSES - 1)).unwrap_or(0)
+        u8::try_from((u64::BITS - size.leading_zeros()).min(SIZES - 1)).unwrap_or(0)
     }
 
     /// The sizes that a class stands for, where there are classes.
     pub(crate) fn sizes(&self, class: u8) -> Option<RangeInclusive<u64>> {
         let class = u32::from(class);
         let first = if class == 0 { 0 } else { 1 << (class - 1) };
-        let last = if class == CLASSES - 1 { u64::MAX } else { (1 << class) - 1 };
-        self.is_sized.then_some(first..=last)
+        let last = if class == SIZES - 1 { u64::MAX } else { (1 << class) - 1 };
+        (self.classes == Classes::Sizes).then_some(first..=last)
     }
 
     /// A small number for the class, the same for the life of the process, and nobody else's.
@@ -99,7 +114,12 @@ impl Site {
 
     #[cold]
     fn assign_index(&self) -> u32 {
-        let classes = if self.is_sized { CLASSES } else { 1 };
+        let classes = match self.classes {
+            Classes::One => 1,
+            Classes::Hints => HINTS.len(),
+            Classes::Sizes => SIZES as usize,
+        };
+        let classes = u32::try_from(classes).unwrap_or(SIZES);
         let fresh = NEXT.fetch_add(classes, Ordering::Relaxed);
         // Two first calls at once: some numbers stay unused.
         match self.index.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
@@ -110,7 +130,21 @@ impl Site {
 }
 
 /// How many classes a site has whose calls tell a size.
-const CLASSES: u32 = 64;
+const SIZES: u32 = 64;
+/// In the order of their classes.
+const HINTS: [ComputeHint; 4] =
+    [ComputeHint::Unknown, ComputeHint::Low, ComputeHint::Medium, ComputeHint::High];
+
+/// What calls of one site are told apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Classes {
+    /// Nothing.
+    One,
+    /// What each expects of itself.
+    Hints,
+    /// The magnitude of the input.
+    Sizes,
+}
 
 #[cfg(test)]
 mod tests {
@@ -120,9 +154,9 @@ mod tests {
     fn each_type_has_one_site() {
         struct One;
         struct Other;
-        let one = Site::of_type::<One>(ComputeHint::Low);
-        let other = Site::of_type::<Other>(ComputeHint::Low);
-        assert!(std::ptr::eq(one, Site::of_type::<One>(ComputeHint::High)));
+        let one = Site::of_type::<One>();
+        let other = Site::of_type::<Other>();
+        assert!(std::ptr::eq(one, Site::of_type::<One>()));
         assert!(!std::ptr::eq(one, other));
         assert_ne!(one.index(0), other.index(0));
         assert_ne!(one.key(), other.key());
@@ -148,7 +182,7 @@ mod tests {
     fn many_types_fit_below_one_another() {
         struct Wide<const N: usize>;
         macro_rules! indices {
-            ($($n:literal)*) => { vec![$(Site::of_type::<Wide<$n>>(ComputeHint::Low).index(0)),*] };
+            ($($n:literal)*) => { vec![$(Site::of_type::<Wide<$n>>().index(0)),*] };
         }
         let mut indices =
             indices!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24);

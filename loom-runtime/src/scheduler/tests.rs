@@ -93,8 +93,9 @@ fn far_too_long_calls_are_noticed_though_nobody_times_them() {
 
 #[test]
 fn strikes_fade_with_time_whichever_arm_runs() {
-    let mut function = Played::new();
-    function.inline(5.0 * US, 500);
+    // Nobody waits, so inline is cheaper whatever else it is.
+    let mut function = Played { pressure: 0.0, ..Played::new() };
+    function.inline(5.0 * US, 5000);
     // The first of them is not timed, nor is a single strike enough.
     for _ in 0..3 {
         function.call(5.0 * MS);
@@ -103,8 +104,6 @@ fn strikes_fade_with_time_whichever_arm_runs() {
     assert!(barred, "several in a row are more than bad luck");
     function.now += 50_000_000;
     assert_ne!(function.call(5.0 * US).1, Some(Reason::Strikes));
-    // They were too many of so few that were measured; that takes some more of these.
-    function.inline(5.0 * US, 3000);
     let inline = function.inline(5.0 * US, 500);
     assert!(inline >= 480, "{inline}");
 }
@@ -242,4 +241,87 @@ fn re_tests_are_few() {
         retests += usize::from(n >= 500 && reason == Some(Reason::Retest));
     }
     assert!((1..=500).contains(&retests), "{retests}");
+}
+
+#[test]
+fn nonsense_leaves_no_trace() {
+    const KEY: FunctionKey = FunctionKey::from_path("a::function");
+    let scheduler = MabScheduler::with_defaults();
+    let context = Context { tokio_workers: 2, rayon_threads: 2, ..Context::default() };
+    let play = |calls: u32, took: f64| {
+        let mut inline = 0;
+        for _ in 0..calls {
+            let (id, arm) = scheduler.choose(KEY, &context);
+            inline += u32::from(arm == Arm::InlineTokio);
+            scheduler.finish(id, took, Some(took));
+        }
+        inline
+    };
+    play(1000, 3.0);
+    play(1, f64::MAX);
+    play(5000, 3.0);
+    assert!(play(1000, 3.0) > 950);
+}
+
+#[test]
+#[should_panic(expected = "`decay` is 1.5")]
+fn knobs_out_of_bounds_are_refused_by_hand_too() {
+    let _scheduler = MabScheduler::new(MabKnobs { decay: 1.5, ..MabKnobs::new() });
+}
+
+/// Long calls among many sizes: GR1 has to hold although no size is the usual one.
+#[test]
+fn a_function_of_many_sizes_is_not_taken_for_one_that_changes() {
+    let mut function = Played { pressure: 0.0, ..Played::new() };
+    let mut long_inline = 0;
+    for n in 0_u32..50_000 {
+        let modes = [0.4, 1.6, 6.4, 25.6];
+        // Mixed well, and the same each time.
+        let drawn = n.wrapping_mul(2_654_435_761) >> 16;
+        if drawn % 100 < 3 {
+            long_inline += u32::from(function.call(400.0 * US).0 == Arm::InlineTokio);
+        } else {
+            function.call(modes[(drawn / 100 % 4) as usize] * US);
+        }
+    }
+    assert!(long_inline < 75, "{long_inline} of about 1500");
+}
+
+/// The pool's threads may be kept waiting by others, which is no fault of the function.
+#[test]
+fn what_was_long_on_the_pool_alone_bars_nothing_for_ever() {
+    let mut function = Played::new();
+    let play = |function: &mut Played, calls: u32| {
+        (0..calls)
+            .filter(|n| {
+                let surroundings = Surroundings {
+                    workers: 2,
+                    pressure: function.pressure,
+                    arrivals: 0.0,
+                    now: function.now,
+                };
+                let (arm, reason) =
+                    function.function.decide(0, ComputeHint::Unknown, &surroundings);
+                let is_kept_waiting = arm == Arm::OffloadRayon && n % 40 == 39;
+                let took = if is_kept_waiting { 400.0 * US } else { 20.0 * US };
+                function.now += 21_000;
+                if reason.is_some() {
+                    function.function.ran(arm, took, function.now);
+                }
+                if arm == Arm::OffloadRayon {
+                    function.function.went(10.0 * US, function.now);
+                }
+                arm == Arm::InlineTokio
+            })
+            .count()
+    };
+    function.pressure = 0.0;
+    assert!(play(&mut function, 5000) > 4900);
+    function.pressure = 2.5;
+    play(&mut function, 5000);
+    function.pressure = 0.0;
+    // Some time, since re-tests are few.
+    play(&mut function, 80_000);
+    let inline = play(&mut function, 5000);
+    assert!(inline > 4900, "{inline}");
 }

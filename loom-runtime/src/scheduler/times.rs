@@ -7,6 +7,10 @@ const SHORTEST: u32 = 8;
 /// Up to 2^40 ns, about 18 minutes; longer ones count in the last bucket.
 const LONGEST: u32 = 40;
 const BUCKETS: usize = (LONGEST - SHORTEST + 1) as usize;
+/// Above any time, in nanoseconds; and its square is no infinity.
+const MOST: f64 = 1e15;
+/// What weighs less is forgotten, or one sample of an hour would be felt for ever.
+const FORGOTTEN: f64 = 1e-3;
 /// How often an update is tried where others update the same bucket. A lost sample costs less
 /// than a wait.
 const TRIES: u32 = 3;
@@ -40,6 +44,8 @@ impl Default for Times {
 
 impl Times {
     pub(crate) fn record(&self, nanos: f64) {
+        // Whoever gives nonsense must not make all that follows nonsense, too.
+        let nanos = if nanos.is_nan() { 0.0 } else { nanos.clamp(0.0, MOST) };
         let at = bucket(nanos);
         self.change(at, |weight, mean| {
             let weight = weight + 1.0;
@@ -84,7 +90,7 @@ impl Times {
         let mut below = 0.0;
         self.parts().find_map(|(weight, mean)| {
             below += weight;
-            (weight > 0.0 && below >= half).then_some(mean)
+            (below >= half).then_some(mean)
         })
     }
 
@@ -102,6 +108,18 @@ impl Times {
         if all > 0.0 { 1.0 - near / all } else { 0.0 }
     }
 
+    /// The same of what is remembered itself, in the mean: near 0 for a function of one size,
+    /// near 1 for one of many.
+    pub(crate) fn variety(&self) -> f64 {
+        let (mut apart, mut all) = (0.0, 0.0);
+        for at in self.used() {
+            let (weight, mean) = self.part(at);
+            apart += weight * self.novelty(mean);
+            all += weight;
+        }
+        if all > 0.0 { apart / all } else { 0.0 }
+    }
+
     fn used(&self) -> impl Iterator<Item = usize> {
         let mut left = self.used.load(Ordering::Relaxed);
         std::iter::from_fn(move || {
@@ -112,7 +130,7 @@ impl Times {
     }
 
     fn parts(&self) -> impl Iterator<Item = (f64, f64)> {
-        self.used().map(|at| self.part(at))
+        self.used().map(|at| self.part(at)).filter(|(weight, _)| *weight >= FORGOTTEN)
     }
 
     fn part(&self, at: usize) -> (f64, f64) {

@@ -16,11 +16,25 @@ fn count<T: Send + 'static>(items: Vec<T>) -> usize {
     items.len()
 }
 
+/// Names of the user's that an expansion might use, too.
+#[allow(non_upper_case_globals, dead_code)]
+const result: u32 = 3;
+
+#[loom::compute(size = { if n > 3 { return_value(n) } else { n } })]
+fn bounded(n: u32) -> u32 {
+    n + 1
+}
+
+fn return_value(n: u32) -> u32 {
+    n
+}
+
 #[loom::main]
 async fn main() {
     assert_eq!(total(vec![1, 2, 3]).await, 6);
     assert_eq!(total(vec![1; 5000]).await, 5000);
     assert_eq!(double(21).await, 42);
+    assert_eq!(bounded(7).await, 8);
     assert_eq!(count(vec!["a", "b"]).await, 2);
     let sizes: Vec<_> = loom::functions()
         .into_iter()

@@ -6,7 +6,7 @@ use crate::error::{LoomError, Result};
 
 use super::Source;
 use super::settings::{Settings, keys};
-use super::words::Raw;
+use super::words::{Raw, nearest};
 
 /// Reads every key below the prefix, from these variables.
 ///
@@ -32,32 +32,31 @@ pub(crate) fn from_environment(
     for (variable, value) in variables {
         let Some((variable, key)) = key_below(prefix, &variable) else { continue };
         let source = Source::Environment(variable.to_owned());
-        match keys().find(|known| known.to_uppercase().replace('.', "_") == key) {
-            Some(known) => {
-                let Some(text) = value.to_str() else {
-                    return Err(LoomError::InvalidSetting {
-                        setting: known,
-                        value: format!("`{}`", value.display()),
-                        source_of_value: source,
-                        remedy: "expected UTF-8".to_owned(),
-                    });
-                };
-                settings.set(known, &Raw::Text(text.to_owned()), &source)?;
-            }
-            None => {
-                if let Some(meant) = slip(key) {
-                    let meant = meant.to_uppercase().replace('.', "_");
-                    return Err(LoomError::UnknownSetting {
-                        key: key.to_owned(),
-                        source_of_key: source,
-                        remedy: format!(
-                            "did you mean `{prefix}_{meant}`? If it is the program's own, choose \
-                             another `env_prefix`"
-                        ),
-                    });
-                }
-            }
-        }
+        let known = keys().find(|known| known.to_uppercase().replace('.', "_") == key);
+        let Some(known) = known else {
+            // What begins so is nobody else's.
+            let is_ours = key.starts_with("MAB_KNOBS_");
+            let near = || nearest(&key.to_lowercase(), keys()).filter(|_| is_ours);
+            let Some(meant) = slip(key).or_else(near) else { continue };
+            let meant = meant.to_uppercase().replace('.', "_");
+            return Err(LoomError::UnknownSetting {
+                key: key.to_owned(),
+                source_of_key: source,
+                remedy: format!(
+                    "did you mean `{prefix}_{meant}`? If it is the program's own, choose another \
+                     `env_prefix`"
+                ),
+            });
+        };
+        let Some(text) = value.to_str() else {
+            return Err(LoomError::InvalidSetting {
+                setting: known,
+                value: format!("`{}`", value.display()),
+                source_of_value: source,
+                remedy: "expected UTF-8".to_owned(),
+            });
+        };
+        settings.set(known, &Raw::Text(text.to_owned()), &source)?;
     }
     Ok(settings)
 }

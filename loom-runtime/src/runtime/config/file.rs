@@ -44,7 +44,8 @@ pub(crate) fn from_file(path: &Path) -> Result<Settings> {
     let Entries(entries) = parse(text).map_err(|error| problem(error.trim().to_owned()))?;
     let source = Source::File(path.to_owned());
     let mut settings = Settings::default();
-    if let Some(twice) = given_twice(&entries) {
+    let mut names = Vec::new();
+    if let Some(twice) = given_twice("", &entries, &mut names) {
         return Err(problem(format!("`{twice}` is given twice")));
     }
     for (key, raw) in &entries {
@@ -53,14 +54,19 @@ pub(crate) fn from_file(path: &Path) -> Result<Settings> {
     Ok(settings)
 }
 
-/// The first key that is there more than once, in the table or in one of those in it.
-fn given_twice(entries: &[(String, Raw)]) -> Option<String> {
-    entries.iter().enumerate().find_map(|(i, (key, raw))| {
-        if entries[..i].iter().any(|(earlier, _)| earlier == key) {
-            return Some(key.clone());
+/// The first key that is there more than once, with what stands below others in full.
+fn given_twice(above: &str, entries: &[(String, Raw)], names: &mut Vec<String>) -> Option<String> {
+    entries.iter().find_map(|(key, raw)| {
+        let name = format!("{above}{key}");
+        if names.contains(&name) {
+            return Some(name);
         }
-        let Raw::Table(below) = raw else { return None };
-        given_twice(below).map(|below| format!("{key}.{below}"))
+        let below = match raw {
+            Raw::Table(below) => given_twice(&format!("{name}."), below, names),
+            _ => None,
+        };
+        names.push(name);
+        below
     })
 }
 

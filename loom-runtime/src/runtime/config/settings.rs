@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::error::{LoomError, Result};
 use crate::topology::{ComputePriority, Pin, Placement};
 
-use super::tuning::{Change, TABLES, TUNING, Tuning};
+use super::tuning::{self, Change, TABLES, TUNING, Tuning};
 use super::words::{Calls, FromRaw, Raw, nearest};
 use super::{Source, TokioFlavor};
 
@@ -114,6 +114,14 @@ impl Settings {
                 .iter()
                 .try_for_each(|(name, raw)| self.set_below(&format!("{key}.{name}"), raw, source));
         }
+        if let Some(table) = TABLES.iter().find(|table| **table == key) {
+            return Err(LoomError::InvalidSetting {
+                setting: table,
+                value: raw.to_string(),
+                source_of_value: source.clone(),
+                remedy: format!("expected a table, with keys such as `{}`", first_below(table)),
+            });
+        }
         let Some(known) = TUNING.iter().find(|known| known.name == key) else {
             return Err(unknown(key, raw, source));
         };
@@ -141,6 +149,12 @@ impl Settings {
     }
 }
 
+/// The first key below another.
+fn first_below(table: &str) -> &'static str {
+    let below = |key: &&tuning::Key| key.name.starts_with(table);
+    TUNING.iter().find(below).map_or("", |key| key.name)
+}
+
 /// All keys, in full.
 pub(super) fn keys() -> impl Iterator<Item = &'static str> {
     KEYS.iter().copied().chain(TUNING.iter().map(|key| key.name))
@@ -149,6 +163,9 @@ pub(super) fn keys() -> impl Iterator<Item = &'static str> {
 /// A key that there is not, with the one that was probably meant.
 fn unknown(key: &str, raw: &Raw, source: &Source) -> LoomError {
     let remedy = match nearest(key, keys()) {
+        Some(_) | None if raw.is_table() && nearest(key, TABLES.into_iter()).is_some() => {
+            format!("did you mean `{}`?", nearest(key, TABLES.into_iter()).unwrap_or_default())
+        }
         _ if raw.is_table() => {
             "settings stand at the top level, but for `mab_knobs` and `calibration`".to_owned()
         }

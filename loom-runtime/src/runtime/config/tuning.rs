@@ -20,6 +20,8 @@ pub(crate) enum Change {
     One(&'static Key, Raw),
     Knobs(MabKnobs),
     Calibration(CalibrationConfig),
+    /// Whether there is calibration, and nothing else of it.
+    Calibrate(bool),
 }
 
 /// A key below another, as it is written in full.
@@ -95,6 +97,7 @@ impl Tuning {
             }
             Change::Knobs(knobs) => self.knobs = *knobs,
             Change::Calibration(calibration) => self.calibration = *calibration,
+            Change::Calibrate(enabled) => self.calibration.enabled = *enabled,
         }
         self.check(source)
     }
@@ -133,6 +136,7 @@ impl Change {
             Self::One(one, _) => one.name == key.name,
             Self::Knobs(_) => key.name.starts_with(TABLES[0]),
             Self::Calibration(_) => key.name.starts_with(TABLES[1]),
+            Self::Calibrate(_) => key.name == "calibration.enabled",
         }
     }
 }

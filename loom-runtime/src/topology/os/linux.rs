@@ -5,8 +5,10 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{self, Command};
+use std::time::Instant;
 
 use super::{Class, TimeOnCpu};
+use crate::sync::OnceLock;
 use crate::topology::{ComputePriority, CpuSet};
 
 // The kernel reads a mask as an array of these, in the machine's byte order.
@@ -79,14 +81,16 @@ pub(crate) fn current_cpu() -> Option<usize> {
 }
 
 /// Nanoseconds of a clock that stands still for a millisecond or a few at a time, and costs a
-/// tenth of one that does not. Where there is none it stands still for ever.
+/// tenth of one that does not. Where there is none, milliseconds of another.
 pub(crate) fn tick() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     #[expect(unsafe_code, reason = "std reads no coarse clock")]
     // SAFETY: T4, the place is there, and of the type that the call writes.
     let read = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };
     if read != 0 {
-        return 0;
+        static START: OnceLock<Instant> = OnceLock::new();
+        let since = START.get_or_init(Instant::now).elapsed();
+        return u64::try_from(since.as_millis()).unwrap_or(0);
     }
     let [seconds, nanos] = [time.tv_sec, time.tv_nsec].map(|part| u64::try_from(part).unwrap_or(0));
     seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos)
