@@ -81,9 +81,14 @@ impl Site {
     }
 
     /// Which of its classes a call with that hint is in.
+    #[inline]
     pub(crate) fn class_of_hint(&self, hint: ComputeHint) -> u8 {
-        let class = HINTS.iter().position(|known| *known == hint).unwrap_or(0);
-        if self.classes == Classes::Hints { u8::try_from(class).unwrap_or(0) } else { 0 }
+        match (self.classes, hint) {
+            (Classes::One | Classes::Sizes, _) | (_, ComputeHint::Unknown) => 0,
+            (Classes::Hints, ComputeHint::Low) => 1,
+            (Classes::Hints, ComputeHint::Medium) => 2,
+            (Classes::Hints, ComputeHint::High) => 3,
+        }
     }
 
     /// Which of its classes an input of that size is in: the number of its binary digits.
@@ -176,6 +181,19 @@ mod tests {
         assert_eq!(site.sizes(63), Some(1 << 62..=u64::MAX));
         assert_eq!(next.sizes(0), None);
         assert!(next.index(0) < site.index(0) || next.index(0) >= site.index(0) + 64);
+    }
+
+    #[test]
+    fn hints_are_classes_of_closures() {
+        struct Given;
+        let site = Site::of_type::<Given>();
+        for (class, hint) in HINTS.into_iter().enumerate() {
+            assert_eq!(usize::from(site.class_of_hint(hint)), class);
+            assert_eq!(site.hint_of(site.class_of_hint(hint)), hint);
+        }
+        let fixed = Site::new("one hint", ComputeHint::High);
+        assert_eq!(fixed.class_of_hint(ComputeHint::Low), 0);
+        assert_eq!(fixed.hint_of(0), ComputeHint::High);
     }
 
     #[test]
