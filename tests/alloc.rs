@@ -108,6 +108,22 @@ fn undecided(runtime: &LoomRuntime, calls: u64) -> (u64, u64) {
     })
 }
 
+#[loom::compute(hint = "low", size = n)]
+fn next(n: u64) -> u64 {
+    black_box(n) + 1
+}
+
+/// What annotated calls allocated that take next to no time.
+fn settled(runtime: &LoomRuntime, calls: u64) -> (u64, u64) {
+    runtime.block_on(async {
+        let (allocations, wakes) = (COUNT.load(Ordering::Relaxed), runtime.compute_wakes());
+        for _ in 0..calls {
+            black_box(next(7).await);
+        }
+        (COUNT.load(Ordering::Relaxed) - allocations, runtime.compute_wakes() - wakes)
+    })
+}
+
 fn check<const CAPTURED: usize, const RETURNED: usize>(runtime: &LoomRuntime, calls: u64) {
     for callers in [1, 64] {
         // Warm is who has as many blocks as are in use at a time, and the two chains of 32 that
@@ -150,6 +166,13 @@ fn calls_allocate_nothing_once_warm() {
     let (allocations, wakes) = undecided(&runtime, calls);
     println!("decided and given up: {allocations} allocations, {wakes} wakes in {calls} calls");
     assert!(allocations <= wakes + wakes.div_ceil(20) + 1, "{allocations}, {wakes} wakes");
+
+    // Nor do calls that have settled on inline, but for a re-test now and then.
+    settled(&runtime, calls / 4);
+    let (allocations, wakes) = settled(&runtime, calls);
+    println!("settled: {allocations} allocations and {wakes} wakes in {calls} calls");
+    assert!(allocations <= wakes + wakes.div_ceil(20) + 1, "{allocations}, {wakes} wakes");
+    assert!(wakes <= calls / 1000 + 1, "{wakes} wakes in {calls} calls");
 
     // While no thread comes by, their blocks are taken back all the same.
     let (release, held) = mpsc::channel::<()>();

@@ -67,8 +67,7 @@ pub(super) fn play(
             loom: SimulatedFunction::new(MabKnobs::new(), workers, seed),
             theirs: FunctionKey(size + 1),
         });
-        let surroundings =
-            Surroundings { workers: workers.max(2), pressure: call.pressure, arrivals: 0.0, now };
+        let surroundings = Surroundings { workers, pressure: call.pressure, arrivals: 0.0, now };
         let decided = decide(policy, function, &their_scheduler, n % workers, call, &surroundings);
         now += advance(call, workers);
         let Decided { is_inline, reason, .. } = decided;

@@ -14,6 +14,10 @@ impl LoomRuntime {
     /// Inline means here and now, before this returns, as part of whatever task makes the call: it
     /// is not tracked by itself.
     ///
+    /// Cost: where it has settled on inline, some thread-local loads and the move of the result,
+    /// and no allocation; offloaded, what [`spawn_compute`](Self::spawn_compute) costs and a look
+    /// at what is known. `loom-bench decide` and `loom-bench micro` print both.
+    ///
     /// # Panics
     ///
     /// As [`spawn_compute`](Self::spawn_compute), on either arm.
