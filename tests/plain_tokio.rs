@@ -81,3 +81,20 @@ fn it_works_under_an_executor_that_is_not_tokio() {
     };
     assert_eq!(sum, 55);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settled_calls_are_not_looked_at_in_a_plain_program_either() {
+    #[loom::compute(hint = "low")]
+    fn next(n: u64) -> u64 {
+        std::hint::black_box(n) + 1
+    }
+    let mut n = 0;
+    while n < 10_000 {
+        n = next(n).await;
+    }
+    let functions = loom::functions();
+    let next = functions.iter().find(|function| function.name.ends_with("::next"));
+    let next = next.expect("it was called");
+    assert_eq!(next.calls(), 10_000);
+    assert!(next.run_times.count() < 5_000, "{next:?}");
+}

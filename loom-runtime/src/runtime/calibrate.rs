@@ -63,23 +63,26 @@ impl LoomRuntime {
         }
         // On a thread of its own, since the one that builds may be in the midst of async code.
         let runtime = self.clone();
-        let (enough, began) = (Duration::from_millis(200), Instant::now());
+        let began = Instant::now();
         let measure = move || {
             // Two that take turns, as tasks do, wait for their result asleep; one that is alone
             // would look for it.
             let wakers = [Unpark::waker(), Unpark::waker()];
-            (0..warmup_iterations + sample_count)
-                .map(|n| {
-                    let started = Instant::now();
-                    wait_for(runtime.spawn_compute(|| ()), &wakers[n % 2]);
-                    started.elapsed().as_secs_f64() * 1e6
-                })
-                .skip(warmup_iterations)
-                .enumerate()
+            let mut samples = Vec::new();
+            for n in 0..warmup_iterations + sample_count {
+                let started = Instant::now();
+                wait_for(runtime.spawn_compute(|| ()), &wakers[n % 2]);
+                let took = started.elapsed().as_secs_f64() * 1e6;
                 // On a machine that is busy with other things each may wait for a CPU.
-                .take_while(|(n, _)| *n == 0 || began.elapsed() < enough)
-                .map(|(_, took)| took)
-                .collect()
+                let is_enough = began.elapsed() >= ENOUGH;
+                if n >= warmup_iterations || is_enough {
+                    samples.push(took);
+                }
+                if is_enough {
+                    break;
+                }
+            }
+            samples
         };
         // Without a thread there is nothing to measure with, and no harm done.
         let measuring = thread::Builder::new().name("loom-calibration".to_owned()).spawn(measure);
@@ -94,6 +97,8 @@ impl LoomRuntime {
     }
 }
 
+/// After how long it ends with what there is.
+const ENOUGH: Duration = Duration::from_millis(200);
 /// How many measurements of single calls what was measured here counts for.
 const CALIBRATED_SAMPLES: usize = 8;
 

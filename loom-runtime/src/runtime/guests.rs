@@ -26,9 +26,14 @@ pub(crate) fn leave(core: &Arc<Core>) {
     HOW_MANY.store(guests.len(), Ordering::Relaxed);
 }
 
+/// Whether there is any.
+pub(crate) fn are_there() -> bool {
+    HOW_MANY.load(Ordering::Relaxed) > 0
+}
+
 /// The core beside the current thread's tokio runtime.
 pub(crate) fn current() -> Option<Arc<Core>> {
-    if HOW_MANY.load(Ordering::Relaxed) == 0 {
+    if !are_there() {
         return None;
     }
     let host = Handle::try_current().ok()?.id();

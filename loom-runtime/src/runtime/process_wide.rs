@@ -30,6 +30,11 @@ pub(crate) fn core() -> Arc<Core> {
     Arc::clone(&PROCESS_WIDE.get_or_init(start).core)
 }
 
+/// The same, if it was ever used, without a count.
+pub(crate) fn get() -> Option<&'static Core> {
+    PROCESS_WIDE.get().map(|process_wide| &*process_wide.core)
+}
+
 /// The core of the process-wide pool, if it was ever used.
 pub(crate) fn started() -> Option<Arc<Core>> {
     PROCESS_WIDE.get().map(|process_wide| Arc::clone(&process_wide.core))

@@ -18,7 +18,7 @@ use super::core::Core;
 use super::fallible::TryComputeFuture;
 use super::handle::LoomRuntime;
 use super::lifecycle::Admitted;
-use super::{blocking, context, process_wide, shares};
+use super::{blocking, context, guests, process_wide, shares};
 
 pin_project! {
     /// A task that counts until it has been dropped, result and all.
@@ -347,5 +347,9 @@ where
 #[inline]
 fn is_settled(site: &'static Site, class: u8) -> bool {
     let index = site.index(class);
-    context::with_current(|core| shares::is_settled(core, index)).unwrap_or(false)
+    context::with_current(|core| shares::is_settled(core, index)).unwrap_or_else(|| {
+        // As `current_core` would find it, but for guests, which are found by a lock.
+        !guests::are_there()
+            && process_wide::get().is_some_and(|core| shares::is_settled(core, index))
+    })
 }

@@ -108,25 +108,29 @@ impl Record {
             let strikes = self.strikes(knobs, now) + 1.0;
             self.strikes.store(stamped(strikes, now), Ordering::Relaxed);
         }
+        let is_too_long = nanos >= knobs.t_block_hard_us * 1e3;
         if is_inline {
-            let is_long = nanos >= knobs.t_block_hard_us * 1e3;
-            let clean = if is_long { 0 } else { self.clean.load(Ordering::Relaxed) + 1 };
-            let is_cleared = clean >= CLEAN;
-            self.clean.store(if is_cleared { 0 } else { clean }, Ordering::Relaxed);
-            let tail = self.offload.above(knobs.t_block_hard_us * 1e3);
-            // Only what keeps it away, or the pool's times would be lost for nothing.
-            if is_cleared
-                && tail > LITTLE
-                && self.offload.summary().weight > self.inline.summary().weight
-            {
-                self.offload.fade(MEMORY_OF_CHANGED);
-            }
+            self.clear(knobs, is_too_long);
         }
         // Whether it has changed shows sooner where each call is looked at.
         let may_have_changed = is_new && nanos >= DEAR;
-        let is_too_long = nanos >= knobs.t_block_hard_us * 1e3;
         if has_changed || is_inline && (may_have_changed || is_too_long) {
             self.epoch.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes in whether an inline call was too long for GR1. After many that were not, what keeps
+    /// the function away for long calls on the pool alone is forgotten.
+    fn clear(&self, knobs: &MabKnobs, is_too_long: bool) {
+        let clean = if is_too_long { 0 } else { self.clean.load(Ordering::Relaxed) + 1 };
+        let is_clear = clean >= CLEAN;
+        self.clean.store(if is_clear { 0 } else { clean }, Ordering::Relaxed);
+        // Only where it is kept away, or the pool's times would be lost for nothing.
+        if is_clear
+            && self.offload.above(knobs.t_block_hard_us * 1e3) > LITTLE
+            && self.offload.summary().weight > self.inline.summary().weight
+        {
+            self.offload.fade(MEMORY_OF_CHANGED);
         }
     }
 
