@@ -1,9 +1,8 @@
 //! `key = value` arguments, with the place of each kept for errors.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, Lit, LitStr, Path, Token};
 
 use crate::diag::{Diagnostics, nearest, one_of};
@@ -11,35 +10,50 @@ use crate::diag::{Diagnostics, nearest, one_of};
 /// One argument as written.
 pub(crate) struct Arg {
     pub(crate) key: Ident,
-    pub(crate) value: Expr,
+    /// Nothing where it stands alone.
+    value: Option<Expr>,
 }
 
 impl Parse for Arg {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error("expected an argument such as `crate = path`"));
+        }
         // Any word, since `crate` is one of them.
         let key = input.call(Ident::parse_any)?;
+        if input.is_empty() || input.peek(Token![,]) {
+            return Ok(Self { key, value: None });
+        }
         if !input.peek(Token![=]) {
-            return Err(syn::Error::new(key.span(), format!("expected a value: `{key} = ...`")));
+            return Err(input.error(format!("expected `{key} = ...`")));
         }
         input.parse::<Token![=]>()?;
+        if input.is_empty() || input.peek(Token![,]) {
+            return Err(syn::Error::new(key.span(), format!("expected a value: `{key} = ...`")));
+        }
         let mut value: Expr = input.parse()?;
         // What a macro hands on comes in invisible brackets.
         while let Expr::Group(group) = value {
             value = *group.expr;
         }
-        Ok(Self { key, value })
+        Ok(Self { key, value: Some(value) })
     }
 }
 
-/// Splits the arguments, and sorts out unknown and repeated ones.
-pub(crate) fn parse(tokens: TokenStream, known: &[&str], diag: &mut Diagnostics) -> Vec<Arg> {
-    let parser = Punctuated::<Arg, Token![,]>::parse_terminated;
-    let Some(args) = diag.keep(parser.parse2(tokens)) else {
-        return Vec::new();
-    };
+/// Splits the arguments, and sorts out unknown and repeated ones, and those that lack a value:
+/// all but `flags` have one.
+pub(crate) fn parse(
+    tokens: TokenStream,
+    known: &[&str],
+    flags: &[&str],
+    diag: &mut Diagnostics,
+) -> Vec<Arg> {
+    let args = diag.keep(Parser::parse2(one_by_one, tokens)).unwrap_or_default();
     let mut kept: Vec<Arg> = Vec::new();
     for arg in args {
+        let Some(arg) = diag.keep(arg) else { continue };
         let key = arg.key.to_string();
+        let is_flag = flags.contains(&&*key);
         if !known.contains(&&*key) {
             let hint = match nearest(&key, known) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -48,6 +62,10 @@ pub(crate) fn parse(tokens: TokenStream, known: &[&str], diag: &mut Diagnostics)
             diag.at(&arg.key, format!("unknown argument `{key}`; {hint}"));
         } else if kept.iter().any(|earlier| earlier.key == arg.key) {
             diag.at(&arg.key, format!("`{key}` is given twice"));
+        } else if is_flag && arg.value.is_some() {
+            diag.at(&arg.value, format!("expected `{key}` alone, without a value"));
+        } else if !is_flag && arg.value.is_none() {
+            diag.at(&arg.key, format!("expected a value: `{key} = ...`"));
         } else {
             kept.push(arg);
         }
@@ -55,12 +73,35 @@ pub(crate) fn parse(tokens: TokenStream, known: &[&str], diag: &mut Diagnostics)
     kept
 }
 
+/// Every argument, or what is wrong with it: one that cannot be read does not hide the next.
+fn one_by_one(input: ParseStream<'_>) -> syn::Result<Vec<syn::Result<Arg>>> {
+    let mut args = Vec::new();
+    while !input.is_empty() {
+        let mut arg = input.parse::<Arg>();
+        if arg.is_ok() && !input.is_empty() && !input.peek(Token![,]) {
+            arg = Err(input.error("expected `,` between arguments"));
+        }
+        args.push(arg);
+        while !input.is_empty() && !input.peek(Token![,]) {
+            input.parse::<TokenTree>()?;
+        }
+        input.parse::<Option<Token![,]>>()?;
+    }
+    Ok(args)
+}
+
 impl Arg {
+    /// What stands right of the `=`. Flags have nothing there, and nobody asks them.
+    pub(crate) fn value(&self) -> syn::Result<&Expr> {
+        let missing = || syn::Error::new(self.span(), "expected a value");
+        self.value.as_ref().ok_or_else(missing)
+    }
+
     /// The value as a string literal, or why it is none; `example` is a full argument.
     pub(crate) fn string(&self, example: &str) -> syn::Result<LitStr> {
-        match &self.value {
+        match self.value()? {
             Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
-            other => Err(self.expected(other, example)),
+            other => Err(expected(other, example)),
         }
     }
 
@@ -80,29 +121,37 @@ impl Arg {
 
     /// The value as a path, for `crate = path`.
     pub(crate) fn path(&self) -> syn::Result<Path> {
-        match &self.value {
+        match self.value()? {
             Expr::Path(path) if path.qself.is_none() && path.attrs.is_empty() => {
                 Ok(path.path.clone())
             }
-            other => Err(self.expected(other, "crate = my_name_for::loom")),
+            other => Err(expected(other, "crate = my_name_for::loom")),
         }
     }
 
-    /// "expected `x = ...`, found ..." at the value.
-    pub(crate) fn expected(&self, found: &Expr, example: &str) -> syn::Error {
-        let found = match found {
-            Expr::Lit(ExprLit { lit, .. }) => match lit {
-                Lit::Str(_) => "a string",
-                Lit::Int(_) | Lit::Float(_) => "a number",
-                Lit::Bool(_) => "a bool",
-                _ => "another literal",
-            },
-            _ => "an expression",
-        };
-        syn::Error::new_spanned(&self.value, format!("expected `{example}`, found {found}"))
+    /// Anything but a literal, which cannot be what is wanted; `example` is a full argument.
+    pub(crate) fn expression(&self, example: &str) -> syn::Result<&Expr> {
+        match self.value()? {
+            literal @ Expr::Lit(_) => Err(expected(literal, example)),
+            expression => Ok(expression),
+        }
     }
 
     pub(crate) fn span(&self) -> Span {
         self.key.span()
     }
+}
+
+/// "expected `x = ...`, found ..." at the value.
+pub(crate) fn expected(found: &Expr, example: &str) -> syn::Error {
+    let what = match found {
+        Expr::Lit(ExprLit { lit, .. }) => match lit {
+            Lit::Str(_) => "a string",
+            Lit::Int(_) | Lit::Float(_) => "a number",
+            Lit::Bool(_) => "a bool",
+            _ => "another literal",
+        },
+        _ => "an expression",
+    };
+    syn::Error::new_spanned(found, format!("expected `{example}`, found {what}"))
 }

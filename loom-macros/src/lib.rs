@@ -6,6 +6,7 @@
 //! once, and the item is emitted beside them so that none causes a second one.
 
 mod args;
+mod body;
 mod compute;
 mod diag;
 mod entry;

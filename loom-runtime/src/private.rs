@@ -2,11 +2,14 @@
 //! notice.
 
 pub use crate::runtime::{
-    ComputeHint, ComputePriority, LoomBuilder, Magnitude, Pin, Placement, SimulatedFunction, Site,
-    Surroundings, TokioFlavor, call_at, call_of_type, call_sized_at, call_sized_of_type, magnitude,
-    run_main, run_test, test_builder,
+    At, ComputeHint, ComputePriority, LoomBuilder, Magnitude, Mode, Pin, Placement, Priority,
+    RuntimeRef, SimulatedFunction, Site, Surroundings, TokioFlavor, call0, call1, call2, call3,
+    call4, call5, call6, call7, call8, call9, call10, call11, call12, magnitude, run_main, run_plain_test,
+    run_plain_test_on_both, run_test, run_test_on_both,
+    scoped0, scoped1, scoped2, scoped3, scoped4, scoped5, scoped6, scoped7, scoped8, scoped9,
+    scoped10, scoped11, scoped12, test_builder,
 };
 
 pub use core::result::Result::{Err, Ok};
 pub use core::time::Duration;
-pub use core::{concat, module_path, prelude, stringify};
+pub use core::{column, concat, line, module_path, prelude, stringify};

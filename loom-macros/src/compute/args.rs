@@ -1,35 +1,115 @@
 //! The arguments of `#[loom::compute]`.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use syn::{Expr, Path};
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Expr, ExprLit, Lit, LitStr, Path};
 
-use crate::args;
+use crate::args::{self, Arg, expected};
 use crate::diag::Diagnostics;
 use crate::paths;
 
-const KNOWN: &[&str] = &["hint", "size", "crate"];
-const HINTS: &[&str] = &["low", "medium", "high", "unknown"];
-/// The variants of `ComputeHint`, in the order of `HINTS`.
-const HINT_VARIANTS: &[&str] = &["Low", "Medium", "High", "Unknown"];
+const KNOWN: &[&str] =
+    &["hint", "mode", "size", "priority", "key", "scope", "runtime", "crate"];
+const FLAGS: &[&str] = &["scope"];
+/// The variants of `ComputeHint`, by the words for them; and so on.
+const HINTS: (&[&str], &[&str]) =
+    (&["low", "medium", "high", "unknown"], &["Low", "Medium", "High", "Unknown"]);
+const MODES: (&[&str], &[&str]) =
+    (&["adaptive", "offload", "inline", "observe"], &["Adaptive", "Offload", "Inline", "Observe"]);
+const PRIORITIES: (&[&str], &[&str]) = (&["low", "normal", "high"], &["Low", "Normal", "High"]);
 
 pub(super) struct ComputeArgs {
     pub(super) loom: Path,
-    /// A variant of `ComputeHint`.
-    pub(super) hint: Ident,
+    /// An expression of a `ComputeHint`.
+    pub(super) hint: Option<TokenStream>,
+    /// A variant of `Mode`.
+    pub(super) mode: Option<Ident>,
     /// How large the input of a call is.
     pub(super) size: Option<Expr>,
+    /// A variant of `Priority`.
+    pub(super) priority: Option<Ident>,
+    pub(super) key: Option<LitStr>,
+    /// Arguments may be borrowed.
+    pub(super) scope: bool,
+    /// Which runtime, where it is not the current one.
+    pub(super) runtime: Option<Expr>,
 }
 
 pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> ComputeArgs {
-    let args = args::parse(tokens, KNOWN, diag);
+    let args = args::parse(tokens, KNOWN, FLAGS, diag);
     let arg = |key: &str| args.iter().find(|arg| arg.key == key);
-    let hint = arg("hint").and_then(|arg| {
-        let i = diag.keep(arg.word(HINTS))?;
-        Some(Ident::new(HINT_VARIANTS[i], arg.span()))
-    });
-    ComputeArgs {
-        loom: paths::loom(arg("crate"), diag),
-        size: arg("size").map(|arg| arg.value.clone()),
-        hint: hint.unwrap_or_else(|| Ident::new("Unknown", Span::call_site())),
+    let loom = paths::loom(arg("crate"), diag);
+    let mut variant = |key: &str, (words, variants): (&[&str], &[&str])| {
+        let arg = arg(key)?;
+        let word = diag.keep(arg.word(words))?;
+        Some(Ident::new(variants[word], Span::call_site()))
+    };
+    let mode = variant("mode", MODES);
+    let priority = variant("priority", PRIORITIES);
+    let hint = arg("hint").and_then(|arg| diag.keep(hint(arg, &loom)));
+    let key = arg("key").and_then(|arg| diag.keep(key(arg)));
+    let runtime = arg("runtime")
+        .and_then(|arg| diag.keep(arg.expression("runtime = an_expression_of_a_runtime")).cloned());
+    let size = arg("size").and_then(|arg| diag.keep(arg.value()).cloned());
+    conflicts(mode.as_ref(), arg("hint"), arg("priority"), diag);
+    ComputeArgs { hint, mode, size, priority, key, scope: arg("scope").is_some(), runtime, loom }
+}
+
+/// One of the words, or any expression of the type.
+fn hint(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
+    match arg.value()? {
+        Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) => {
+            let (words, variants) = HINTS;
+            let variant = Ident::new(variants[arg.word(words)?], Span::call_site());
+            Ok(quote!(#loom::__private::ComputeHint::#variant))
+        }
+        literal @ Expr::Lit(_) => {
+            Err(expected(literal, "hint = \"low\"` or `hint = loom::ComputeHint::Low"))
+        }
+        expression => {
+            // With the type beside it, so that another one is an error there.
+            let typed = quote_spanned! {expression.span()=>
+                let hint: #loom::__private::ComputeHint = #expression;
+            };
+            Ok(quote!({ #typed hint }))
+        }
+    }
+}
+
+fn key(arg: &Arg) -> syn::Result<LitStr> {
+    let key = arg.string("key = \"a name\"")?;
+    if key.value().trim().is_empty() {
+        return Err(syn::Error::new(key.span(), "expected a name, found an empty string"));
+    }
+    Ok(key)
+}
+
+/// Arguments that say nothing beside others.
+fn conflicts(
+    mode: Option<&Ident>,
+    hint: Option<&Arg>,
+    priority: Option<&Arg>,
+    diag: &mut Diagnostics,
+) {
+    let Some(mode) = mode.map(|mode| mode.to_string().to_lowercase()) else { return };
+    if let Some(hint) = hint
+        && (mode == "offload" || mode == "inline")
+    {
+        diag.at(
+            &hint.key,
+            format!("`hint` says nothing beside `mode = {mode:?}`, which decides: drop one of them"),
+        );
+    }
+    if let Some(priority) = priority
+        && (mode == "inline" || mode == "observe")
+    {
+        diag.at(
+            &priority.key,
+            format!(
+                "`priority` says nothing beside `mode = {mode:?}`, which offloads no call: drop \
+                 one of them"
+            ),
+        );
     }
 }

@@ -1,85 +1,99 @@
 //! What `#[loom::compute]` generates.
 //!
-//! The plain function goes inside an `async fn` of the same signature, under its own
-//! name, and the `async fn` makes it an adaptive call:
+//! An `async fn` of the same signature, which gives the body to Loom as a closure of the
+//! arguments:
 //!
 //! ```text
-//! async fn name(arg: T) -> R {
-//!     fn name(pattern: T) -> R { body }
-//!     static SITE: Site = Site::new("module::path::name", hint);
-//!     match call_at(&SITE, move || name(arg)) {
+//! async fn name(a: T, b: U) -> R {
+//!     match call2(
+//!         At::site({ static SITE: Site = Site::new("module::path::name", 7, 1); &SITE }),
+//!         a, b,
+//!         |pattern of a, pattern of b| -> R { body },
+//!     ) {
 //!         Ok(result) => result,
 //!         Err(call) => call.await,
 //!     }
 //! }
 //! ```
 //!
-//! With `size` the site is one of several classes, and the expression is worked out before the
-//! closure takes the arguments.
+//! `return`, `?` and `self` mean in a closure what they mean in a function, and so do the lints
+//! for arguments and body, which stand there once. What a closure cannot do is done by a function
+//! within it, of the same signature and name: call itself by its name, and say `impl Trait` of
+//! its result.
+//!
+//! All names of ours are local variables with the macro's hygiene, or stand in a block of their
+//! own: the body sees none of them.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, FnArg, GenericParam, Pat, PatType, Signature, Token, parse_quote};
+use syn::{Attribute, FnArg, GenericParam, Pat, PatType, ReturnType, Safety, Signature, Token};
+use syn::{ReceiverKind, parse_quote};
 
 use super::args::ComputeArgs;
+use crate::body::{self, leading_attributes};
 use crate::item::Function;
 
 /// Attributes that say something about the machine code of the body.
 const OF_THE_BODY: &[&str] = &["inline", "cold", "optimize"];
+/// More go in a tuple of the last one.
+const MOST_ARGUMENTS: usize = 12;
 
 pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
-    let Function { attrs, vis, sig, body, .. } = function;
-    let (of_body, of_item): (Vec<_>, Vec<_>) = attrs.iter().partition(|attr| is_of_the_body(attr));
+    let Function { attrs, vis, sig, .. } = function;
+    let (inner_attrs, body) = leading_attributes(&function.body);
+    let is_nested = is_nested(function);
+    let (of_body, of_item): (Vec<_>, Vec<_>) =
+        attrs.iter().partition(|attr| is_nested && is_of_the_body(attr));
 
-    let params: Vec<Ident> = typed(sig).enumerate().map(|(i, arg)| param_name(i, arg)).collect();
+    let names: Vec<Ident> =
+        typed(sig).enumerate().map(|(i, arg)| param_name(i, arg, args)).collect();
     let mut outer = as_async(sig);
-    for (arg, name) in typed_mut(&mut outer).zip(&params) {
+    for (arg, name) in typed_mut(&mut outer).zip(&names) {
         *arg.pat = parse_quote!(#name);
+        arg.attrs.clear();
+    }
+    if !is_nested && let Some(FnArg::Receiver(receiver)) = outer.inputs.first_mut() {
+        receiver.attrs.clear();
     }
 
-    let mut inner = sig.clone();
-    inner.asyncness = None;
-    // An argument of the function's own name would be hidden by the plain function, and
-    // hides it in the body anyway.
-    if params.iter().any(|param| param.unraw() == inner.ident.unraw()) {
-        inner.ident = format_ident!("__loom_body", span = sig.ident.span());
-    }
-    let plain = &inner.ident;
-
-    let generics = turbofish(sig);
-    let call = quote!(move || #plain #generics(#(#params),*));
-    let loom = &args.loom;
-    let hint = hint(args);
-    let place = match (is_generic(sig), &args.size) {
-        (true, None) => quote!(#loom::__private::call_of_type(#hint, #call)),
-        (true, Some(_)) => {
-            quote!(#loom::__private::call_sized_of_type(#hint, __loom_size, #call))
-        }
-        (false, None) => quote!(#loom::__private::call_at(&__LOOM_SITE, #call)),
-        (false, Some(_)) => {
-            quote!(#loom::__private::call_sized_at(&__LOOM_SITE, __loom_size, #call))
-        }
+    let closure = if is_nested {
+        nested(sig, &of_body, &body, &names)
+    } else {
+        closure(sig, &body)
     };
-    // Before the closure takes what it is about.
-    let tell_size = args.size.as_ref().map(|size| {
-        let magnitude = quote_spanned!(size.span()=> #loom::__private::magnitude);
-        quote!(let __loom_size = #magnitude(|| #size);)
-    });
-    let site = (!is_generic(sig)).then(|| site(args, sig));
+    let at = at(args, sig);
+    let (tell_at, at) = if args.size.is_some() || args.runtime.is_some() {
+        // Before the arguments go where they are wanted.
+        let name = Ident::new("at", Span::mixed_site());
+        (Some(quote!(let #name = #at;)), quote!(#name))
+    } else {
+        (None, at)
+    };
 
+    let loom = &args.loom;
+    let given = in_tuples(names.iter().map(ToTokens::to_token_stream).collect());
+    let which = if args.scope { "scoped" } else { "call" };
+    // Where the result is what cannot be sent, its type is where that is said.
+    let place = Span::call_site().located_at(match &sig.output {
+        ReturnType::Type(_, ty) => ty.span(),
+        ReturnType::Default => sig.ident.span(),
+    });
+    let which = Ident::new(&format!("{which}{}", given.len()), place);
+    let mut arguments =
+        Group::new(Delimiter::Parenthesis, quote!(#at, #(#given,)* #closure));
+    arguments.set_span(place);
+    let call = quote_spanned!(place=> #loom::__private::#which #arguments);
+    let (result, later) = (Ident::new("result", Span::mixed_site()), Ident::new("call", Span::mixed_site()));
     quote! {
         #(#of_item)*
+        #(#inner_attrs)*
         #vis #outer {
-            #(#of_body)*
-            #[allow(clippy::needless_pass_by_value, clippy::too_many_arguments)]
-            #inner #body
-            #site
-            #tell_size
-            match #place {
-                #loom::__private::Ok(__loom_result) => __loom_result,
-                #loom::__private::Err(__loom_call) => __loom_call.await,
+            #tell_at
+            match #call {
+                #loom::__private::Ok(#result) => #result,
+                #loom::__private::Err(#later) => #later.await,
             }
         }
     }
@@ -96,22 +110,105 @@ pub(super) fn unplaced(function: &Function) -> TokenStream {
     function.into_token_stream()
 }
 
-fn site(args: &ComputeArgs, sig: &Signature) -> TokenStream {
-    let loom = &args.loom;
-    let hint = hint(args);
+/// The site, and what is said of the call.
+fn at(args: &ComputeArgs, sig: &Signature) -> TokenStream {
+    let ComputeArgs { loom, hint, mode, size, priority, key, runtime, .. } = args;
     let name = sig.ident.unraw().to_string();
-    let new = if args.size.is_some() { quote!(sized) } else { quote!(new) };
+    let keyed = key.as_ref().map(|key| quote!(.keyed(#key)));
+    let hinted = hint.as_ref().map(|hint| quote!(.hinted(#hint)));
+    let in_mode = mode.as_ref().map(|mode| quote!(.in_mode(#loom::__private::Mode::#mode)));
+    let sized = size.as_ref().map(|_| quote!(.sized()));
+    let size = size.as_ref().map(|size| {
+        let magnitude = quote_spanned!(size.span()=> #loom::__private::magnitude);
+        quote!(.size(#magnitude(|| #size)))
+    });
+    let priority =
+        priority.as_ref().map(|level| quote!(.priority(#loom::__private::Priority::#level)));
+    let runtime = runtime.as_ref().map(|runtime| {
+        let on_any = quote_spanned!(runtime.span()=> .on_any);
+        quote!(#on_any(|| #runtime))
+    });
     quote! {
-        static __LOOM_SITE: #loom::__private::Site = #loom::__private::Site::#new(
-            #loom::__private::concat!(#loom::__private::module_path!(), "::", #name),
-            #hint,
-        );
+        #loom::__private::At::site({
+            static SITE: #loom::__private::Site = #loom::__private::Site::new(
+                #loom::__private::concat!(#loom::__private::module_path!(), "::", #name),
+                #loom::__private::line!(),
+                #loom::__private::column!(),
+            ) #keyed #hinted #in_mode #sized;
+            &SITE
+        }) #size #priority #runtime
     }
 }
 
-fn hint(args: &ComputeArgs) -> TokenStream {
-    let ComputeArgs { loom, hint, .. } = args;
-    quote!(#loom::__private::ComputeHint::#hint)
+/// The body as a closure of the arguments.
+fn closure(sig: &Signature, body: &Group) -> TokenStream {
+    let params = in_tuples(
+        typed(sig)
+            .map(|PatType { attrs, pat, .. }| quote!(#(#attrs)* #pat))
+            .collect(),
+    );
+    let output = match &sig.output {
+        ReturnType::Default => quote!(-> ()),
+        ReturnType::Type(arrow, ty) => {
+            let ty = body::without_impl(ty.to_token_stream());
+            quote!(#arrow #ty)
+        }
+    };
+    let Some(receiver) = sig.receiver() else {
+        return quote!(|#(#params),*| #output #body);
+    };
+    // Errors about what the closure takes along are about the receiver.
+    let place = receiver.self_token.span();
+    let this = &receiver.self_token;
+    // All of it, as a function does, not the fields that the body names.
+    let whole = matches!(receiver.kind, ReceiverKind::Value | ReceiverKind::Typed(..))
+        .then(|| quote!(let _ = &#this;));
+    let mut body = Group::new(Delimiter::Brace, quote!(#whole #body));
+    body.set_span(Span::call_site().located_at(place));
+    let start = Span::call_site().located_at(place);
+    quote_spanned!(start=> move |#(#params),*| #output #body)
+}
+
+/// The body as a function of its own name, and a closure that calls it.
+fn nested(sig: &Signature, of_body: &[&Attribute], body: &Group, names: &[Ident]) -> TokenStream {
+    let mut inner = sig.clone();
+    inner.asyncness = None;
+    let plain = &inner.ident;
+    let generics = turbofish(sig);
+    let given: Vec<_> = names.iter().map(ToTokens::to_token_stream).collect();
+    let params = in_tuples(given.clone());
+    let mut call = quote!(#plain #generics(#(#given),*));
+    if let Safety::Unsafe(_) = sig.safety {
+        // SAFETY: what the caller of the function around it has promised.
+        call = quote!(unsafe { #call });
+    }
+    quote! {
+        |#(#params),*| {
+            #(#of_body)*
+            #[allow(clippy::needless_pass_by_value, clippy::too_many_arguments)]
+            #inner #body
+            #call
+        }
+    }
+}
+
+/// Whether the body needs a function around it: one that calls itself by its name, or says of
+/// its result only what it implements. In methods, and where `Self` is named, a name is never
+/// the function's own.
+fn is_nested(function: &Function) -> bool {
+    let Function { sig, body, .. } = function;
+    let names_self = |tokens: TokenStream| body::mentions(tokens, "Self");
+    if sig.receiver().is_some()
+        || names_self(sig.to_token_stream())
+        || names_self(body.to_token_stream())
+    {
+        return false;
+    }
+    let name = sig.ident.unraw().to_string();
+    let is_hidden =
+        typed(sig).any(|arg| body::mentions(arg.pat.to_token_stream(), &name));
+    !is_hidden && body::calls(body.stream(), &name)
+        || matches!(&sig.output, ReturnType::Type(_, ty) if body::mentions(ty.to_token_stream(), "impl"))
 }
 
 fn as_async(sig: &Signature) -> Signature {
@@ -120,24 +217,8 @@ fn as_async(sig: &Signature) -> Signature {
     sig
 }
 
-/// A static is shared by all instances of a generic function, so those are told apart by
-/// the type of their closure.
-fn is_generic(sig: &Signature) -> bool {
-    let params = &sig.generics.params;
-    params.iter().any(|param| !matches!(param, GenericParam::Lifetime(_)))
-        || typed(sig).any(|arg| contains_impl(arg.ty.to_token_stream()))
-}
-
-fn contains_impl(ty: TokenStream) -> bool {
-    ty.into_iter().any(|token| match token {
-        proc_macro2::TokenTree::Group(group) => contains_impl(group.stream()),
-        proc_macro2::TokenTree::Ident(word) => word == "impl",
-        _ => false,
-    })
-}
-
 /// Type and const parameters by name, since the arguments need not tell them. Those of
-/// `impl Trait` cannot be named, and forbid naming the others only where there are others.
+/// `impl Trait` cannot be named.
 fn turbofish(sig: &Signature) -> Option<TokenStream> {
     let names = sig.generics.params.iter().filter_map(|param| match param {
         GenericParam::Type(ty) => Some(&ty.ident),
@@ -148,13 +229,34 @@ fn turbofish(sig: &Signature) -> Option<TokenStream> {
     (!names.is_empty()).then(|| quote!(::<#(#names),*>))
 }
 
-/// The argument's own name where it has one; patterns are taken apart in the plain
-/// function.
-fn param_name(i: usize, arg: &PatType) -> Ident {
+/// What the argument is called in the signature, where patterns are not taken apart.
+///
+/// By the macro's hygiene, so that no lint takes its use there for one of the body's; but what
+/// `size` and `runtime` speak of has to be found by them.
+fn param_name(i: usize, arg: &PatType, args: &ComputeArgs) -> Ident {
+    let of_macro = |span: Span| Span::mixed_site().located_at(span);
     match &*arg.pat {
-        Pat::Ident(name) if name.subpat.is_none() && name.by_ref.is_none() => name.ident.clone(),
-        _ => format_ident!("__loom_arg{i}", span = Span::mixed_site()),
+        Pat::Ident(name) if name.subpat.is_none() => {
+            let spoken_of = [&args.size, &args.runtime].into_iter().flatten().any(|expression| {
+                body::mentions(expression.to_token_stream(), &name.ident.to_string())
+            });
+            let mut ident = name.ident.clone();
+            if !spoken_of {
+                ident.set_span(of_macro(ident.span()));
+            }
+            ident
+        }
+        pattern => format_ident!("__arg{i}", span = of_macro(pattern.span())),
     }
+}
+
+/// At most so many, the last of which stands for those that are too many.
+fn in_tuples(mut parts: Vec<TokenStream>) -> Vec<TokenStream> {
+    if parts.len() > MOST_ARGUMENTS {
+        let rest = parts.split_off(MOST_ARGUMENTS - 1);
+        parts.push(quote!((#(#rest),*)));
+    }
+    parts
 }
 
 fn is_of_the_body(attr: &Attribute) -> bool {

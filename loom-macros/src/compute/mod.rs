@@ -1,13 +1,17 @@
 //! `#[loom::compute]`: parse, validate, expand.
 
 mod args;
+mod borrow;
 mod expand;
 mod validate;
+mod variants;
 
 use proc_macro2::TokenStream;
 
 use crate::diag::Diagnostics;
 use crate::recover::{beside, parse_function};
+
+pub(crate) use validate::is_compute;
 
 pub(crate) fn compute(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut diag = Diagnostics::default();
@@ -16,12 +20,10 @@ pub(crate) fn compute(args: TokenStream, item: TokenStream) -> TokenStream {
         Ok(parsed) => parsed,
         Err(errors) => return errors,
     };
-    validate::validate(&function, &mut diag);
-    if let Some(size) = &args.size {
-        validate::size(size, &function, &mut diag);
-    }
+    validate::validate(&args, &function, &mut diag);
+    let variants = variants::variants(&function, &mut diag);
     if diag.is_empty() {
-        expand::expand(&args, &function)
+        variants.iter().map(|function| expand::expand(&args, function)).collect()
     } else {
         beside(diag, expand::unplaced(&function))
     }

@@ -1,12 +1,17 @@
 //! The arguments of `#[loom::main]` and `#[loom::test]`: the builder's settings.
+//!
+//! What is written as a literal is checked here, where it stands; what is not is for the
+//! builder to check.
 
 use std::ops::RangeInclusive;
 
 use proc_macro2::TokenStream;
-use quote::quote;
-use syn::{Expr, ExprLit, Ident, Lit, Path};
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path};
 
-use crate::args::{self, Arg};
+use super::{Kind, literal};
+use crate::args::{self, Arg, expected};
 use crate::diag::Diagnostics;
 use crate::paths;
 
@@ -18,13 +23,22 @@ const KNOWN: &[&str] = &[
     "placement",
     "compute_priority",
     "pin",
+    "pin_threads",
     "tokio_flavor",
     "compute_queue",
     "shutdown_timeout",
+    "mab_knobs",
+    "calibrate",
+    "calibration_config",
+    "profile",
     "config",
     "env_prefix",
+    "with_cli_args",
     "crate",
 ];
+/// That of tests alone.
+const ARM: &str = "arm";
+const ARMS: &[&str] = &["inline", "offload", "both"];
 /// The builder's own bounds, so that a literal is refused where it is written.
 const THREADS: RangeInclusive<usize> = 1..=8192;
 const CALLS: RangeInclusive<usize> = 1..=16_777_216;
@@ -33,14 +47,32 @@ pub(super) struct Settings {
     pub(super) loom: Path,
     /// Calls to chain onto a builder.
     pub(super) calls: TokenStream,
+    pub(super) arms: Arms,
 }
 
-pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> Settings {
-    let args = args::parse(tokens, KNOWN, diag);
-    let loom = paths::loom(args.iter().find(|arg| arg.key == "crate"), diag);
+/// Where compute functions run in a test.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arms {
+    /// Where the scheduler says.
+    Chosen,
+    Inline,
+    Offload,
+    /// The test runs twice.
+    Both,
+}
+
+pub(super) fn parse(kind: Kind, tokens: TokenStream, diag: &mut Diagnostics) -> Settings {
+    let known: Vec<&str> = match kind {
+        Kind::Main => KNOWN.to_vec(),
+        Kind::Test => [KNOWN, &[ARM]].concat(),
+    };
+    let args = args::parse(tokens, &known, &[], diag);
+    let arg = |key: &str| args.iter().find(|arg| arg.key == key);
+    let loom = paths::loom(arg("crate"), diag);
+    let arms = arg(ARM).and_then(|arg| diag.keep(arg.word(ARMS)));
     let calls = args
         .iter()
-        .filter(|arg| arg.key != "crate")
+        .filter(|arg| arg.key != "crate" && arg.key != ARM)
         .filter_map(|arg| {
             let value = diag.keep(value(arg, &loom))?;
             // The builder's method for files has the name that others give it.
@@ -49,88 +81,167 @@ pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> Settings {
             Some(quote!(.#key(#value)))
         })
         .collect();
-    Settings { loom, calls }
+    conflicts(&args, diag);
+    let arms = [Arms::Inline, Arms::Offload, Arms::Both][..]
+        .get(arms.unwrap_or(usize::MAX))
+        .copied()
+        .unwrap_or(Arms::Chosen);
+    Settings { loom, calls, arms }
 }
 
 /// The value as the builder's method takes it.
 fn value(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
-    let variant = |ty: &str, words: &[&str], variants: &[&str]| {
-        let variant = variants[arg.word(words)?];
-        let (ty, variant) = (Ident::new(ty, arg.span()), Ident::new(variant, arg.span()));
-        Ok(quote!(#loom::__private::#ty::#variant))
+    let path = |ty: &str| {
+        let ty = Ident::new(ty, arg.span());
+        quote!(#loom::__private::#ty)
     };
+    let example = |value: &str| format!("{} = {value}", arg.key);
     match &*arg.key.to_string() {
-        "prefix" => name(arg, "prefix = \"my-service\"", "a name for the threads"),
-        "cpuset" => name(arg, "cpuset = \"0-3,8\"", "CPU numbers and ranges"),
-        "env_prefix" => name(arg, "env_prefix = \"MYAPP\"", "a name for the variables"),
+        "prefix" => text(arg, &example("\"my-service\""), literal::prefix),
+        "cpuset" => text(arg, &example("\"0-3,8\""), literal::cpu_list),
+        "env_prefix" => text(arg, &example("\"MYAPP\""), literal::variables),
+        "profile" => text(arg, &example("\"my-service.profile\""), literal::file),
         "config" if cfg!(feature = "config-files") => {
-            name(arg, "config = \"my-service.toml\"", "the name of a file")
+            text(arg, &example("\"my-service.toml\""), literal::file)
         }
-        "config" => Err(syn::Error::new(
-            arg.span(),
-            "configuration files need the feature `config-files` of `loom-runtime`",
-        )),
+        "config" => Err(needs(arg, "configuration files need", "config-files")),
+        "with_cli_args" if cfg!(feature = "clap") => {
+            let expression = arg.expression(&example("arguments_of_the_program"))?;
+            Ok(quote!(&#expression))
+        }
+        "with_cli_args" => Err(needs(arg, "command line arguments need", "clap")),
         "tokio_flavor" => variant(
-            "TokioFlavor",
+            arg,
+            &path("TokioFlavor"),
             &["multi_thread", "current_thread"],
             &["MultiThread", "CurrentThread"],
         ),
-        "placement" => variant("Placement", &["shared", "split"], &["Shared", "Split"]),
-        "compute_priority" => {
-            variant("ComputePriority", &["idle", "nice", "normal"], &["Idle", "Nice", "Normal"])
+        "placement" => {
+            variant(arg, &path("Placement"), &["shared", "split"], &["Shared", "Split"])
         }
-        "pin" => match &arg.value {
-            Expr::Lit(ExprLit { lit: Lit::Bool(pin), .. }) => Ok(quote!(#pin)),
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.value() == "required" => {
-                variant("Pin", &["required"], &["Required"])
-            }
-            other => Err(syn::Error::new_spanned(
-                other,
-                "expected `pin = true`, `pin = false` or `pin = \"required\"`",
-            )),
+        "compute_priority" => variant(
+            arg,
+            &path("ComputePriority"),
+            &["idle", "nice", "normal"],
+            &["Idle", "Nice", "Normal"],
+        ),
+        "pin" => pin(arg, &path("Pin")),
+        "pin_threads" | "calibrate" => match arg.value()? {
+            Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. }) => Ok(quote!(#flag)),
+            literal @ Expr::Lit(_) => Err(expected(literal, &example("true"))),
+            expression => Ok(quote!(#expression)),
         },
+        "mab_knobs" | "calibration_config" => {
+            let expression = arg.expression(&example("an_expression"))?;
+            Ok(quote!(#expression))
+        }
         "shutdown_timeout" => duration(arg, loom),
         "compute_queue" => number(arg, &CALLS, "calls"),
         _ => number(arg, &THREADS, "threads"),
     }
 }
 
-/// A string that is not empty.
-fn name(arg: &Arg, example: &str, what: &str) -> syn::Result<TokenStream> {
-    let text = arg.string(example)?;
-    if text.value().is_empty() {
-        return Err(syn::Error::new(
-            text.span(),
-            format!("expected {what}, found an empty string"),
-        ));
-    }
-    Ok(quote!(#text))
+fn needs(arg: &Arg, what: &str, feature: &str) -> syn::Error {
+    syn::Error::new(arg.span(), format!("{what} the feature `{feature}` of `loom-runtime`"))
 }
 
-/// A literal is checked here; anything else is a matter for the builder.
+/// A string that keeps a rule, or an expression.
+fn text(
+    arg: &Arg,
+    example: &str,
+    rule: impl Fn(&str) -> Result<(), String>,
+) -> syn::Result<TokenStream> {
+    match arg.value()? {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+            rule(&text.value()).map_err(|message| syn::Error::new(text.span(), message))?;
+            Ok(quote!(#text))
+        }
+        literal @ Expr::Lit(_) => Err(expected(literal, example)),
+        expression => Ok(quote!(#expression)),
+    }
+}
+
+/// A word for one of the variants, or an expression of the type.
+fn variant(
+    arg: &Arg,
+    ty: &TokenStream,
+    words: &[&str],
+    variants: &[&str],
+) -> syn::Result<TokenStream> {
+    match arg.value()? {
+        Expr::Lit(_) => {
+            let variant = Ident::new(variants[arg.word(words)?], arg.span());
+            Ok(quote!(#ty::#variant))
+        }
+        expression => Ok(quote!(#expression)),
+    }
+}
+
+fn pin(arg: &Arg, ty: &TokenStream) -> syn::Result<TokenStream> {
+    match arg.value()? {
+        Expr::Lit(ExprLit { lit: Lit::Bool(pin), .. }) => Ok(quote!(#pin)),
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.value() == "required" => {
+            Ok(quote_spanned!(text.span()=> #ty::Required))
+        }
+        literal @ Expr::Lit(_) => Err(syn::Error::new_spanned(
+            literal,
+            "expected `pin = true`, `pin = false` or `pin = \"required\"`",
+        )),
+        expression => Ok(quote!(#expression)),
+    }
+}
+
 fn number(arg: &Arg, bounds: &RangeInclusive<usize>, what: &str) -> syn::Result<TokenStream> {
-    let value = &arg.value;
-    match value {
-        Expr::Lit(ExprLit { lit: Lit::Int(n), .. }) => match n.base10_parse::<usize>() {
+    let outside = |found: &Expr| {
+        let message = format!(
+            "expected {} to {} {what}, found {}",
+            bounds.start(),
+            bounds.end(),
+            quote!(#found).to_string().replace("- ", "-")
+        );
+        syn::Error::new(found.span(), message)
+    };
+    match arg.value()? {
+        value @ Expr::Lit(ExprLit { lit: Lit::Int(n), .. }) => match n.base10_parse::<usize>() {
             Ok(number) if bounds.contains(&number) => Ok(quote!(#n)),
-            _ => Err(syn::Error::new(
-                n.span(),
-                format!("expected {} to {} {what}, found {n}", bounds.start(), bounds.end()),
-            )),
+            _ => Err(outside(value)),
         },
-        Expr::Lit(_) => Err(arg.expected(value, &format!("{} = 4", arg.key))),
+        literal @ Expr::Lit(_) => Err(expected(literal, &format!("{} = 4", arg.key))),
+        negative @ Expr::Unary(unary) if matches!(&*unary.expr, Expr::Lit(_)) => {
+            Err(outside(negative))
+        }
         expression => Ok(quote!(#expression)),
     }
 }
 
 fn duration(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
-    let text = arg.string(&format!("{} = \"5s\"", arg.key))?;
-    let duration = humantime::parse_duration(&text.value()).map_err(|error| {
-        syn::Error::new(
-            text.span(),
-            format!("expected a duration such as `500ms`, `5s` or `2min`: {error}"),
-        )
-    })?;
-    let (secs, nanos) = (duration.as_secs(), duration.subsec_nanos());
-    Ok(quote!(#loom::__private::Duration::new(#secs, #nanos)))
+    let parsed = |text: &LitStr| {
+        let duration = literal::duration(&text.value())
+            .map_err(|message| syn::Error::new(text.span(), message))?;
+        let (secs, nanos) = (duration.as_secs(), duration.subsec_nanos());
+        Ok(quote!(#loom::__private::Duration::new(#secs, #nanos)))
+    };
+    match arg.value()? {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => parsed(text),
+        literal @ Expr::Lit(_) => Err(expected(literal, &format!("{} = \"5s\"", arg.key))),
+        expression => Ok(quote!(#expression)),
+    }
+}
+
+/// Arguments that exclude each other.
+fn conflicts(args: &[Arg], diag: &mut Diagnostics) {
+    let arg = |key: &str| args.iter().find(|arg| arg.key == key);
+    if let (Some(_), Some(again)) = (arg("pin"), arg("pin_threads")) {
+        diag.at(&again.key, "`pin_threads` says what `pin` says: drop one of them");
+    }
+    let is_current_thread = arg("tokio_flavor")
+        .and_then(|arg| arg.string("").ok())
+        .is_some_and(|flavor| flavor.value() == "current_thread");
+    if let Some(threads) = arg("tokio_threads").filter(|_| is_current_thread) {
+        diag.at(
+            &threads.key,
+            "`tokio_flavor = \"current_thread\"` has the one thread that waits: drop \
+             `tokio_threads`",
+        );
+    }
 }

@@ -2,13 +2,17 @@
 
 mod args;
 mod expand;
+mod literal;
 
 use proc_macro2::TokenStream;
-use syn::Attribute;
+use syn::{Attribute, Safety};
 
+use crate::compute::is_compute;
 use crate::diag::Diagnostics;
 use crate::item::Function;
 use crate::recover::{beside, parse_function};
+
+use self::args::Settings;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -27,46 +31,116 @@ impl Kind {
 
 pub(crate) fn entry(kind: Kind, args: TokenStream, item: TokenStream) -> TokenStream {
     let mut diag = Diagnostics::default();
-    let settings = args::parse(args, &mut diag);
+    let settings = args::parse(kind, args, &mut diag);
     let (mut function, mut diag) = match parse_function(kind.name(), item, diag) {
         Ok(parsed) => parsed,
         Err(errors) => return errors,
     };
-    validate(kind, &function, &mut diag);
-    // Where it was an error it would cause a second one.
-    function.attrs.retain(|attr| !is_tokio_entry(attr));
-    let expanded = expand::expand(kind, &settings, &function);
-    if diag.is_empty() { expanded } else { beside(diag, expanded) }
+    validate(kind, &settings, &function, &mut diag);
+    if diag.is_empty() {
+        return expand::expand(kind, &settings, &function);
+    }
+    // Where they were errors they would cause second ones.
+    function.attrs.retain(|attr| {
+        entry_of(attr).is_none() && !attr.path().is_ident("test") && !is_compute(attr)
+    });
+    beside(diag, expand::unplaced(kind, &settings, function))
 }
 
-fn validate(kind: Kind, function: &Function, diag: &mut Diagnostics) {
+fn validate(kind: Kind, settings: &Settings, function: &Function, diag: &mut Diagnostics) {
     let sig = &function.sig;
     let name = kind.name();
-    if sig.asyncness.is_none() {
+    if kind == Kind::Main && sig.asyncness.is_none() {
         diag.at(sig.fn_token, format!("expected `async fn` below `#[{name}]`"));
     }
     if let Some(constness) = &sig.constness {
         diag.at(constness, format!("a function below `#[{name}]` cannot be `const`"));
     }
+    if let Safety::Unsafe(unsafety) = &sig.safety {
+        diag.at(unsafety, format!("a function below `#[{name}]` cannot be `unsafe`"));
+    }
     if let Some(abi) = &sig.abi {
         diag.at(abi, format!("a function below `#[{name}]` cannot be `extern`"));
     }
-    if !sig.inputs.is_empty() {
-        diag.at(&sig.inputs, format!("a function below `#[{name}]` takes no arguments"));
-    }
+    arguments(kind, settings, function, diag);
     if !sig.generics.params.is_empty() {
         diag.at(&sig.generics, format!("a function below `#[{name}]` cannot be generic"));
     }
-    for attr in function.attrs.iter().filter(|attr| is_tokio_entry(attr)) {
+    for attr in &function.attrs {
+        attribute(kind, attr, diag);
+    }
+}
+
+/// A test may have arguments where another attribute, below this one, is going to give them.
+fn arguments(kind: Kind, settings: &Settings, function: &Function, diag: &mut Diagnostics) {
+    let sig = &function.sig;
+    let name = kind.name();
+    if sig.inputs.is_empty() {
+        return;
+    }
+    if kind == Kind::Main {
+        diag.at(&sig.inputs, format!("a function below `#[{name}]` takes no arguments"));
+    } else if !function.attrs.iter().any(may_give_arguments) {
         diag.at(
-            attr,
-            format!("`#[{name}]` builds the tokio runtime itself: remove this attribute"),
+            &sig.inputs,
+            format!(
+                "a function below `#[{name}]` takes no arguments, unless an attribute below this \
+                 one, such as `#[rstest]` or `#[test_case]`, gives them"
+            ),
+        );
+    } else if settings.arms == args::Arms::Both {
+        diag.at(
+            &sig.inputs,
+            "a test with `arm = \"both\"` runs twice, and its arguments are there but once: put \
+             the attribute that gives them above this one",
         );
     }
 }
 
-fn is_tokio_entry(attr: &Attribute) -> bool {
+/// Attributes of the language give nobody arguments.
+fn may_give_arguments(attr: &Attribute) -> bool {
+    let path = attr.path();
+    const NONE: &[&str] = &[
+        "allow", "cfg", "cfg_attr", "cold", "deny", "deprecated", "doc", "expect", "forbid",
+        "ignore", "inline", "must_use", "should_panic", "track_caller", "warn",
+    ];
+    entry_of(attr).is_none() && !NONE.iter().any(|name| path.is_ident(name))
+}
+
+fn attribute(kind: Kind, attr: &Attribute, diag: &mut Diagnostics) {
+    let name = kind.name();
+    match entry_of(attr) {
+        Some(other) if other == name => diag.at(attr, format!("`#[{name}]` is given twice")),
+        Some(other) if other.starts_with("loom") => {
+            diag.at(attr, format!("a function cannot be both `#[{name}]` and `#[{other}]`"));
+        }
+        Some(_) => diag.at(
+            attr,
+            format!("`#[{name}]` builds the tokio runtime itself: remove this attribute"),
+        ),
+        None => {}
+    }
+    if is_compute(attr) {
+        diag.at(
+            attr,
+            format!("a function below `#[{name}]` cannot be a compute function: call one from it"),
+        );
+    }
+    if kind == Kind::Test && attr.path().is_ident("test") {
+        diag.at(attr, "`#[loom::test]` makes a test of it already: remove this attribute");
+    }
+}
+
+/// Which attribute it is, if it makes a function the entry of a runtime.
+pub(crate) fn entry_of(attr: &Attribute) -> Option<&'static str> {
     let mut path = attr.path().segments.iter();
-    path.next().is_some_and(|krate| krate.ident == "tokio")
-        && path.next().is_some_and(|word| word.ident == "main" || word.ident == "test")
+    let krate = path.next()?.ident.to_string();
+    let word = path.next()?.ident.to_string();
+    match (&*krate, &*word) {
+        ("tokio", "main") => Some("tokio::main"),
+        ("tokio", "test") => Some("tokio::test"),
+        ("loom", "main") => Some("loom::main"),
+        ("loom", "test") => Some("loom::test"),
+        _ => None,
+    }
 }

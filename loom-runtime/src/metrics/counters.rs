@@ -27,6 +27,8 @@ pub(crate) struct FunctionCounters {
     pub(crate) panicked: Counter,
     /// Given up by the caller before they ended; those not yet started never ran.
     pub(crate) abandoned: Counter,
+    /// Ran inline because nothing may be offloaded, against the scheduler's verdict.
+    pub(crate) withheld: Counter,
     /// How long the function itself took, on either arm.
     pub(crate) run_times: Histogram,
 }

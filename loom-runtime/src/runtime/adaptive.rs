@@ -9,7 +9,8 @@ use std::time::Instant;
 use tokio::runtime::worker_index;
 use tokio::task::coop;
 
-use crate::scheduler::{Arm, At, ComputeHint, Decision, Site};
+use crate::bridge::Priority;
+use crate::scheduler::{Arm, Around, At, ComputeHint, Decision, Mode, Site};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, thread};
 use crate::topology::os;
@@ -34,6 +35,25 @@ enum Placed<R> {
     Offloaded(ComputeFuture<R>),
 }
 
+/// What is called, and what is said of the call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Called {
+    pub(crate) site: &'static Site,
+    /// Which class of its inputs.
+    pub(crate) class: u8,
+    pub(crate) hint: ComputeHint,
+    /// Before or after what else waits, where it is offloaded.
+    pub(crate) priority: Priority,
+}
+
+impl Called {
+    /// A closure of that type.
+    pub(crate) fn closure<F: 'static>(hint: ComputeHint) -> Self {
+        let site = Site::of_type::<F>();
+        Self { site, class: site.class_of_hint(hint), hint, priority: Priority::Normal }
+    }
+}
+
 /// A call that runs inline, as the verdict of this thread has it: nobody looks at a clock.
 #[inline]
 pub(crate) fn settled<F, R>(f: F) -> AdaptiveFuture<R>
@@ -44,40 +64,32 @@ where
     AdaptiveFuture(Placed::Inline(Some(catch_unwind(AssertUnwindSafe(f))), 0))
 }
 
-/// Runs `f` where the scheduler says, as a call of `site` with an input of some class of sizes.
+/// Runs `f` where the scheduler says, as the call that is described.
 #[track_caller]
 #[inline]
-pub(crate) fn place<F, R>(
-    core: &Arc<Core>,
-    (site, class): (&'static Site, u8),
-    hint: ComputeHint,
-    f: F,
-) -> AdaptiveFuture<R>
+pub(crate) fn place<F, R>(core: &Arc<Core>, called: Called, f: F) -> AdaptiveFuture<R>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
+    let Called { site, class, .. } = called;
     if shares::is_settled(core, site.index(class)) {
         return settled(f)
             .counting_panics(|| core.function(site, class).counters.panicked.add_one());
     }
-    look(core, (site, class), hint, f)
+    look(core, called, f)
 }
 
 /// The same, of a call that is looked at.
 #[track_caller]
-fn look<F, R>(
-    core: &Arc<Core>,
-    (site, class): (&'static Site, u8),
-    hint: ComputeHint,
-    f: F,
-) -> AdaptiveFuture<R>
+fn look<F, R>(core: &Arc<Core>, called: Called, f: F) -> AdaptiveFuture<R>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
+    let Called { site, class, priority, .. } = called;
     let admitted = Admitted::or_panic(core);
-    let decision = decide(core, (site, class), hint);
+    let decision = decide(core, called);
     let function = core.function(site, class);
     AdaptiveFuture(match decision.arm {
         Arm::InlineTokio => {
@@ -86,7 +98,7 @@ where
             Placed::Inline(Some(result), turn)
         }
         Arm::OffloadRayon => {
-            let how = How { function: Some(Arc::clone(function)), ..How::default() };
+            let how = How { function: Some(Arc::clone(function)), priority };
             let call = ComputeFuture::or_panic(offload(core, admitted, how, f));
             function.counters.offloaded.add_one();
             Placed::Offloaded(call)
@@ -95,16 +107,12 @@ where
 }
 
 /// The same for those who want an error where others panic.
-pub(crate) fn try_place<F, R>(
-    core: &Arc<Core>,
-    (site, class): (&'static Site, u8),
-    hint: ComputeHint,
-    f: F,
-) -> TryComputeFuture<R>
+pub(crate) fn try_place<F, R>(core: &Arc<Core>, called: Called, f: F) -> TryComputeFuture<R>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
+    let Called { site, class, priority, .. } = called;
     let function = core.function(site, class);
     if shares::is_settled(core, site.index(class)) {
         let count = || function.counters.panicked.add_one();
@@ -118,7 +126,7 @@ where
         Ok(admitted) => admitted,
         Err(refusal) => return TryComputeFuture::new(Err(refusal)),
     };
-    let decision = decide(core, (site, class), hint);
+    let decision = decide(core, called);
     match decision.arm {
         Arm::InlineTokio => {
             let (result, turn) = run_inline(core, function, decision.calls, f);
@@ -127,23 +135,34 @@ where
         }
         Arm::OffloadRayon => {
             drop(admitted);
-            let how = How { function: Some(Arc::clone(function)), ..How::default() };
-            let called = try_offload(core, how, f);
-            if called.is_ok() {
+            let how = How { function: Some(Arc::clone(function)), priority };
+            let offloaded = try_offload(core, how, f);
+            if offloaded.is_ok() {
                 function.counters.offloaded.add_one();
             }
-            TryComputeFuture::new(called)
+            TryComputeFuture::new(offloaded)
         }
     }
 }
 
-fn decide(core: &Core, (site, class): (&'static Site, u8), hint: ComputeHint) -> Decision {
+/// Decides where a call runs, for whoever runs it.
+pub(crate) fn decide(core: &Core, called: Called) -> Decision {
+    let Called { site, class, hint, .. } = called;
     let now = core.now();
-    let around = core.around(now);
+    let mode = site.mode();
+    let told = match mode {
+        Mode::Adaptive => core.forced.get().copied(),
+        mode => mode.told(),
+    };
+    let around = Around { told, ..core.around(now) };
     let at = At { mood: core.mood(), now, tick: os::tick() };
     let decision = shares::with(core, site, class, |own| {
         own.share.look(&own.function.record, &core.knobs, &around, hint, at)
     });
+    if mode == Mode::Observe && decision.arm == Arm::OffloadRayon {
+        core.function(site, class).counters.withheld.add_one();
+        return Decision { arm: Arm::InlineTokio, ..decision };
+    }
     if let Some(guardrail) = decision.reason.guardrail() {
         core.counters.guardrails[guardrail].add_one();
     }
@@ -152,7 +171,7 @@ fn decide(core: &Core, (site, class): (&'static Site, u8), hint: ComputeHint) ->
 
 /// Runs a call here and now, and takes in how long it took, as one of so many. Tells how much
 /// of the task's turn they have used up.
-fn run_inline<R>(
+pub(crate) fn run_inline<R>(
     core: &Core,
     function: &Function,
     calls: u64,
@@ -193,6 +212,11 @@ const A_STEP: u64 = 10_000;
 const LONGEST: u32 = 64;
 
 impl<R> AdaptiveFuture<R> {
+    /// Of a call that has run, with how much of its task's turn it has used up.
+    pub(crate) fn ended((result, turn): (thread::Result<R>, u32)) -> Self {
+        Self(Placed::Inline(Some(result), turn))
+    }
+
     /// Tells of a panic that waits to be awaited.
     pub(crate) fn counting_panics(self, count: impl FnOnce()) -> Self {
         if let Placed::Inline(Some(Err(_)), _) = &self.0 {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use crate::error::{LoomError, Result};
+use crate::scheduler::Arm;
 use crate::topology::{ComputePriority, CoreBudget, CpuSet, Pin, Placement, Plan, Request};
 
 #[cfg(feature = "clap")]
@@ -52,6 +53,8 @@ pub struct LoomBuilder {
     #[cfg(feature = "clap")]
     args: LoomArgs,
     host: Option<Handle>,
+    /// Where adaptive functions run, in a test that says so.
+    forced: Option<Arm>,
 }
 
 pub(super) fn in_code<T>(value: T) -> Given<T> {
@@ -191,6 +194,20 @@ impl LoomBuilder {
         self
     }
 
+    /// Runs all calls of adaptive functions inline: for tests.
+    #[doc(hidden)]
+    pub fn always_inline(mut self) -> Self {
+        self.forced = Some(Arm::InlineTokio);
+        self
+    }
+
+    /// Offloads all calls of adaptive functions: for tests.
+    #[doc(hidden)]
+    pub fn always_offload(mut self) -> Self {
+        self.forced = Some(Arm::OffloadRayon);
+        self
+    }
+
     /// Builds the compute side alone, beside a tokio runtime that somebody else owns.
     ///
     /// Compute functions and free functions that are called on that runtime's threads use
@@ -263,7 +280,12 @@ impl LoomBuilder {
             calibration: tuning.calibration,
             sources: settings.sources(),
         };
-        LoomRuntime::start(config, plan, self.host)
+        let runtime = LoomRuntime::start(config, plan, self.host)?;
+        if let Some(arm) = self.forced {
+            // Nobody else has had it yet.
+            let _ = runtime.core().forced.set(arm);
+        }
+        Ok(runtime)
     }
 
     /// All sources as one, later ones winning.

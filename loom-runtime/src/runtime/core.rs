@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use crate::bridge::Line;
 use crate::metrics::{FunctionCounters, RuntimeCounters};
 use crate::scheduler::{
-    Around, Caller, Estimate, MabKnobs, MabScheduler, Overhead, Record, Site, Table, Trie,
+    Arm, Around, Caller, Estimate, MabKnobs, MabScheduler, Overhead, Record, Site, Table, Trie,
 };
 use crate::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, OnceLock, Weak};
@@ -61,6 +61,8 @@ pub(crate) struct Rest {
     started: Instant,
     pub(crate) knobs: MabKnobs,
     pub(crate) pressure: Pressure,
+    /// Where the calls of adaptive functions run, if a test says so.
+    pub(crate) forced: OnceLock<Arm>,
     /// Nanoseconds that inline calls took.
     pub(crate) inline_nanos: AtomicU64,
     /// Whether the keeper looks at this core from time to time: one of the words above.
@@ -134,6 +136,7 @@ impl Core {
                 started: Instant::now(),
                 knobs,
                 pressure: Pressure::default(),
+                forced: OnceLock::new(),
                 inline_nanos: AtomicU64::new(0),
                 watched: AtomicU32::new(UNWATCHED),
                 compute_threads,
@@ -197,6 +200,7 @@ impl Core {
         }
         Around {
             caller: self.caller(),
+            told: None,
             overhead: self.overhead.belief(self.knobs.offload_overhead_us() * 1e3),
             overhead_age: self.overhead.age(now),
             pressure: self.pressure.ready(),

@@ -1,9 +1,9 @@
 //! The runtime's decisions, as its users ask for them.
 
-use crate::scheduler::{ComputeHint, Context, MabScheduler, Site};
+use crate::scheduler::{ComputeHint, Context, MabScheduler};
 use crate::sync::Arc;
 
-use super::adaptive::{AdaptiveFuture, place, try_place};
+use super::adaptive::{AdaptiveFuture, Called, place, try_place};
 use super::fallible::TryComputeFuture;
 use super::handle::LoomRuntime;
 
@@ -41,8 +41,7 @@ impl LoomRuntime {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let site = Site::of_type::<F>();
-        place(self.core(), (site, site.class_of_hint(hint)), hint, f)
+        place(self.core(), Called::closure::<F>(hint), f)
     }
 
     /// [`spawn_adaptive`](Self::spawn_adaptive) that gives what goes wrong as an error, as
@@ -61,8 +60,7 @@ impl LoomRuntime {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let hint = ComputeHint::Unknown;
-        try_place(self.core(), (Site::of_type::<F>(), 0), hint, f)
+        try_place(self.core(), Called::closure::<F>(ComputeHint::Unknown), f)
     }
 
     /// Decisions by hand, for those who run what was decided themselves. Always the same one;

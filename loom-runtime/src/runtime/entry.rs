@@ -1,11 +1,14 @@
 //! What `#[loom::main]` and `#[loom::test]` do around a body.
 
 use std::io::{self, Write};
-use std::process;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{self, ExitCode, Termination};
 
 use crate::topology::{ComputePriority, Pin};
 
 use super::builder::LoomBuilder;
+use super::handle::LoomRuntime;
 
 /// Small pools: a test crate runs many tests at once.
 const TEST_THREADS: usize = 2;
@@ -13,7 +16,7 @@ const TEST_THREADS: usize = 2;
 /// Builds the runtime, runs `body`, and drains what it left behind.
 ///
 /// A runtime that cannot be built ends the process with one line and code 1.
-pub fn run_main<F: Future>(builder: LoomBuilder, body: F) -> F::Output {
+pub fn run_main<R>(builder: LoomBuilder, body: impl AsyncFnOnce() -> R) -> R {
     let runtime = match builder.build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -22,7 +25,7 @@ pub fn run_main<F: Future>(builder: LoomBuilder, body: F) -> F::Output {
             process::exit(1);
         }
     };
-    let output = runtime.block_on(body);
+    let output = runtime.block_on(body());
     runtime.drain();
     output
 }
@@ -42,9 +45,77 @@ pub fn test_builder() -> LoomBuilder {
 /// Builds the runtime and runs `body`. Async tasks that outlive the body are dropped with
 /// it, as in a tokio test; queued compute calls never run, and running ones end on their own.
 #[track_caller]
-pub fn run_test<F: Future>(builder: LoomBuilder, body: F) -> F::Output {
-    match builder.build() {
-        Ok(runtime) => runtime.block_on(body),
-        Err(error) => panic!("{error}"),
+pub fn run_test<R>(builder: LoomBuilder, body: impl AsyncFnOnce() -> R) -> R {
+    built(builder).block_on(body())
+}
+
+/// The same of a body that is no future: it runs in the runtime's context.
+#[track_caller]
+pub fn run_plain_test<R>(builder: LoomBuilder, body: impl FnOnce() -> R) -> R {
+    let runtime = built(builder);
+    let _context = runtime.enter();
+    body()
+}
+
+/// Runs `body` twice: with all adaptive calls inline, and with all of them offloaded.
+///
+/// A test that should panic has to do so both times.
+#[track_caller]
+pub fn run_test_on_both<R: Termination>(
+    should_panic: bool,
+    builder: impl Fn() -> LoomBuilder,
+    body: impl AsyncFn() -> R,
+) -> R {
+    on_both(should_panic, builder, |builder| run_test(builder, &body))
+}
+
+/// The same of a body that is no future.
+#[track_caller]
+pub fn run_plain_test_on_both<R: Termination>(
+    should_panic: bool,
+    builder: impl Fn() -> LoomBuilder,
+    body: impl Fn() -> R,
+) -> R {
+    on_both(should_panic, builder, |builder| run_plain_test(builder, &body))
+}
+
+#[track_caller]
+fn on_both<R: Termination>(
+    should_panic: bool,
+    builder: impl Fn() -> LoomBuilder,
+    run: impl Fn(LoomBuilder) -> R,
+) -> R {
+    let inline = || {
+        let says = Says("inline");
+        let result = run(builder().always_inline());
+        mem::forget(says);
+        result
+    };
+    if should_panic {
+        if let Ok(result) = catch_unwind(AssertUnwindSafe(inline)) {
+            // The harness says that it did not panic as expected.
+            return result;
+        }
+    } else {
+        let code = inline().report();
+        assert!(code == ExitCode::SUCCESS, "the test failed where compute functions run inline");
     }
+    let says = Says("offload");
+    let result = run(builder().always_offload());
+    mem::forget(says);
+    result
+}
+
+/// Says on which arm a test panicked.
+struct Says(&'static str);
+
+impl Drop for Says {
+    fn drop(&mut self) {
+        let _ = writeln!(io::stderr(), "the test panicked with arm = {:?}", self.0);
+    }
+}
+
+#[track_caller]
+fn built(builder: LoomBuilder) -> LoomRuntime {
+    builder.build().unwrap_or_else(|error| panic!("{error}"))
 }

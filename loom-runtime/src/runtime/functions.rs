@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::metrics::RunTimes;
-use crate::scheduler::{Arm, ComputeHint, FunctionKey, Verdict, duration};
+use crate::scheduler::{Arm, ComputeHint, FunctionKey, Mode, Verdict, duration};
 
 use super::core::{Core, Function};
 use super::{context, process_wide, shares};
@@ -16,17 +16,23 @@ use super::{context, process_wide, shares};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FunctionStats {
-    /// The item path, or the type of the closure.
+    /// The item path, with the types of generic functions and methods; what `key` says instead;
+    /// or the type of a closure.
     pub name: &'static str,
+    /// The item path alone: the module's, and the function's name.
+    pub path: &'static str,
     /// The key made from it.
     pub key: FunctionKey,
-    /// What the attribute says; closures and generic functions are learned apart by the hint that
-    /// each call is given.
+    /// What the attribute says; closures are learned apart by the hint that each call is given.
     pub hint: ComputeHint,
+    /// Who decides where calls run.
+    pub mode: Mode,
     /// Which sizes of input these are, where the attribute tells the size.
     pub sizes: Option<RangeInclusive<u64>>,
     /// Calls that ran where they were made.
     pub inline: u64,
+    /// Those of them that would have been offloaded, had the mode not been `observe`.
+    pub withheld: u64,
     /// Calls that were given to the compute pool.
     pub offloaded: u64,
     /// Calls that ended in a panic, on either arm.
@@ -66,11 +72,14 @@ impl FunctionStats {
         let weight = inline.weight + offload.weight;
         let mean = (inline.weight * inline.mean + offload.weight * offload.mean) / weight;
         Self {
-            name: site.path(),
+            name: site.name(),
+            path: site.path(),
             key: site.key(),
             hint: site.hint_of(*class),
+            mode: site.mode(),
             sizes: site.sizes(*class),
-            inline: shares::inline(shares),
+            inline: shares::inline(shares) + counters.withheld.count(),
+            withheld: counters.withheld.count(),
             offloaded: counters.offloaded.count(),
             panicked: counters.panicked.count(),
             abandoned: counters.abandoned.count(),

@@ -5,6 +5,7 @@
 //! It deliberately holds no rule of its own about where a call runs.
 
 mod adaptive;
+mod attribute;
 mod block_on;
 mod blocking;
 mod builder;
@@ -39,6 +40,11 @@ mod tokio_side;
 mod watch;
 
 pub use adaptive::AdaptiveFuture;
+pub use attribute::{
+    At, RuntimeRef, call0, call1, call2, call3, call4, call5, call6, call7, call8, call9, call10,
+    call11, call12, magnitude, scoped0, scoped1, scoped2, scoped3, scoped4, scoped5, scoped6,
+    scoped7, scoped8, scoped9, scoped10, scoped11, scoped12,
+};
 pub use builder::LoomBuilder;
 pub use command::command_reset;
 pub use compute::{ComputeFuture, is_cancelled};
@@ -48,7 +54,9 @@ pub use config::{LoomConfig, TokioFlavor};
 pub use context::EnterGuard;
 pub use describe::{ThreadReport, ThreadRole};
 pub use ending::StillRunning;
-pub use entry::{run_main, run_test, test_builder};
+pub use entry::{
+    run_main, run_plain_test, run_plain_test_on_both, run_test, run_test_on_both, test_builder,
+};
 pub use fallible::{ComputeError, ComputePanic, TryComputeFuture};
 pub use functions::{FunctionStats, functions};
 pub use handle::LoomRuntime;
@@ -57,8 +65,7 @@ pub use scope::{
     ScopeFuture, scope_adaptive, scope_adaptive_with_hint, scope_compute, scope_compute_with,
 };
 pub use spawn::{
-    call_at, call_of_type, call_sized_at, call_sized_of_type, current_runtime, magnitude,
-    spawn_adaptive, spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
+    current_runtime, spawn_adaptive, spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
     spawn_compute_with_priority, try_spawn_adaptive, try_spawn_compute,
     try_spawn_compute_with_priority,
 };
@@ -66,5 +73,5 @@ pub use stream::{AdaptiveMap, ComputeMap, ComputeStreamExt};
 
 // The words of its settings and calls, from where they are defined.
 pub use crate::bridge::Priority;
-pub use crate::scheduler::{ComputeHint, Magnitude, SimulatedFunction, Site, Surroundings};
+pub use crate::scheduler::{ComputeHint, Magnitude, Mode, SimulatedFunction, Site, Surroundings};
 pub use crate::topology::{ComputePriority, Pin, Placement};

@@ -16,7 +16,7 @@ use rayon::Scope;
 use tokio::runtime::{Handle, RuntimeFlavor, worker_index};
 use tokio::task::block_in_place;
 
-use crate::bridge::{self, Fault, Lent, Priority, quietly};
+use crate::bridge::{self, Fault, Lent, quietly};
 use crate::scheduler::ComputeHint;
 use crate::sync::Arc;
 
@@ -32,7 +32,7 @@ use super::spawn::current_core;
 /// worker to another thread and to be woken, since parallel work may want this CPU, too.
 const ON_THE_SPOT: Duration = Duration::from_micros(4);
 /// Above what a scope is expected to take before its worker is given away at once.
-const LONG: Duration = Duration::from_micros(20);
+pub(super) const LONG: Duration = Duration::from_micros(20);
 
 /// A borrowing scope, as a future of what its closure returns.
 ///
@@ -111,7 +111,12 @@ where
             // On a compute thread there is nowhere to go, and rayon helps while it waits.
             return Poll::Ready(on_the_spot(admitted, f));
         }
-        Poll::Ready(match lend(core, admitted, is_long, f) {
+        let work = move || {
+            let started = Instant::now();
+            let value = rayon::scope(f);
+            (value, started.elapsed())
+        };
+        Poll::Ready(match lend(core, admitted, How::default(), is_long, work) {
             Ok((value, took)) => {
                 if let Some(learned) = &self.learned {
                     learned.record(took);
@@ -147,24 +152,23 @@ where
     rayon::scope(f)
 }
 
-/// Runs a scope on the pool, and waits for it.
-fn lend<'env, F, R>(
+/// Runs work that borrows on the pool, and waits for it.
+pub(super) fn lend<F, R>(
     core: &Arc<Core>,
     admitted: Admitted,
+    How { function, priority }: How,
     is_long: bool,
     f: F,
-) -> bridge::Outcome<(R, Duration)>
+) -> bridge::Outcome<R>
 where
-    F: FnOnce(&Scope<'env>) -> R + Send,
+    F: FnOnce() -> R + Send,
     R: Send,
 {
     assert!(core.compute_threads > 0, "{}", Refusal::NoPool);
     let guest = if core.is_process_wide() { Handle::try_current().ok() } else { None };
     let work = move || {
         let _entered = guest.as_ref().map(Handle::enter);
-        let started = Instant::now();
-        let value = rayon::scope(f);
-        (value, started.elapsed())
+        f()
     };
     let searching = core.line.searching();
     core.begin_call();
@@ -189,8 +193,7 @@ where
         }
         // Elsewhere there is nobody else to hold up, or no way not to: the rest parks.
     };
-    let ticket = Ticket { admitted, function: None };
-    bridge::lend(work, ticket, Priority::Normal, submit, wait)
+    bridge::lend(work, Ticket { admitted, function }, priority, submit, wait)
 }
 
 /// Looks for the end for about as long as it would take to give the worker away.

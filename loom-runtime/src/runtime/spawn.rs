@@ -1,6 +1,5 @@
 //! The free functions: spawning on whichever runtime the current thread belongs to.
 
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -9,10 +8,10 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::bridge::Priority;
-use crate::scheduler::{ComputeHint, Magnitude, Site};
+use crate::scheduler::{ComputeHint, Site};
 use crate::sync::{Arc, Weak};
 
-use super::adaptive::{AdaptiveFuture, place, settled, try_place};
+use super::adaptive::{AdaptiveFuture, Called, place, settled, try_place};
 use super::compute::{ComputeFuture, How, offload, try_offload};
 use super::core::Core;
 use super::fallible::TryComputeFuture;
@@ -218,8 +217,13 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let site = Site::of_type::<F>();
-    spawn_at((site, site.class_of_hint(hint)), hint, f)
+    let called = Called::closure::<F>(hint);
+    let Called { site, class, .. } = called;
+    if is_settled(site, class) {
+        let count = || current_core().function(site, class).counters.panicked.add_one();
+        return settled(f).counting_panics(count);
+    }
+    place(&current_core(), called, f)
 }
 
 /// [`LoomRuntime::try_spawn_adaptive`] on the current runtime; outside of any, with the
@@ -229,123 +233,13 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let hint = ComputeHint::Unknown;
-    try_place(&current_core(), (Site::of_type::<F>(), 0), hint, f)
-}
-
-/// What `#[loom::compute]` expands to: an adaptive call of a site that the attribute made. Its
-/// result, where it ran at once, or a future of it.
-///
-/// # Errors
-///
-/// None: the future.
-#[track_caller]
-#[inline]
-pub fn call_at<F, R>(site: &'static Site, f: F) -> Result<R, AdaptiveFuture<R>>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    call((site, 0), site.hint(), f)
-}
-
-/// The same, with a number that says how large the input is.
-///
-/// # Errors
-///
-/// As [`call_at`].
-#[track_caller]
-#[inline]
-pub fn call_sized_at<F, R>(at: &'static Site, size: u64, f: F) -> Result<R, AdaptiveFuture<R>>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    call((at, at.class(size)), at.hint(), f)
-}
-
-/// The same, for a function that has a site for each of its types.
-///
-/// # Errors
-///
-/// As [`call_at`].
-#[track_caller]
-#[inline]
-pub fn call_of_type<F, R>(hint: ComputeHint, f: F) -> Result<R, AdaptiveFuture<R>>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    let at = Site::of_type::<F>();
-    call((at, at.class_of_hint(hint)), hint, f)
-}
-
-/// Both.
-///
-/// # Errors
-///
-/// As [`call_at`].
-#[track_caller]
-#[inline]
-pub fn call_sized_of_type<F, R>(hint: ComputeHint, size: u64, f: F) -> Result<R, AdaptiveFuture<R>>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    let at = Site::of_type_sized::<F>(hint);
-    call((at, at.class(size)), hint, f)
-}
-
-#[track_caller]
-#[inline]
-fn call<F, R>(
-    (site, class): (&'static Site, u8),
-    hint: ComputeHint,
-    f: F,
-) -> Result<R, AdaptiveFuture<R>>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    struct Panicked(&'static Site, u8);
-    impl Drop for Panicked {
-        #[cold]
-        fn drop(&mut self) {
-            current_core().function(self.0, self.1).counters.panicked.add_one();
-        }
-    }
-    if is_settled(site, class) {
-        let panicked = Panicked(site, class);
-        let result = f();
-        mem::forget(panicked);
-        return Ok(result);
-    }
-    Err(place(&current_core(), (site, class), hint, f))
-}
-
-/// Any whole number as a size. In a closure, so that a `return` or a `?` is not the function's.
-pub fn magnitude<N: Magnitude>(size: impl FnOnce() -> N) -> u64 {
-    size().magnitude()
-}
-
-#[track_caller]
-#[inline]
-fn spawn_at<F, R>((site, class): (&'static Site, u8), hint: ComputeHint, f: F) -> AdaptiveFuture<R>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    if is_settled(site, class) {
-        let count = || current_core().function(site, class).counters.panicked.add_one();
-        return settled(f).counting_panics(count);
-    }
-    place(&current_core(), (site, class), hint, f)
+    try_place(&current_core(), Called::closure::<F>(ComputeHint::Unknown), f)
 }
 
 /// Whether a call runs here and now, by what this thread has at hand of its runtime: without a
 /// count of the core, which all threads would have to share.
 #[inline]
-fn is_settled(site: &'static Site, class: u8) -> bool {
+pub(super) fn is_settled(site: &'static Site, class: u8) -> bool {
     let index = site.index(class);
     context::with_current(|core| shares::is_settled(core, index)).unwrap_or_else(|| {
         // As `current_core` would find it, but for guests, which are found by a lock.

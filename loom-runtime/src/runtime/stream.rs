@@ -9,10 +9,10 @@ use std::task::{Context, Poll, Waker};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
-use crate::scheduler::{Arm, ComputeHintProvider, Site};
+use crate::scheduler::{Arm, ComputeHintProvider};
 use crate::sync::{Arc, thread};
 
-use super::adaptive::{AdaptiveFuture, place};
+use super::adaptive::{AdaptiveFuture, Called, place};
 use super::compute::{ComputeFuture, How, offload};
 use super::core::Core;
 use super::handle::LoomRuntime;
@@ -281,8 +281,8 @@ map! {
     /// [`adaptive_map`](ComputeStreamExt::adaptive_map).
     AdaptiveMap, item: [ComputeHintProvider +], |core, f| {
         let hint = item.compute_hint();
-        let site = Site::of_type::<F>();
+        let called = Called::closure::<F>(hint);
         let f = Arc::clone(f);
-        place(core, (site, site.class_of_hint(hint)), hint, move || f(item))
+        place(core, called, move || f(item))
     }
 }

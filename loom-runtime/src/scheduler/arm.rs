@@ -41,3 +41,39 @@ pub enum ComputeHint {
     #[default]
     Unknown,
 }
+
+/// Who decides where the calls of a function run: `mode = "…"` of its attribute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// The scheduler, by what it has measured.
+    #[default]
+    Adaptive,
+    /// They are always offloaded.
+    Offload,
+    /// They always run inline.
+    Inline,
+    /// They always run inline, and the scheduler counts those that it would have offloaded.
+    Observe,
+}
+
+impl Mode {
+    /// The arm that it leaves no choice of.
+    pub(crate) fn told(self) -> Option<Arm> {
+        match self {
+            Self::Adaptive | Self::Observe => None,
+            Self::Offload => Some(Arm::OffloadRayon),
+            Self::Inline => Some(Arm::InlineTokio),
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Adaptive => "adaptive",
+            Self::Offload => "offload",
+            Self::Inline => "inline",
+            Self::Observe => "observe",
+        })
+    }
+}

@@ -25,6 +25,8 @@ pub(crate) enum Caller {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Around {
     pub(crate) caller: Caller,
+    /// The arm that the function's mode names, where it names one.
+    pub(crate) told: Option<Arm>,
     /// `o`.
     pub(crate) overhead: Belief,
     /// How long ago the overhead was measured, if ever.
@@ -94,10 +96,13 @@ impl Costs {
 
 /// What stands above all cost: where the call has to run, and why.
 pub(crate) fn order(knobs: &MabKnobs, around: &Around, known: &Known) -> Option<(Arm, Reason)> {
-    match around.caller {
-        Caller::ComputeWorker => return Some((Arm::InlineTokio, Reason::OnComputeThread)),
-        Caller::NoPool => return Some((Arm::InlineTokio, Reason::NoPool)),
-        Caller::LoneIoWorker | Caller::IoWorker => {}
+    match (around.caller, around.told) {
+        (Caller::NoPool, _) => return Some((Arm::InlineTokio, Reason::NoPool)),
+        (_, Some(arm)) => return Some((arm, Reason::Told)),
+        (Caller::ComputeWorker, None) => {
+            return Some((Arm::InlineTokio, Reason::OnComputeThread));
+        }
+        (Caller::LoneIoWorker | Caller::IoWorker, None) => {}
     }
     let Some(run_time) = known.run_time else {
         return Some((Arm::OffloadRayon, Reason::Unknown));
@@ -151,6 +156,7 @@ pub(super) mod tests {
     pub(crate) fn around(caller: Caller, pressure: f64) -> Around {
         Around {
             caller,
+            told: None,
             overhead: Belief { mean: 10.0 * US, deviation: 0.0 },
             overhead_age: Some(0),
             pressure,

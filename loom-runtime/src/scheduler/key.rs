@@ -3,10 +3,14 @@
 use std::any;
 use std::fmt;
 
-/// Identifies a function by its name.
+/// Identifies a function.
 ///
-/// Closures of one function, and local functions of one name in one module, share a name and
-/// so a key; they are learned apart all the same.
+/// That of a `#[loom::compute]` function is made from its item path and from the line and column
+/// of its attribute, so that functions of one name are told apart; for generic functions and
+/// methods the types are added at the first call. It stays the same from build to build, with one
+/// compiler, as long as the function stays where it is; one that is given a name by
+/// `key = "…"` keeps [`from_name`](Self::from_name) of that.
+/// Closures of one function share a name and so a key; they are learned apart all the same.
 ///
 /// ```
 /// use loom::mab::FunctionKey;
@@ -23,9 +27,23 @@ impl FunctionKey {
     #[must_use]
     pub const fn from_path(path: &str) -> Self {
         const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+        Self(OFFSET_BASIS).and(path)
+    }
+
+    /// The same of a path and the place of the item in its file.
+    #[must_use]
+    pub const fn from_item(path: &str, line: u32, column: u32) -> Self {
+        Self::from_path(path).and_bytes(&line.to_le_bytes()).and_bytes(&column.to_le_bytes())
+    }
+
+    /// With more to its name.
+    pub(crate) const fn and(self, name: &str) -> Self {
+        self.and_bytes(name.as_bytes())
+    }
+
+    const fn and_bytes(self, bytes: &[u8]) -> Self {
         const PRIME: u64 = 0x0000_0100_0000_01b3;
-        let bytes = path.as_bytes();
-        let mut hash = OFFSET_BASIS;
+        let Self(mut hash) = self;
         let mut i = 0;
         while i < bytes.len() {
             hash = (hash ^ bytes[i] as u64).wrapping_mul(PRIME);

@@ -188,6 +188,7 @@ impl MabScheduler {
         let ready = f64::from(context.inflight_tasks) / workers;
         let arrivals = f64::from(context.spawn_rate_per_s) / 1e9 / workers;
         Around {
+            told: None,
             caller: match context {
                 Context { rayon_threads: 0, .. } => Caller::NoPool,
                 Context { tokio_workers: 0 | 1, .. } => Caller::LoneIoWorker,

@@ -10,6 +10,7 @@ mod calibration;
 mod decide;
 mod estimate;
 mod hints;
+mod instance;
 mod key;
 mod knobs;
 mod manual;
@@ -26,7 +27,7 @@ mod times;
 mod trie;
 mod verdict;
 
-pub use arm::{Arm, ComputeHint};
+pub use arm::{Arm, ComputeHint, Mode};
 pub use calibration::{CalibrationConfig, CalibrationResult};
 pub(crate) use decide::{Around, Caller};
 pub(crate) use estimate::Estimate;

@@ -16,6 +16,8 @@ pub enum Reason {
     OnComputeThread,
     /// There is no compute thread.
     NoPool,
+    /// The function's mode says so, or the test does.
+    Told,
     /// GR0: the only I/O worker would be blocked for too long, or has something else to do.
     LoneWorker,
     /// GR1: no I/O worker is blocked for so long.
@@ -27,12 +29,13 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Cost,
         Self::Unknown,
         Self::Retest,
         Self::OnComputeThread,
         Self::NoPool,
+        Self::Told,
         Self::LoneWorker,
         Self::HardCap,
         Self::Pressure,
@@ -68,6 +71,7 @@ impl fmt::Display for Reason {
             Self::Retest => "tried again",
             Self::OnComputeThread => "on a compute thread",
             Self::NoPool => "no compute threads",
+            Self::Told => "as told",
             Self::LoneWorker => "GR0: lone I/O worker",
             Self::HardCap => "GR1: too long to block",
             Self::Pressure => "GR2: too long under pressure",

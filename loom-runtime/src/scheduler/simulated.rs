@@ -77,6 +77,7 @@ impl SimulatedFunction {
         let Surroundings { workers, pressure, arrivals, now } = *surroundings;
         Around {
             caller: if workers == 1 { Caller::LoneIoWorker } else { Caller::IoWorker },
+            told: None,
             overhead: self.overhead.belief(self.knobs.offload_overhead_us() * 1e3),
             overhead_age: self.overhead.age(now),
             pressure: pressure.min(self.knobs.pressure_clip),

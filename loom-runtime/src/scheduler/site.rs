@@ -2,59 +2,136 @@
 
 use std::any::{self, TypeId};
 use std::ops::RangeInclusive;
+use std::ptr;
 
+use crate::sync::OnceLock;
 use crate::sync::atomic::{AtomicU32, Ordering};
 
+use super::instance::Instance;
 use super::trie::Trie;
-use super::{ComputeHint, FunctionKey};
+use super::{ComputeHint, FunctionKey, Mode};
 
 /// The next index to hand out; 0 stands for "none yet" in a site.
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
 /// A function that is learned. `#[loom::compute]` emits one as a static.
+///
+/// A static inside a generic function, or a method of a generic type, is shared by all its
+/// instances. It stands for the one that is called first; the others get sites of their own, by
+/// the type of the closure that the attribute makes.
 #[derive(Debug)]
 pub struct Site {
     path: &'static str,
     key: FunctionKey,
     hint: ComputeHint,
+    mode: Mode,
     classes: Classes,
+    /// The path is a name that the programmer gave.
+    is_named: bool,
+    /// Whose it is, from the first call on.
+    instance: OnceLock<Instance>,
     index: AtomicU32,
 }
 
 impl Site {
-    /// A site for the item at `path`.
+    /// A site for the item at `path`, whose attribute stands at that line and column.
     #[must_use]
-    pub const fn new(path: &'static str, hint: ComputeHint) -> Self {
-        Self::of(path, hint, Classes::One)
+    pub const fn new(path: &'static str, line: u32, column: u32) -> Self {
+        Self::of(path, FunctionKey::from_item(path, line, column), Classes::One)
     }
 
-    /// A site whose calls are learned apart by the magnitude of their input.
+    const fn of(path: &'static str, key: FunctionKey, classes: Classes) -> Self {
+        Self {
+            path,
+            key,
+            hint: ComputeHint::Unknown,
+            mode: Mode::Adaptive,
+            classes,
+            is_named: false,
+            instance: OnceLock::new(),
+            index: AtomicU32::new(0),
+        }
+    }
+
+    /// With another name, which the key is made from.
     #[must_use]
-    pub const fn sized(path: &'static str, hint: ComputeHint) -> Self {
-        Self::of(path, hint, Classes::Sizes)
+    pub const fn keyed(mut self, name: &'static str) -> Self {
+        self.path = name;
+        self.key = FunctionKey::from_path(name);
+        self.is_named = true;
+        self
     }
 
-    const fn of(path: &'static str, hint: ComputeHint, classes: Classes) -> Self {
-        let key = FunctionKey::from_path(path);
-        Self { path, key, hint, classes, index: AtomicU32::new(0) }
+    /// With an expectation of what a call costs.
+    #[must_use]
+    pub const fn hinted(mut self, hint: ComputeHint) -> Self {
+        self.hint = hint;
+        self
     }
 
-    /// The site of a type, made at the first call for it.
+    /// With a mode.
+    #[must_use]
+    pub const fn in_mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Whose calls are learned apart by the magnitude of their input.
+    #[must_use]
+    pub const fn sized(mut self) -> Self {
+        self.classes = Classes::Sizes;
+        self
+    }
+
+    /// The site of a closure's type, made at the first call for it.
     ///
-    /// A static inside a generic function is shared by all its instances, so generic
-    /// functions and closures are told apart by type. Without a lock: a walk of usually
-    /// one node, and one acquire load a node.
+    /// Without a lock: a walk of usually one node, and one acquire load a node.
     /// Calls are told apart by their hints, too, since a closure may be given another each time.
     pub fn of_type<T: 'static>() -> &'static Self {
         static SITES: Trie<TypeId, Site> = Trie::new();
-        let made = || Self::of(any::type_name::<T>(), ComputeHint::Unknown, Classes::Hints);
-        SITES.entry(TypeId::of::<T>(), made)
+        SITES.entry(TypeId::of::<T>(), || {
+            let name = any::type_name::<T>();
+            Self::of(name, FunctionKey::from_path(name), Classes::Hints)
+        })
     }
 
-    /// The same, for calls that tell a size. A type is one or the other.
-    pub fn of_type_sized<T: 'static>(hint: ComputeHint) -> &'static Self {
-        static SITES: Trie<TypeId, Site> = Trie::new();
-        SITES.entry(TypeId::of::<T>(), || Self::sized(any::type_name::<T>(), hint))
+    /// The site of that instance of the function.
+    ///
+    /// One acquire load and a comparison where it is the first that was called, which the only
+    /// one always is; else a walk as of [`of_type`](Self::of_type).
+    #[inline]
+    pub fn instance<F>(&'static self) -> &'static Self {
+        // Closures that borrow have no `TypeId` of their own; this is the one without lifetimes.
+        let of = typeid::of::<F>();
+        match self.instance.get() {
+            Some(instance) if instance.of == of => self,
+            _ => self.find(of, any::type_name::<F>()),
+        }
+    }
+
+    fn find(&'static self, of: TypeId, type_name: &'static str) -> &'static Self {
+        static OTHERS: Trie<(TypeId, usize), Site> = Trie::new();
+        let made = || match self.is_named {
+            true => Instance::of_name(of, type_name, self.path),
+            false => Instance::of_item(of, type_name, self.path, self.key),
+        };
+        if self.instance.get_or_init(made).of == of {
+            return self;
+        }
+        OTHERS.entry((of, ptr::from_ref(self).addr()), || {
+            let instance = OnceLock::new();
+            instance.get_or_init(made);
+            Self {
+                path: self.path,
+                key: self.key,
+                hint: self.hint,
+                mode: self.mode,
+                classes: self.classes,
+                is_named: self.is_named,
+                instance,
+                index: AtomicU32::new(0),
+            }
+        })
     }
 
     /// The item path, or the type's name.
@@ -62,14 +139,23 @@ impl Site {
         self.path
     }
 
-    /// The key made from the path.
+    /// The same with types, where it has any.
+    pub(crate) fn name(&self) -> &'static str {
+        self.instance.get().map_or(self.path, |instance| instance.name)
+    }
+
+    /// The key made from it.
     pub(crate) fn key(&self) -> FunctionKey {
-        self.key
+        self.instance.get().map_or(self.key, |instance| instance.key)
     }
 
     /// What the programmer said.
     pub(crate) fn hint(&self) -> ComputeHint {
         self.hint
+    }
+
+    pub(crate) fn mode(&self) -> Mode {
+        self.mode
     }
 
     /// The same of the calls in a class.
@@ -161,17 +247,38 @@ mod tests {
         struct Other;
         let one = Site::of_type::<One>();
         let other = Site::of_type::<Other>();
-        assert!(std::ptr::eq(one, Site::of_type::<One>()));
-        assert!(!std::ptr::eq(one, other));
+        assert!(ptr::eq(one, Site::of_type::<One>()));
+        assert!(!ptr::eq(one, other));
         assert_ne!(one.index(0), other.index(0));
         assert_ne!(one.key(), other.key());
         assert!(one.path().ends_with("One"));
     }
 
     #[test]
+    fn instances_of_one_function_are_learned_apart() {
+        static SITE: Site = Site::new("shop::sum", 1, 1).hinted(ComputeHint::High);
+        static ELSEWHERE: Site = Site::new("shop::sum", 2, 1);
+        struct One;
+        struct Other<'a>(&'a ());
+        let declared = SITE.key();
+        let one = SITE.instance::<One>();
+        let other = SITE.instance::<Other<'_>>();
+        assert!(ptr::eq(one, &raw const SITE) && ptr::eq(one, SITE.instance::<One>()));
+        assert!(!ptr::eq(one, other) && ptr::eq(other, SITE.instance::<Other<'_>>()));
+        assert!(!ptr::eq(other, ELSEWHERE.instance::<Other<'_>>()));
+        assert_eq!((one.path(), other.path()), ("shop::sum", "shop::sum"));
+        assert_eq!((one.hint(), other.hint()), (ComputeHint::High, ComputeHint::High));
+        assert!(other.name().ends_with("Other"), "{}", other.name());
+        let keys = [declared, one.key(), other.key(), ELSEWHERE.key()];
+        for (i, key) in keys.iter().enumerate() {
+            assert!(!keys[..i].contains(key), "{keys:?}");
+        }
+    }
+
+    #[test]
     fn sizes_of_one_magnitude_share_a_class() {
-        let site = Site::sized("by size", ComputeHint::Low);
-        let next = Site::new("the next", ComputeHint::Low);
+        let site = Site::new("by size", 1, 1).sized();
+        let next = Site::new("the next", 1, 1);
         for (size, class) in [(0, 0), (1, 1), (2, 2), (3, 2), (1024, 11), (2047, 11)] {
             assert_eq!(site.class(size), class);
             assert!(site.sizes(class).is_some_and(|sizes| sizes.contains(&size)));
@@ -191,7 +298,7 @@ mod tests {
             assert_eq!(usize::from(site.class_of_hint(hint)), class);
             assert_eq!(site.hint_of(site.class_of_hint(hint)), hint);
         }
-        let fixed = Site::new("one hint", ComputeHint::High);
+        let fixed = Site::new("one hint", 1, 1).hinted(ComputeHint::High);
         assert_eq!(fixed.class_of_hint(ComputeHint::Low), 0);
         assert_eq!(fixed.hint_of(0), ComputeHint::High);
     }

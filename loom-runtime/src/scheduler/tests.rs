@@ -197,6 +197,7 @@ fn drawn(nanos: f64, overhead: f64) -> (Verdict, Share) {
         record.observe(&knobs, Arm::OffloadRayon, nanos, now);
     }
     let around = super::Around {
+        told: None,
         caller: super::Caller::IoWorker,
         overhead: super::overhead::Belief { mean: overhead, deviation: 0.0 },
         overhead_age: Some(0),

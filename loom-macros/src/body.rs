@@ -1,0 +1,170 @@
+//! What can be told of a body, and of other code, without parsing it.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::quote;
+
+use crate::diag::Diagnostics;
+
+/// Splits off the attributes at the start of a body that speak of all of it (`#![...]`), as
+/// ones that stand before the function.
+pub(crate) fn leading_attributes(body: &Group) -> (Vec<TokenStream>, Group) {
+    let mut attributes = Vec::new();
+    let mut tokens: Vec<TokenTree> = body.stream().into_iter().collect();
+    while let [TokenTree::Punct(hash), TokenTree::Punct(bang), TokenTree::Group(inner), ..] =
+        &tokens[..]
+        && hash.as_char() == '#'
+        && bang.as_char() == '!'
+        && inner.delimiter() == Delimiter::Bracket
+    {
+        attributes.push(quote!(#hash #inner));
+        tokens.drain(..3);
+    }
+    if attributes.is_empty() {
+        return (attributes, body.clone());
+    }
+    let mut rest = Group::new(body.delimiter(), tokens.into_iter().collect());
+    rest.set_span(body.span());
+    (attributes, rest)
+}
+
+/// Whether a word occurs anywhere.
+pub(crate) fn mentions(tokens: TokenStream, word: &str) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Group(group) => mentions(group.stream(), word),
+        TokenTree::Ident(ident) => is_name(&ident, word.strip_prefix("r#").unwrap_or(word)),
+        _ => false,
+    })
+}
+
+/// Whether a function's bare name occurs as one: not as a field, a method, a label, a part of a
+/// path, or the name of something that is being defined.
+pub(crate) fn calls(tokens: TokenStream, name: &str) -> bool {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    tokens.iter().enumerate().any(|(i, token)| match token {
+        TokenTree::Group(group) => calls(group.stream(), name),
+        TokenTree::Ident(ident) if is_name(ident, name) => {
+            let before = i.checked_sub(1).and_then(|before| tokens.get(before));
+            let is_part = match before {
+                Some(TokenTree::Punct(punct)) => {
+                    let is_path = punct.as_char() == ':'
+                        && matches!(i.checked_sub(2).and_then(|at| tokens.get(at)),
+                            Some(TokenTree::Punct(first)) if first.as_char() == ':');
+                    // `..name` is a range, `.name` a field or a method.
+                    let is_field = punct.as_char() == '.'
+                        && !matches!(i.checked_sub(2).and_then(|at| tokens.get(at)),
+                            Some(TokenTree::Punct(first)) if first.as_char() == '.');
+                    is_path || is_field || punct.as_char() == '\''
+                }
+                Some(TokenTree::Ident(word)) => {
+                    ["let", "mut", "ref", "fn", "mod", "static", "const"]
+                        .iter()
+                        .any(|keyword| word == keyword)
+                }
+                _ => false,
+            };
+            !is_part && !is_label_of_value(&tokens[i + 1..])
+        }
+        _ => false,
+    })
+}
+
+/// `name: value`, but not `name::<T>()`.
+fn is_label_of_value(after: &[TokenTree]) -> bool {
+    let is_colon =
+        |token: Option<&TokenTree>| matches!(token, Some(TokenTree::Punct(p)) if p.as_char() == ':');
+    is_colon(after.first()) && !is_colon(after.get(1))
+}
+
+fn is_name(ident: &proc_macro2::Ident, name: &str) -> bool {
+    let ident = ident.to_string();
+    ident.strip_prefix("r#").unwrap_or(&ident) == name
+}
+
+/// A type with `_` in place of each `impl Trait`, as a closure may say of its result.
+pub(crate) fn without_impl(ty: TokenStream) -> TokenStream {
+    let mut kept = TokenStream::new();
+    let mut tokens = ty.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Ident(word) if word == "impl" => {
+                let mut depth = 0_usize;
+                let mut after_dash = false;
+                // To the end of the bounds: a comma or a bracket that is not theirs.
+                while let Some(next) = tokens.peek() {
+                    if let TokenTree::Punct(punct) = next {
+                        match punct.as_char() {
+                            ',' if depth == 0 => break,
+                            '>' if depth == 0 && !after_dash => break,
+                            '<' => depth += 1,
+                            '>' if !after_dash => depth -= 1,
+                            _ => {}
+                        }
+                        after_dash = punct.as_char() == '-';
+                    } else {
+                        after_dash = false;
+                    }
+                    tokens.next();
+                }
+                kept.extend(quote!(_));
+            }
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), without_impl(group.stream()));
+                inner.set_span(group.span());
+                kept.extend([TokenTree::Group(inner)]);
+            }
+            other => kept.extend([other]),
+        }
+    }
+    kept
+}
+
+/// Reports each `.await` that belongs to the body itself, not to an async block in it.
+pub(crate) fn find_awaits(body: TokenStream, diag: &mut Diagnostics) {
+    let mut after_dot = false;
+    let mut after_async = false;
+    let mut in_async_closure = false;
+    let mut after_word = false;
+    let mut after_bang = false;
+    for token in body {
+        let is_word = matches!(token, TokenTree::Ident(_));
+        match token {
+            TokenTree::Group(group) => {
+                let is_async_body = after_async && group.delimiter() == Delimiter::Brace;
+                if is_async_body {
+                    after_async = false;
+                } else if !after_bang && !in_async_closure {
+                    // What a macro makes of its tokens is the compiler's to judge.
+                    find_awaits(group.stream(), diag);
+                }
+                after_dot = false;
+                after_bang = false;
+            }
+            TokenTree::Ident(word) => {
+                if after_dot && word == "await" && !in_async_closure {
+                    diag.at(
+                        word,
+                        "a compute function cannot await: its body runs on a thread without an \
+                         executor; await before the call and pass the result in",
+                    );
+                } else if word == "async" {
+                    after_async = true;
+                }
+                after_dot = false;
+            }
+            TokenTree::Punct(punct) => {
+                after_dot = punct.as_char() == '.';
+                // `name!(...)`, not the `!` of a negation.
+                after_bang = after_word && punct.as_char() == '!';
+                // An async closure: its body has no end that tokens alone would show.
+                in_async_closure |= after_async && punct.as_char() == '|';
+                // An async block or function has its braces before the statement ends.
+                if punct.as_char() == ';' {
+                    after_async = false;
+                    in_async_closure = false;
+                }
+            }
+            TokenTree::Literal(_) => after_dot = false,
+        }
+        after_word = is_word;
+    }
+}

@@ -1,0 +1,277 @@
+//! What `#[loom::compute]` expands to.
+//!
+//! The expansion names one function by the number of its arguments, and gives it the site, the
+//! arguments and the body as a closure that takes them:
+//!
+//! ```text
+//! match call2(At::site(&SITE), a, b, |a, b| -> R { body }) {
+//!     Ok(result) => result,
+//!     Err(call) => call.await,
+//! }
+//! ```
+//!
+//! Arguments go through here one by one, rather than as what a closure captures, so that the
+//! compiler reports what cannot be sent at the argument, and once.
+
+use std::mem;
+use std::panic::resume_unwind;
+use std::time::Instant;
+
+use crate::bridge::{Fault, Priority};
+use crate::scheduler::{Arm, Magnitude, Site};
+use crate::sync::Arc;
+
+use super::adaptive::{AdaptiveFuture, Called, decide, place, run_inline};
+use super::compute::How;
+use super::core::Core;
+use super::handle::LoomRuntime;
+use super::lifecycle::{Admitted, Refusal};
+use super::scope::{LONG, lend};
+use super::shares;
+use super::spawn::{current_core, is_settled};
+
+/// Which function is called, and what its attribute and its arguments say of the call.
+#[derive(Debug)]
+pub struct At {
+    site: &'static Site,
+    size: Option<u64>,
+    priority: Priority,
+    /// Of the runtime that the attribute names.
+    core: Option<Arc<Core>>,
+}
+
+impl At {
+    /// A function with nothing said of the call.
+    #[inline]
+    #[must_use]
+    pub const fn site(site: &'static Site) -> Self {
+        Self { site, size: None, priority: Priority::Normal, core: None }
+    }
+
+    /// How large the input is.
+    #[inline]
+    #[must_use]
+    pub const fn size(mut self, size: u64) -> Self {
+        self.size = Some(size);
+        self
+    }
+
+    /// Before or after what else waits.
+    #[inline]
+    #[must_use]
+    pub const fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// On a runtime that need not be the current one.
+    #[inline]
+    #[must_use]
+    pub fn on(mut self, runtime: &LoomRuntime) -> Self {
+        self.core = Some(Arc::clone(runtime.core()));
+        self
+    }
+
+    /// Whether a call runs here and now, by what this thread has at hand.
+    #[inline]
+    fn is_settled(&self, called: Called) -> bool {
+        let Called { site, class, .. } = called;
+        match &self.core {
+            None => is_settled(site, class),
+            Some(core) => shares::is_settled(core, site.index(class)),
+        }
+    }
+
+    #[inline]
+    fn into_core(self) -> Arc<Core> {
+        self.core.unwrap_or_else(current_core)
+    }
+
+    /// The call of an instance that is told by the type of its body.
+    #[inline]
+    fn called<Body>(&self) -> Called {
+        let site = self.site.instance::<Body>();
+        let class = self.size.map_or(0, |size| site.class(size));
+        Called { site, class, hint: site.hint(), priority: self.priority }
+    }
+}
+
+/// Counts a panic that passes through a settled call, which nobody looks at.
+struct Passing<'a>(&'a At, Called);
+
+impl Drop for Passing<'_> {
+    #[cold]
+    fn drop(&mut self) {
+        let Self(at, Called { site, class, .. }) = self;
+        let core = at.core.clone().unwrap_or_else(current_core);
+        core.function(site, *class).counters.panicked.add_one();
+    }
+}
+
+/// Runs a call that is settled: inline, and untimed.
+#[inline]
+fn settled<R>(at: &At, called: Called, f: impl FnOnce() -> R) -> R {
+    let passing = Passing(at, called);
+    let result = f();
+    mem::forget(passing);
+    result
+}
+
+#[track_caller]
+#[inline]
+fn call<Body, F, R>(at: At, f: F) -> Result<R, AdaptiveFuture<R>>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let called = at.called::<Body>();
+    if at.is_settled(called) {
+        return Ok(settled(&at, called, f));
+    }
+    Err(place(&at.into_core(), called, f))
+}
+
+/// A call that borrows: it has ended when this returns.
+#[track_caller]
+#[inline]
+fn scoped<Body, F, R>(at: At, f: F) -> Result<R, AdaptiveFuture<R>>
+where
+    F: FnOnce() -> R + Send,
+    R: Send,
+{
+    let called = at.called::<Body>();
+    if at.is_settled(called) {
+        return Ok(settled(&at, called, f));
+    }
+    Err(look_scoped(&at.into_core(), called, f))
+}
+
+#[track_caller]
+fn look_scoped<F, R>(core: &Arc<Core>, called: Called, f: F) -> AdaptiveFuture<R>
+where
+    F: FnOnce() -> R + Send,
+    R: Send,
+{
+    let admitted = Admitted::or_panic(core);
+    let decision = decide(core, called);
+    let Called { site, class, priority, .. } = called;
+    let function = core.function(site, class);
+    let is_there = core.pool().is_some_and(|pool| pool.current_thread_index().is_some());
+    if decision.arm == Arm::InlineTokio || is_there {
+        return AdaptiveFuture::ended(run_inline(core, function, decision.calls, f));
+    }
+    function.counters.offloaded.add_one();
+    let [inline, offloaded] = function.record.summaries();
+    let is_long = [inline, offloaded].iter().any(|times| times.mean > LONG.as_secs_f64() * 1e9);
+    let work = || {
+        let started = Instant::now();
+        let result = f();
+        (result, started.elapsed())
+    };
+    let how = How { function: Some(Arc::clone(function)), priority };
+    match lend(core, admitted, how, is_long, work) {
+        Ok((result, took)) => {
+            function.ran(core, Arm::OffloadRayon, took);
+            AdaptiveFuture::ended((Ok(result), 1))
+        }
+        Err(Fault::Panicked(payload)) => resume_unwind(payload),
+        Err(Fault::Refused) => panic!("{}", Refusal::ShutDown),
+    }
+}
+
+macro_rules! by_number_of_arguments {
+    ($($call:ident $scoped:ident ($($arg:ident: $Arg:ident),*);)*) => {$(
+        /// Calls a function of so many arguments: its result where it ran at once, or a future
+        /// of it.
+        ///
+        /// # Errors
+        ///
+        /// None: the future.
+        #[track_caller]
+        #[inline]
+        #[allow(clippy::too_many_arguments)]
+        pub fn $call<$($Arg,)* F, R>(at: At, $($arg: $Arg,)* f: F) -> Result<R, AdaptiveFuture<R>>
+        where
+            $($Arg: Send + 'static,)*
+            F: FnOnce($($Arg),*) -> R + Send + 'static,
+            R: Send + 'static,
+        {
+            call::<F, _, R>(at, move || f($($arg),*))
+        }
+
+        /// The same of one that borrows.
+        ///
+        /// # Errors
+        ///
+        /// None: the future.
+        #[track_caller]
+        #[inline]
+        #[allow(clippy::too_many_arguments)]
+        pub fn $scoped<$($Arg,)* F, R>(at: At, $($arg: $Arg,)* f: F) -> Result<R, AdaptiveFuture<R>>
+        where
+            $($Arg: Send,)*
+            F: FnOnce($($Arg),*) -> R + Send,
+            R: Send,
+        {
+            scoped::<F, _, R>(at, move || f($($arg),*))
+        }
+    )*};
+}
+
+by_number_of_arguments! {
+    call0 scoped0 ();
+    call1 scoped1 (a: A);
+    call2 scoped2 (a: A, b: B);
+    call3 scoped3 (a: A, b: B, c: C);
+    call4 scoped4 (a: A, b: B, c: C, d: D);
+    call5 scoped5 (a: A, b: B, c: C, d: D, e: E);
+    call6 scoped6 (a: A, b: B, c: C, d: D, e: E, g: G);
+    call7 scoped7 (a: A, b: B, c: C, d: D, e: E, g: G, h: H);
+    call8 scoped8 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I);
+    call9 scoped9 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J);
+    call10 scoped10 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K);
+    call11 scoped11 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L);
+    call12 scoped12 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L, m: M);
+}
+
+/// Any whole number as a size. In a closure, so that a `return` or a `?` is not the function's.
+pub fn magnitude<N: Magnitude>(size: impl FnOnce() -> N) -> u64 {
+    size().magnitude()
+}
+
+/// What `runtime = …` may name.
+#[diagnostic::on_unimplemented(
+    message = "`runtime` needs a Loom runtime, found `{Self}`",
+    label = "expected a `LoomRuntime`, a reference to one, or an `Arc` of one"
+)]
+pub trait RuntimeRef {
+    /// The runtime.
+    fn runtime(&self) -> &LoomRuntime;
+}
+
+impl RuntimeRef for LoomRuntime {
+    fn runtime(&self) -> &LoomRuntime {
+        self
+    }
+}
+
+impl<T: RuntimeRef + ?Sized> RuntimeRef for &T {
+    fn runtime(&self) -> &LoomRuntime {
+        (**self).runtime()
+    }
+}
+
+impl<T: RuntimeRef + ?Sized> RuntimeRef for Arc<T> {
+    fn runtime(&self) -> &LoomRuntime {
+        (**self).runtime()
+    }
+}
+
+impl At {
+    /// On the runtime that an expression names.
+    #[inline]
+    #[must_use]
+    pub fn on_any<T: RuntimeRef>(self, runtime: impl FnOnce() -> T) -> Self {
+        self.on(runtime().runtime())
+    }
+}
