@@ -70,8 +70,7 @@ pub(crate) fn calls(tokens: TokenStream, name: &str) -> bool {
 
 /// `name: value`, but not `name::<T>()`.
 fn is_label_of_value(after: &[TokenTree]) -> bool {
-    let is_colon =
-        |token: Option<&TokenTree>| matches!(token, Some(TokenTree::Punct(p)) if p.as_char() == ':');
+    let is_colon = |token: Option<&TokenTree>| matches!(token, Some(TokenTree::Punct(p)) if p.as_char() == ':');
     is_colon(after.first()) && !is_colon(after.get(1))
 }
 

@@ -59,14 +59,14 @@ pub use runtime::{
     spawn_compute_with_priority, try_spawn_adaptive, try_spawn_compute,
     try_spawn_compute_with_priority,
 };
-pub use scheduler::{Arm, ComputeHint};
+pub use scheduler::{Arm, ComputeHint, Mode};
 pub use topology::{ComputePriority, Pin, Placement};
 
 /// The vocabulary of decisions.
 pub mod mab {
     pub use crate::scheduler::{
         Arm, CalibrationConfig, CalibrationResult, ComputeHint, ComputeHintProvider, Context,
-        DecisionId, FunctionKey, MabKnobs, MabScheduler, Reason, Verdict,
+        DecisionId, FunctionKey, MabKnobs, MabScheduler, Mode, Reason, Verdict,
     };
 }
 

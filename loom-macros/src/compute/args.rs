@@ -9,8 +9,7 @@ use crate::args::{self, Arg, expected};
 use crate::diag::Diagnostics;
 use crate::paths;
 
-const KNOWN: &[&str] =
-    &["hint", "mode", "size", "priority", "key", "scope", "runtime", "crate"];
+const KNOWN: &[&str] = &["hint", "mode", "size", "priority", "key", "scope", "runtime", "crate"];
 const FLAGS: &[&str] = &["scope"];
 /// The variants of `ComputeHint`, by the words for them; and so on.
 const HINTS: (&[&str], &[&str]) =
@@ -98,7 +97,9 @@ fn conflicts(
     {
         diag.at(
             &hint.key,
-            format!("`hint` says nothing beside `mode = {mode:?}`, which decides: drop one of them"),
+            format!(
+                "`hint` says nothing beside `mode = {mode:?}`, which decides: drop one of them"
+            ),
         );
     }
     if let Some(priority) = priority

@@ -36,7 +36,7 @@ use crate::body::{self, leading_attributes};
 use crate::item::Function;
 
 /// Attributes that say something about the machine code of the body.
-const OF_THE_BODY: &[&str] = &["inline", "cold", "optimize"];
+const OF_THE_BODY: &[&str] = &["inline", "cold"];
 /// More go in a tuple of the last one.
 const MOST_ARGUMENTS: usize = 12;
 
@@ -44,8 +44,7 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
     let Function { attrs, vis, sig, .. } = function;
     let (inner_attrs, body) = leading_attributes(&function.body);
     let is_nested = is_nested(function);
-    let (of_body, of_item): (Vec<_>, Vec<_>) =
-        attrs.iter().partition(|attr| is_nested && is_of_the_body(attr));
+    let (of_body, of_item): (Vec<_>, Vec<_>) = attrs.iter().partition(|attr| is_of_the_body(attr));
 
     let names: Vec<Ident> =
         typed(sig).enumerate().map(|(i, arg)| param_name(i, arg, args)).collect();
@@ -61,7 +60,7 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
     let closure = if is_nested {
         nested(sig, &of_body, &body, &names)
     } else {
-        closure(sig, &body)
+        closure(args, sig, &of_body, &body)
     };
     let at = at(args, sig);
     let (tell_at, at) = if args.size.is_some() || args.runtime.is_some() {
@@ -81,11 +80,11 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
         ReturnType::Default => sig.ident.span(),
     });
     let which = Ident::new(&format!("{which}{}", given.len()), place);
-    let mut arguments =
-        Group::new(Delimiter::Parenthesis, quote!(#at, #(#given,)* #closure));
+    let mut arguments = Group::new(Delimiter::Parenthesis, quote!(#at, #(#given,)* #closure));
     arguments.set_span(place);
     let call = quote_spanned!(place=> #loom::__private::#which #arguments);
-    let (result, later) = (Ident::new("result", Span::mixed_site()), Ident::new("call", Span::mixed_site()));
+    let (result, later) =
+        (Ident::new("result", Span::mixed_site()), Ident::new("call", Span::mixed_site()));
     quote! {
         #(#of_item)*
         #(#inner_attrs)*
@@ -141,12 +140,14 @@ fn at(args: &ComputeArgs, sig: &Signature) -> TokenStream {
 }
 
 /// The body as a closure of the arguments.
-fn closure(sig: &Signature, body: &Group) -> TokenStream {
-    let params = in_tuples(
-        typed(sig)
-            .map(|PatType { attrs, pat, .. }| quote!(#(#attrs)* #pat))
-            .collect(),
-    );
+fn closure(
+    args: &ComputeArgs,
+    sig: &Signature,
+    of_body: &[&Attribute],
+    body: &Group,
+) -> TokenStream {
+    let params =
+        in_tuples(typed(sig).map(|PatType { attrs, pat, .. }| quote!(#(#attrs)* #pat)).collect());
     let output = match &sig.output {
         ReturnType::Default => quote!(-> ()),
         ReturnType::Type(arrow, ty) => {
@@ -154,6 +155,12 @@ fn closure(sig: &Signature, body: &Group) -> TokenStream {
             quote!(#arrow #ty)
         }
     };
+    // Closures have no attributes of their own, but what calls them may have.
+    let apart = of_body.iter().find_map(|attr| apart(attr)).map(|name| {
+        let (loom, name) = (&args.loom, Ident::new(name, Span::call_site()));
+        quote!({ #loom::__private::#name(move || #output #body) })
+    });
+    let body = apart.unwrap_or_else(|| body.to_token_stream());
     let Some(receiver) = sig.receiver() else {
         return quote!(|#(#params),*| #output #body);
     };
@@ -205,8 +212,7 @@ fn is_nested(function: &Function) -> bool {
         return false;
     }
     let name = sig.ident.unraw().to_string();
-    let is_hidden =
-        typed(sig).any(|arg| body::mentions(arg.pat.to_token_stream(), &name));
+    let is_hidden = typed(sig).any(|arg| body::mentions(arg.pat.to_token_stream(), &name));
     !is_hidden && body::calls(body.stream(), &name)
         || matches!(&sig.output, ReturnType::Type(_, ty) if body::mentions(ty.to_token_stream(), "impl"))
 }
@@ -257,6 +263,16 @@ fn in_tuples(mut parts: Vec<TokenStream>) -> Vec<TokenStream> {
         parts.push(quote!((#(#rest),*)));
     }
     parts
+}
+
+/// What calls a body that is to have machine code of its own. One that asks to be part of its
+/// caller's needs nobody, since a closure is called once.
+fn apart(attr: &Attribute) -> Option<&'static str> {
+    if attr.path().is_ident("cold") {
+        return Some("cold");
+    }
+    let is_never = body::mentions(attr.meta.to_token_stream(), "never");
+    (attr.path().is_ident("inline") && is_never).then_some("out_of_line")
 }
 
 fn is_of_the_body(attr: &Attribute) -> bool {

@@ -4,8 +4,8 @@ use quote::ToTokens;
 use syn::{Attribute, Expr, FnArg, Pat, Receiver, ReceiverKind, ReturnType, Signature, Type};
 
 use super::args::ComputeArgs;
-use crate::body::{find_awaits, mentions};
 use super::borrow::{find_borrow, way_out};
+use crate::body::{find_awaits, mentions};
 use crate::diag::Diagnostics;
 use crate::entry::entry_of;
 use crate::item::Function;

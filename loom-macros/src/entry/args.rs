@@ -116,9 +116,7 @@ fn value(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
             &["multi_thread", "current_thread"],
             &["MultiThread", "CurrentThread"],
         ),
-        "placement" => {
-            variant(arg, &path("Placement"), &["shared", "split"], &["Shared", "Split"])
-        }
+        "placement" => variant(arg, &path("Placement"), &["shared", "split"], &["Shared", "Split"]),
         "compute_priority" => variant(
             arg,
             &path("ComputePriority"),

@@ -101,8 +101,21 @@ fn arguments(kind: Kind, settings: &Settings, function: &Function, diag: &mut Di
 fn may_give_arguments(attr: &Attribute) -> bool {
     let path = attr.path();
     const NONE: &[&str] = &[
-        "allow", "cfg", "cfg_attr", "cold", "deny", "deprecated", "doc", "expect", "forbid",
-        "ignore", "inline", "must_use", "should_panic", "track_caller", "warn",
+        "allow",
+        "cfg",
+        "cfg_attr",
+        "cold",
+        "deny",
+        "deprecated",
+        "doc",
+        "expect",
+        "forbid",
+        "ignore",
+        "inline",
+        "must_use",
+        "should_panic",
+        "track_caller",
+        "warn",
     ];
     entry_of(attr).is_none() && !NONE.iter().any(|name| path.is_ident(name))
 }

@@ -87,10 +87,9 @@ impl At {
         self.core.unwrap_or_else(current_core)
     }
 
-    /// The call of an instance that is told by the type of its body.
+    /// The call of that instance.
     #[inline]
-    fn called<Body>(&self) -> Called {
-        let site = self.site.instance::<Body>();
+    fn called(&self, site: &'static Site) -> Called {
         let class = self.size.map_or(0, |size| site.class(size));
         Called { site, class, hint: site.hint(), priority: self.priority }
     }
@@ -119,12 +118,12 @@ fn settled<R>(at: &At, called: Called, f: impl FnOnce() -> R) -> R {
 
 #[track_caller]
 #[inline]
-fn call<Body, F, R>(at: At, f: F) -> Result<R, AdaptiveFuture<R>>
+fn call<Body: 'static, F, R>(at: At, f: F) -> Result<R, AdaptiveFuture<R>>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let called = at.called::<Body>();
+    let called = at.called(at.site.instance::<Body>());
     if at.is_settled(called) {
         return Ok(settled(&at, called, f));
     }
@@ -139,7 +138,7 @@ where
     F: FnOnce() -> R + Send,
     R: Send,
 {
-    let called = at.called::<Body>();
+    let called = at.called(at.site.instance_that_borrows::<Body>());
     if at.is_settled(called) {
         return Ok(settled(&at, called, f));
     }
@@ -232,6 +231,18 @@ by_number_of_arguments! {
     call10 scoped10 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K);
     call11 scoped11 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L);
     call12 scoped12 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L, m: M);
+}
+
+/// Calls a body that has `#[inline(never)]`.
+#[inline(never)]
+pub fn out_of_line<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}
+
+/// Calls a body that has `#[cold]`.
+#[cold]
+pub fn cold<R>(f: impl FnOnce() -> R) -> R {
+    f()
 }
 
 /// Any whole number as a size. In a closure, so that a `return` or a `?` is not the function's.

@@ -42,8 +42,8 @@ mod watch;
 pub use adaptive::AdaptiveFuture;
 pub use attribute::{
     At, RuntimeRef, call0, call1, call2, call3, call4, call5, call6, call7, call8, call9, call10,
-    call11, call12, magnitude, scoped0, scoped1, scoped2, scoped3, scoped4, scoped5, scoped6,
-    scoped7, scoped8, scoped9, scoped10, scoped11, scoped12,
+    call11, call12, cold, magnitude, out_of_line, scoped0, scoped1, scoped2, scoped3, scoped4,
+    scoped5, scoped6, scoped7, scoped8, scoped9, scoped10, scoped11, scoped12,
 };
 pub use builder::LoomBuilder;
 pub use command::command_reset;
@@ -65,8 +65,8 @@ pub use scope::{
     ScopeFuture, scope_adaptive, scope_adaptive_with_hint, scope_compute, scope_compute_with,
 };
 pub use spawn::{
-    current_runtime, spawn_adaptive, spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
-    spawn_compute_with_priority, try_spawn_adaptive, try_spawn_compute,
+    current_runtime, spawn_adaptive, spawn_adaptive_with_hint, spawn_async, spawn_blocking,
+    spawn_compute, spawn_compute_with_priority, try_spawn_adaptive, try_spawn_compute,
     try_spawn_compute_with_priority,
 };
 pub use stream::{AdaptiveMap, ComputeMap, ComputeStreamExt};

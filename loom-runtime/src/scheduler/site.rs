@@ -100,9 +100,18 @@ impl Site {
     /// One acquire load and a comparison where it is the first that was called, which the only
     /// one always is; else a walk as of [`of_type`](Self::of_type).
     #[inline]
-    pub fn instance<F>(&'static self) -> &'static Self {
-        // Closures that borrow have no `TypeId` of their own; this is the one without lifetimes.
-        let of = typeid::of::<F>();
+    pub fn instance<F: 'static>(&'static self) -> &'static Self {
+        self.instance_of::<F>(TypeId::of::<F>())
+    }
+
+    /// The same of a closure that borrows: lifetimes make no instances.
+    #[inline]
+    pub fn instance_that_borrows<F>(&'static self) -> &'static Self {
+        self.instance_of::<F>(typeid::of::<F>())
+    }
+
+    #[inline]
+    fn instance_of<F>(&'static self, of: TypeId) -> &'static Self {
         match self.instance.get() {
             Some(instance) if instance.of == of => self,
             _ => self.find(of, any::type_name::<F>()),
@@ -262,10 +271,10 @@ mod tests {
         struct Other<'a>(&'a ());
         let declared = SITE.key();
         let one = SITE.instance::<One>();
-        let other = SITE.instance::<Other<'_>>();
+        let other = SITE.instance_that_borrows::<Other<'_>>();
         assert!(ptr::eq(one, &raw const SITE) && ptr::eq(one, SITE.instance::<One>()));
-        assert!(!ptr::eq(one, other) && ptr::eq(other, SITE.instance::<Other<'_>>()));
-        assert!(!ptr::eq(other, ELSEWHERE.instance::<Other<'_>>()));
+        assert!(!ptr::eq(one, other) && ptr::eq(other, SITE.instance_that_borrows::<Other<'_>>()));
+        assert!(!ptr::eq(other, ELSEWHERE.instance_that_borrows::<Other<'_>>()));
         assert_eq!((one.path(), other.path()), ("shop::sum", "shop::sum"));
         assert_eq!((one.hint(), other.hint()), (ComputeHint::High, ComputeHint::High));
         assert!(other.name().ends_with("Other"), "{}", other.name());

@@ -36,8 +36,8 @@ async fn calls_are_counted_under_the_item_path() {
     let functions = loom::functions();
     assert_eq!(functions.len(), 1);
     let function = &functions[0];
-    assert_eq!(function.name, "compute::where_high");
-    assert_eq!(function.key, loom::mab::FunctionKey::from_path("compute::where_high"));
+    assert_eq!(function.name, "attributes::shapes::where_high");
+    assert_eq!(function.path, function.name);
     assert_eq!(function.hint, loom::ComputeHint::High);
     assert_eq!(function.calls(), 3);
     assert_eq!(function.run_times.count(), 3);
@@ -209,23 +209,30 @@ mod elsewhere {
     }
 }
 
-#[loom::test]
-async fn functions_inside_functions_and_modules() {
+async fn outer(n: u32) -> u32 {
     #[loom::compute]
     fn local(n: u32) -> u32 {
         n
     }
-    assert_eq!(local(1).await, 1);
+    local(n).await
+}
+
+#[loom::test]
+async fn functions_inside_functions_and_modules() {
+    assert_eq!(outer(1).await, 1);
     assert_eq!(elsewhere::nested().await, "nested");
     let names: Vec<_> = loom::functions().iter().map(|function| function.name).collect();
-    assert_eq!(names, ["compute::elsewhere::nested", "compute::local"]);
+    assert_eq!(
+        names,
+        ["attributes::shapes::elsewhere::nested", "attributes::shapes::outer::local"]
+    );
 }
 
 mod renamed {
     pub(crate) use loom as weaver;
 }
 
-#[loom::compute(crate = crate::renamed::weaver, hint = "low")]
+#[loom::compute(crate = crate::shapes::renamed::weaver, hint = "low")]
 fn by_another_name() -> u8 {
     1
 }
@@ -233,23 +240,6 @@ fn by_another_name() -> u8 {
 #[loom::test(crate = renamed::weaver)]
 async fn loom_may_have_another_name() {
     assert_eq!(by_another_name().await, 1);
-}
-
-#[loom::test(prefix = "named", tokio_threads = 1, rayon_threads = 1 + 2, pin = false)]
-async fn a_test_takes_the_builders_settings() -> Result<(), ParseIntError> {
-    let runtime = loom::current_runtime().expect("a test has a runtime");
-    assert_eq!((runtime.tokio_threads(), runtime.rayon_threads()), (1, 3));
-    assert_eq!(runtime.config().prefix, "named");
-    "1".parse::<u8>()?;
-    Ok(())
-}
-
-#[loom::test]
-async fn a_test_runs_on_small_pools_of_normal_priority() {
-    let runtime = loom::current_runtime().expect("a test has a runtime");
-    assert_eq!((runtime.tokio_threads(), runtime.rayon_threads()), (2, 2));
-    assert_eq!(runtime.config().compute_priority, loom::ComputePriority::Normal);
-    assert_eq!(runtime.config().pin, loom::Pin::No);
 }
 
 /// What is not `Send` may live in the body as long as it stays there.

@@ -1,0 +1,117 @@
+//! `#[loom::test]` and its arguments.
+
+use std::num::ParseIntError;
+
+#[loom::test(prefix = "named", tokio_threads = 1, rayon_threads = 1 + 2, pin = false)]
+async fn a_test_takes_the_builders_settings() -> Result<(), ParseIntError> {
+    let runtime = loom::current_runtime().expect("a test has a runtime");
+    assert_eq!((runtime.tokio_threads(), runtime.rayon_threads()), (1, 3));
+    assert_eq!(runtime.config().prefix, "named");
+    "1".parse::<u8>()?;
+    Ok(())
+}
+
+#[loom::test]
+async fn a_test_runs_on_small_pools_of_normal_priority() {
+    let runtime = loom::current_runtime().expect("a test has a runtime");
+    assert_eq!((runtime.tokio_threads(), runtime.rayon_threads()), (2, 2));
+    assert_eq!(runtime.config().compute_priority, loom::ComputePriority::Normal);
+    assert_eq!(runtime.config().pin, loom::Pin::No);
+}
+
+#[loom::compute]
+fn thread_of_compute() -> String {
+    std::thread::current().name().unwrap_or_default().to_owned()
+}
+
+#[loom::test]
+fn a_plain_function_runs_in_the_context() {
+    let runtime = loom::current_runtime().expect("a test has a runtime");
+    assert_eq!(runtime.block_on(tokio::spawn(async { 7 })).expect("it does not panic"), 7);
+    assert_eq!(tokio::runtime::Handle::current().id(), runtime.tokio_handle().id());
+}
+
+#[loom::test]
+fn a_plain_function_may_fail() -> Result<(), ParseIntError> {
+    "1".parse::<u8>()?;
+    Ok(())
+}
+
+#[loom::test(arm = "offload")]
+async fn all_calls_are_offloaded() {
+    for _ in 0..50 {
+        assert!(thread_of_compute().await.starts_with("loom-rayon-"));
+    }
+    assert_eq!(loom::functions()[0].offloaded, 50);
+}
+
+#[loom::test(arm = "inline")]
+async fn all_calls_run_inline() {
+    for _ in 0..50 {
+        assert!(!thread_of_compute().await.starts_with("loom-rayon-"));
+    }
+    assert_eq!(loom::functions()[0].inline, 50);
+}
+
+thread_local! {
+    static ARMS: std::cell::RefCell<Vec<bool>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+mod both {
+    use super::*;
+
+    // Without the harness, which would call them once: what the attribute makes is a function.
+    #[loom::test(arm = "both")]
+    async fn runs() -> Result<(), ParseIntError> {
+        let is_offloaded = thread_of_compute().await.starts_with("loom-rayon-");
+        ARMS.with_borrow_mut(|arms| arms.push(is_offloaded));
+        Ok(())
+    }
+
+    #[loom::test(arm = "both")]
+    #[should_panic(expected = "on either arm")]
+    async fn panics() {
+        let is_offloaded = thread_of_compute().await.starts_with("loom-rayon-");
+        ARMS.with_borrow_mut(|arms| arms.push(is_offloaded));
+        panic!("on either arm");
+    }
+
+    #[loom::test(arm = "both")]
+    #[should_panic]
+    #[ignore = "it is meant to fail, and is called below"]
+    async fn panics_once() {
+        assert!(thread_of_compute().await.starts_with("loom-rayon-"));
+    }
+
+    #[loom::test(arm = "both")]
+    #[ignore = "it is meant to fail, and is called below"]
+    async fn fails_inline() -> Result<(), String> {
+        match thread_of_compute().await {
+            name if name.starts_with("loom-rayon-") => Ok(()),
+            name => Err(name),
+        }
+    }
+
+    #[loom::test(arm = "both")]
+    fn plain() {
+        let runtime = loom::current_runtime().expect("a test has a runtime");
+        let name = runtime.block_on(thread_of_compute());
+        ARMS.with_borrow_mut(|arms| arms.push(name.starts_with("loom-rayon-")));
+    }
+
+    #[test]
+    fn a_test_runs_on_both_arms() {
+        runs().expect("it succeeds");
+        plain();
+        assert_eq!(ARMS.take(), [false, true, false, true]);
+    }
+
+    #[test]
+    fn a_test_that_should_panic_does_so_on_both() {
+        std::panic::catch_unwind(panics).expect_err("it panics");
+        assert_eq!(ARMS.take(), [false, true]);
+        // Offloaded it does not, which the harness would call a failure.
+        assert!(std::panic::catch_unwind(panics_once).is_ok());
+        std::panic::catch_unwind(fails_inline).expect_err("the first failure counts");
+    }
+}
