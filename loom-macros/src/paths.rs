@@ -1,5 +1,7 @@
 //! Where expansions find Loom.
 
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::{Path, parse_quote};
 
 use crate::args::Arg;
@@ -8,4 +10,13 @@ use crate::diag::Diagnostics;
 /// `::loom`, or what `crate = path` says.
 pub(crate) fn loom(given: Option<&Arg>, diag: &mut Diagnostics) -> Path {
     given.and_then(|arg| diag.keep(arg.path())).unwrap_or_else(|| parse_quote!(::loom))
+}
+
+/// The same path, for an expression that an error is to be reported at another place of.
+pub(crate) fn at(path: &Path, place: Span) -> TokenStream {
+    let moved = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(place));
+        token
+    };
+    path.to_token_stream().into_iter().map(moved).collect()
 }

@@ -69,9 +69,9 @@ fn hint(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
         expression => {
             // With the type beside it, so that another one is an error there.
             let typed = quote_spanned! {expression.span()=>
-                let hint: #loom::__private::ComputeHint = #expression;
+                let __loom_hint: #loom::__private::ComputeHint = #expression;
             };
-            Ok(quote!({ #typed hint }))
+            Ok(quote!({ #typed __loom_hint }))
         }
     }
 }

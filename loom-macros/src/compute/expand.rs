@@ -22,7 +22,8 @@
 //! its result.
 //!
 //! All names of ours are local variables with the macro's hygiene, or stand in a block of their
-//! own: the body sees none of them.
+//! own: the body sees none of them. They begin with `__loom`, since a pattern takes the name of a
+//! constant for the constant.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -34,6 +35,7 @@ use syn::{ReceiverKind, parse_quote};
 use super::args::ComputeArgs;
 use crate::body::{self, leading_attributes};
 use crate::item::Function;
+use crate::paths;
 
 /// Attributes that say something about the machine code of the body.
 const OF_THE_BODY: &[&str] = &["inline", "cold"];
@@ -65,7 +67,7 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
     let at = at(args, sig);
     let (tell_at, at) = if args.size.is_some() || args.runtime.is_some() {
         // Before the arguments go where they are wanted.
-        let name = Ident::new("at", Span::mixed_site());
+        let name = Ident::new("__loom_at", Span::mixed_site());
         (Some(quote!(let #name = #at;)), quote!(#name))
     } else {
         (None, at)
@@ -73,6 +75,12 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
 
     let loom = &args.loom;
     let given = in_tuples(names.iter().map(ToTokens::to_token_stream).collect());
+    let given = given.iter().map(|given| {
+        // Where the argument is what cannot be sent, it is where that is said.
+        let loom = paths::at(loom, given.span());
+        quote_spanned!(given.span()=> #loom::__private::Arg(#given))
+    });
+    let given: Vec<_> = given.collect();
     let which = if args.scope { "scoped" } else { "call" };
     // Where the result is what cannot be sent, its type is where that is said.
     let place = Span::call_site().located_at(match &sig.output {
@@ -82,9 +90,12 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
     let which = Ident::new(&format!("{which}{}", given.len()), place);
     let mut arguments = Group::new(Delimiter::Parenthesis, quote!(#at, #(#given,)* #closure));
     arguments.set_span(place);
-    let call = quote_spanned!(place=> #loom::__private::#which #arguments);
-    let (result, later) =
-        (Ident::new("result", Span::mixed_site()), Ident::new("call", Span::mixed_site()));
+    let loom_there = paths::at(loom, place);
+    let call = quote_spanned!(place=> #loom_there::__private::#which #arguments);
+    let (result, later) = (
+        Ident::new("__loom_result", Span::mixed_site()),
+        Ident::new("__loom_call", Span::mixed_site()),
+    );
     quote! {
         #(#of_item)*
         #(#inner_attrs)*
@@ -129,12 +140,12 @@ fn at(args: &ComputeArgs, sig: &Signature) -> TokenStream {
     });
     quote! {
         #loom::__private::At::site({
-            static SITE: #loom::__private::Site = #loom::__private::Site::new(
+            static __LOOM_SITE: #loom::__private::Site = #loom::__private::Site::new(
                 #loom::__private::concat!(#loom::__private::module_path!(), "::", #name),
                 #loom::__private::line!(),
                 #loom::__private::column!(),
             ) #keyed #hinted #in_mode #sized;
-            &SITE
+            &__LOOM_SITE
         }) #size #priority #runtime
     }
 }
@@ -252,7 +263,7 @@ fn param_name(i: usize, arg: &PatType, args: &ComputeArgs) -> Ident {
             }
             ident
         }
-        pattern => format_ident!("__arg{i}", span = of_macro(pattern.span())),
+        pattern => format_ident!("__loom_arg{i}", span = of_macro(pattern.span())),
     }
 }
 

@@ -1,15 +1,17 @@
 //! What `#[loom::main]` and `#[loom::test]` generate: a plain function that builds the runtime
-//! and runs the body on it, as an async closure.
+//! and runs the function on it as it was written, which stands within under its own name.
 //!
 //! ```text
 //! fn name() -> R {
-//!     run_main(LoomBuilder::new().setting(value), async || -> R { body })
+//!     async fn name() -> R { body }
+//!     run_main(LoomBuilder::new().setting(value), name)
 //! }
 //! ```
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
-use syn::{ReturnType, Safety, Signature};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+use syn::spanned::Spanned;
+use syn::{FnArg, Pat, PatIdent, PatType, ReturnType, Safety, Signature, parse_quote};
 
 use super::Kind;
 use super::args::{Arms, Settings};
@@ -20,41 +22,38 @@ pub(super) fn expand(kind: Kind, settings: &Settings, function: &Function) -> To
     let Function { attrs, vis, sig, .. } = function;
     let Settings { loom, calls, arms } = settings;
     let (inner_attrs, body) = leading_attributes(&function.body);
+    let name = &sig.ident;
 
-    let outer = outer(sig);
-    let output = match &sig.output {
-        ReturnType::Default => quote!(-> ()),
-        ReturnType::Type(arrow, ty) => {
-            let ty = without_impl(ty.to_token_stream());
-            quote!(#arrow #ty)
-        }
-    };
-    let asyncness = sig.asyncness;
-    // What was taken as an argument is used up by the first run.
-    let capture = (!sig.inputs.is_empty()).then(|| quote!(move));
-    let closure = quote!(#asyncness #capture || #output #body);
+    let names: Vec<Ident> = sig.inputs.iter().enumerate().map(param_name).collect();
+    let mut outer = outer(sig);
+    for (arg, name) in typed_mut(&mut outer).zip(&names) {
+        *arg.pat = parse_quote!(#name);
+    }
+    let mut inner = sig.clone();
+    for arg in typed_mut(&mut inner) {
+        // Those that the attributes below this one ask for are theirs.
+        arg.attrs.clear();
+    }
+    let run_body = if names.is_empty() { quote!(#name) } else { quote!(|| #name(#(#names),*)) };
 
     let builder = match kind {
         Kind::Main => quote!(#loom::__private::LoomBuilder::new() #calls),
         Kind::Test => quote!(#loom::__private::test_builder() #calls),
     };
     let should_panic = attrs.iter().any(|attr| attr.path().is_ident("should_panic"));
-    let run = match (kind, sig.asyncness.is_some(), arms) {
-        (Kind::Main, ..) => quote!(#loom::__private::run_main(#builder, #closure)),
-        (Kind::Test, true, Arms::Both) => {
-            quote!(#loom::__private::run_test_on_both(#should_panic, || #builder, #closure))
-        }
-        (Kind::Test, false, Arms::Both) => {
-            quote!(#loom::__private::run_plain_test_on_both(#should_panic, || #builder, #closure))
-        }
-        (Kind::Test, true, arms) => {
-            let builder = forced(builder, *arms);
-            quote!(#loom::__private::run_test(#builder, #closure))
-        }
-        (Kind::Test, false, arms) => {
-            let builder = forced(builder, *arms);
-            quote!(#loom::__private::run_plain_test(#builder, #closure))
-        }
+    let is_async = sig.asyncness.is_some();
+    let run = match (kind, arms) {
+        (Kind::Main, _) => quote!(run_main),
+        (Kind::Test, Arms::Both) if is_async => quote!(run_test_on_both),
+        (Kind::Test, Arms::Both) => quote!(run_plain_test_on_both),
+        (Kind::Test, _) if is_async => quote!(run_test),
+        (Kind::Test, _) => quote!(run_plain_test),
+    };
+    let builder = match arms {
+        Arms::Both => quote!(#should_panic, || #builder),
+        Arms::Inline => quote!(#builder.always_inline()),
+        Arms::Offload => quote!(#builder.always_offload()),
+        Arms::Chosen => builder,
     };
     // Last, so that attributes below this one find it, and make tests of their own with it.
     let test = (kind == Kind::Test).then(|| quote!(#[#loom::__private::prelude::v1::test]));
@@ -63,17 +62,34 @@ pub(super) fn expand(kind: Kind, settings: &Settings, function: &Function) -> To
         #(#inner_attrs)*
         #test
         #vis #outer {
-            #run
+            #[allow(clippy::unused_async, clippy::needless_pass_by_value)]
+            #inner #body
+            #loom::__private::#run(#builder, #run_body)
         }
     }
 }
 
-fn forced(builder: TokenStream, arms: Arms) -> TokenStream {
-    match arms {
-        Arms::Inline => quote!(#builder.always_inline()),
-        Arms::Offload => quote!(#builder.always_offload()),
-        Arms::Chosen | Arms::Both => builder,
+/// By the macro's hygiene: the function's own name is the body's.
+fn param_name((i, input): (usize, &FnArg)) -> Ident {
+    let pattern = match input {
+        FnArg::Typed(PatType { pat, .. }) => match &**pat {
+            Pat::Ident(PatIdent { ident, subpat: None, .. }) => Some(ident),
+            _ => None,
+        },
+        FnArg::Receiver(_) => None,
+    };
+    let of_macro = |span: Span| Span::mixed_site().located_at(span);
+    match pattern {
+        Some(ident) => Ident::new(&ident.to_string(), of_macro(ident.span())),
+        None => format_ident!("__loom_arg{i}", span = of_macro(input.span())),
     }
+}
+
+fn typed_mut(sig: &mut Signature) -> impl Iterator<Item = &mut PatType> {
+    sig.inputs.iter_mut().filter_map(|input| match input {
+        FnArg::Typed(arg) => Some(arg),
+        FnArg::Receiver(_) => None,
+    })
 }
 
 /// What stands beside errors: a function that its callers find, and the body, so that what it

@@ -178,8 +178,32 @@ where
     }
 }
 
-macro_rules! by_number_of_arguments {
-    ($($call:ident $scoped:ident ($($arg:ident: $Arg:ident),*);)*) => {$(
+/// What goes to the thread where a call may run.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent to another thread, where the call may run",
+    label = "this argument is not `Send`",
+    note = "take what can be sent, such as `Arc` in place of `Rc`, or make it within the function"
+)]
+pub trait Argument: Send {}
+
+impl<T: Send> Argument for T {}
+
+/// What comes back from there.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent back from another thread, where the call may run",
+    label = "this result is not `Send`",
+    note = "give what can be sent, such as `Arc` in place of `Rc`"
+)]
+pub trait Outcome: Send {}
+
+impl<T: Send> Outcome for T {}
+
+/// An argument, so that the compiler proposes no change to what is not there to be changed.
+#[derive(Debug)]
+pub struct Arg<T>(pub T);
+
+macro_rules! arity {
+    ($call:ident $scoped:ident ($($arg:ident: $Arg:ident),*)) => {
         /// Calls a function of so many arguments: its result where it ran at once, or a future
         /// of it.
         ///
@@ -189,12 +213,17 @@ macro_rules! by_number_of_arguments {
         #[track_caller]
         #[inline]
         #[allow(clippy::too_many_arguments)]
-        pub fn $call<$($Arg,)* F, R>(at: At, $($arg: $Arg,)* f: F) -> Result<R, AdaptiveFuture<R>>
+        pub fn $call<$($Arg,)* F, R>(
+            at: At,
+            $($arg: Arg<$Arg>,)*
+            f: F,
+        ) -> Result<R, AdaptiveFuture<R>>
         where
-            $($Arg: Send + 'static,)*
-            F: FnOnce($($Arg),*) -> R + Send + 'static,
-            R: Send + 'static,
+            $($Arg: Argument + 'static,)*
+            F: FnOnce($($Arg),*) -> R + Argument + 'static,
+            R: Outcome + 'static,
         {
+            $(let Arg($arg) = $arg;)*
             call::<F, _, R>(at, move || f($($arg),*))
         }
 
@@ -206,32 +235,35 @@ macro_rules! by_number_of_arguments {
         #[track_caller]
         #[inline]
         #[allow(clippy::too_many_arguments)]
-        pub fn $scoped<$($Arg,)* F, R>(at: At, $($arg: $Arg,)* f: F) -> Result<R, AdaptiveFuture<R>>
+        pub fn $scoped<$($Arg,)* F, R>(
+            at: At,
+            $($arg: Arg<$Arg>,)*
+            f: F,
+        ) -> Result<R, AdaptiveFuture<R>>
         where
-            $($Arg: Send,)*
-            F: FnOnce($($Arg),*) -> R + Send,
-            R: Send,
+            $($Arg: Argument,)*
+            F: FnOnce($($Arg),*) -> R + Argument,
+            R: Outcome,
         {
+            $(let Arg($arg) = $arg;)*
             scoped::<F, _, R>(at, move || f($($arg),*))
         }
-    )*};
+    };
 }
 
-by_number_of_arguments! {
-    call0 scoped0 ();
-    call1 scoped1 (a: A);
-    call2 scoped2 (a: A, b: B);
-    call3 scoped3 (a: A, b: B, c: C);
-    call4 scoped4 (a: A, b: B, c: C, d: D);
-    call5 scoped5 (a: A, b: B, c: C, d: D, e: E);
-    call6 scoped6 (a: A, b: B, c: C, d: D, e: E, g: G);
-    call7 scoped7 (a: A, b: B, c: C, d: D, e: E, g: G, h: H);
-    call8 scoped8 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I);
-    call9 scoped9 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J);
-    call10 scoped10 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K);
-    call11 scoped11 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L);
-    call12 scoped12 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L, m: M);
-}
+arity! { call0 scoped0 () }
+arity! { call1 scoped1 (a: A) }
+arity! { call2 scoped2 (a: A, b: B) }
+arity! { call3 scoped3 (a: A, b: B, c: C) }
+arity! { call4 scoped4 (a: A, b: B, c: C, d: D) }
+arity! { call5 scoped5 (a: A, b: B, c: C, d: D, e: E) }
+arity! { call6 scoped6 (a: A, b: B, c: C, d: D, e: E, g: G) }
+arity! { call7 scoped7 (a: A, b: B, c: C, d: D, e: E, g: G, h: H) }
+arity! { call8 scoped8 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I) }
+arity! { call9 scoped9 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J) }
+arity! { call10 scoped10 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K) }
+arity! { call11 scoped11 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L) }
+arity! { call12 scoped12 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L, m: M) }
 
 /// Calls a body that has `#[inline(never)]`.
 #[inline(never)]
