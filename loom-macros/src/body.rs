@@ -27,6 +27,14 @@ pub(crate) fn leading_attributes(body: &Group) -> (Vec<TokenStream>, Group) {
     (attributes, rest)
 }
 
+/// A block that stands where the body did: a function of which not all is the user's is taken
+/// for one of the macro's, and lints are silent about those.
+pub(crate) fn in_place_of(body: &Group, tokens: TokenStream) -> Group {
+    let mut block = Group::new(Delimiter::Brace, tokens);
+    block.set_span(body.span());
+    block
+}
+
 /// Whether a word occurs anywhere.
 pub(crate) fn mentions(tokens: TokenStream, word: &str) -> bool {
     tokens.into_iter().any(|token| match token {

@@ -33,7 +33,7 @@ use syn::{Attribute, FnArg, GenericParam, Pat, PatType, ReturnType, Safety, Sign
 use syn::{ReceiverKind, parse_quote};
 
 use super::args::ComputeArgs;
-use crate::body::{self, leading_attributes};
+use crate::body::{self, in_place_of, leading_attributes};
 use crate::item::Function;
 use crate::paths;
 
@@ -96,16 +96,18 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
         Ident::new("__loom_result", Span::mixed_site()),
         Ident::new("__loom_call", Span::mixed_site()),
     );
+    let block = quote! {
+        #tell_at
+        match #call {
+            #loom::__private::Ok(#result) => #result,
+            #loom::__private::Err(#later) => #later.await,
+        }
+    };
+    let block = in_place_of(&body, block);
     quote! {
         #(#of_item)*
         #(#inner_attrs)*
-        #vis #outer {
-            #tell_at
-            match #call {
-                #loom::__private::Ok(#result) => #result,
-                #loom::__private::Err(#later) => #later.await,
-            }
-        }
+        #vis #outer #block
     }
 }
 

@@ -15,7 +15,7 @@ use syn::{FnArg, Pat, PatIdent, PatType, ReturnType, Safety, Signature, parse_qu
 
 use super::Kind;
 use super::args::{Arms, Settings};
-use crate::body::{leading_attributes, mentions, without_impl};
+use crate::body::{in_place_of, leading_attributes, mentions, without_impl};
 use crate::item::Function;
 
 pub(super) fn expand(kind: Kind, settings: &Settings, function: &Function) -> TokenStream {
@@ -57,15 +57,17 @@ pub(super) fn expand(kind: Kind, settings: &Settings, function: &Function) -> To
     };
     // Last, so that attributes below this one find it, and make tests of their own with it.
     let test = (kind == Kind::Test).then(|| quote!(#[#loom::__private::prelude::v1::test]));
+    let block = quote! {
+        #[allow(clippy::unused_async, clippy::needless_pass_by_value)]
+        #inner #body
+        #loom::__private::#run(#builder, #run_body)
+    };
+    let block = in_place_of(&body, block);
     quote! {
         #(#attrs)*
         #(#inner_attrs)*
         #test
-        #vis #outer {
-            #[allow(clippy::unused_async, clippy::needless_pass_by_value)]
-            #inner #body
-            #loom::__private::#run(#builder, #run_body)
-        }
+        #vis #outer #block
     }
 }
 

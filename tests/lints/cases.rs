@@ -1,0 +1,209 @@
+//! Functions that lints have something to say of.
+
+use std::sync::Arc;
+
+#[compute]
+fn case_dead(n: u32) -> u32 {
+    n
+}
+
+#[compute]
+fn case_dead_with_another(n: u32) -> u32 {
+    below(n)
+}
+
+const fn below(n: u32) -> u32 {
+    n
+}
+
+#[compute]
+pub fn case_undocumented(n: u32) -> u32 {
+    n
+}
+
+/// Unused arguments and variables.
+#[compute]
+pub fn case_unused(argument: u32, (first, _): (u32, u32), mut mutable: u32) {
+    let variable = 1;
+    println!("{mutable}");
+}
+
+/// Unreachable code.
+#[compute]
+pub fn case_unreachable(n: u32) -> u32 {
+    return n;
+    println!("never");
+}
+
+/// Values that are assigned and not read.
+#[compute]
+pub fn case_assigned(mut n: u32) -> u32 {
+    let mut m = n;
+    m = 3;
+    n = 4;
+    5
+}
+
+/// Code that says the same in more words.
+#[compute]
+pub fn case_style(n: u32, words: Vec<String>) -> bool {
+    let copied = words.iter().map(|word| word.clone()).collect::<Vec<_>>();
+    if copied.len() == 0 {
+        return true;
+    } else {
+        println!("{}", copied.len());
+    }
+    let small = n as u8;
+    return small == 1;
+}
+
+/// Panics, and does not say when.
+#[compute]
+pub fn case_panics(n: Option<u32>) -> u32 {
+    n.unwrap() + n.expect("it is there")
+}
+
+/// Fails, and does not say why.
+#[compute]
+pub fn case_fails(text: String) -> Result<u32, std::num::ParseIntError> {
+    text.parse::<u32>()
+}
+
+/// Casts.
+#[compute]
+pub fn case_casts(n: u64) -> (u8, f32) {
+    (n as u8, n as f32)
+}
+
+/// An argument that looks unused and is used.
+#[compute]
+pub fn case_underscore(_n: u32, __m: u32) -> u32 {
+    _n + 1
+}
+
+/// An argument that looks unused and is.
+#[compute]
+pub fn case_really_unused(_n: u32, _: u32) {}
+
+/// Names that are no good.
+#[compute]
+pub fn case_CamelCase(Argument: u32) -> u32 {
+    let Local = Argument;
+    Local
+}
+
+/// Too many arguments.
+#[compute]
+#[rustfmt::skip]
+pub fn case_many(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8) -> u8 {
+    a + b + c + d + e + f + g + h
+}
+
+/// Similar names.
+#[compute]
+pub fn case_similar(item_count: u32, item_counts: u32) -> u32 {
+    let checked_exp = item_count;
+    let checked_expr = item_counts;
+    checked_exp + checked_expr
+}
+
+/// Markdown without code marks: some_function and SomeType.
+#[compute]
+pub fn case_markdown(n: u32) -> u32 {
+    n
+}
+
+/// Lifetimes that are not needed, and paths that are too long.
+#[compute]
+pub fn case_paths(n: std::sync::Arc<u32>) -> std::sync::Arc<u32> {
+    let other: std::sync::Arc<u32> = Arc::clone(&n);
+    other
+}
+
+/// Allowed where it stands.
+#[compute]
+#[allow(unused_variables, clippy::cast_possible_truncation)]
+pub fn case_allowed(argument: u32, n: u64) -> u8 {
+    n as u8
+}
+
+/// Expected, and there.
+#[compute]
+#[expect(unused_variables, reason = "as an example")]
+pub fn case_expected(argument: u32) {}
+
+/// Expected, and not there.
+#[compute]
+#[expect(unused_variables, reason = "as an example")]
+pub fn case_expected_in_vain(argument: u32) -> u32 {
+    argument
+}
+
+/// On an argument.
+#[compute]
+pub fn case_on_argument(#[allow(unused_variables)] argument: u32, #[expect(unused)] more: u32) {}
+
+/// A unit that is let, and a block that is in vain.
+#[compute]
+#[allow(clippy::unnecessary_wraps)]
+pub fn case_units(n: u32) -> Option<u32> {
+    let unit = println!("{n}");
+    { Some(n) }
+}
+
+/// A type with methods.
+pub struct Case(u32);
+
+impl Case {
+    #[compute]
+    pub fn case_method(self) -> u32 {
+        self.0
+    }
+
+    /// What is mutable in vain.
+    #[compute]
+    pub fn case_mutable(mut self, unused: u32) -> u32 {
+        self.0
+    }
+
+    /// Private.
+    #[compute]
+    fn case_never_used(self) -> u32 {
+        return self.0;
+    }
+}
+
+/// Longer than a function should be, in a way: it has a loop that never loops.
+#[compute]
+pub fn case_loop(n: u32) -> u32 {
+    loop {
+        break n;
+    }
+}
+
+/// It shadows, and compares with itself.
+#[compute]
+pub fn case_compare(n: u32) -> bool {
+    let n = n;
+    n == n
+}
+
+/// A result that nobody looks at.
+#[compute]
+pub fn case_dropped(text: String) {
+    text.parse::<u32>();
+    text.len();
+}
+
+/// It clones what it could move.
+#[compute]
+pub fn case_clones(text: String) -> String {
+    text.clone()
+}
+
+/// A parameter of a type that is not needed.
+#[compute]
+pub fn case_generic<T: Send + 'static>(items: Vec<T>) -> usize {
+    let items = items;
+    return items.len();
+}

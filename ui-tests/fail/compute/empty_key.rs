@@ -1,0 +1,7 @@
+#[loom::compute(key = " ")]
+fn one() {}
+
+#[loom::compute(key = name)]
+fn other() {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+#[loom::compute]
+mod images {
+    pub fn resize() {}
+}
+
+fn main() {
+    images::resize();
+}

@@ -1,0 +1,6 @@
+#[loom::compute(scope = true)]
+fn length(text: &str) -> usize {
+    text.len()
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+trait Priced {
+    #[loom::compute]
+    fn price(self) -> u32;
+}
+
+fn main() {}

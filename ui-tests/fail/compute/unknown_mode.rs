@@ -1,0 +1,7 @@
+#[loom::compute(mode = "offloaded")]
+fn one() {}
+
+#[loom::compute(mode = "sometimes")]
+fn other() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[loom::compute(crate = weaver)]
+fn one() {}
+
+fn main() {}

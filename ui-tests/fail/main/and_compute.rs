@@ -1,0 +1,3 @@
+#[loom::main]
+#[loom::compute]
+async fn main() {}

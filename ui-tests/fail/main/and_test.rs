@@ -1,0 +1,3 @@
+#[loom::main]
+#[loom::test]
+async fn main() {}

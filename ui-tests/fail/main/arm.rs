@@ -1,0 +1,4 @@
+//! What is for tests alone.
+
+#[loom::main(arm = "inline")]
+async fn main() {}

@@ -1,0 +1,2 @@
+#[loom::main]
+const async fn main() {}

@@ -1,0 +1,2 @@
+#[loom::main]
+async extern "C" fn main() {}

@@ -1,0 +1,4 @@
+#[loom::main]
+async fn main<T: Default>() {
+    drop(T::default());
+}

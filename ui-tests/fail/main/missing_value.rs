@@ -1,0 +1,2 @@
+#[loom::main(tokio_threads, prefix = )]
+async fn main() {}

@@ -1,0 +1,2 @@
+#[loom::main]
+async unsafe fn main() {}

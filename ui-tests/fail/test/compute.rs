@@ -1,0 +1,5 @@
+#[loom::test]
+#[loom::compute]
+fn one() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[loom::test]
+struct Cart;
+
+fn main() {
+    let _cart = Cart;
+}

@@ -1,4 +1,0 @@
-#[loom::test]
-fn sync() {}
-
-fn main() {}

@@ -1,0 +1,5 @@
+#[loom::test]
+#[loom::test(arm = "both")]
+async fn one() {}
+
+fn main() {}

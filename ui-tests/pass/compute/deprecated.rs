@@ -1,0 +1,19 @@
+#![deny(warnings)]
+
+#[loom::compute]
+#[deprecated(note = "use another")]
+fn old(n: u32) -> u32 {
+    n
+}
+
+#[deprecated]
+#[loom::compute]
+fn older(n: u32) -> u32 {
+    if n == 0 { 0 } else { older(n - 1) }
+}
+
+#[allow(deprecated)]
+#[loom::main]
+async fn main() {
+    assert_eq!(old(1).await + older(1).await, 1);
+}

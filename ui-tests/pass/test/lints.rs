@@ -1,0 +1,10 @@
+#![deny(warnings, missing_docs, clippy::pedantic)]
+//! The expansion adds no warnings.
+
+#[loom::test]
+async fn nothing_awaited() {}
+
+#[loom::test]
+fn plain() {}
+
+fn main() {}
