@@ -41,11 +41,13 @@ impl Parse for Arg {
 }
 
 /// Splits the arguments, and sorts out unknown and repeated ones, and those that lack a value:
-/// all but `flags` have one.
+/// all but `flags` have one. Of unknown ones that are known `elsewhere` it says what they are
+/// called here.
 pub(crate) fn parse(
     tokens: TokenStream,
     known: &[&str],
     flags: &[&str],
+    elsewhere: &[(&str, &str)],
     diag: &mut Diagnostics,
 ) -> Vec<Arg> {
     let args = diag.keep(Parser::parse2(one_by_one, tokens)).unwrap_or_default();
@@ -55,15 +57,18 @@ pub(crate) fn parse(
         let key = arg.key.to_string();
         let is_flag = flags.contains(&&*key);
         if !known.contains(&&*key) {
-            let hint = match nearest(&key, known) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("expected {}", one_of(known)),
+            let elsewhere = elsewhere.iter().find(|(name, _)| *name == key);
+            let hint = match (elsewhere, nearest(&key, known)) {
+                (Some((_, here)), _) => (*here).to_owned(),
+                (None, Some(near)) => format!("did you mean `{near}`?"),
+                (None, None) => format!("expected {}", one_of(known)),
             };
             diag.at(&arg.key, format!("unknown argument `{key}`; {hint}"));
         } else if kept.iter().any(|earlier| earlier.key == arg.key) {
             diag.at(&arg.key, format!("`{key}` is given twice"));
         } else if is_flag && arg.value.is_some() {
             diag.at(&arg.value, format!("expected `{key}` alone, without a value"));
+            kept.push(arg);
         } else if !is_flag && arg.value.is_none() {
             diag.at(&arg.key, format!("expected a value: `{key} = ...`"));
         } else {

@@ -40,6 +40,22 @@ impl Diagnostics {
     }
 }
 
+/// Code as it is written by people: tokens print with a space after each.
+pub(crate) fn shown(code: impl ToTokens) -> String {
+    const CLOSER: &[(&str, &str)] = &[
+        (" :: ", "::"),
+        (" < ", "<"),
+        (" >", ">"),
+        (" ,", ","),
+        (" :", ":"),
+        (" (", "("),
+        ("& ", "&"),
+        ("* ", "*"),
+    ];
+    let code = code.to_token_stream().to_string();
+    CLOSER.iter().fold(code, |code, (apart, closer)| code.replace(apart, closer))
+}
+
 /// `one of "a", "b"` for an error text.
 pub(crate) fn one_of(words: &[&str]) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();

@@ -8,14 +8,16 @@ use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Signature, Visibility, parse_quote};
 
+use crate::body::mentions;
+
 #[derive(Clone)]
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
     pub(crate) body: Group,
-    /// That there is no body; one that cannot be reached stands in for it.
-    pub(crate) missing: Option<syn::Error>,
+    /// What stands where a body should; one that cannot be reached stands in for it.
+    pub(crate) missing: Option<TokenTree>,
 }
 
 impl Parse for Function {
@@ -34,11 +36,10 @@ impl Parse for Function {
         let (body, missing) = match end {
             TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => (body, None),
             other => {
-                let missing = syn::Error::new_spanned(other, "expected a body: `{ ... }`");
                 // The arguments cannot be used in what is not there.
                 attrs.push(parse_quote!(#[allow(unused_variables)]));
                 let unreachable = quote!(::core::unreachable!());
-                (Group::new(Delimiter::Brace, unreachable), Some(missing))
+                (Group::new(Delimiter::Brace, unreachable), Some(other))
             }
         };
         Ok(Self { attrs, vis, sig, body, missing })
@@ -47,7 +48,28 @@ impl Parse for Function {
 
 impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Self { attrs, vis, sig, body, .. } = self;
-        tokens.extend(quote!(#(#attrs)* #vis #sig #body));
+        let Self { attrs, vis, sig, body, missing } = self;
+        let end = match missing {
+            Some(end) if self.is_of_a_trait() => end.to_token_stream(),
+            _ => body.to_token_stream(),
+        };
+        tokens.extend(quote!(#(#attrs)* #vis #sig #end));
+    }
+}
+
+impl Function {
+    /// What is wrong with it where it has no body.
+    pub(crate) fn fault(&self) -> Option<syn::Error> {
+        let way_out = if self.is_of_a_trait() {
+            "expected a body: in a trait, the attribute goes on those of its implementations"
+        } else {
+            "expected a body: `{ ... }`"
+        };
+        self.missing.as_ref().map(|end| syn::Error::new_spanned(end, way_out))
+    }
+
+    /// Whether a function without a body can only be one that a trait declares.
+    fn is_of_a_trait(&self) -> bool {
+        self.sig.receiver().is_some() || mentions(self.sig.to_token_stream(), "Self")
     }
 }

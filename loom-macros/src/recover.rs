@@ -13,9 +13,9 @@ pub(crate) fn parse_function(
     mut diag: Diagnostics,
 ) -> Result<(Function, Diagnostics), TokenStream> {
     match syn::parse2::<Function>(item.clone()) {
-        Ok(mut function) => {
-            if let Some(missing) = function.missing.take() {
-                diag.add(missing);
+        Ok(function) => {
+            if let Some(fault) = function.fault() {
+                diag.add(fault);
             }
             Ok((function, diag))
         }

@@ -94,7 +94,6 @@ pub fn case_CamelCase(Argument: u32) -> u32 {
 
 /// Too many arguments.
 #[compute]
-#[rustfmt::skip]
 pub fn case_many(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8) -> u8 {
     a + b + c + d + e + f + g + h
 }

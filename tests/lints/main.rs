@@ -40,9 +40,7 @@ fn lints_see_the_function_that_was_written() {
         }
     }
     for found @ (lint, line, _) in &plain {
-        if has_line(&is_async, lint, *line)
-            && !has(&annotated, found)
-            && !EXCEPT.contains(&&**lint)
+        if has_line(&is_async, lint, *line) && !has(&annotated, found) && !EXCEPT.contains(&&**lint)
         {
             let code = lines[usize::try_from(*line).unwrap_or_default() - 2];
             differences.push(format!("not with the attribute: {lint} at {line}: {code}"));

@@ -36,7 +36,7 @@ pub(super) struct ComputeArgs {
 }
 
 pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> ComputeArgs {
-    let args = args::parse(tokens, KNOWN, FLAGS, diag);
+    let args = args::parse(tokens, KNOWN, FLAGS, &[], diag);
     let arg = |key: &str| args.iter().find(|arg| arg.key == key);
     let loom = paths::loom(arg("crate"), diag);
     let mut variant = |key: &str, (words, variants): (&[&str], &[&str])| {

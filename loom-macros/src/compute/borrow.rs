@@ -1,8 +1,13 @@
 //! Types that borrow from the caller, and what to take in place of them.
 
-use quote::ToTokens;
+use proc_macro2::{Group, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
-use syn::{GenericArgument, Lifetime, PathArguments, Type, TypeParamBound, TypeReference};
+use syn::{
+    GenericArgument, Lifetime, PathArguments, ReturnType, Type, TypeParamBound, TypeReference,
+};
+
+use crate::diag::shown;
 
 /// What in a type borrows from the caller.
 pub(super) enum Borrow<'a> {
@@ -57,23 +62,22 @@ fn of_lifetime(lifetime: &Lifetime) -> Option<Borrow<'_>> {
 }
 
 pub(super) fn way_out(borrow: &Borrow<'_>) -> String {
-    let (owned, borrowed) = match borrow {
+    match borrow {
         Borrow::Lifetime(lifetime) => {
-            return format!("use `'static` in place of `{lifetime}`, or an owned type");
+            format!("use `'static` in place of `{lifetime}`, or an owned type")
         }
-        Borrow::Reference(reference) => (owned(&reference.elem), reference.to_token_stream()),
-    };
-    // Tokens print with a space after each; a reference is written without.
-    let borrowed = borrowed.to_string().replacen("& ", "&", 1);
-    format!("use {owned} in place of `{borrowed}`")
+        Borrow::Reference(reference) => {
+            format!("use {} in place of `{}`", owned(&reference.elem), shown(reference))
+        }
+    }
 }
 
 /// What to take instead of a reference to it.
 fn owned(referent: &Type) -> String {
     if let Type::Slice(slice) = referent {
-        return format!("`Vec<{}>`", slice.elem.to_token_stream());
+        return format!("`Vec<{}>`", shown(&slice.elem));
     }
-    let name = referent.to_token_stream().to_string();
+    let name = shown(referent);
     match &*name {
         "str" => "`String`".to_owned(),
         "Path" => "`PathBuf`".to_owned(),
@@ -81,4 +85,30 @@ fn owned(referent: &Type) -> String {
         "CStr" => "`CString`".to_owned(),
         _ => format!("`{name}` or `Arc<{name}>`"),
     }
+}
+
+/// The signature's result with what is borrowed taken for static, so that it is not an error of
+/// its own.
+pub(super) fn without_borrow(output: &ReturnType) -> ReturnType {
+    fn with_lifetimes(tokens: TokenStream) -> TokenStream {
+        let mut kept = TokenStream::new();
+        let mut after_and = false;
+        for token in tokens {
+            let is_lifetime = matches!(&token, TokenTree::Punct(p) if p.as_char() == '\'');
+            if after_and && !is_lifetime {
+                kept.extend(quote!('static));
+            }
+            after_and = matches!(&token, TokenTree::Punct(p) if p.as_char() == '&');
+            match token {
+                TokenTree::Group(group) => {
+                    let inner = with_lifetimes(group.stream());
+                    kept.extend([TokenTree::Group(Group::new(group.delimiter(), inner))]);
+                }
+                token => kept.extend([token]),
+            }
+        }
+        kept
+    }
+    let borrowed = output.to_token_stream();
+    syn::parse2(with_lifetimes(borrowed)).unwrap_or_else(|_| output.clone())
 }

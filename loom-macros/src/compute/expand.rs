@@ -33,6 +33,7 @@ use syn::{Attribute, FnArg, GenericParam, Pat, PatType, ReturnType, Safety, Sign
 use syn::{ReceiverKind, parse_quote};
 
 use super::args::ComputeArgs;
+use super::borrow::{find_borrow, without_borrow};
 use crate::body::{self, in_place_of, leading_attributes};
 use crate::item::Function;
 use crate::paths;
@@ -113,12 +114,21 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
 
 /// The function as an `async fn` that runs where it is: what its callers expect to find
 /// while there are errors.
-pub(super) fn unplaced(function: &Function) -> TokenStream {
+pub(super) fn unplaced(function: &Function, is_borrowing: bool) -> TokenStream {
     let mut function = function.clone();
     function.sig = as_async(&function.sig);
     function.sig.constness = None;
     function.sig.abi = None;
     function.sig.variadic = None;
+    if let ReturnType::Type(_, ty) = &function.sig.output
+        && find_borrow(ty).is_some()
+        && !is_borrowing
+    {
+        // What it was meant to borrow from is not there to be borrowed from.
+        function.sig.output = without_borrow(&function.sig.output);
+        function.attrs.push(parse_quote!(#[allow(unused_variables)]));
+        function.body = Group::new(Delimiter::Brace, quote!(::core::unreachable!()));
+    }
     function.into_token_stream()
 }
 

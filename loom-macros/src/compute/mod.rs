@@ -25,6 +25,6 @@ pub(crate) fn compute(args: TokenStream, item: TokenStream) -> TokenStream {
     if diag.is_empty() {
         variants.iter().map(|function| expand::expand(&args, function)).collect()
     } else {
-        beside(diag, expand::unplaced(&function))
+        beside(diag, expand::unplaced(&function, args.scope))
     }
 }

@@ -6,7 +6,7 @@ use syn::{Attribute, Expr, FnArg, Pat, Receiver, ReceiverKind, ReturnType, Signa
 use super::args::ComputeArgs;
 use super::borrow::{find_borrow, way_out};
 use crate::body::{find_awaits, mentions};
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostics, shown};
 use crate::entry::entry_of;
 use crate::item::Function;
 
@@ -98,7 +98,7 @@ fn receiver(this: &Receiver, diag: &mut Diagnostics) {
         _ => false,
     };
     if is_borrowed {
-        let shown = this.to_token_stream().to_string().replace("& ", "&").replace(" :", ":");
+        let shown = shown(this);
         diag.at(
             this,
             format!(
@@ -116,7 +116,7 @@ fn argument(pattern: &Pat, ty: &Type, diag: &mut Diagnostics) {
             ty,
             format!(
                 "argument `{}` is borrowed, but the call may run on another thread: {}",
-                pattern.to_token_stream(),
+                shown(pattern),
                 way_out(&borrow),
             ),
         );

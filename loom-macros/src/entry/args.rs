@@ -39,6 +39,14 @@ const KNOWN: &[&str] = &[
 /// That of tests alone.
 const ARM: &str = "arm";
 const ARMS: &[&str] = &["inline", "offload", "both"];
+/// What other attributes of this kind call things, and those of the sibling.
+const ELSEWHERE: &[(&str, &str)] = &[
+    (ARM, "it is for `#[loom::test]` alone"),
+    ("worker_threads", "here it is called `tokio_threads`"),
+    ("core_threads", "here it is called `tokio_threads`"),
+    ("flavor", "here it is called `tokio_flavor`"),
+    ("file", "here it is called `config`"),
+];
 /// The builder's own bounds, so that a literal is refused where it is written.
 const THREADS: RangeInclusive<usize> = 1..=8192;
 const CALLS: RangeInclusive<usize> = 1..=16_777_216;
@@ -66,7 +74,7 @@ pub(super) fn parse(kind: Kind, tokens: TokenStream, diag: &mut Diagnostics) -> 
         Kind::Main => KNOWN.to_vec(),
         Kind::Test => [KNOWN, &[ARM]].concat(),
     };
-    let args = args::parse(tokens, &known, &[], diag);
+    let args = args::parse(tokens, &known, &[], ELSEWHERE, diag);
     let arg = |key: &str| args.iter().find(|arg| arg.key == key);
     let loom = paths::loom(arg("crate"), diag);
     let arms = arg(ARM).and_then(|arg| diag.keep(arg.word(ARMS)));
