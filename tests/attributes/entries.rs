@@ -77,7 +77,7 @@ mod both {
     }
 
     #[loom::test(arm = "both")]
-    #[should_panic]
+    #[should_panic(expected = "rayon")]
     #[ignore = "it is meant to fail, and is called below"]
     async fn panics_once() {
         assert!(thread_of_compute().await.starts_with("loom-rayon-"));

@@ -175,12 +175,12 @@ impl Priced for u32 {
 impl Priced for Cart {
     #[loom::compute]
     async fn price(self) -> u32 {
-        self.prices.len() as u32
+        self.prices[0]
     }
 
     #[loom::compute]
     fn spread(self, by: u32) -> (u32, u32) {
-        (by, Self::nobody().len() as u32)
+        (by, self.prices[0] + u32::from(Self::nobody().is_empty()))
     }
 }
 
@@ -190,7 +190,7 @@ async fn methods_of_traits() {
     assert_eq!(7.spread(1).await, (6, 8));
     assert_eq!(7.thrice().await, 21);
     assert_eq!(cart().price().await, 3);
-    assert_eq!(tokio::spawn(cart().spread(1)).await.expect("it does not panic"), (1, 6));
+    assert_eq!(tokio::spawn(cart().spread(1)).await.expect("it does not panic"), (1, 3));
     let names: Vec<_> = loom::functions().iter().map(|function| function.name).collect();
     assert!(
         names.contains(&"<u32 as attributes::methods::Priced>::price"),

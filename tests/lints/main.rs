@@ -49,13 +49,13 @@ fn lints_see_the_function_that_was_written() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-fn has(warnings: &Warnings, (lint, line, column): &(String, u64, u64)) -> bool {
-    warnings.contains(&(lint.clone(), *line, *column))
+fn has(warnings: &Warnings, warning: &(String, u64, u64)) -> bool {
+    warnings.contains(warning)
 }
 
 /// `async` moves columns.
-fn has_line(warnings: &Warnings, lint: &str, line: u64) -> bool {
-    warnings.iter().any(|(other, at, _)| other == lint && *at == line)
+fn has_line(warnings: &Warnings, name: &str, row: u64) -> bool {
+    warnings.iter().any(|(lint, at, _)| lint == name && *at == row)
 }
 
 /// What clippy says of a crate with that code.
@@ -65,8 +65,8 @@ fn check(name: &str, code: &str) -> Warnings {
     fs::create_dir_all(folder.join("src")).expect("the folder can be made");
     let manifest = format!(
         "[workspace]\n[package]\nname = \"lints-{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
-         [dependencies]\nloom-runtime = {{ path = {:?} }}\n",
-        root.join("loom-runtime")
+         [dependencies]\nloom-runtime = {{ path = '{}' }}\n",
+        root.join("loom-runtime").display()
     );
     fs::write(folder.join("Cargo.toml"), manifest).expect("the file can be written");
     fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).expect("the file can be copied");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 const LONGEST_PREFIX: usize = 64;
 const HIGHEST_CPU: usize = 65_535;
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST_TIMEOUT: Duration = Duration::from_hours(24);
 
 pub(super) fn prefix(name: &str) -> Result<(), String> {
     if name.is_empty() {
@@ -42,12 +42,12 @@ pub(super) fn file(name: &str) -> Result<(), String> {
 }
 
 /// CPU numbers and ranges of them.
-pub(super) fn cpu_list(list: &str) -> Result<(), String> {
+pub(super) fn cpu_list(text: &str) -> Result<(), String> {
     const EXPECTED: &str = "expected CPU numbers and ranges such as `0-3,8`";
-    if list.trim().is_empty() {
+    if text.trim().is_empty() {
         return Err(EXPECTED.to_owned());
     }
-    for part in list.split(',').map(str::trim) {
+    for part in text.split(',').map(str::trim) {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let (Some(first), Some(last)) = (cpu(first), cpu(last)) else {
             return Err(format!("{EXPECTED}, and `{part}` is neither"));

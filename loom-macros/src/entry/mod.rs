@@ -97,27 +97,29 @@ fn arguments(kind: Kind, settings: &Settings, function: &Function, diag: &mut Di
     }
 }
 
-/// Attributes of the language give nobody arguments.
+/// Attributes of the language, which give nobody arguments.
+const GIVE_NONE: &[&str] = &[
+    "allow",
+    "cfg",
+    "cfg_attr",
+    "cold",
+    "deny",
+    "deprecated",
+    "doc",
+    "expect",
+    "forbid",
+    "ignore",
+    "inline",
+    "must_use",
+    "should_panic",
+    "track_caller",
+    "warn",
+];
+
+/// Whether an attribute is one that may.
 fn may_give_arguments(attr: &Attribute) -> bool {
     let path = attr.path();
-    const NONE: &[&str] = &[
-        "allow",
-        "cfg",
-        "cfg_attr",
-        "cold",
-        "deny",
-        "deprecated",
-        "doc",
-        "expect",
-        "forbid",
-        "ignore",
-        "inline",
-        "must_use",
-        "should_panic",
-        "track_caller",
-        "warn",
-    ];
-    entry_of(attr).is_none() && !NONE.iter().any(|name| path.is_ident(name))
+    entry_of(attr).is_none() && !GIVE_NONE.iter().any(|name| path.is_ident(name))
 }
 
 fn attribute(kind: Kind, attr: &Attribute, diag: &mut Diagnostics) {

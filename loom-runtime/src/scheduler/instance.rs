@@ -29,9 +29,10 @@ impl Instance {
     pub(super) fn of_name(of: TypeId, closure: &'static str, given: &'static str) -> Self {
         let function = function_of(closure, given);
         // Types are what instances differ by.
-        let name = match function.contains('<') {
-            true => String::leak(format!("{given} ({function})")),
-            false => given,
+        let name = if function.contains('<') {
+            String::leak(format!("{given} ({function})"))
+        } else {
+            given
         };
         Self { of, name, key: FunctionKey::from_path(name) }
     }

@@ -120,9 +120,12 @@ impl Site {
 
     fn find(&'static self, of: TypeId, type_name: &'static str) -> &'static Self {
         static OTHERS: Trie<(TypeId, usize), Site> = Trie::new();
-        let made = || match self.is_named {
-            true => Instance::of_name(of, type_name, self.path),
-            false => Instance::of_item(of, type_name, self.path, self.key),
+        let made = || {
+            if self.is_named {
+                Instance::of_name(of, type_name, self.path)
+            } else {
+                Instance::of_item(of, type_name, self.path, self.key)
+            }
         };
         if self.instance.get_or_init(made).of == of {
             return self;
@@ -268,7 +271,7 @@ mod tests {
         static SITE: Site = Site::new("shop::sum", 1, 1).hinted(ComputeHint::High);
         static ELSEWHERE: Site = Site::new("shop::sum", 2, 1);
         struct One;
-        struct Other<'a>(&'a ());
+        struct Other<'a>(std::marker::PhantomData<&'a ()>);
         let declared = SITE.key();
         let one = SITE.instance::<One>();
         let other = SITE.instance_that_borrows::<Other<'_>>();
