@@ -10,6 +10,8 @@ mod body;
 mod compute;
 mod diag;
 mod entry;
+#[cfg(test)]
+mod golden;
 mod item;
 mod paths;
 mod recover;
