@@ -279,7 +279,7 @@ impl Contender for LoomSized {
         F: FnOnce() -> u64 + Send + 'static,
     {
         // On a worker of its own runtime, which is the current one.
-        static SITE: loom::__private::Site = loom::__private::Site::new("sized", 1, 1).sized();
+        static SITE: loom::__private::Site = loom::__private::Site::new("bench", "sized").sized();
         match loom::__private::call0(loom::__private::At::site(&SITE).size(size), f) {
             Ok(result) => result,
             Err(call) => call.await,

@@ -4,6 +4,7 @@
 //! its work, with the allocations it makes; and what tracking adds to an async task.
 //! `loom-bench decide` prints what a call costs that is not moved, and `loom-bench regret` what
 //! decisions cost on described workloads.
+//! `loom-bench macros` prints how long the compiler checks annotated functions.
 //! `loom-bench http` puts an HTTP service under load and prints how long its requests take.
 //! Absolute times vary from machine to machine and from run to run; the ratios within one
 //! run are what to read.
@@ -14,6 +15,7 @@ mod contenders;
 mod decide;
 mod http;
 mod machine;
+mod macros;
 mod micro;
 mod regret;
 mod spawn;
@@ -46,6 +48,8 @@ enum Bench {
     DecideSample(decide::SampleOptions),
     /// Decisions on described workloads, against the better arm in hindsight.
     Regret(regret::Options),
+    /// What the attribute costs the compiler.
+    Macros(macros::Options),
     /// An HTTP service under open-loop load: what compute does to the fast requests.
     Http(http::Options),
     /// The service of `http`, as a process of its own.
@@ -66,6 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Bench::Decide(options) => decide::run(&options)?,
         Bench::DecideSample(options) => decide::sample(&options)?,
         Bench::Regret(options) => regret::run(&options)?,
+        Bench::Macros(options) => macros::run(&options)?,
         Bench::Http(options) => http::run(&options)?,
         Bench::HttpServer(options) => http::serve(&options)?,
         Bench::HttpLoad(options) => http::load(&options)?,

@@ -12,4 +12,4 @@ pub use crate::runtime::{
 
 pub use core::result::Result::{Err, Ok};
 pub use core::time::Duration;
-pub use core::{column, concat, line, module_path, prelude, stringify};
+pub use core::{module_path, prelude};

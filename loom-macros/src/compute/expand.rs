@@ -153,9 +153,8 @@ fn at(args: &ComputeArgs, sig: &Signature) -> TokenStream {
     quote! {
         #loom::__private::At::site({
             static __LOOM_SITE: #loom::__private::Site = #loom::__private::Site::new(
-                #loom::__private::concat!(#loom::__private::module_path!(), "::", #name),
-                #loom::__private::line!(),
-                #loom::__private::column!(),
+                #loom::__private::module_path!(),
+                #name,
             ) #keyed #hinted #in_mode #sized;
             &__LOOM_SITE
         }) #size #priority #runtime

@@ -9,53 +9,49 @@ use super::FunctionKey;
 pub(super) struct Instance {
     /// The closure that the attribute makes, which no two instances share.
     pub(super) of: TypeId,
+    /// The item path without types, and with them.
+    pub(super) path: &'static str,
     pub(super) name: &'static str,
     pub(super) key: FunctionKey,
 }
 
 impl Instance {
-    /// Of the function at `path`; `key` is made from that and from where it stands.
-    pub(super) fn of_item(
+    /// Of an item in a module, whose key is that, and which may have been given a name.
+    pub(super) fn new(
         of: TypeId,
         closure: &'static str,
-        path: &'static str,
+        (module, item): (&'static str, &'static str),
+        given: Option<&'static str>,
         key: FunctionKey,
     ) -> Self {
-        let name = function_of(closure, path);
-        Self { of, name, key: if name == path { key } else { key.and(name) } }
-    }
-
-    /// Of a function that was given a name of its own.
-    pub(super) fn of_name(of: TypeId, closure: &'static str, given: &'static str) -> Self {
-        let function = function_of(closure, given);
-        // Types are what instances differ by.
-        let name = if function.contains('<') {
-            String::leak(format!("{given} ({function})"))
-        } else {
-            given
+        let function = function_of(closure);
+        let path = format!("{module}::{item}");
+        // Once an instance.
+        let path = if function == path { function } else { path.leak() };
+        let (name, key) = match given {
+            // Types are what instances differ by.
+            Some(given) if function.contains('<') => {
+                let name = format!("{given} ({function})").leak();
+                (&*name, FunctionKey::from_path(name))
+            }
+            Some(given) => (given, key),
+            None if function == path => (path, key),
+            None => (function, key.and(function)),
         };
-        Self { of, name, key: FunctionKey::from_path(name) }
+        Self { of, path, name, key }
     }
 }
 
 /// The function that a closure is made in, from the closure's name: the item path, with the
 /// types of generic functions and of methods, and with the functions around a local one.
-///
-/// It is `path` itself where it is nothing else.
-fn function_of(closure: &'static str, path: &'static str) -> &'static str {
+fn function_of(closure: &'static str) -> &'static str {
     let mut end = closure;
     while let Some(rest) = end.strip_suffix(CLOSURE) {
         end = rest;
     }
     let name = without_closures(end);
-    if name == path {
-        path
-    } else if name.len() == end.len() {
-        end
-    } else {
-        // Once an instance.
-        name.leak()
-    }
+    // Once an instance.
+    if name.len() == end.len() { end } else { name.leak() }
 }
 
 const CLOSURE: &str = "::{{closure}}";
@@ -101,7 +97,7 @@ mod tests {
                 "shop::main::map<fn(u8) -> u8>",
             ),
         ] {
-            assert_eq!(function_of(closure, "shop::sum"), function);
+            assert_eq!(function_of(closure), function);
         }
     }
 }

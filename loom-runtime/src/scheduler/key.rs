@@ -30,10 +30,13 @@ impl FunctionKey {
         Self(OFFSET_BASIS).and(path)
     }
 
-    /// The same of a path and the place of the item in its file.
-    #[must_use]
-    pub const fn from_item(path: &str, line: u32, column: u32) -> Self {
-        Self::from_path(path).and_bytes(&line.to_le_bytes()).and_bytes(&column.to_le_bytes())
+    /// The key of an item in a module, at a place in its file.
+    pub(crate) const fn of_item(module: &str, item: &str, line: u32, column: u32) -> Self {
+        Self::from_path(module)
+            .and("::")
+            .and(item)
+            .and_bytes(&line.to_le_bytes())
+            .and_bytes(&column.to_le_bytes())
     }
 
     /// With more to its name.

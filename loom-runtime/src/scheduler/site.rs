@@ -2,6 +2,7 @@
 
 use std::any::{self, TypeId};
 use std::ops::RangeInclusive;
+use std::panic::Location;
 use std::ptr;
 
 use crate::sync::OnceLock;
@@ -21,33 +22,44 @@ static NEXT: AtomicU32 = AtomicU32::new(1);
 /// the type of the closure that the attribute makes.
 #[derive(Debug)]
 pub struct Site {
-    path: &'static str,
+    /// Where the item is, and its name; of a closure, nothing and its type's name.
+    module: &'static str,
+    item: &'static str,
     key: FunctionKey,
     hint: ComputeHint,
     mode: Mode,
     classes: Classes,
-    /// The path is a name that the programmer gave.
-    is_named: bool,
+    /// A name that the programmer gave in place of the path.
+    given: Option<&'static str>,
     /// Whose it is, from the first call on.
     instance: OnceLock<Instance>,
     index: AtomicU32,
 }
 
 impl Site {
-    /// A site for the item at `path`, whose attribute stands at that line and column.
+    /// A site for an item of a module, whose attribute stands where this is called.
+    #[track_caller]
     #[must_use]
-    pub const fn new(path: &'static str, line: u32, column: u32) -> Self {
-        Self::of(path, FunctionKey::from_item(path, line, column), Classes::One)
+    pub const fn new(module: &'static str, item: &'static str) -> Self {
+        let place = Location::caller();
+        let key = FunctionKey::of_item(module, item, place.line(), place.column());
+        Self::of(module, item, key, Classes::One)
     }
 
-    const fn of(path: &'static str, key: FunctionKey, classes: Classes) -> Self {
+    const fn of(
+        module: &'static str,
+        item: &'static str,
+        key: FunctionKey,
+        classes: Classes,
+    ) -> Self {
         Self {
-            path,
+            module,
+            item,
             key,
             hint: ComputeHint::Unknown,
             mode: Mode::Adaptive,
             classes,
-            is_named: false,
+            given: None,
             instance: OnceLock::new(),
             index: AtomicU32::new(0),
         }
@@ -56,9 +68,8 @@ impl Site {
     /// With another name, which the key is made from.
     #[must_use]
     pub const fn keyed(mut self, name: &'static str) -> Self {
-        self.path = name;
+        self.given = Some(name);
         self.key = FunctionKey::from_path(name);
-        self.is_named = true;
         self
     }
 
@@ -91,7 +102,7 @@ impl Site {
         static SITES: Trie<TypeId, Site> = Trie::new();
         SITES.entry(TypeId::of::<T>(), || {
             let name = any::type_name::<T>();
-            Self::of(name, FunctionKey::from_path(name), Classes::Hints)
+            Self::of("", name, FunctionKey::from_path(name), Classes::Hints)
         })
     }
 
@@ -120,13 +131,7 @@ impl Site {
 
     fn find(&'static self, of: TypeId, type_name: &'static str) -> &'static Self {
         static OTHERS: Trie<(TypeId, usize), Site> = Trie::new();
-        let made = || {
-            if self.is_named {
-                Instance::of_name(of, type_name, self.path)
-            } else {
-                Instance::of_item(of, type_name, self.path, self.key)
-            }
-        };
+        let made = || Instance::new(of, type_name, (self.module, self.item), self.given, self.key);
         if self.instance.get_or_init(made).of == of {
             return self;
         }
@@ -134,26 +139,27 @@ impl Site {
             let instance = OnceLock::new();
             instance.get_or_init(made);
             Self {
-                path: self.path,
+                module: self.module,
+                item: self.item,
                 key: self.key,
                 hint: self.hint,
                 mode: self.mode,
                 classes: self.classes,
-                is_named: self.is_named,
+                given: self.given,
                 instance,
                 index: AtomicU32::new(0),
             }
         })
     }
 
-    /// The item path, or the type's name.
+    /// The item path without types; of a closure, its type's name.
     pub(crate) fn path(&self) -> &'static str {
-        self.path
+        self.instance.get().map_or(self.item, |instance| instance.path)
     }
 
     /// The same with types, where it has any.
     pub(crate) fn name(&self) -> &'static str {
-        self.instance.get().map_or(self.path, |instance| instance.name)
+        self.instance.get().map_or(self.item, |instance| instance.name)
     }
 
     /// The key made from it.
@@ -268,8 +274,8 @@ mod tests {
 
     #[test]
     fn instances_of_one_function_are_learned_apart() {
-        static SITE: Site = Site::new("shop::sum", 1, 1).hinted(ComputeHint::High);
-        static ELSEWHERE: Site = Site::new("shop::sum", 2, 1);
+        static SITE: Site = Site::new("shop", "sum").hinted(ComputeHint::High);
+        static ELSEWHERE: Site = Site::new("shop", "sum");
         struct One;
         struct Other<'a>(std::marker::PhantomData<&'a ()>);
         let declared = SITE.key();
@@ -280,7 +286,7 @@ mod tests {
         assert!(!ptr::eq(other, ELSEWHERE.instance_that_borrows::<Other<'_>>()));
         assert_eq!((one.path(), other.path()), ("shop::sum", "shop::sum"));
         assert_eq!((one.hint(), other.hint()), (ComputeHint::High, ComputeHint::High));
-        assert!(other.name().ends_with("Other"), "{}", other.name());
+        assert!(other.name().contains("Other"), "{}", other.name());
         let keys = [declared, one.key(), other.key(), ELSEWHERE.key()];
         for (i, key) in keys.iter().enumerate() {
             assert!(!keys[..i].contains(key), "{keys:?}");
@@ -289,8 +295,8 @@ mod tests {
 
     #[test]
     fn sizes_of_one_magnitude_share_a_class() {
-        let site = Site::new("by size", 1, 1).sized();
-        let next = Site::new("the next", 1, 1);
+        let site = Site::new("shop", "by size").sized();
+        let next = Site::new("shop", "the next");
         for (size, class) in [(0, 0), (1, 1), (2, 2), (3, 2), (1024, 11), (2047, 11)] {
             assert_eq!(site.class(size), class);
             assert!(site.sizes(class).is_some_and(|sizes| sizes.contains(&size)));
@@ -310,7 +316,7 @@ mod tests {
             assert_eq!(usize::from(site.class_of_hint(hint)), class);
             assert_eq!(site.hint_of(site.class_of_hint(hint)), hint);
         }
-        let fixed = Site::new("one hint", 1, 1).hinted(ComputeHint::High);
+        let fixed = Site::new("shop", "one hint").hinted(ComputeHint::High);
         assert_eq!(fixed.class_of_hint(ComputeHint::Low), 0);
         assert_eq!(fixed.hint_of(0), ComputeHint::High);
     }

@@ -1,0 +1,172 @@
+//! `loom-bench macros`: what the attribute costs the compiler.
+//!
+//! Crates of the same functions, with the attribute, written by hand as an `async fn` around
+//! `spawn_adaptive`, and plain, are checked one after another, round after round. What they
+//! depend on is checked beforehand.
+
+use std::env;
+use std::error::Error;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use crate::statistics::Estimate;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// One short round: shows that the bench works, not what anything costs.
+    #[arg(long)]
+    quick: bool,
+    /// How many rounds.
+    #[arg(long, default_value_t = 11)]
+    rounds: usize,
+    /// How many functions each crate has.
+    #[arg(long, default_value_t = 500)]
+    functions: usize,
+}
+
+/// How the functions of a crate are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Plain,
+    ByHand,
+    Attribute,
+}
+
+impl Style {
+    const ALL: [Self; 3] = [Self::Plain, Self::ByHand, Self::Attribute];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::ByHand => "by-hand",
+            Self::Attribute => "attribute",
+        }
+    }
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let (rounds, functions) =
+        if options.quick { (1, 50) } else { (options.rounds, options.functions) };
+    let folder = env::temp_dir().join(format!("loom-bench-macros-{}", std::process::id()));
+    let result = measure(&folder, rounds, functions);
+    // Whatever came of it.
+    fs::remove_dir_all(&folder)?;
+    let seconds = result?;
+    println!(
+        "`cargo check` of {functions} functions, {rounds} interleaved rounds; medians, with 95 % \
+         intervals.\n\n| | s | beside by hand |\n|---|---:|---:|"
+    );
+    for (style, of_style) in Style::ALL.into_iter().zip(&seconds) {
+        let ratios: Vec<f64> = of_style.iter().zip(&seconds[1]).map(|(a, b)| a / b).collect();
+        let Estimate { median, low, high } = Estimate::of(&ratios);
+        let seconds = Estimate::of(of_style).median;
+        println!("| {} | {seconds:.2} | {median:.2} ({low:.2} to {high:.2}) |", style.name());
+    }
+    Ok(())
+}
+
+/// Seconds of each round, by style.
+fn measure(
+    folder: &Path,
+    rounds: usize,
+    functions: usize,
+) -> Result<Vec<Vec<f64>>, Box<dyn Error>> {
+    let crates: Vec<PathBuf> = Style::ALL
+        .into_iter()
+        .map(|style| write_crate(&folder.join(style.name()), style, functions))
+        .collect::<Result<_, _>>()?;
+    for path in &crates {
+        check(folder, path)?;
+    }
+    let mut seconds = vec![Vec::new(); crates.len()];
+    for round in 0..rounds {
+        for turn in 0..crates.len() {
+            let which = (turn + round) % crates.len();
+            // What has a newer time is checked anew.
+            let source = crates[which].join("src/lib.rs");
+            fs::write(&source, fs::read(&source)?)?;
+            let started = Instant::now();
+            check(folder, &crates[which])?;
+            seconds[which].push(started.elapsed().as_secs_f64());
+        }
+    }
+    Ok(seconds)
+}
+
+fn check(folder: &Path, path: &Path) -> Result<(), Box<dyn Error>> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["check", "--quiet"])
+        .env("CARGO_TARGET_DIR", folder.join("target"))
+        .current_dir(path)
+        .status()?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("{} does not compile", path.display()).into())
+    }
+}
+
+fn write_crate(path: &Path, style: Style, functions: usize) -> Result<PathBuf, Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the bench has a workspace")?;
+    fs::create_dir_all(path.join("src"))?;
+    let manifest = format!(
+        "[workspace]\n[package]\nname = \"{}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
+         [dependencies]\nloom-runtime = {{ path = '{}' }}\n",
+        style.name(),
+        root.join("loom-runtime").display()
+    );
+    fs::write(path.join("Cargo.toml"), manifest)?;
+    fs::copy(root.join("Cargo.lock"), path.join("Cargo.lock"))?;
+    let mut code = String::from("pub struct Cart(pub Vec<u32>);\n");
+    for n in 0..functions {
+        write_function(&mut code, style, n)?;
+    }
+    fs::write(path.join("src/lib.rs"), code)?;
+    Ok(path.to_owned())
+}
+
+/// One of five shapes.
+fn write_function(code: &mut String, style: Style, n: usize) -> std::fmt::Result {
+    let (attribute, before, after) = match style {
+        Style::Plain => ("", "", ""),
+        Style::ByHand => ("", "loom::spawn_adaptive(move || ", ").await"),
+        Style::Attribute => ("#[loom::compute]\n", "", ""),
+    };
+    let fn_ = if style == Style::ByHand { "async fn" } else { "fn" };
+    match n % 5 {
+        0 => writeln!(
+            code,
+            "{attribute}pub {fn_} f{n}(text: String) -> usize {{ {before} {{\n    let words = \
+             text.split(' ').map(str::len);\n    words.filter(|n| *n > {n}).sum()\n}} {after} }}"
+        ),
+        1 => writeln!(
+            code,
+            "{attribute}pub {fn_} f{n}(text: String, n: u64) -> Result<u64, \
+             std::num::ParseIntError> {{ {before} {{\n    if text.is_empty() {{\n        return \
+             Ok(n);\n    }}\n    let parsed: u64 = text.parse()?;\n    Ok(parsed + n)\n}} {after} }}"
+        ),
+        2 => writeln!(
+            code,
+            "{attribute}pub {fn_} f{n}<T: ToString + Send + 'static>(items: Vec<T>) -> String {{ \
+             {before} {{\n    let items: Vec<String> = items.iter().map(T::to_string).collect();\n    \
+             items.join(\",\")\n}} {after} }}"
+        ),
+        3 => writeln!(
+            code,
+            "impl Cart {{\n{attribute}pub {fn_} f{n}(self, discount: u32) -> u32 {{ {before} {{\n    \
+             self.0.iter().sum::<u32>() - discount\n}} {after} }}\n}}"
+        ),
+        _ => writeln!(
+            code,
+            "{attribute}pub {fn_} f{n}((width, height): (u32, u32), mut pixels: Vec<u8>) -> \
+             Vec<u8> {{ {before} {{\n    for row in 0..height {{\n        for column in 0..width {{\n\
+             pixels[(row * width + column) as usize] ^= {};\n        }}\n    }}\n    \
+             pixels\n}} {after} }}",
+            n % 256
+        ),
+    }
+}
