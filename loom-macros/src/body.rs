@@ -44,42 +44,108 @@ pub(crate) fn mentions(tokens: TokenStream, word: &str) -> bool {
     })
 }
 
-/// Whether a function's bare name occurs as one: not as a field, a method, a label, a part of a
-/// path, or the name of something that is being defined.
-pub(crate) fn calls(tokens: TokenStream, name: &str) -> bool {
-    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-    tokens.iter().enumerate().any(|(i, token)| match token {
-        TokenTree::Group(group) => calls(group.stream(), name),
-        TokenTree::Ident(ident) if is_name(ident, name) => {
-            let before = i.checked_sub(1).and_then(|before| tokens.get(before));
-            let is_part = match before {
-                Some(TokenTree::Punct(punct)) => {
-                    let is_path = punct.as_char() == ':'
-                        && matches!(i.checked_sub(2).and_then(|at| tokens.get(at)),
-                            Some(TokenTree::Punct(first)) if first.as_char() == ':');
-                    // `..name` is a range, `.name` a field or a method.
-                    let is_field = punct.as_char() == '.'
-                        && !matches!(i.checked_sub(2).and_then(|at| tokens.get(at)),
-                            Some(TokenTree::Punct(first)) if first.as_char() == '.');
-                    is_path || is_field || punct.as_char() == '\''
-                }
-                Some(TokenTree::Ident(word)) => {
-                    ["let", "mut", "ref", "fn", "mod", "static", "const"]
-                        .iter()
-                        .any(|keyword| word == keyword)
-                }
-                _ => false,
-            };
-            !is_part && !is_label_of_value(&tokens[i + 1..])
+/// Whether an expression speaks of a variable, in a format string perhaps.
+pub(crate) fn speaks_of(expression: TokenStream, name: &proc_macro2::Ident) -> bool {
+    let name = name.to_string();
+    let in_braces = format!("{{{}", name.strip_prefix("r#").unwrap_or(&name));
+    speaks_of_name(expression, &name, &in_braces)
+}
+
+fn speaks_of_name(expression: TokenStream, name: &str, in_braces: &str) -> bool {
+    expression.into_iter().any(|token| match token {
+        TokenTree::Group(group) => speaks_of_name(group.stream(), name, in_braces),
+        TokenTree::Ident(word) => word == name,
+        TokenTree::Literal(literal) => literal.to_string().contains(in_braces),
+        TokenTree::Punct(_) => false,
+    })
+}
+
+/// Whether a body names `Self`, but for that of types that are defined in it.
+pub(crate) fn names_self(body: TokenStream) -> bool {
+    let mut in_definition = false;
+    body.into_iter().any(|token| match token {
+        TokenTree::Group(group) => {
+            let is_skipped = in_definition;
+            in_definition &= group.delimiter() != Delimiter::Brace;
+            !is_skipped && names_self(group.stream())
         }
+        TokenTree::Punct(punct) => {
+            in_definition &= punct.as_char() != ';';
+            false
+        }
+        TokenTree::Ident(word) => {
+            in_definition |=
+                ["impl", "trait", "struct", "enum", "union"].iter().any(|keyword| word == keyword);
+            word == "Self" && !in_definition
+        }
+        TokenTree::Literal(_) => false,
+    })
+}
+
+/// Whether a body calls a function by its bare name, or hands it on: not a field, a method, or a
+/// part of a path, and no variable of that name either.
+pub(crate) fn calls(body: &TokenStream, name: &str) -> bool {
+    let is_variable = binds(body.clone(), name);
+    occurs(body.clone(), name, &|before, after| {
+        let is_call = match after {
+            [TokenTree::Group(group), ..] => group.delimiter() == Delimiter::Parenthesis,
+            [TokenTree::Punct(first), TokenTree::Punct(second), ..] => {
+                first.as_char() == ':' && second.as_char() == ':'
+            }
+            _ => false,
+        };
+        // `f(name)`, `f(a, name)`, `= name;`
+        let is_value = match (before.last(), after.first()) {
+            (None, None) => true,
+            (None, Some(TokenTree::Punct(after))) => after.as_char() == ',',
+            (Some(TokenTree::Punct(before)), after) => {
+                let ends = match after {
+                    None => true,
+                    Some(TokenTree::Punct(after)) => matches!(after.as_char(), ',' | ';'),
+                    _ => false,
+                };
+                matches!(before.as_char(), ',' | '=') && ends
+            }
+            _ => false,
+        };
+        is_call || is_value && !is_variable
+    })
+}
+
+/// Whether a `let` makes a variable of that name.
+fn binds(body: TokenStream, name: &str) -> bool {
+    occurs(body, name, &|before, _| match before {
+        [.., TokenTree::Ident(word)] if word == "let" => true,
+        [.., TokenTree::Ident(word), TokenTree::Ident(next)] => word == "let" && next == "mut",
         _ => false,
     })
 }
 
-/// `name: value`, but not `name::<T>()`.
-fn is_label_of_value(after: &[TokenTree]) -> bool {
-    let is_colon = |token: Option<&TokenTree>| matches!(token, Some(TokenTree::Punct(p)) if p.as_char() == ':');
-    is_colon(after.first()) && !is_colon(after.get(1))
+/// Whether a name occurs as one of its own, and the tokens before and after it are such.
+fn occurs(
+    tokens: TokenStream,
+    name: &str,
+    are_such: &dyn Fn(&[TokenTree], &[TokenTree]) -> bool,
+) -> bool {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    tokens.iter().enumerate().any(|(i, token)| match token {
+        TokenTree::Group(group) => occurs(group.stream(), name, are_such),
+        TokenTree::Ident(ident) if is_name(ident, name) => {
+            let (before, after) = (&tokens[..i], &tokens[i + 1..]);
+            let is_part = match before {
+                [.., TokenTree::Ident(word)] => word == "fn",
+                [.., TokenTree::Punct(first), TokenTree::Punct(second)] => {
+                    let both = (first.as_char(), second.as_char());
+                    // `..name` is a range.
+                    both == (':', ':') || second.as_char() == '.' && first.as_char() != '.'
+                }
+                [.., TokenTree::Punct(punct)] => punct.as_char() == '.',
+                _ => false,
+            };
+            !is_part && are_such(before, after)
+        }
+        _ => false,
+    })
 }
 
 fn is_name(ident: &proc_macro2::Ident, name: &str) -> bool {

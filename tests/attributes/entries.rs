@@ -93,6 +93,16 @@ mod both {
     }
 
     #[loom::test(arm = "both")]
+    #[should_panic(expected = "on the pool")]
+    #[ignore = "it is meant to fail, and is called below"]
+    async fn panics_otherwise() {
+        match thread_of_compute().await {
+            name if name.starts_with("loom-rayon-") => panic!("on the pool"),
+            _ => panic!("elsewhere"),
+        }
+    }
+
+    #[loom::test(arm = "both")]
     fn plain() {
         let runtime = loom::current_runtime().expect("a test has a runtime");
         let name = runtime.block_on(thread_of_compute());
@@ -112,6 +122,8 @@ mod both {
         assert_eq!(ARMS.take(), [false, true]);
         // Offloaded it does not, which the harness would call a failure.
         assert!(std::panic::catch_unwind(panics_once).is_ok());
+        let payload = std::panic::catch_unwind(panics_otherwise).expect_err("it panics");
+        assert_eq!(payload.downcast_ref(), Some(&"elsewhere"), "not as expected");
         std::panic::catch_unwind(fails_inline).expect_err("the first failure counts");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::future::Future;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -226,4 +227,41 @@ async fn all_arguments_end_where_the_function_does() {
     let tells = || Tells(Arc::clone(&dropped));
     assert_eq!(Parts { used: 1, _unused: tells() }.some(tells(), tells()).await, 1);
     assert_eq!(dropped.load(Ordering::Relaxed), 300);
+}
+
+#[loom::compute(mode = "inline")]
+#[inline(never)]
+fn apart(a: Ends, b: Ends, (c, _d): (Ends, Ends), _: Ends) {
+    assert!([&b, &a, &c].iter().all(|end| end.0.is_alphabetic()));
+}
+
+#[loom::compute(mode = "inline")]
+fn together(a: Ends, b: Ends, (c, _d): (Ends, Ends), _: Ends) {
+    assert!([&b, &a, &c].iter().all(|end| end.0.is_alphabetic()));
+}
+
+fn plain(a: Ends, b: Ends, (c, _d): (Ends, Ends), _: Ends) {
+    assert!([&b, &a, &c].iter().all(|end| end.0.is_alphabetic()));
+}
+
+/// Says when it ended.
+struct Ends(char, Arc<std::sync::Mutex<String>>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.1.lock().expect("nobody panics").push(self.0);
+    }
+}
+
+#[loom::test]
+async fn arguments_end_in_the_order_of_a_plain_function() {
+    let order = Arc::new(std::sync::Mutex::new(String::new()));
+    let ends = |name| Ends(name, Arc::clone(&order));
+    let taken = || mem::take(&mut *order.lock().expect("nobody panics"));
+    plain(ends('a'), ends('b'), (ends('c'), ends('d')), ends('_'));
+    let expected = taken();
+    together(ends('a'), ends('b'), (ends('c'), ends('d')), ends('_')).await;
+    assert_eq!(taken(), expected);
+    apart(ends('a'), ends('b'), (ends('c'), ends('d')), ends('_')).await;
+    assert_eq!(taken(), expected);
 }

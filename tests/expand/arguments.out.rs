@@ -7,11 +7,8 @@ async fn resize(
 ) -> Result<Vec<u8>, Error> {
     let __loom_at = ::loom::__private::At::site({
             static __LOOM_SITE: ::loom::__private::Site = ::loom::__private::Site::new(
-                    ::loom::__private::concat!(
-                        ::loom::__private::module_path!(), "::", "resize"
-                    ),
-                    ::loom::__private::line!(),
-                    ::loom::__private::column!(),
+                    ::loom::__private::module_path!(),
+                    "resize",
                 )
                 .keyed("resize")
                 .in_mode(::loom::__private::Mode::Adaptive)

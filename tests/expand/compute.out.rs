@@ -6,11 +6,8 @@ pub async fn double(n: u32) -> u32 {
     match ::loom::__private::call1(
         ::loom::__private::At::site({
             static __LOOM_SITE: ::loom::__private::Site = ::loom::__private::Site::new(
-                    ::loom::__private::concat!(
-                        ::loom::__private::module_path!(), "::", "double"
-                    ),
-                    ::loom::__private::line!(),
-                    ::loom::__private::column!(),
+                    ::loom::__private::module_path!(),
+                    "double",
                 )
                 .hinted(::loom::__private::ComputeHint::High);
             &__LOOM_SITE

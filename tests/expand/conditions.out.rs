@@ -5,11 +5,8 @@ async fn sum(a: u32) -> u32 {
     match ::loom::__private::call1(
         ::loom::__private::At::site({
             static __LOOM_SITE: ::loom::__private::Site = ::loom::__private::Site::new(
-                ::loom::__private::concat!(
-                    ::loom::__private::module_path!(), "::", "sum"
-                ),
-                ::loom::__private::line!(),
-                ::loom::__private::column!(),
+                ::loom::__private::module_path!(),
+                "sum",
             );
             &__LOOM_SITE
         }),
@@ -29,11 +26,8 @@ async fn sum(a: u32, tax: u32) -> u32 {
     match ::loom::__private::call2(
         ::loom::__private::At::site({
             static __LOOM_SITE: ::loom::__private::Site = ::loom::__private::Site::new(
-                ::loom::__private::concat!(
-                    ::loom::__private::module_path!(), "::", "sum"
-                ),
-                ::loom::__private::line!(),
-                ::loom::__private::column!(),
+                ::loom::__private::module_path!(),
+                "sum",
             );
             &__LOOM_SITE
         }),

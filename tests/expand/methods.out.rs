@@ -5,18 +5,15 @@ impl Cart {
         match ::loom::__private::call1(
             ::loom::__private::At::site({
                 static __LOOM_SITE: ::loom::__private::Site = ::loom::__private::Site::new(
-                    ::loom::__private::concat!(
-                        ::loom::__private::module_path!(), "::", "total"
-                    ),
-                    ::loom::__private::line!(),
-                    ::loom::__private::column!(),
+                    ::loom::__private::module_path!(),
+                    "total",
                 );
                 &__LOOM_SITE
             }),
             ::loom::__private::Arg(discount),
             move |discount| -> u32 {
                 let _ = &self;
-                { self.sum() - discount }
+                self.sum() - discount
             },
         ) {
             ::loom::__private::Ok(__loom_result) => __loom_result,
@@ -27,15 +24,12 @@ impl Cart {
         match ::loom::__private::scoped0(
             ::loom::__private::At::site({
                 static __LOOM_SITE: ::loom::__private::Site = ::loom::__private::Site::new(
-                    ::loom::__private::concat!(
-                        ::loom::__private::module_path!(), "::", "first"
-                    ),
-                    ::loom::__private::line!(),
-                    ::loom::__private::column!(),
+                    ::loom::__private::module_path!(),
+                    "first",
                 );
                 &__LOOM_SITE
             }),
-            move || -> Option<&Item> { { self.items.first() } },
+            move || -> Option<&Item> { self.items.first() },
         ) {
             ::loom::__private::Ok(__loom_result) => __loom_result,
             ::loom::__private::Err(__loom_call) => __loom_call.await,

@@ -19,7 +19,7 @@ fn twice() {
         work().await;
     }
     ::loom::__private::run_test_on_both(
-        true,
+        ::loom::__private::Some(""),
         || ::loom::__private::test_builder(),
         twice,
     )

@@ -60,12 +60,10 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
         receiver.attrs.clear();
     }
 
-    let closure = if is_nested {
-        nested(sig, &of_body, &body, &names)
-    } else {
-        closure(args, sig, &of_body, &body)
-    };
-    let at = at(args, sig);
+    let closure = if is_nested { nested(sig, &of_body, &body) } else { closure(sig, &body) };
+    // A function within has these attributes itself.
+    let apart = of_body.iter().find_map(|attr| apart(attr)).filter(|_| !is_nested);
+    let at = at(args, sig, apart);
     let (tell_at, at) = if args.size.is_some() || args.runtime.is_some() {
         // Before the arguments go where they are wanted.
         let name = Ident::new("__loom_at", Span::mixed_site());
@@ -133,7 +131,7 @@ pub(super) fn unplaced(function: &Function, is_borrowing: bool) -> TokenStream {
 }
 
 /// The site, and what is said of the call.
-fn at(args: &ComputeArgs, sig: &Signature) -> TokenStream {
+fn at(args: &ComputeArgs, sig: &Signature, apart: Option<TokenStream>) -> TokenStream {
     let ComputeArgs { loom, hint, mode, size, priority, key, runtime, .. } = args;
     let name = sig.ident.unraw().to_string();
     let keyed = key.as_ref().map(|key| quote!(.keyed(#key)));
@@ -157,19 +155,13 @@ fn at(args: &ComputeArgs, sig: &Signature) -> TokenStream {
                 #name,
             ) #keyed #hinted #in_mode #sized;
             &__LOOM_SITE
-        }) #size #priority #runtime
+        }) #apart #size #priority #runtime
     }
 }
 
 /// The body as a closure of the arguments.
-fn closure(
-    args: &ComputeArgs,
-    sig: &Signature,
-    of_body: &[&Attribute],
-    body: &Group,
-) -> TokenStream {
-    let params =
-        in_tuples(typed(sig).map(|PatType { attrs, pat, .. }| quote!(#(#attrs)* #pat)).collect());
+fn closure(sig: &Signature, body: &Group) -> TokenStream {
+    let params = params_in_tuples(sig);
     let output = match &sig.output {
         ReturnType::Default => quote!(-> ()),
         ReturnType::Type(arrow, ty) => {
@@ -177,34 +169,31 @@ fn closure(
             quote!(#arrow #ty)
         }
     };
-    // Closures have no attributes of their own, but what calls them may have.
-    let apart = of_body.iter().find_map(|attr| apart(attr)).map(|name| {
-        let (loom, name) = (&args.loom, Ident::new(name, Span::call_site()));
-        quote!({ #loom::__private::#name(move || #output #body) })
-    });
-    let body = apart.unwrap_or_else(|| body.to_token_stream());
     let Some(receiver) = sig.receiver() else {
         return quote!(|#(#params),*| #output #body);
     };
-    // Errors about what the closure takes along are about the receiver.
-    let place = receiver.self_token.span();
     let this = &receiver.self_token;
     // All of it, as a function does, not the fields that the body names.
     let whole = matches!(receiver.kind, ReceiverKind::Value | ReceiverKind::Typed(..))
         .then(|| quote!(let _ = &#this;));
-    let mut body = Group::new(Delimiter::Brace, quote!(#whole #body));
-    body.set_span(Span::call_site().located_at(place));
-    let start = Span::call_site().located_at(place);
+    let statements = body.stream();
+    let body = in_place_of(body, quote!(#whole #statements));
+    // Errors about what the closure takes along begin at the receiver.
+    let start = Span::call_site().located_at(this.span());
     quote_spanned!(start=> move |#(#params),*| #output #body)
 }
 
 /// The body as a function of its own name, and a closure that calls it.
-fn nested(sig: &Signature, of_body: &[&Attribute], body: &Group, names: &[Ident]) -> TokenStream {
+fn nested(sig: &Signature, of_body: &[&Attribute], body: &Group) -> TokenStream {
     let mut inner = sig.clone();
     inner.asyncness = None;
     let plain = &inner.ident;
     let generics = turbofish(sig);
-    let given: Vec<_> = names.iter().map(ToTokens::to_token_stream).collect();
+    // None of them hides the function.
+    let names = typed(sig)
+        .enumerate()
+        .map(|(i, arg)| format_ident!("__loom_arg{i}", span = of_macro(arg.span())));
+    let given: Vec<_> = names.map(|name| name.to_token_stream()).collect();
     let params = in_tuples(given.clone());
     let mut call = quote!(#plain #generics(#(#given),*));
     if let Safety::Unsafe(_) = sig.safety {
@@ -221,22 +210,25 @@ fn nested(sig: &Signature, of_body: &[&Attribute], body: &Group, names: &[Ident]
     }
 }
 
-/// Whether the body needs a function around it: one that calls itself by its name, or says of
-/// its result only what it implements. In methods, and where `Self` is named, a name is never
-/// the function's own.
+/// Whether the body needs a function around it: one that calls itself by its name, or whose
+/// result is a closure of a kind that only the signature tells.
+///
+/// In methods, and where `Self` is named, a name is never the function's own, and a function
+/// within could not name what the `impl` does.
 fn is_nested(function: &Function) -> bool {
     let Function { sig, body, .. } = function;
-    let names_self = |tokens: TokenStream| body::mentions(tokens, "Self");
     if sig.receiver().is_some()
-        || names_self(sig.to_token_stream())
-        || names_self(body.to_token_stream())
+        || body::mentions(sig.to_token_stream(), "Self")
+        || body::names_self(body.stream())
     {
         return false;
     }
     let name = sig.ident.unraw().to_string();
     let is_hidden = typed(sig).any(|arg| body::mentions(arg.pat.to_token_stream(), &name));
-    !is_hidden && body::calls(body.stream(), &name)
-        || matches!(&sig.output, ReturnType::Type(_, ty) if body::mentions(ty.to_token_stream(), "impl"))
+    let output = sig.output.to_token_stream();
+    let is_a_closure = body::mentions(output.clone(), "impl")
+        && ["Fn", "FnMut", "FnOnce"].iter().any(|name| body::mentions(output.clone(), name));
+    is_a_closure || !is_hidden && body::calls(&body.stream(), &name)
 }
 
 fn as_async(sig: &Signature) -> Signature {
@@ -262,12 +254,12 @@ fn turbofish(sig: &Signature) -> Option<TokenStream> {
 /// By the macro's hygiene, so that no lint takes its use there for one of the body's; but what
 /// `size` and `runtime` speak of has to be found by them.
 fn param_name(i: usize, arg: &PatType, args: &ComputeArgs) -> Ident {
-    let of_macro = |span: Span| Span::mixed_site().located_at(span);
     match &*arg.pat {
         Pat::Ident(name) if name.subpat.is_none() => {
-            let spoken_of = [&args.size, &args.runtime].into_iter().flatten().any(|expression| {
-                body::mentions(expression.to_token_stream(), &name.ident.to_string())
-            });
+            let spoken_of = [&args.size, &args.runtime]
+                .into_iter()
+                .flatten()
+                .any(|expression| body::speaks_of(expression.to_token_stream(), &name.ident));
             let mut ident = name.ident.clone();
             if !spoken_of {
                 ident.set_span(of_macro(ident.span()));
@@ -276,6 +268,10 @@ fn param_name(i: usize, arg: &PatType, args: &ComputeArgs) -> Ident {
         }
         pattern => format_ident!("__loom_arg{i}", span = of_macro(pattern.span())),
     }
+}
+
+fn of_macro(span: Span) -> Span {
+    Span::mixed_site().located_at(span)
 }
 
 /// At most so many, the last of which stands for those that are too many.
@@ -287,18 +283,36 @@ fn in_tuples(mut parts: Vec<TokenStream>) -> Vec<TokenStream> {
     parts
 }
 
-/// What calls a body that is to have machine code of its own. One that asks to be part of its
-/// caller's needs nobody, since a closure is called once.
-fn apart(attr: &Attribute) -> Option<&'static str> {
-    if attr.path().is_ident("cold") {
-        return Some("cold");
+/// The same of patterns with their attributes, which parts of a tuple cannot have.
+fn params_in_tuples(sig: &Signature) -> Vec<TokenStream> {
+    let params: Vec<_> = typed(sig).collect();
+    let (alone, together) = if params.len() > MOST_ARGUMENTS {
+        params.split_at(MOST_ARGUMENTS - 1)
+    } else {
+        (&params[..], &[][..])
+    };
+    let mut parts: Vec<_> =
+        alone.iter().map(|PatType { attrs, pat, .. }| quote!(#(#attrs)* #pat)).collect();
+    if !together.is_empty() {
+        let attrs = together.iter().flat_map(|arg| &arg.attrs);
+        let patterns = together.iter().map(|arg| &arg.pat);
+        parts.push(quote!(#(#attrs)* (#(#patterns),*)));
     }
-    let is_never = body::mentions(attr.meta.to_token_stream(), "never");
-    (attr.path().is_ident("inline") && is_never).then_some("out_of_line")
+    parts
 }
 
 fn is_of_the_body(attr: &Attribute) -> bool {
     OF_THE_BODY.iter().any(|name| attr.path().is_ident(name))
+}
+
+/// Of a body that is to have machine code of its own. One that asks to be part of its caller's
+/// needs nobody, since a closure is called once.
+fn apart(attr: &Attribute) -> Option<TokenStream> {
+    if attr.path().is_ident("cold") {
+        return Some(quote!(.cold()));
+    }
+    let is_never = body::mentions(attr.meta.to_token_stream(), "never");
+    (attr.path().is_ident("inline") && is_never).then(|| quote!(.out_of_line()))
 }
 
 fn typed(sig: &Signature) -> impl Iterator<Item = &PatType> {

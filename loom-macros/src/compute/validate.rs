@@ -69,6 +69,12 @@ fn attribute(attr: &Attribute, diag: &mut Diagnostics) {
             attr,
             "a compute function cannot have `target_feature`: call one that has it from the body",
         );
+    } else if attr.path().is_ident("track_caller") {
+        diag.at(
+            attr,
+            "a compute function cannot have `track_caller`: it may be called from another thread; \
+             take `Location::caller()` before, and pass it in",
+        );
     } else if is_compute(attr) {
         diag.at(attr, "`#[loom::compute]` is given twice");
     } else if let Some(entry) = entry_of(attr) {

@@ -11,7 +11,10 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::spanned::Spanned;
-use syn::{FnArg, Pat, PatIdent, PatType, ReturnType, Safety, Signature, parse_quote};
+use syn::{
+    Attribute, Expr, ExprLit, FnArg, Lit, LitStr, Meta, MetaNameValue, Pat, PatIdent, PatType,
+    Path, ReturnType, Safety, Signature, parse_quote,
+};
 
 use super::Kind;
 use super::args::{Arms, Settings};
@@ -40,7 +43,7 @@ pub(super) fn expand(kind: Kind, settings: &Settings, function: &Function) -> To
         Kind::Main => quote!(#loom::__private::LoomBuilder::new() #calls),
         Kind::Test => quote!(#loom::__private::test_builder() #calls),
     };
-    let should_panic = attrs.iter().any(|attr| attr.path().is_ident("should_panic"));
+    let should_panic = should_panic(attrs, loom);
     let is_async = sig.asyncness.is_some();
     let run = match (kind, arms) {
         (Kind::Main, _) => quote!(run_main),
@@ -71,6 +74,31 @@ pub(super) fn expand(kind: Kind, settings: &Settings, function: &Function) -> To
     }
 }
 
+/// Whether it should, and with which words.
+fn should_panic(attrs: &[Attribute], loom: &Path) -> TokenStream {
+    let Some(attr) = attrs.iter().find(|attr| attr.path().is_ident("should_panic")) else {
+        return quote!(#loom::__private::None);
+    };
+    let mut expected = None;
+    match &attr.meta {
+        Meta::List(list) => {
+            // What is wrong with it, the compiler says.
+            let _ = list.parse_nested_meta(|meta| {
+                expected = Some(meta.value()?.parse::<LitStr>()?);
+                Ok(())
+            });
+        }
+        Meta::NameValue(MetaNameValue { value: Expr::Lit(ExprLit { lit, .. }), .. }) => {
+            if let Lit::Str(text) = lit {
+                expected = Some(text.clone());
+            }
+        }
+        _ => {}
+    }
+    let expected = expected.map_or_else(|| quote!(""), |text| quote!(#text));
+    quote!(#loom::__private::Some(#expected))
+}
+
 /// By the macro's hygiene: the function's own name is the body's.
 fn param_name((i, input): (usize, &FnArg)) -> Ident {
     let pattern = match input {
@@ -82,7 +110,11 @@ fn param_name((i, input): (usize, &FnArg)) -> Ident {
     };
     let of_macro = |span: Span| Span::mixed_site().located_at(span);
     match pattern {
-        Some(ident) => Ident::new(&ident.to_string(), of_macro(ident.span())),
+        Some(ident) => {
+            let mut ident = ident.clone();
+            ident.set_span(of_macro(ident.span()));
+            ident
+        }
         None => format_ident!("__loom_arg{i}", span = of_macro(input.span())),
     }
 }

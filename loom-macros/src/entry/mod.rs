@@ -119,7 +119,9 @@ const GIVE_NONE: &[&str] = &[
 /// Whether an attribute is one that may.
 fn may_give_arguments(attr: &Attribute) -> bool {
     let path = attr.path();
-    entry_of(attr).is_none() && !GIVE_NONE.iter().any(|name| path.is_ident(name))
+    let of_a_tool = path.segments.len() > 1
+        && ["clippy", "diagnostic", "rustfmt"].iter().any(|tool| path.segments[0].ident == tool);
+    entry_of(attr).is_none() && !of_a_tool && !GIVE_NONE.iter().any(|name| path.is_ident(name))
 }
 
 fn attribute(kind: Kind, attr: &Attribute, diag: &mut Diagnostics) {

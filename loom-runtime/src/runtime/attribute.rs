@@ -36,8 +36,37 @@ pub struct At {
     site: &'static Site,
     size: Option<u64>,
     priority: Priority,
+    apart: Apart,
     /// Of the runtime that the attribute names.
     core: Option<Arc<Core>>,
+}
+
+/// Whether the body has machine code of its own.
+#[derive(Clone, Copy, Debug)]
+enum Apart {
+    No,
+    Never,
+    Cold,
+}
+
+impl Apart {
+    /// Calls the body.
+    #[inline]
+    fn call<R>(self, body: impl FnOnce() -> R) -> R {
+        #[inline(never)]
+        fn never<R>(body: impl FnOnce() -> R) -> R {
+            body()
+        }
+        #[cold]
+        fn cold<R>(body: impl FnOnce() -> R) -> R {
+            body()
+        }
+        match self {
+            Self::No => body(),
+            Self::Never => never(body),
+            Self::Cold => cold(body),
+        }
+    }
 }
 
 impl At {
@@ -45,7 +74,23 @@ impl At {
     #[inline]
     #[must_use]
     pub const fn site(site: &'static Site) -> Self {
-        Self { site, size: None, priority: Priority::Normal, core: None }
+        Self { site, size: None, priority: Priority::Normal, apart: Apart::No, core: None }
+    }
+
+    /// A function with `#[inline(never)]`.
+    #[inline]
+    #[must_use]
+    pub const fn out_of_line(mut self) -> Self {
+        self.apart = Apart::Never;
+        self
+    }
+
+    /// A function with `#[cold]`.
+    #[inline]
+    #[must_use]
+    pub const fn cold(mut self) -> Self {
+        self.apart = Apart::Cold;
+        self
     }
 
     /// How large the input is.
@@ -224,7 +269,8 @@ macro_rules! arity {
             R: Outcome + 'static,
         {
             $(let Arg($arg) = $arg;)*
-            call::<F, _, R>(at, move || f($($arg),*))
+            let apart = at.apart;
+            call::<F, _, R>(at, move || apart.call(move || f($($arg),*)))
         }
 
         /// The same of one that borrows.
@@ -246,7 +292,8 @@ macro_rules! arity {
             R: Outcome,
         {
             $(let Arg($arg) = $arg;)*
-            scoped::<F, _, R>(at, move || f($($arg),*))
+            let apart = at.apart;
+            scoped::<F, _, R>(at, move || apart.call(move || f($($arg),*)))
         }
     };
 }
@@ -264,18 +311,6 @@ arity! { call9 scoped9 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J) }
 arity! { call10 scoped10 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K) }
 arity! { call11 scoped11 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L) }
 arity! { call12 scoped12 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L, m: M) }
-
-/// Calls a body that has `#[inline(never)]`.
-#[inline(never)]
-pub fn out_of_line<R>(f: impl FnOnce() -> R) -> R {
-    f()
-}
-
-/// Calls a body that has `#[cold]`.
-#[cold]
-pub fn cold<R>(f: impl FnOnce() -> R) -> R {
-    f()
-}
 
 /// Any whole number as a size. In a closure, so that a `return` or a `?` is not the function's.
 pub fn magnitude<N: Magnitude>(size: impl FnOnce() -> N) -> u64 {

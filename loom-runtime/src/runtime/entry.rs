@@ -1,8 +1,9 @@
 //! What `#[loom::main]` and `#[loom::test]` do around a body.
 
+use std::any::Any;
 use std::io::{self, Write};
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::{self, ExitCode, Termination};
 
 use crate::topology::{ComputePriority, Pin};
@@ -62,7 +63,7 @@ pub fn run_plain_test<R>(builder: LoomBuilder, body: impl FnOnce() -> R) -> R {
 /// A test that should panic has to do so both times.
 #[track_caller]
 pub fn run_test_on_both<R: Termination>(
-    should_panic: bool,
+    should_panic: Option<&str>,
     builder: impl Fn() -> LoomBuilder,
     body: impl AsyncFn() -> R,
 ) -> R {
@@ -72,7 +73,7 @@ pub fn run_test_on_both<R: Termination>(
 /// The same of a body that is no future.
 #[track_caller]
 pub fn run_plain_test_on_both<R: Termination>(
-    should_panic: bool,
+    should_panic: Option<&str>,
     builder: impl Fn() -> LoomBuilder,
     body: impl Fn() -> R,
 ) -> R {
@@ -81,7 +82,7 @@ pub fn run_plain_test_on_both<R: Termination>(
 
 #[track_caller]
 fn on_both<R: Termination>(
-    should_panic: bool,
+    should_panic: Option<&str>,
     builder: impl Fn() -> LoomBuilder,
     run: impl Fn(LoomBuilder) -> R,
 ) -> R {
@@ -91,10 +92,12 @@ fn on_both<R: Termination>(
         mem::forget(says);
         result
     };
-    if should_panic {
-        if let Ok(result) = catch_unwind(AssertUnwindSafe(inline)) {
-            // The harness says that it did not panic as expected.
-            return result;
+    if let Some(expected) = should_panic {
+        match catch_unwind(AssertUnwindSafe(inline)) {
+            // The harness says that it did not panic, or not so.
+            Ok(result) => return result,
+            Err(payload) if !says(&*payload, expected) => resume_unwind(payload),
+            Err(_) => {}
         }
     } else {
         let code = inline().report();
@@ -104,6 +107,13 @@ fn on_both<R: Termination>(
     let result = run(builder().always_offload());
     mem::forget(says);
     result
+}
+
+/// Whether a panic has these words, as the harness looks for them.
+fn says(payload: &(dyn Any + Send), expected: &str) -> bool {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    expected.is_empty() || text.is_some_and(|text| text.contains(expected))
 }
 
 /// Says on which arm a test panicked.

@@ -8,7 +8,7 @@ fn twelve(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8, i: u8, j: u8, 
 #[loom::compute]
 fn fifteen(
     a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8, i: u8, j: u8, k: u8, l: u8,
-    (m, n): (u8, u8), mut o: u8, _: String,
+    (m, n): (u8, u8), mut o: u8, #[allow(unused_variables)] unused: String,
 ) -> u8 {
     o += 1;
     a + b + c + d + e + f + g + h + i + j + k + l + m + n + o
@@ -16,9 +16,10 @@ fn fifteen(
 
 #[loom::compute]
 fn recursive(
-    a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8, i: u8, j: u8, k: u8, l: u8, m: u8,
+    a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8, i: u8, j: u8, k: u8, l: u8,
+    #[allow(unused_variables)] unused: u8, m: u8,
 ) -> u8 {
-    if m == 0 { a } else { recursive(a + 1, b, c, d, e, f, g, h, i, j, k, l, m - 1) }
+    if m == 0 { a } else { recursive(a + 1, b, c, d, e, f, g, h, i, j, k, l, 0, m - 1) }
 }
 
 #[loom::main]
@@ -26,5 +27,5 @@ async fn main() {
     assert_eq!(twelve(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1).await, 12);
     let text = String::new();
     assert_eq!(fifteen(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, (1, 1), 1, text).await, 16);
-    assert_eq!(recursive(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5).await, 5);
+    assert_eq!(recursive(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5).await, 5);
 }
