@@ -101,6 +101,8 @@ fn check(folder: &Path, path: &Path) -> Result<(), Box<dyn Error>> {
     let status = Command::new(cargo)
         .args(["check", "--quiet"])
         .env("CARGO_TARGET_DIR", folder.join("target"))
+        // All of the crate each time, not what has changed, which is nothing.
+        .env("CARGO_INCREMENTAL", "0")
         .current_dir(path)
         .status()?;
     if status.success() {

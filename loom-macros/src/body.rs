@@ -9,6 +9,11 @@ use crate::diag::Diagnostics;
 /// ones that stand before the function.
 pub(crate) fn leading_attributes(body: &Group) -> (Vec<TokenStream>, Group) {
     let mut attributes = Vec::new();
+    // Nearly always there is none.
+    if !matches!(body.stream().into_iter().next(), Some(TokenTree::Punct(p)) if p.as_char() == '#')
+    {
+        return (attributes, body.clone());
+    }
     let mut tokens: Vec<TokenTree> = body.stream().into_iter().collect();
     while let [TokenTree::Punct(hash), TokenTree::Punct(bang), TokenTree::Group(inner), ..] =
         &tokens[..]
@@ -33,6 +38,37 @@ pub(crate) fn in_place_of(body: &Group, tokens: TokenStream) -> Group {
     let mut block = Group::new(Delimiter::Brace, tokens);
     block.set_span(body.span());
     block
+}
+
+/// What a look at each word of a body tells: most are neither, and need no closer one.
+#[derive(Default)]
+pub(crate) struct Words {
+    /// The function's own name.
+    pub(crate) its_name: bool,
+    /// `await`.
+    pub(crate) awaits: bool,
+}
+
+impl Words {
+    pub(crate) fn of(body: TokenStream, name: &str) -> Self {
+        let mut words = Self::default();
+        words.look(body, name);
+        words
+    }
+
+    fn look(&mut self, tokens: TokenStream, name: &str) {
+        for token in tokens {
+            match token {
+                TokenTree::Group(group) => self.look(group.stream(), name),
+                TokenTree::Ident(ident) => {
+                    let word = ident.to_string();
+                    self.awaits |= word == "await";
+                    self.its_name |= word.strip_prefix("r#").unwrap_or(&word) == name;
+                }
+                TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+            }
+        }
+    }
 }
 
 /// Whether a word occurs anywhere.

@@ -2,7 +2,7 @@
 //! notice.
 
 pub use crate::runtime::{
-    Arg, Argument, At, ComputeHint, ComputePriority, LoomBuilder, Magnitude, Mode, Outcome, Pin,
+    Argument, At, ComputeHint, ComputePriority, LoomBuilder, Magnitude, Mode, Outcome, Pin,
     Placement, Priority, RuntimeRef, SimulatedFunction, Site, Surroundings, TokioFlavor, call0,
     call1, call2, call3, call4, call5, call6, call7, call8, call9, call10, call11, call12,
     magnitude, run_main, run_plain_test, run_plain_test_on_both, run_test, run_test_on_both,
@@ -14,3 +14,19 @@ pub use core::option::Option::{None, Some};
 pub use core::result::Result::{Err, Ok};
 pub use core::time::Duration;
 pub use core::{module_path, prelude};
+
+/// The site of a function, and where calls of it begin.
+///
+/// A macro of the compiler's own kind, since what an attribute writes costs it more to read.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __loom_at {
+    ($item:literal $($more:tt)*) => {
+        $crate::__private::At::site({
+            static __LOOM_SITE: $crate::__private::Site =
+                $crate::__private::Site::new($crate::__private::module_path!(), $item) $($more)*;
+            &__LOOM_SITE
+        })
+    };
+}
+pub use __loom_at as at;

@@ -34,7 +34,7 @@ use syn::{ReceiverKind, parse_quote};
 
 use super::args::ComputeArgs;
 use super::borrow::{find_borrow, without_borrow};
-use crate::body::{self, in_place_of, leading_attributes};
+use crate::body::{self, Words, in_place_of, leading_attributes};
 use crate::item::Function;
 use crate::paths;
 
@@ -43,10 +43,10 @@ const OF_THE_BODY: &[&str] = &["inline", "cold"];
 /// More go in a tuple of the last one.
 const MOST_ARGUMENTS: usize = 12;
 
-pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
+pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> TokenStream {
     let Function { attrs, vis, sig, .. } = function;
     let (inner_attrs, body) = leading_attributes(&function.body);
-    let is_nested = is_nested(function);
+    let is_nested = is_nested(function, words);
     let (of_body, of_item): (Vec<_>, Vec<_>) = attrs.iter().partition(|attr| is_of_the_body(attr));
 
     let names: Vec<Ident> =
@@ -73,13 +73,8 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function) -> TokenStream {
     };
 
     let loom = &args.loom;
+    // Where an argument is what cannot be sent, it is where that is said.
     let given = in_tuples(names.iter().map(ToTokens::to_token_stream).collect());
-    let given = given.iter().map(|given| {
-        // Where the argument is what cannot be sent, it is where that is said.
-        let loom = paths::at(loom, given.span());
-        quote_spanned!(given.span()=> #loom::__private::Arg(#given))
-    });
-    let given: Vec<_> = given.collect();
     let which = if args.scope { "scoped" } else { "call" };
     // Where the result is what cannot be sent, its type is where that is said.
     let place = Span::call_site().located_at(match &sig.output {
@@ -149,13 +144,7 @@ fn at(args: &ComputeArgs, sig: &Signature, apart: Option<TokenStream>) -> TokenS
         quote!(#on_any(|| #runtime))
     });
     quote! {
-        #loom::__private::At::site({
-            static __LOOM_SITE: #loom::__private::Site = #loom::__private::Site::new(
-                #loom::__private::module_path!(),
-                #name,
-            ) #keyed #hinted #in_mode #sized;
-            &__LOOM_SITE
-        }) #apart #size #priority #runtime
+        #loom::__private::at!(#name #keyed #hinted #in_mode #sized) #apart #size #priority #runtime
     }
 }
 
@@ -215,20 +204,26 @@ fn nested(sig: &Signature, of_body: &[&Attribute], body: &Group) -> TokenStream 
 ///
 /// In methods, and where `Self` is named, a name is never the function's own, and a function
 /// within could not name what the `impl` does.
-fn is_nested(function: &Function) -> bool {
+fn is_nested(function: &Function, words: &Words) -> bool {
     let Function { sig, body, .. } = function;
-    if sig.receiver().is_some()
-        || body::mentions(sig.to_token_stream(), "Self")
-        || body::names_self(body.stream())
-    {
-        return false;
-    }
-    let name = sig.ident.unraw().to_string();
-    let is_hidden = typed(sig).any(|arg| body::mentions(arg.pat.to_token_stream(), &name));
-    let output = sig.output.to_token_stream();
-    let is_a_closure = body::mentions(output.clone(), "impl")
-        && ["Fn", "FnMut", "FnOnce"].iter().any(|name| body::mentions(output.clone(), name));
-    is_a_closure || !is_hidden && body::calls(&body.stream(), &name)
+    let may_be_hidden =
+        |name: &str| typed(sig).any(|arg| body::mentions(arg.pat.to_token_stream(), name));
+    let calls_itself = || {
+        let name = sig.ident.unraw().to_string();
+        !may_be_hidden(&name) && body::calls(&body.stream(), &name)
+    };
+    let gives_a_closure = || match &sig.output {
+        ReturnType::Default => false,
+        ReturnType::Type(_, ty) => {
+            let ty = ty.to_token_stream();
+            body::mentions(ty.clone(), "impl")
+                && ["Fn", "FnMut", "FnOnce"].iter().any(|name| body::mentions(ty.clone(), name))
+        }
+    };
+    sig.receiver().is_none()
+        && (words.its_name && calls_itself() || gives_a_closure())
+        && !body::mentions(sig.to_token_stream(), "Self")
+        && !body::names_self(body.stream())
 }
 
 fn as_async(sig: &Signature) -> Signature {

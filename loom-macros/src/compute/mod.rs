@@ -7,7 +7,9 @@ mod validate;
 mod variants;
 
 use proc_macro2::TokenStream;
+use syn::ext::IdentExt;
 
+use crate::body::Words;
 use crate::diag::Diagnostics;
 use crate::recover::{beside, parse_function};
 
@@ -20,10 +22,11 @@ pub(crate) fn compute(args: TokenStream, item: TokenStream) -> TokenStream {
         Ok(parsed) => parsed,
         Err(errors) => return errors,
     };
-    validate::validate(&args, &function, &mut diag);
+    let words = Words::of(function.body.stream(), &function.sig.ident.unraw().to_string());
+    validate::validate(&args, &function, &words, &mut diag);
     let variants = variants::variants(&function, &mut diag);
     if diag.is_empty() {
-        variants.iter().map(|function| expand::expand(&args, function)).collect()
+        variants.iter().map(|function| expand::expand(&args, function, &words)).collect()
     } else {
         beside(diag, expand::unplaced(&function, args.scope))
     }

@@ -5,12 +5,17 @@ use syn::{Attribute, Expr, FnArg, Pat, Receiver, ReceiverKind, ReturnType, Signa
 
 use super::args::ComputeArgs;
 use super::borrow::{find_borrow, way_out};
-use crate::body::{find_awaits, mentions};
+use crate::body::{Words, find_awaits, mentions};
 use crate::diag::{Diagnostics, shown};
 use crate::entry::entry_of;
 use crate::item::Function;
 
-pub(super) fn validate(args: &ComputeArgs, function: &Function, diag: &mut Diagnostics) {
+pub(super) fn validate(
+    args: &ComputeArgs,
+    function: &Function,
+    words: &Words,
+    diag: &mut Diagnostics,
+) {
     let sig = &function.sig;
     qualifiers(sig, diag);
     for attr in &function.attrs {
@@ -48,7 +53,9 @@ pub(super) fn validate(args: &ComputeArgs, function: &Function, diag: &mut Diagn
     if let Some(runtime) = &args.runtime {
         visible(runtime, "runtime", sig, diag);
     }
-    find_awaits(function.body.stream(), diag);
+    if words.awaits {
+        find_awaits(function.body.stream(), diag);
+    }
 }
 
 fn qualifiers(sig: &Signature, diag: &mut Diagnostics) {
@@ -94,7 +101,7 @@ pub(crate) fn is_compute(attr: &Attribute) -> bool {
 
 /// It names the lifetime that it adds.
 fn is_boxed_by_async_trait(sig: &Signature) -> bool {
-    mentions(sig.generics.to_token_stream(), "async_trait")
+    !sig.generics.params.is_empty() && mentions(sig.generics.to_token_stream(), "async_trait")
 }
 
 fn receiver(this: &Receiver, diag: &mut Diagnostics) {

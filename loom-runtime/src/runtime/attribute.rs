@@ -243,10 +243,6 @@ pub trait Outcome: Send {}
 
 impl<T: Send> Outcome for T {}
 
-/// An argument, so that the compiler proposes no change to what is not there to be changed.
-#[derive(Debug)]
-pub struct Arg<T>(pub T);
-
 macro_rules! arity {
     ($call:ident $scoped:ident ($($arg:ident: $Arg:ident),*)) => {
         /// Calls a function of so many arguments: its result where it ran at once, or a future
@@ -260,7 +256,7 @@ macro_rules! arity {
         #[allow(clippy::too_many_arguments)]
         pub fn $call<$($Arg,)* F, R>(
             at: At,
-            $($arg: Arg<$Arg>,)*
+            $($arg: $Arg,)*
             f: F,
         ) -> Result<R, AdaptiveFuture<R>>
         where
@@ -268,7 +264,6 @@ macro_rules! arity {
             F: FnOnce($($Arg),*) -> R + Argument + 'static,
             R: Outcome + 'static,
         {
-            $(let Arg($arg) = $arg;)*
             let apart = at.apart;
             call::<F, _, R>(at, move || apart.call(move || f($($arg),*)))
         }
@@ -283,7 +278,7 @@ macro_rules! arity {
         #[allow(clippy::too_many_arguments)]
         pub fn $scoped<$($Arg,)* F, R>(
             at: At,
-            $($arg: Arg<$Arg>,)*
+            $($arg: $Arg,)*
             f: F,
         ) -> Result<R, AdaptiveFuture<R>>
         where
@@ -291,7 +286,6 @@ macro_rules! arity {
             F: FnOnce($($Arg),*) -> R + Argument,
             R: Outcome,
         {
-            $(let Arg($arg) = $arg;)*
             let apart = at.apart;
             scoped::<F, _, R>(at, move || apart.call(move || f($($arg),*)))
         }

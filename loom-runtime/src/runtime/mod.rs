@@ -41,7 +41,7 @@ mod watch;
 
 pub use adaptive::AdaptiveFuture;
 pub use attribute::{
-    Arg, Argument, At, Outcome, RuntimeRef, call0, call1, call2, call3, call4, call5, call6, call7,
+    Argument, At, Outcome, RuntimeRef, call0, call1, call2, call3, call4, call5, call6, call7,
     call8, call9, call10, call11, call12, magnitude, scoped0, scoped1, scoped2, scoped3, scoped4,
     scoped5, scoped6, scoped7, scoped8, scoped9, scoped10, scoped11, scoped12,
 };

@@ -34,7 +34,7 @@ impl Instance {
                 let name = format!("{given} ({function})").leak();
                 (&*name, FunctionKey::from_path(name))
             }
-            Some(given) => (given, key),
+            Some(given) => (given, FunctionKey::from_path(given)),
             None if function == path => (path, key),
             None => (function, key.and(function)),
         };

@@ -26,26 +26,17 @@ impl FunctionKey {
     /// (Fowler, Noll and Vo, <http://www.isthe.com/chongo/tech/comp/fnv/>).
     #[must_use]
     pub const fn from_path(path: &str) -> Self {
-        const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
         Self(OFFSET_BASIS).and(path)
     }
 
     /// The key of an item in a module, at a place in its file.
-    pub(crate) const fn of_item(module: &str, item: &str, line: u32, column: u32) -> Self {
-        Self::from_path(module)
-            .and("::")
-            .and(item)
-            .and_bytes(&line.to_le_bytes())
-            .and_bytes(&column.to_le_bytes())
+    pub(crate) fn of_item(module: &str, item: &str, line: u32, column: u32) -> Self {
+        Self::from_path(module).and("::").and(item).and(&format!(":{line}:{column}"))
     }
 
     /// With more to its name.
     pub(crate) const fn and(self, name: &str) -> Self {
-        self.and_bytes(name.as_bytes())
-    }
-
-    const fn and_bytes(self, bytes: &[u8]) -> Self {
-        const PRIME: u64 = 0x0000_0100_0000_01b3;
+        let bytes = name.as_bytes();
         let Self(mut hash) = self;
         let mut i = 0;
         while i < bytes.len() {
@@ -68,6 +59,9 @@ impl FunctionKey {
     }
 }
 
+const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+const PRIME: u64 = 0x0000_0100_0000_01b3;
+
 impl fmt::Debug for FunctionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "FunctionKey({:#018x})", self.0)
@@ -77,6 +71,25 @@ impl fmt::Debug for FunctionKey {
 #[cfg(test)]
 mod tests {
     use super::FunctionKey;
+
+    #[test]
+    fn items_have_keys_by_module_name_and_place() {
+        fn key(module: &str, item: &str, line: u32, column: u32) -> u64 {
+            FunctionKey::of_item(module, item, line, column).0
+        }
+        let mut keys = vec![
+            key("shop", "sum", 1, 1),
+            key("shop", "sum", 1, 2),
+            key("shop", "sum", 2, 1),
+            key("shop", "sums", 1, 1),
+            key("shops", "um", 1, 1),
+            key("shop", "", 1, 1),
+            key("shop\0", "sum", 1, 1),
+        ];
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), 7, "a name is not told from a part of its path");
+    }
 
     #[test]
     fn the_hash_is_the_published_one() {

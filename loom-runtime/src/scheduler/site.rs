@@ -25,7 +25,9 @@ pub struct Site {
     /// Where the item is, and its name; of a closure, nothing and its type's name.
     module: &'static str,
     item: &'static str,
-    key: FunctionKey,
+    /// Where the attribute stands.
+    line: u32,
+    column: u32,
     hint: ComputeHint,
     mode: Mode,
     classes: Classes,
@@ -42,23 +44,14 @@ impl Site {
     #[must_use]
     pub const fn new(module: &'static str, item: &'static str) -> Self {
         let place = Location::caller();
-        let key = FunctionKey::of_item(module, item, place.line(), place.column());
-        Self::of(module, item, key, Classes::One)
-    }
-
-    const fn of(
-        module: &'static str,
-        item: &'static str,
-        key: FunctionKey,
-        classes: Classes,
-    ) -> Self {
         Self {
             module,
             item,
-            key,
+            line: place.line(),
+            column: place.column(),
             hint: ComputeHint::Unknown,
             mode: Mode::Adaptive,
-            classes,
+            classes: Classes::One,
             given: None,
             instance: OnceLock::new(),
             index: AtomicU32::new(0),
@@ -69,7 +62,6 @@ impl Site {
     #[must_use]
     pub const fn keyed(mut self, name: &'static str) -> Self {
         self.given = Some(name);
-        self.key = FunctionKey::from_path(name);
         self
     }
 
@@ -101,8 +93,8 @@ impl Site {
     pub fn of_type<T: 'static>() -> &'static Self {
         static SITES: Trie<TypeId, Site> = Trie::new();
         SITES.entry(TypeId::of::<T>(), || {
-            let name = any::type_name::<T>();
-            Self::of("", name, FunctionKey::from_path(name), Classes::Hints)
+            let site = Self::new("", any::type_name::<T>());
+            Self { classes: Classes::Hints, ..site }
         })
     }
 
@@ -131,7 +123,10 @@ impl Site {
 
     fn find(&'static self, of: TypeId, type_name: &'static str) -> &'static Self {
         static OTHERS: Trie<(TypeId, usize), Site> = Trie::new();
-        let made = || Instance::new(of, type_name, (self.module, self.item), self.given, self.key);
+        let made = || {
+            let key = FunctionKey::of_item(self.module, self.item, self.line, self.column);
+            Instance::new(of, type_name, (self.module, self.item), self.given, key)
+        };
         if self.instance.get_or_init(made).of == of {
             return self;
         }
@@ -141,7 +136,8 @@ impl Site {
             Self {
                 module: self.module,
                 item: self.item,
-                key: self.key,
+                line: self.line,
+                column: self.column,
                 hint: self.hint,
                 mode: self.mode,
                 classes: self.classes,
@@ -162,9 +158,11 @@ impl Site {
         self.instance.get().map_or(self.item, |instance| instance.name)
     }
 
-    /// The key made from it.
+    /// The key made from what is known at compile time, and from the types: at the first call,
+    /// since that is a thousand steps for the compiler and nothing then.
     pub(crate) fn key(&self) -> FunctionKey {
-        self.instance.get().map_or(self.key, |instance| instance.key)
+        let of_closure = || FunctionKey::from_path(self.item);
+        self.instance.get().map_or_else(of_closure, |instance| instance.key)
     }
 
     /// What the programmer said.
@@ -278,7 +276,6 @@ mod tests {
         static ELSEWHERE: Site = Site::new("shop", "sum");
         struct One;
         struct Other<'a>(std::marker::PhantomData<&'a ()>);
-        let declared = SITE.key();
         let one = SITE.instance::<One>();
         let other = SITE.instance_that_borrows::<Other<'_>>();
         assert!(ptr::eq(one, &raw const SITE) && ptr::eq(one, SITE.instance::<One>()));
@@ -287,7 +284,7 @@ mod tests {
         assert_eq!((one.path(), other.path()), ("shop::sum", "shop::sum"));
         assert_eq!((one.hint(), other.hint()), (ComputeHint::High, ComputeHint::High));
         assert!(other.name().contains("Other"), "{}", other.name());
-        let keys = [declared, one.key(), other.key(), ELSEWHERE.key()];
+        let keys = [one.key(), other.key(), ELSEWHERE.instance::<One>().key()];
         for (i, key) in keys.iter().enumerate() {
             assert!(!keys[..i].contains(key), "{keys:?}");
         }
