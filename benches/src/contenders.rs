@@ -280,9 +280,6 @@ impl Contender for LoomSized {
     {
         // On a worker of its own runtime, which is the current one.
         static SITE: loom::__private::Site = loom::__private::Site::new("bench", "sized").sized();
-        match loom::__private::call0(loom::__private::At::site(&SITE).size(size), f) {
-            Ok(result) => result,
-            Err(call) => call.await,
-        }
+        loom::__private::call0(loom::__private::At::site(&SITE).size(size), f).await
     }
 }

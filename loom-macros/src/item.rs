@@ -5,7 +5,7 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::parse::{Parse, ParseStream};
+use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Signature, Visibility, parse_quote};
 
 use crate::body::mentions;
@@ -20,29 +20,48 @@ pub(crate) struct Function {
     pub(crate) missing: Option<TokenTree>,
 }
 
-impl Parse for Function {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let mut attrs = input.call(Attribute::parse_outer)?;
-        let vis = input.parse()?;
-        let sig = input.parse()?;
-        let mut end: TokenTree = input.parse()?;
-        // What a macro hands on comes in invisible brackets.
-        while let TokenTree::Group(group) = &end
-            && group.delimiter() == Delimiter::None
-            && let Some(inner) = group.stream().into_iter().next()
-        {
-            end = inner;
-        }
-        let (body, missing) = match end {
-            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => (body, None),
-            other => {
+impl Function {
+    /// Reads a function. Its body, which is what comes last, never gets to the parser, which
+    /// would copy it token by token.
+    pub(crate) fn parse(item: TokenStream) -> syn::Result<Self> {
+        let (head, body) = split(item);
+        let parse = |input: ParseStream<'_>| -> syn::Result<_> {
+            let attrs = input.call(Attribute::parse_outer)?;
+            let vis: Visibility = input.parse()?;
+            let sig: Signature = input.parse()?;
+            // A semicolon, where there is no body.
+            let rest: Option<TokenTree> =
+                if input.is_empty() { None } else { Some(input.parse()?) };
+            Ok((attrs, vis, sig, rest))
+        };
+        let (mut attrs, vis, sig, rest) = parse.parse2(head)?;
+        match (body, rest) {
+            (Some(body), None) => Ok(Self { attrs, vis, sig, body, missing: None }),
+            (None, None) => Err(syn::Error::new_spanned(sig, "expected a body: `{ ... }`")),
+            (body, rest) => {
+                let missing = rest.or_else(|| body.map(TokenTree::Group));
                 // The arguments cannot be used in what is not there.
                 attrs.push(parse_quote!(#[allow(unused_variables)]));
-                let unreachable = quote!(::core::unreachable!());
-                (Group::new(Delimiter::Brace, unreachable), Some(other))
+                let body = Group::new(Delimiter::Brace, quote!(::core::unreachable!()));
+                Ok(Self { attrs, vis, sig, body, missing })
             }
-        };
-        Ok(Self { attrs, vis, sig, body, missing })
+        }
+    }
+}
+
+/// All but the body, and the body, if what comes last is one.
+fn split(item: TokenStream) -> (TokenStream, Option<Group>) {
+    let mut head: Vec<TokenTree> = item.into_iter().collect();
+    match head.pop() {
+        // What a macro hands on comes in invisible brackets.
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::None => {
+            let (more, body) = split(group.stream());
+            (head.into_iter().chain(more).collect(), body)
+        }
+        Some(TokenTree::Group(body)) if body.delimiter() == Delimiter::Brace => {
+            (head.into_iter().collect(), Some(body))
+        }
+        last => (head.into_iter().chain(last).collect(), None),
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) fn parse_function(
     item: TokenStream,
     mut diag: Diagnostics,
 ) -> Result<(Function, Diagnostics), TokenStream> {
-    match syn::parse2::<Function>(item.clone()) {
+    match Function::parse(item.clone()) {
         Ok(function) => {
             if let Some(fault) = function.fault() {
                 diag.add(fault);

@@ -5,14 +5,7 @@
 //!
 //! ```text
 //! async fn name(a: T, b: U) -> R {
-//!     match call2(
-//!         At::site({ static SITE: Site = Site::new("module::path::name", 7, 1); &SITE }),
-//!         a, b,
-//!         |pattern of a, pattern of b| -> R { body },
-//!     ) {
-//!         Ok(result) => result,
-//!         Err(call) => call.await,
-//!     }
+//!     call2(at!("name"), a, b, |pattern of a, pattern of b| -> R { body }).await
 //! }
 //! ```
 //!
@@ -86,16 +79,9 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> 
     arguments.set_span(place);
     let loom_there = paths::at(loom, place);
     let call = quote_spanned!(place=> #loom_there::__private::#which #arguments);
-    let (result, later) = (
-        Ident::new("__loom_result", Span::mixed_site()),
-        Ident::new("__loom_call", Span::mixed_site()),
-    );
     let block = quote! {
         #tell_at
-        match #call {
-            #loom::__private::Ok(#result) => #result,
-            #loom::__private::Err(#later) => #later.await,
-        }
+        #call.await
     };
     let block = in_place_of(&body, block);
     quote! {

@@ -1,12 +1,14 @@
 //! Recycled blocks of memory.
 //!
 //! Owns blocks that are free, by size, for each thread and for all; the protocol is in
-//! `README.md`. It knows nothing of what is kept in them.
+//! `README.md`. It knows nothing of what is kept in them, but
+//! that some of it are futures.
 
 #![expect(unsafe_code, reason = "raw memory, linked through itself")]
 
 mod cache;
 mod chain;
+mod held;
 mod reserve;
 
 #[cfg(all(test, loom_model))]
@@ -18,6 +20,7 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
 use chain::Block;
+pub(crate) use held::{Held, Kind};
 
 /// What blocks of the smaller sizes are large enough for; more comes from the heap.
 const SIZES: [usize; 3] = [256, 512, 1024];

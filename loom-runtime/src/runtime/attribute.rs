@@ -4,10 +4,7 @@
 //! arguments and the body as a closure that takes them:
 //!
 //! ```text
-//! match call2(At::site(&SITE), a, b, |a, b| -> R { body }) {
-//!     Ok(result) => result,
-//!     Err(call) => call.await,
-//! }
+//! call2(At::site(&SITE), a, b, |a, b| -> R { body }).await
 //! ```
 //!
 //! Arguments go through here one by one, rather than as what a closure captures, so that the
@@ -15,9 +12,12 @@
 
 use std::mem;
 use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::bridge::{Fault, Priority};
+use crate::pool::{Held, Kind};
 use crate::scheduler::{Arm, Magnitude, Site};
 use crate::sync::Arc;
 
@@ -161,33 +161,70 @@ fn settled<R>(at: &At, called: Called, f: impl FnOnce() -> R) -> R {
     result
 }
 
+/// A call, as a future of its result.
+#[derive(Debug)]
+pub struct Call<R>(Placed<R>);
+
+#[derive(Debug)]
+enum Placed<R> {
+    /// It ran at once. Nothing once it was told.
+    Ended(Option<R>),
+    /// Somebody had a look at it. Held, since most have not, and should not carry its size.
+    Looked(Held<R>),
+}
+
+/// Adaptive calls, as what is held.
+struct Adaptive;
+
+impl Kind for Adaptive {
+    type Of<R> = AdaptiveFuture<R>;
+}
+
+/// A result is only ever moved out, never polled in place.
+impl<R> Unpin for Call<R> {}
+
+impl<R> Future for Call<R> {
+    type Output = R;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+        match &mut self.0 {
+            Placed::Ended(result) => match result.take() {
+                Some(result) => Poll::Ready(result),
+                None => panic!("a compute function was polled after it had completed"),
+            },
+            Placed::Looked(call) => Pin::new(call).poll(cx),
+        }
+    }
+}
+
 #[track_caller]
 #[inline]
-fn call<Body: 'static, F, R>(at: At, f: F) -> Result<R, AdaptiveFuture<R>>
+fn call<Body: 'static, F, R>(at: At, f: F) -> Call<R>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
     let called = at.called(at.site.instance::<Body>());
     if at.is_settled(called) {
-        return Ok(settled(&at, called, f));
+        return Call(Placed::Ended(Some(settled(&at, called, f))));
     }
-    Err(place(&at.into_core(), called, f))
+    Call(Placed::Looked(Held::new::<Adaptive>(place(&at.into_core(), called, f))))
 }
 
 /// A call that borrows: it has ended when this returns.
 #[track_caller]
 #[inline]
-fn scoped<Body, F, R>(at: At, f: F) -> Result<R, AdaptiveFuture<R>>
+fn scoped<Body, F, R>(at: At, f: F) -> Call<R>
 where
     F: FnOnce() -> R + Send,
     R: Send,
 {
     let called = at.called(at.site.instance_that_borrows::<Body>());
     if at.is_settled(called) {
-        return Ok(settled(&at, called, f));
+        return Call(Placed::Ended(Some(settled(&at, called, f))));
     }
-    Err(look_scoped(&at.into_core(), called, f))
+    Call(Placed::Looked(Held::new::<Adaptive>(look_scoped(&at.into_core(), called, f))))
 }
 
 #[track_caller]
@@ -245,12 +282,7 @@ impl<T: Send> Outcome for T {}
 
 macro_rules! arity {
     ($call:ident $scoped:ident ($($arg:ident: $Arg:ident),*)) => {
-        /// Calls a function of so many arguments: its result where it ran at once, or a future
-        /// of it.
-        ///
-        /// # Errors
-        ///
-        /// None: the future.
+        /// Calls a function of so many arguments.
         #[track_caller]
         #[inline]
         #[allow(clippy::too_many_arguments)]
@@ -258,7 +290,7 @@ macro_rules! arity {
             at: At,
             $($arg: $Arg,)*
             f: F,
-        ) -> Result<R, AdaptiveFuture<R>>
+        ) -> Call<R>
         where
             $($Arg: Argument + 'static,)*
             F: FnOnce($($Arg),*) -> R + Argument + 'static,
@@ -269,10 +301,6 @@ macro_rules! arity {
         }
 
         /// The same of one that borrows.
-        ///
-        /// # Errors
-        ///
-        /// None: the future.
         #[track_caller]
         #[inline]
         #[allow(clippy::too_many_arguments)]
@@ -280,7 +308,7 @@ macro_rules! arity {
             at: At,
             $($arg: $Arg,)*
             f: F,
-        ) -> Result<R, AdaptiveFuture<R>>
+        ) -> Call<R>
         where
             $($Arg: Argument,)*
             F: FnOnce($($Arg),*) -> R + Argument,
