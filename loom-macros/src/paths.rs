@@ -1,7 +1,7 @@
 //! Where expansions find Loom.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::ToTokens;
+use quote::{ToTokens, quote_spanned};
 use syn::{Path, parse_quote};
 
 use crate::args::Arg;
@@ -14,6 +14,11 @@ pub(crate) fn loom(given: Option<&Arg>, diag: &mut Diagnostics) -> Path {
 
 /// The same path, for an expression that an error is to be reported at another place of.
 pub(crate) fn at(path: &Path, place: Span) -> TokenStream {
+    if path.leading_colon.is_some() && path.segments.len() == 1 && path.segments[0].ident == "loom"
+    {
+        // The usual one, without going through its tokens.
+        return quote_spanned!(place=> ::loom);
+    }
     let moved = |mut token: TokenTree| {
         token.set_span(token.span().located_at(place));
         token

@@ -24,10 +24,11 @@ pub(crate) fn compute(args: TokenStream, item: TokenStream) -> TokenStream {
     };
     let words = Words::of(function.body.stream(), &function.sig.ident.unraw().to_string());
     validate::validate(&args, &function, &words, &mut diag);
-    let variants = variants::variants(&function, &mut diag);
+    let variants = variants::variants(function, &mut diag);
     if diag.is_empty() {
         variants.iter().map(|function| expand::expand(&args, function, &words)).collect()
     } else {
-        beside(diag, expand::unplaced(&function, args.scope))
+        let variants = variants.iter().map(|function| expand::unplaced(function, args.scope));
+        beside(diag, variants.collect::<TokenStream>())
     }
 }

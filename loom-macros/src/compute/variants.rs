@@ -14,7 +14,7 @@ use crate::item::Function;
 const MOST_CONDITIONS: usize = 4;
 
 /// One function for each case of the conditions on its arguments; itself where there are none.
-pub(super) fn variants(function: &Function, diag: &mut Diagnostics) -> Vec<Function> {
+pub(super) fn variants(function: Function, diag: &mut Diagnostics) -> Vec<Function> {
     let mut conditions: Vec<String> = Vec::new();
     for input in &function.sig.inputs {
         for condition in conditions_of(input) {
@@ -34,7 +34,10 @@ pub(super) fn variants(function: &Function, diag: &mut Diagnostics) -> Vec<Funct
             conditions.push(condition.to_string());
         }
     }
-    (0..1_usize << conditions.len()).map(|case| variant(function, &conditions, case)).collect()
+    if conditions.is_empty() {
+        return vec![function];
+    }
+    (0..1_usize << conditions.len()).map(|case| variant(&function, &conditions, case)).collect()
 }
 
 /// The function where exactly those conditions hold whose bit is set.
