@@ -12,6 +12,8 @@ mod diag;
 mod entry;
 #[cfg(test)]
 mod golden;
+#[cfg(feature = "hints")]
+mod hints;
 mod item;
 mod paths;
 mod recover;

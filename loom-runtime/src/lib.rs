@@ -37,6 +37,8 @@ extern crate self as loom;
 pub mod __private;
 mod bridge;
 mod error;
+#[cfg(feature = "hints")]
+pub mod hints;
 mod metrics;
 mod pool;
 mod runtime;

@@ -4,7 +4,7 @@
 pub use crate::runtime::{
     Argument, At, ComputeHint, ComputePriority, LoomBuilder, Magnitude, Mode, Outcome, Pin,
     Placement, Priority, RuntimeRef, SimulatedFunction, Site, Surroundings, TokioFlavor, call0,
-    call1, call2, call3, call4, call5, call6, call7, call8, call9, call10, call11, call12,
+    call1, call2, call3, call4, call5, call6, call7, call8, call9, call10, call11, call12, hint_of,
     magnitude, run_main, run_plain_test, run_plain_test_on_both, run_test, run_test_on_both,
     scoped0, scoped1, scoped2, scoped3, scoped4, scoped5, scoped6, scoped7, scoped8, scoped9,
     scoped10, scoped11, scoped12, test_builder,
@@ -30,3 +30,25 @@ macro_rules! __loom_at {
     };
 }
 pub use __loom_at as at;
+
+/// One function of a package that has a file of hints.
+#[cfg(feature = "hints")]
+#[derive(Debug)]
+pub struct Hinted {
+    /// Where it is.
+    pub module: &'static str,
+    /// Its name.
+    pub item: &'static str,
+    /// The file.
+    pub file: &'static str,
+    /// What is in that.
+    pub text: &'static str,
+}
+
+/// All of them, as the linker finds them.
+#[cfg(feature = "hints")]
+#[linkme::distributed_slice]
+pub static HINTED: [Hinted];
+
+#[cfg(feature = "hints")]
+pub use linkme;

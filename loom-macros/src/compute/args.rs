@@ -12,7 +12,7 @@ use crate::paths;
 const KNOWN: &[&str] = &["hint", "mode", "size", "priority", "key", "scope", "runtime", "crate"];
 const FLAGS: &[&str] = &["scope"];
 /// The variants of `ComputeHint`, by the words for them; and so on.
-const HINTS: (&[&str], &[&str]) =
+pub(crate) const HINTS: (&[&str], &[&str]) =
     (&["low", "medium", "high", "unknown"], &["Low", "Medium", "High", "Unknown"]);
 const MODES: (&[&str], &[&str]) =
     (&["adaptive", "offload", "inline", "observe"], &["Adaptive", "Offload", "Inline", "Observe"]);
@@ -33,6 +33,8 @@ pub(super) struct ComputeArgs {
     pub(super) scope: bool,
     /// Which runtime, where it is not the current one.
     pub(super) runtime: Option<Expr>,
+    /// What stands in the function because of a file of hints.
+    pub(super) of_file: TokenStream,
 }
 
 pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> ComputeArgs {
@@ -52,7 +54,9 @@ pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> ComputeArgs 
         .and_then(|arg| diag.keep(arg.expression("runtime = an_expression_of_a_runtime")).cloned());
     let size = arg("size").and_then(|arg| diag.keep(arg.value()).cloned());
     conflicts(mode.as_ref(), arg("hint"), arg("priority"), diag);
-    ComputeArgs { hint, mode, size, priority, key, scope: arg("scope").is_some(), runtime, loom }
+    let scope = arg("scope").is_some();
+    let of_file = TokenStream::new();
+    ComputeArgs { hint, mode, size, priority, key, scope, runtime, of_file, loom }
 }
 
 /// One of the words, or any expression of the type.
@@ -112,5 +116,18 @@ fn conflicts(
                  one of them"
             ),
         );
+    }
+}
+
+#[cfg(feature = "hints")]
+impl ComputeArgs {
+    /// Takes what a file says of functions of that name; what the code says counts more.
+    pub(super) fn look_up(&mut self, item: &str, diag: &mut Diagnostics) {
+        let crate::hints::Hints { hint, registered } = crate::hints::of(item, &self.loom, diag);
+        self.of_file = registered;
+        let is_told = matches!(&self.mode, Some(mode) if mode == "Offload" || mode == "Inline");
+        if self.hint.is_none() && !is_told {
+            self.hint = hint;
+        }
     }
 }

@@ -79,7 +79,9 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> 
     arguments.set_span(place);
     let loom_there = paths::at(loom, place);
     let call = quote_spanned!(place=> #loom_there::__private::#which #arguments);
+    let hints = &args.of_file;
     let block = quote! {
+        #hints
         #tell_at
         #call.await
     };

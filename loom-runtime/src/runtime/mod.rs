@@ -73,5 +73,7 @@ pub use stream::{AdaptiveMap, ComputeMap, ComputeStreamExt};
 
 // The words of its settings and calls, from where they are defined.
 pub use crate::bridge::Priority;
-pub use crate::scheduler::{ComputeHint, Magnitude, Mode, SimulatedFunction, Site, Surroundings};
+pub use crate::scheduler::{
+    ComputeHint, Magnitude, Mode, SimulatedFunction, Site, Surroundings, hint_of,
+};
 pub use crate::topology::{ComputePriority, Pin, Placement};

@@ -108,6 +108,42 @@ macro_rules! magnitude {
 
 magnitude! { i8, u8; i16, u16; i32, u32; i64, u64; i128, u128; isize, usize; }
 
+/// What a file says of an item: those are its entries for items of that name.
+#[must_use]
+pub const fn hint_of(module: &str, item: &str, entries: &[(&str, ComputeHint)]) -> ComputeHint {
+    let mut i = 0;
+    while i < entries.len() {
+        let (path, hint) = entries[i];
+        if is_path(path.as_bytes(), module.as_bytes(), item.as_bytes()) {
+            return hint;
+        }
+        i += 1;
+    }
+    ComputeHint::Unknown
+}
+
+/// Whether a path is that of an item in a module.
+const fn is_path(path: &[u8], module: &[u8], item: &[u8]) -> bool {
+    if path.len() != module.len() + 2 + item.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < path.len() {
+        let expected = if i < module.len() {
+            module[i]
+        } else if i < module.len() + 2 {
+            b':'
+        } else {
+            item[i - module.len() - 2]
+        };
+        if path[i] != expected {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +163,16 @@ mod tests {
         assert_eq!(None::<Dear>.compute_hint(), ComputeHint::Low);
         assert_eq!((7, Dear).compute_hint(), ComputeHint::High);
         assert_eq!(vec![Dear].compute_hint(), ComputeHint::Unknown);
+    }
+
+    #[test]
+    fn a_hint_is_that_of_the_whole_path() {
+        const ENTRIES: &[(&str, ComputeHint)] =
+            &[("shop::sum", ComputeHint::High), ("shop::carts::sum", ComputeHint::Low)];
+        assert_eq!(hint_of("shop", "sum", ENTRIES), ComputeHint::High);
+        assert_eq!(hint_of("shop::carts", "sum", ENTRIES), ComputeHint::Low);
+        assert_eq!(hint_of("shop::cart", "ssum", ENTRIES), ComputeHint::Unknown);
+        assert_eq!(hint_of("", "sum", ENTRIES), ComputeHint::Unknown);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub use arm::{Arm, ComputeHint, Mode};
 pub use calibration::{CalibrationConfig, CalibrationResult};
 pub(crate) use decide::{Around, Caller};
 pub(crate) use estimate::Estimate;
-pub use hints::{ComputeHintProvider, Magnitude};
+pub use hints::{ComputeHintProvider, Magnitude, hint_of};
 pub use key::FunctionKey;
 pub use knobs::MabKnobs;
 pub use manual::{Context, DecisionId, MabScheduler};

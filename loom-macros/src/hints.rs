@@ -1,0 +1,149 @@
+//! Hints from outside the code: a file beside `Cargo.toml` that maps item paths to words.
+//!
+//! A macro does not know the module it is used in. So what it takes from the file is every entry
+//! whose last part is the function's name, and the compiler finds the one that is meant.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::{env, fs};
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+use toml::{Table, Value};
+
+use crate::compute::HINTS;
+use crate::diag::{Diagnostics, nearest, one_of};
+
+/// The name of the file where nothing else is said.
+const FILE: &str = "loom-hints.toml";
+/// The environment variable that names another.
+const VARIABLE: &str = "LOOM_HINTS";
+
+/// What a file says of a function of some name.
+pub(crate) struct Hints {
+    /// An expression of what it is given, where there are entries for it.
+    pub(crate) hint: Option<TokenStream>,
+    /// What has the compiler look at the file again when it changes, and tells the program of the
+    /// function.
+    pub(crate) registered: TokenStream,
+}
+
+/// The hints for functions of that name.
+pub(crate) fn of(item: &str, loom: &syn::Path, diag: &mut Diagnostics) -> Hints {
+    // The compiler forgets what it made of another value.
+    let mut registered = quote! {
+        const _: ::core::option::Option<&::core::primitive::str> = ::core::option_env!("LOOM_HINTS");
+    };
+    let Some(path) = file() else { return Hints { hint: None, registered } };
+    let entries = match read(&path) {
+        Ok(entries) => entries,
+        Err(Some(problem)) => {
+            diag.at_span(Span::call_site(), format!("cannot use `{}`: {problem}", path.display()));
+            return Hints { hint: None, registered };
+        }
+        // Another function has said so.
+        Err(None) => return Hints { hint: None, registered },
+    };
+    let mut table = Vec::new();
+    for (entry, word) in &entries {
+        if entry.rsplit("::").next() != Some(item) {
+            continue;
+        }
+        let (words, variants) = HINTS;
+        let Some(at) = words.iter().position(|known| known == word) else {
+            let hint = match nearest(word, words) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("expected {}", one_of(words)),
+            };
+            diag.at_span(
+                Span::call_site(),
+                format!("unknown hint `{word}` for `{entry}` in `{}`; {hint}", path.display()),
+            );
+            continue;
+        };
+        let variant = Ident::new(variants[at], Span::call_site());
+        table.push(quote!((#entry, #loom::__private::ComputeHint::#variant)));
+    }
+    let file = path.display().to_string();
+    registered.extend(quote! {
+        const _: () = {
+            #[#loom::__private::linkme::distributed_slice(#loom::__private::HINTED)]
+            #[linkme(crate = #loom::__private::linkme)]
+            static __LOOM_HINTED: #loom::__private::Hinted = #loom::__private::Hinted {
+                module: #loom::__private::module_path!(),
+                item: #item,
+                file: #file,
+                text: ::core::include_str!(#file),
+            };
+        };
+    });
+    let hint = (!table.is_empty()).then(|| {
+        quote! {
+            #loom::__private::hint_of(#loom::__private::module_path!(), #item, &[#(#table),*])
+        }
+    });
+    Hints { hint, registered }
+}
+
+/// The file, if there is one.
+fn file() -> Option<PathBuf> {
+    let folder = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR")?);
+    match env::var_os(VARIABLE) {
+        // That it is not there is for the reading to say.
+        Some(named) => Some(folder.join(named)),
+        None => Some(folder.join(FILE)).filter(|path| path.is_file()),
+    }
+}
+
+type Entries = Vec<(String, String)>;
+
+/// Its entries, or what is wrong with it, which only the first to ask is told.
+fn read(path: &Path) -> Result<Entries, Option<String>> {
+    static LAST: Mutex<Option<(PathBuf, String, Result<Entries, ()>)>> = Mutex::new(None);
+    let text = fs::read_to_string(path).map_err(|error| Some(error.to_string()))?;
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((of, same, entries)) = &*last
+        && of == path
+        && *same == text
+    {
+        return entries.clone().map_err(|()| None);
+    }
+    let entries = parse(&text);
+    *last = Some((path.to_owned(), text, entries.clone().map_err(drop)));
+    entries.map_err(Some)
+}
+
+/// Paths and words, from keys such as `"shop::images::resize"`, or from tables below tables.
+fn parse(text: &str) -> Result<Entries, String> {
+    fn flatten(above: &str, table: &Table, entries: &mut Entries) -> Result<(), String> {
+        for (key, value) in table {
+            let path = if above.is_empty() { key.clone() } else { format!("{above}::{key}") };
+            match value {
+                Value::String(word) => entries.push((path, word.clone())),
+                Value::Table(below) => flatten(&path, below, entries)?,
+                _ => return Err(format!("expected `{path} = \"low\"` or another hint")),
+            }
+        }
+        Ok(())
+    }
+    let table: Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+    let mut entries = Vec::new();
+    flatten("", &table, &mut entries)?;
+    Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn entries_are_paths_or_tables_of_them() {
+        let text = "\"shop::sum\" = \"high\"\n[shop.images]\nresize = \"low\"\n";
+        let expected = [("shop::images::resize", "low"), ("shop::sum", "high")];
+        let mut entries = parse(text).expect("it is a file of hints");
+        entries.sort();
+        assert_eq!(entries, expected.map(|(path, word)| (path.to_owned(), word.to_owned())));
+        assert!(parse("shop = 3").is_err_and(|error| error.contains("shop")));
+        assert!(parse("shop =").is_err());
+    }
+}

@@ -1,0 +1,71 @@
+//! Hints from `loom-hints.toml`, beside the package's manifest.
+
+#![forbid(unsafe_code)]
+
+use std::thread;
+
+use loom::ComputeHint;
+
+fn thread_name() -> String {
+    thread::current().name().unwrap_or_default().to_owned()
+}
+
+#[loom::compute]
+fn by_path() -> String {
+    thread_name()
+}
+
+#[loom::compute(hint = "high")]
+fn in_code() -> String {
+    thread_name()
+}
+
+/// Of a name that only another has in the file.
+#[loom::compute]
+fn by_table() {}
+
+mod inner {
+    #[loom::compute]
+    pub(crate) fn by_table() -> String {
+        super::thread_name()
+    }
+
+    pub(crate) struct Cart(pub(crate) u32);
+
+    impl Cart {
+        #[loom::compute]
+        pub(crate) fn total(self) -> u32 {
+            self.0
+        }
+    }
+
+    #[loom::compute(mode = "offload")]
+    pub(crate) fn by_path() {}
+}
+
+#[loom::test]
+async fn a_file_gives_hints_where_the_code_has_none() {
+    let here = thread_name();
+    assert_eq!(by_path().await, here);
+    assert!(in_code().await.starts_with("loom-rayon-"));
+    assert!(inner::by_table().await.starts_with("loom-rayon-"));
+    assert_eq!(inner::Cart(7).total().await, 7);
+    by_table().await;
+    inner::by_path().await;
+    let hints: Vec<_> = loom::functions().iter().map(|f| (f.path, f.hint)).collect();
+    for expected in [
+        ("hints::by_path", ComputeHint::Low),
+        ("hints::by_table", ComputeHint::Unknown),
+        ("hints::in_code", ComputeHint::High),
+        ("hints::inner::by_path", ComputeHint::Unknown),
+        ("hints::inner::by_table", ComputeHint::High),
+        ("hints::inner::total", ComputeHint::Low),
+    ] {
+        assert!(hints.contains(&expected), "{expected:?} in {hints:?}");
+    }
+}
+
+#[test]
+fn every_entry_has_its_function() {
+    assert_eq!(loom::hints::check(), Ok(()));
+}
