@@ -16,6 +16,7 @@ mod serve;
 mod thumbnail;
 
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -50,18 +51,40 @@ struct Args {
           value_parser = clap::value_parser!(u32).range(1..=3600))]
     drain_seconds: u32,
 
+    /// Print the hints that go with a profile, which a run with SERVICE_PROFILE=FILE keeps, for
+    /// `loom-hints.toml`, and end.
+    #[arg(long, value_name = "FILE", conflicts_with = "demo")]
+    hints_from: Option<PathBuf>,
+
     /// Add `POST /drill/panic`, whose compute function panics: for rehearsing failures.
     #[arg(long)]
     drill: bool,
 }
 
-#[loom::main(prefix = "service", shutdown_timeout = "10s")]
+#[loom::main(prefix = "service", env_prefix = "SERVICE", shutdown_timeout = "10s")]
 async fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(profile) = &args.hints_from {
+        return print_hints(profile);
+    }
     match run(args).await {
         Ok(code) => code,
         Err(message) => {
             let _ = writeln!(io::stderr(), "error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Turns what was learned into a file for the next compilation.
+fn print_hints(profile: &Path) -> ExitCode {
+    match loom::hints::from_profile(profile) {
+        Ok(hints) => {
+            let _ = write!(io::stdout(), "{hints}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::FAILURE
         }
     }

@@ -1,5 +1,5 @@
 //! What the attributes expand to, held against files that people can read: those in
-//! `tests/expand/` of the workspace.
+//! `tests/expand/`.
 //!
 //! `LOOM_EXPAND=overwrite cargo test -p loom-runtime-macros` writes the files anew after a wanted
 //! change.
@@ -15,7 +15,7 @@ use crate::compute::compute;
 use crate::entry::{Kind, entry};
 
 /// Where the files are: each example beside what becomes of it.
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/expand");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/expand");
 
 #[test]
 fn expansions_are_as_written_down() {

@@ -99,17 +99,19 @@ type Entries = Vec<(String, String)>;
 
 /// Its entries, or what is wrong with it, which only the first to ask is told.
 fn read(path: &Path) -> Result<Entries, Option<String>> {
-    static LAST: Mutex<Option<(PathBuf, String, Result<Entries, ()>)>> = Mutex::new(None);
+    /// The file that was read last, its text, and its entries if it has any.
+    type Last = (PathBuf, String, Option<Entries>);
+    static LAST: Mutex<Option<Last>> = Mutex::new(None);
     let text = fs::read_to_string(path).map_err(|error| Some(error.to_string()))?;
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((of, same, entries)) = &*last
         && of == path
         && *same == text
     {
-        return entries.clone().map_err(|()| None);
+        return entries.clone().ok_or(None);
     }
     let entries = parse(&text);
-    *last = Some((path.to_owned(), text, entries.clone().map_err(drop)));
+    *last = Some((path.to_owned(), text, entries.clone().ok()));
     entries.map_err(Some)
 }
 

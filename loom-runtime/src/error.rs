@@ -85,6 +85,15 @@ pub enum LoomError {
         problem: String,
     },
 
+    /// A profile that cannot be read as one.
+    #[error("cannot use profile `{}`: {problem}", path.display())]
+    Profile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with the line where there is one.
+        problem: String,
+    },
+
     /// `pin = "required"`, and the system refused to pin a thread.
     #[error(
         "cannot pin thread `{thread}` to CPUs {cpus}: {source}; allow `sched_setaffinity`, or set `pin` to true to go on without"

@@ -37,8 +37,6 @@ extern crate self as loom;
 pub mod __private;
 mod bridge;
 mod error;
-#[cfg(feature = "hints")]
-pub mod hints;
 mod metrics;
 mod pool;
 mod runtime;
@@ -51,6 +49,8 @@ pub use loom_macros::{compute, main, test};
 pub use metrics::RunTimes;
 #[cfg(feature = "clap")]
 pub use runtime::LoomArgs;
+#[cfg(feature = "hints")]
+pub use runtime::hints;
 pub use runtime::{
     AdaptiveFuture, AdaptiveMap, ComputeError, ComputeFuture, ComputeMap, ComputePanic,
     ComputeStreamExt, EnterGuard, FunctionStats, LoomBuilder, LoomConfig, LoomRuntime, Priority,

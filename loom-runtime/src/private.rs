@@ -31,24 +31,7 @@ macro_rules! __loom_at {
 }
 pub use __loom_at as at;
 
-/// One function of a package that has a file of hints.
 #[cfg(feature = "hints")]
-#[derive(Debug)]
-pub struct Hinted {
-    /// Where it is.
-    pub module: &'static str,
-    /// Its name.
-    pub item: &'static str,
-    /// The file.
-    pub file: &'static str,
-    /// What is in that.
-    pub text: &'static str,
-}
-
-/// All of them, as the linker finds them.
-#[cfg(feature = "hints")]
-#[linkme::distributed_slice]
-pub static HINTED: [Hinted];
-
+pub use crate::runtime::hints::{HINTED, Hinted};
 #[cfg(feature = "hints")]
 pub use linkme;

@@ -56,7 +56,7 @@ pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> ComputeArgs 
     conflicts(mode.as_ref(), arg("hint"), arg("priority"), diag);
     let scope = arg("scope").is_some();
     let of_file = TokenStream::new();
-    ComputeArgs { hint, mode, size, priority, key, scope, runtime, of_file, loom }
+    ComputeArgs { loom, hint, mode, size, priority, key, scope, runtime, of_file }
 }
 
 /// One of the words, or any expression of the type.

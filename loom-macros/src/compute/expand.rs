@@ -56,7 +56,7 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> 
     let closure = if is_nested { nested(sig, &of_body, &body) } else { closure(sig, &body) };
     // A function within has these attributes itself.
     let apart = of_body.iter().find_map(|attr| apart(attr)).filter(|_| !is_nested);
-    let at = at(args, sig, apart);
+    let at = at(args, sig, apart.as_ref());
     let (tell_at, at) = if args.size.is_some() || args.runtime.is_some() {
         // Before the arguments go where they are wanted.
         let name = Ident::new("__loom_at", Span::mixed_site());
@@ -114,7 +114,7 @@ pub(super) fn unplaced(function: &Function, is_borrowing: bool) -> TokenStream {
 }
 
 /// The site, and what is said of the call.
-fn at(args: &ComputeArgs, sig: &Signature, apart: Option<TokenStream>) -> TokenStream {
+fn at(args: &ComputeArgs, sig: &Signature, apart: Option<&TokenStream>) -> TokenStream {
     let ComputeArgs { loom, hint, mode, size, priority, key, runtime, .. } = args;
     let name = sig.ident.unraw().to_string();
     let keyed = key.as_ref().map(|key| quote!(.keyed(#key)));

@@ -88,11 +88,10 @@ fn should_panic(attrs: &[Attribute], loom: &Path) -> TokenStream {
                 Ok(())
             });
         }
-        Meta::NameValue(MetaNameValue { value: Expr::Lit(ExprLit { lit, .. }), .. }) => {
-            if let Lit::Str(text) = lit {
-                expected = Some(text.clone());
-            }
-        }
+        Meta::NameValue(MetaNameValue {
+            value: Expr::Lit(ExprLit { lit: Lit::Str(text), .. }),
+            ..
+        }) => expected = Some(text.clone()),
         _ => {}
     }
     let expected = expected.map_or_else(|| quote!(""), |text| quote!(#text));

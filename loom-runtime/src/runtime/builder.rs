@@ -15,6 +15,7 @@ use crate::topology::{ComputePriority, CoreBudget, CpuSet, Pin, Placement, Plan,
 use super::config::LoomArgs;
 use super::config::{Calls, Given, LoomConfig, Settings, Source, TokioFlavor, from_environment};
 use super::handle::LoomRuntime;
+use super::profile::ProfileFile;
 use super::start::flavor_of;
 
 const DEFAULT_PREFIX: &str = "loom";
@@ -194,6 +195,31 @@ impl LoomBuilder {
         self
     }
 
+    /// Keeps what is learned of functions in a file: read when the runtime is built, and written
+    /// when it ends, so that the first calls of the next program know what to expect.
+    ///
+    /// What is read counts as a few measurements do, and less with each that is made. The file has
+    /// a line for each function, in the order of their names, with few digits, so that a change
+    /// can be read; functions that were not called keep theirs. There need not be a file at first.
+    /// A relative path is taken from the working directory.
+    ///
+    /// ```
+    /// # let path = std::env::temp_dir().join(format!("loom-profile-{}", std::process::id()));
+    /// let path = path.display().to_string();
+    /// let runtime = loom::LoomBuilder::new().profile(&path).build()?;
+    /// for n in 0..100 {
+    ///     runtime.block_on(runtime.spawn_adaptive(move || n + 1));
+    /// }
+    /// runtime.shutdown_background();
+    /// assert!(std::fs::read_to_string(&path)?.contains("closure"));
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn profile(mut self, path: impl Into<String>) -> Self {
+        self.code.profile = Some(in_code(path.into()));
+        self
+    }
+
     /// Runs all calls of adaptive functions inline: for tests.
     #[doc(hidden)]
     pub fn always_inline(mut self) -> Self {
@@ -263,6 +289,8 @@ impl LoomBuilder {
         };
         let plan = Plan::new(budget, request);
         let tuning = settings.tuning()?;
+        let profile = value(settings.profile.as_ref());
+        let profile = profile.map(|path| ProfileFile::open(path.as_ref())).transpose()?;
         let config = LoomConfig {
             prefix: value(settings.prefix.as_ref()).unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
             tokio_threads: if places_io { plan.io.len() } else { io_threads.unwrap_or(1) },
@@ -276,6 +304,7 @@ impl LoomBuilder {
                 .map_or(DEFAULT_COMPUTE_QUEUE, |Calls(calls)| calls),
             shutdown_timeout: value(settings.shutdown_timeout.as_ref())
                 .unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT),
+            profile: value(settings.profile.as_ref()),
             mab_knobs: tuning.knobs,
             calibration: tuning.calibration,
             sources: settings.sources(),
@@ -284,6 +313,9 @@ impl LoomBuilder {
         if let Some(arm) = self.forced {
             // Nobody else has had it yet.
             let _ = runtime.core().forced.set(arm);
+        }
+        if let Some(profile) = profile {
+            let _ = runtime.core().profile.set(profile);
         }
         Ok(runtime)
     }

@@ -25,6 +25,7 @@ use super::handle::Inner;
 use super::keeper;
 use super::lifecycle::Lifecycle;
 use super::pressure::Pressure;
+use super::profile::ProfileFile;
 use super::shares::Shares;
 use super::spread::Spread;
 
@@ -61,6 +62,8 @@ pub(crate) struct Rest {
     started: Instant,
     pub(crate) knobs: MabKnobs,
     pub(crate) pressure: Pressure,
+    /// What was learned another time, and where that is kept.
+    pub(crate) profile: OnceLock<ProfileFile>,
     /// Where the calls of adaptive functions run, if a test says so.
     pub(crate) forced: OnceLock<Arm>,
     /// Nanoseconds that inline calls took.
@@ -136,6 +139,7 @@ impl Core {
                 started: Instant::now(),
                 knobs,
                 pressure: Pressure::default(),
+                profile: OnceLock::new(),
                 forced: OnceLock::new(),
                 inline_nanos: AtomicU64::new(0),
                 watched: AtomicU32::new(UNWATCHED),
@@ -164,14 +168,27 @@ impl Core {
     /// This runtime's record of a site, for one class of its inputs.
     pub(crate) fn function(&self, site: &'static Site, class: u8) -> &Arc<Function> {
         self.functions.entry(site.index(class), || {
+            let record = Record::default();
+            let sizes = site.sizes(class);
+            let loaded = self.profile.get().map(|profile| &profile.loaded);
+            if let Some(parts) = loaded.and_then(|of| of.of(site.name(), sizes.as_ref())) {
+                record.prime(parts);
+            }
             Arc::new(Function {
                 site,
                 class,
-                record: Record::default(),
+                record,
                 shares: Shares::default(),
                 counters: FunctionCounters::default(),
             })
         })
+    }
+
+    /// Writes down what was learned, where there is a place for it, at the end.
+    pub(crate) fn keep_profile(&self) {
+        if let Some(profile) = self.profile.get() {
+            profile.write(self);
+        }
     }
 
     pub(crate) fn functions(&self) -> impl Iterator<Item = &Function> {

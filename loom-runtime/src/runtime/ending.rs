@@ -156,6 +156,7 @@ impl LoomRuntime {
             return StillRunning::default();
         }
         core.lifecycle.leave();
+        core.keep_profile();
         let compute_calls = core.in_flight();
         // Two counts, read one after the other while work ends.
         let of_user = self.inner.task_tracker.get().map_or(0, TaskTracker::len);
@@ -192,6 +193,7 @@ impl LoomRuntime {
             );
         }
         self.inner.tokio.wait_at_most(limit.saturating_sub(started.elapsed()));
+        self.core().keep_profile();
     }
 }
 
@@ -223,5 +225,6 @@ impl Drop for Inner {
         guests::leave(&self.core);
         // Before the threads go, so that what is still queued is refused, not run.
         self.core.lifecycle.leave();
+        self.core.keep_profile();
     }
 }

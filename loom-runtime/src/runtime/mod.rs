@@ -24,11 +24,14 @@ mod fallible;
 mod functions;
 mod guests;
 mod handle;
+#[cfg(feature = "hints")]
+pub mod hints;
 mod keeper;
 mod lifecycle;
 mod on_the_spot;
 mod pressure;
 mod process_wide;
+mod profile;
 mod scope;
 mod shares;
 mod spawn;

@@ -1,6 +1,6 @@
 //! What one runtime knows of one function, shared by its threads.
 
-use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use super::decide::{Around, Costs, Known};
 use super::knobs::MabKnobs;
@@ -48,6 +48,10 @@ const STALE: u64 = 100_000_000;
 /// What the bridge costs at the very least, in nanoseconds: below this nothing is to be gained
 /// by it.
 const LEAST_OVERHEAD: f64 = 250.0;
+/// How many samples it counts for what was learned another time.
+const PRIMED: f64 = 8.0;
+/// How many samples are worth keeping for another time.
+const WORTH_KEEPING: u64 = 4;
 /// The part of the doubt of a mean that a few samples can hide.
 const DOUBT: f64 = 0.5;
 
@@ -70,6 +74,8 @@ pub(crate) struct Record {
     clean: AtomicU32,
     /// Changes when verdicts should be looked at again at once.
     epoch: AtomicU32,
+    /// Something was known of it from the start.
+    is_primed: AtomicBool,
     drawn: Drawn,
 }
 
@@ -156,6 +162,7 @@ impl Record {
         };
         let hinted = knobs.prior(hint);
         let is_explored = matches!(hint, ComputeHint::High | ComputeHint::Unknown)
+            && !self.is_primed.load(Ordering::Relaxed)
             && self.looks.load(Ordering::Relaxed) < u64::from(knobs.hint_exploration_count);
         let mut known = Known {
             run_time: hinted.map(|mean| Belief { mean, deviation: mean * DOUBT }),
@@ -267,6 +274,26 @@ impl Record {
 
     pub(super) fn epoch(&self) -> u32 {
         self.epoch.load(Ordering::Relaxed)
+    }
+
+    /// Takes what was learned another time for so many samples: shares, and nanoseconds. Before
+    /// the first call.
+    pub(crate) fn prime(&self, parts: &[(f64, f64)]) {
+        for (share, nanos) in parts {
+            self.inline.add(share * PRIMED, *nanos);
+        }
+        self.is_primed.store(true, Ordering::Relaxed);
+    }
+
+    /// What is to be known another time: weights, and nanoseconds. Nothing where that is little.
+    pub(crate) fn learned(&self) -> Option<Vec<(f64, f64)>> {
+        let (inline, offload) = (self.inline.summary(), self.offload.summary());
+        let factor = self.factor(&inline, &offload);
+        if self.samples.load(Ordering::Relaxed) < WORTH_KEEPING {
+            return None;
+        }
+        let offload = self.offload.parts().map(|(weight, nanos)| (weight, nanos / factor));
+        Some(self.inline.parts().chain(offload).collect())
     }
 
     /// What was measured inline, and on the pool.

@@ -72,6 +72,10 @@ pub struct LoomArgs {
     #[arg(long, value_name = "TIME")]
     pub loom_shutdown_timeout: Option<String>,
 
+    /// Where learned costs are kept
+    #[arg(long, value_name = "FILE")]
+    pub loom_profile: Option<String>,
+
     /// A configuration file in TOML, YAML or JSON, after those of the program
     #[arg(long, value_name = "FILE")]
     #[cfg(feature = "config-files")]
@@ -95,6 +99,7 @@ impl LoomArgs {
             ("tokio_flavor", text(&self.loom_tokio_flavor)),
             ("compute_queue", number(&self.loom_compute_queue)),
             ("shutdown_timeout", text(&self.loom_shutdown_timeout)),
+            ("profile", text(&self.loom_profile)),
         ] {
             if let Some(raw) = raw {
                 let argument = format!("--loom-{}", key.replace('_', "-"));

@@ -30,7 +30,8 @@ impl Settings {
         check("prefix", self.prefix.as_ref(), |prefix| prefix_is_a_name(prefix))?;
         check("cpuset", self.cpuset.as_ref(), |list| CpuSet::parse(list).map(|_| ()))?;
         check("compute_queue", self.compute_queue.as_ref(), |queue| calls(queue.0))?;
-        check("shutdown_timeout", self.shutdown_timeout.as_ref(), timeout)
+        check("shutdown_timeout", self.shutdown_timeout.as_ref(), timeout)?;
+        check("profile", self.profile.as_ref(), |path| file_has_a_name(path))
     }
 }
 
@@ -64,6 +65,14 @@ fn prefix_is_a_name(prefix: &str) -> Result<(), String> {
         Err(format!("expected at most {LONGEST_PREFIX} bytes, found {}", prefix.len()))
     } else if prefix.chars().any(char::is_control) {
         Err("expected no control characters, since it becomes part of thread names".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+fn file_has_a_name(path: &str) -> Result<(), String> {
+    if path.is_empty() {
+        Err("expected the name of a file; leave it out to keep none".to_owned())
     } else {
         Ok(())
     }

@@ -74,6 +74,8 @@ pub struct LoomConfig {
     /// How long `#[loom::main]` waits after the body has returned, for tracked work and then,
     /// with what is left, for blocking functions.
     pub shutdown_timeout: Duration,
+    /// Where learned costs are kept, if anywhere.
+    pub profile: Option<String>,
     /// Thresholds and weights of the scheduler.
     pub mab_knobs: MabKnobs,
     /// Whether and how the way to the compute pool was measured at the start.
@@ -111,6 +113,7 @@ impl fmt::Display for LoomConfig {
                 "compute_priority" => write!(f, "{}", self.compute_priority)?,
                 "tokio_flavor" => write!(f, "{}", self.tokio_flavor)?,
                 "compute_queue" => write!(f, "{}", self.compute_queue)?,
+                "profile" => f.write_str(self.profile.as_deref().unwrap_or("none"))?,
                 "shutdown_timeout" => {
                     write!(f, "{}", humantime::format_duration(self.shutdown_timeout))?;
                 }

@@ -102,6 +102,7 @@ settings! {
     tokio_flavor: TokioFlavor,
     compute_queue: Calls,
     shutdown_timeout: Duration,
+    profile: String,
 }
 
 impl Settings {

@@ -18,11 +18,32 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use crate::__private::{HINTED, Hinted};
+use crate::error::{LoomError, Result};
+use crate::scheduler::{ComputeHint, Profile};
+
+/// One function of a package that has a file of hints.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Hinted {
+    /// Where it is.
+    pub module: &'static str,
+    /// Its name.
+    pub item: &'static str,
+    /// The file.
+    pub file: &'static str,
+    /// What is in that.
+    pub text: &'static str,
+}
+
+/// All of them, as the linker finds them.
+#[doc(hidden)]
+#[linkme::distributed_slice]
+pub static HINTED: [Hinted];
 
 /// What is wrong with files of hints.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +94,35 @@ pub fn check() -> Result<(), HintsError> {
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(HintsError { problems }) }
+}
+
+/// A file of hints, from what a runtime has learned and kept
+/// ([`LoomBuilder::profile`](crate::LoomBuilder::profile)): each function with the hint that goes
+/// with its mean run time. Of functions that share a path the longest counts.
+///
+/// ```
+/// # let path = std::env::temp_dir().join(format!("loom-hints-{}", std::process::id()));
+/// std::fs::write(&path, "shop::sum | shop::sum | any | 90% 5.2us, 10% 12us\n")?;
+/// assert_eq!(loom::hints::from_profile(&path)?, "\"shop::sum\" = \"low\"\n");
+/// # std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// [`LoomError::Profile`] where the file cannot be read as a profile.
+pub fn from_profile(path: impl AsRef<Path>) -> Result<String> {
+    let path = path.as_ref();
+    let problem = |problem: String| LoomError::Profile { path: path.to_owned(), problem };
+    let text = fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
+    let profile = Profile::parse(&text).map_err(problem)?;
+    // Closures are in no path that a file could name.
+    let hints = profile.hints().into_iter().filter(|(path, _)| !path.contains(['{', '<', ' ']));
+    Ok(hints.map(|(path, hint)| format!("{path:?} = {:?}\n", word(hint))).collect())
+}
+
+fn word(hint: ComputeHint) -> String {
+    format!("{hint:?}").to_lowercase()
 }
 
 fn look(above: &str, table: &Table, functions: &[String], tell: &mut impl FnMut(String)) {

@@ -1,0 +1,216 @@
+//! What was learned of functions, as text that is kept for the next time.
+//!
+//! One line a function, in the order of their names, with few digits: so that what has changed is
+//! what differs.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+use std::ops::RangeInclusive;
+
+use super::ComputeHint;
+
+/// The first line, which says what the others are.
+const HEADER: &str = "# Loom profile 1: name | path | sizes of input | shares of calls, and how \
+                      long these took";
+/// The units of times, longest first, in nanoseconds.
+const UNITS: [(&str, f64); 4] = [("s", 1e9), ("ms", 1e6), ("us", 1e3), ("ns", 1.0)];
+/// Above which a function is expected to be `medium`, and `high`, in nanoseconds.
+const MEDIUM: f64 = 50e3;
+const HIGH: f64 = 500e3;
+
+/// What is known of functions, by name and sizes of input.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Profile(BTreeMap<(String, Option<(u64, u64)>), Learned>);
+
+/// How long calls of one function take.
+#[derive(Clone, Debug, PartialEq)]
+struct Learned {
+    path: String,
+    /// Shares of the calls, and nanoseconds.
+    parts: Vec<(f64, f64)>,
+}
+
+impl Profile {
+    /// Reads the text of a profile. The error names the line.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let mut profile = Self::default();
+        for (i, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let (key, learned) = entry(line).ok_or_else(|| {
+                format!(
+                    "line {}: expected `name | path | sizes or any | 90% 5.2us, 10% 4.9ms`, found \
+                     `{line}`; remove the file to learn anew",
+                    i + 1
+                )
+            })?;
+            profile.0.insert(key, learned);
+        }
+        Ok(profile)
+    }
+
+    /// What is known of a function: shares of its calls, and nanoseconds.
+    pub(crate) fn of(
+        &self,
+        name: &str,
+        sizes: Option<&RangeInclusive<u64>>,
+    ) -> Option<&[(f64, f64)]> {
+        let sizes = sizes.map(|sizes| (*sizes.start(), *sizes.end()));
+        self.0.get(&(name.to_owned(), sizes)).map(|learned| &*learned.parts)
+    }
+
+    /// Takes in what was learned of a function: weights, and nanoseconds.
+    pub(crate) fn learn(
+        &mut self,
+        (name, path): (&str, &str),
+        sizes: Option<&RangeInclusive<u64>>,
+        parts: &[(f64, f64)],
+    ) {
+        let all: f64 = parts.iter().map(|(weight, _)| weight).sum();
+        let mut shares: Vec<(f64, f64)> = parts
+            .iter()
+            .map(|(weight, nanos)| ((weight / all * 100.0).round() / 100.0, rounded(*nanos)))
+            .filter(|(share, _)| *share > 0.0)
+            .collect();
+        shares.sort_by(|a, b| a.1.total_cmp(&b.1));
+        let sizes = sizes.map(|sizes| (*sizes.start(), *sizes.end()));
+        let learned = Learned { path: path.to_owned(), parts: shares };
+        self.0.insert((name.to_owned(), sizes), learned);
+    }
+
+    /// The hint that goes with what was learned, by path. Of functions that share one, and of
+    /// different sizes of input, the longest.
+    #[cfg(feature = "hints")]
+    pub(crate) fn hints(&self) -> BTreeMap<&str, ComputeHint> {
+        let mut longest: BTreeMap<&str, f64> = BTreeMap::new();
+        for Learned { path, parts } in self.0.values() {
+            let mean: f64 = parts.iter().map(|(share, nanos)| share * nanos).sum();
+            let known = longest.entry(path).or_default();
+            *known = known.max(mean);
+        }
+        longest.into_iter().map(|(path, mean)| (path, hint(mean))).collect()
+    }
+}
+
+/// What a call is expected to cost that takes so many nanoseconds.
+#[cfg(feature = "hints")]
+fn hint(nanos: f64) -> ComputeHint {
+    if nanos > HIGH {
+        ComputeHint::High
+    } else if nanos >= MEDIUM {
+        ComputeHint::Medium
+    } else {
+        ComputeHint::Low
+    }
+}
+
+/// One line.
+fn entry(line: &str) -> Option<((String, Option<(u64, u64)>), Learned)> {
+    let columns: Vec<&str> = line.split(" | ").collect();
+    let [name, path, sizes, parts] = columns[..] else { return None };
+    let sizes = if sizes == "any" {
+        None
+    } else {
+        let (first, last) = sizes.split_once("..=")?;
+        Some((first.parse().ok()?, last.parse().ok()?))
+    };
+    let parts = parts.split(", ").map(part).collect::<Option<Vec<_>>>()?;
+    Some(((name.to_owned(), sizes), Learned { path: path.to_owned(), parts }))
+}
+
+/// `93% 5.2us`.
+fn part(text: &str) -> Option<(f64, f64)> {
+    let (share, time) = text.split_once("% ")?;
+    let share: f64 = share.parse().ok()?;
+    let (number, unit) = time.split_at(time.find(|c: char| c.is_ascii_alphabetic())?);
+    let (_, nanos) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    let number: f64 = number.parse().ok()?;
+    let is_right = (0.0..=100.0).contains(&share) && number.is_finite() && number >= 0.0;
+    is_right.then_some((share / 100.0, number * nanos))
+}
+
+/// To two digits.
+fn rounded(nanos: f64) -> f64 {
+    let nanos = nanos.max(1.0);
+    let step = 10_f64.powf(nanos.log10().floor() - 1.0);
+    (nanos / step).round() * step
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{HEADER}")?;
+        for ((name, sizes), Learned { path, parts }) in &self.0 {
+            write!(f, "{name} | {path} | ")?;
+            match sizes {
+                Some((first, last)) => write!(f, "{first}..={last}")?,
+                None => f.write_str("any")?,
+            }
+            for (i, (share, nanos)) in parts.iter().enumerate() {
+                f.write_str(if i == 0 { " | " } else { ", " })?;
+                let (unit, size) =
+                    UNITS.into_iter().find(|(_, size)| *nanos >= *size).unwrap_or(("ns", 1.0));
+                let mut number = String::new();
+                write!(number, "{:.1}", nanos / size)?;
+                let number = number.strip_suffix(".0").unwrap_or(&number);
+                write!(f, "{:.0}% {number}{unit}", share * 100.0)?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::*;
+
+    fn learned() -> Profile {
+        let mut profile = Profile::default();
+        let sizes = 4096..=8191;
+        profile.learn(("shop::b", "shop::b"), Some(&sizes), &[(93.0, 5234.0), (7.0, 4.94e6)]);
+        profile.learn(("<A as B>::a", "shop::a"), None, &[(0.1, 1e9), (99.9, 812e3)]);
+        profile
+    }
+
+    #[test]
+    fn a_profile_is_text_that_reads_the_same() {
+        let text = learned().to_string();
+        assert_eq!(
+            text,
+            format!(
+                "{HEADER}\n<A as B>::a | shop::a | any | 100% 810us\n\
+                 shop::b | shop::b | 4096..=8191 | 93% 5.2us, 7% 4.9ms\n"
+            )
+        );
+        let read = Profile::parse(&text).expect("it was written so");
+        assert_eq!(read.to_string(), text);
+        let parts = read.of("shop::b", Some(&(4096..=8191))).expect("it is there");
+        assert!((parts[1].1 - 4.9e6).abs() < 1.0 && (parts[1].0 - 0.07).abs() < 1e-9);
+        assert_eq!(read.of("shop::b", None), None);
+    }
+
+    #[test]
+    fn what_is_no_profile_is_told_with_its_line() {
+        for wrong in ["shop::a", "a | b | c | 1% 2us", "a | b | any | 1% 2", "a | b | any | x% 2us"]
+        {
+            let error = Profile::parse(&format!("{HEADER}\n\n{wrong}")).expect_err(wrong);
+            assert!(error.contains("line 3") && error.contains(wrong), "{error}");
+        }
+        assert_eq!(Profile::parse(""), Ok(Profile::default()));
+    }
+
+    #[test]
+    #[cfg(feature = "hints")]
+    fn hints_go_by_the_mean() {
+        let hints: Vec<_> = learned().hints().into_iter().map(|(p, h)| (p.to_owned(), h)).collect();
+        assert_eq!(
+            hints,
+            [
+                ("shop::a".to_owned(), ComputeHint::High),
+                ("shop::b".to_owned(), ComputeHint::Medium)
+            ]
+        );
+    }
+}

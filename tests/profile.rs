@@ -1,0 +1,149 @@
+//! What was learned is kept in a file, and known the next time.
+
+use std::fs;
+use std::path::PathBuf;
+
+use loom::{LoomBuilder, LoomRuntime};
+
+/// A file of this test's own, which goes with it.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str) -> Self {
+        let name = format!("loom-{name}-{}.profile", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    fn path(&self) -> String {
+        self.0.display().to_string()
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(&self.0).expect("it was written")
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn builder() -> LoomBuilder {
+    LoomBuilder::new().tokio_threads(2).rayon_threads(1).pin(false)
+}
+
+#[loom::compute]
+fn light(n: u64) -> u64 {
+    n + 1
+}
+
+#[loom::compute(size = n)]
+fn sized(n: u64) -> u64 {
+    n + 1
+}
+
+struct Cart(u64);
+
+impl Cart {
+    #[loom::compute]
+    fn total(self) -> u64 {
+        self.0
+    }
+}
+
+fn call(runtime: &LoomRuntime, times: u64) {
+    runtime.block_on(async {
+        for n in 0..times {
+            light(n).await;
+            sized(1000).await;
+            Cart(n).total().await;
+        }
+    });
+}
+
+#[test]
+fn what_was_learned_is_known_the_next_time() {
+    let file = File::new("known");
+    let runtime = builder().profile(file.path()).build().expect("it starts");
+    call(&runtime, 100);
+    runtime.shutdown_background();
+    let text = file.text();
+    assert!(text.contains("\nprofile::light | profile::light | any | "), "{text}");
+    assert!(text.contains("\nprofile::sized | profile::sized | 512..=1023 | "), "{text}");
+    assert!(text.contains("\nprofile::Cart::total | profile::total | any | "), "{text}");
+
+    // The first call of a function without a hint is offloaded, where nothing is known of it.
+    let runtime = builder().profile(file.path()).build().expect("it starts");
+    let worker = runtime.spawn_async(async {
+        light(1).await;
+        sized(1001).await
+    });
+    runtime.block_on(worker).expect("it does not panic");
+    for function in runtime.functions() {
+        assert_eq!((function.inline, function.offloaded), (1, 0), "{function:?}");
+        let verdict = function.verdict.expect("it was called");
+        assert!(verdict.samples[0] > 5.0, "what was known counts: {verdict:?}");
+    }
+    // Too little for another opinion, so it stays as it was.
+    drop(runtime);
+    assert_eq!(file.text(), text);
+}
+
+#[test]
+fn the_end_of_main_writes_it() {
+    static PATH: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    #[loom::main(profile = PATH.get().expect("it was set").as_str(), tokio_threads = 1)]
+    async fn run() {
+        for n in 0..50 {
+            light(n).await;
+        }
+    }
+    let file = File::new("main");
+    PATH.set(file.path()).expect("nobody else does");
+    run();
+    assert!(file.text().contains("profile::light"), "{}", file.text());
+}
+
+#[test]
+fn functions_that_are_not_called_keep_theirs() {
+    let file = File::new("kept");
+    fs::write(&file.0, "other::one | other::one | any | 100% 5.2us\n").expect("it can be written");
+    let runtime = builder().profile(file.path()).build().expect("it starts");
+    call(&runtime, 20);
+    drop(runtime);
+    let text = file.text();
+    assert!(text.contains("other::one | other::one | any | 100% 5.2us\n"), "{text}");
+    assert!(text.contains("profile::light"), "{text}");
+}
+
+#[test]
+fn what_is_no_profile_is_refused() {
+    let file = File::new("wrong");
+    fs::write(&file.0, "# Loom\nlight = 3\n").expect("it can be written");
+    let error = builder().profile(file.path()).build().expect_err("it is none").to_string();
+    assert!(error.contains("line 2") && error.contains("light = 3"), "{error}");
+    let nowhere = file.0.join("below");
+    let error = builder().profile(nowhere.display().to_string()).build();
+    assert!(error.is_err(), "a file is no folder");
+    let error = builder().profile("/nowhere/at/all").build().expect_err("no folder").to_string();
+    assert!(error.contains("/nowhere/at/all") && error.contains("make it"), "{error}");
+    assert!(builder().profile("").build().is_err());
+}
+
+#[test]
+fn a_profile_becomes_a_file_of_hints() {
+    let file = File::new("hints");
+    let lines = [
+        "shop::Cart::total | shop::total | any | 100% 60us",
+        "shop::images::resize | shop::images::resize | 4096..=8191 | 100% 20us",
+        "shop::images::resize | shop::images::resize | 8192..=16383 | 100% 2ms",
+        "shop::main::{{closure}} | shop::main::{{closure}} | any | 100% 1s",
+    ];
+    fs::write(&file.0, lines.join("\n")).expect("it can be written");
+    assert_eq!(
+        loom::hints::from_profile(&file.0).expect("it is a profile"),
+        "\"shop::images::resize\" = \"high\"\n\"shop::total\" = \"medium\"\n"
+    );
+    assert!(loom::hints::from_profile("/nowhere").is_err());
+}
