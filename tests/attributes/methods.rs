@@ -240,6 +240,7 @@ fn together(a: Ends, b: Ends, (c, _d): (Ends, Ends), _: Ends) {
     assert!([&b, &a, &c].iter().all(|end| end.0.is_alphabetic()));
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "as the annotated ones have them")]
 fn plain(a: Ends, b: Ends, (c, _d): (Ends, Ends), _: Ends) {
     assert!([&b, &a, &c].iter().all(|end| end.0.is_alphabetic()));
 }

@@ -17,7 +17,7 @@
 //! [`check`] tells of entries that no function has; put it in a test.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -118,7 +118,12 @@ pub fn from_profile(path: impl AsRef<Path>) -> Result<String> {
     let profile = Profile::parse(&text).map_err(problem)?;
     // Closures are in no path that a file could name.
     let hints = profile.hints().into_iter().filter(|(path, _)| !path.contains(['{', '<', ' ']));
-    Ok(hints.map(|(path, hint)| format!("{path:?} = {:?}\n", word(hint))).collect())
+    let mut file = String::new();
+    for (path, hint) in hints {
+        // Writing to a string does not fail.
+        let _ = writeln!(file, "{path:?} = {:?}", word(hint));
+    }
+    Ok(file)
 }
 
 fn word(hint: ComputeHint) -> String {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::ops::RangeInclusive;
 
+#[cfg(feature = "hints")]
 use super::ComputeHint;
 
 /// The first line, which says what the others are.
@@ -14,13 +15,13 @@ const HEADER: &str = "# Loom profile 1: name | path | sizes of input | shares of
                       long these took";
 /// The units of times, longest first, in nanoseconds.
 const UNITS: [(&str, f64); 4] = [("s", 1e9), ("ms", 1e6), ("us", 1e3), ("ns", 1.0)];
-/// Above which a function is expected to be `medium`, and `high`, in nanoseconds.
-const MEDIUM: f64 = 50e3;
-const HIGH: f64 = 500e3;
 
 /// What is known of functions, by name and sizes of input.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Profile(BTreeMap<(String, Option<(u64, u64)>), Learned>);
+pub(crate) struct Profile(BTreeMap<Key, Learned>);
+
+/// A name, and the first and last size of input where these are told.
+type Key = (String, Option<(u64, u64)>);
 
 /// How long calls of one function take.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +98,9 @@ impl Profile {
 /// What a call is expected to cost that takes so many nanoseconds.
 #[cfg(feature = "hints")]
 fn hint(nanos: f64) -> ComputeHint {
+    /// From which on a call is `medium`, and above which it is `high`: as [`ComputeHint`] says.
+    const MEDIUM: f64 = 50e3;
+    const HIGH: f64 = 500e3;
     if nanos > HIGH {
         ComputeHint::High
     } else if nanos >= MEDIUM {
@@ -107,7 +111,7 @@ fn hint(nanos: f64) -> ComputeHint {
 }
 
 /// One line.
-fn entry(line: &str) -> Option<((String, Option<(u64, u64)>), Learned)> {
+fn entry(line: &str) -> Option<(Key, Learned)> {
     let columns: Vec<&str> = line.split(" | ").collect();
     let [name, path, sizes, parts] = columns[..] else { return None };
     let sizes = if sizes == "any" {
