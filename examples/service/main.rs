@@ -51,7 +51,7 @@ struct Args {
           value_parser = clap::value_parser!(u32).range(1..=3600))]
     drain_seconds: u32,
 
-    /// Print the hints that go with a profile, which a run with SERVICE_PROFILE=FILE keeps, for
+    /// Print the hints that go with a profile, which a run with `SERVICE_PROFILE=FILE` keeps, for
     /// `loom-hints.toml`, and end.
     #[arg(long, value_name = "FILE", conflicts_with = "demo")]
     hints_from: Option<PathBuf>,

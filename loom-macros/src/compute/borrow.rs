@@ -67,13 +67,15 @@ pub(super) fn way_out(borrow: &Borrow<'_>) -> String {
             format!("use `'static` in place of `{lifetime}`, or an owned type")
         }
         Borrow::Reference(reference) => {
-            format!("use {} in place of `{}`", owned(&reference.elem), shown(reference))
+            let (owned, borrowed) = (owned(reference), shown(reference));
+            format!("use {owned} in place of `{borrowed}`")
         }
     }
 }
 
 /// What to take instead of a reference to it.
-fn owned(referent: &Type) -> String {
+fn owned(reference: &TypeReference) -> String {
+    let referent = &*reference.elem;
     if let Type::Slice(slice) = referent {
         return format!("`Vec<{}>`", shown(&slice.elem));
     }
@@ -83,6 +85,7 @@ fn owned(referent: &Type) -> String {
         "Path" => "`PathBuf`".to_owned(),
         "OsStr" => "`OsString`".to_owned(),
         "CStr" => "`CString`".to_owned(),
+        _ if reference.mutability.is_some() => format!("`{name}`, to be given back,"),
         _ => format!("`{name}` or `Arc<{name}>`"),
     }
 }

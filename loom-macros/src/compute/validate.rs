@@ -41,7 +41,8 @@ pub(super) fn validate(
             diag.at(
                 ty,
                 format!(
-                    "the result is borrowed, but it may come from another thread: {}",
+                    "the result is borrowed, but it may come from another thread: {}, or say \
+                     `scope`",
                     way_out(&borrow)
                 ),
             );
@@ -128,7 +129,8 @@ fn argument(pattern: &Pat, ty: &Type, diag: &mut Diagnostics) {
         diag.at(
             ty,
             format!(
-                "argument `{}` is borrowed, but the call may run on another thread: {}",
+                "argument `{}` is borrowed, but the call may run on another thread: {}, or say \
+                 `scope`",
                 shown(pattern),
                 way_out(&borrow),
             ),
