@@ -231,7 +231,7 @@ fn unknown_keys_are_errors_that_name_the_nearest_one() {
             "zzz = 3",
             "zzz",
             "the keys are prefix, tokio_threads, rayon_threads, cpuset, pin, placement, \
-             compute_priority, tokio_flavor, compute_queue, shutdown_timeout, and those below \
+             compute_priority, tokio_flavor, compute_queue, shutdown_timeout, profile, and those below \
              `mab_knobs` and `calibration`",
         ),
         (
@@ -313,6 +313,7 @@ fn later_sources_win() {
 
 #[test]
 fn every_key_is_an_argument() {
+    let profile = std::env::temp_dir().join(format!("loom-args-{}.profile", process::id()));
     let builder = LoomBuilder::new().with_cli_args(&args(&[
         "--loom-prefix=arg",
         "--loom-tokio-threads=3",
@@ -324,6 +325,7 @@ fn every_key_is_an_argument() {
         "--loom-tokio-flavor=multi_thread",
         "--loom-compute-queue=9",
         "--loom-shutdown-timeout=2min",
+        &format!("--loom-profile={}", profile.display()),
     ]));
     let config = config(builder);
     for line in config.to_string().lines() {

@@ -99,23 +99,24 @@ fn an_ended_runtime_refuses_settled_calls_too() {
 
 #[test]
 fn the_try_form_gives_a_panic_as_an_error_on_either_arm() {
-    let runtime = runtime();
-    let fails = |at: u64, from: u64| {
-        let called = runtime.try_spawn_adaptive(move || assert!(at < from, "out of ink"));
-        runtime.block_on(called)
-    };
-    // The first is offloaded, since nothing is known of it; later ones are not.
-    for (at, from) in [(1, 0)].into_iter().chain((0..1000).map(|n| (n, 999))) {
-        let called = fails(at, from);
-        assert_eq!(called.is_err(), at >= from);
-        if let Err(error) = called {
-            let payload = error.into_panic().expect("a panic");
-            assert_eq!(payload.downcast_ref(), Some(&"out of ink"));
+    let builder = || LoomBuilder::new().tokio_threads(2).rayon_threads(1);
+    let runtimes = [builder().always_inline(), builder().always_offload()];
+    for (arm, builder) in runtimes.into_iter().enumerate() {
+        let runtime = builder.build().expect("it starts");
+        for at in 0..10_u64 {
+            let called = runtime.try_spawn_adaptive(move || assert!(at < 9, "out of ink"));
+            let called = runtime.block_on(called);
+            assert_eq!(called.is_err(), at == 9);
+            if let Err(error) = called {
+                let payload = error.into_panic().expect("a panic");
+                assert_eq!(payload.downcast_ref(), Some(&"out of ink"));
+            }
         }
+        let function = &runtime.functions()[0];
+        assert_eq!(function.panicked, 1);
+        let calls = [function.inline, function.offloaded];
+        assert_eq!((calls[arm], calls[1 - arm]), (10, 0), "{function:?}");
     }
-    let function = &runtime.functions()[0];
-    assert_eq!(function.panicked, 2);
-    assert!(function.inline > 900 && function.offloaded > 0, "{function:?}");
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn messages(attribute: &str) -> BTreeSet<(bool, String)> {
         for line in text.lines() {
             let is_ours = line.starts_with("error: ") && !ABOUT_LINTS.contains(&&*name);
             if is_ours || line.starts_with("error[") {
-                messages.insert((is_ours, line.replace('`', "").replace("#[loom", "#[loom")));
+                messages.insert((is_ours, line.replace('`', "")));
             }
         }
     }

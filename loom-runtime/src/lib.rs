@@ -24,6 +24,8 @@
 //! - [`LoomBuilder`] and [`LoomRuntime`]: the same by hand, as many runtimes as you like.
 //! - [`spawn_compute`], [`spawn_adaptive`] and their neighbours: work without an attribute.
 //! - [`functions`]: what has been measured, and where the calls ran.
+//! - [`LoomBuilder::profile`] and, with the feature of that name, `hints`: what was measured, for the
+//!   next time.
 //!
 //! # Panics and cancellation
 //!

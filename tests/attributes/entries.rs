@@ -77,32 +77,6 @@ mod both {
     }
 
     #[loom::test(arm = "both")]
-    #[should_panic(expected = "rayon")]
-    #[ignore = "it is meant to fail, and is called below"]
-    async fn panics_once() {
-        assert!(thread_of_compute().await.starts_with("loom-rayon-"));
-    }
-
-    #[loom::test(arm = "both")]
-    #[ignore = "it is meant to fail, and is called below"]
-    async fn fails_inline() -> Result<(), String> {
-        match thread_of_compute().await {
-            name if name.starts_with("loom-rayon-") => Ok(()),
-            name => Err(name),
-        }
-    }
-
-    #[loom::test(arm = "both")]
-    #[should_panic(expected = "on the pool")]
-    #[ignore = "it is meant to fail, and is called below"]
-    async fn panics_otherwise() {
-        match thread_of_compute().await {
-            name if name.starts_with("loom-rayon-") => panic!("on the pool"),
-            _ => panic!("elsewhere"),
-        }
-    }
-
-    #[loom::test(arm = "both")]
     fn plain() {
         let runtime = loom::current_runtime().expect("a test has a runtime");
         let name = runtime.block_on(thread_of_compute());
@@ -117,7 +91,31 @@ mod both {
     }
 
     #[test]
+    #[allow(unnameable_test_items, reason = "they are meant to fail, and called here alone")]
     fn a_test_that_should_panic_does_so_on_both() {
+        #[loom::test(arm = "both")]
+        #[should_panic(expected = "rayon")]
+        async fn panics_once() {
+            assert!(thread_of_compute().await.starts_with("loom-rayon-"));
+        }
+
+        #[loom::test(arm = "both")]
+        async fn fails_inline() -> Result<(), String> {
+            match thread_of_compute().await {
+                name if name.starts_with("loom-rayon-") => Ok(()),
+                name => Err(name),
+            }
+        }
+
+        #[loom::test(arm = "both")]
+        #[should_panic(expected = "on the pool")]
+        async fn panics_otherwise() {
+            match thread_of_compute().await {
+                name if name.starts_with("loom-rayon-") => panic!("on the pool"),
+                _ => panic!("elsewhere"),
+            }
+        }
+
         std::panic::catch_unwind(panics).expect_err("it panics");
         assert_eq!(ARMS.take(), [false, true]);
         // Offloaded it does not, which the harness would call a failure.

@@ -18,16 +18,16 @@ pub(crate) trait Kind: 'static {
 /// Three words in place of a future, whatever is in it: cheap to move, and for the compiler to
 /// look through.
 pub(crate) struct Held<R> {
-    /// H1: holds a future of the kind that the functions are for, from `new` until the drop.
+    /// P5: holds a future of the kind that the functions are for, from `new` until the drop.
     memory: NonNull<u8>,
     poll: unsafe fn(NonNull<u8>, &mut Context<'_>) -> Poll<R>,
     drop: unsafe fn(NonNull<u8>),
 }
 
-// SAFETY: what it holds can be sent, as `new` asks, and it is all there is.
+// SAFETY: P6: what it holds can be sent, as `new` asks, and it is all there is.
 unsafe impl<R> Send for Held<R> {}
 
-// SAFETY: a shared reference to it gives access to nothing.
+// SAFETY: P6: a shared reference to it gives access to nothing.
 unsafe impl<R> Sync for Held<R> {}
 
 /// What it holds is moved with its memory, never itself.
@@ -48,9 +48,9 @@ impl<R> Held<R> {
 
 /// # Safety
 ///
-/// H1 for this kind and result, and nobody else uses the memory.
+/// P5 for this kind and result, and nobody else uses the memory.
 unsafe fn poll<K: Kind, R>(memory: NonNull<u8>, cx: &mut Context<'_>) -> Poll<R> {
-    // SAFETY: H1, by contract.
+    // SAFETY: P5, by contract.
     let future = unsafe { memory.cast::<K::Of<R>>().as_mut() };
     Pin::new(future).poll(cx)
 }
@@ -69,7 +69,7 @@ unsafe fn drop_in<K: Kind, R>(memory: NonNull<u8>) {
         }
     }
     let _back = Back(memory, Layout::new::<K::Of<R>>());
-    // SAFETY: H1, by contract.
+    // SAFETY: P5, by contract.
     unsafe { memory.cast::<K::Of<R>>().drop_in_place() };
 }
 
@@ -77,14 +77,14 @@ impl<R> Future for Held<R> {
     type Output = R;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
-        // SAFETY: H1; the reference is the only one.
+        // SAFETY: P5; the reference is the only one.
         unsafe { (self.poll)(self.memory, cx) }
     }
 }
 
 impl<R> Drop for Held<R> {
     fn drop(&mut self) {
-        // SAFETY: H1; it is dropped once, and gone after this.
+        // SAFETY: P5; it is dropped once, and gone after this.
         unsafe { (self.drop)(self.memory) };
     }
 }

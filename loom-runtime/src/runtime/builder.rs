@@ -55,7 +55,7 @@ pub struct LoomBuilder {
     args: LoomArgs,
     host: Option<Handle>,
     /// Where adaptive functions run, in a test that says so.
-    forced: Option<Arm>,
+    pub(super) forced: Option<Arm>,
 }
 
 pub(super) fn in_code<T>(value: T) -> Given<T> {
@@ -192,45 +192,6 @@ impl LoomBuilder {
     /// then for tokio's blocking threads; 5 s by default, 24 h at most.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.code.shutdown_timeout = Some(in_code(timeout));
-        self
-    }
-
-    /// Keeps what is learned of functions in a file: read when the runtime is built, and written
-    /// when it ends, so that the first calls of the next program know what to expect.
-    ///
-    /// What is read counts as a few measurements do, and less with each that is made. The file has
-    /// a line for each function, in the order of their names, with few digits, so that a change
-    /// can be read; functions that were not called keep theirs. There need not be a file at first.
-    /// A relative path is taken from the working directory.
-    ///
-    /// ```
-    /// # let path = std::env::temp_dir().join(format!("loom-profile-{}", std::process::id()));
-    /// let path = path.display().to_string();
-    /// let runtime = loom::LoomBuilder::new().profile(&path).build()?;
-    /// for n in 0..100 {
-    ///     runtime.block_on(runtime.spawn_adaptive(move || n + 1));
-    /// }
-    /// runtime.shutdown_background();
-    /// assert!(std::fs::read_to_string(&path)?.contains("closure"));
-    /// # std::fs::remove_file(&path)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn profile(mut self, path: impl Into<String>) -> Self {
-        self.code.profile = Some(in_code(path.into()));
-        self
-    }
-
-    /// Runs all calls of adaptive functions inline: for tests.
-    #[doc(hidden)]
-    pub fn always_inline(mut self) -> Self {
-        self.forced = Some(Arm::InlineTokio);
-        self
-    }
-
-    /// Offloads all calls of adaptive functions: for tests.
-    #[doc(hidden)]
-    pub fn always_offload(mut self) -> Self {
-        self.forced = Some(Arm::OffloadRayon);
         self
     }
 

@@ -6,6 +6,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::{self, ExitCode, Termination};
 
+use crate::scheduler::Arm;
 use crate::topology::{ComputePriority, Pin};
 
 use super::builder::LoomBuilder;
@@ -29,6 +30,22 @@ pub fn run_main<R>(builder: LoomBuilder, body: impl AsyncFnOnce() -> R) -> R {
     let output = runtime.block_on(body());
     runtime.drain();
     output
+}
+
+impl LoomBuilder {
+    /// Runs all calls of adaptive functions inline: for tests.
+    #[doc(hidden)]
+    pub fn always_inline(mut self) -> Self {
+        self.forced = Some(Arm::InlineTokio);
+        self
+    }
+
+    /// Offloads all calls of adaptive functions: for tests.
+    #[doc(hidden)]
+    pub fn always_offload(mut self) -> Self {
+        self.forced = Some(Arm::OffloadRayon);
+        self
+    }
 }
 
 /// The defaults of `#[loom::test]`: a few threads that neither claim CPUs nor wait for an

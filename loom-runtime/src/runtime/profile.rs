@@ -8,7 +8,35 @@ use crate::error::{LoomError, Result};
 use crate::scheduler::Profile;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
+use super::builder::{LoomBuilder, in_code};
 use super::core::Core;
+
+impl LoomBuilder {
+    /// Keeps what is learned of functions in a file: read when the runtime is built, and written
+    /// when it ends, so that the first calls of the next program know what to expect.
+    ///
+    /// What is read counts as a few measurements do, and less with each that is made. The file has
+    /// a line for each function, in the order of their names, with few digits, so that a change
+    /// can be read; functions that were not called keep theirs. There need not be a file at first.
+    /// A relative path is taken from the working directory.
+    ///
+    /// ```
+    /// # let path = std::env::temp_dir().join(format!("loom-profile-{}", std::process::id()));
+    /// let path = path.display().to_string();
+    /// let runtime = loom::LoomBuilder::new().profile(&path).build()?;
+    /// for n in 0..100 {
+    ///     runtime.block_on(runtime.spawn_adaptive(move || n + 1));
+    /// }
+    /// runtime.shutdown_background();
+    /// assert!(std::fs::read_to_string(&path)?.contains("closure"));
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn profile(mut self, path: impl Into<String>) -> Self {
+        self.code.profile = Some(in_code(path.into()));
+        self
+    }
+}
 
 /// A runtime's file.
 #[derive(Debug)]
