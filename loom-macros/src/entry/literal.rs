@@ -1,7 +1,7 @@
 //! What settings may be, checked where they are written as literals.
 //!
-//! The builder has the same rules for what comes from anywhere else; `tests/literals.rs` of the
-//! workspace holds the two against each other.
+//! The builder has the same rules for what comes from anywhere else; the tests below hold the two
+//! against each other.
 
 use std::time::Duration;
 
@@ -76,4 +76,59 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         return Err(format!("expected at most `24h`, found `{text}`"));
     }
     Ok(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use loom::LoomBuilder;
+
+    use super::*;
+
+    /// What the builder says of a setting, if anything.
+    fn refusal(builder: LoomBuilder) -> Option<String> {
+        builder.tokio_threads(1).rayon_threads(1).build().err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn cpu_lists_are_refused_in_the_builders_words() {
+        for list in ["", " ", "x", "3-1", "99999999", "0-", "1,,2", "+1", "0-70000"] {
+            let here = cpu_list(list).expect_err(list);
+            let there = refusal(LoomBuilder::new().cpuset(list)).expect(list);
+            assert!(there.contains(&here), "{list}: {here}; {there}");
+        }
+        for list in ["0", " 0 , 1 - 3 ", "0-65535"] {
+            assert_eq!(cpu_list(list), Ok(()));
+            let there = refusal(LoomBuilder::new().cpuset(list)).unwrap_or_default();
+            assert!(!there.contains("expected"), "{list}: {there}");
+        }
+    }
+
+    #[test]
+    fn names_are_refused_where_the_builder_does() {
+        let long = "x".repeat(LONGEST_PREFIX + 1);
+        for (name, is_right) in
+            [("", false), (&*long, false), ("a\nb", false), ("shop", true), ("a b", true)]
+        {
+            assert_eq!(prefix(name).is_ok(), is_right, "{name}");
+            assert_eq!(refusal(LoomBuilder::new().prefix(name)).is_none(), is_right, "{name}");
+        }
+        for (name, is_right) in
+            [("", false), ("__", false), ("A B", false), ("A=B", false), ("LOOM_TEST", true)]
+        {
+            assert_eq!(variables(name).is_ok(), is_right, "{name}");
+            assert_eq!(refusal(LoomBuilder::new().env_prefix(name)).is_none(), is_right, "{name}");
+        }
+        assert!(file("").is_err() && refusal(LoomBuilder::new().profile("")).is_some());
+    }
+
+    #[test]
+    fn durations_are_refused_where_the_builder_does() {
+        for (text, is_right) in [("24h", true), ("0s", true), ("24h 1s", false)] {
+            assert_eq!(duration(text).is_ok(), is_right, "{text}");
+            let parsed = humantime::parse_duration(text).expect("it is a duration");
+            let there = refusal(LoomBuilder::new().shutdown_timeout(parsed));
+            assert_eq!(there.is_none(), is_right, "{text}");
+        }
+        assert!(duration("5").is_err() && duration("5 parsecs").is_err());
+    }
 }
