@@ -10,7 +10,7 @@
     "a compute function cannot be `const`: each call is placed at run time"
 }
 ::core::compile_error! {
-    "argument `text` is borrowed, but the call may run on another thread: use `String` in place of `&str`"
+    "argument `text` is borrowed, but the call may run on another thread: use `String` in place of `&str`, or say `scope`"
 }
 async fn length(text: &str) -> usize {
     text.len()
