@@ -1,5 +1,5 @@
 #[loom::compute]
-unsafe extern "C" fn sum(n: u32, ...) -> u32 {
+unsafe extern "C" fn sum(n: u32, _: ...) -> u32 {
     n
 }
 
