@@ -83,7 +83,7 @@ fn what_was_learned_is_known_the_next_time() {
     for function in runtime.functions() {
         assert_eq!((function.inline, function.offloaded), (1, 0), "{function:?}");
         let verdict = function.verdict.expect("it was called");
-        assert!(verdict.samples[0] > 5.0, "what was known counts: {verdict:?}");
+        assert_eq!(verdict.reason, loom::mab::Reason::Cost, "something was known: {verdict:?}");
     }
     // Too little for another opinion, so it stays as it was.
     drop(runtime);
@@ -132,13 +132,61 @@ fn what_is_no_profile_is_refused() {
 }
 
 #[test]
+fn runtimes_that_share_a_file_add_to_it() {
+    let file = File::new("shared");
+    let [one, other] =
+        [(), ()].map(|()| builder().profile(file.path()).build().expect("it starts"));
+    one.block_on(async {
+        for n in 0..20 {
+            light(n).await;
+        }
+    });
+    other.block_on(async {
+        for n in 0..20 {
+            Cart(n).total().await;
+        }
+    });
+    drop((one, other));
+    let text = file.text();
+    assert!(text.contains("profile::light") && text.contains("profile::total"), "{text}");
+}
+
+#[test]
+fn what_is_out_of_date_is_soon_forgotten() {
+    let file = File::new("old");
+    fs::write(&file.0, "profile::light | profile::light | any | 100% 3ms\n").expect("it can be");
+    let runtime = builder().profile(file.path()).build().expect("it starts");
+    let worker = runtime.spawn_async(async {
+        for n in 0..10_000 {
+            light(n).await;
+        }
+    });
+    runtime.block_on(worker).expect("it does not panic");
+    let function = &runtime.functions()[0];
+    assert!(function.offloaded > 0 && function.inline > 5_000, "{function:?}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_link_stays_a_link() {
+    let (file, link) = (File::new("real"), File::new("link"));
+    fs::write(&file.0, "").expect("it can be written");
+    std::os::unix::fs::symlink(&file.0, &link.0).expect("it can be made");
+    let runtime = builder().profile(link.path()).build().expect("it starts");
+    call(&runtime, 20);
+    drop(runtime);
+    assert!(link.0.symlink_metadata().expect("it is there").is_symlink());
+    assert!(file.text().contains("profile::light"));
+    assert!(builder().profile("/dev/null").build().is_err(), "no regular file");
+}
+
+#[test]
 fn a_profile_becomes_a_file_of_hints() {
     let file = File::new("hints");
     let lines = [
         "shop::Cart::total | shop::total | any | 100% 60us",
         "shop::images::resize | shop::images::resize | 4096..=8191 | 100% 20us",
         "shop::images::resize | shop::images::resize | 8192..=16383 | 100% 2ms",
-        "shop::main::{{closure}} | shop::main::{{closure}} | any | 100% 1s",
     ];
     fs::write(&file.0, lines.join("\n")).expect("it can be written");
     assert_eq!(

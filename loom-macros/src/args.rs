@@ -17,7 +17,7 @@ pub(crate) struct Arg {
 impl Parse for Arg {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         if !input.peek(Ident::peek_any) {
-            return Err(input.error("expected an argument such as `crate = path`"));
+            return Err(input.error("expected an argument such as `name = value`"));
         }
         // Any word, since `crate` is one of them.
         let key = input.call(Ident::parse_any)?;

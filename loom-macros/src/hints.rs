@@ -50,17 +50,8 @@ pub(crate) fn of(item: &str, loom: &syn::Path, diag: &mut Diagnostics) -> Hints 
             continue;
         }
         let (words, variants) = HINTS;
-        let Some(at) = words.iter().position(|known| known == word) else {
-            let hint = match nearest(word, words) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("expected {}", one_of(words)),
-            };
-            diag.at_span(
-                Span::call_site(),
-                format!("unknown hint `{word}` for `{entry}` in `{}`; {hint}", path.display()),
-            );
-            continue;
-        };
+        // It was read as one.
+        let Some(at) = words.iter().position(|known| known == word) else { continue };
         let variant = Ident::new(variants[at], Span::call_site());
         table.push(quote!((#entry, #loom::__private::ComputeHint::#variant)));
     }
@@ -88,9 +79,14 @@ pub(crate) fn of(item: &str, loom: &syn::Path, diag: &mut Diagnostics) -> Hints 
 /// The file, if there is one.
 fn file() -> Option<PathBuf> {
     let folder = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR")?);
-    match env::var_os(VARIABLE) {
-        // That it is not there is for the reading to say.
-        Some(named) => Some(folder.join(named)),
+    match env::var_os(VARIABLE).filter(|named| !named.is_empty()) {
+        // That it is not there is for the reading to say; but packages that this one depends on
+        // have none, and nobody has asked them.
+        Some(named) => {
+            let path = folder.join(named);
+            let is_asked = env::var_os("CARGO_PRIMARY_PACKAGE").is_some();
+            (is_asked || path.is_file()).then_some(path)
+        }
         None => Some(folder.join(FILE)).filter(|path| path.is_file()),
     }
 }
@@ -102,7 +98,8 @@ fn read(path: &Path) -> Result<Entries, Option<String>> {
     /// The file that was read last, its text, and its entries if it has any.
     type Last = (PathBuf, String, Option<Entries>);
     static LAST: Mutex<Option<Last>> = Mutex::new(None);
-    let text = fs::read_to_string(path).map_err(|error| Some(error.to_string()))?;
+    let read = fs::read_to_string(path);
+    let text = read.as_ref().map_or_else(ToString::to_string, Clone::clone);
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((of, same, entries)) = &*last
         && of == path
@@ -110,7 +107,10 @@ fn read(path: &Path) -> Result<Entries, Option<String>> {
     {
         return entries.clone().ok_or(None);
     }
-    let entries = parse(&text);
+    let entries = match read {
+        Ok(text) => parse(&text),
+        Err(error) => Err(error.to_string()),
+    };
     *last = Some((path.to_owned(), text, entries.clone().ok()));
     entries.map_err(Some)
 }
@@ -121,7 +121,16 @@ fn parse(text: &str) -> Result<Entries, String> {
         for (key, value) in table {
             let path = if above.is_empty() { key.clone() } else { format!("{above}::{key}") };
             match value {
-                Value::String(word) => entries.push((path, word.clone())),
+                Value::String(word) if HINTS.0.contains(&&**word) => {
+                    entries.push((path, word.clone()));
+                }
+                Value::String(word) => {
+                    let hint = match nearest(word, HINTS.0) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("expected {}", one_of(HINTS.0)),
+                    };
+                    return Err(format!("unknown hint `{word}` for `{path}`; {hint}"));
+                }
                 Value::Table(below) => flatten(&path, below, entries)?,
                 _ => return Err(format!("expected `{path} = \"low\"` or another hint")),
             }
@@ -147,5 +156,7 @@ mod tests {
         assert_eq!(entries, expected.map(|(path, word)| (path.to_owned(), word.to_owned())));
         assert!(parse("shop = 3").is_err_and(|error| error.contains("shop")));
         assert!(parse("shop =").is_err());
+        let error = parse("a.b = \"hihg\"").expect_err("it is no hint");
+        assert_eq!(error, "unknown hint `hihg` for `a::b`; did you mean `high`?");
     }
 }

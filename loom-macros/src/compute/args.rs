@@ -11,6 +11,15 @@ use crate::paths;
 
 const KNOWN: &[&str] = &["hint", "mode", "size", "priority", "key", "scope", "runtime", "crate"];
 const FLAGS: &[&str] = &["scope"];
+/// Words that are values, and stand where an argument should.
+const WORDS: &[(&str, &str)] = &[
+    ("low", "did you mean `hint = \"low\"`?"),
+    ("medium", "did you mean `hint = \"medium\"`?"),
+    ("high", "did you mean `hint = \"high\"`?"),
+    ("offload", "did you mean `mode = \"offload\"`?"),
+    ("inline", "did you mean `mode = \"inline\"`?"),
+    ("observe", "did you mean `mode = \"observe\"`?"),
+];
 /// The variants of `ComputeHint`, by the words for them; and so on.
 pub(crate) const HINTS: (&[&str], &[&str]) =
     (&["low", "medium", "high", "unknown"], &["Low", "Medium", "High", "Unknown"]);
@@ -38,7 +47,7 @@ pub(super) struct ComputeArgs {
 }
 
 pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> ComputeArgs {
-    let args = args::parse(tokens, KNOWN, FLAGS, &[], diag);
+    let args = args::parse(tokens, KNOWN, FLAGS, WORDS, diag);
     let arg = |key: &str| args.iter().find(|arg| arg.key == key);
     let loom = paths::loom(arg("crate"), diag);
     let mut variant = |key: &str, (words, variants): (&[&str], &[&str])| {
@@ -51,7 +60,7 @@ pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> ComputeArgs 
     let hint = arg("hint").and_then(|arg| diag.keep(hint(arg, &loom)));
     let key = arg("key").and_then(|arg| diag.keep(key(arg)));
     let runtime = arg("runtime")
-        .and_then(|arg| diag.keep(arg.expression("runtime = an_expression_of_a_runtime")).cloned());
+        .and_then(|arg| diag.keep(arg.expression("runtime = state.runtime")).cloned());
     let size = arg("size").and_then(|arg| diag.keep(arg.value()).cloned());
     conflicts(mode.as_ref(), arg("hint"), arg("priority"), diag);
     let scope = arg("scope").is_some();

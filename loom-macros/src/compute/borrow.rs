@@ -73,20 +73,45 @@ pub(super) fn way_out(borrow: &Borrow<'_>) -> String {
     }
 }
 
-/// What to take instead of a reference to it.
+/// What to take instead of a reference.
 fn owned(reference: &TypeReference) -> String {
     let referent = &*reference.elem;
-    if let Type::Slice(slice) = referent {
-        return format!("`Vec<{}>`", shown(&slice.elem));
+    let name = match shown(referent) {
+        name if reference.mutability.is_some() && !matches!(referent, Type::Slice(_)) => {
+            return format!("`{name}`, to be given back,");
+        }
+        name => name,
+    };
+    match owned_of(referent) {
+        Some(owned) => format!("`{owned}`"),
+        None => format!("`{name}` or `Arc<{name}>`"),
     }
-    let name = shown(referent);
-    match &*name {
-        "str" => "`String`".to_owned(),
-        "Path" => "`PathBuf`".to_owned(),
-        "OsStr" => "`OsString`".to_owned(),
-        "CStr" => "`CString`".to_owned(),
-        _ if reference.mutability.is_some() => format!("`{name}`, to be given back,"),
-        _ => format!("`{name}` or `Arc<{name}>`"),
+}
+
+/// The type that owns what others borrow as that one.
+fn owned_of(borrowed: &Type) -> Option<String> {
+    match borrowed {
+        Type::Slice(slice) => {
+            let elem = match &*slice.elem {
+                Type::Reference(inner) => {
+                    owned_of(&inner.elem).unwrap_or_else(|| shown(&inner.elem))
+                }
+                elem => shown(elem),
+            };
+            Some(format!("Vec<{elem}>"))
+        }
+        Type::TraitObject(object) => Some(format!("Box<{} + Send>", shown(object))),
+        Type::Path(path) => {
+            let owned = match &*path.path.segments.last()?.ident.to_string() {
+                "str" => "String",
+                "Path" => "PathBuf",
+                "OsStr" => "OsString",
+                "CStr" => "CString",
+                _ => return None,
+            };
+            Some(owned.to_owned())
+        }
+        _ => None,
     }
 }
 

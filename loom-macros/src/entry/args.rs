@@ -114,7 +114,7 @@ fn value(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
         }
         "config" => Err(needs(arg, "configuration files need", "config-files")),
         "with_cli_args" if cfg!(feature = "clap") => {
-            let expression = arg.expression(&example("arguments_of_the_program"))?;
+            let expression = arg.expression(&example("args.loom"))?;
             Ok(quote!(&#expression))
         }
         "with_cli_args" => Err(needs(arg, "command line arguments need", "clap")),
@@ -138,7 +138,8 @@ fn value(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
             expression => Ok(quote!(#expression)),
         },
         "mab_knobs" | "calibration_config" => {
-            let expression = arg.expression(&example("an_expression"))?;
+            let ty = if arg.key == "mab_knobs" { "MabKnobs" } else { "CalibrationConfig" };
+            let expression = arg.expression(&example(&format!("{ty}::new()")))?;
             Ok(quote!(#expression))
         }
         "shutdown_timeout" => duration(arg, loom),

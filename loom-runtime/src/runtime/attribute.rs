@@ -264,7 +264,7 @@ where
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent to another thread, where the call may run",
     label = "this argument is not `Send`",
-    note = "take what can be sent, such as `Arc` in place of `Rc`, or make it within the function"
+    note = "take what can be sent, such as `Arc` in place of `Rc`, or `Mutex` in place of a borrowed `RefCell`; or make it within the function"
 )]
 pub trait Argument: Send {}
 

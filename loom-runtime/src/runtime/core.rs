@@ -18,7 +18,7 @@ use crate::scheduler::{
 };
 use crate::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, OnceLock, Weak};
-use crate::topology::{Plan, ThreadPlacement};
+use crate::topology::{Plan, ThreadPlacement, os};
 
 use super::functions::nanos;
 use super::handle::Inner;
@@ -186,7 +186,8 @@ impl Core {
 
     /// Writes down what was learned, where there is a place for it, at the end.
     pub(crate) fn keep_profile(&self) {
-        if let Some(profile) = self.profile.get() {
+        // A forked child has learned nothing that its parent does not know.
+        if let Some(profile) = self.profile.get().filter(|_| !os::is_forked()) {
             profile.write(self);
         }
     }

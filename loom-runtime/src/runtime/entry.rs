@@ -118,7 +118,7 @@ fn on_both<R: Termination>(
         }
     } else {
         let code = inline().report();
-        assert!(code == ExitCode::SUCCESS, "the test failed where compute functions run inline");
+        assert!(code == ExitCode::SUCCESS, "the test failed with arm = \"inline\"");
     }
     let says = Says("offload");
     let result = run(builder().always_offload());

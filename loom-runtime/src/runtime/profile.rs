@@ -1,12 +1,16 @@
 //! Learned costs in a file: read when a runtime starts, written when it ends.
 
+use std::collections::HashMap;
+use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::{fs, process};
+use std::process;
+use std::time::SystemTime;
 
 use crate::error::{LoomError, Result};
 use crate::scheduler::Profile;
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::sync::{Mutex, PoisonError};
 
 use super::builder::{LoomBuilder, in_code};
 use super::core::Core;
@@ -16,19 +20,32 @@ impl LoomBuilder {
     /// when it ends, so that the first calls of the next program know what to expect.
     ///
     /// What is read counts as a few measurements do, and less with each that is made. The file has
-    /// a line for each function, in the order of their names, with few digits, so that a change
-    /// can be read; functions that were not called keep theirs. There need not be a file at first.
-    /// A relative path is taken from the working directory.
+    /// a line for each annotated function that was measured at least four times, for each of its
+    /// instances and sizes of input, in the order of their names and with few digits, so that a change can
+    /// be read; functions that were not called keep theirs. Closures have none, nor has what shares
+    /// its name with another. Several runtimes may have one file. There need not be a file at first, but
+    /// its folder; a file that is no profile makes [`build`](Self::build) fail. A relative path is
+    /// taken from the working directory.
+    ///
+    /// A process that is ended from outside, or by [`std::process::exit`], writes nothing: catch
+    /// the signal, and let the body of `main` return.
     ///
     /// ```
     /// # let path = std::env::temp_dir().join(format!("loom-profile-{}", std::process::id()));
+    /// #[loom::compute]
+    /// fn next(n: u32) -> u32 {
+    ///     n + 1
+    /// }
+    ///
     /// let path = path.display().to_string();
     /// let runtime = loom::LoomBuilder::new().profile(&path).build()?;
-    /// for n in 0..100 {
-    ///     runtime.block_on(runtime.spawn_adaptive(move || n + 1));
-    /// }
+    /// runtime.block_on(async {
+    ///     for n in 0..100 {
+    ///         next(n).await;
+    ///     }
+    /// });
     /// runtime.shutdown_background();
-    /// assert!(std::fs::read_to_string(&path)?.contains("closure"));
+    /// assert!(std::fs::read_to_string(&path)?.contains("::next | "));
     /// # std::fs::remove_file(&path)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -37,6 +54,9 @@ impl LoomBuilder {
         self
     }
 }
+
+/// Held by the runtime that writes, of those that end at the same time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// A runtime's file.
 #[derive(Debug)]
@@ -52,17 +72,25 @@ impl ProfileFile {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         // Whoever reads an error may not know the working directory, which may change, too.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let problem = |problem: String| LoomError::Profile { path: path.clone(), problem };
-        let loaded = match fs::read_to_string(&path) {
-            Ok(text) => Profile::parse(&text).map_err(problem)?,
+        let problem =
+            |problem: &str| LoomError::Profile { path: path.clone(), problem: problem.to_owned() };
+        let loaded = match fs::metadata(&path) {
+            Ok(metadata) if !metadata.is_file() => return Err(problem("expected a regular file")),
+            Ok(_) => {
+                let text =
+                    fs::read_to_string(&path).map_err(|error| problem(&error.to_string()))?;
+                Profile::parse(&text).map_err(|error| problem(&error))?
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let folder = path.parent().filter(|folder| folder.is_dir());
-                if folder.is_none() {
-                    return Err(problem("its folder is not there: make it".to_owned()));
+                if path.to_string_lossy().ends_with(std::path::is_separator) {
+                    return Err(problem("expected the name of a file"));
+                }
+                if !path.parent().is_some_and(Path::is_dir) {
+                    return Err(problem("its folder is not there: make it"));
                 }
                 Profile::default()
             }
-            Err(error) => return Err(problem(error.to_string())),
+            Err(error) => return Err(problem(&error.to_string())),
         };
         Ok(Self { path, loaded, is_written: AtomicBool::new(false) })
     }
@@ -72,10 +100,20 @@ impl ProfileFile {
         if self.is_written.swap(true, Ordering::Relaxed) {
             return;
         }
-        let mut profile = self.loaded.clone();
+        // Another runtime may have written meanwhile, and no other shall in between.
+        let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let there = fs::read_to_string(&self.path).ok();
+        let there = there.and_then(|text| Profile::parse(&text).ok());
+        let mut profile = there.unwrap_or_else(|| self.loaded.clone());
+        let mut names = HashMap::new();
         for function in core.functions() {
-            if let Some(parts) = function.record.learned() {
-                let site = function.site;
+            *names.entry((function.site.name(), function.class)).or_insert(0) += 1;
+        }
+        for function in core.functions() {
+            let site = function.site;
+            // What several have for a name is nobody's.
+            let is_one = names.get(&(site.name(), function.class)) == Some(&1);
+            if let Some(parts) = function.record.learned().filter(|_| is_one) {
                 let sizes = site.sizes(function.class);
                 profile.learn((site.name(), site.path()), sizes.as_ref(), &parts);
             }
@@ -92,13 +130,31 @@ impl ProfileFile {
 
     /// All of it or nothing: who reads it meanwhile finds the old one.
     fn replace(&self, text: &str) -> io::Result<()> {
-        let mut name = self.path.clone().into_os_string();
-        name.push(format!(".{}", process::id()));
+        /// Tells those of one moment apart.
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        // What a link leads to, not the link.
+        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let mut name = path.clone().into_os_string();
+        let unique = NEXT.fetch_add(1, Ordering::Relaxed);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.map_or(0, |since| since.subsec_nanos());
+        name.push(format!(".{}-{unique}-{now}", process::id()));
         let new = PathBuf::from(name);
-        let written = fs::write(&new, text).and_then(|()| fs::rename(&new, &self.path));
+        let written =
+            write_new(&new, text, fs::metadata(&path).ok()).and_then(|()| fs::rename(&new, &path));
         if written.is_err() {
             let _ = fs::remove_file(&new);
         }
         written
     }
+}
+
+/// Writes a file that is not there yet, with the permissions of the one that it is to replace.
+fn write_new(path: &Path, text: &str, old: Option<Metadata>) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
+    if let Some(old) = old {
+        // As far as they can be kept.
+        let _ = file.set_permissions(old.permissions());
+    }
+    file.write_all(text.as_bytes())
 }

@@ -48,7 +48,8 @@ pub enum Mode {
     /// The scheduler, by what it has measured.
     #[default]
     Adaptive,
-    /// They are always offloaded.
+    /// They are always offloaded, but for those that are made on a compute thread, which run
+    /// there.
     Offload,
     /// They always run inline.
     Inline,

@@ -98,10 +98,11 @@ impl Costs {
 pub(crate) fn order(knobs: &MabKnobs, around: &Around, known: &Known) -> Option<(Arm, Reason)> {
     match (around.caller, around.told) {
         (Caller::NoPool, _) => return Some((Arm::InlineTokio, Reason::NoPool)),
-        (_, Some(arm)) => return Some((arm, Reason::Told)),
-        (Caller::ComputeWorker, None) => {
+        // It is there already, and may be waited for by what it would wait for.
+        (Caller::ComputeWorker, None | Some(Arm::OffloadRayon)) => {
             return Some((Arm::InlineTokio, Reason::OnComputeThread));
         }
+        (_, Some(arm)) => return Some((arm, Reason::Told)),
         (Caller::LoneIoWorker | Caller::IoWorker, None) => {}
     }
     let Some(run_time) = known.run_time else {

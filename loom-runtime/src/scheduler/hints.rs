@@ -124,24 +124,27 @@ pub const fn hint_of(module: &str, item: &str, entries: &[(&str, ComputeHint)]) 
 
 /// Whether a path is that of an item in a module.
 const fn is_path(path: &[u8], module: &[u8], item: &[u8]) -> bool {
-    if path.len() != module.len() + 2 + item.len() {
-        return false;
-    }
+    let Some(at) = starts_with(path, module, 0) else { return false };
+    let Some(at) = starts_with(path, b"::", at) else { return false };
+    matches!(starts_with(path, item, at), Some(end) if end == path.len())
+}
+
+/// Where `part` ends in `path`, if it stands at that place. The `r#` of keywords counts nothing.
+const fn starts_with(path: &[u8], part: &[u8], mut at: usize) -> Option<usize> {
     let mut i = 0;
-    while i < path.len() {
-        let expected = if i < module.len() {
-            module[i]
-        } else if i < module.len() + 2 {
-            b':'
-        } else {
-            item[i - module.len() - 2]
-        };
-        if path[i] != expected {
-            return false;
+    while i < part.len() {
+        let is_raw = part[i] == b'r' && i + 1 < part.len() && part[i + 1] == b'#';
+        if is_raw {
+            i += 2;
+            continue;
         }
+        if at >= path.len() || path[at] != part[i] {
+            return None;
+        }
+        at += 1;
         i += 1;
     }
-    true
+    Some(at)
 }
 
 #[cfg(test)]
@@ -173,6 +176,8 @@ mod tests {
         assert_eq!(hint_of("shop::carts", "sum", ENTRIES), ComputeHint::Low);
         assert_eq!(hint_of("shop::cart", "ssum", ENTRIES), ComputeHint::Unknown);
         assert_eq!(hint_of("", "sum", ENTRIES), ComputeHint::Unknown);
+        assert_eq!(hint_of("shop::r#carts", "sum", ENTRIES), ComputeHint::Low);
+        assert_eq!(hint_of("sho", "sum", ENTRIES), ComputeHint::Unknown);
     }
 
     #[test]

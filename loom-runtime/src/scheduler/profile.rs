@@ -13,6 +13,10 @@ use super::ComputeHint;
 /// The first line, which says what the others are.
 const HEADER: &str = "# Loom profile 1: name | path | sizes of input | shares of calls, and how \
                       long these took";
+/// How a first line begins, whatever version it is of.
+const ANY_HEADER: &str = "# Loom profile ";
+/// No call takes so long, in nanoseconds: eleven days.
+const LONGEST: f64 = 1e15;
 /// The units of times, longest first, in nanoseconds.
 const UNITS: [(&str, f64); 4] = [("s", 1e9), ("ms", 1e6), ("us", 1e3), ("ns", 1.0)];
 
@@ -35,6 +39,12 @@ impl Profile {
     /// Reads the text of a profile. The error names the line.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut profile = Self::default();
+        // A byte order mark is none of it.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let version = text.strip_prefix(ANY_HEADER).filter(|rest| !rest.starts_with("1:"));
+        if version.is_some() {
+            return Err("it is of another version; remove the file to learn anew".to_owned());
+        }
         for (i, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -59,7 +69,7 @@ impl Profile {
         sizes: Option<&RangeInclusive<u64>>,
     ) -> Option<&[(f64, f64)]> {
         let sizes = sizes.map(|sizes| (*sizes.start(), *sizes.end()));
-        self.0.get(&(name.to_owned(), sizes)).map(|learned| &*learned.parts)
+        self.0.get(&(column(name)?, sizes)).map(|learned| &*learned.parts)
     }
 
     /// Takes in what was learned of a function: weights, and nanoseconds.
@@ -70,15 +80,28 @@ impl Profile {
         parts: &[(f64, f64)],
     ) {
         let all: f64 = parts.iter().map(|(weight, _)| weight).sum();
-        let mut shares: Vec<(f64, f64)> = parts
-            .iter()
-            .map(|(weight, nanos)| ((weight / all * 100.0).round() / 100.0, rounded(*nanos)))
+        let (Some(name), Some(path)) = (column(name), column(path)) else { return };
+        let mut parts: Vec<(f64, f64)> =
+            parts.iter().map(|(weight, nanos)| (weight / all, rounded(*nanos))).collect();
+        parts.sort_by(|a, b| a.1.total_cmp(&b.1));
+        // Those that look the same are.
+        parts.dedup_by(|next, kept| {
+            let is_same = next.1.total_cmp(&kept.1).is_eq();
+            if is_same {
+                kept.0 += next.0;
+            }
+            is_same
+        });
+        let shares: Vec<(f64, f64)> = parts
+            .into_iter()
+            .map(|(share, nanos)| ((share * 100.0).round() / 100.0, nanos))
             .filter(|(share, _)| *share > 0.0)
             .collect();
-        shares.sort_by(|a, b| a.1.total_cmp(&b.1));
+        if shares.is_empty() {
+            return;
+        }
         let sizes = sizes.map(|sizes| (*sizes.start(), *sizes.end()));
-        let learned = Learned { path: path.to_owned(), parts: shares };
-        self.0.insert((name.to_owned(), sizes), learned);
+        self.0.insert((name, sizes), Learned { path, parts: shares });
     }
 
     /// The hint that goes with what was learned, by path. Of functions that share one, and of
@@ -120,8 +143,23 @@ fn entry(line: &str) -> Option<(Key, Learned)> {
         let (first, last) = sizes.split_once("..=")?;
         Some((first.parse().ok()?, last.parse().ok()?))
     };
-    let parts = parts.split(", ").map(part).collect::<Option<Vec<_>>>()?;
+    let mut parts = parts.split(", ").map(part).collect::<Option<Vec<_>>>()?;
+    let all: f64 = parts.iter().map(|(share, _)| share).sum();
+    if all <= 0.0 {
+        return None;
+    }
+    for (share, _) in &mut parts {
+        *share /= all;
+    }
     Some(((name.to_owned(), sizes), Learned { path: path.to_owned(), parts }))
+}
+
+/// A name as it may stand in a line. Nothing where it may be that of several functions: closures
+/// of one function have one, and so have what they are given to.
+fn column(name: &str) -> Option<String> {
+    let plain = name.replace(|c: char| c == '|' || c == '#' || c.is_control(), "_");
+    let is_one = !plain.contains("{{") && !plain.trim().is_empty();
+    is_one.then(|| plain.trim().to_owned())
 }
 
 /// `93% 5.2us`.
@@ -131,8 +169,9 @@ fn part(text: &str) -> Option<(f64, f64)> {
     let (number, unit) = time.split_at(time.find(|c: char| c.is_ascii_alphabetic())?);
     let (_, nanos) = UNITS.iter().find(|(name, _)| *name == unit)?;
     let number: f64 = number.parse().ok()?;
-    let is_right = (0.0..=100.0).contains(&share) && number.is_finite() && number >= 0.0;
-    is_right.then_some((share / 100.0, number * nanos))
+    let nanos = number * nanos;
+    let is_right = (0.0..=100.0).contains(&share) && (0.0..=LONGEST).contains(&nanos);
+    is_right.then_some((share / 100.0, nanos))
 }
 
 /// To two digits.
@@ -173,7 +212,11 @@ mod tests {
     fn learned() -> Profile {
         let mut profile = Profile::default();
         let sizes = 4096..=8191;
-        profile.learn(("shop::b", "shop::b"), Some(&sizes), &[(93.0, 5234.0), (7.0, 4.94e6)]);
+        profile.learn(
+            ("shop::b", "shop::b"),
+            Some(&sizes),
+            &[(53.0, 5234.0), (7.0, 4.94e6), (40.0, 5216.0)],
+        );
         profile.learn(("<A as B>::a", "shop::a"), None, &[(0.1, 1e9), (99.9, 812e3)]);
         profile
     }
@@ -197,12 +240,36 @@ mod tests {
 
     #[test]
     fn what_is_no_profile_is_told_with_its_line() {
-        for wrong in ["shop::a", "a | b | c | 1% 2us", "a | b | any | 1% 2", "a | b | any | x% 2us"]
-        {
+        for wrong in [
+            "shop::a",
+            "a | b | c | 1% 2us",
+            "a | b | any | 1% 2",
+            "a | b | any | x% 2us",
+            "a | b | any | 0% 2us",
+            "a | b | any | 1% 1000000000000s",
+            "a | b | any | 1% NaNs",
+            "a | b | any | 1% -2s",
+        ] {
             let error = Profile::parse(&format!("{HEADER}\n\n{wrong}")).expect_err(wrong);
             assert!(error.contains("line 3") && error.contains(wrong), "{error}");
         }
         assert_eq!(Profile::parse(""), Ok(Profile::default()));
+        assert!(Profile::parse("\u{feff}# Loom profile 1: x\n").is_ok());
+        assert!(Profile::parse("# Loom profile 2: x\n").is_err_and(|e| e.contains("version")));
+    }
+
+    #[test]
+    fn any_name_that_is_written_is_read() {
+        for name in ["a | b", "# a", " a", "a\nb", "a | b | any | 1% 2us"] {
+            let mut profile = Profile::default();
+            profile.learn((name, name), None, &[(1.0, 2e3)]);
+            let read = Profile::parse(&profile.to_string()).expect(name);
+            assert!(read.of(name, None).is_some(), "{name}: {read}");
+        }
+        let mut profile = Profile::default();
+        profile.learn(("a::{{closure}}", "a"), None, &[(1.0, 2e3)]);
+        profile.learn(("b", "b"), None, &[]);
+        assert_eq!(profile, Profile::default());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What one runtime knows of one function, shared by its threads.
 
-use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::sync::OnceLock;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::decide::{Around, Costs, Known};
 use super::knobs::MabKnobs;
@@ -74,8 +75,8 @@ pub(crate) struct Record {
     clean: AtomicU32,
     /// Changes when verdicts should be looked at again at once.
     epoch: AtomicU32,
-    /// Something was known of it from the start.
-    is_primed: AtomicBool,
+    /// What was learned another time: shares, and nanoseconds.
+    prior: OnceLock<Vec<(f64, f64)>>,
     drawn: Drawn,
 }
 
@@ -156,13 +157,20 @@ impl Record {
     pub(crate) fn known(&self, knobs: &MabKnobs, hint: ComputeHint, now: u64) -> Known {
         let (inline, offload) = (self.inline.summary(), self.offload.summary());
         let factor = self.factor(&inline, &offload);
-        let weight = inline.weight + offload.weight;
-        let pooled = |inline_part: f64, offload_part: f64| {
-            (inline.weight * inline_part + offload.weight * offload_part) / weight
+        let measured = inline.weight + offload.weight;
+        // What was learned another time makes room for each sample, and is no tail of this one's.
+        let prior = self.prior.get().map_or(&[][..], Vec::as_slice);
+        let left = if prior.is_empty() { 0.0 } else { (PRIMED - measured).max(0.0) };
+        let of_prior = |part: fn(f64) -> f64| -> f64 {
+            prior.iter().map(|(share, nanos)| share * part(*nanos)).sum::<f64>() * left
+        };
+        let weight = measured + left;
+        let pooled = |inline_part: f64, offload_part: f64, prior_part: f64| {
+            (inline.weight * inline_part + offload.weight * offload_part + prior_part) / weight
         };
         let hinted = knobs.prior(hint);
         let is_explored = matches!(hint, ComputeHint::High | ComputeHint::Unknown)
-            && !self.is_primed.load(Ordering::Relaxed)
+            && self.prior.get().is_none()
             && self.looks.load(Ordering::Relaxed) < u64::from(knobs.hint_exploration_count);
         let mut known = Known {
             run_time: hinted.map(|mean| Belief { mean, deviation: mean * DOUBT }),
@@ -180,11 +188,17 @@ impl Record {
             [knobs.t_tiny_inline_us, knobs.t_block_hard_us, knobs.t_inline_under_pressure_us];
         known.tails = caps.map(|cap| {
             let cap = cap * 1e3;
-            (self.inline.above(cap) + self.offload.above(cap * factor)) / weight
+            let above = prior.iter().filter(|(_, nanos)| *nanos >= cap);
+            let of_prior = above.map(|(share, _)| share).sum::<f64>() * left;
+            (self.inline.above(cap) + self.offload.above(cap * factor) + of_prior) / weight
         });
         known.has_inline_tail = self.inline.above(knobs.t_block_hard_us * 1e3) > LITTLE;
-        let mean = pooled(inline.mean, offload.mean / factor);
-        let square = pooled(inline.square, offload.square / (factor * factor));
+        let mean = pooled(inline.mean, offload.mean / factor, of_prior(|nanos| nanos));
+        let square = pooled(
+            inline.square,
+            offload.square / (factor * factor),
+            of_prior(|nanos| nanos * nanos),
+        );
         // A hint is one more sample, which fades as the others come.
         let trust = knobs.hint_trust_threshold;
         let left = if weight < trust { 1.0 - weight / trust } else { 0.0 };
@@ -279,10 +293,8 @@ impl Record {
     /// Takes what was learned another time for so many samples: shares, and nanoseconds. Before
     /// the first call.
     pub(crate) fn prime(&self, parts: &[(f64, f64)]) {
-        for (share, nanos) in parts {
-            self.inline.add(share * PRIMED, *nanos);
-        }
-        self.is_primed.store(true, Ordering::Relaxed);
+        // Nobody else does, since records are made once.
+        let _ = self.prior.set(parts.to_vec());
     }
 
     /// What is to be known another time: weights, and nanoseconds. Nothing where that is little.

@@ -58,16 +58,6 @@ impl Times {
         }
     }
 
-    /// Takes in many at once, that took so long on the average.
-    pub(crate) fn add(&self, weight: f64, nanos: f64) {
-        let at = bucket(nanos);
-        self.change(at, |before, mean| {
-            let all = before + weight;
-            (all, if all > 0.0 { mean + (nanos - mean) * weight / all } else { mean })
-        });
-        self.used.fetch_or(1 << at, Ordering::Relaxed);
-    }
-
     /// What was recorded so far counts so much less.
     pub(crate) fn fade(&self, factor: f64) {
         for at in self.used() {
