@@ -11,8 +11,8 @@
 //!
 //! `return`, `?` and `self` mean in a closure what they mean in a function, and so do the lints
 //! for arguments and body, which stand there once. What a closure cannot do is done by a function
-//! within it, of the same signature and name: call itself by its name, and say `impl Trait` of
-//! its result.
+//! within it, of the same signature and name: call itself by its name, and give an `impl Fn` that
+//! only the signature tells the kind of.
 //!
 //! All names of ours are local variables with the macro's hygiene, or stand in a block of their
 //! own: the body sees none of them. They begin with `__loom`, since a pattern takes the name of a
