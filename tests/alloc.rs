@@ -140,7 +140,7 @@ fn check<const CAPTURED: usize, const RETURNED: usize>(runtime: &LoomRuntime, ca
 /// How often the pool was woken, for what was allocated alone.
 fn wakes_of<const CAPTURED: usize, const RETURNED: usize>(
     runtime: &LoomRuntime,
-    callers: usize,
+    callers: u64,
     calls: u64,
 ) -> u64 {
     let (allocations, wakes) = count::<CAPTURED, RETURNED>(runtime, callers, calls);
