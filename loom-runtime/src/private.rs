@@ -2,10 +2,10 @@
 //! notice.
 
 pub use crate::runtime::{
-    Argument, At, ComputeHint, ComputePriority, LoomBuilder, Magnitude, Mode, Outcome, Pin,
+    Argument, At, ComputeHint, ComputePriority, LoomBuilder, Magnitude, Mode, On, Outcome, Pin,
     Placement, Priority, RuntimeRef, SimulatedFunction, Site, Surroundings, TokioFlavor, call0,
     call1, call2, call3, call4, call5, call6, call7, call8, call9, call10, call11, call12, hint_of,
-    magnitude, run_main, run_plain_test, run_plain_test_on_both, run_test, run_test_on_both,
+    magnitude, on, run_main, run_plain_test, run_plain_test_on_both, run_test, run_test_on_both,
     scoped0, scoped1, scoped2, scoped3, scoped4, scoped5, scoped6, scoped7, scoped8, scoped9,
     scoped10, scoped11, scoped12, test_builder,
 };

@@ -56,14 +56,7 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> 
     let closure = if is_nested { nested(sig, &of_body, &body) } else { closure(sig, &body) };
     // A function within has these attributes itself.
     let apart = of_body.iter().find_map(|attr| apart(attr)).filter(|_| !is_nested);
-    let at = at(args, sig, apart.as_ref());
-    let (tell_at, at) = if args.size.is_some() || args.runtime.is_some() {
-        // Before the arguments go where they are wanted.
-        let name = Ident::new("__loom_at", Span::mixed_site());
-        (Some(quote!(let #name = #at;)), quote!(#name))
-    } else {
-        (None, at)
-    };
+    let (tell_at, at) = at(args, sig, apart.as_ref());
 
     let loom = &args.loom;
     // Where an argument is what cannot be sent, it is where that is said.
@@ -113,8 +106,12 @@ pub(super) fn unplaced(function: &Function, is_borrowing: bool) -> TokenStream {
     function.into_token_stream()
 }
 
-/// The site, and what is said of the call.
-fn at(args: &ComputeArgs, sig: &Signature, apart: Option<&TokenStream>) -> TokenStream {
+/// The site, and what is said of the call; and what comes before that.
+fn at(
+    args: &ComputeArgs,
+    sig: &Signature,
+    apart: Option<&TokenStream>,
+) -> (Option<TokenStream>, TokenStream) {
     let ComputeArgs { loom, hint, mode, size, priority, key, runtime, .. } = args;
     let name = sig.ident.unraw().to_string();
     let keyed = key.as_ref().map(|key| quote!(.keyed(#key)));
@@ -127,13 +124,23 @@ fn at(args: &ComputeArgs, sig: &Signature, apart: Option<&TokenStream>) -> Token
     });
     let priority =
         priority.as_ref().map(|level| quote!(.priority(#loom::__private::Priority::#level)));
-    let runtime = runtime.as_ref().map(|runtime| {
-        let on_any = quote_spanned!(runtime.span()=> .on_any);
-        quote!(#on_any(|| #runtime))
-    });
-    quote! {
-        #loom::__private::at!(#name #keyed #hinted #in_mode #sized) #apart #size #priority #runtime
+    let (on, on_it) = match runtime {
+        Some(runtime) => {
+            let name = Ident::new("__loom_on", Span::mixed_site());
+            let on = quote_spanned!(runtime.span()=> #loom::__private::on);
+            (Some(quote!(let #name = #on(|| #runtime);)), Some(quote!(.on(&#name))))
+        }
+        None => (None, None),
+    };
+    let at = quote! {
+        #loom::__private::at!(#name #keyed #hinted #in_mode #sized) #apart #size #priority #on_it
+    };
+    if on.is_none() && size.is_none() {
+        return (None, at);
     }
+    // Before the arguments go where they are wanted.
+    let name = Ident::new("__loom_at", Span::mixed_site());
+    (Some(quote!(#on let #name = #at;)), quote!(#name))
 }
 
 /// The body as a closure of the arguments.

@@ -5,12 +5,13 @@ async fn resize(
     __loom_arg1: (u32, u32),
     state: State,
 ) -> Result<Vec<u8>, Error> {
+    let __loom_on = ::loom::__private::on(|| state.runtime);
     let __loom_at = ::loom::__private::at!(
         "resize".keyed("resize").in_mode(::loom::__private::Mode::Adaptive).sized()
     )
         .size(::loom::__private::magnitude(|| image.len()))
         .priority(::loom::__private::Priority::Low)
-        .on_any(|| state.runtime);
+        .on(&__loom_on);
     ::loom::__private::call3(
             __loom_at,
             image,

@@ -31,14 +31,16 @@ use super::shares;
 use super::spawn::{current_core, is_settled};
 
 /// Which function is called, and what its attribute and its arguments say of the call.
-#[derive(Debug)]
-pub struct At {
+///
+/// Nothing of it has to be dropped, which the compiler would have to see to in every function.
+#[derive(Clone, Copy, Debug)]
+pub struct At<'a> {
     site: &'static Site,
     size: Option<u64>,
     priority: Priority,
     apart: Apart,
     /// Of the runtime that the attribute names.
-    core: Option<Arc<Core>>,
+    core: Option<&'a Arc<Core>>,
 }
 
 /// Whether the body has machine code of its own.
@@ -69,7 +71,7 @@ impl Apart {
     }
 }
 
-impl At {
+impl<'a> At<'a> {
     /// A function with nothing said of the call.
     #[inline]
     #[must_use]
@@ -112,8 +114,8 @@ impl At {
     /// On a runtime that need not be the current one.
     #[inline]
     #[must_use]
-    pub fn on(mut self, runtime: &LoomRuntime) -> Self {
-        self.core = Some(Arc::clone(runtime.core()));
+    pub const fn on(mut self, runtime: &'a On) -> Self {
+        self.core = Some(&runtime.0);
         self
     }
 
@@ -121,7 +123,7 @@ impl At {
     #[inline]
     fn is_settled(&self, called: Called) -> bool {
         let Called { site, class, .. } = called;
-        match &self.core {
+        match self.core {
             None => is_settled(site, class),
             Some(core) => shares::is_settled(core, site.index(class)),
         }
@@ -129,7 +131,7 @@ impl At {
 
     #[inline]
     fn into_core(self) -> Arc<Core> {
-        self.core.unwrap_or_else(current_core)
+        self.core.map_or_else(current_core, Arc::clone)
     }
 
     /// The call of that instance.
@@ -141,20 +143,20 @@ impl At {
 }
 
 /// Counts a panic that passes through a settled call, which nobody looks at.
-struct Passing<'a>(&'a At, Called);
+struct Passing<'a>(At<'a>, Called);
 
 impl Drop for Passing<'_> {
     #[cold]
     fn drop(&mut self) {
         let Self(at, Called { site, class, .. }) = self;
-        let core = at.core.clone().unwrap_or_else(current_core);
+        let core = at.into_core();
         core.function(site, *class).counters.panicked.add_one();
     }
 }
 
 /// Runs a call that is settled: inline, and untimed.
 #[inline]
-fn settled<R>(at: &At, called: Called, f: impl FnOnce() -> R) -> R {
+fn settled<R>(at: At<'_>, called: Called, f: impl FnOnce() -> R) -> R {
     let passing = Passing(at, called);
     let result = f();
     mem::forget(passing);
@@ -200,14 +202,14 @@ impl<R> Future for Call<R> {
 
 #[track_caller]
 #[inline]
-fn call<Body: 'static, F, R>(at: At, f: F) -> Call<R>
+fn call<Body: 'static, F, R>(at: At<'_>, f: F) -> Call<R>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
     let called = at.called(at.site.instance::<Body>());
     if at.is_settled(called) {
-        return Call(Placed::Ended(Some(settled(&at, called, f))));
+        return Call(Placed::Ended(Some(settled(at, called, f))));
     }
     Call(Placed::Looked(Held::new::<Adaptive>(place(&at.into_core(), called, f))))
 }
@@ -215,14 +217,14 @@ where
 /// A call that borrows: it has ended when this returns.
 #[track_caller]
 #[inline]
-fn scoped<Body, F, R>(at: At, f: F) -> Call<R>
+fn scoped<Body, F, R>(at: At<'_>, f: F) -> Call<R>
 where
     F: FnOnce() -> R + Send,
     R: Send,
 {
     let called = at.called(at.site.instance_that_borrows::<Body>());
     if at.is_settled(called) {
-        return Call(Placed::Ended(Some(settled(&at, called, f))));
+        return Call(Placed::Ended(Some(settled(at, called, f))));
     }
     Call(Placed::Looked(Held::new::<Adaptive>(look_scoped(&at.into_core(), called, f))))
 }
@@ -287,7 +289,7 @@ macro_rules! arity {
         #[inline]
         #[allow(clippy::too_many_arguments)]
         pub fn $call<$($Arg,)* F, R>(
-            at: At,
+            at: At<'_>,
             $($arg: $Arg,)*
             f: F,
         ) -> Call<R>
@@ -305,7 +307,7 @@ macro_rules! arity {
         #[inline]
         #[allow(clippy::too_many_arguments)]
         pub fn $scoped<$($Arg,)* F, R>(
-            at: At,
+            at: At<'_>,
             $($arg: $Arg,)*
             f: F,
         ) -> Call<R>
@@ -367,11 +369,11 @@ impl<T: RuntimeRef + ?Sized> RuntimeRef for Arc<T> {
     }
 }
 
-impl At {
-    /// On the runtime that an expression names.
-    #[inline]
-    #[must_use]
-    pub fn on_any<T: RuntimeRef>(self, runtime: impl FnOnce() -> T) -> Self {
-        self.on(runtime().runtime())
-    }
+/// A runtime that an expression has named.
+#[derive(Debug)]
+pub struct On(Arc<Core>);
+
+/// The runtime that an expression names.
+pub fn on<T: RuntimeRef>(runtime: impl FnOnce() -> T) -> On {
+    On(Arc::clone(runtime().runtime().core()))
 }

@@ -44,9 +44,9 @@ mod watch;
 
 pub use adaptive::AdaptiveFuture;
 pub use attribute::{
-    Argument, At, Outcome, RuntimeRef, call0, call1, call2, call3, call4, call5, call6, call7,
-    call8, call9, call10, call11, call12, magnitude, scoped0, scoped1, scoped2, scoped3, scoped4,
-    scoped5, scoped6, scoped7, scoped8, scoped9, scoped10, scoped11, scoped12,
+    Argument, At, On, Outcome, RuntimeRef, call0, call1, call2, call3, call4, call5, call6, call7,
+    call8, call9, call10, call11, call12, magnitude, on, scoped0, scoped1, scoped2, scoped3,
+    scoped4, scoped5, scoped6, scoped7, scoped8, scoped9, scoped10, scoped11, scoped12,
 };
 pub use builder::LoomBuilder;
 pub use command::command_reset;
