@@ -6,7 +6,7 @@
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Signature, Visibility, parse_quote};
+use syn::{Attribute, FnArg, PatType, Signature, Visibility, parse_quote};
 
 use crate::body::mentions;
 
@@ -91,4 +91,12 @@ impl Function {
     fn is_of_a_trait(&self) -> bool {
         self.sig.receiver().is_some() || mentions(self.sig.to_token_stream(), "Self")
     }
+}
+
+/// The arguments but for `self`.
+pub(crate) fn typed_mut(sig: &mut Signature) -> impl Iterator<Item = &mut PatType> {
+    sig.inputs.iter_mut().filter_map(|input| match input {
+        FnArg::Typed(arg) => Some(arg),
+        FnArg::Receiver(_) => None,
+    })
 }

@@ -1,4 +1,4 @@
-//! Where expansions find Loom.
+//! Where expansions find Loom, and what stands where in them.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -24,4 +24,9 @@ pub(crate) fn at(path: &Path, place: Span) -> TokenStream {
         token
     };
     path.to_token_stream().into_iter().map(moved).collect()
+}
+
+/// There, and with the macro's hygiene: a local variable that the body does not see.
+pub(crate) fn of_macro(place: Span) -> Span {
+    Span::mixed_site().located_at(place)
 }

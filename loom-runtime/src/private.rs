@@ -11,7 +11,6 @@ pub use crate::runtime::{
 };
 
 pub use core::option::Option::{None, Some};
-pub use core::result::Result::{Err, Ok};
 pub use core::time::Duration;
 pub use core::{module_path, prelude};
 

@@ -18,10 +18,6 @@ macro_rules! handlers {
         use axum::{Json, Router};
         use serde::{Deserialize, Deserializer, Serialize, de};
 
-        /// How many of them there are.
-        #[allow(dead_code)]
-        pub(crate) const HANDLERS: usize = 17;
-
         // ---- todos: state behind a lock, optional queries, partial updates
 
         type Todos = Arc<RwLock<BTreeMap<u64, Todo>>>;

@@ -28,8 +28,8 @@ use syn::{ReceiverKind, parse_quote};
 use super::args::ComputeArgs;
 use super::borrow::{find_borrow, without_borrow};
 use crate::body::{self, Words, in_place_of, leading_attributes};
-use crate::item::Function;
-use crate::paths;
+use crate::item::{Function, typed_mut};
+use crate::paths::{self, of_macro};
 
 /// Attributes that say something about the machine code of the body.
 const OF_THE_BODY: &[&str] = &["inline", "cold"];
@@ -260,10 +260,6 @@ fn param_name(i: usize, arg: &PatType, args: &ComputeArgs) -> Ident {
     }
 }
 
-fn of_macro(span: Span) -> Span {
-    Span::mixed_site().located_at(span)
-}
-
 /// At most so many, the last of which stands for those that are too many.
 fn in_tuples(mut parts: Vec<TokenStream>) -> Vec<TokenStream> {
     if parts.len() > MOST_ARGUMENTS {
@@ -307,13 +303,6 @@ fn apart(attr: &Attribute) -> Option<TokenStream> {
 
 fn typed(sig: &Signature) -> impl Iterator<Item = &PatType> {
     sig.inputs.iter().filter_map(|input| match input {
-        FnArg::Typed(arg) => Some(arg),
-        FnArg::Receiver(_) => None,
-    })
-}
-
-fn typed_mut(sig: &mut Signature) -> impl Iterator<Item = &mut PatType> {
-    sig.inputs.iter_mut().filter_map(|input| match input {
         FnArg::Typed(arg) => Some(arg),
         FnArg::Receiver(_) => None,
     })

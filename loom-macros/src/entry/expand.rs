@@ -8,7 +8,7 @@
 //! }
 //! ```
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::spanned::Spanned;
 use syn::{
@@ -19,7 +19,8 @@ use syn::{
 use super::Kind;
 use super::args::{Arms, Settings};
 use crate::body::{in_place_of, leading_attributes, mentions, without_impl};
-use crate::item::Function;
+use crate::item::{Function, typed_mut};
+use crate::paths::of_macro;
 
 pub(super) fn expand(kind: Kind, settings: &Settings, function: &Function) -> TokenStream {
     let Function { attrs, vis, sig, .. } = function;
@@ -107,7 +108,6 @@ fn param_name((i, input): (usize, &FnArg)) -> Ident {
         },
         FnArg::Receiver(_) => None,
     };
-    let of_macro = |span: Span| Span::mixed_site().located_at(span);
     match pattern {
         Some(ident) => {
             let mut ident = ident.clone();
@@ -116,13 +116,6 @@ fn param_name((i, input): (usize, &FnArg)) -> Ident {
         }
         None => format_ident!("__loom_arg{i}", span = of_macro(input.span())),
     }
-}
-
-fn typed_mut(sig: &mut Signature) -> impl Iterator<Item = &mut PatType> {
-    sig.inputs.iter_mut().filter_map(|input| match input {
-        FnArg::Typed(arg) => Some(arg),
-        FnArg::Receiver(_) => None,
-    })
 }
 
 /// What stands beside errors: a function that its callers find, and the body, so that what it
@@ -146,9 +139,7 @@ pub(super) fn unplaced(kind: Kind, settings: &Settings, function: Function) -> T
     let test = (kind == Kind::Test)
         .then(|| quote!(#[allow(dead_code)] #[#loom::__private::prelude::v1::test]));
     function.sig = outer(&function.sig);
-    if kind == Kind::Main || test.is_some() {
-        function.sig.inputs.clear();
-    }
+    function.sig.inputs.clear();
     function.sig.generics = syn::Generics::default();
     let Function { attrs, vis, sig, .. } = &function;
     quote! {

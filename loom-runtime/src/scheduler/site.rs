@@ -159,7 +159,7 @@ impl Site {
     }
 
     /// The key made from what is known at compile time, and from the types: at the first call,
-    /// since that is a thousand steps for the compiler and nothing then.
+    /// since the compiler would have to interpret it.
     pub(crate) fn key(&self) -> FunctionKey {
         let of_closure = || FunctionKey::from_path(self.item);
         self.instance.get().map_or_else(of_closure, |instance| instance.key)
