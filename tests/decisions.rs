@@ -144,12 +144,16 @@ fn tasks_that_are_ready_are_pressure() {
     let held = Arc::new(Barrier::new(3));
     let blockers: Vec<_> = (0..2)
         .map(|_| {
-            let held = Arc::clone(&held);
-            // Twice: once when it has a worker, and once when that may go on.
-            runtime.spawn_async(async move {
+            let (held, (started, has_started)) = (Arc::clone(&held), std::sync::mpsc::channel());
+            // Twice: once when all have a worker, and once when these may go on.
+            let blocker = runtime.spawn_async(async move {
+                started.send(()).expect("somebody waits");
                 held.wait();
                 held.wait();
-            })
+            });
+            // One after another, or a worker takes both and is stopped in the first.
+            has_started.recv().expect("it starts");
+            blocker
         })
         .collect();
     held.wait();
