@@ -2,11 +2,13 @@
 
 use std::future::pending;
 use std::hint::black_box;
-use std::sync::{Arc, Barrier};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use loom::mab::{FunctionKey, MabKnobs, MabScheduler, Reason};
 use loom::{Arm, ComputeError, ComputeHint, LoomBuilder, LoomRuntime, TokioFlavor};
+use tokio::task::JoinHandle;
 
 fn runtime() -> LoomRuntime {
     LoomBuilder::new().tokio_threads(2).rayon_threads(2).build().expect("it starts")
@@ -138,32 +140,39 @@ fn sleeping_tasks_are_no_pressure() {
 }
 
 /// What the estimator sees of tasks that are ready, with both workers kept from running them.
+/// Waits until a task runs, although other tasks have stopped their workers for good.
+/// Tokio counts on each worker to look again: one that goes to sleep while another takes its
+/// last task may miss what comes at that moment, and only the next spawn wakes it.
+fn until_it_runs(runtime: &LoomRuntime, it_runs: &Receiver<()>) {
+    while it_runs.recv_timeout(Duration::from_millis(50)).is_err() {
+        drop(runtime.spawn_async(async {}));
+    }
+}
+
+/// A task that stops its worker until the other end of the channel goes.
+fn stop_a_worker(runtime: &LoomRuntime) -> (Sender<()>, JoinHandle<()>) {
+    let (runs, it_runs) = mpsc::channel();
+    let (release, held) = mpsc::channel();
+    let task = runtime.spawn_async(async move {
+        runs.send(()).expect("somebody waits");
+        held.recv().expect_err("it is only ever let go");
+    });
+    until_it_runs(runtime, &it_runs);
+    (release, task)
+}
+
 #[test]
 fn tasks_that_are_ready_are_pressure() {
     let runtime = runtime();
-    let held = Arc::new(Barrier::new(3));
-    let blockers: Vec<_> = (0..2)
-        .map(|_| {
-            let (held, (started, has_started)) = (Arc::clone(&held), std::sync::mpsc::channel());
-            // Twice: once when all have a worker, and once when these may go on.
-            let blocker = runtime.spawn_async(async move {
-                started.send(()).expect("somebody waits");
-                held.wait();
-                held.wait();
-            });
-            // One after another, or a worker takes both and is stopped in the first.
-            has_started.recv().expect("it starts");
-            blocker
-        })
-        .collect();
-    held.wait();
+    // One after another, or a worker takes both and is stopped in the first.
+    let (releases, stopped): (Vec<_>, Vec<_>) = (0..2).map(|_| stop_a_worker(&runtime)).unzip();
     // From a thread that is no worker, so they go to the queue that all share.
     let ready: Vec<_> = (0..100).map(|_| runtime.spawn_async(async {})).collect();
     let counted = runtime.collect_context();
-    held.wait();
+    drop(releases);
     assert!(counted.inflight_tasks >= 16, "up to ten a worker: {counted:?}");
     runtime.block_on(async {
-        for task in blockers.into_iter().chain(ready) {
+        for task in stopped.into_iter().chain(ready) {
             task.await.expect("no panic");
         }
     });
@@ -173,24 +182,19 @@ fn tasks_that_are_ready_are_pressure() {
 #[test]
 fn a_burst_in_a_workers_own_queue_is_not_seen_at_once() {
     let runtime = runtime();
-    let held = Arc::new(Barrier::new(2));
-    let blocker = {
-        let held = Arc::clone(&held);
-        // Keeps the other worker from taking them.
-        runtime.spawn_async(async move {
-            held.wait();
-            held.wait();
-        })
-    };
-    held.wait();
+    // Keeps the other worker from taking them.
+    let (release, stopped) = stop_a_worker(&runtime);
     let of_task = runtime.clone();
+    let (runs, it_runs) = mpsc::channel();
     let burst = runtime.spawn_async(async move {
+        runs.send(()).expect("somebody waits");
         let ready: Vec<_> = (0..50).map(|_| tokio::spawn(async {})).collect();
         (of_task.collect_context(), ready.len())
     });
+    until_it_runs(&runtime, &it_runs);
     let (counted, ready) = runtime.block_on(burst).expect("no panic");
-    held.wait();
-    runtime.block_on(blocker).expect("no panic");
+    drop(release);
+    runtime.block_on(stopped).expect("no panic");
     // There are fifty, and what is seen comes from how busy the workers were.
     assert!((counted.inflight_tasks as usize) < ready, "{counted:?}");
 }
