@@ -48,16 +48,16 @@ mod topology;
 
 pub use error::{LoomError, Result, Source};
 pub use loom_macros::{compute, main, test};
-pub use metrics::RunTimes;
+pub use metrics::Histogram;
 #[cfg(feature = "clap")]
 pub use runtime::LoomArgs;
 #[cfg(feature = "hints")]
 pub use runtime::hints;
 pub use runtime::{
     AdaptiveFuture, AdaptiveMap, ComputeError, ComputeFuture, ComputeMap, ComputePanic,
-    ComputeStreamExt, EnterGuard, FunctionStats, LoomBuilder, LoomConfig, LoomRuntime, Priority,
-    Scope, ScopeFuture, StillRunning, ThreadReport, ThreadRole, TokioFlavor, TryComputeFuture,
-    command_reset, current_runtime, functions, is_cancelled, scope_adaptive,
+    ComputeStreamExt, EnterGuard, FunctionStats, LoomBuilder, LoomConfig, LoomMetrics, LoomRuntime,
+    Priority, Reading, Scope, ScopeFuture, StillRunning, ThreadReport, ThreadRole, TokioFlavor,
+    TryComputeFuture, command_reset, current_runtime, functions, is_cancelled, scope_adaptive,
     scope_adaptive_with_hint, scope_compute, scope_compute_with, spawn_adaptive,
     spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
     spawn_compute_with_priority, try_spawn_adaptive, try_spawn_compute,

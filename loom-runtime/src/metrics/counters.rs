@@ -2,7 +2,9 @@
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-use super::histogram::Histogram;
+use super::histogram::Recorder;
+use super::rate::Rate;
+use super::sharded::Sharded;
 
 /// A number of events that only grows.
 #[derive(Debug, Default)]
@@ -18,28 +20,50 @@ impl Counter {
     }
 }
 
-/// What happened to the calls of one function.
+/// What happened to the calls of one function. Calls that run inline without being looked at
+/// count elsewhere, each thread for itself.
+///
+/// On cache lines of its own, since what stands beside it is read by every call.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub(crate) struct FunctionCounters {
     /// Decided to run on the compute pool.
     pub(crate) offloaded: Counter,
-    /// Ended in a panic, on either arm.
+    /// Of those, how many returned to somebody, or to nobody that was ever there.
+    pub(crate) returned: Counter,
+    /// Of those, how many panicked.
     pub(crate) panicked: Counter,
+    /// Ran inline and panicked.
+    pub(crate) panicked_inline: Counter,
     /// Given up by the caller before they ended; those not yet started never ran.
     pub(crate) abandoned: Counter,
+    /// Never ran, since the queue was full, or the runtime had ended.
+    pub(crate) refused: Counter,
     /// Ran inline because nothing may be offloaded, against the scheduler's verdict.
     pub(crate) withheld: Counter,
     /// How long the function itself took, on either arm.
-    pub(crate) run_times: Histogram,
+    pub(crate) run_times: Recorder,
+    /// How long offloaded calls waited until a compute thread began.
+    pub(crate) queue_waits: Recorder,
 }
 
 /// What happened in one runtime, beside the calls of single functions.
 #[derive(Debug, Default)]
 pub(crate) struct RuntimeCounters {
+    /// Async tasks that were spawned and tracked.
+    pub(crate) spawned: Sharded,
+    pub(crate) spawn_rate: Rate,
+    /// Compute calls that a thread began with.
+    pub(crate) started: Sharded,
     /// Compute calls that panicked, and panics of work spawned directly on the pool.
     pub(crate) compute_panics: Counter,
     /// Calls given up by their caller before they ended.
     pub(crate) abandoned: Counter,
+    /// Calls that were refused because the queue was full.
+    pub(crate) refused: Counter,
+    /// Requests that were answered in the place of a handler, since its calls would have
+    /// waited for too long.
+    pub(crate) shed: Counter,
     /// Times a compute thread was fetched for calls: the pool was idle, or had threads to
     /// spare.
     pub(crate) wakes: Counter,
@@ -51,4 +75,6 @@ pub(crate) struct RuntimeCounters {
     pub(crate) demoted: Counter,
     /// Looks at blocking functions that waited because the system refused a thread.
     pub(crate) threads_refused: Counter,
+    /// How long calls waited until a compute thread began, of those that were timed.
+    pub(crate) queue_waits: Recorder,
 }

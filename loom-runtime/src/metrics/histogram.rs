@@ -15,46 +15,100 @@ const BUCKETS: usize = ((MAX_EXPONENT - STEP_BITS + 1) as usize) << STEP_BITS;
 /// What a product of a share and a count may be too large by; far below the step of a rank.
 const ROUNDING: f64 = 1e-6;
 
-/// Counts of durations by magnitude.
+/// Counts durations by magnitude, and adds them up.
 #[derive(Debug)]
-pub(crate) struct Histogram {
+pub(crate) struct Recorder {
     buckets: [AtomicU64; BUCKETS],
+    /// Nanoseconds of all.
+    sum: AtomicU64,
 }
 
-impl Default for Histogram {
+impl Default for Recorder {
     fn default() -> Self {
-        Self { buckets: array::from_fn(|_| AtomicU64::new(0)) }
+        Self { buckets: array::from_fn(|_| AtomicU64::new(0)), sum: AtomicU64::new(0) }
     }
 }
 
-impl Histogram {
+impl Recorder {
     pub(crate) fn record(&self, duration: Duration) {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.buckets[bucket(nanos)].fetch_add(1, Ordering::Relaxed);
+        self.sum.fetch_add(nanos, Ordering::Relaxed);
     }
 
     /// The counts as they are now.
-    pub(crate) fn snapshot(&self) -> RunTimes {
-        let counts: Vec<u64> = self.buckets.iter().map(|b| b.load(Ordering::Relaxed)).collect();
-        RunTimes { counts }
+    pub(crate) fn snapshot(&self) -> Histogram {
+        let counts = self.buckets.iter().map(|b| b.load(Ordering::Relaxed)).collect();
+        Histogram { counts, sum: self.sum.load(Ordering::Relaxed) }
     }
 }
 
-/// How long the calls of a function took, as counts by magnitude.
+/// How long something took each time, as counts by magnitude: run times of a function, or
+/// waits for a compute thread.
+///
+/// ```
+/// # use std::time::Duration;
+/// # fn main() -> loom::Result<()> {
+/// # let runtime = loom::LoomBuilder::new().build()?;
+/// let work = || std::hint::black_box((0..100_000_u64).sum::<u64>());
+/// runtime.block_on(runtime.spawn_adaptive_with_hint(loom::ComputeHint::High, work));
+/// let times = &runtime.functions()[0].run_times;
+/// assert_eq!(times.count(), 1);
+/// assert!(times.quantile(0.99) >= times.quantile(0.5));
+/// assert!(times.mean() <= times.quantile(1.0));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
-pub struct RunTimes {
+pub struct Histogram {
     counts: Vec<u64>,
+    sum: u64,
 }
 
-impl RunTimes {
-    /// How many calls were measured.
+impl Histogram {
+    /// How many were measured.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// The run time that a share `q` of the calls stayed within, or nothing if none was
-    /// measured. `q` below 0 or above 1 counts as 0 or 1.
+    /// All of them added up; wraps around after 584 years.
+    #[must_use]
+    pub fn sum(&self) -> Duration {
+        Duration::from_nanos(self.sum)
+    }
+
+    /// Their mean, or nothing if none was measured.
+    #[must_use]
+    pub fn mean(&self) -> Option<Duration> {
+        self.sum.checked_div(self.count()).map(Duration::from_nanos)
+    }
+
+    /// The counts that are not zero, in order of magnitude, each with the longest duration that
+    /// counts there.
+    pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> {
+        let counted = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        counted.map(|(at, count)| (Duration::from_nanos(upper_edge(at)), *count))
+    }
+
+    /// How many stayed within `limit`, where that is the edge of a bucket, as powers of two of
+    /// nanoseconds are (less one); of others, those in lower buckets.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn within(&self, limit: Duration) -> u64 {
+        self.buckets().take_while(|(edge, _)| *edge <= limit).map(|(_, count)| count).sum()
+    }
+
+    /// Takes in what another has counted.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self.sum = self.sum.wrapping_add(other.sum);
+    }
+
+    /// The duration that a share `q` of those measured stayed within, or nothing if none was.
+    /// `q` below 0 or above 1 counts as 0 or 1.
     ///
     /// The nearest-rank quantile, rounded up to the edge of its bucket: at most 12.5 %
     /// above the true value. Values beyond 18 minutes count as 18 minutes.
@@ -123,8 +177,9 @@ mod tests {
 
     #[test]
     fn quantiles_are_ranks() {
-        let histogram = Histogram::default();
+        let histogram = Recorder::default();
         assert_eq!(histogram.snapshot().quantile(0.5), None);
+        assert_eq!(histogram.snapshot().mean(), None);
         for nanos in [1, 2, 3, 4, 5, 6, 7, 7, 7, 1000] {
             histogram.record(Duration::from_nanos(nanos));
         }
@@ -134,5 +189,21 @@ mod tests {
         assert_eq!(times.quantile(0.9), Some(Duration::from_nanos(7)));
         assert_eq!(times.quantile(1.0), Some(Duration::from_nanos(1023)));
         assert_eq!(times.quantile(-1.0), Some(Duration::from_nanos(1)));
+        assert_eq!(
+            (times.sum(), times.mean()),
+            (Duration::from_nanos(1042), Some(Duration::from_nanos(104)))
+        );
+        assert_eq!(
+            times.buckets().map(|(_, count)| count).collect::<Vec<_>>(),
+            [1, 1, 1, 1, 1, 1, 3, 1]
+        );
+        assert_eq!(times.within(Duration::from_nanos(1022)), 9);
+        assert_eq!(times.within(Duration::from_nanos(1023)), 10);
+        let mut both = times.clone();
+        both.merge(&times);
+        assert_eq!(
+            (both.count(), both.sum(), both.quantile(0.5)),
+            (20, 2 * times.sum(), times.quantile(0.5))
+        );
     }
 }

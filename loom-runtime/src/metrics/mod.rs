@@ -4,7 +4,17 @@
 //! It decides nothing, and it exports nothing by itself.
 
 mod counters;
+#[cfg(feature = "prometheus")]
+mod family;
 mod histogram;
+#[cfg(feature = "prometheus")]
+mod prometheus;
+mod rate;
+mod sharded;
 
 pub(crate) use counters::{FunctionCounters, RuntimeCounters};
-pub use histogram::RunTimes;
+#[cfg(feature = "prometheus")]
+pub(crate) use family::{Family, Kind, Sample, Value, prefix};
+pub use histogram::Histogram;
+#[cfg(feature = "prometheus")]
+pub(crate) use prometheus::Exported;

@@ -15,12 +15,13 @@ use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, thread};
 use crate::topology::os;
 
-use super::compute::{ComputeFuture, How, offload, try_offload};
+use super::compute::{ComputeFuture, offload, try_offload};
 use super::core::{Core, Function};
 use super::fallible::TryComputeFuture;
 use super::functions::nanos;
 use super::lifecycle::Admitted;
 use super::shares;
+use super::ticket::How;
 
 /// A call that Loom placed, as a future of its result.
 ///
@@ -75,7 +76,7 @@ where
     let Called { site, class, .. } = called;
     if shares::is_settled(core, site.index(class)) {
         return settled(f)
-            .counting_panics(|| core.function(site, class).counters.panicked.add_one());
+            .counting_panics(|| core.function(site, class).counters.panicked_inline.add_one());
     }
     look(core, called, f)
 }
@@ -115,7 +116,7 @@ where
     let Called { site, class, priority, .. } = called;
     let function = core.function(site, class);
     if shares::is_settled(core, site.index(class)) {
-        let count = || function.counters.panicked.add_one();
+        let count = || function.counters.panicked_inline.add_one();
         let AdaptiveFuture(placed) = settled(f).counting_panics(count);
         if let Placed::Inline(Some(result), _) = placed {
             return TryComputeFuture::ended(result, 0);
@@ -188,7 +189,7 @@ pub(crate) fn run_inline<R>(
         core.inline_nanos.fetch_add(all, Ordering::Relaxed);
     }
     if result.is_err() {
-        function.counters.panicked.add_one();
+        function.counters.panicked_inline.add_one();
     }
     // Every call that takes long is looked at, and a look stands for those that do not.
     let turn = u32::try_from(all / A_STEP).unwrap_or(LONGEST).clamp(1, LONGEST);

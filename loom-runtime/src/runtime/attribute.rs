@@ -22,13 +22,13 @@ use crate::scheduler::{Arm, Magnitude, Site};
 use crate::sync::Arc;
 
 use super::adaptive::{AdaptiveFuture, Called, decide, place, run_inline};
-use super::compute::How;
 use super::core::Core;
 use super::handle::LoomRuntime;
 use super::lifecycle::{Admitted, Refusal};
 use super::scope::{LONG, lend};
 use super::shares;
 use super::spawn::{current_core, is_settled};
+use super::ticket::How;
 
 /// Which function is called, and what its attribute and its arguments say of the call.
 ///
@@ -150,7 +150,7 @@ impl Drop for Passing<'_> {
     fn drop(&mut self) {
         let Self(at, Called { site, class, .. }) = self;
         let core = at.into_core();
-        core.function(site, *class).counters.panicked.add_one();
+        core.function(site, *class).counters.panicked_inline.add_one();
     }
 }
 

@@ -54,6 +54,8 @@ pub struct LoomBuilder {
     #[cfg(feature = "clap")]
     args: LoomArgs,
     host: Option<Handle>,
+    #[cfg(feature = "prometheus")]
+    pub(super) registry: Option<prometheus::Registry>,
     /// Where adaptive functions run, in a test that says so.
     pub(super) forced: Option<Arm>,
 }
@@ -278,6 +280,8 @@ impl LoomBuilder {
         if let Some(profile) = profile {
             let _ = runtime.core().profile.set(profile);
         }
+        #[cfg(feature = "prometheus")]
+        runtime.register_with(self.registry.as_ref())?;
         Ok(runtime)
     }
 

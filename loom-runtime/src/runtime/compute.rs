@@ -1,6 +1,5 @@
 //! Offloaded calls: the bridge between the current task and the compute pool.
 
-use std::cell::Cell;
 use std::fmt;
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
@@ -10,17 +9,14 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 use tokio::task::{coop, yield_now};
 
-use crate::bridge::{self, Call, End, Fault, Outcome, Priority};
-use crate::scheduler::Arm;
+use crate::bridge::{self, Call, Fault, Outcome};
 use crate::sync::{Arc, thread};
 
 use super::core::{Core, Function};
 use super::drain;
 use super::lifecycle::{Admitted, Refusal};
 use super::on_the_spot::{Company, wait_a_little};
-
-/// One in so many calls that are nobody's tell what the bridge costs.
-const SAMPLED: u32 = 16;
+use super::ticket::{How, Queued, Ticket};
 
 /// Work on the compute pool, as a future of its result.
 ///
@@ -69,61 +65,6 @@ struct Timed<R> {
     times: Option<(Instant, Instant)>,
 }
 
-/// Goes with a call and counts it.
-pub(crate) struct Ticket {
-    pub(crate) admitted: Admitted,
-    pub(crate) function: Option<Arc<Function>>,
-}
-
-impl bridge::Ticket for Ticket {
-    fn may_start(&self) -> bool {
-        !self.admitted.core().lifecycle.is_gone()
-    }
-
-    fn withdraw(&self) {
-        self.admitted.core().line.cancel();
-    }
-
-    fn end(self, end: End, unwanted: bool) {
-        let core = self.admitted.core();
-        core.end_call();
-        let function = self.function;
-        if end == End::Panicked {
-            core.counters.compute_panics.add_one();
-            if let Some(function) = &function {
-                function.counters.panicked.add_one();
-            }
-        }
-        if unwanted {
-            core.counters.abandoned.add_one();
-            if let Some(function) = function {
-                function.counters.abandoned.add_one();
-            }
-        }
-    }
-}
-
-/// Takes in how long the closure took, however it ends.
-struct Measured {
-    core: Arc<Core>,
-    function: Arc<Function>,
-    started: Instant,
-}
-
-impl Drop for Measured {
-    fn drop(&mut self) {
-        self.function.ran(&self.core, Arm::OffloadRayon, self.started.elapsed());
-    }
-}
-
-/// How a call goes to the pool.
-#[derive(Debug, Default)]
-pub(crate) struct How {
-    /// Whose run time it tells.
-    pub(crate) function: Option<Arc<Function>>,
-    pub(crate) priority: Priority,
-}
-
 /// Submits `f` to the compute pool of the core that admitted it. It stands in line even
 /// where that is full.
 pub(crate) fn offload<F, R>(
@@ -154,36 +95,41 @@ where
     if core.compute_threads == 0 {
         return Err(Refusal::NoPool);
     }
+    let full = |function: Option<&Function>| {
+        core.counters.refused.add_one();
+        function.inspect(|function| function.counters.refused.add_one());
+        Refusal::QueueFull(limit)
+    };
     if core.line.waiting() >= limit {
-        return Err(Refusal::QueueFull(limit));
+        return Err(full(how.function.as_deref()));
     }
     let before = core.begin_call();
+    let queued = Queued::of(core, &how);
     let How { function, priority } = how;
-    let is_timed = function.is_some() || is_turn();
     // A compute thread should have been free, so the round trip tells what the bridge costs.
-    let is_uncontended = before < core.compute_threads;
-    let measured = function.clone().map(|function| (Arc::clone(core), function));
+    let sampled = queued.as_ref().filter(|_| before < core.compute_threads);
+    let sampled =
+        sampled.map(|queued| Sampled { core: Arc::clone(core), submitted: queued.submitted() });
     // Our own compute threads have entered our tokio; those of the process-wide pool
     // serve whichever runtime asks.
     let guest = if core.is_process_wide() { Handle::try_current().ok() } else { None };
     let work = move || {
         let _entered = guest.as_ref().map(Handle::enter);
-        if !is_timed {
-            return Timed { value: f(), times: None };
-        }
-        let started = Instant::now();
-        let measured = measured.map(|(core, function)| Measured { core, function, started });
+        let Some(queued) = queued else { return Timed { value: f(), times: None } };
+        let started = queued.starts();
+        let measured = queued.measured(started);
         let value = f();
         drop(measured);
         Timed { value, times: Some((started, Instant::now())) }
     };
-    let sampled = (is_timed && is_uncontended)
-        .then(|| Sampled { core: Arc::clone(core), submitted: Instant::now() });
     let (job, call) = bridge::call(work, Ticket { admitted, function }, priority);
     let searching = core.line.searching();
     // Last, since drainers look for the job from here on. Where the line has just become
     // full, the job is dropped, which counts it out again.
-    let Some(place) = core.line.enter(limit) else { return Err(Refusal::QueueFull(limit)) };
+    let Some(place) = core.line.enter(limit) else {
+        // The job counts itself as refused, where it is of a function.
+        return Err(full(None));
+    };
     if place.submit(job) {
         drain::fetch(core);
     }
@@ -198,15 +144,6 @@ where
     R: Send + 'static,
 {
     offload_within(core.compute_queue, core, Admitted::to(core)?, how, f)
-}
-
-/// Whether this call of this thread is one to be timed.
-fn is_turn() -> bool {
-    thread_local! {
-        static TURN: Cell<u32> = const { Cell::new(0) };
-    }
-    TURN.set(TURN.get().wrapping_add(1));
-    TURN.get().is_multiple_of(SAMPLED)
 }
 
 impl<R> Offloaded<R> {

@@ -20,6 +20,7 @@ use crate::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, OnceLock, Weak};
 use crate::topology::{Plan, ThreadPlacement, os};
 
+use super::backlog::Backlog;
 use super::functions::nanos;
 use super::handle::Inner;
 use super::keeper;
@@ -62,6 +63,7 @@ pub(crate) struct Rest {
     started: Instant,
     pub(crate) knobs: MabKnobs,
     pub(crate) pressure: Pressure,
+    pub(crate) backlog: Backlog,
     /// What was learned another time, and where that is kept.
     pub(crate) profile: OnceLock<ProfileFile>,
     /// Where the calls of adaptive functions run, if a test says so.
@@ -139,6 +141,7 @@ impl Core {
                 started: Instant::now(),
                 knobs,
                 pressure: Pressure::default(),
+                backlog: Backlog::default(),
                 profile: OnceLock::new(),
                 forced: OnceLock::new(),
                 inline_nanos: AtomicU64::new(0),

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::metrics::RunTimes;
+use crate::metrics::Histogram;
 use crate::scheduler::{Arm, ComputeHint, FunctionKey, Mode, Verdict, duration};
 
 use super::core::{Core, Function};
@@ -35,16 +35,23 @@ pub struct FunctionStats {
     pub withheld: u64,
     /// Calls that were given to the compute pool.
     pub offloaded: u64,
+    /// Calls that ended with a result for whoever made them, on either arm.
+    pub returned: u64,
     /// Calls that ended in a panic, on either arm.
     pub panicked: u64,
     /// Calls whose caller gave up before they ended.
     pub abandoned: u64,
+    /// Calls that never ran, since as many waited as `compute_queue` allows, or since the
+    /// runtime had ended. Those that were refused before they were placed are in no other count.
+    pub refused: u64,
     /// The mean run time as the scheduler remembers it, without the hint; nothing before the
     /// first call ended.
     pub mean: Option<Duration>,
     /// How long the function itself took, of the calls that were timed: all that took long, and
     /// a share of those that did not.
-    pub run_times: RunTimes,
+    pub run_times: Histogram,
+    /// How long offloaded calls waited until a compute thread began with them.
+    pub queue_waits: Histogram,
     /// The last verdict, and what it was based on.
     pub verdict: Option<Verdict>,
 }
@@ -68,9 +75,12 @@ impl FunctionStats {
 impl FunctionStats {
     fn of(function: &Function, now: u64) -> Self {
         let Function { site, class, record, counters, shares } = function;
-        let [inline, offload] = record.summaries();
-        let weight = inline.weight + offload.weight;
-        let mean = (inline.weight * inline.mean + offload.weight * offload.mean) / weight;
+        let [here, there] = record.summaries();
+        let weight = here.weight + there.weight;
+        let mean = (here.weight * here.mean + there.weight * there.mean) / weight;
+        let withheld = counters.withheld.count();
+        let inline = shares::inline(shares) + withheld;
+        let panicked_inline = counters.panicked_inline.count();
         Self {
             name: site.name(),
             path: site.path(),
@@ -78,13 +88,16 @@ impl FunctionStats {
             hint: site.hint_of(*class),
             mode: site.mode(),
             sizes: site.sizes(*class),
-            inline: shares::inline(shares) + counters.withheld.count(),
-            withheld: counters.withheld.count(),
+            inline,
+            withheld,
             offloaded: counters.offloaded.count(),
-            panicked: counters.panicked.count(),
+            returned: inline.saturating_sub(panicked_inline) + counters.returned.count(),
+            panicked: panicked_inline + counters.panicked.count(),
             abandoned: counters.abandoned.count(),
+            refused: counters.refused.count(),
             mean: (weight > 0.0).then(|| duration(mean)),
             run_times: counters.run_times.snapshot(),
+            queue_waits: counters.queue_waits.snapshot(),
             verdict: record.verdict(now),
         }
     }

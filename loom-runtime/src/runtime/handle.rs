@@ -11,13 +11,15 @@ use crate::sync::{Arc, OnceLock};
 use crate::topology::{CpuSet, ThreadPlacement, os};
 
 use super::block_on::help_until_ready;
-use super::compute::{ComputeFuture, How, offload, try_offload};
+use super::compute::{ComputeFuture, offload, try_offload};
 use super::config::LoomConfig;
 use super::context::{self, EnterGuard};
 use super::core::Core;
 use super::fallible::TryComputeFuture;
 use super::functions::{self, FunctionStats};
 use super::lifecycle::{Admitted, Refusal};
+use super::metrics::LoomMetrics;
+use super::ticket::How;
 use super::tokio_side::TokioSide;
 use super::{blocking, spawn};
 
@@ -54,6 +56,8 @@ pub(crate) struct Inner {
     pub(super) task_tracker: OnceLock<TaskTracker>,
     pub(super) pool: Arc<ThreadPool>,
     pub(super) calibration: OnceLock<CalibrationResult>,
+    /// Made when somebody asks for them.
+    pub(super) metrics: OnceLock<LoomMetrics>,
     pub(super) tokio: TokioSide,
 }
 

@@ -6,6 +6,7 @@
 
 mod adaptive;
 mod attribute;
+mod backlog;
 mod block_on;
 mod blocking;
 mod builder;
@@ -20,6 +21,8 @@ mod describe;
 mod drain;
 mod ending;
 mod entry;
+#[cfg(feature = "prometheus")]
+mod exporter;
 mod fallible;
 mod functions;
 mod guests;
@@ -28,6 +31,7 @@ mod handle;
 pub mod hints;
 mod keeper;
 mod lifecycle;
+mod metrics;
 mod on_the_spot;
 mod pressure;
 mod process_wide;
@@ -39,6 +43,7 @@ mod spread;
 mod start;
 mod stream;
 mod threads;
+mod ticket;
 mod tokio_side;
 mod watch;
 
@@ -63,6 +68,7 @@ pub use entry::{
 pub use fallible::{ComputeError, ComputePanic, TryComputeFuture};
 pub use functions::{FunctionStats, functions};
 pub use handle::LoomRuntime;
+pub use metrics::{LoomMetrics, Reading};
 pub use rayon::Scope;
 pub use scope::{
     ScopeFuture, scope_adaptive, scope_adaptive_with_hint, scope_compute, scope_compute_with,

@@ -21,12 +21,13 @@ use crate::scheduler::ComputeHint;
 use crate::sync::Arc;
 
 use super::block_on::help_until;
-use super::compute::{ComputeFuture, How, Ticket, offload};
+use super::compute::{ComputeFuture, offload};
 use super::core::{Core, ScopeTimes};
 use super::drain;
 use super::handle::LoomRuntime;
 use super::lifecycle::{Admitted, Refusal};
 use super::spawn::current_core;
+use super::ticket::{How, Queued, Ticket};
 
 /// How long a poll waits on the spot at most: less than it costs to give the other tasks of the
 /// worker to another thread and to be woken, since parallel work may want this CPU, too.
@@ -156,7 +157,7 @@ where
 pub(super) fn lend<F, R>(
     core: &Arc<Core>,
     admitted: Admitted,
-    How { function, priority }: How,
+    how: How,
     is_long: bool,
     f: F,
 ) -> bridge::Outcome<R>
@@ -166,8 +167,13 @@ where
 {
     assert!(core.compute_threads > 0, "{}", Refusal::NoPool);
     let guest = if core.is_process_wide() { Handle::try_current().ok() } else { None };
+    let queued = Queued::of(core, &how);
+    let How { function, priority } = how;
     let work = move || {
         let _entered = guest.as_ref().map(Handle::enter);
+        if let Some(queued) = queued {
+            queued.starts();
+        }
         f()
     };
     let searching = core.line.searching();

@@ -12,11 +12,12 @@ use crate::scheduler::{ComputeHint, Site};
 use crate::sync::{Arc, Weak};
 
 use super::adaptive::{AdaptiveFuture, Called, place, settled, try_place};
-use super::compute::{ComputeFuture, How, offload, try_offload};
+use super::compute::{ComputeFuture, offload, try_offload};
 use super::core::Core;
 use super::fallible::TryComputeFuture;
 use super::handle::LoomRuntime;
 use super::lifecycle::Admitted;
+use super::ticket::How;
 use super::{blocking, context, guests, process_wide, shares};
 
 pin_project! {
@@ -44,6 +45,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
+    admitted.core().counters.spawned.add_one();
     tokio.spawn(Tracked { future, admitted })
 }
 
@@ -220,7 +222,7 @@ where
     let called = Called::closure::<F>(hint);
     let Called { site, class, .. } = called;
     if is_settled(site, class) {
-        let count = || current_core().function(site, class).counters.panicked.add_one();
+        let count = || current_core().function(site, class).counters.panicked_inline.add_one();
         return settled(f).counting_panics(count);
     }
     place(&current_core(), called, f)

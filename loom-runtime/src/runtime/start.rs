@@ -69,6 +69,7 @@ fn start(config: LoomConfig, plan: Plan, host: Option<Handle>) -> Result<Arc<Inn
         rayon_cpus: union(&compute),
         task_tracker: OnceLock::new(),
         calibration: OnceLock::new(),
+        metrics: OnceLock::new(),
         tokio,
         core,
         config,

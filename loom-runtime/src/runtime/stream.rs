@@ -13,11 +13,12 @@ use crate::scheduler::{Arm, ComputeHintProvider};
 use crate::sync::{Arc, thread};
 
 use super::adaptive::{AdaptiveFuture, Called, place};
-use super::compute::{ComputeFuture, How, offload};
+use super::compute::{ComputeFuture, offload};
 use super::core::Core;
 use super::handle::LoomRuntime;
 use super::lifecycle::Admitted;
 use super::spawn::current_core;
+use super::ticket::How;
 
 /// How many items are in flight for each compute thread, unless said otherwise: one that is
 /// worked on, and one that is next.

@@ -30,6 +30,8 @@ pub(crate) struct Watched {
     /// Ticks in which no blocking function got a thread though some waited.
     stuck: u32,
     queued: usize,
+    /// Compute calls that had started.
+    started: u64,
 }
 
 struct Thread {
@@ -52,13 +54,17 @@ impl Watched {
                 })
                 .collect();
         }
-        Self { core, threads, stuck: 0, queued: 0 }
+        Self { core, threads, stuck: 0, queued: 0, started: 0 }
     }
 
     /// Looks once; false when there is nothing to look after any more.
     pub(crate) fn is_still_needed(&mut self) -> bool {
         let Some(core) = self.core.upgrade() else { return false };
         let queued = core.blocking_queued.load(Ordering::Relaxed);
+        let started = core.counters.started.count();
+        let is_stalled = core.line.waiting() > 0 && started == self.started;
+        core.backlog.stalls(is_stalled, TICK);
+        self.started = started;
         if core.in_flight() == 0 && queued == 0 {
             return !core.may_be_left_alone();
         }

@@ -14,10 +14,11 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::{Admitted, Over};
-use crate::runtime::compute::{ComputeFuture, How, offload};
+use crate::runtime::compute::{ComputeFuture, offload};
 use crate::runtime::core::Core;
 use crate::runtime::drain;
 use crate::runtime::spawn::tracked;
+use crate::runtime::ticket::How;
 use crate::scheduler::MabKnobs;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, thread};

@@ -1,0 +1,110 @@
+//! Families and their samples in the words of the `prometheus` crate.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::{
+    Bucket, Counter, Gauge, Histogram as Counted, LabelPair, Metric, MetricFamily, MetricType,
+};
+
+use super::family::{Family, Kind, Sample, Value};
+use super::histogram::Histogram;
+
+/// Powers of two of nanoseconds, as the edges of our buckets are: every second one, from
+/// about a microsecond to about 17 seconds.
+const EDGES: [u32; 13] = [10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34];
+
+/// What a registry asks, each time that it is asked.
+pub(crate) struct Exported<F> {
+    /// In this order.
+    families: &'static [Family],
+    descriptions: Vec<Desc>,
+    /// The samples of each family.
+    read: F,
+}
+
+impl<F> Exported<F> {
+    pub(crate) fn new(
+        prefix: &str,
+        families: &'static [Family],
+        read: F,
+    ) -> prometheus::Result<Self> {
+        let describe = |family: &Family| {
+            let labels = family.labels.iter().map(|label| (*label).to_owned()).collect();
+            let name = format!("{prefix}_{}", family.name);
+            Desc::new(name, family.help.to_owned(), labels, HashMap::new())
+        };
+        let descriptions = families.iter().map(describe).collect::<Result<_, _>>()?;
+        Ok(Self { families, descriptions, read })
+    }
+}
+
+impl<F> Collector for Exported<F>
+where
+    F: Fn() -> Vec<Vec<Sample>> + Send + Sync,
+{
+    fn desc(&self) -> Vec<&Desc> {
+        self.descriptions.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let described = self.families.iter().zip(&self.descriptions);
+        let families = described.zip((self.read)()).filter(|(_, samples)| !samples.is_empty());
+        families
+            .map(|((family, description), samples)| {
+                let mut exported = MetricFamily::default();
+                exported.set_name(description.fq_name.clone());
+                exported.set_help(description.help.clone());
+                exported.set_field_type(match family.kind {
+                    Kind::Counter => MetricType::COUNTER,
+                    Kind::Gauge => MetricType::GAUGE,
+                    Kind::Histogram => MetricType::HISTOGRAM,
+                });
+                let samples = samples.into_iter();
+                exported.set_metric(samples.map(|sample| metric(family, sample)).collect());
+                exported
+            })
+            .collect()
+    }
+}
+
+fn metric(family: &Family, Sample { labels, value }: Sample) -> Metric {
+    let label = |(name, value): (&&str, String)| {
+        let mut label = LabelPair::default();
+        label.set_name((*name).to_owned());
+        label.set_value(value);
+        label
+    };
+    let mut metric = Metric::default();
+    metric.set_label(family.labels.iter().zip(labels).map(label).collect());
+    match value {
+        Value::Histogram(histogram) => metric.set_histogram(counted(&histogram)),
+        Value::Number(number) if family.kind == Kind::Counter => {
+            let mut counter = Counter::default();
+            counter.set_value(number);
+            metric.set_counter(counter);
+        }
+        Value::Number(number) => {
+            let mut gauge = Gauge::default();
+            gauge.set_value(number);
+            metric.set_gauge(gauge);
+        }
+    }
+    metric
+}
+
+fn counted(histogram: &Histogram) -> Counted {
+    let bucket = |exponent: &u32| {
+        let edge = Duration::from_nanos(1 << exponent);
+        let mut bucket = Bucket::default();
+        bucket.set_upper_bound(edge.as_secs_f64());
+        bucket.set_cumulative_count(histogram.within(edge));
+        bucket
+    };
+    let mut counted = Counted::default();
+    counted.set_bucket(EDGES.iter().map(bucket).collect());
+    counted.set_sample_count(histogram.count());
+    counted.set_sample_sum(histogram.sum().as_secs_f64());
+    counted
+}

@@ -1,0 +1,49 @@
+//! How fast a number grows, for whoever asks now and then.
+
+use crate::sync::{Mutex, PoisonError};
+
+/// Whoever asks sooner is told what was told before, in nanoseconds.
+const LEAST: u64 = 1_000_000_000;
+
+/// Events a second since it was last asked, over a second at least.
+#[derive(Debug, Default)]
+pub(crate) struct Rate(Mutex<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    /// In nanoseconds.
+    at: u64,
+    count: u64,
+    rate: f64,
+}
+
+impl Rate {
+    /// The rate, where there are so many by now.
+    pub(crate) fn of(&self, count: u64, now: u64) -> f64 {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed = now.saturating_sub(told.at);
+        if passed >= LEAST {
+            let more = count.saturating_sub(told.count);
+            #[expect(clippy::cast_precision_loss, reason = "a rate is read by people")]
+            let rate = more as f64 * 1e9 / passed as f64;
+            *told = Told { at: now, count, rate };
+        }
+        told.rate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "whole numbers")]
+    fn a_rate_is_of_the_time_since_it_was_asked() {
+        let rate = Rate::default();
+        assert_eq!(rate.of(10, LEAST / 2), 0.0);
+        assert_eq!(rate.of(30, 2 * LEAST), 15.0);
+        assert_eq!(rate.of(1_000, 2 * LEAST + 1), 15.0);
+        assert_eq!(rate.of(40, 4 * LEAST), 5.0);
+        assert_eq!(rate.of(40, 5 * LEAST), 0.0);
+    }
+}

@@ -1,0 +1,260 @@
+//! The metrics in a Prometheus registry: those of the runtime, and those of each function.
+
+use std::collections::BTreeMap;
+
+use prometheus::Registry;
+
+use crate::error::{LoomError, Result, Source};
+use crate::metrics::{Exported, Family, Histogram, Kind, Sample, Value, prefix};
+
+use super::builder::LoomBuilder;
+use super::functions::{FunctionStats, of_core};
+use super::handle::LoomRuntime;
+use super::metrics::{LoomMetrics, Reading};
+
+const fn family(name: &'static str, kind: Kind, help: &'static str) -> Family {
+    Family { name, help, labels: &[], kind }
+}
+
+const fn of_function(
+    labels: &'static [&'static str],
+    name: &'static str,
+    kind: Kind,
+    help: &'static str,
+) -> Family {
+    Family { name, help, labels, kind }
+}
+
+/// A function, and which sizes of its input where the attribute tells the size.
+const FUNCTION: &[&str] = &["function", "size"];
+const ARM: &[&str] = &["function", "size", "arm"];
+const OUTCOME: &[&str] = &["function", "size", "outcome"];
+
+/// In the order in which they are read below.
+static FAMILIES: [Family; 25] = {
+    use Kind::{Counter, Gauge};
+    [
+        family("inflight_tasks", Gauge, "Tracked async tasks and blocking functions in flight"),
+        family("rayon_queue_depth", Gauge, "Compute calls that wait for a thread"),
+        family("spawn_rate", Gauge, "Tracked async tasks spawned a second"),
+        family("pressure_index", Gauge, "Tasks taken to be ready behind each I/O worker, 0 to 10"),
+        family("total_spawns", Counter, "Tracked async tasks spawned"),
+        family(
+            "starvation_events",
+            Counter,
+            "Tenths of a second in which a compute thread had work and got no CPU",
+        ),
+        family("gr0_activations", Counter, "Calls offloaded for there being one I/O worker"),
+        family("gr1_activations", Counter, "Calls offloaded for blocking too long"),
+        family("gr2_activations", Counter, "Calls offloaded for blocking too long under pressure"),
+        family("gr3_activations", Counter, "Calls offloaded for having blocked far too long"),
+        family("inline_decisions", Counter, "Adaptive calls that ran inline"),
+        family("offload_decisions", Counter, "Adaptive calls that were offloaded"),
+        family("compute_started_total", Counter, "Compute calls that a thread has begun with"),
+        family("compute_in_flight", Gauge, "Compute calls submitted and not ended"),
+        family("compute_panics_total", Counter, "Compute calls that panicked"),
+        family("compute_abandoned_total", Counter, "Compute calls given up by their caller"),
+        family("compute_refused_total", Counter, "Compute calls refused by a full queue"),
+        family("compute_wakes_total", Counter, "Times a compute thread was fetched"),
+        family("requests_shed_total", Counter, "Requests answered by load shedding"),
+        family(
+            "bridge_overhead_seconds",
+            Gauge,
+            "What the way to the compute pool and back is taken to cost",
+        ),
+        family(
+            "queue_wait_seconds",
+            Kind::Histogram,
+            "How long compute calls waited for a thread, of those that were timed",
+        ),
+        of_function(ARM, "function_calls_total", Counter, "Calls of a function, by where they ran"),
+        of_function(OUTCOME, "function_outcomes_total", Counter, "Calls of a function that ended"),
+        of_function(
+            FUNCTION,
+            "function_run_seconds",
+            Kind::Histogram,
+            "How long a function took, of the calls that were timed",
+        ),
+        of_function(
+            FUNCTION,
+            "function_queue_wait_seconds",
+            Kind::Histogram,
+            "How long offloaded calls of a function waited for a thread",
+        ),
+    ]
+};
+
+/// What becomes of the functions that share their labels: closures of one type that differ by
+/// their hint, and functions that were given one key.
+struct Together {
+    calls: [u64; 2],
+    outcomes: [u64; 4],
+    run_times: Histogram,
+    queue_waits: Histogram,
+}
+
+const ARMS: [&str; 2] = ["inline", "offload"];
+const OUTCOMES: [&str; 4] = ["done", "panicked", "abandoned", "refused"];
+
+impl Together {
+    fn of(function: FunctionStats) -> Self {
+        let FunctionStats { inline, offloaded, returned, panicked, abandoned, refused, .. } =
+            function;
+        Self {
+            calls: [inline, offloaded],
+            outcomes: [returned, panicked, abandoned, refused],
+            run_times: function.run_times,
+            queue_waits: function.queue_waits,
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        let add = |to: &mut [u64], from: &[u64]| {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+        };
+        add(&mut self.calls, &other.calls);
+        add(&mut self.outcomes, &other.outcomes);
+        self.run_times.merge(&other.run_times);
+        self.queue_waits.merge(&other.queue_waits);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+fn count(n: u64) -> Value {
+    Value::Number(n as f64)
+}
+
+impl LoomBuilder {
+    /// Registers the runtime's metrics when it is built, as [`LoomMetrics::register`] does.
+    /// [`build`](Self::build) fails where the registry has metrics of such names.
+    ///
+    /// ```
+    /// # fn main() -> loom::Result<()> {
+    /// let registry = prometheus::Registry::new();
+    /// let runtime = loom::LoomBuilder::new().prometheus_registry(registry.clone()).build()?;
+    /// assert!(registry.gather().iter().any(|family| family.name() == "loom_total_spawns"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn prometheus_registry(mut self, registry: Registry) -> Self {
+        self.registry = Some(registry);
+        self
+    }
+}
+
+impl LoomRuntime {
+    pub(super) fn register_with(&self, registry: Option<&Registry>) -> Result<()> {
+        let registered = registry.map(|registry| self.prometheus_metrics().register(registry));
+        registered.unwrap_or(Ok(())).map_err(|error| LoomError::InvalidSetting {
+            setting: "prometheus_registry",
+            value: format!("one that refuses metrics named `{}_…`", prefix(&self.config().prefix)),
+            source_of_value: Source::Code,
+            remedy: format!(
+                "the registry says: {error}; give each runtime of a process a `prefix` or a \
+                 registry of its own"
+            ),
+        })
+    }
+}
+
+impl LoomMetrics {
+    /// Registers all of them, and those of each function, with `registry`. What is registered
+    /// stays readable after the runtime has ended, at its last values.
+    ///
+    /// Names begin with the runtime's `prefix`, in which characters that metrics cannot have
+    /// become `_`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let runtime = loom::LoomBuilder::new().prefix("shop").build()?;
+    /// let registry = prometheus::Registry::new();
+    /// runtime.prometheus_metrics().register(&registry)?;
+    /// runtime.block_on(runtime.spawn_adaptive(|| 6 * 7));
+    /// let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather())?;
+    /// assert!(text.contains("shop_total_spawns 0\n"));
+    /// assert!(text.contains("# TYPE shop_function_run_seconds histogram\n"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyReg`](prometheus::Error::AlreadyReg) where the registry has metrics of such names:
+    /// give each runtime of a process a `prefix` of its own, or a registry.
+    pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
+        let metrics = self.clone();
+        let exported = Exported::new(&prefix(&self.prefix), &FAMILIES, move || metrics.samples())?;
+        registry.register(Box::new(exported))
+    }
+
+    /// Of each family.
+    fn samples(&self) -> Vec<Vec<Sample>> {
+        let one = |value| vec![Sample { labels: Vec::new(), value }];
+        let counter = |reading: &Reading<u64>| one(count(reading.get()));
+        #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+        let gauge = |reading: &Reading<i64>| one(Value::Number(reading.get() as f64));
+        let number = |reading: &Reading<f64>| one(Value::Number(reading.get()));
+        let waits = self.core.counters.queue_waits.snapshot();
+        let mut samples = vec![
+            gauge(&self.inflight_tasks),
+            gauge(&self.rayon_queue_depth),
+            number(&self.spawn_rate),
+            number(&self.pressure_index),
+            counter(&self.total_spawns),
+            counter(&self.starvation_events),
+            counter(&self.gr0_activations),
+            counter(&self.gr1_activations),
+            counter(&self.gr2_activations),
+            counter(&self.gr3_activations),
+            counter(&self.inline_decisions),
+            counter(&self.offload_decisions),
+            counter(&self.compute_started),
+            gauge(&self.compute_in_flight),
+            counter(&self.compute_panics),
+            counter(&self.compute_abandoned),
+            counter(&self.compute_refused),
+            counter(&self.compute_wakes),
+            counter(&self.requests_shed),
+            number(&self.bridge_overhead),
+            one(Value::Histogram(waits)),
+        ];
+        samples.extend(self.samples_of_functions());
+        samples
+    }
+
+    fn samples_of_functions(&self) -> [Vec<Sample>; 4] {
+        let mut functions: BTreeMap<[String; 2], Together> = BTreeMap::new();
+        for function in of_core(&self.core) {
+            let sizes = function.sizes.as_ref();
+            let size = sizes.map(|of| format!("{} to {}", of.start(), of.end()));
+            let labels = [function.name.to_owned(), size.unwrap_or_default()];
+            let together = Together::of(function);
+            if let Some(before) = functions.get_mut(&labels) {
+                before.merge(&together);
+            } else {
+                functions.insert(labels, together);
+            }
+        }
+        let mut samples = [const { Vec::new() }; 4];
+        let [calls, outcomes, run_times, queue_waits] = &mut samples;
+        for (labels, of) in functions {
+            let labelled = |more: &str| labels.iter().cloned().chain([more.to_owned()]).collect();
+            calls.extend(
+                ARMS.iter()
+                    .zip(of.calls)
+                    .map(|(arm, n)| Sample { labels: labelled(arm), value: count(n) }),
+            );
+            outcomes.extend(
+                OUTCOMES
+                    .iter()
+                    .zip(of.outcomes)
+                    .map(|(outcome, n)| Sample { labels: labelled(outcome), value: count(n) }),
+            );
+            let value = Value::Histogram(of.run_times);
+            run_times.push(Sample { labels: labels.to_vec(), value });
+            let value = Value::Histogram(of.queue_waits);
+            queue_waits.push(Sample { labels: labels.to_vec(), value });
+        }
+        samples
+    }
+}

@@ -1,0 +1,218 @@
+//! What a runtime counts, and how a Prometheus registry shows it.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::mpsc;
+use std::task::Poll;
+use std::time::Duration;
+
+use loom::{Arm, ComputeHint, LoomBuilder, LoomRuntime, Priority};
+use prometheus::{Registry, TextEncoder};
+
+fn runtime() -> LoomRuntime {
+    LoomBuilder::new().tokio_threads(2).rayon_threads(1).build().expect("it starts")
+}
+
+/// Every line that is a sample: its name with its labels, and its value.
+fn samples(registry: &Registry) -> BTreeMap<String, f64> {
+    let text = TextEncoder::new().encode_to_string(&registry.gather()).expect("it is text");
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let (name, value) = line.rsplit_once(' ').expect("a name and a value");
+            (name.to_owned(), value.parse().expect("a number"))
+        })
+        .collect()
+}
+
+#[track_caller]
+fn assert_sample(samples: &BTreeMap<String, f64>, name: &str, value: f64) {
+    let found = samples.get(name).unwrap_or_else(|| panic!("no {name} in {samples:#?}"));
+    assert!((found - value).abs() < 1e-9, "{name} is {found}");
+}
+
+#[loom::compute(mode = "offload")]
+fn offloaded(n: u64) -> u64 {
+    n + 1
+}
+
+#[loom::compute(mode = "inline")]
+fn inline(n: u64) -> u64 {
+    n + 1
+}
+
+#[loom::compute(mode = "offload")]
+fn failing() {
+    panic!("out of ink");
+}
+
+#[test]
+fn a_registry_shows_what_was_called() {
+    let registry = Registry::new();
+    let builder = LoomBuilder::new().prefix("my-shop").prometheus_registry(registry.clone());
+    let runtime = builder.tokio_threads(2).rayon_threads(1).build().expect("it starts");
+    let failed = runtime.block_on(async {
+        for n in 0..3 {
+            offloaded(n).await;
+        }
+        for n in 0..2000 {
+            inline(n).await;
+        }
+        loom::spawn_async(async {}).await.expect("it does not panic");
+        loom::spawn_async(failing()).await
+    });
+    assert!(failed.is_err());
+    runtime.block_until_idle();
+    let seen = samples(&registry);
+    let of = |metric: &str, function: &str, more: &str| {
+        format!("my_shop_function_{metric}{{function=\"metrics::{function}\",size=\"\",{more}}}")
+    };
+    assert_sample(&seen, "my_shop_total_spawns", 2.0);
+    assert_sample(&seen, "my_shop_inflight_tasks", 0.0);
+    assert_sample(&seen, "my_shop_rayon_queue_depth", 0.0);
+    assert_sample(&seen, "my_shop_inline_decisions", 2000.0);
+    assert_sample(&seen, "my_shop_offload_decisions", 4.0);
+    assert_sample(&seen, "my_shop_compute_started_total", 4.0);
+    assert_sample(&seen, "my_shop_compute_panics_total", 1.0);
+    assert_sample(&seen, &of("calls_total", "offloaded", "arm=\"offload\""), 3.0);
+    assert_sample(&seen, &of("calls_total", "inline", "arm=\"inline\""), 2000.0);
+    for (function, outcome, n) in
+        [("offloaded", "done", 3.0), ("inline", "done", 2000.0), ("failing", "panicked", 1.0)]
+    {
+        let outcome = format!("outcome=\"{outcome}\"");
+        assert_sample(&seen, &of("outcomes_total", function, &outcome), n);
+    }
+}
+
+#[test]
+fn every_name_of_this_kind_of_runtime_is_there() {
+    let registry = Registry::new();
+    runtime().prometheus_metrics().register(&registry).expect("it is the first");
+    let seen = samples(&registry);
+    for name in [
+        "inflight_tasks",
+        "rayon_queue_depth",
+        "spawn_rate",
+        "pressure_index",
+        "total_spawns",
+        "starvation_events",
+        "gr1_activations",
+        "gr2_activations",
+        "gr3_activations",
+        "inline_decisions",
+        "offload_decisions",
+    ] {
+        assert!(seen.contains_key(&format!("loom_{name}")), "{name}: {seen:#?}");
+    }
+}
+
+#[test]
+fn two_runtimes_of_one_name_do_not_fit_one_registry() {
+    let registry = Registry::new();
+    let builder = LoomBuilder::new().rayon_threads(1).prometheus_registry(registry.clone());
+    let first = builder.clone().build().expect("it starts");
+    let error = builder.clone().build().expect_err("the names are taken").to_string();
+    assert!(error.starts_with("`prometheus_registry` is one that refuses metrics named `loom_…`"));
+    assert!(error.ends_with("give each runtime of a process a `prefix` or a registry of its own"));
+    builder.prefix("other").build().expect("other names");
+    drop(first);
+    // The last values stay.
+    assert_sample(&samples(&registry), "loom_total_spawns", 0.0);
+}
+
+#[test]
+fn histograms_add_up() {
+    let registry = Registry::new();
+    let runtime = runtime();
+    runtime.prometheus_metrics().register(&registry).expect("it is the first");
+    runtime.block_on(async {
+        for n in 0..50 {
+            offloaded(n).await;
+        }
+    });
+    let seen = samples(&registry);
+    let of = |part: &str, more: &str| {
+        let name = "loom_function_queue_wait_seconds";
+        format!("{name}_{part}{{function=\"metrics::offloaded\",size=\"\"{more}}}")
+    };
+    assert_sample(&seen, &of("count", ""), 50.0);
+    assert_sample(&seen, &of("bucket", ",le=\"+Inf\""), 50.0);
+    assert!(seen[&of("sum", "")] > 0.0);
+    let function = &runtime.functions()[0];
+    assert_eq!(function.queue_waits.count(), 50);
+    assert_eq!(function.run_times.count(), 50);
+    let sum = function.queue_waits.sum().as_secs_f64();
+    assert!((seen[&of("sum", "")] - sum).abs() < 1e-9);
+}
+
+#[test]
+fn what_became_of_calls_is_counted_once_each() {
+    let runtime = LoomBuilder::new().rayon_threads(1).compute_queue(1).build().expect("it starts");
+    let (release, held) = mpsc::channel::<()>();
+    let (started, has_started) = mpsc::channel();
+    let work = move |held: Option<mpsc::Receiver<()>>| {
+        move || {
+            let _sent = started.send(());
+            held.map(|held| held.recv())
+        }
+    };
+    // One type of closure, and so one function.
+    let busy = runtime.spawn_adaptive_with_hint(ComputeHint::High, work.clone()(Some(held)));
+    assert_eq!(busy.arm(), Arm::OffloadRayon);
+    has_started.recv().expect("it runs");
+    runtime.block_on(async {
+        let mut given_up = runtime.spawn_adaptive_with_hint(ComputeHint::High, work(None));
+        assert!(poll_once(&mut given_up).await.is_none(), "the only thread is busy");
+    });
+    release.send(()).expect("it waits");
+    runtime.block_on(busy);
+    let seen = runtime.functions();
+    let sums = seen.iter().fold([0; 5], |sums, function| {
+        let of = [
+            function.offloaded,
+            function.returned,
+            function.panicked,
+            function.abandoned,
+            function.refused,
+        ];
+        std::array::from_fn(|at| sums[at] + of[at])
+    });
+    assert_eq!(sums, [2, 1, 0, 1, 0]);
+    assert_eq!(runtime.prometheus_metrics().compute_abandoned.get(), 1);
+}
+
+/// The result, if there is one after a single poll.
+async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    poll_fn(|cx| match Pin::new(&mut *future).poll(cx) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+#[test]
+fn who_comes_behind_others_is_told_how_long_it_waits() {
+    let runtime = runtime();
+    let (release, held) = mpsc::channel::<()>();
+    let (started, has_started) = mpsc::channel();
+    let busy = runtime.spawn_compute(move || {
+        started.send(()).expect("the test waits");
+        held.recv().is_err()
+    });
+    has_started.recv().expect("it runs");
+    assert_eq!(runtime.expected_queue_wait(Priority::Normal), Duration::ZERO);
+    let behind: Vec<_> =
+        (0..40).map(|n| runtime.spawn_adaptive_with_hint(ComputeHint::High, move || n)).collect();
+    assert_eq!(runtime.prometheus_metrics().rayon_queue_depth.get(), 40);
+    // The keeper sees that none of them starts.
+    while runtime.expected_queue_wait(Priority::Normal) < Duration::from_millis(100) {
+        std::thread::yield_now();
+    }
+    drop(release);
+    assert!(runtime.block_on(busy));
+    for (n, call) in behind.into_iter().enumerate() {
+        assert_eq!(runtime.block_on(call), n);
+    }
+    assert_eq!(runtime.expected_queue_wait(Priority::Normal), Duration::ZERO);
+}
