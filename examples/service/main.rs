@@ -51,6 +51,12 @@ struct Args {
           value_parser = clap::value_parser!(u32).range(1..=3600))]
     drain_seconds: u32,
 
+    /// How many milliseconds a request's computation may wait for a thread; what would wait
+    /// longer is answered 503 at once.
+    #[arg(long, value_name = "N", default_value_t = 500,
+          value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    longest_wait: u32,
+
     /// Print the hints that go with a profile, which a run with `SERVICE_PROFILE=FILE` keeps, for
     /// `loom-hints.toml`, and end.
     #[arg(long, value_name = "FILE", conflicts_with = "demo")]
@@ -109,7 +115,8 @@ async fn run(args: Args) -> Result<ExitCode, String> {
         writeln!(io::stdout(), "listening on http://{addr}").and_then(|()| io::stdout().flush());
 
     let (stop, stopped) = watch::channel(false);
-    let router = routes::router(args.drill);
+    let longest_wait = Duration::from_millis(args.longest_wait.into());
+    let router = routes::router(args.drill, longest_wait);
     let serve =
         serve::serve(listener, router, stopped, Duration::from_secs(args.drain_seconds.into()));
     let Some(signals) = signals else {

@@ -43,8 +43,8 @@ pub(crate) struct VerifyAnswer {
     valid: bool,
 }
 
-/// Tens of milliseconds by design: 19 MiB of memory, filled twice.
-#[loom::compute(hint = "high")]
+/// Tens of milliseconds by design: 19 MiB of memory, filled twice. Somebody waits to be let in.
+#[loom::compute(hint = "high", priority = "high")]
 fn hash(password: String) -> Result<String, Refusal> {
     let hash = Argon2::default().hash_password(password.as_bytes()).map_err(|error| {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, format!("Hashing failed: {error}."))
@@ -53,7 +53,7 @@ fn hash(password: String) -> Result<String, Refusal> {
 }
 
 /// As long as the hash took to make.
-#[loom::compute(hint = "high")]
+#[loom::compute(hint = "high", priority = "high")]
 fn verify(password: String, hash: PasswordHash) -> Result<bool, Refusal> {
     match Argon2::default().verify_password(password.as_bytes(), &hash) {
         Ok(()) => Ok(true),

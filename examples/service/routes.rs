@@ -1,24 +1,33 @@
 //! Which path goes where, and what happens to everything else.
 
 use std::any::Any;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use loom::Priority;
+use loom::tower::{LoadShedLayer, Shed};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::refusal::Refusal;
 use crate::{body, drill, loom_page, markdown, password, thumbnail};
 
-pub(crate) fn router(drill: bool) -> Router {
-    let mut router = Router::new()
-        .route("/health", get(|| async { "ok" }))
-        .route("/markdown", post(markdown::handler))
-        .route("/thumbnail", post(thumbnail::handler))
+/// `longest_wait` is how long the compute calls of a request may wait for a thread.
+pub(crate) fn router(drill: bool, longest_wait: Duration) -> Router {
+    // Of the priorities that the functions behind them have.
+    let shed = |priority| LoadShedLayer::new(longest_wait).priority(priority).answer_with(too_busy);
+    let passwords = Router::new()
         .route("/password/hash", post(password::hash_handler))
         .route("/password/verify", post(password::verify_handler))
+        .layer(shed(Priority::High));
+    let mut router = Router::new()
+        .route("/health", get(|| async { "ok" }))
+        .route("/markdown", post(markdown::handler).layer(shed(Priority::Normal)))
+        .route("/thumbnail", post(thumbnail::handler).layer(shed(Priority::Low)))
+        .merge(passwords)
         .route("/loom", get(loom_page::handler));
     if drill {
         router = router.route("/drill/panic", post(drill::handler));
@@ -27,6 +36,13 @@ pub(crate) fn router(drill: bool) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(CatchPanicLayer::custom(panicked))
+}
+
+/// The layer says when to come back.
+fn too_busy(shed: &Shed) -> Response {
+    let sentence =
+        format!("The service has too much to do: try again in {} s.", shed.retry_after().as_secs());
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, sentence).into_response()
 }
 
 async fn unknown(uri: Uri, body: Body) -> Refusal {

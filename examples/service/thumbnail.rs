@@ -27,8 +27,9 @@ const QUALITY: u8 = 85;
 /// Thumbnails that nobody waited for any more when one of their steps was done.
 static STOPPED: AtomicU64 = AtomicU64::new(0);
 
-/// Milliseconds to a second: decodes, turns upright, shrinks, encodes.
-#[loom::compute(hint = "high")]
+/// Milliseconds to a second: decodes, turns upright, shrinks, encodes. Whoever looks at a page
+/// has something to read meanwhile.
+#[loom::compute(hint = "high", priority = "low")]
 fn shrink(source: Bytes, width: u32) -> Result<Vec<u8>, Refusal> {
     let mut decoder = decoder(&source)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);

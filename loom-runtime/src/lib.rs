@@ -53,6 +53,8 @@ pub use metrics::Histogram;
 pub use runtime::LoomArgs;
 #[cfg(feature = "hints")]
 pub use runtime::hints;
+#[cfg(feature = "tower")]
+pub use runtime::tower;
 pub use runtime::{
     AdaptiveFuture, AdaptiveMap, ComputeError, ComputeFuture, ComputeMap, ComputePanic,
     ComputeStreamExt, EnterGuard, FunctionStats, LoomBuilder, LoomConfig, LoomMetrics, LoomRuntime,

@@ -54,7 +54,8 @@ impl Service {
 
     pub(crate) fn start_with(args: &[&str]) -> Self {
         let mut child = program()
-            .args(["--listen", "127.0.0.1:0", "--drill"])
+            // A busy test machine is no reason to send anybody away.
+            .args(["--listen", "127.0.0.1:0", "--drill", "--longest-wait", "60000"])
             .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

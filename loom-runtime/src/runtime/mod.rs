@@ -45,6 +45,8 @@ mod stream;
 mod threads;
 mod ticket;
 mod tokio_side;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod watch;
 
 pub use adaptive::AdaptiveFuture;

@@ -1,0 +1,149 @@
+//! Load shedding: who is let through, and what the others are told.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode, header};
+use axum::routing::post;
+use http_body_util::BodyExt;
+use loom::tower::{LoadShedLayer, Shed};
+use loom::{ComputeFuture, LoomBuilder, LoomRuntime, Priority};
+use tower::ServiceExt;
+
+const BOUND: Duration = Duration::from_millis(150);
+
+/// One compute thread, and a call that keeps it busy until the other end goes.
+fn busy_runtime() -> (LoomRuntime, mpsc::Sender<()>, ComputeFuture<bool>) {
+    let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build().expect("it starts");
+    let (release, busy) = block(&runtime);
+    (runtime, release, busy)
+}
+
+fn block(runtime: &LoomRuntime) -> (mpsc::Sender<()>, ComputeFuture<bool>) {
+    let (release, held) = mpsc::channel::<()>();
+    let (started, has_started) = mpsc::channel();
+    let busy = runtime.spawn_compute(move || {
+        started.send(()).expect("the test waits");
+        held.recv().is_err()
+    });
+    has_started.recv().expect("it runs");
+    (release, busy)
+}
+
+#[loom::compute(mode = "offload")]
+fn double(n: u64) -> u64 {
+    2 * n
+}
+
+/// Takes a number, and doubles it.
+async fn handler(text: String) -> String {
+    double(text.parse().expect("the test sends a number")).await.to_string()
+}
+
+async fn ask(router: &Router, path: &str) -> Response<Body> {
+    let request = Request::post(path).body(Body::from("21")).expect("it is well formed");
+    router.clone().oneshot(request).await.expect("it is infallible")
+}
+
+/// Waits until none of those that wait has started for longer than the bound.
+fn until_it_is_long(runtime: &LoomRuntime) {
+    while runtime.expected_queue_wait(Priority::Normal) <= BOUND {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn what_would_wait_too_long_is_answered_at_once() {
+    let (runtime, release, busy) = busy_runtime();
+    let router = Router::new()
+        .route("/", post(handler).layer(LoadShedLayer::new(BOUND)))
+        .route("/any", post(|text: String| async { text }));
+    let waiting = runtime.spawn_async(double(1));
+    while runtime.prometheus_metrics().rayon_queue_depth.get() == 0 {
+        std::thread::yield_now();
+    }
+    until_it_is_long(&runtime);
+    let (shed, other) =
+        runtime.block_on(async { (ask(&router, "/").await, ask(&router, "/any").await) });
+    assert_eq!(shed.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let after = shed.headers()[header::RETRY_AFTER].to_str().expect("it is a number");
+    assert!(after.parse::<u64>().is_ok_and(|seconds| seconds >= 1), "{after}");
+    assert_eq!(other.status(), StatusCode::OK, "what has no layer is let through");
+    assert_eq!(runtime.prometheus_metrics().requests_shed.get(), 1);
+
+    drop(release);
+    assert!(runtime.block_on(busy));
+    assert_eq!(runtime.block_on(waiting).expect("it does not panic"), 2);
+    let answer = runtime.block_on(ask(&router, "/"));
+    assert_eq!(answer.status(), StatusCode::OK);
+    let body = runtime.block_on(answer.into_body().collect()).expect("it is whole").to_bytes();
+    assert_eq!(body, "42");
+    assert_eq!(runtime.prometheus_metrics().requests_shed.get(), 1);
+}
+
+#[test]
+fn the_answer_may_be_the_programs_own() {
+    let (runtime, _release, _busy) = busy_runtime();
+    let _waiting = runtime.spawn_compute(|| ());
+    until_it_is_long(&runtime);
+    let layer = LoadShedLayer::new(BOUND).on(&runtime).answer_with(|shed: &Shed| {
+        assert!(shed.expected_wait > shed.bound);
+        Response::builder()
+            .status(StatusCode::TOO_MANY_REQUESTS)
+            .header(header::RETRY_AFTER, "7")
+            .body(Body::from("later"))
+            .expect("it is well formed")
+    });
+    let router = Router::new().route("/", post(handler).layer(layer));
+    // On a runtime that has nothing to do with it.
+    let other = LoomBuilder::new().rayon_threads(1).build().expect("it starts");
+    let shed = other.block_on(ask(&router, "/"));
+    assert_eq!(shed.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(shed.headers()[header::RETRY_AFTER], "7");
+}
+
+#[test]
+fn low_priorities_are_shed_first() {
+    let (runtime, release, busy) = busy_runtime();
+    // What waits tells, once it starts, what a place in the line costs each.
+    let batch = |n: u64| {
+        let normal = (0..n).map(|_| runtime.spawn_compute_with_priority(Priority::Normal, || ()));
+        let mut calls: Vec<_> = normal.collect();
+        let high = (0..n).map(|_| runtime.spawn_compute_with_priority(Priority::High, || ()));
+        calls.extend(high);
+        calls
+    };
+    // One in sixteen tells.
+    let calls = batch(320);
+    drop(release);
+    assert!(runtime.block_on(busy));
+    for call in calls {
+        runtime.block_on(call);
+    }
+    let (_release, _busy) = block(&runtime);
+    let _calls = batch(320);
+    let [high, normal] =
+        [Priority::High, Priority::Normal].map(|of| runtime.expected_queue_wait(of));
+    assert!(high < normal, "{high:?} {normal:?}");
+}
+
+#[test]
+fn a_body_is_read_before_its_sender_is_sent_away() {
+    let (runtime, _release, _busy) = busy_runtime();
+    let _waiting = runtime.spawn_compute(|| ());
+    until_it_is_long(&runtime);
+    let router = Router::new().route("/", post(handler).layer(LoadShedLayer::new(BOUND)));
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel::<&str>();
+    let chunks = tokio_stream::wrappers::UnboundedReceiverStream::new(receiver);
+    let body = Body::from_stream(tokio_stream::StreamExt::map(chunks, Ok::<_, std::io::Error>));
+    let request = Request::post("/").body(body).expect("it is well formed");
+    let answer = runtime.spawn_async(router.oneshot(request));
+    sender.send("2").expect("it is being read");
+    sender.send("1").expect("it is being read");
+    assert!(!answer.is_finished(), "the body has not ended");
+    drop(sender);
+    let answer = runtime.block_on(answer).expect("it does not panic");
+    assert_eq!(answer.expect("it is infallible").status(), StatusCode::SERVICE_UNAVAILABLE);
+}
