@@ -3,7 +3,9 @@
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Expr, ExprLit, Lit, LitStr, Path, Token};
+use syn::punctuated::Punctuated;
+use syn::token::Paren;
+use syn::{Expr, ExprLit, Lit, LitStr, Path, Token, parenthesized};
 
 use crate::diag::{Diagnostics, nearest, one_of};
 
@@ -12,6 +14,20 @@ pub(crate) struct Arg {
     pub(crate) key: Ident,
     /// Nothing where it stands alone.
     value: Option<Expr>,
+    /// What stands in parentheses behind it, if anything does, or why it is no list.
+    list: Option<syn::Result<Vec<Path>>>,
+}
+
+/// Which arguments there are.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) names: &'a [&'a str],
+    /// Those that stand alone.
+    pub(crate) flags: &'a [&'a str],
+    /// Those with names in parentheses.
+    pub(crate) lists: &'a [&'a str],
+    /// Those that are known elsewhere, and what is to be said of them here.
+    pub(crate) elsewhere: &'a [(&'a str, &'a str)],
 }
 
 impl Parse for Arg {
@@ -22,7 +38,15 @@ impl Parse for Arg {
         // Any word, since `crate` is one of them.
         let key = input.call(Ident::parse_any)?;
         if input.is_empty() || input.peek(Token![,]) {
-            return Ok(Self { key, value: None });
+            return Ok(Self { key, value: None, list: None });
+        }
+        if input.peek(Paren) {
+            let within;
+            parenthesized!(within in input);
+            let tokens: TokenStream = within.parse()?;
+            let names = Punctuated::<Path, Token![,]>::parse_terminated.parse2(tokens);
+            let list = names.map(|names| names.into_iter().collect());
+            return Ok(Self { key, value: None, list: Some(list) });
         }
         if !input.peek(Token![=]) {
             return Err(input.error(format!("expected `{key} = ...`")));
@@ -36,36 +60,42 @@ impl Parse for Arg {
         while let Expr::Group(group) = value {
             value = *group.expr;
         }
-        Ok(Self { key, value: Some(value) })
+        Ok(Self { key, value: Some(value), list: None })
     }
 }
 
 /// Splits the arguments, and sorts out unknown and repeated ones, and those that lack a value:
-/// all but `flags` have one. Of unknown ones that are known `elsewhere` it says what they are
-/// called here.
-pub(crate) fn parse(
-    tokens: TokenStream,
-    known: &[&str],
-    flags: &[&str],
-    elsewhere: &[(&str, &str)],
-    diag: &mut Diagnostics,
-) -> Vec<Arg> {
+/// all but flags and lists have one. Of unknown ones that are known elsewhere it says what they
+/// are called here.
+pub(crate) fn parse(tokens: TokenStream, known: Known<'_>, diag: &mut Diagnostics) -> Vec<Arg> {
+    let Known { names, flags, lists, elsewhere } = known;
     let args = diag.keep(Parser::parse2(one_by_one, tokens)).unwrap_or_default();
     let mut kept: Vec<Arg> = Vec::new();
     for arg in args {
         let Some(arg) = diag.keep(arg) else { continue };
         let key = arg.key.to_string();
         let is_flag = flags.contains(&&*key);
-        if !known.contains(&&*key) {
+        let is_list = lists.contains(&&*key);
+        if !names.contains(&&*key) {
             let elsewhere = elsewhere.iter().find(|(name, _)| *name == key);
-            let hint = match (elsewhere, nearest(&key, known)) {
+            let hint = match (elsewhere, nearest(&key, names)) {
                 (Some((_, here)), _) => (*here).to_owned(),
                 (None, Some(near)) => format!("did you mean `{near}`?"),
-                (None, None) => format!("expected {}", one_of(known)),
+                (None, None) => format!("expected {}", one_of(names)),
             };
             diag.at(&arg.key, format!("unknown argument `{key}`; {hint}"));
         } else if kept.iter().any(|earlier| earlier.key == arg.key) {
             diag.at(&arg.key, format!("`{key}` is given twice"));
+        } else if is_list {
+            match arg.list {
+                Some(Ok(ref names)) if !names.is_empty() => kept.push(arg),
+                Some(Err(error)) => drop(diag.keep::<()>(Err(error))),
+                _ => diag.at(&arg.key, format!("expected names in parentheses: `{key}(NAME)`")),
+            }
+        } else if arg.list.is_some() && !is_flag {
+            diag.at(&arg.key, format!("expected `{key} = ...`"));
+        } else if is_flag && arg.list.is_some() {
+            diag.at(&arg.key, format!("expected `{key}` alone, without a value"));
         } else if is_flag && arg.value.is_some() {
             diag.at(&arg.value, format!("expected `{key}` alone, without a value"));
             kept.push(arg);
@@ -100,6 +130,11 @@ impl Arg {
     pub(crate) fn value(&self) -> syn::Result<&Expr> {
         let missing = || syn::Error::new(self.span(), "expected a value");
         self.value.as_ref().ok_or_else(missing)
+    }
+
+    /// The names in parentheses.
+    pub(crate) fn list(&self) -> &[Path] {
+        self.list.as_ref().and_then(|list| list.as_deref().ok()).unwrap_or_default()
     }
 
     /// The value as a string literal, or why it is none; `example` is a full argument.

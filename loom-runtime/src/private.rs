@@ -2,12 +2,12 @@
 //! notice.
 
 pub use crate::runtime::{
-    Argument, At, ComputeHint, ComputePriority, LoomBuilder, Magnitude, Mode, On, Outcome, Pin,
-    Placement, Priority, RuntimeRef, SimulatedFunction, Site, Surroundings, TokioFlavor, call0,
-    call1, call2, call3, call4, call5, call6, call7, call8, call9, call10, call11, call12, hint_of,
-    magnitude, on, run_main, run_plain_test, run_plain_test_on_both, run_test, run_test_on_both,
-    scoped0, scoped1, scoped2, scoped3, scoped4, scoped5, scoped6, scoped7, scoped8, scoped9,
-    scoped10, scoped11, scoped12, test_builder,
+    Argument, At, Carry, ComputeHint, ComputePriority, LoomBuilder, Magnitude, Mode, On, Outcome,
+    Pin, Placement, Priority, RuntimeRef, SimulatedFunction, Site, Surroundings, TokioFlavor,
+    call0, call1, call2, call3, call4, call5, call6, call7, call8, call9, call10, call11, call12,
+    hint_of, magnitude, on, run_main, run_plain_test, run_plain_test_on_both, run_test,
+    run_test_on_both, scoped0, scoped1, scoped2, scoped3, scoped4, scoped5, scoped6, scoped7,
+    scoped8, scoped9, scoped10, scoped11, scoped12, test_builder,
 };
 
 pub use core::option::Option::{None, Some};

@@ -5,12 +5,16 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, LitStr, Path};
 
-use crate::args::{self, Arg, expected};
+use crate::args::{self, Arg, Known, expected};
 use crate::diag::Diagnostics;
 use crate::paths;
 
-const KNOWN: &[&str] = &["hint", "mode", "size", "priority", "key", "scope", "runtime", "crate"];
-const FLAGS: &[&str] = &["scope"];
+const KNOWN: Known<'_> = Known {
+    names: &["hint", "mode", "size", "priority", "key", "scope", "carry", "runtime", "crate"],
+    flags: &["scope"],
+    lists: &["carry"],
+    elsewhere: WORDS,
+};
 /// Words that are values, and stand where an argument should.
 const WORDS: &[(&str, &str)] = &[
     ("low", "did you mean `hint = \"low\"`?"),
@@ -40,6 +44,8 @@ pub(super) struct ComputeArgs {
     pub(super) key: Option<LitStr>,
     /// Arguments may be borrowed.
     pub(super) scope: bool,
+    /// Task-locals that go along where it is offloaded.
+    pub(super) carry: Vec<Path>,
     /// Which runtime, where it is not the current one.
     pub(super) runtime: Option<Expr>,
     /// What stands in the function because of a file of hints.
@@ -47,7 +53,7 @@ pub(super) struct ComputeArgs {
 }
 
 pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> ComputeArgs {
-    let args = args::parse(tokens, KNOWN, FLAGS, WORDS, diag);
+    let args = args::parse(tokens, KNOWN, diag);
     let arg = |key: &str| args.iter().find(|arg| arg.key == key);
     let loom = paths::loom(arg("crate"), diag);
     let mut variant = |key: &str, (words, variants): (&[&str], &[&str])| {
@@ -64,8 +70,9 @@ pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> ComputeArgs 
     let size = arg("size").and_then(|arg| diag.keep(arg.value()).cloned());
     conflicts(mode.as_ref(), arg("hint"), arg("priority"), diag);
     let scope = arg("scope").is_some();
+    let carry = arg("carry").map(|arg| arg.list().to_vec()).unwrap_or_default();
     let of_file = TokenStream::new();
-    ComputeArgs { loom, hint, mode, size, priority, key, scope, runtime, of_file }
+    ComputeArgs { loom, hint, mode, size, priority, key, scope, carry, runtime, of_file }
 }
 
 /// One of the words, or any expression of the type.

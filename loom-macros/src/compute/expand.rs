@@ -112,7 +112,7 @@ fn at(
     sig: &Signature,
     apart: Option<&TokenStream>,
 ) -> (Option<TokenStream>, TokenStream) {
-    let ComputeArgs { loom, hint, mode, size, priority, key, runtime, .. } = args;
+    let ComputeArgs { loom, hint, mode, size, priority, key, carry, runtime, .. } = args;
     let name = sig.ident.unraw().to_string();
     let keyed = key.as_ref().map(|key| quote!(.keyed(#key)));
     let hinted = hint.as_ref().map(|hint| quote!(.hinted(#hint)));
@@ -124,6 +124,16 @@ fn at(
     });
     let priority =
         priority.as_ref().map(|level| quote!(.priority(#loom::__private::Priority::#level)));
+    // Each where it is named, if it is none.
+    let names = carry.iter().map(|name| quote_spanned!(name.span()=> &#name));
+    let carrying = (!carry.is_empty()).then(|| {
+        quote! {
+            .carrying({
+                static __LOOM_CARRY: &[&dyn #loom::__private::Carry] = &[#(#names),*];
+                __LOOM_CARRY
+            })
+        }
+    });
     let (on, on_it) = match runtime {
         Some(runtime) => {
             let name = Ident::new("__loom_on", Span::mixed_site());
@@ -133,7 +143,7 @@ fn at(
         None => (None, None),
     };
     let at = quote! {
-        #loom::__private::at!(#name #keyed #hinted #in_mode #sized) #apart #size #priority #on_it
+        #loom::__private::at!(#name #keyed #hinted #in_mode #sized) #apart #size #priority #carrying #on_it
     };
     if on.is_none() && size.is_none() {
         return (None, at);

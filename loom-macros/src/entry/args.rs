@@ -11,7 +11,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path};
 
 use super::{Kind, literal};
-use crate::args::{self, Arg, expected};
+use crate::args::{self, Arg, Known, expected};
 use crate::diag::Diagnostics;
 use crate::paths;
 
@@ -74,7 +74,8 @@ pub(super) fn parse(kind: Kind, tokens: TokenStream, diag: &mut Diagnostics) -> 
         Kind::Main => KNOWN.to_vec(),
         Kind::Test => [KNOWN, &[ARM]].concat(),
     };
-    let args = args::parse(tokens, &known, &[], ELSEWHERE, diag);
+    let known = Known { names: &known, flags: &[], lists: &[], elsewhere: ELSEWHERE };
+    let args = args::parse(tokens, known, diag);
     let arg = |key: &str| args.iter().find(|arg| arg.key == key);
     let loom = paths::loom(arg("crate"), diag);
     let arms = arg(ARM).and_then(|arg| diag.keep(arg.word(ARMS)));

@@ -11,6 +11,13 @@ async fn resize(
     )
         .size(::loom::__private::magnitude(|| image.len()))
         .priority(::loom::__private::Priority::Low)
+        .carrying({
+            static __LOOM_CARRY: &[&dyn ::loom::__private::Carry] = &[
+                &USER,
+                &request::ID,
+            ];
+            __LOOM_CARRY
+        })
         .on(&__loom_on);
     ::loom::__private::call3(
             __loom_at,

@@ -15,6 +15,7 @@ use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, thread};
 use crate::topology::os;
 
+use super::baggage::Carrying;
 use super::compute::{ComputeFuture, offload, try_offload};
 use super::core::{Core, Function};
 use super::fallible::TryComputeFuture;
@@ -22,6 +23,7 @@ use super::functions::nanos;
 use super::lifecycle::Admitted;
 use super::shares;
 use super::ticket::How;
+use super::trace;
 
 /// A call that Loom placed, as a future of its result.
 ///
@@ -37,7 +39,7 @@ enum Placed<R> {
 }
 
 /// What is called, and what is said of the call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Called {
     pub(crate) site: &'static Site,
     /// Which class of its inputs.
@@ -45,24 +47,28 @@ pub(crate) struct Called {
     pub(crate) hint: ComputeHint,
     /// Before or after what else waits, where it is offloaded.
     pub(crate) priority: Priority,
+    /// Task-locals that go along there.
+    pub(crate) carrying: Carrying,
 }
 
 impl Called {
     /// A closure of that type.
     pub(crate) fn closure<F: 'static>(hint: ComputeHint) -> Self {
         let site = Site::of_type::<F>();
-        Self { site, class: site.class_of_hint(hint), hint, priority: Priority::Normal }
+        let class = site.class_of_hint(hint);
+        Self { site, class, hint, priority: Priority::Normal, carrying: &[] }
     }
 }
 
 /// A call that runs inline, as the verdict of this thread has it: nobody looks at a clock.
 #[inline]
-pub(crate) fn settled<F, R>(f: F) -> AdaptiveFuture<R>
+pub(crate) fn settled<F, R>(site: &Site, f: F) -> AdaptiveFuture<R>
 where
     F: FnOnce() -> R,
 {
     // Caught so that both arms give a panic to whoever awaits, at the same place.
-    AdaptiveFuture(Placed::Inline(Some(catch_unwind(AssertUnwindSafe(f))), 0))
+    let result = catch_unwind(AssertUnwindSafe(|| trace::inline(site, f)));
+    AdaptiveFuture(Placed::Inline(Some(result), 0))
 }
 
 /// Runs `f` where the scheduler says, as the call that is described.
@@ -75,7 +81,7 @@ where
 {
     let Called { site, class, .. } = called;
     if shares::is_settled(core, site.index(class)) {
-        return settled(f)
+        return settled(site, f)
             .counting_panics(|| core.function(site, class).counters.panicked_inline.add_one());
     }
     look(core, called, f)
@@ -88,7 +94,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let Called { site, class, priority, .. } = called;
+    let Called { site, class, priority, carrying, .. } = called;
     let admitted = Admitted::or_panic(core);
     let decision = decide(core, called);
     let function = core.function(site, class);
@@ -99,7 +105,7 @@ where
             Placed::Inline(Some(result), turn)
         }
         Arm::OffloadRayon => {
-            let how = How { function: Some(Arc::clone(function)), priority };
+            let how = How { function: Some(Arc::clone(function)), priority, carrying };
             let call = ComputeFuture::or_panic(offload(core, admitted, how, f));
             function.counters.offloaded.add_one();
             Placed::Offloaded(call)
@@ -113,11 +119,11 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let Called { site, class, priority, .. } = called;
+    let Called { site, class, priority, carrying, .. } = called;
     let function = core.function(site, class);
     if shares::is_settled(core, site.index(class)) {
         let count = || function.counters.panicked_inline.add_one();
-        let AdaptiveFuture(placed) = settled(f).counting_panics(count);
+        let AdaptiveFuture(placed) = settled(site, f).counting_panics(count);
         if let Placed::Inline(Some(result), _) = placed {
             return TryComputeFuture::ended(result, 0);
         }
@@ -136,7 +142,7 @@ where
         }
         Arm::OffloadRayon => {
             drop(admitted);
-            let how = How { function: Some(Arc::clone(function)), priority };
+            let how = How { function: Some(Arc::clone(function)), priority, carrying };
             let offloaded = try_offload(core, how, f);
             if offloaded.is_ok() {
                 function.counters.offloaded.add_one();
@@ -180,7 +186,7 @@ pub(crate) fn run_inline<R>(
 ) -> (thread::Result<R>, u32) {
     let started = Instant::now();
     // Caught so that both arms give a panic to whoever awaits, at the same place.
-    let result = catch_unwind(AssertUnwindSafe(f));
+    let result = catch_unwind(AssertUnwindSafe(|| trace::inline(function.site, f)));
     let run_time = started.elapsed();
     function.ran(core, Arm::InlineTokio, run_time);
     let all = nanos(run_time).saturating_mul(calls);

@@ -22,6 +22,7 @@ use crate::scheduler::{Arm, Magnitude, Site};
 use crate::sync::Arc;
 
 use super::adaptive::{AdaptiveFuture, Called, decide, place, run_inline};
+use super::baggage::{Carry, Carrying};
 use super::core::Core;
 use super::handle::LoomRuntime;
 use super::lifecycle::{Admitted, Refusal};
@@ -29,15 +30,17 @@ use super::scope::{LONG, lend};
 use super::shares;
 use super::spawn::{current_core, is_settled};
 use super::ticket::How;
+use super::trace;
 
 /// Which function is called, and what its attribute and its arguments say of the call.
 ///
 /// Nothing of it has to be dropped, which the compiler would have to see to in every function.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct At<'a> {
     site: &'static Site,
     size: Option<u64>,
     priority: Priority,
+    carrying: Carrying,
     apart: Apart,
     /// Of the runtime that the attribute names.
     core: Option<&'a Arc<Core>>,
@@ -76,7 +79,8 @@ impl<'a> At<'a> {
     #[inline]
     #[must_use]
     pub const fn site(site: &'static Site) -> Self {
-        Self { site, size: None, priority: Priority::Normal, apart: Apart::No, core: None }
+        let (priority, apart) = (Priority::Normal, Apart::No);
+        Self { site, size: None, priority, carrying: &[], apart, core: None }
     }
 
     /// A function with `#[inline(never)]`.
@@ -111,6 +115,14 @@ impl<'a> At<'a> {
         self
     }
 
+    /// With these task-locals, where it is offloaded.
+    #[inline]
+    #[must_use]
+    pub const fn carrying(mut self, names: &'static [&'static dyn Carry]) -> Self {
+        self.carrying = names;
+        self
+    }
+
     /// On a runtime that need not be the current one.
     #[inline]
     #[must_use]
@@ -138,7 +150,8 @@ impl<'a> At<'a> {
     #[inline]
     fn called(&self, site: &'static Site) -> Called {
         let class = self.size.map_or(0, |size| site.class(size));
-        Called { site, class, hint: site.hint(), priority: self.priority }
+        let Self { priority, carrying, .. } = *self;
+        Called { site, class, hint: site.hint(), priority, carrying }
     }
 }
 
@@ -158,7 +171,7 @@ impl Drop for Passing<'_> {
 #[inline]
 fn settled<R>(at: At<'_>, called: Called, f: impl FnOnce() -> R) -> R {
     let passing = Passing(at, called);
-    let result = f();
+    let result = trace::inline(called.site, f);
     mem::forget(passing);
     result
 }
@@ -237,7 +250,7 @@ where
 {
     let admitted = Admitted::or_panic(core);
     let decision = decide(core, called);
-    let Called { site, class, priority, .. } = called;
+    let Called { site, class, priority, carrying, .. } = called;
     let function = core.function(site, class);
     let is_there = core.pool().is_some_and(|pool| pool.current_thread_index().is_some());
     if decision.arm == Arm::InlineTokio || is_there {
@@ -251,7 +264,7 @@ where
         let result = f();
         (result, started.elapsed())
     };
-    let how = How { function: Some(Arc::clone(function)), priority };
+    let how = How { function: Some(Arc::clone(function)), priority, carrying };
     match lend(core, admitted, how, is_long, work) {
         Ok((result, took)) => {
             function.ran(core, Arm::OffloadRayon, took);

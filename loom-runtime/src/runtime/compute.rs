@@ -12,6 +12,7 @@ use tokio::task::{coop, yield_now};
 use crate::bridge::{self, Call, Fault, Outcome};
 use crate::sync::{Arc, thread};
 
+use super::baggage::Baggage;
 use super::core::{Core, Function};
 use super::drain;
 use super::lifecycle::{Admitted, Refusal};
@@ -105,7 +106,8 @@ where
     }
     let before = core.begin_call();
     let queued = Queued::of(core, &how);
-    let How { function, priority } = how;
+    let baggage = Baggage::pack::<F>(&how);
+    let How { function, priority, .. } = how;
     // A compute thread should have been free, so the round trip tells what the bridge costs.
     let sampled = queued.as_ref().filter(|_| before < core.compute_threads);
     let sampled =
@@ -115,10 +117,12 @@ where
     let guest = if core.is_process_wide() { Handle::try_current().ok() } else { None };
     let work = move || {
         let _entered = guest.as_ref().map(Handle::enter);
-        let Some(queued) = queued else { return Timed { value: f(), times: None } };
-        let started = queued.starts();
+        let Some(queued) = queued else {
+            return Timed { value: baggage.unpack(f), times: None };
+        };
+        let started = queued.starts(&baggage.along);
         let measured = queued.measured(started);
-        let value = f();
+        let value = baggage.unpack(f);
         drop(measured);
         Timed { value, times: Some((started, Instant::now())) }
     };

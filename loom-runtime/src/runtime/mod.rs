@@ -7,6 +7,7 @@
 mod adaptive;
 mod attribute;
 mod backlog;
+mod baggage;
 mod block_on;
 mod blocking;
 mod builder;
@@ -47,7 +48,9 @@ mod ticket;
 mod tokio_side;
 #[cfg(feature = "tower")]
 pub mod tower;
+mod trace;
 mod watch;
+mod work;
 
 pub use adaptive::AdaptiveFuture;
 pub use attribute::{
@@ -55,6 +58,7 @@ pub use attribute::{
     call8, call9, call10, call11, call12, magnitude, on, scoped0, scoped1, scoped2, scoped3,
     scoped4, scoped5, scoped6, scoped7, scoped8, scoped9, scoped10, scoped11, scoped12,
 };
+pub use baggage::Carry;
 pub use builder::LoomBuilder;
 pub use command::command_reset;
 pub use compute::{ComputeFuture, is_cancelled};
@@ -71,7 +75,6 @@ pub use fallible::{ComputeError, ComputePanic, TryComputeFuture};
 pub use functions::{FunctionStats, functions};
 pub use handle::LoomRuntime;
 pub use metrics::{LoomMetrics, Reading};
-pub use rayon::Scope;
 pub use scope::{
     ScopeFuture, scope_adaptive, scope_adaptive_with_hint, scope_compute, scope_compute_with,
 };
@@ -81,6 +84,7 @@ pub use spawn::{
     try_spawn_compute_with_priority,
 };
 pub use stream::{AdaptiveMap, ComputeMap, ComputeStreamExt};
+pub use work::Scope;
 
 // The words of its settings and calls, from where they are defined.
 pub use crate::bridge::Priority;

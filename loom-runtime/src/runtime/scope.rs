@@ -12,7 +12,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use rayon::Scope;
 use tokio::runtime::{Handle, RuntimeFlavor, worker_index};
 use tokio::task::block_in_place;
 
@@ -20,6 +19,7 @@ use crate::bridge::{self, Fault, Lent, quietly};
 use crate::scheduler::ComputeHint;
 use crate::sync::Arc;
 
+use super::baggage::Baggage;
 use super::block_on::help_until;
 use super::compute::{ComputeFuture, offload};
 use super::core::{Core, ScopeTimes};
@@ -28,6 +28,7 @@ use super::handle::LoomRuntime;
 use super::lifecycle::{Admitted, Refusal};
 use super::spawn::current_core;
 use super::ticket::{How, Queued, Ticket};
+use super::work::{Scope, in_scope};
 
 /// How long a poll waits on the spot at most: less than it costs to give the other tasks of the
 /// worker to another thread and to be woken, since parallel work may want this CPU, too.
@@ -57,7 +58,7 @@ pub struct ScopeFuture<'env, F, R> {
     /// How long scopes of this kind take, where that is learned.
     learned: Option<Arc<ScopeTimes>>,
     /// It calls `f` with a scope that lives as long as what it borrows, and gives its result.
-    result: PhantomData<fn(&Scope<'env>) -> R>,
+    result: PhantomData<fn(&Scope<'_, 'env>) -> R>,
 }
 
 /// The closure is only ever moved out.
@@ -65,7 +66,7 @@ impl<F, R> Unpin for ScopeFuture<'_, F, R> {}
 
 impl<'env, F, R> ScopeFuture<'env, F, R>
 where
-    F: FnOnce(&Scope<'env>) -> R + Send + 'env,
+    F: FnOnce(&Scope<'_, 'env>) -> R + Send + 'env,
     R: Send + 'env,
 {
     pub(crate) fn new(core: Arc<Core>, f: F) -> Self {
@@ -98,7 +99,7 @@ where
 
 impl<'env, F, R> Future for ScopeFuture<'env, F, R>
 where
-    F: FnOnce(&Scope<'env>) -> R + Send + 'env,
+    F: FnOnce(&Scope<'_, 'env>) -> R + Send + 'env,
     R: Send + 'env,
 {
     type Output = R;
@@ -114,7 +115,7 @@ where
         }
         let work = move || {
             let started = Instant::now();
-            let value = rayon::scope(f);
+            let value = in_scope(f);
             (value, started.elapsed())
         };
         Poll::Ready(match lend(core, admitted, How::default(), is_long, work) {
@@ -139,7 +140,7 @@ impl<F, R> fmt::Debug for ScopeFuture<'_, F, R> {
 /// Runs a scope on a thread of the pool that is there already.
 fn on_the_spot<'env, F, R>(admitted: Admitted, f: F) -> R
 where
-    F: FnOnce(&Scope<'env>) -> R + Send,
+    F: FnOnce(&Scope<'_, 'env>) -> R + Send,
     R: Send,
 {
     struct InFlight(Admitted);
@@ -150,7 +151,7 @@ where
     }
     admitted.core().begin_call();
     let _counted = InFlight(admitted);
-    rayon::scope(f)
+    in_scope(f)
 }
 
 /// Runs work that borrows on the pool, and waits for it.
@@ -168,13 +169,14 @@ where
     assert!(core.compute_threads > 0, "{}", Refusal::NoPool);
     let guest = if core.is_process_wide() { Handle::try_current().ok() } else { None };
     let queued = Queued::of(core, &how);
-    let How { function, priority } = how;
+    let baggage = Baggage::pack::<F>(&how);
+    let How { function, priority, .. } = how;
     let work = move || {
         let _entered = guest.as_ref().map(Handle::enter);
         if let Some(queued) = queued {
-            queued.starts();
+            queued.starts(&baggage.along);
         }
-        f()
+        baggage.unpack(f)
     };
     let searching = core.line.searching();
     core.begin_call();
@@ -227,11 +229,11 @@ fn is_on_a_worker() -> bool {
 pub(crate) fn owned<S, F, R>(core: &Arc<Core>, state: S, f: F) -> ComputeFuture<(S, R)>
 where
     S: Send + Sync + 'static,
-    F: for<'scope> FnOnce(&Scope<'scope>, &'scope S) -> R + Send + 'static,
+    F: for<'scope> FnOnce(&Scope<'_, 'scope>, &'scope S) -> R + Send + 'static,
     R: Send + 'static,
 {
     let work = move || {
-        let result = rayon::scope(|scope| f(scope, &state));
+        let result = in_scope(|scope| f(scope, &state));
         (state, result)
     };
     ComputeFuture::or_panic(offload(core, Admitted::or_panic(core), How::default(), work))
@@ -264,7 +266,7 @@ impl LoomRuntime {
     /// ```
     pub fn scope_compute<'env, F, R>(&self, f: F) -> ScopeFuture<'env, F, R>
     where
-        F: FnOnce(&Scope<'env>) -> R + Send + 'env,
+        F: FnOnce(&Scope<'_, 'env>) -> R + Send + 'env,
         R: Send + 'env,
     {
         ScopeFuture::new(Arc::clone(&self.inner.core), f)
@@ -275,7 +277,7 @@ impl LoomRuntime {
     #[track_caller]
     pub fn scope_adaptive<'env, F, R>(&self, f: F) -> ScopeFuture<'env, F, R>
     where
-        F: FnOnce(&Scope<'env>) -> R + Send + 'env,
+        F: FnOnce(&Scope<'_, 'env>) -> R + Send + 'env,
         R: Send + 'env,
     {
         self.scope_adaptive_with_hint(ComputeHint::Unknown, f)
@@ -290,7 +292,7 @@ impl LoomRuntime {
         f: F,
     ) -> ScopeFuture<'env, F, R>
     where
-        F: FnOnce(&Scope<'env>) -> R + Send + 'env,
+        F: FnOnce(&Scope<'_, 'env>) -> R + Send + 'env,
         R: Send + 'env,
     {
         ScopeFuture::adaptive(Arc::clone(&self.inner.core), hint, Location::caller(), f)
@@ -328,7 +330,7 @@ impl LoomRuntime {
     pub fn scope_compute_with<S, F, R>(&self, state: S, f: F) -> ComputeFuture<(S, R)>
     where
         S: Send + Sync + 'static,
-        F: for<'scope> FnOnce(&Scope<'scope>, &'scope S) -> R + Send + 'static,
+        F: for<'scope> FnOnce(&Scope<'_, 'scope>, &'scope S) -> R + Send + 'static,
         R: Send + 'static,
     {
         owned(&self.inner.core, state, f)
@@ -351,7 +353,7 @@ impl LoomRuntime {
 /// ```
 pub fn scope_compute<'env, F, R>(f: F) -> ScopeFuture<'env, F, R>
 where
-    F: FnOnce(&Scope<'env>) -> R + Send + 'env,
+    F: FnOnce(&Scope<'_, 'env>) -> R + Send + 'env,
     R: Send + 'env,
 {
     ScopeFuture::new(current_core(), f)
@@ -362,7 +364,7 @@ where
 #[track_caller]
 pub fn scope_adaptive<'env, F, R>(f: F) -> ScopeFuture<'env, F, R>
 where
-    F: FnOnce(&Scope<'env>) -> R + Send + 'env,
+    F: FnOnce(&Scope<'_, 'env>) -> R + Send + 'env,
     R: Send + 'env,
 {
     scope_adaptive_with_hint(ComputeHint::Unknown, f)
@@ -373,7 +375,7 @@ where
 #[track_caller]
 pub fn scope_adaptive_with_hint<'env, F, R>(hint: ComputeHint, f: F) -> ScopeFuture<'env, F, R>
 where
-    F: FnOnce(&Scope<'env>) -> R + Send + 'env,
+    F: FnOnce(&Scope<'_, 'env>) -> R + Send + 'env,
     R: Send + 'env,
 {
     ScopeFuture::adaptive(current_core(), hint, Location::caller(), f)
@@ -389,7 +391,7 @@ where
 pub fn scope_compute_with<S, F, R>(state: S, f: F) -> ComputeFuture<(S, R)>
 where
     S: Send + Sync + 'static,
-    F: for<'scope> FnOnce(&Scope<'scope>, &'scope S) -> R + Send + 'static,
+    F: for<'scope> FnOnce(&Scope<'_, 'scope>, &'scope S) -> R + Send + 'static,
     R: Send + 'static,
 {
     owned(&current_core(), state, f)

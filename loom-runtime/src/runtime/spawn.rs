@@ -223,7 +223,7 @@ where
     let Called { site, class, .. } = called;
     if is_settled(site, class) {
         let count = || current_core().function(site, class).counters.panicked_inline.add_one();
-        return settled(f).counting_panics(count);
+        return settled(site, f).counting_panics(count);
     }
     place(&current_core(), called, f)
 }

@@ -7,18 +7,22 @@ use crate::bridge::{self, End, Priority};
 use crate::scheduler::Arm;
 use crate::sync::Arc;
 
+use super::baggage::Carrying;
 use super::core::{Core, Function};
 use super::lifecycle::Admitted;
+use super::trace::{self, Along};
 
 /// One in so many calls that are nobody's tell what the bridge costs.
 const SAMPLED: u32 = 16;
 
 /// How a call goes to the pool.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct How {
     /// Whose run time it tells.
     pub(crate) function: Option<Arc<Function>>,
     pub(crate) priority: Priority,
+    /// Task-locals that go along.
+    pub(crate) carrying: Carrying,
 }
 
 /// Goes with a call and counts it.
@@ -75,7 +79,7 @@ pub(super) struct Queued {
 impl Queued {
     /// For a call that is submitted now, if it is one to be timed.
     pub(super) fn of(core: &Arc<Core>, how: &How) -> Option<Self> {
-        (how.function.is_some() || is_turn()).then(|| Self {
+        (how.function.is_some() || is_turn() || trace::is_on()).then(|| Self {
             core: Arc::clone(core),
             function: how.function.clone(),
             priority: how.priority,
@@ -85,9 +89,10 @@ impl Queued {
     }
 
     /// A thread begins with it, now.
-    pub(super) fn starts(&self) -> Instant {
+    pub(super) fn starts(&self, along: &Along) -> Instant {
         let started = Instant::now();
         let waited = started.saturating_duration_since(self.submitted);
+        along.waited(waited);
         self.core.backlog.observe(self.priority, waited, self.ahead);
         self.core.counters.queue_waits.record(waited);
         if let Some(function) = &self.function {
