@@ -7,7 +7,6 @@
 mod body;
 mod demo;
 mod drill;
-mod loom_page;
 mod markdown;
 mod password;
 mod refusal;
@@ -50,6 +49,11 @@ struct Args {
     #[arg(long, value_name = "N", default_value_t = 30,
           value_parser = clap::value_parser!(u32).range(1..=3600))]
     drain_seconds: u32,
+
+    /// Serve the page of what Loom does, `/loom`, on an address that others may reach too; on
+    /// loopback it is served anyway.
+    #[arg(long)]
+    dashboard: bool,
 
     /// How many milliseconds a request's computation may wait for a thread; what would wait
     /// longer is answered 503 at once.
@@ -116,7 +120,8 @@ async fn run(args: Args) -> Result<ExitCode, String> {
 
     let (stop, stopped) = watch::channel(false);
     let longest_wait = Duration::from_millis(args.longest_wait.into());
-    let router = routes::router(args.drill, longest_wait);
+    let dashboard = args.dashboard || addr.ip().is_loopback();
+    let router = routes::router(args.drill, dashboard, longest_wait);
     let serve =
         serve::serve(listener, router, stopped, Duration::from_secs(args.drain_seconds.into()));
     let Some(signals) = signals else {

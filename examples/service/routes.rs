@@ -3,20 +3,22 @@
 use std::any::Any;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use loom::Priority;
+use loom::dashboard::Dashboard;
 use loom::tower::{LoadShedLayer, Shed};
+use serde_json::{Value, json};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::refusal::Refusal;
-use crate::{body, drill, loom_page, markdown, password, thumbnail};
+use crate::{body, drill, markdown, password, thumbnail};
 
 /// `longest_wait` is how long the compute calls of a request may wait for a thread.
-pub(crate) fn router(drill: bool, longest_wait: Duration) -> Router {
+pub(crate) fn router(drill: bool, dashboard: bool, longest_wait: Duration) -> Router {
     // Of the priorities that the functions behind them have.
     let shed = |priority| LoadShedLayer::new(longest_wait).priority(priority).answer_with(too_busy);
     let passwords = Router::new()
@@ -28,7 +30,10 @@ pub(crate) fn router(drill: bool, longest_wait: Duration) -> Router {
         .route("/markdown", post(markdown::handler).layer(shed(Priority::Normal)))
         .route("/thumbnail", post(thumbnail::handler).layer(shed(Priority::Low)))
         .merge(passwords)
-        .route("/loom", get(loom_page::handler));
+        .route("/stats", get(stats));
+    if dashboard {
+        router = router.nest_service("/loom", Dashboard::new());
+    }
     if drill {
         router = router.route("/drill/panic", post(drill::handler));
     }
@@ -36,6 +41,11 @@ pub(crate) fn router(drill: bool, longest_wait: Duration) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(CatchPanicLayer::custom(panicked))
+}
+
+/// What the service itself counts.
+async fn stats() -> Json<Value> {
+    Json(json!({ "thumbnails_stopped": thumbnail::stopped() }))
 }
 
 /// The layer says when to come back.

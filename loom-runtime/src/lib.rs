@@ -51,6 +51,8 @@ pub use loom_macros::{compute, main, test};
 pub use metrics::Histogram;
 #[cfg(feature = "clap")]
 pub use runtime::LoomArgs;
+#[cfg(feature = "dashboard")]
+pub use runtime::dashboard;
 #[cfg(feature = "hints")]
 pub use runtime::hints;
 #[cfg(feature = "tower")]

@@ -1,7 +1,6 @@
 //! Every route, with real data.
 
-use axum::body::Bytes;
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use serde_json::json;
 
 use crate::harness::{Service, data, program};
@@ -95,26 +94,33 @@ async fn the_loom_page_counts_the_calls_of_each_function() {
     }
     service.post("/markdown", "text/markdown", "hello").await;
     let shrink = service.function("thumbnail::shrink").await;
-    assert_eq!(shrink["calls"], 3);
     assert_eq!(shrink["offloaded"], 3, "decoding takes far longer than moving it");
-    assert_eq!(shrink["inline_share"], 0.0);
+    assert_eq!(shrink["inline"], 0);
     assert_eq!(shrink["hint"], "high");
-    for quantile in ["p50", "p90", "p99", "max"] {
-        assert!(shrink["run_time_us"][quantile].as_f64() > Some(0.0), "{shrink}");
+    for quantile in ["p50_us", "p90_us", "p99_us", "max_us"] {
+        for times in ["run", "wait"] {
+            assert!(shrink[times][quantile].as_f64() > Some(0.0), "{shrink}");
+        }
     }
-    assert_eq!(service.function("markdown::render").await["calls"], 1);
-    assert_eq!(service.get("/loom").await.json()["compute_tasks_in_flight"], 0);
+    let render = service.function("markdown::render").await;
+    assert_eq!(render["returned"], 1);
+    assert_eq!(service.get("/loom/data").await.json()["compute"]["in_flight"], 0);
 }
 
 #[tokio::test]
-async fn the_loom_page_reads_in_a_browser() {
+async fn the_loom_page_is_for_those_at_the_machine() {
     let service = Service::start();
-    service.post("/markdown", "text/markdown", "hello").await;
-    let headers = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
-    let answer = service.ask(Method::GET, "/loom", &headers, Bytes::new()).await;
+    let answer = service.get("/loom").await;
     assert_eq!(answer.content_type, "text/html; charset=utf-8");
     assert!(answer.text().starts_with("<!doctype html>"));
-    assert!(answer.text().contains("<th scope=row>service::markdown::render</th>"));
+    assert_eq!(service.get("/loom/none").await.status, StatusCode::NOT_FOUND);
+    let answer = service.post("/loom/data", "text/plain", "x").await;
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    // Wherever else it listens, it has to be asked for.
+    let open = Service::start_with(&["--listen", "0.0.0.0:0"]);
+    assert_eq!(open.get("/loom").await.status, StatusCode::NOT_FOUND);
+    let asked = Service::start_with(&["--listen", "0.0.0.0:0", "--dashboard"]);
+    assert_eq!(asked.get("/loom").await.status, StatusCode::OK);
 }
 
 #[test]

@@ -34,18 +34,18 @@ async fn work_for_a_client_that_has_gone_stops() {
             connections.push(connection);
         }
         // More than there are compute threads: some run, and some wait.
-        while service.get("/loom").await.json()["compute_tasks_in_flight"].as_u64() < Some(3) {
+        while service.get("/loom/data").await.json()["compute"]["in_flight"].as_u64() < Some(3) {
             tokio::task::yield_now().await;
         }
         drop(connections);
         loop {
-            let page = service.get("/loom").await.json();
-            if page["compute_tasks_in_flight"] == 0 {
+            let page = service.get("/loom/data").await.json();
+            if page["compute"]["in_flight"] == 0 {
                 break;
             }
             tokio::task::yield_now().await;
         }
-        let stopped = service.get("/loom").await.json()["thumbnails_stopped"].as_u64();
+        let stopped = service.get("/stats").await.json()["thumbnails_stopped"].as_u64();
         if stopped > Some(0) {
             let seen = service.function("thumbnail::shrink").await;
             assert!(seen["abandoned"].as_u64() > stopped, "those that waited never ran: {seen}");

@@ -53,9 +53,12 @@ impl Service {
     }
 
     pub(crate) fn start_with(args: &[&str]) -> Self {
+        let listen: &[&str] =
+            if args.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
         let mut child = program()
             // A busy test machine is no reason to send anybody away.
-            .args(["--listen", "127.0.0.1:0", "--drill", "--longest-wait", "60000"])
+            .args(["--drill", "--longest-wait", "60000"])
+            .args(listen)
             .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -127,9 +130,9 @@ impl Service {
         Ok(Answer { status, content_type, body })
     }
 
-    /// What `GET /loom` says of the function whose path ends so.
+    /// What `GET /loom/data` says of the function whose path ends so.
     pub(crate) async fn function(&self, name: &str) -> Value {
-        let page = self.get("/loom").await.json();
+        let page = self.get("/loom/data").await.json();
         let functions = page["functions"].as_array().expect("it lists functions").clone();
         functions
             .into_iter()

@@ -13,7 +13,7 @@ use crate::harness::Service;
 
 /// Waits until so many compute calls are under way or queued.
 async fn until_in_flight(service: &Service, n: u64) {
-    while service.get("/loom").await.json()["compute_tasks_in_flight"].as_u64() < Some(n) {
+    while service.get("/loom/data").await.json()["compute"]["in_flight"].as_u64() < Some(n) {
         tokio::task::yield_now().await;
     }
 }
@@ -90,7 +90,7 @@ async fn no_started_request_is_lost_under_load() {
         })
         .collect();
     // A load in full swing.
-    while service.function("markdown::render").await["calls"].as_u64() < Some(500) {
+    while service.function("markdown::render").await["returned"].as_u64() < Some(500) {
         tokio::task::yield_now().await;
     }
     ended.store(true, Ordering::Relaxed);

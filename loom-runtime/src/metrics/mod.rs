@@ -12,6 +12,8 @@ mod prometheus;
 mod rate;
 mod sharded;
 
+#[cfg(feature = "dashboard")]
+pub(crate) use counters::Counter;
 pub(crate) use counters::{FunctionCounters, RuntimeCounters};
 #[cfg(feature = "prometheus")]
 pub(crate) use family::{Family, Kind, Sample, Value, prefix};

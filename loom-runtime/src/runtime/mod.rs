@@ -17,6 +17,8 @@ mod compute;
 mod config;
 mod context;
 mod core;
+#[cfg(feature = "dashboard")]
+pub mod dashboard;
 mod decisions;
 mod describe;
 mod drain;

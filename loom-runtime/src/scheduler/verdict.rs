@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::decide::Costs;
 use super::times::Summary;
-use super::{Arm, Reason};
+use super::{Arm, MabKnobs, Reason};
 
 /// The last verdict that was drawn on a function, and what it was based on.
 ///
@@ -76,6 +76,66 @@ impl Verdict {
     }
 }
 
+impl Verdict {
+    /// Why calls go there, in sentences, with the thresholds that `knobs` set: those of
+    /// [`LoomConfig::mab_knobs`](crate::LoomConfig).
+    ///
+    /// ```
+    /// # fn main() -> loom::Result<()> {
+    /// # let runtime = loom::LoomBuilder::new().build()?;
+    /// runtime.block_on(runtime.spawn_adaptive_with_hint(loom::ComputeHint::Low, || 6 * 7));
+    /// let verdict = runtime.functions()[0].verdict.expect("it was called");
+    /// println!("{}", verdict.explain(&runtime.config().mab_knobs));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn explain(&self, knobs: &MabKnobs) -> String {
+        let Self { arm, reason, inline_cost, offload_cost, overhead, pressure, .. } = self;
+        let costs = format!(
+            "inline a call is taken to cost {inline_cost:.1?}, with what it holds up of the \
+             {pressure:.1} tasks that are ready behind it; on the pool {offload_cost:.1?}, of \
+             which {overhead:.1?} are the way there and back"
+        );
+        match reason {
+            Reason::Cost => format!("The {arm} arm is cheaper: {costs}."),
+            Reason::Unknown => {
+                "Nothing has been measured of it yet, so the guess is one that costs little \
+                 where it is wrong."
+                    .to_owned()
+            }
+            Reason::Retest => format!(
+                "The {arm} arm is tried again, since what is known of it may be out of date: \
+                 {costs}."
+            ),
+            Reason::OnComputeThread => {
+                "It was called on a compute thread, where it holds up no I/O.".to_owned()
+            }
+            Reason::NoPool => "There are no compute threads: the system refused them.".to_owned(),
+            Reason::Told => "Its mode says so, or the test that runs it.".to_owned(),
+            Reason::LoneWorker => format!(
+                "GR0: there is one I/O worker, and a call of {} µs or more would stop all of it, \
+                 or it has something else to do (a pressure above {}).",
+                knobs.t_tiny_inline_us, knobs.p_low
+            ),
+            Reason::HardCap => format!(
+                "GR1: no I/O worker is blocked for {} µs or more, however cheap that would be.",
+                knobs.t_block_hard_us
+            ),
+            Reason::Pressure => format!(
+                "GR2: with {pressure:.1} tasks ready behind each call, more than {}, no I/O \
+                 worker is blocked for {} µs or more.",
+                knobs.p_high, knobs.t_inline_under_pressure_us
+            ),
+            Reason::Strikes => format!(
+                "GR3: calls have lately taken more than {} µs; that is forgotten in some \
+                 milliseconds, unless they do again.",
+                knobs.t_strike_us
+            ),
+        }
+    }
+}
+
 /// Nanoseconds as a duration; what cannot be one is none.
 pub(crate) fn duration(nanos: f64) -> Duration {
     Duration::try_from_secs_f64(nanos / 1e9).unwrap_or_default()
@@ -118,5 +178,14 @@ mod tests {
              312 + 0 samples, drawn 1s ago"
         );
         assert_eq!(duration(f64::NAN), Duration::ZERO);
+        assert_eq!(
+            verdict.explain(&MabKnobs::new()),
+            "The inline arm is cheaper: inline a call is taken to cost 8.2µs, with what it holds \
+             up of the 0.3 tasks that are ready behind it; on the pool 15.3µs, of which 10.1µs \
+             are the way there and back."
+        );
+        let capped = Verdict { reason: Reason::HardCap, ..verdict };
+        let knobs = MabKnobs { t_block_hard_us: 300.0, ..MabKnobs::new() };
+        assert!(capped.explain(&knobs).contains("blocked for 300 µs"));
     }
 }

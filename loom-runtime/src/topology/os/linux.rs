@@ -204,11 +204,35 @@ pub(crate) fn time_on_cpu(thread: u32) -> Option<TimeOnCpu> {
     let mut buffer = [0; 1024];
     // Time on a CPU, time waiting for one, and turns, the first two in nanoseconds.
     let times = read_of_thread(thread, "schedstat", &mut buffer)?;
-    let nanos = times.split(' ').next()?.parse().ok()?;
+    let mut times = times.split(' ');
+    let nanos = times.next()?.parse().ok()?;
+    let waited = times.next()?.parse().ok()?;
     let stat = read_of_thread(thread, "stat", &mut buffer)?;
     // The name before the state is in parentheses and may hold some of its own.
-    let is_runnable = stat.rsplit(") ").next()?.starts_with('R');
-    Some(TimeOnCpu { nanos, is_runnable })
+    let after_name = stat.rsplit(") ").next()?;
+    let is_runnable = after_name.starts_with('R');
+    // The state is the third field, and the CPU the thirty-ninth.
+    let cpu = after_name.split(' ').nth(36).and_then(|cpu| cpu.parse().ok());
+    Some(TimeOnCpu { nanos, is_runnable, waited, cpu })
+}
+
+/// What each CPU did so far; nothing where that cannot be read.
+#[cfg(feature = "dashboard")]
+pub(crate) fn cpu_ticks() -> Vec<super::CpuTicks> {
+    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+    text.lines().filter_map(ticks_of_line).collect()
+}
+
+/// Of a line such as `cpu0 user nice system idle iowait irq softirq steal …`.
+#[cfg(feature = "dashboard")]
+fn ticks_of_line(line: &str) -> Option<super::CpuTicks> {
+    let (name, times) = line.split_once(' ')?;
+    let cpu = name.strip_prefix("cpu")?.parse().ok()?;
+    // What guests get is within user and nice.
+    let ticks: Vec<u64> = times.split(' ').take(8).map_while(|n| n.parse().ok()).collect();
+    let all: u64 = ticks.iter().sum();
+    let idle: u64 = ticks.iter().skip(3).take(2).sum();
+    Some(super::CpuTicks { cpu, busy: all - idle, all })
 }
 
 /// What the kernel says of a thread in a file of that name. Allocates nothing, since it is

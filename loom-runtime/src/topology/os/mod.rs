@@ -25,6 +25,8 @@ use linux as imp;
 #[cfg(not(target_os = "linux"))]
 use other as imp;
 
+#[cfg(feature = "dashboard")]
+pub(crate) use imp::cpu_ticks;
 pub(crate) use imp::{
     affinity, affinity_of_main_thread, class, current_cpu, move_to, no_more_threads, reset_on_exec,
     set_affinity, set_priority, thread_id, tick, time_on_cpu,
@@ -67,6 +69,19 @@ pub(crate) struct TimeOnCpu {
     pub(crate) nanos: u64,
     /// Ready to run, or running.
     pub(crate) is_runnable: bool,
+    /// Nanoseconds that it was ready to run, and something else ran.
+    pub(crate) waited: u64,
+    /// Where it ran last.
+    pub(crate) cpu: Option<usize>,
+}
+
+/// What one CPU did since the system started, in clock ticks: of everybody, and altogether.
+#[cfg(feature = "dashboard")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CpuTicks {
+    pub(crate) cpu: usize,
+    pub(crate) busy: u64,
+    pub(crate) all: u64,
 }
 
 impl TimeOnCpu {

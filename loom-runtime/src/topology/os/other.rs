@@ -56,4 +56,9 @@ pub(crate) fn time_on_cpu(_thread: u32) -> Option<TimeOnCpu> {
     None
 }
 
+#[cfg(feature = "dashboard")]
+pub(crate) fn cpu_ticks() -> Vec<super::CpuTicks> {
+    Vec::new()
+}
+
 pub(crate) fn reset_on_exec(_command: &mut Command, _cpus: &CpuSet) {}

@@ -1,0 +1,190 @@
+//! The page of what a runtime does, in headless Chromium: it loads, it lives, it can be read at
+//! any width, in light and in dark, and used by keyboard.
+//!
+//! Not among the default tests, since it needs `chromium` and `chromedriver`; `.ci/run page`
+//! installs them. With `LOOM_SCREENSHOT=overwrite` it keeps the picture that the README shows.
+
+mod browser;
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use axum::Router;
+use browser::Browser;
+use loom::{LoomBuilder, LoomRuntime};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+/// A phone, and a desk.
+const PHONE: (u32, u32) = (390, 844);
+const DESK: (u32, u32) = (1280, 1120);
+
+#[loom::compute(hint = "low")]
+fn tiny(n: u64) -> u64 {
+    std::hint::black_box(n) + 1
+}
+
+#[loom::compute(hint = "high", size = n)]
+fn sum(n: u64) -> u64 {
+    (0..n).fold(0, |sum, n| std::hint::black_box(sum ^ n))
+}
+
+/// A runtime that serves the page of what it does.
+fn served() -> (LoomRuntime, String) {
+    let builder = LoomBuilder::new().prefix("shop").tokio_threads(2).rayon_threads(2);
+    let runtime = builder.build().expect("it starts");
+    let page = loom::dashboard::Dashboard::of(&runtime);
+    let router: Router = Router::new().nest_service("/inside/loom", page);
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"));
+    let listener = listener.expect("loopback has a port");
+    let addr = listener.local_addr().expect("it is bound");
+    runtime.tokio_handle().spawn(async { axum::serve(listener, router).await });
+    (runtime, format!("http://{addr}/inside/loom"))
+}
+
+/// A task that calls both functions until it is aborted.
+fn load(runtime: &LoomRuntime) -> JoinHandle<()> {
+    let mut pause = runtime.block_on(async { tokio::time::interval(Duration::from_millis(5)) });
+    runtime.tokio_handle().spawn(async move {
+        for n in 0_u64.. {
+            pause.tick().await;
+            tiny(n).await;
+            sum(if n.is_multiple_of(2) { 100 } else { 500_000 }).await;
+        }
+    })
+}
+
+/// How often the page has looked.
+async fn looks(browser: &Browser) -> u64 {
+    let looks = browser.run("return Number(document.body.dataset.looks || 0)").await;
+    looks.as_u64().expect("a number")
+}
+
+async fn until_it_looks(browser: &Browser, times: u64) {
+    let until = looks(browser).await + times;
+    browser.until(&format!("Number(document.body.dataset.looks || 0) >= {until}")).await;
+}
+
+/// What is wrong with how the page lies at its present width: parts that stick out of it, and
+/// text that cannot be told from its ground (WCAG 2.2, 1.4.3 and 1.4.10).
+async fn faults(browser: &Browser) -> Value {
+    browser.run(include_str!("faults.js")).await
+}
+
+#[test]
+fn the_page_shows_what_a_runtime_does() {
+    let (runtime, url) = served();
+    let load = load(&runtime);
+    // The browser's end of the conversation is none of that runtime's.
+    let own = tokio::runtime::Runtime::new().expect("tokio starts");
+    own.block_on(async {
+        let browser = Browser::start().await;
+        browser.open(&url).await;
+        until_it_looks(&browser, 2).await;
+        it_names_threads_and_functions(&browser).await;
+        it_lives(&browser).await;
+        it_can_be_used_by_keyboard(&browser).await;
+        for (width, height) in [PHONE, DESK] {
+            for scheme in ["light", "dark"] {
+                browser.look_like(width, height, scheme).await;
+                until_it_looks(&browser, 1).await;
+                browser.run("scrollTo(0, 0)").await;
+                assert_eq!(faults(&browser).await, json!([]), "{width} {scheme}");
+                keep(&browser, &format!("{scheme}-{width}.png")).await;
+            }
+        }
+        load.abort();
+        it_says_when_nobody_answers(&browser, runtime).await;
+        assert_eq!(browser.errors().await, Vec::<String>::new(), "nothing goes wrong in it");
+        browser.stop().await;
+    });
+}
+
+async fn it_names_threads_and_functions(browser: &Browser) {
+    let text = browser.run("return document.body.innerText").await;
+    let text = text.as_str().expect("it is text");
+    for part in [
+        "Loom shop",
+        "2 I/O + 2 compute threads",
+        "shop-tokio-0000",
+        "shop-rayon-0001",
+        "page::tiny",
+        "page::sum (size 64 to 127)",
+        "page::sum (size 262 k to 524 k)",
+        "waiting for a thread",
+        "way to the pool and back",
+        "guardrails",
+        "live",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let outside = browser.run("return performance.getEntriesByType('resource').map(e => e.name)");
+    let outside = outside.await;
+    let names = outside.as_array().expect("a list").iter().map(|name| name.as_str());
+    for name in names.map(|name| name.expect("it is text")) {
+        assert!(name.ends_with("/inside/loom/data"), "asked for {name}");
+    }
+}
+
+/// What it shows changes while load runs, and stands still while it is paused.
+async fn it_lives(browser: &Browser) {
+    const CALLS: &str = "document.querySelector('#functions td[data-label=calls]').innerText";
+    let first = browser.run(&format!("return {CALLS}")).await;
+    browser.until(&format!("{CALLS} !== {first}")).await;
+    let cores = browser.run("return document.querySelectorAll('#cores .card').length").await;
+    assert!(cores.as_u64() > Some(0));
+    browser.run("document.getElementById('pause').click()").await;
+    let stopped = looks(browser).await;
+    assert_eq!(browser.run("return document.getElementById('state').innerText").await, "paused");
+    // More than two looks' time, of the browser's own.
+    browser.run("return new Promise((done) => setTimeout(done, 2500))").await;
+    assert!(looks(browser).await <= stopped + 1, "one may have been under way");
+    browser.run("document.getElementById('pause').click()").await;
+    until_it_looks(browser, 1).await;
+}
+
+/// Tab goes from button to button, with a ring around it, and Enter opens a function.
+async fn it_can_be_used_by_keyboard(browser: &Browser) {
+    const OPEN: &str = "return document.querySelectorAll('tr.more').length";
+    assert_eq!(browser.run(OPEN).await, 0);
+    browser.run("document.activeElement.blur()").await;
+    browser.press("\u{e004}").await;
+    assert_eq!(browser.run("return document.activeElement.id").await, "pause");
+    browser.press("\u{e004}").await;
+    let name = browser.run("return document.activeElement.innerText").await;
+    let name = name.as_str().expect("it is text");
+    assert!(name.starts_with("page::sum"), "by time: {name}");
+    let ring = browser.run("return getComputedStyle(document.activeElement).outlineWidth").await;
+    assert_eq!(ring, "3px");
+    browser.press("\u{e007}").await;
+    assert_eq!(browser.run(OPEN).await, 1);
+    let more = browser.run("return document.querySelector('tr.more').innerText").await;
+    let more = more.as_str().expect("it is text");
+    for part in ["Run time: ", "Wait for a thread: ", "measurements", "µs"] {
+        assert!(more.contains(part), "{part} in {more}");
+    }
+    // Rows are made anew with each look, and the one that has the focus keeps it.
+    until_it_looks(browser, 1).await;
+    assert_eq!(browser.run("return document.activeElement.innerText").await, name);
+    assert_eq!(browser.run(OPEN).await, 1, "and it stays open");
+}
+
+async fn it_says_when_nobody_answers(browser: &Browser, runtime: LoomRuntime) {
+    runtime.shutdown_background();
+    browser.until("document.getElementById('state').innerText.startsWith('no answer')").await;
+}
+
+/// Among what was built; and where the README finds it, if that is asked for.
+async fn keep(browser: &Browser, name: &str) {
+    let picture = browser.picture().await;
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
+    fs::create_dir_all(&folder).expect("there is room");
+    fs::write(folder.join(name), &picture).expect("there is room");
+    let is_asked = std::env::var_os("LOOM_SCREENSHOT").is_some_and(|how| how == "overwrite");
+    if is_asked && name.ends_with(&format!("-{}.png", DESK.0)) {
+        let scheme = name.split('-').next().unwrap_or_default();
+        let kept = format!("{}/docs/page-{scheme}.png", env!("CARGO_MANIFEST_DIR"));
+        fs::write(kept, &picture).expect("there is room");
+    }
+}
