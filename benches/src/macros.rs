@@ -12,19 +12,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use crate::report::{Bar, Report, Table, figure, ratio};
 use crate::statistics::Estimate;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// One short round: shows that the bench works, not what anything costs.
     #[arg(long)]
-    quick: bool,
+    pub(crate) quick: bool,
     /// How many rounds.
     #[arg(long, default_value_t = 11)]
-    rounds: usize,
+    pub(crate) rounds: usize,
     /// How many functions each crate has.
     #[arg(long, default_value_t = 500)]
-    functions: usize,
+    pub(crate) functions: usize,
 }
 
 /// How the functions of a crate are written.
@@ -47,7 +48,10 @@ impl Style {
     }
 }
 
-pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+/// What an annotated function may cost the compiler, beside one by hand.
+const MOST: f64 = 1.25;
+
+pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     let (rounds, functions) =
         if options.quick { (1, 50) } else { (options.rounds, options.functions) };
     let folder = env::temp_dir().join(format!("loom-bench-macros-{}", std::process::id()));
@@ -55,17 +59,27 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     // Whatever came of it.
     fs::remove_dir_all(&folder)?;
     let seconds = result?;
-    println!(
+    let mut report = Report::default();
+    report.say(&format!(
         "`cargo check` of {functions} functions, {rounds} interleaved rounds; medians, with 95 % \
-         intervals.\n\n| | s | beside by hand |\n|---|---:|---:|"
-    );
+         intervals."
+    ));
+    let mut table = Table::new(1, ["", "s", "beside by hand"]);
     for (style, of_style) in Style::ALL.into_iter().zip(&seconds) {
         let ratios: Vec<f64> = of_style.iter().zip(&seconds[1]).map(|(a, b)| a / b).collect();
-        let Estimate { median, low, high } = Estimate::of(&ratios);
-        let seconds = Estimate::of(of_style).median;
-        println!("| {} | {seconds:.2} | {median:.2} ({low:.2} to {high:.2}) |", style.name());
+        let beside = Estimate::of(&ratios);
+        let median = Estimate::of(of_style).median;
+        table.row([style.name().to_owned(), figure(median, 2), ratio(beside)]);
+        if style == Style::Attribute {
+            report.data("beside_by_hand", [beside.median, beside.low, beside.high]);
+            report.data("verdict", Bar::AtMost(MOST).verdict(beside));
+        }
     }
-    Ok(())
+    report.table(&table);
+    let verdict = report.data.get("verdict").and_then(|verdict| verdict.as_str());
+    let sentence = format!("At most {MOST} was aimed at: {}.", verdict.unwrap_or_default());
+    report.say(&sentence);
+    Ok(report)
 }
 
 /// Seconds of each round, by style.

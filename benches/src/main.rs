@@ -1,29 +1,40 @@
 //! `loom-bench`: Loom beside its peers, in one program and interleaved rounds.
 //!
 //! `loom-bench micro` prints what a call costs, by the number of callers and the length of
-//! its work, with the allocations it makes; and what tracking adds to an async task.
-//! `loom-bench decide` prints what a call costs that is not moved, and `loom-bench regret` what
-//! decisions cost on described workloads.
-//! `loom-bench macros` prints how long the compiler checks annotated functions.
-//! `loom-bench http` puts an HTTP service under load and prints how long its requests take.
+//! its work, and what tracking adds to an async task; `alloc` what a call allocates; `decide` what
+//! a call costs that is not moved; `regret` what decisions cost on described workloads; `macros` how
+//! long the compiler checks annotated functions; `http` how long the requests of a service take;
+//! `shed` what becomes of them under twice the load that it can bear; and `all` all of that, into
+//! the README.
 //! Absolute times vary from machine to machine and from run to run; the ratios within one
 //! run are what to read.
 
+mod all;
+mod alloc;
 mod allocations;
-mod bare;
 mod contenders;
 mod decide;
 mod http;
+mod instructions;
 mod machine;
 mod macros;
 mod micro;
+mod plot;
+mod readme;
 mod regret;
+mod report;
+mod rounds;
+mod sample;
+mod shed;
 mod spawn;
 mod statistics;
 
 use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use report::Report;
 
 #[global_allocator]
 static ALLOCATOR: allocations::Counting = allocations::Counting;
@@ -32,26 +43,35 @@ static ALLOCATOR: allocations::Counting = allocations::Counting;
 struct Args {
     #[command(subcommand)]
     bench: Bench,
+    /// Where the figures are written as JSON, every sample among them.
+    #[arg(long, global = true)]
+    json: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 enum Bench {
-    /// A closure that does nothing: the cost of moving it, and of deciding not to.
+    /// A closure that does nothing, or a little: the cost of moving it.
     Micro(micro::Options),
-    /// One sample of `micro`, as a process of its own.
-    #[command(hide = true)]
-    MicroSample(micro::SampleOptions),
+    /// What a call allocates.
+    Alloc(alloc::Options),
     /// What a call costs that is not moved.
     Decide(decide::Options),
-    /// One sample of `decide`, as a process of its own.
-    #[command(hide = true)]
-    DecideSample(decide::SampleOptions),
     /// Decisions on described workloads, against the better arm in hindsight.
     Regret(regret::Options),
     /// What the attribute costs the compiler.
     Macros(macros::Options),
     /// An HTTP service under open-loop load: what compute does to the fast requests.
     Http(http::Options),
+    /// A service under twice the load that it can bear.
+    Shed(shed::Options),
+    /// All of them, and the README's tables and plots with what they say.
+    All(all::Options),
+    /// One sample, as a process of its own.
+    #[command(hide = true)]
+    Sample(sample::Options),
+    /// Calls for callgrind to count.
+    #[command(hide = true)]
+    Instructions(instructions::Options),
     /// The service of `http`, as a process of its own.
     #[command(hide = true)]
     HttpServer(http::ServerOptions),
@@ -61,19 +81,25 @@ enum Bench {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    match Args::parse().bench {
-        Bench::Micro(options) => {
-            micro::run(&options)?;
-            spawn::run(options.quick);
-        }
-        Bench::MicroSample(options) => micro::sample(&options)?,
+    let Args { bench, json } = Args::parse();
+    let report = match bench {
+        Bench::Micro(options) => micro::run(&options)?,
+        Bench::Alloc(options) => alloc::run(&options)?,
         Bench::Decide(options) => decide::run(&options)?,
-        Bench::DecideSample(options) => decide::sample(&options)?,
         Bench::Regret(options) => regret::run(&options)?,
         Bench::Macros(options) => macros::run(&options)?,
         Bench::Http(options) => http::run(&options)?,
-        Bench::HttpServer(options) => http::serve(&options)?,
-        Bench::HttpLoad(options) => http::load(&options)?,
+        Bench::Shed(options) => shed::run(&options)?,
+        Bench::All(options) => return all::run(&options),
+        Bench::Sample(options) => return sample::run(&options),
+        Bench::Instructions(options) => return instructions::sample(&options),
+        Bench::HttpServer(options) => return http::serve(&options),
+        Bench::HttpLoad(options) => return http::load(&options),
+    };
+    let Report { markdown, data, .. } = report;
+    println!("{}", markdown.trim());
+    if let Some(path) = json {
+        fs::write(path, serde_json::to_string(&data)? + "\n")?;
     }
     Ok(())
 }

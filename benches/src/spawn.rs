@@ -6,6 +6,7 @@ use std::time::Instant;
 use loom::{LoomBuilder, LoomRuntime};
 
 use crate::allocations;
+use crate::report::{Bar, Report, Table, figure};
 use crate::statistics::{Estimate, median};
 
 /// Nanoseconds and allocations a task.
@@ -14,7 +15,7 @@ struct Cost {
     allocations: f64,
 }
 
-pub(crate) fn run(quick: bool) {
+pub(crate) fn add(report: &mut Report, quick: bool) {
     let (rounds, tasks) = if quick { (3, 2_000) } else { (31, 100_000) };
     let runtime = LoomBuilder::new().build().expect("loom starts");
     let (mut tokio, mut loom, mut extra) = (Vec::new(), Vec::new(), Vec::new());
@@ -30,11 +31,23 @@ pub(crate) fn run(quick: bool) {
         }
     }
     let Estimate { median: more, low, high } = Estimate::of(&extra);
-    println!("\nSpawning and awaiting a task, medians of {rounds} interleaved rounds.\n");
-    println!("| | ns a task | allocations |\n| --- | ---: | ---: |");
-    println!("| tokio::spawn | {:.0} | {:.2} |", median(&mut tokio), allocations.0);
-    println!("| loom spawn_async | {:.0} | {:.2} |", median(&mut loom), allocations.1);
-    println!("\nThe difference within a round: {more:.0} ns, 95 % interval {low:.0} to {high:.0}.");
+    report.say(&format!(
+        "Spawning and awaiting a task, medians of {rounds} interleaved rounds in one process."
+    ));
+    let mut table = Table::new(1, ["", "ns a task", "allocations"]);
+    for (name, nanos, allocations) in [
+        ("tokio::spawn", &mut tokio, allocations.0),
+        ("loom spawn_async", &mut loom, allocations.1),
+    ] {
+        table.row([name.to_owned(), figure(median(nanos), 0), figure(allocations, 2)]);
+    }
+    report.table(&table);
+    report.say(&format!(
+        "The difference within a round: {more:.0} ns, 95 % interval {low:.0} to {high:.0}; at most \
+         10 was aimed at: {}.",
+        Bar::AtMost(10.0).verdict(Estimate { median: more, low, high })
+    ));
+    report.data("spawn_extra_ns", [more, low, high]);
 }
 
 fn measure(runtime: &LoomRuntime, tasks: usize, is_tracked: bool) -> Cost {

@@ -18,10 +18,10 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
 };
-use serde::{Deserialize, Serialize};
 
-use super::machine;
-use crate::statistics::{Random, percentile};
+use super::schedule::{Due, LoadOptions, Seen, schedule};
+use crate::machine;
+use crate::statistics::percentile;
 
 /// The event of the timer; connections count from 0.
 const TIMER: Token = Token(usize::MAX);
@@ -29,68 +29,7 @@ const MOST_CONNECTIONS: usize = 8_000;
 /// Opened before the load begins, for either kind of request.
 const FIRST_CONNECTIONS: usize = 32;
 /// How long answers may take after the last request.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// What mixed requests cost, in microseconds, and how many of 100 do.
-const MIX: [(u64, u64); 4] = [(10, 60), (100, 25), (1_000, 10), (5_000, 5)];
-/// The same of one function with inputs of two sizes.
-const TWO: [(u64, u64); 2] = [(20, 85), (2_000, 15)];
-/// Up to here a request counts as a cheap one, in microseconds.
-const CHEAP: u64 = 100;
-
-#[derive(clap::Args)]
-pub(crate) struct LoadOptions {
-    #[arg(long)]
-    port: u16,
-    #[arg(long)]
-    seed: u64,
-    /// Fast requests a second.
-    #[arg(long)]
-    fast: f64,
-    /// Requests a second to the route that computes.
-    #[arg(long)]
-    slow: f64,
-    /// What such a request costs in microseconds; without it, a mixture.
-    #[arg(long)]
-    micros: Option<u64>,
-    /// A mixture of two sizes.
-    #[arg(long)]
-    two: bool,
-    /// Seconds before anything counts.
-    #[arg(long)]
-    warm_up: f64,
-    /// Seconds that count.
-    #[arg(long)]
-    seconds: f64,
-}
-
-/// What was seen, in microseconds from when requests were due.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub(crate) struct Seen {
-    pub(crate) fast_p50: f64,
-    pub(crate) fast_p99: f64,
-    pub(crate) fast_p999: f64,
-    pub(crate) slow_p50: f64,
-    pub(crate) slow_p99: f64,
-    /// Those that are cheap among them.
-    pub(crate) cheap_p50: f64,
-    pub(crate) cheap_p99: f64,
-    /// Answers a second of the route that computes.
-    pub(crate) slow_rate: f64,
-    /// Requests without an answer in time, and those that failed.
-    pub(crate) unanswered: usize,
-    /// How late requests were sent, which is the load's own doing.
-    pub(crate) late_p99: f64,
-    /// CPU time of the load, in ticks.
-    pub(crate) ticks: u64,
-}
-
-struct Due {
-    at: Duration,
-    request: Vec<u8>,
-    is_fast: bool,
-    is_cheap: bool,
-}
+const PATIENCE: Duration = Duration::from_secs(5);
 
 struct Connection {
     stream: TcpStream,
@@ -118,6 +57,10 @@ struct Load {
     late: Vec<u32>,
     slow_answers: u32,
     fast_open: usize,
+    slow_open: usize,
+    /// Whether the others are waited for, too.
+    finish: bool,
+    refused: usize,
     failed: usize,
 }
 
@@ -140,6 +83,9 @@ pub(crate) fn load(options: &LoadOptions) -> Result<(), Box<dyn Error>> {
         late: Vec::new(),
         slow_answers: 0,
         fast_open: 0,
+        slow_open: 0,
+        finish: options.finish,
+        refused: 0,
         failed: 0,
     };
     for is_fast in [true, false] {
@@ -153,44 +99,6 @@ pub(crate) fn load(options: &LoadOptions) -> Result<(), Box<dyn Error>> {
     load.run(&schedule)?;
     println!("{}", serde_json::to_string(&load.seen(&schedule)?)?);
     Ok(())
-}
-
-/// Arrivals of two independent Poisson processes, in order.
-fn schedule(options: &LoadOptions) -> Vec<Due> {
-    let end = options.warm_up + options.seconds;
-    let mut random = Random::new(options.seed);
-    let mut due = Vec::new();
-    for (rate, is_fast) in [(options.fast, true), (options.slow, false)] {
-        let mut at = 0.0;
-        loop {
-            at -= (1.0 - random.fraction()).ln() / rate;
-            if at >= end {
-                break;
-            }
-            let (path, is_cheap) =
-                if is_fast { ("/fast".to_owned(), false) } else { slow_path(options, &mut random) };
-            let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes();
-            due.push(Due { at: Duration::from_secs_f64(at), request, is_fast, is_cheap });
-        }
-    }
-    due.sort_by_key(|due| due.at);
-    due
-}
-
-/// What a request that computes asks for, and whether it is a cheap one.
-fn slow_path(options: &LoadOptions, random: &mut Random) -> (String, bool) {
-    if let Some(micros) = options.micros {
-        return (format!("/heavy/{micros}"), false);
-    }
-    let (route, mix) = if options.two { ("two", &TWO[..]) } else { ("mixed", &MIX[..]) };
-    let mut drawn = random.next() % 100;
-    for &(micros, share) in mix {
-        if drawn < share {
-            return (format!("/{route}/{micros}"), micros <= CHEAP);
-        }
-        drawn -= share;
-    }
-    unreachable!("the shares come to 100")
 }
 
 impl Load {
@@ -213,7 +121,7 @@ impl Load {
             let wake = match next.peek() {
                 Some(due) => due.at,
                 // At overload the heavy requests would take for ever.
-                None if self.fast_open > 0 => give_up,
+                None if self.fast_open > 0 || self.finish && self.slow_open > 0 => give_up,
                 None => return Ok(()),
             };
             let now = self.started.elapsed();
@@ -279,6 +187,7 @@ impl Load {
         connection.unsent = Some(due.request.clone());
         connection.flush()?;
         self.fast_open += usize::from(due.is_fast);
+        self.slow_open += usize::from(!due.is_fast);
         if self.counted.contains(&due.at) {
             self.late.push(micros(self.started.elapsed().saturating_sub(due.at)));
         }
@@ -294,14 +203,18 @@ impl Load {
         let now = self.started.elapsed();
         let (is_fast, is_cheap) = (connection.is_fast, connection.is_cheap);
         let is_ok = connection.answer.starts_with(b"HTTP/1.1 200");
+        let is_refused = connection.answer.starts_with(b"HTTP/1.1 503");
         connection.answer.clear();
         let Some(due) = connection.asked.take() else { return };
         self.idle(is_fast).push(index);
         self.fast_open -= usize::from(is_fast);
-        if !is_fast && self.counted.contains(&now) {
+        self.slow_open -= usize::from(!is_fast);
+        if is_ok && !is_fast && self.counted.contains(&now) {
             self.slow_answers += 1;
         }
-        if !is_ok {
+        if is_refused {
+            self.refused += usize::from(self.counted.contains(&due));
+        } else if !is_ok {
             self.failed += 1;
         } else if self.counted.contains(&due) {
             let latencies = if is_fast { &mut self.fast } else { &mut self.slow };
@@ -315,7 +228,8 @@ impl Load {
 
     fn seen(mut self, schedule: &[Due]) -> Result<Seen, Box<dyn Error>> {
         let counted = schedule.iter().filter(|due| self.counted.contains(&due.at)).count();
-        let unanswered = counted.saturating_sub(self.fast.len() + self.slow.len()) + self.failed;
+        let answered = self.fast.len() + self.slow.len() + self.refused;
+        let unanswered = counted.saturating_sub(answered) + self.failed;
         for samples in [&mut self.fast, &mut self.slow, &mut self.cheap, &mut self.late] {
             samples.sort_unstable();
         }
@@ -323,6 +237,7 @@ impl Load {
         let at = |samples: &[u32], percent| f64::from(percentile(samples, percent));
         Ok(Seen {
             fast_p50: at(&self.fast, 50.0),
+            fast_p90: at(&self.fast, 90.0),
             fast_p99: at(&self.fast, 99.0),
             fast_p999: at(&self.fast, 99.9),
             slow_p50: at(&self.slow, 50.0),
@@ -330,6 +245,7 @@ impl Load {
             cheap_p50: at(&self.cheap, 50.0),
             cheap_p99: at(&self.cheap, 99.0),
             slow_rate: f64::from(self.slow_answers) / length,
+            refused: self.refused,
             unanswered,
             late_p99: at(&self.late, 99.0),
             ticks: machine::process_ticks(std::process::id())?,

@@ -4,44 +4,39 @@
 //! and their order rotates; a sample during which others used the machine is repeated.
 
 mod load;
-
 mod report;
+mod schedule;
 mod server;
 
 use std::error::Error;
-use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use crate::contenders::{self, Bench};
 use crate::machine;
-pub(crate) use load::{LoadOptions, Seen, load};
-use server::CONTENDERS;
+use crate::report::Report;
+use crate::rounds::{Rounds, Sample, Taken};
+pub(crate) use load::load;
+pub(crate) use schedule::{LoadOptions, Seen};
 pub(crate) use server::{ServerOptions, serve};
-
-/// A sample counts as disturbed when others took more of the machine than this.
-const MOST_FOREIGN: f64 = 0.03;
-const MOST_REPEATS: usize = 4;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// One short round: shows that the bench works, not how long anything takes.
     #[arg(long)]
-    quick: bool,
+    pub(crate) quick: bool,
     /// How many rounds.
     #[arg(long, default_value_t = 12)]
-    rounds: usize,
+    pub(crate) rounds: usize,
     /// Seconds that a sample counts for.
     #[arg(long, default_value_t = 3.0)]
-    seconds: f64,
+    pub(crate) seconds: f64,
     /// Only scenarios whose name starts so.
     #[arg(long)]
-    scenario: Option<String>,
+    pub(crate) scenario: Option<String>,
     /// Only these contenders.
     #[arg(long, value_delimiter = ',')]
-    only: Vec<String>,
-    /// Where every sample is written, a line of JSON each.
-    #[arg(long)]
-    samples: Option<PathBuf>,
+    pub(crate) only: Vec<String>,
 }
 
 /// One kind of load.
@@ -64,62 +59,25 @@ pub(crate) const SCENARIOS: [Scenario; 4] = [
     Scenario { name: "two sizes", fast: 1000, slow: 1000, micros: None, is_two: true },
 ];
 
-/// `samples[scenario][contender]`, one of each round.
-pub(crate) type Samples = Vec<Vec<Vec<Seen>>>;
-
-pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let (rounds, warm_up, seconds) =
-        if options.quick { (1, 0.2, 0.5) } else { (options.rounds, 1.0, options.seconds) };
-    let chosen: Vec<&str> = CONTENDERS
-        .into_iter()
-        .filter(|name| options.only.is_empty() || options.only.iter().any(|only| only == name))
-        .collect();
+pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
+    let (rounds, warm_up, seconds) = if options.quick {
+        (Rounds::one(), 0.2, 0.5)
+    } else {
+        (Rounds::of(options.rounds), 1.0, options.seconds)
+    };
+    let is_wanted = |name: &&str| options.only.is_empty() || options.only.iter().any(|o| o == name);
+    let contenders = contenders::of(Bench::Http).into_iter().map(|entry| entry.name);
+    let contenders: Vec<_> = contenders.filter(is_wanted).collect();
+    let prefix = options.scenario.as_deref().unwrap_or_default();
+    let names = SCENARIOS.iter().map(|scenario| scenario.name);
+    let names: Vec<_> = names.filter(|name| name.starts_with(prefix)).collect();
     let steps = server::calibrate();
-    let mut log = options.samples.as_ref().map(std::fs::File::create).transpose()?;
-    let mut samples: Samples = vec![vec![Vec::new(); chosen.len()]; SCENARIOS.len()];
-    let mut repeated = 0;
-    let mut disturbed = 0;
-    for round in 0..rounds {
-        for (s, scenario) in SCENARIOS.iter().enumerate() {
-            if !scenario.name.starts_with(options.scenario.as_deref().unwrap_or_default()) {
-                continue;
-            }
-            for turn in 0..chosen.len() {
-                // Whoever comes after whom changes from round to round.
-                let c = (turn + round) % chosen.len();
-                let mut attempt = 0;
-                let seen = loop {
-                    let (seen, foreign) =
-                        sample(chosen[c], scenario, steps, round as u64, warm_up, seconds)?;
-                    if foreign <= MOST_FOREIGN || options.quick {
-                        break seen;
-                    }
-                    attempt += 1;
-                    if attempt > MOST_REPEATS {
-                        disturbed += 1;
-                        break seen;
-                    }
-                    repeated += 1;
-                };
-                if let Some(log) = &mut log {
-                    let line = serde_json::json!({
-                        "round": round, "scenario": scenario.name, "contender": chosen[c],
-                        "seen": seen,
-                    });
-                    writeln!(log, "{line}")?;
-                }
-                samples[s][c].push(seen);
-            }
-        }
-        eprintln!("round {} of {rounds}: {repeated} samples repeated so far", round + 1);
-    }
-    println!(
-        "{rounds} interleaved rounds of {seconds} s a sample, each sample with processes of its \
-         own; {repeated} samples repeated because others used the machine, {disturbed} kept \
-         although they did.\n"
-    );
-    report::print(&chosen, &samples);
-    Ok(())
+    let taken = Taken::take(rounds, &names, &contenders, |name, contender, round| {
+        let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name);
+        let scenario = scenario.ok_or("a scenario of ours")?;
+        sample(contender, scenario, steps, round as u64, warm_up, seconds)
+    })?;
+    report::of(&taken, seconds)
 }
 
 /// One service under one load: what was seen, and the share of the machine others took.
@@ -130,17 +88,11 @@ fn sample(
     seed: u64,
     warm_up: f64,
     length: f64,
-) -> Result<(Seen, f64), Box<dyn Error>> {
-    let mut server = Server(
-        Command::new(std::env::current_exe()?)
-            .args(["http-server", "--contender", contender, "--steps", &steps.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?,
-    );
-    let mut port = String::new();
-    let stdout = server.0.stdout.take().ok_or("the service has no output")?;
-    BufReader::new(stdout).read_line(&mut port)?;
+) -> Result<Sample<Seen>, Box<dyn Error>> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["http-server", "--contender", contender, "--steps", &steps.to_string()]);
+    let mut server = Server::start(&mut command)?;
+    let port = server.line()?;
     let mut load = load_command()?;
     load.args(["http-load", "--port", port.trim(), "--seed", &seed.to_string()])
         .args(["--fast", &scenario.fast.to_string(), "--slow", &scenario.slow.to_string()])
@@ -151,22 +103,27 @@ fn sample(
     if scenario.is_two {
         load.arg("--two");
     }
+    under(load, &server)
+}
+
+/// Has the load run, and takes what it has seen.
+pub(crate) fn under(mut load: Command, server: &Server) -> Result<Sample<Seen>, Box<dyn Error>> {
     let before = machine::Ticks::now()?;
     let idle = machine::process_ticks(server.0.id())?;
     let output = load.stderr(Stdio::inherit()).output()?;
     let spent = machine::process_ticks(server.0.id())? - idle;
     let after = machine::Ticks::now()?;
     if !output.status.success() {
-        return Err(format!("the load on {contender} failed: {}", output.status).into());
+        return Err(format!("the load failed: {}", output.status).into());
     }
-    let answers: Seen = serde_json::from_slice(&output.stdout)?;
-    let foreign = after.foreign_share(before, spent + answers.ticks);
-    Ok((answers, foreign))
+    let seen: Seen = serde_json::from_slice(&output.stdout)?;
+    let foreign = after.foreign_share(before, spent + seen.ticks);
+    Ok(Sample { seen, foreign })
 }
 
 /// The load belongs on another machine. Here it takes a CPU at once where it may, so that
 /// what is measured is how late the service is, not the load.
-fn load_command() -> Result<Command, Box<dyn Error>> {
+pub(crate) fn load_command() -> Result<Command, Box<dyn Error>> {
     let program = std::env::current_exe()?;
     let real_time = ["--fifo", "1"];
     let allowed = Command::new("chrt").args(real_time).arg("true").stderr(Stdio::null()).status();
@@ -178,13 +135,28 @@ fn load_command() -> Result<Command, Box<dyn Error>> {
     Ok(command)
 }
 
-/// Ends its process with it.
-struct Server(Child);
+/// A service, which ends with this.
+pub(crate) struct Server(Child);
+
+impl Server {
+    pub(crate) fn start(command: &mut Command) -> Result<Self, Box<dyn Error>> {
+        Ok(Self(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?))
+    }
+
+    /// The first line that it prints.
+    pub(crate) fn line(&mut self) -> Result<String, Box<dyn Error>> {
+        let mut line = String::new();
+        let stdout = self.0.stdout.take().ok_or("the service has no output")?;
+        BufReader::new(stdout).read_line(&mut line)?;
+        Ok(line)
+    }
+}
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It ends when its input does; it is already gone where this fails.
+        // The bench's own ends when its input does; any other is killed. It may be gone already.
         drop(self.0.stdin.take());
+        let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }

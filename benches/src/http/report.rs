@@ -1,8 +1,13 @@
-//! The table of `loom-bench http`, and what its bars come to.
+//! The table of `loom-bench http`, what its bars come to, and its plot.
 
-use crate::statistics::{Estimate, median};
+use std::error::Error;
 
-use super::{SCENARIOS, Samples, Seen};
+use crate::contenders::{self, Kind};
+use crate::plot;
+use crate::report::{Bar, Report, Table, figure, ratio};
+use crate::rounds::Taken;
+
+use super::Seen;
 
 /// The split that fast requests are compared with: no compute ever touches its I/O thread.
 const SPLIT: &str = "tokio-rayon 1+1";
@@ -10,17 +15,19 @@ const OURS: &str = "loom";
 /// Computes on its I/O threads, and has fast requests wait for seconds at overload: there
 /// for reference.
 const INLINE: &str = "tokio";
+const BY_SIZE: &str = "loom by size";
+const OFFLOADING: &str = "loom offload";
 
 type Figure = fn(&Seen) -> f64;
 
 /// Something that a contender should keep within of another's figure.
-struct Bar {
+struct Aim {
     name: &'static str,
-    scenario: usize,
+    scenario: &'static str,
     ours: &'static str,
     figure: Figure,
     against: Peer,
-    within: Direction,
+    bar: Bar,
 }
 
 enum Peer {
@@ -30,152 +37,149 @@ enum Peer {
     Best,
 }
 
-enum Direction {
-    AtMost(f64),
-    AtLeast(f64),
-}
-
-const fn bar(
-    (scenario, name): (usize, &'static str),
+const fn aim(
+    (scenario, name): (&'static str, &'static str),
     (ours, against): (&'static str, Peer),
     figure: Figure,
-    within: Direction,
-) -> Bar {
-    Bar { name, scenario, ours, figure, against, within }
+    bar: Bar,
+) -> Aim {
+    Aim { name, scenario, ours, figure, against, bar }
 }
 
-const BY_SIZE: &str = "loom by size";
-const OFFLOADING: &str = "loom offloading";
-
-const BARS: [Bar; 9] = [
-    bar(
-        (0, "fast p99 with heavy requests"),
+const AIMS: [Aim; 9] = [
+    aim(
+        ("heavy", "fast p99 with heavy requests"),
         (OURS, Peer::Of(SPLIT)),
         |seen| seen.fast_p99,
-        Direction::AtMost(1.5),
+        Bar::AtMost(1.5),
     ),
-    bar(
-        (2, "fast p99 at overload"),
+    aim(
+        ("overload", "fast p99 at overload"),
         (OURS, Peer::Of(SPLIT)),
         |seen| seen.fast_p99,
-        Direction::AtMost(1.0),
+        Bar::AtMost(1.0),
     ),
-    bar((0, "heavy p99"), (OURS, Peer::Best), |seen| seen.slow_p99, Direction::AtMost(1.05)),
-    bar(
-        (2, "heavy answers a second at overload"),
+    aim(("heavy", "heavy p99"), (OURS, Peer::Best), |seen| seen.slow_p99, Bar::AtMost(1.05)),
+    aim(
+        ("overload", "heavy answers a second at overload"),
         (OURS, Peer::Best),
         |seen| seen.slow_rate,
-        Direction::AtLeast(0.97),
+        Bar::AtLeast(0.97),
     ),
-    bar(
-        (3, "two sizes: p50 of 20 µs"),
+    aim(
+        ("two sizes", "two sizes: p50 of 20 µs"),
         (BY_SIZE, Peer::Of(INLINE)),
         |seen| seen.cheap_p50,
-        Direction::AtMost(1.1),
+        Bar::AtMost(1.1),
     ),
-    bar(
-        (3, "two sizes: fast p99"),
+    aim(
+        ("two sizes", "two sizes: fast p99"),
         (BY_SIZE, Peer::Of(SPLIT)),
         |seen| seen.fast_p99,
-        Direction::AtMost(1.3),
+        Bar::AtMost(1.3),
     ),
-    bar(
-        (3, "two sizes: fast p99"),
+    aim(
+        ("two sizes", "two sizes: fast p99"),
         (OURS, Peer::Of(OFFLOADING)),
         |seen| seen.fast_p99,
-        Direction::AtMost(1.05),
+        Bar::AtMost(1.05),
     ),
-    bar(
-        (3, "two sizes: p50 of 20 µs"),
+    aim(
+        ("two sizes", "two sizes: p50 of 20 µs"),
         (OURS, Peer::Of(OFFLOADING)),
         |seen| seen.cheap_p50,
-        Direction::AtMost(1.05),
+        Bar::AtMost(1.05),
     ),
-    bar(
-        (3, "two sizes: p99 of both"),
+    aim(
+        ("two sizes", "two sizes: p99 of both"),
         (OURS, Peer::Of(OFFLOADING)),
         |seen| seen.slow_p99,
-        Direction::AtMost(1.05),
+        Bar::AtMost(1.05),
     ),
 ];
 
-pub(super) fn print(contenders: &[&str], samples: &Samples) {
-    let of = |scenario: usize, contender: usize, figure: Figure| {
-        let mut values: Vec<f64> = samples[scenario][contender].iter().map(figure).collect();
-        median(&mut values)
-    };
-    println!("Medians over the rounds; times in ms from when the request was due.\n");
-    println!(
-        "| | fast p50 | fast p99 | heavy p99 | mixed: fast p99 | mixed p50 | mixed p99 | \
-         overload: fast p99 | heavy/s | two sizes: fast p99 | 20 µs p50 | p99 of both |"
-    );
-    println!("| --- |{}", " ---: |".repeat(11));
-    for (c, name) in contenders.iter().enumerate() {
-        // Scenarios that were left out have no figure.
-        let cell = |figure: f64, digits: usize| {
-            if figure.is_nan() { "–".to_owned() } else { format!("{figure:.digits$}") }
-        };
-        let ms = |scenario, figure| cell(of(scenario, c, figure) / 1000.0, 2);
-        println!(
-            "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
-            ms(0, |seen| seen.fast_p50),
-            ms(0, |seen| seen.fast_p99),
-            ms(0, |seen| seen.slow_p99),
-            ms(1, |seen| seen.fast_p99),
-            ms(1, |seen| seen.slow_p50),
-            ms(1, |seen| seen.slow_p99),
-            ms(2, |seen| seen.fast_p99),
-            cell(of(2, c, |seen| seen.slow_rate), 0),
-            ms(3, |seen| seen.fast_p99),
-            ms(3, |seen| seen.cheap_p50),
-            ms(3, |seen| seen.slow_p99),
-        );
+/// A column: its head, its scenario, its figure in microseconds or as it is, and its digits.
+const COLUMNS: [(&str, &str, Figure, usize); 11] = [
+    ("fast p50", "heavy", |seen| seen.fast_p50 / 1e3, 2),
+    ("fast p99", "heavy", |seen| seen.fast_p99 / 1e3, 2),
+    ("heavy p99", "heavy", |seen| seen.slow_p99 / 1e3, 2),
+    ("mixed: fast p99", "mixed", |seen| seen.fast_p99 / 1e3, 2),
+    ("mixed p50", "mixed", |seen| seen.slow_p50 / 1e3, 2),
+    ("mixed p99", "mixed", |seen| seen.slow_p99 / 1e3, 2),
+    ("overload: fast p99", "overload", |seen| seen.fast_p99 / 1e3, 2),
+    ("heavy/s", "overload", |seen| seen.slow_rate, 0),
+    ("two sizes: fast p99", "two sizes", |seen| seen.fast_p99 / 1e3, 2),
+    ("20 µs p50", "two sizes", |seen| seen.cheap_p50 / 1e3, 2),
+    ("p99 of both", "two sizes", |seen| seen.slow_p99 / 1e3, 2),
+];
+
+/// The percentiles of the plot.
+const PERCENTILES: [(&str, Figure); 4] = [
+    ("p50", |seen| seen.fast_p50),
+    ("p90", |seen| seen.fast_p90),
+    ("p99", |seen| seen.fast_p99),
+    ("p99.9", |seen| seen.fast_p999),
+];
+
+pub(super) fn of(taken: &Taken<Seen>, seconds: f64) -> Result<Report, Box<dyn Error>> {
+    let mut report = Report::default();
+    report.say("Medians; times in ms from when a request was due.");
+    report.say(&format!("Samples of {seconds} s; {}", taken.how()));
+    let columns: Vec<_> =
+        COLUMNS.iter().filter_map(|of| Some((of, taken.scenario(of.1)?))).collect();
+    let heads = columns.iter().map(|((head, ..), _)| *head);
+    let mut table = Table::new(1, [""].into_iter().chain(heads));
+    for (c, name) in taken.contenders.iter().enumerate() {
+        let cells =
+            columns.iter().map(|((_, _, of, digits), s)| figure(taken.median(*s, c, of), *digits));
+        table.row([(*name).to_owned()].into_iter().chain(cells));
     }
-    println!();
-    for (s, scenario) in SCENARIOS.iter().enumerate() {
-        let late = (0..contenders.len()).map(|c| of(s, c, |seen| seen.late_p99));
-        let late = late.fold(0.0, f64::max);
-        println!("{}: the load itself sent its p99 request {late:.0} µs late.", scenario.name);
+    report.table(&table);
+    report.say("What was aimed at, as ratios within a round:");
+    report.table(&aims(taken));
+    let late = (0..taken.scenarios.len()).flat_map(|s| {
+        (0..taken.contenders.len()).map(move |c| taken.median(s, c, |seen| seen.late_p99))
+    });
+    let late = late.filter(|late| late.is_finite()).fold(0.0, f64::max);
+    report.say(&format!("The load itself sent its p99 request at most {late:.0} µs late."));
+    if let Some(s) = taken.scenario("heavy") {
+        let lines: Vec<_> = taken
+            .contenders
+            .iter()
+            .enumerate()
+            .map(|(c, name)| {
+                let points = PERCENTILES.iter().enumerate();
+                (*name, points.map(|(at, (_, of))| (at, taken.median(s, c, of))).collect())
+            })
+            .collect();
+        let names = PERCENTILES.map(|(name, _)| name);
+        let title = "Fast requests beside heavy ones, by where those compute";
+        let svg = plot::places(title, "µs", &names, &lines)?;
+        report.plot("http.svg", "Latency percentiles of fast requests by placement", svg);
     }
-    println!();
-    bars(contenders, samples, &of);
+    report.samples("http", taken);
+    Ok(report)
 }
 
-fn bars(contenders: &[&str], samples: &Samples, of: &dyn Fn(usize, usize, Figure) -> f64) {
-    println!("| | of | against | ratio | 95 % interval | bar | |");
-    println!("| --- | --- | --- | ---: | ---: | ---: | --- |");
-    for Bar { name, scenario, ours: own, figure, against, within } in &BARS {
-        let Some(ours) = contenders.iter().position(|name| name == own) else { continue };
-        let value = |c: &usize| of(*scenario, *c, *figure);
-        let is_peer = |c: &usize| ![OURS, BY_SIZE, OFFLOADING, INLINE].contains(&contenders[*c]);
-        let peers = (0..contenders.len()).filter(is_peer);
-        let peer = match (against, within) {
-            (Peer::Of(name), _) => (0..contenders.len()).find(|c| contenders[*c] == *name),
-            (Peer::Best, Direction::AtMost(_)) => {
-                peers.min_by(|a, b| value(a).total_cmp(&value(b)))
-            }
-            (Peer::Best, Direction::AtLeast(_)) => {
-                peers.max_by(|a, b| value(a).total_cmp(&value(b)))
-            }
+fn aims(taken: &Taken<Seen>) -> Table {
+    let mut table = Table::new(3, ["", "of", "against", "ratio", "bar", ""]);
+    for Aim { name, scenario, ours: own, figure, against, bar } in &AIMS {
+        let (Some(s), Some(ours)) = (taken.scenario(scenario), taken.place(own)) else { continue };
+        let is_peer = |c: &usize| {
+            let is_it = |of: &&contenders::Entry| of.name == taken.contenders[*c];
+            contenders::ALL.iter().find(is_it).is_some_and(|of| of.kind == Kind::Peer)
         };
-        let Some(peer) = peer.filter(|peer| !samples[*scenario][*peer].is_empty()) else {
-            continue;
+        let peers = (0..taken.contenders.len()).filter(is_peer);
+        let peer = match (against, bar) {
+            (Peer::Of(name), _) => taken.place(name),
+            (Peer::Best, Bar::AtMost(_)) => taken.best(s, peers, figure),
+            (Peer::Best, Bar::AtLeast(_)) => taken.best(s, peers, |seen| -figure(seen)),
         };
-        let rounds = samples[*scenario][ours].iter().zip(&samples[*scenario][peer]);
-        let ratios: Vec<f64> = rounds.map(|(a, b)| figure(a) / figure(b)).collect();
-        let Estimate { median, low, high } = Estimate::of(&ratios);
-        let (sign, limit, holds) = match within {
-            Direction::AtMost(limit) => ("≤", *limit, median <= *limit),
-            Direction::AtLeast(limit) => ("≥", *limit, median >= *limit),
-        };
-        let verdict = match holds {
-            _ if low < limit && limit < high => "undecided",
-            true => "holds",
-            false => "missed",
-        };
-        println!(
-            "| {name} | {own} | {} | {median:.2} | {low:.2} to {high:.2} | {sign} {limit} | {verdict} |",
-            contenders[peer]
-        );
+        let Some(peer) = peer else { continue };
+        let estimate = taken.ratio(s, (ours, peer), figure);
+        let against = taken.contenders[peer];
+        let cells = [*name, *own, against, &ratio(estimate), &bar.sign(), bar.verdict(estimate)];
+        table.row(cells.map(str::to_owned));
     }
+    table
 }

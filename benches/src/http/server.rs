@@ -16,21 +16,7 @@ use hyper_util::rt::TokioIo;
 use loom::ComputeHint;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::contenders::{
-    Contender, Inline, LoomAdaptive, LoomCompute, LoomRs, LoomSized, SpawnBlocking, TokioRayon,
-};
-
-/// Who serves, by the name in the table.
-pub(super) const CONTENDERS: [&str; 8] = [
-    "tokio",
-    "spawn_blocking",
-    "tokio-rayon 2+2",
-    "tokio-rayon 1+1",
-    "loom-rs",
-    "loom",
-    "loom by size",
-    "loom offloading",
-];
+use crate::contenders::{Contender, Visit, make};
 
 #[derive(clap::Args)]
 pub(crate) struct ServerOptions {
@@ -43,17 +29,17 @@ pub(crate) struct ServerOptions {
 
 /// Serves until standard input ends, on a port that it prints.
 pub(crate) fn serve(options: &ServerOptions) -> Result<(), Box<dyn Error>> {
-    let steps = options.steps;
-    match &*options.contender {
-        "tokio" => run(Inline::new(), steps),
-        "spawn_blocking" => run(SpawnBlocking::new(), steps),
-        "tokio-rayon 2+2" => run(TokioRayon::with(2), steps),
-        "tokio-rayon 1+1" => run(TokioRayon::with(1), steps),
-        "loom-rs" => run(LoomRs::new(), steps),
-        "loom" => run(LoomAdaptive::by_default(), steps),
-        "loom by size" => run(LoomSized::by_default(), steps),
-        "loom offloading" => run(LoomCompute::by_default(), steps),
-        other => Err(format!("unknown contender `{other}`").into()),
+    let unknown = || format!("no contender is called `{}`", options.contender);
+    make(&options.contender, Serve(options.steps)).ok_or_else(unknown)?
+}
+
+struct Serve(u64);
+
+impl Visit for Serve {
+    type Output = Result<(), Box<dyn Error>>;
+
+    fn visit<C: Contender>(self, contender: C) -> Self::Output {
+        run(contender, self.0)
     }
 }
 

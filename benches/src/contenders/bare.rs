@@ -15,14 +15,16 @@ use crossbeam_queue::ArrayQueue;
 use loom::{ComputeHint, LoomRuntime};
 use tokio::runtime::{Handle, Runtime};
 
-use crate::contenders::{Contender, loom_runtime, split_runtime, tokio_runtime};
+use super::Contender;
+use super::ours::{loom_runtime, split_runtime};
+use super::peers::tokio_runtime;
 
 /// How many tasks may ask at a time.
 const SEATS: usize = 1024;
 /// How often the thread that answers looks before it lets others have its CPU.
 const LOOKS: u32 = 64;
 
-pub(crate) struct Bare {
+pub(super) struct Bare {
     tokio: Handle,
     desk: Arc<Desk>,
     _threads: Threads,
@@ -57,7 +59,7 @@ thread_local! {
 
 impl Bare {
     /// Between a plain tokio runtime and a thread of normal priority.
-    pub(crate) fn beside_tokio() -> Self {
+    pub(super) fn beside_tokio() -> Self {
         let tokio = tokio_runtime(2);
         let desk = Desk::open();
         let answering = Arc::clone(&desk);
@@ -66,12 +68,12 @@ impl Bare {
     }
 
     /// Between Loom's own threads, by default.
-    pub(crate) fn within_loom() -> Self {
+    pub(super) fn within_loom() -> Self {
         Self::within(loom_runtime())
     }
 
     /// Between Loom's own threads, on CPUs of their own.
-    pub(crate) fn within_split_loom() -> Self {
+    pub(super) fn within_split_loom() -> Self {
         Self::within(split_runtime())
     }
 

@@ -1,0 +1,105 @@
+//! `loom-bench all`: every bench, and the README with what they say.
+
+use std::error::Error;
+use std::fs;
+use std::time::Instant;
+
+use serde_json::{Map, Value};
+
+use crate::report::Report;
+use crate::{alloc, decide, http, macros, micro, readme, regret, shed};
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Fewer and shorter rounds: within ten minutes on two CPUs, with wider intervals.
+    #[arg(long)]
+    quick: bool,
+    /// One short round of each, and the README left as it is: shows that the benches work.
+    #[arg(long, conflicts_with = "quick")]
+    check: bool,
+}
+
+/// How thorough each bench is: once to see that it works, quickly, or in full.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Check,
+    Quick,
+    Full,
+}
+
+impl Depth {
+    fn of(self, quick: usize, full: usize) -> usize {
+        if self == Self::Full { full } else { quick }
+    }
+}
+
+type Run = fn(Depth) -> Result<Report, Box<dyn Error>>;
+
+/// By the names that the README has for them.
+const BENCHES: [(&str, Run); 7] = [
+    ("alloc", |depth| alloc::run(&alloc::Options { quick: depth != Depth::Full })),
+    ("micro", |depth| {
+        micro::run(&micro::Options {
+            quick: depth == Depth::Check,
+            rounds: depth.of(5, 15),
+            millis: if depth == Depth::Full { 150 } else { 60 },
+            only: Vec::new(),
+            scenario: None,
+            barred: depth != Depth::Full,
+        })
+    }),
+    ("decide", |depth| {
+        decide::run(&decide::Options { quick: depth == Depth::Check, rounds: depth.of(7, 15) })
+    }),
+    ("regret", |depth| regret::run(&regret::Options { quick: depth == Depth::Check, seed: 1 })),
+    ("http", |depth| {
+        http::run(&http::Options {
+            quick: depth == Depth::Check,
+            rounds: depth.of(3, 12),
+            seconds: if depth == Depth::Full { 3.0 } else { 1.0 },
+            scenario: None,
+            only: Vec::new(),
+        })
+    }),
+    ("shed", |depth| {
+        shed::run(&shed::Options {
+            quick: depth == Depth::Check,
+            rounds: depth.of(3, 7),
+            seconds: if depth == Depth::Full { 4.0 } else { 2.5 },
+        })
+    }),
+    ("macros", |depth| {
+        macros::run(&macros::Options {
+            quick: depth == Depth::Check,
+            rounds: depth.of(5, 15),
+            functions: 500,
+        })
+    }),
+];
+
+pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let depth = match options {
+        Options { check: true, .. } => Depth::Check,
+        Options { quick: true, .. } => Depth::Quick,
+        _ => Depth::Full,
+    };
+    let began = Instant::now();
+    let mut data = Map::new();
+    for (name, run) in BENCHES {
+        let started = Instant::now();
+        eprintln!("== {name}");
+        let report = run(depth)?;
+        println!("## {name}\n\n{}", report.markdown.trim());
+        if depth != Depth::Check {
+            readme::update(name, &report)?;
+        }
+        data.insert(name.to_owned(), Value::Object(report.data));
+        eprintln!("== {name}: {:.0} s", started.elapsed().as_secs_f64());
+    }
+    if depth != Depth::Check {
+        let path = readme::root()?.join("docs/bench.json");
+        fs::write(path, serde_json::to_string(&data)? + "\n")?;
+    }
+    eprintln!("all of it took {:.0} s", began.elapsed().as_secs_f64());
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! Who is compared: a type each, behind one trait, and a line each in one list.
+
+mod bare;
+mod ours;
+mod peers;
+
+use std::future::Future;
+use std::time::Duration;
+
+use loom::ComputeHint;
+use tokio::runtime::Handle;
+
+use crate::sample::burn;
+use bare::Bare;
+use ours::{LoomAdaptive, LoomAttribute, LoomCompute, LoomScope, LoomSized};
+use peers::{AsyncScoped, BlockInPlace, Inline, LoomRs, RayonOneshot, SpawnBlocking, TokioRayon};
+
+/// A way to run a closure from an async task.
+pub(crate) trait Contender: Send + Sync + 'static {
+    /// The tokio runtime that the calls are made on.
+    fn tokio(&self) -> Handle;
+
+    /// One call of `f`, which its author expects to cost what `hint` says.
+    fn call<F>(&self, hint: ComputeHint, f: F) -> impl Future<Output = u64> + Send
+    where
+        F: FnOnce() -> u64 + Send + 'static;
+
+    /// The same, where the caller could tell how large its input is.
+    fn call_sized<F>(&self, _size: u64, f: F) -> impl Future<Output = u64> + Send
+    where
+        F: FnOnce() -> u64 + Send + 'static,
+    {
+        self.call(ComputeHint::Unknown, f)
+    }
+
+    /// Two pieces of work at once, each so long; two calls unless there is a better way.
+    fn pair(&self, work: Duration) -> impl Future<Output = [u64; 2]> + Send {
+        let piece = move || burn(work);
+        async move {
+            let (one, other) = tokio::join!(
+                self.call(ComputeHint::High, piece),
+                self.call(ComputeHint::High, piece)
+            );
+            [one, other]
+        }
+    }
+}
+
+/// What a contender stands for in a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Computes where it is: there for reference.
+    Reference,
+    /// Offloads, and is somebody else's: what Loom is compared with.
+    Peer,
+    Loom,
+    /// What a hand-over costs that does nothing else.
+    Bare,
+}
+
+/// Where a contender appears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bench {
+    Calls,
+    Pairs,
+    Decisions,
+    Http,
+}
+
+/// A line of the list.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) benches: &'static [Bench],
+}
+
+/// Does something with a contender of any type.
+pub(crate) trait Visit {
+    type Output;
+
+    fn visit<C: Contender>(self, contender: C) -> Self::Output;
+}
+
+macro_rules! contenders {
+    ($($name:literal $kind:ident [$($bench:ident)*] $make:expr;)*) => {
+        /// All of them, in the order of the tables.
+        pub(crate) const ALL: &[Entry] = &[
+            $(Entry { name: $name, kind: Kind::$kind, benches: &[$(Bench::$bench),*] }),*
+        ];
+
+        /// Makes the contender of that name, if there is one.
+        pub(crate) fn make<V: Visit>(name: &str, visit: V) -> Option<V::Output> {
+            match name {
+                $($name => Some(visit.visit($make)),)*
+                _ => None,
+            }
+        }
+    };
+}
+
+// What follows `loom` says how it is told to place calls. `2+2` are I/O and compute threads.
+contenders! {
+    "tokio" Reference [Calls Decisions Http] Inline::new();
+    "block_in_place" Reference [Calls] BlockInPlace::new();
+    "spawn_blocking" Peer [Calls Pairs Http] SpawnBlocking::new();
+    "rayon + oneshot" Peer [Calls Pairs] RayonOneshot::new();
+    "tokio-rayon 2+2" Peer [Calls Pairs Http] TokioRayon::with(2);
+    "tokio-rayon 1+1" Peer [Calls Http] TokioRayon::with(1);
+    "async-scoped" Peer [Pairs] AsyncScoped::new();
+    "loom-rs" Peer [Calls Pairs Decisions Http] LoomRs::new();
+    "loom" Loom [Calls Decisions Http] LoomAdaptive::new();
+    "loom attribute" Loom [Decisions] LoomAttribute::new();
+    "loom by size" Loom [Http] LoomSized::new();
+    "loom offload" Loom [Calls Http] LoomCompute::new();
+    "loom offload split" Loom [Calls] LoomCompute::split();
+    "loom scope" Loom [Pairs] LoomScope::new(false);
+    "loom scope owned" Loom [Pairs] LoomScope::new(true);
+    "bare 2 threads" Bare [Calls] Bare::beside_tokio();
+    "bare in loom" Bare [Calls] Bare::within_loom();
+    "bare in loom split" Bare [Calls] Bare::within_split_loom();
+}
+
+/// Those of one bench.
+pub(crate) fn of(bench: Bench) -> Vec<&'static Entry> {
+    ALL.iter().filter(|entry| entry.benches.contains(&bench)).collect()
+}

@@ -1,0 +1,162 @@
+//! What a bench has to say: text with tables in Markdown, the same as data, and plots.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::rounds::Taken;
+use crate::statistics::Estimate;
+
+/// One bench's part of the README, or all that it prints.
+#[derive(Default)]
+pub(crate) struct Report {
+    /// One sentence a line.
+    pub(crate) markdown: String,
+    pub(crate) data: serde_json::Map<String, Value>,
+    /// Names of files, and their content.
+    pub(crate) plots: Vec<(&'static str, String)>,
+}
+
+impl Report {
+    pub(crate) fn say(&mut self, sentence: &str) {
+        self.markdown.push_str(sentence);
+        self.markdown.push('\n');
+    }
+
+    /// An empty line, as Markdown wants it around tables.
+    pub(crate) fn pause(&mut self) {
+        self.markdown.push('\n');
+    }
+
+    pub(crate) fn table(&mut self, table: &Table) {
+        self.pause();
+        self.markdown.push_str(&table.markdown());
+        self.pause();
+    }
+
+    pub(crate) fn data(&mut self, name: &str, value: impl Serialize) {
+        let value = serde_json::to_value(value).unwrap_or(Value::Null);
+        self.data.insert(name.to_owned(), value);
+    }
+
+    /// A plot, and where the text shows it.
+    pub(crate) fn plot(&mut self, file: &'static str, what: &str, svg: String) {
+        self.pause();
+        self.say(&format!("![{what}](docs/{file})"));
+        self.pause();
+        self.plots.push((file, svg));
+    }
+
+    /// Every sample, with the share of the machine that others took.
+    pub(crate) fn samples<T: Serialize>(&mut self, name: &str, taken: &Taken<T>) {
+        let of = |s: usize, c: usize| -> Vec<Value> {
+            let samples = taken.samples[s][c].iter();
+            samples.map(|of| json!({ "seen": of.seen, "foreign": of.foreign })).collect()
+        };
+        let rows = taken.scenarios.iter().enumerate().map(|(s, scenario)| {
+            let contenders = taken.contenders.iter().enumerate();
+            let contenders = contenders.map(|(c, name)| ((*name).to_owned(), json!(of(s, c))));
+            ((*scenario).to_owned(), Value::Object(contenders.collect()))
+        });
+        self.data(name, Value::Object(rows.collect()));
+    }
+}
+
+/// Rows of cells.
+pub(crate) struct Table {
+    head: Vec<String>,
+    rows: Vec<Vec<String>>,
+    /// How many columns are text, which begins at the left.
+    words: usize,
+}
+
+impl Table {
+    pub(crate) fn new<S: Into<String>>(words: usize, head: impl IntoIterator<Item = S>) -> Self {
+        Self { head: head.into_iter().map(Into::into).collect(), rows: Vec::new(), words }
+    }
+
+    pub(crate) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
+        self.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+
+    fn markdown(&self) -> String {
+        let line = |cells: &[String]| format!("| {} |", cells.join(" | "));
+        let mut text = line(&self.head);
+        text.push_str("\n|");
+        for column in 0..self.head.len() {
+            text.push_str(if column < self.words { " --- |" } else { " ---: |" });
+        }
+        for row in &self.rows {
+            // A string takes it.
+            let _ = write!(text, "\n{}", line(row));
+        }
+        text.push('\n');
+        text
+    }
+}
+
+/// The median of ratios and the interval that it is known in.
+pub(crate) fn ratio(Estimate { median, low, high }: Estimate) -> String {
+    if median.is_nan() {
+        return "–".to_owned();
+    }
+    format!("{median:.2} ({low:.2} to {high:.2})")
+}
+
+/// A figure, with so many digits after the point.
+pub(crate) fn figure(value: f64, digits: usize) -> String {
+    if value.is_nan() { "–".to_owned() } else { format!("{value:.digits$}") }
+}
+
+/// What a ratio or a figure should keep to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Bar {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Bar {
+    pub(crate) fn sign(self) -> String {
+        match self {
+            Self::AtMost(limit) => format!("≤ {limit}"),
+            Self::AtLeast(limit) => format!("≥ {limit}"),
+        }
+    }
+
+    /// Whether it is kept, as far as an estimate can tell.
+    pub(crate) fn verdict(self, Estimate { median, low, high }: Estimate) -> &'static str {
+        let (limit, holds) = match self {
+            Self::AtMost(limit) => (limit, median <= limit),
+            Self::AtLeast(limit) => (limit, median >= limit),
+        };
+        match holds {
+            _ if median.is_nan() => "not measured",
+            // Few rounds agree by chance.
+            _ if low < limit && limit < high => "undecided",
+            true => "holds",
+            false => "**falls short**",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_markdown() {
+        let mut table = Table::new(1, ["who", "ns"]);
+        table.row(["loom", "7"]);
+        assert_eq!(table.markdown(), "| who | ns |\n| --- | ---: |\n| loom | 7 |\n");
+    }
+
+    #[test]
+    fn a_bar_within_the_interval_is_undecided() {
+        let estimate = |median, low, high| Estimate { median, low, high };
+        assert_eq!(Bar::AtMost(1.0).verdict(estimate(0.9, 0.8, 0.95)), "holds");
+        assert_eq!(Bar::AtMost(1.0).verdict(estimate(0.9, 0.8, 1.1)), "undecided");
+        assert_eq!(Bar::AtMost(1.0).verdict(estimate(1.2, 1.1, 1.3)), "**falls short**");
+        assert_eq!(Bar::AtLeast(1.0).verdict(estimate(1.2, 1.1, 1.3)), "holds");
+    }
+}

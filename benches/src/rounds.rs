@@ -1,0 +1,151 @@
+//! Samples of every contender in every scenario: interleaved rounds, each sample a process of its
+//! own, repeated where others used the machine meanwhile.
+
+use std::error::Error;
+use std::process::{Command, Stdio};
+
+use serde::de::DeserializeOwned;
+
+use crate::machine::{self, Ticks};
+use crate::statistics::{Estimate, median};
+
+/// A sample counts as disturbed when others took more of the machine than this.
+const MOST_FOREIGN: f64 = 0.03;
+
+/// How many rounds, and how often a disturbed sample is repeated at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rounds {
+    pub(crate) rounds: usize,
+    pub(crate) most_repeats: usize,
+}
+
+impl Rounds {
+    /// For figures.
+    pub(crate) fn of(rounds: usize) -> Self {
+        Self { rounds, most_repeats: 4 }
+    }
+
+    /// To see that it works.
+    pub(crate) fn one() -> Self {
+        Self { rounds: 1, most_repeats: 0 }
+    }
+}
+
+/// One sample: what was seen, and the share of the machine that others took meanwhile.
+pub(crate) struct Sample<T> {
+    pub(crate) seen: T,
+    pub(crate) foreign: f64,
+}
+
+/// What was sampled.
+pub(crate) struct Taken<T> {
+    pub(crate) scenarios: Vec<&'static str>,
+    pub(crate) contenders: Vec<&'static str>,
+    /// `samples[scenario][contender]`, one of each round.
+    pub(crate) samples: Vec<Vec<Vec<Sample<T>>>>,
+    rounds: usize,
+    repeated: usize,
+    disturbed: usize,
+}
+
+impl<T> Taken<T> {
+    /// Takes one sample of each contender in each scenario, round after round, in an order that
+    /// rotates; `sample` is given the scenario, the contender and the round.
+    pub(crate) fn take(
+        Rounds { rounds, most_repeats }: Rounds,
+        scenarios: &[&'static str],
+        contenders: &[&'static str],
+        mut sample: impl FnMut(&str, &str, usize) -> Result<Sample<T>, Box<dyn Error>>,
+    ) -> Result<Self, Box<dyn Error>> {
+        let row = || contenders.iter().map(|_| Vec::new()).collect();
+        let mut samples: Vec<Vec<Vec<Sample<T>>>> = scenarios.iter().map(|_| row()).collect();
+        let (mut repeated, mut disturbed) = (0, 0);
+        for round in 0..rounds {
+            for (s, scenario) in scenarios.iter().enumerate() {
+                for turn in 0..contenders.len() {
+                    // Whoever comes after whom changes from round to round.
+                    let c = (turn + round) % contenders.len();
+                    let mut attempts = 0;
+                    let taken = loop {
+                        let taken = sample(scenario, contenders[c], round)?;
+                        if taken.foreign <= MOST_FOREIGN {
+                            break taken;
+                        }
+                        if attempts == most_repeats {
+                            disturbed += 1;
+                            break taken;
+                        }
+                        attempts += 1;
+                        repeated += 1;
+                    };
+                    samples[s][c].push(taken);
+                }
+            }
+            eprintln!("round {} of {rounds}: {repeated} samples repeated so far", round + 1);
+        }
+        let (scenarios, contenders) = (scenarios.to_vec(), contenders.to_vec());
+        Ok(Self { scenarios, contenders, samples, rounds, repeated, disturbed })
+    }
+
+    /// How it was done, in a sentence.
+    pub(crate) fn how(&self) -> String {
+        let plural = if self.rounds == 1 { "" } else { "s" };
+        format!(
+            "{} interleaved round{plural}, each sample with processes of its own; {} samples \
+             repeated because others used the machine, {} kept although they did.",
+            self.rounds, self.repeated, self.disturbed
+        )
+    }
+
+    pub(crate) fn place(&self, contender: &str) -> Option<usize> {
+        self.contenders.iter().position(|name| *name == contender)
+    }
+
+    pub(crate) fn scenario(&self, scenario: &str) -> Option<usize> {
+        self.scenarios.iter().position(|name| *name == scenario)
+    }
+
+    /// The median of a figure over the rounds.
+    pub(crate) fn median(&self, s: usize, c: usize, figure: impl Fn(&T) -> f64) -> f64 {
+        let samples = self.samples[s][c].iter();
+        median(&mut samples.map(|sample| figure(&sample.seen)).collect::<Vec<_>>())
+    }
+
+    /// The ratio of a figure of one to that of another, within each round.
+    pub(crate) fn ratio(
+        &self,
+        s: usize,
+        (ours, theirs): (usize, usize),
+        figure: impl Fn(&T) -> f64,
+    ) -> Estimate {
+        let rounds = self.samples[s][ours].iter().zip(&self.samples[s][theirs]);
+        let ratios: Vec<f64> = rounds.map(|(a, b)| figure(&a.seen) / figure(&b.seen)).collect();
+        Estimate::of(&ratios)
+    }
+
+    /// Of those, whose median of a figure is smallest.
+    pub(crate) fn best(
+        &self,
+        s: usize,
+        of: impl Iterator<Item = usize>,
+        figure: impl Fn(&T) -> f64,
+    ) -> Option<usize> {
+        let value = |c: &usize| self.median(s, *c, &figure);
+        of.filter(|c| value(c).is_finite()).min_by(|a, b| value(a).total_cmp(&value(b)))
+    }
+}
+
+/// Runs this program with these arguments and takes what it prints as JSON.
+pub(crate) fn in_a_process<T: DeserializeOwned>(
+    arguments: &[&str],
+) -> Result<Sample<T>, Box<dyn Error>> {
+    let (before, own) = (Ticks::now()?, machine::children_ticks()?);
+    let output =
+        Command::new(std::env::current_exe()?).args(arguments).stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(format!("`{}` failed: {}", arguments.join(" "), output.status).into());
+    }
+    let spent = machine::children_ticks()? - own;
+    let foreign = Ticks::now()?.foreign_share(before, spent);
+    Ok(Sample { seen: serde_json::from_slice(&output.stdout)?, foreign })
+}

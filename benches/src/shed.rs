@@ -1,0 +1,150 @@
+//! `loom-bench shed`: the example's service under twice the load that it can bear, with its load
+//! shedding and without.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::http::{Seen, Server, load_command, under};
+use crate::readme;
+use crate::report::{Bar, Report, Table, figure, ratio};
+use crate::rounds::{Rounds, Sample, Taken};
+
+/// Requests a second to the route that must always answer.
+const HEALTH: u32 = 500;
+/// How long computation may wait for a thread where load is shed, in milliseconds; and where it
+/// is not.
+const WAITS: [(&str, &str); 2] = [("with the layer", "300"), ("without it", "60000")];
+/// What the p99 of the route that must always answer may be, to what it is when nothing else is
+/// asked.
+const MOST: f64 = 2.0;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// One short round: shows that the bench works, not how long anything takes.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// How many rounds.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) rounds: usize,
+    /// Seconds that a sample counts for.
+    #[arg(long, default_value_t = 4.0)]
+    pub(crate) seconds: f64,
+}
+
+pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
+    let program = build()?;
+    let (rounds, warm_up, seconds) = if options.quick {
+        (Rounds::one(), 0.3, 0.7)
+    } else {
+        (Rounds::of(options.rounds), 1.5, options.seconds)
+    };
+    let sample = |wait: &str, rate: f64, seed: usize| -> Result<Sample<Seen>, Box<dyn Error>> {
+        let mut service = Command::new(&program);
+        service.args(["--listen", "127.0.0.1:0", "--longest-wait", wait]).stderr(Stdio::null());
+        let mut service = Server::start(&mut service)?;
+        let line = service.line()?;
+        let port = line.trim().rsplit(':').next().unwrap_or_default().to_owned();
+        let mut load = load_command()?;
+        load.args(["http-load", "--port", &port, "--seed", &seed.to_string(), "--finish"])
+            .args(["--fast", &HEALTH.to_string(), "--slow", &rate.to_string()])
+            .args(["--fast-path", "/health", "--post", "/password/hash"])
+            .args(["--body", r#"{"password":"correct horse battery staple"}"#])
+            .args(["--warm-up", &warm_up.to_string(), "--seconds", &seconds.to_string()]);
+        under(load, &service)
+    };
+    // What it can bear: what it answers a second where far more is asked, and no end is in sight.
+    let bears = sample(WAITS[0].1, 1000.0, 0)?.seen.slow_rate;
+    let taken = Taken::take(
+        rounds,
+        &["nothing else", "twice what it bears"],
+        &WAITS.map(|(name, _)| name),
+        |scenario, name, round| {
+            let wait = WAITS.iter().find(|(of, _)| *of == name).map_or("0", |of| of.1);
+            let rate = if scenario == "nothing else" { 0.0 } else { 2.0 * bears };
+            sample(wait, rate, round + 1)
+        },
+    )?;
+    Ok(report(&taken, bears, seconds))
+}
+
+fn report(taken: &Taken<Seen>, bears: f64, seconds: f64) -> Report {
+    let mut report = Report::default();
+    report.say(&format!(
+        "The example's service hashes passwords, {bears:.0} a second at most, and is asked for \
+         twice as many, beside {HEALTH} requests a second for `/health`; samples of {seconds} s."
+    ));
+    report.say(&taken.how());
+    let head = [
+        "",
+        "`/health` p50, ms",
+        "p99",
+        "p99 to idle",
+        "hashes/s",
+        "hash p99, ms",
+        "answered 503/s",
+        "no answer",
+    ];
+    let mut table = Table::new(1, head);
+    let (idle, busy) = (0, 1);
+    for (c, name) in taken.contenders.iter().enumerate() {
+        let ms = |of: fn(&Seen) -> f64| figure(taken.median(busy, c, of) / 1e3, 2);
+        #[expect(clippy::cast_precision_loss, reason = "counts of requests")]
+        let refused = taken.median(busy, c, |seen| seen.refused as f64) / seconds;
+        #[expect(clippy::cast_precision_loss, reason = "counts of requests")]
+        let unanswered = taken.median(busy, c, |seen| seen.unanswered as f64);
+        table.row([
+            (*name).to_owned(),
+            ms(|seen| seen.fast_p50),
+            ms(|seen| seen.fast_p99),
+            ratio(to_idle(taken, c)),
+            figure(taken.median(busy, c, |seen| seen.slow_rate), 0),
+            ms(|seen| seen.slow_p99),
+            figure(refused, 0),
+            figure(unanswered, 0),
+        ]);
+    }
+    report.table(&table);
+    let estimate = to_idle(taken, 0);
+    report.say(&format!(
+        "Idle, `/health` has a p99 of {} ms; within {MOST} times that was aimed at: {}.",
+        figure(taken.median(idle, 0, |seen| seen.fast_p99) / 1e3, 2),
+        Bar::AtMost(MOST).verdict(estimate)
+    ));
+    let lost = taken.samples[busy][0].iter().map(|sample| sample.seen.unanswered).max();
+    report.say(&format!(
+        "Requests that were let through and not answered, in the worst round: {}.",
+        lost.unwrap_or(0)
+    ));
+    report.samples("shed", taken);
+    report.data("bears", bears);
+    report
+}
+
+fn to_idle(taken: &Taken<Seen>, c: usize) -> crate::statistics::Estimate {
+    let rounds = taken.samples[1][c].iter().zip(&taken.samples[0][c]);
+    let ratios: Vec<f64> =
+        rounds.map(|(busy, idle)| busy.seen.fast_p99 / idle.seen.fast_p99).collect();
+    crate::statistics::Estimate::of(&ratios)
+}
+
+/// The example, built as a user would.
+fn build() -> Result<PathBuf, Box<dyn Error>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--quiet", "--release", "--locked", "--example", "service"])
+        .arg("--message-format=json")
+        .current_dir(readme::root()?)
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !output.status.success() {
+        return Err(format!("the example does not build: {}", output.status).into());
+    }
+    let lines = String::from_utf8(output.stdout)?;
+    let mut messages = lines.lines().rev().filter_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        let is_it = message["target"]["name"] == "service";
+        message["executable"].as_str().filter(|_| is_it).map(PathBuf::from)
+    });
+    messages.next().ok_or_else(|| "cargo names no program".into())
+}
