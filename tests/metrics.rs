@@ -73,7 +73,7 @@ fn a_registry_shows_what_was_called() {
     assert_sample(&seen, "my_shop_rayon_queue_depth", 0.0);
     assert_sample(&seen, "my_shop_inline_decisions", 2000.0);
     assert_sample(&seen, "my_shop_offload_decisions", 4.0);
-    assert_sample(&seen, "my_shop_compute_started_total", 4.0);
+    assert_sample(&seen, "my_shop_compute_run_total", 4.0);
     assert_sample(&seen, "my_shop_compute_panics_total", 1.0);
     assert_sample(&seen, &of("calls_total", "offloaded", "arm=\"offload\""), 3.0);
     assert_sample(&seen, &of("calls_total", "inline", "arm=\"inline\""), 2000.0);

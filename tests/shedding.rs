@@ -1,13 +1,18 @@
 //! Load shedding: who is let through, and what the others are told.
 
-use std::sync::mpsc;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::{Request, Response, StatusCode, header};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use axum::routing::post;
 use http_body_util::BodyExt;
+use hyper::body::Frame;
 use loom::tower::{LoadShedLayer, Shed};
 use loom::{ComputeFuture, LoomBuilder, LoomRuntime, Priority};
 use tower::ServiceExt;
@@ -47,9 +52,10 @@ async fn ask(router: &Router, path: &str) -> Response<Body> {
     router.clone().oneshot(request).await.expect("it is infallible")
 }
 
-/// Waits until none of those that wait has started for longer than the bound.
+/// Waits until none of those that wait has started for longer than the bound, and somebody has
+/// been let through to see.
 fn until_it_is_long(runtime: &LoomRuntime) {
-    while runtime.expected_queue_wait(Priority::Normal) <= BOUND {
+    while runtime.would_wait(Priority::Normal, BOUND).is_none() {
         std::thread::yield_now();
     }
 }
@@ -127,6 +133,61 @@ fn low_priorities_are_shed_first() {
     let [high, normal] =
         [Priority::High, Priority::Normal].map(|of| runtime.expected_queue_wait(of));
     assert!(high < normal, "{high:?} {normal:?}");
+}
+
+/// A body that goes on for ever, and is always there.
+struct Endless(Arc<AtomicUsize>);
+
+impl HttpBody for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(Some(Ok(Frame::data(Bytes::new()))))
+    }
+}
+
+#[test]
+fn a_body_without_end_is_not_read_for_ever() {
+    let (runtime, _release, _busy) = busy_runtime();
+    let _waiting = runtime.spawn_compute(|| ());
+    until_it_is_long(&runtime);
+    let router = Router::new().route("/", post(handler).layer(LoadShedLayer::new(BOUND)));
+    let frames = Arc::new(AtomicUsize::new(0));
+    let request = |body| Request::post("/").body(body).expect("it is well formed");
+    let endless = request(Body::new(Endless(Arc::clone(&frames))));
+    // Its only worker has other tasks as well, which have their turns meanwhile.
+    let answer = runtime.spawn_async(router.clone().oneshot(endless));
+    let turns = Arc::clone(&frames);
+    let neighbour = runtime.spawn_async(async move { turns.load(Ordering::Relaxed) });
+    let before = runtime.block_on(neighbour).expect("it does not panic");
+    let answer = runtime.block_on(answer).expect("it does not panic");
+    assert_eq!(answer.expect("it is infallible").status(), StatusCode::SERVICE_UNAVAILABLE);
+    let all = frames.load(Ordering::Relaxed);
+    assert!(before < all && all <= 16 * 1024, "{before} of {all} frames");
+
+    // Whoever asks whether to send it at all is told at once.
+    let mut asking = request(Body::new(Endless(Arc::clone(&frames))));
+    asking.headers_mut().insert(header::EXPECT, HeaderValue::from_static("100-continue"));
+    let answer = runtime.block_on(router.oneshot(asking)).expect("it is infallible");
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(frames.load(Ordering::Relaxed), all);
+}
+
+#[test]
+fn where_nobody_has_told_for_long_one_is_let_through() {
+    let (runtime, _release, _busy) = busy_runtime();
+    let _waiting = runtime.spawn_compute(|| ());
+    let expected = || runtime.expected_queue_wait(Priority::High) > BOUND;
+    while !expected() {
+        std::thread::yield_now();
+    }
+    let answers = [(); 3].map(|()| runtime.would_wait(Priority::High, BOUND).is_none());
+    assert_eq!(answers, [true, false, false]);
 }
 
 #[test]

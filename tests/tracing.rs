@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::{self, TryRecvError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use loom::{ComputeStreamExt, LoomBuilder, LoomRuntime};
 use tokio_stream::StreamExt;
@@ -127,12 +128,66 @@ fn runtime() -> LoomRuntime {
     LoomBuilder::new().tokio_threads(2).rayon_threads(2).build().expect("it starts")
 }
 
-/// One subscriber for the process, and so one test: spans go to threads that are shared.
+/// One for the process, since spans go to threads that are shared.
+fn recorder() -> &'static Recorder {
+    static RECORDER: OnceLock<Recorder> = OnceLock::new();
+    RECORDER.get_or_init(|| {
+        let recorder = Recorder::default();
+        let subscriber = Registry::default().with(recorder.clone());
+        tracing::subscriber::set_global_default(subscriber).expect("it is the only one");
+        recorder
+    })
+}
+
+/// Two compute threads of which one is busy with the pool's own work, until the other end goes.
+fn with_one_thread_left() -> (LoomRuntime, mpsc::Sender<()>) {
+    let runtime = runtime();
+    let (holding, held) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    runtime.rayon_pool().spawn(move || {
+        holding.send(()).expect("it is waited for");
+        released.recv().expect_err("it is only ever let go");
+    });
+    held.recv().expect("it starts");
+    (runtime, release)
+}
+
+#[test]
+fn a_call_is_in_no_span_of_the_one_below_it() {
+    let recorder = recorder();
+    let (runtime, _release) = with_one_thread_left();
+    let (sender, receiver) = mpsc::channel();
+    let (started, has_started) = mpsc::channel();
+    let below = tracing::info_span!("below").in_scope(|| {
+        runtime.spawn_compute(move || {
+            let _entered = tracing::info_span!("deeper").entered();
+            started.send(()).expect("the test waits");
+            while receiver.try_recv().is_err() {
+                rayon::yield_now();
+            }
+            tracing::info!("below again");
+        })
+    });
+    has_started.recv().expect("it runs");
+    runtime
+        .spawn_compute(move || {
+            tracing::info!("above");
+            sender.send(())
+        })
+        .detach();
+    runtime.block_on(below);
+    let seen = recorder.seen();
+    let spans = |said: &str| {
+        let event = seen.events.iter().find(|(words, ..)| words == said);
+        event.expect("it was said").1.clone()
+    };
+    assert_eq!(spans("above"), ["compute"]);
+    assert_eq!(spans("below again"), ["deeper", "compute", "below"]);
+}
+
 #[test]
 fn spans_follow_work_wherever_it_goes() {
-    let recorder = Recorder::default();
-    let subscriber = Registry::default().with(recorder.clone());
-    tracing::subscriber::set_global_default(subscriber).expect("it is the only one");
+    let recorder = recorder();
     let runtime = runtime();
     runtime.block_on(async {
         let request = tracing::info_span!("request");
@@ -170,7 +225,8 @@ fn spans_follow_work_wherever_it_goes() {
     let inline = seen.events.iter().filter(|(words, ..)| words == "inline");
     assert!(inline.clone().all(|(_, spans, _)| *spans == ["compute", "request"]));
     assert_eq!(inline.count(), 100);
-    let (_, spans, _) = seen.events.last().expect("there are some");
+    let (_, spans, _) =
+        seen.events.iter().rfind(|(words, ..)| words == "offloaded").expect("it was said");
     assert_eq!(*spans, ["compute"]);
 
     let calls: Vec<_> = seen.spans.iter().filter(|span| span.name == "compute").collect();
@@ -191,6 +247,54 @@ fn spans_follow_work_wherever_it_goes() {
     assert!(inline.iter().all(|call| call.fields.0["arm"] == "inline"));
     assert!(inline.iter().all(|call| number(call, "queue_wait_us").is_none()));
     assert!(inline.iter().all(|call| number(call, "run_time_us").is_some()));
+}
+
+/// Runs `work` as a call above the one that runs, as a thread does that waits for parallel work.
+fn above<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+    let (sender, receiver) = mpsc::channel();
+    let thread = std::thread::current().id();
+    loom::spawn_compute(move || {
+        assert_eq!(std::thread::current().id(), thread);
+        sender.send(work())
+    })
+    .detach();
+    loop {
+        match receiver.try_recv() {
+            Ok(result) => return result,
+            Err(TryRecvError::Empty) => drop(rayon::yield_now()),
+            Err(TryRecvError::Disconnected) => panic!("the call above has failed"),
+        }
+    }
+}
+
+#[loom::compute(mode = "offload", carry(USER))]
+fn with_others_above() -> [Option<String>; 4] {
+    let own = || USER.try_with(Clone::clone).ok();
+    let before = own();
+    // Another task's call, which has no user, and one that has another.
+    let other = above(own);
+    let handle = tokio::runtime::Handle::current();
+    let bob = handle.block_on(USER.scope("bob".to_owned(), who_inline()));
+    [before, other, own(), Some(bob)]
+}
+
+#[loom::compute(mode = "offload", carry(USER))]
+fn borrowing_across_a_wait() -> bool {
+    // Not to be done: what runs above can have neither another value nor none.
+    USER.with(|_| above(|| USER.try_with(|_| ()).is_ok()))
+}
+
+#[test]
+fn a_call_does_not_see_what_the_one_below_it_has() {
+    let (runtime, _release) = with_one_thread_left();
+    runtime.block_on(async {
+        let seen = USER.scope("ann".to_owned(), with_others_above()).await;
+        let [before, other, after, bob] = seen.each_ref().map(Option::as_deref);
+        assert_eq!([before, other, after, bob], [Some("ann"), None, Some("ann"), Some("bob")]);
+        assert!(USER.scope("ann".to_owned(), borrowing_across_a_wait()).await);
+        // Nothing is left behind on the thread.
+        assert!(nobody().await);
+    });
 }
 
 #[test]

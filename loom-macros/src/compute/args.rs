@@ -1,7 +1,7 @@
 //! The arguments of `#[loom::compute]`.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, LitStr, Path};
 
@@ -71,6 +71,12 @@ pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> ComputeArgs 
     conflicts(mode.as_ref(), arg("hint"), arg("priority"), diag);
     let scope = arg("scope").is_some();
     let carry = arg("carry").map(|arg| arg.list().to_vec()).unwrap_or_default();
+    let words: Vec<_> = carry.iter().map(|name| name.to_token_stream().to_string()).collect();
+    for (at, word) in words.iter().enumerate() {
+        if words[..at].contains(word) {
+            diag.at(&carry[at], format!("`{word}` is given twice"));
+        }
+    }
     let of_file = TokenStream::new();
     ComputeArgs { loom, hint, mode, size, priority, key, scope, carry, runtime, of_file }
 }

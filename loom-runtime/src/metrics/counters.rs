@@ -53,8 +53,8 @@ pub(crate) struct RuntimeCounters {
     /// Async tasks that were spawned and tracked.
     pub(crate) spawned: Sharded,
     pub(crate) spawn_rate: Rate,
-    /// Compute calls that a thread began with.
-    pub(crate) started: Sharded,
+    /// Compute calls that a thread has run to their end.
+    pub(crate) run: Sharded,
     /// Compute calls that panicked, and panics of work spawned directly on the pool.
     pub(crate) compute_panics: Counter,
     /// Calls given up by their caller before they ended.

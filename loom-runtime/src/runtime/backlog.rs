@@ -6,26 +6,35 @@
 //! so each priority has a price of its own.
 //!
 //! This is known before the line is long, unlike the wait of the last call that started, which
-//! came when the line was short. Where no call starts any more nothing of this moves; the
+//! came when the line was short. Where no call ends any more nothing of this moves; the
 //! keeper sees that, and how long it has lasted is the least that the next one waits.
+//!
+//! Whoever sends calls away by this keeps them from telling better: so where none of a priority
+//! has told for a while, one is let through to see (a *probe*).
 
 use std::time::Duration;
 
 use crate::bridge::Priority;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// What a new sample weighs against those before.
-const WEIGHT: f32 = 0.125;
+/// In nanoseconds, what a sample loses two thirds of its weight in.
+const MEMORY: f64 = 200e6;
+/// A new sample weighs at least so much, however soon it comes after the last one.
+const LEAST_WEIGHT: f64 = 0.02;
+/// A probe that has not told by then, in nanoseconds, is taken for lost; and the least time
+/// between what was told last and a probe.
+const LOST: u64 = 10_000_000_000;
+const LEAST_PAUSE: u64 = 100_000_000;
 
 /// All `Relaxed`: statistics, which publish nothing. Two that write at once may undo one
-/// another's sample.
+/// another's sample. Times are nanoseconds of the runtime's clock.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Backlog {
     /// By priority.
     prices: [Price; 3],
-    /// Nanoseconds in which calls waited and none started.
-    stalled: AtomicU64,
+    /// Since when calls have waited and none has ended; 0 where that is not so.
+    stalled_since: AtomicU64,
 }
 
 /// What a place in the line costs: decayed means of waits, in nanoseconds, and of the places
@@ -34,14 +43,22 @@ pub(crate) struct Backlog {
 struct Price {
     wait: AtomicU32,
     places: AtomicU32,
+    /// When a call told last, and when one was let through to tell.
+    told: AtomicU64,
+    probed: AtomicU64,
 }
 
 impl Price {
-    fn observe(&self, wait: f32, places: f32) {
+    fn observe(&self, wait: f32, places: f32, now: u64) {
+        #[expect(clippy::cast_precision_loss, reason = "an estimate, which needs few digits")]
+        let passed = now.saturating_sub(self.told.swap(now, Ordering::Relaxed)) as f64;
+        let weight = (1.0 - (-passed / MEMORY).exp()).max(LEAST_WEIGHT);
+        #[expect(clippy::cast_possible_truncation, reason = "a share, which needs few digits")]
+        let weight = weight as f32;
         let blend = |place: &AtomicU32, sample: f32| {
             let before = f32::from_bits(place.load(Ordering::Relaxed));
             // Nothing was seen before the first.
-            let after = if before > 0.0 { before + (sample - before) * WEIGHT } else { sample };
+            let after = if before > 0.0 { before + (sample - before) * weight } else { sample };
             place.store(after.to_bits(), Ordering::Relaxed);
         };
         blend(&self.wait, wait);
@@ -57,15 +74,19 @@ impl Price {
 }
 
 impl Backlog {
-    /// Takes in how long a call waited, and how many waited when it came.
-    pub(crate) fn observe(&self, priority: Priority, wait: Duration, ahead: usize) {
+    /// Takes in how long a call waited that starts now, and how many waited when it came.
+    pub(crate) fn observe(&self, priority: Priority, wait: Duration, ahead: usize, now: u64) {
         #[expect(clippy::cast_precision_loss, reason = "an estimate, which needs few digits")]
         let places = (ahead + 1) as f32;
-        self.prices[priority as usize].observe(wait.as_secs_f32() * 1e9, places);
+        self.prices[priority as usize].observe(wait.as_secs_f32() * 1e9, places, now);
+        // A load first: the line is shared, and seldom changes.
+        if self.stalled_since.load(Ordering::Relaxed) != 0 {
+            self.stalled_since.store(0, Ordering::Relaxed);
+        }
     }
 
     /// How long a call would wait that came now, where so many wait already.
-    pub(crate) fn expected(&self, priority: Priority, waiting: usize) -> Duration {
+    pub(crate) fn expected(&self, priority: Priority, waiting: usize, now: u64) -> Duration {
         if waiting == 0 {
             return Duration::ZERO;
         }
@@ -74,17 +95,27 @@ impl Backlog {
         let price = order.iter().find_map(|priority| self.prices[*priority as usize].of_a_place());
         #[expect(clippy::cast_precision_loss, reason = "an estimate, which needs few digits")]
         let nanos = price.unwrap_or_default() * waiting as f64;
-        let stalled = Duration::from_nanos(self.stalled.load(Ordering::Relaxed));
+        let since = self.stalled_since.load(Ordering::Relaxed);
+        let stalled = if since == 0 { 0 } else { now.saturating_sub(since) };
+        let stalled = Duration::from_nanos(stalled);
         Duration::try_from_secs_f64(nanos / 1e9).unwrap_or(Duration::MAX).max(stalled)
     }
 
-    /// For the keeper: whether calls have waited for another while, and none has started.
-    pub(crate) fn stalls(&self, is_stalled: bool, tick: Duration) {
-        let more = if is_stalled { tick.as_nanos() } else { 0 };
-        let before = if is_stalled { self.stalled.load(Ordering::Relaxed) } else { 0 };
-        // A tick is a fraction of a second.
-        let more = u64::try_from(more).unwrap_or(0);
-        self.stalled.store(before.saturating_add(more), Ordering::Relaxed);
+    /// Whether a call that is to be sent away should go all the same, to tell how long it
+    /// waits: where none of its priority has told for longer than `bound`. One at a time.
+    pub(crate) fn may_probe(&self, priority: Priority, bound: Duration, now: u64) -> bool {
+        let Price { told, probed, .. } = &self.prices[priority as usize];
+        let (told, before) = (told.load(Ordering::Relaxed), probed.load(Ordering::Relaxed));
+        let pause = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX).max(LEAST_PAUSE);
+        let is_silent = now.saturating_sub(told) > pause;
+        let is_under_way = before > told && now.saturating_sub(before) <= LOST.max(pause);
+        let relaxed = Ordering::Relaxed;
+        is_silent && !is_under_way && probed.compare_exchange(before, now, relaxed, relaxed).is_ok()
+    }
+
+    /// For the keeper: since when calls have waited and none has ended.
+    pub(crate) fn stalls(&self, since: Option<u64>) {
+        self.stalled_since.store(since.map_or(0, |since| since.max(1)), Ordering::Relaxed);
     }
 }
 
@@ -93,49 +124,64 @@ mod tests {
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
+    /// Nanoseconds.
+    const A_MS: u64 = 1_000_000;
 
     #[test]
     fn who_comes_waits_for_each_that_waits() {
         let backlog = Backlog::default();
-        assert_eq!(backlog.expected(Priority::Normal, 10), Duration::ZERO, "nobody has told");
+        assert_eq!(backlog.expected(Priority::Normal, 10, 0), Duration::ZERO, "nobody has told");
         // Two threads, 10 ms a call.
-        backlog.observe(Priority::Normal, 45 * MS, 8);
-        assert_eq!(backlog.expected(Priority::Normal, 0), Duration::ZERO);
-        assert_eq!(backlog.expected(Priority::Normal, 20), 100 * MS);
+        backlog.observe(Priority::Normal, 45 * MS, 8, 0);
+        assert_eq!(backlog.expected(Priority::Normal, 0, 0), Duration::ZERO);
+        assert_eq!(backlog.expected(Priority::Normal, 20, 0), 100 * MS);
     }
 
     #[test]
     fn priorities_wait_apart_once_they_have_told() {
         let backlog = Backlog::default();
-        backlog.observe(Priority::Normal, 40 * MS, 9);
-        assert_eq!(backlog.expected(Priority::High, 10), 40 * MS);
-        backlog.observe(Priority::High, 4 * MS, 9);
-        assert_eq!(backlog.expected(Priority::High, 10), 4 * MS);
-        assert_eq!(backlog.expected(Priority::Normal, 10), 40 * MS);
-        assert_eq!(backlog.expected(Priority::Low, 10), 40 * MS);
+        backlog.observe(Priority::Normal, 40 * MS, 9, 0);
+        assert_eq!(backlog.expected(Priority::High, 10, 0), 40 * MS);
+        backlog.observe(Priority::High, 4 * MS, 9, 0);
+        assert_eq!(backlog.expected(Priority::High, 10, 0), 4 * MS);
+        assert_eq!(backlog.expected(Priority::Normal, 10, 0), 40 * MS);
+        assert_eq!(backlog.expected(Priority::Low, 10, 0), 40 * MS);
     }
 
     #[test]
-    fn what_was_seen_last_counts_most() {
+    fn what_was_seen_long_ago_counts_little() {
         let backlog = Backlog::default();
-        backlog.observe(Priority::Normal, 1000 * MS, 9);
-        for _ in 0..100 {
-            backlog.observe(Priority::Normal, 10 * MS, 9);
-        }
-        let expected = backlog.expected(Priority::Normal, 10);
-        assert!(10 * MS <= expected && expected < 11 * MS, "{expected:?}");
+        backlog.observe(Priority::Normal, 1000 * MS, 9, A_MS);
+        backlog.observe(Priority::Normal, 10 * MS, 9, 2 * A_MS);
+        assert!(backlog.expected(Priority::Normal, 10, 0) > 900 * MS, "a moment later");
+        backlog.observe(Priority::Normal, 10 * MS, 9, 2002 * A_MS);
+        assert!(backlog.expected(Priority::Normal, 10, 0) < 11 * MS, "two seconds later");
     }
 
     #[test]
-    fn where_nothing_starts_the_next_waits_no_less() {
+    fn where_nothing_ends_the_next_waits_no_less() {
         let backlog = Backlog::default();
-        backlog.observe(Priority::Normal, MS, 9);
-        for _ in 0..5 {
-            backlog.stalls(true, 100 * MS);
-        }
-        assert_eq!(backlog.expected(Priority::Normal, 2), 500 * MS);
-        assert_eq!(backlog.expected(Priority::Normal, 0), Duration::ZERO);
-        backlog.stalls(false, 100 * MS);
-        assert!(backlog.expected(Priority::Normal, 2) < MS);
+        backlog.observe(Priority::Normal, MS, 9, 0);
+        backlog.stalls(Some(500 * A_MS));
+        assert_eq!(backlog.expected(Priority::Normal, 2, 1200 * A_MS), 700 * MS);
+        assert_eq!(backlog.expected(Priority::Normal, 0, 1200 * A_MS), Duration::ZERO);
+        backlog.observe(Priority::Normal, MS, 9, 1300 * A_MS);
+        assert!(backlog.expected(Priority::Normal, 2, 1300 * A_MS) < MS, "it moves again");
+        backlog.stalls(Some(1300 * A_MS));
+        backlog.stalls(None);
+        assert!(backlog.expected(Priority::Normal, 2, 2000 * A_MS) < MS);
+    }
+
+    #[test]
+    fn one_at_a_time_goes_to_see() {
+        let backlog = Backlog::default();
+        let probes = |now: u64| backlog.may_probe(Priority::High, 300 * MS, now * A_MS);
+        backlog.observe(Priority::High, MS, 0, 1000 * A_MS);
+        assert!(!probes(1300), "it was told just now");
+        assert!(probes(1301));
+        assert!(!probes(1302) && !probes(5000), "one is under way");
+        assert!(probes(11_302), "it must be lost");
+        backlog.observe(Priority::High, MS, 0, 12_000 * A_MS);
+        assert!(!probes(12_300) && probes(12_301));
     }
 }

@@ -104,9 +104,10 @@ where
     if core.line.waiting() >= limit {
         return Err(full(how.function.as_deref()));
     }
-    let before = core.begin_call();
     let queued = Queued::of(core, &how);
+    // Before the call is counted in, since it runs code of others, which may panic.
     let baggage = Baggage::pack::<F>(&how);
+    let before = core.begin_call();
     let How { function, priority, .. } = how;
     // A compute thread should have been free, so the round trip tells what the bridge costs.
     let sampled = queued.as_ref().filter(|_| before < core.compute_threads);

@@ -259,6 +259,7 @@ impl Core {
     }
 
     /// Verdicts are looked at again when it changes.
+    #[inline]
     pub(crate) fn mood(&self) -> u32 {
         self.pressure.mood()
     }

@@ -39,7 +39,7 @@ pub struct FunctionStats {
     pub returned: u64,
     /// Calls that ended in a panic, on either arm.
     pub panicked: u64,
-    /// Calls whose caller gave up before they ended.
+    /// Calls whose caller gave up before they ended, and that did not panic.
     pub abandoned: u64,
     /// Calls that never ran, since as many waited as `compute_queue` allows, or since the
     /// runtime had ended. Those that were refused before they were placed are in no other count.
@@ -54,6 +54,9 @@ pub struct FunctionStats {
     pub queue_waits: Histogram,
     /// The last verdict, and what it was based on.
     pub verdict: Option<Verdict>,
+    /// Nobody else's in this process.
+    #[cfg(feature = "dashboard")]
+    pub(crate) index: u32,
 }
 
 impl FunctionStats {
@@ -99,6 +102,8 @@ impl FunctionStats {
             run_times: counters.run_times.snapshot(),
             queue_waits: counters.queue_waits.snapshot(),
             verdict: record.verdict(now),
+            #[cfg(feature = "dashboard")]
+            index: site.index(*class),
         }
     }
 }

@@ -39,7 +39,7 @@ pub struct LoomMetrics {
     /// Compute calls that wait for a thread.
     pub rayon_queue_depth: Reading<i64>,
     /// Tracked async tasks that are spawned a second, since this was last asked a second ago
-    /// or more.
+    /// or more; whoever reads it, `Debug` too, is who asks.
     pub spawn_rate: Reading<f64>,
     /// Tasks that are taken to be ready behind each I/O worker's current one, 0 to 10.
     pub pressure_index: Reading<f64>,
@@ -59,8 +59,8 @@ pub struct LoomMetrics {
     pub inline_decisions: Reading<u64>,
     /// Adaptive calls that were offloaded.
     pub offload_decisions: Reading<u64>,
-    /// Compute calls, adaptive or not, that a thread has begun with.
-    pub compute_started: Reading<u64>,
+    /// Compute calls, adaptive or not, that a compute thread has run to their end.
+    pub compute_run: Reading<u64>,
     /// Compute calls that were submitted and have not ended.
     pub compute_in_flight: Reading<i64>,
     /// Compute calls that panicked, and panics of work spawned on the pool itself.
@@ -141,7 +141,7 @@ impl LoomMetrics {
             offload_decisions: reading(core, |core| {
                 core.functions().map(|function| function.counters.offloaded.count()).sum()
             }),
-            compute_started: reading(core, |core| core.counters.started.count()),
+            compute_run: reading(core, |core| core.counters.run.count()),
             compute_in_flight: reading(core, |core| signed(core.in_flight())),
             compute_panics: reading(core, |core| core.counters.compute_panics.count()),
             compute_abandoned: reading(core, |core| core.counters.abandoned.count()),
@@ -153,12 +153,20 @@ impl LoomMetrics {
     }
 }
 
+impl Core {
+    pub(super) fn would_wait(&self, priority: Priority, bound: Duration) -> Option<Duration> {
+        let (waiting, now) = (self.line.waiting(), self.now());
+        let wait = self.backlog.expected(priority, waiting, now);
+        (wait > bound && !self.backlog.may_probe(priority, bound, now)).then_some(wait)
+    }
+}
+
 impl LoomRuntime {
     /// How long a compute call of that priority would wait for a thread if it came now: an
     /// estimate, from what calls of that priority have waited lately for each place in the
     /// line, and from how long none has started. Zero where nobody waits.
     ///
-    /// For programs that shed load; the feature `tower` has a layer that does.
+    /// To look at; [`would_wait`](Self::would_wait) is for programs that shed load.
     /// Cost: some relaxed loads.
     ///
     /// ```
@@ -172,7 +180,36 @@ impl LoomRuntime {
     /// ```
     #[must_use]
     pub fn expected_queue_wait(&self, priority: Priority) -> Duration {
-        self.core().backlog.expected(priority, self.core().line.waiting())
+        let core = self.core();
+        core.backlog.expected(priority, core.line.waiting(), core.now())
+    }
+
+    /// How long a compute call of that priority would wait for a thread if it came now, where
+    /// that is longer than `bound`: then do not make it, and say so to whoever wants it. The
+    /// layer of the feature `tower` does.
+    ///
+    /// Where none of that priority has started for a while (`bound`, or a tenth of a second if
+    /// that is longer) nobody knows how long they really wait, and the answer is nothing for one
+    /// caller, which is to make its call and so to tell.
+    /// Cost: a look at a clock and some relaxed loads.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use loom::Priority;
+    /// # fn main() -> loom::Result<()> {
+    /// let runtime = loom::LoomBuilder::new().build()?;
+    /// let bound = Duration::from_millis(200);
+    /// let sum = match runtime.would_wait(Priority::Normal, bound) {
+    ///     Some(wait) => Err(format!("try again in {wait:?}")),
+    ///     None => Ok(runtime.block_on(runtime.spawn_compute(|| (1..=10).sum::<u32>()))),
+    /// };
+    /// assert_eq!(sum, Ok(55));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn would_wait(&self, priority: Priority, bound: Duration) -> Option<Duration> {
+        self.core().would_wait(priority, bound)
     }
 
     /// What this runtime has counted; with the feature `prometheus` it can be registered.

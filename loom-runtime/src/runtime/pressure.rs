@@ -50,6 +50,7 @@ impl Pressure {
         load(&self.arrivals).into()
     }
 
+    #[inline]
     pub(crate) fn mood(&self) -> u32 {
         self.mood.load(Ordering::Relaxed)
     }

@@ -33,9 +33,7 @@ pub(crate) struct Ticket {
 
 impl bridge::Ticket for Ticket {
     fn may_start(&self) -> bool {
-        let core = self.admitted.core();
-        core.counters.started.add_one();
-        !core.lifecycle.is_gone()
+        !self.admitted.core().lifecycle.is_gone()
     }
 
     fn withdraw(&self) {
@@ -46,6 +44,9 @@ impl bridge::Ticket for Ticket {
         let core = self.admitted.core();
         core.end_call();
         let function = self.function.as_deref().map(|function| &function.counters);
+        if matches!(end, End::Returned | End::Panicked) {
+            core.counters.run.add_one();
+        }
         match end {
             End::Panicked => {
                 core.counters.compute_panics.add_one();
@@ -54,14 +55,16 @@ impl bridge::Ticket for Ticket {
             End::Refused => {
                 function.inspect(|function| function.refused.add_one());
             }
-            End::Returned if !unwanted => {
+            // One outcome each: what panicked or was refused did, whoever was still there.
+            End::Returned | End::Cancelled if unwanted => {
+                function.inspect(|function| function.abandoned.add_one());
+            }
+            End::Returned | End::Cancelled => {
                 function.inspect(|function| function.returned.add_one());
             }
-            End::Returned | End::Cancelled => {}
         }
         if unwanted {
             core.counters.abandoned.add_one();
-            function.inspect(|function| function.abandoned.add_one());
         }
     }
 }
@@ -93,7 +96,7 @@ impl Queued {
         let started = Instant::now();
         let waited = started.saturating_duration_since(self.submitted);
         along.waited(waited);
-        self.core.backlog.observe(self.priority, waited, self.ahead);
+        self.core.backlog.observe(self.priority, waited, self.ahead, self.core.now());
         self.core.counters.queue_waits.record(waited);
         if let Some(function) = &self.function {
             function.counters.queue_waits.record(waited);

@@ -8,10 +8,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::header::RETRY_AFTER;
+use http::header::{EXPECT, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tokio::task::coop;
 use tokio_util::bytes::Buf;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -27,25 +28,33 @@ use super::{context, process_wide};
 /// is closed on a client that is still sending may lose the answer.
 const MOST_READ: usize = 16 * 1024 * 1024;
 
+/// What a frame counts at least, since there may be empty ones without end.
+const LEAST_FRAME: usize = 1024;
+
 /// Answers 503 with `Retry-After` in place of a service whose compute calls would wait longer
 /// than a bound.
 ///
 /// Put it around the routes that compute, and not around those that must always answer. Behind
-/// it the compute queue stays about as long as the bound, whatever is offered, and what was let
-/// through is answered; without it the queue, and with it every wait, grows as long as more is
-/// offered than can be done.
+/// it the compute queue stays about as long as the bound, whatever is offered; without it the
+/// queue, and with it every wait, grows as long as more is offered than can be done.
+/// `loom-bench shed` prints what that comes to for the example's service.
 ///
 /// How long a call would wait is [`expected_queue_wait`](LoomRuntime::expected_queue_wait) for
 /// the layer's [`priority`](Self::priority), which should be that of the functions behind it: under
-/// the same load routes of low priority are shed first.
+/// the same load routes of low priority are shed first. Where none of that priority has told for a
+/// while, one request is let through to see.
 /// Requests that have been let through and have yet to make their calls (a body that is still
 /// being read) are in nobody's queue, so a burst of them may overshoot the bound.
 ///
 /// A request that is shed has its body read (up to 16 MiB of it) and thrown away first, so that its
-/// client gets to see the answer. A client that never sends it is for a time-out outside of this
+/// client gets to see the answer, unless it waits to be asked for it (`Expect: 100-continue`). A
+/// client that never sends it is for a time-out outside of this
 /// layer, as everywhere.
 ///
-/// Cost of a request that is let through: some relaxed loads.
+/// A service that may not be ready, such as one behind a limit of concurrency, holds requests up
+/// before this layer sees them: put it outside of such limits.
+///
+/// Cost of a request that is let through: a look at a clock and some relaxed loads.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -132,12 +141,9 @@ struct Guard {
 impl Guard {
     fn sheds(&self) -> Option<Shed> {
         let sheds = |core: &Core| {
-            let expected_wait = core.backlog.expected(self.priority, core.line.waiting());
-            let sheds = expected_wait > self.bound;
-            if sheds {
-                core.counters.shed.add_one();
-            }
-            sheds.then_some(Shed { expected_wait, bound: self.bound })
+            let expected_wait = core.would_wait(self.priority, self.bound)?;
+            core.counters.shed.add_one();
+            Some(Shed { expected_wait, bound: self.bound })
         };
         match &self.core {
             Some(core) => sheds(core),
@@ -228,8 +234,11 @@ where
         let mut response = self.answer.answer(&shed);
         let after = HeaderValue::from(shed.retry_after().as_secs());
         response.headers_mut().entry(RETRY_AFTER).or_insert(after);
+        // Whoever waits to be asked for its body has sent nothing that could get lost.
+        let is_waiting = request.headers().contains_key(EXPECT);
+        let read = if is_waiting { MOST_READ } else { 0 };
         let (body, response) = (request.into_body(), Some(response));
-        LoadShedFuture { state: State::Shed { body, read: 0, response } }
+        LoadShedFuture { state: State::Shed { body, read, response } }
     }
 }
 
@@ -268,13 +277,17 @@ where
         match self.project().state.project() {
             Projected::Through { future } => future.poll(cx),
             Projected::Shed { mut body, read, response } => {
-                while *read <= MOST_READ && !body.is_end_stream() {
+                while *read < MOST_READ && !body.is_end_stream() {
+                    // A body that is always ready must not keep its task running for ever.
+                    let budget = ready!(coop::poll_proceed(cx));
                     match ready!(body.as_mut().poll_frame(cx)) {
                         Some(Ok(frame)) => {
-                            *read += frame.data_ref().map_or(0, Buf::remaining);
+                            let bytes = frame.data_ref().map_or(0, Buf::remaining);
+                            *read += bytes.max(LEAST_FRAME);
                         }
                         Some(Err(_)) | None => break,
                     }
+                    budget.made_progress();
                 }
                 let Some(response) = response.take() else {
                     panic!("a request that was shed was polled after it had been answered")

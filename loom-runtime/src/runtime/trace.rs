@@ -91,6 +91,29 @@ mod spans {
         })
     }
 
+    /// Calls `f` outside of the spans that this thread is in.
+    pub(crate) fn apart<R>(f: impl FnOnce() -> R) -> R {
+        struct Left(Vec<Span>);
+        impl Drop for Left {
+            fn drop(&mut self) {
+                for span in self.0.iter().rev() {
+                    span.with_subscriber(|(id, subscriber)| subscriber.enter(id));
+                }
+            }
+        }
+        let mut left = Left(Vec::new());
+        loop {
+            let span = Span::current();
+            // A subscriber that keeps no account of who left would name it for ever.
+            if span.id().is_none() || left.0.last().is_some_and(|last| last.id() == span.id()) {
+                break;
+            }
+            span.with_subscriber(|(id, subscriber)| subscriber.exit(id));
+            left.0.push(span);
+        }
+        f()
+    }
+
     /// A call that runs here.
     #[inline]
     pub(crate) fn inline<R>(site: &Site, f: impl FnOnce() -> R) -> R {
@@ -135,10 +158,14 @@ mod spans {
         false
     }
 
+    pub(crate) fn apart<R>(f: impl FnOnce() -> R) -> R {
+        f()
+    }
+
     #[inline]
     pub(crate) fn inline<R>(_site: &Site, f: impl FnOnce() -> R) -> R {
         f()
     }
 }
 
-pub(crate) use spans::{Along, inline, is_on};
+pub(crate) use spans::{Along, apart, inline, is_on};

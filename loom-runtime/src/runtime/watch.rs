@@ -30,8 +30,10 @@ pub(crate) struct Watched {
     /// Ticks in which no blocking function got a thread though some waited.
     stuck: u32,
     queued: usize,
-    /// Compute calls that had started.
-    started: u64,
+    /// Compute calls that had been run, and since when there have been as many while others
+    /// wait, if they do.
+    run: u64,
+    still_since: Option<u64>,
 }
 
 struct Thread {
@@ -54,17 +56,14 @@ impl Watched {
                 })
                 .collect();
         }
-        Self { core, threads, stuck: 0, queued: 0, started: 0 }
+        Self { core, threads, stuck: 0, queued: 0, run: 0, still_since: None }
     }
 
     /// Looks once; false when there is nothing to look after any more.
     pub(crate) fn is_still_needed(&mut self) -> bool {
         let Some(core) = self.core.upgrade() else { return false };
         let queued = core.blocking_queued.load(Ordering::Relaxed);
-        let started = core.counters.started.count();
-        let is_stalled = core.line.waiting() > 0 && started == self.started;
-        core.backlog.stalls(is_stalled, TICK);
-        self.started = started;
+        self.look_at_line(&core);
         if core.in_flight() == 0 && queued == 0 {
             return !core.may_be_left_alone();
         }
@@ -78,6 +77,16 @@ impl Watched {
         }
         self.look_at_blocking(&core, queued);
         true
+    }
+
+    /// Tells the backlog since when calls have waited and none has ended.
+    fn look_at_line(&mut self, core: &Core) {
+        let run = core.counters.run.count();
+        let is_still = core.line.waiting() > 0 && run == self.run;
+        core.backlog.stalls(self.still_since.filter(|_| is_still));
+        let since = self.still_since.filter(|_| is_still).or_else(|| Some(core.now()));
+        self.still_since = since.filter(|_| core.line.waiting() > 0);
+        self.run = run;
     }
 
     fn look_at_blocking(&mut self, core: &Arc<Core>, queued: usize) {

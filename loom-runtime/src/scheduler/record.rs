@@ -286,6 +286,7 @@ impl Record {
         calls - 1
     }
 
+    #[inline]
     pub(super) fn epoch(&self) -> u32 {
         self.epoch.load(Ordering::Relaxed)
     }

@@ -135,10 +135,12 @@ impl Share {
     }
 
     /// Calls of this thread that ran inline.
+    #[inline]
     pub(crate) fn inline(&self) -> u64 {
         self.inline.load(Ordering::Relaxed)
     }
 
+    #[inline]
     fn count_inline(&self) {
         self.inline.store(self.inline() + 1, Ordering::Relaxed);
     }
@@ -175,6 +177,7 @@ fn other(arm: Arm) -> Arm {
 }
 
 /// What a verdict stands and falls with.
+#[inline]
 fn tags(record: &Record, mood: u32) -> u64 {
     // Never zero, as the word of a share is that has no verdict yet.
     u64::from(record.epoch() & 0xffff) << 16 | u64::from(mood % 0xffff + 1)

@@ -213,6 +213,7 @@ impl Site {
     /// A small number for the class, the same for the life of the process, and nobody else's.
     ///
     /// `Relaxed`: the number alone is published, nothing else depends on it.
+    #[inline]
     pub(crate) fn index(&self, class: u8) -> u32 {
         let index = self.index.load(Ordering::Relaxed);
         let index = if index != 0 { index - 1 } else { self.assign_index() };

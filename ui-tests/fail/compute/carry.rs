@@ -16,4 +16,7 @@ fn a_list() {}
 #[loom::compute(scope(all))]
 fn a_flag() {}
 
+#[loom::compute(carry(USER, USER))]
+fn the_same() {}
+
 fn main() {}

@@ -13,16 +13,21 @@ use crate::topology::{Role, ThreadPlacement, os};
 use super::super::core::Core;
 use super::super::functions::{FunctionStats, of_core};
 
+/// Each takes reading two files of the system's.
+const MOST_THREADS: usize = 128;
+
 /// The state of a runtime. Counters only grow; the page takes differences.
 pub(super) fn of(core: &Arc<Core>) -> Value {
     let now = core.now();
     let around = core.around(now);
     let runtime = core.runtime.get().and_then(Weak::upgrade);
     let counters = &core.counters;
-    let expected = |priority| micros(core.backlog.expected(priority, core.line.waiting()));
+    let expected = |priority| micros(core.backlog.expected(priority, core.line.waiting(), now));
     json!({
         "name": runtime.as_ref().map_or("process-wide compute pool", |of| &of.config.prefix),
         "version": env!("CARGO_PKG_VERSION"),
+        // Of this runtime of this process, and no other.
+        "run": format!("{}-{}", std::process::id(), core.id),
         "now_ms": now / 1_000_000,
         "plan": {
             "placement": core.plan.placement.to_string(),
@@ -33,6 +38,7 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
         "cpus": cpus(core),
         "threads": runtime.iter().flat_map(|of| &of.io)
             .chain(core.compute_seats.get().into_iter().flatten())
+            .take(MOST_THREADS)
             .map(thread)
             .collect::<Vec<_>>(),
         "io": {
@@ -46,7 +52,7 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
             "threads": core.compute_threads,
             "in_flight": core.in_flight(),
             "waiting": core.line.waiting(),
-            "started": counters.started.count(),
+            "run": counters.run.count(),
             "wakes": counters.wakes.count(),
             "panics": counters.compute_panics.count(),
             "abandoned": counters.abandoned.count(),
@@ -103,6 +109,7 @@ fn of_function(core: &Core, function: &FunctionStats) -> Value {
         })
     });
     json!({
+        "id": function.index,
         "name": function.name,
         "key": format!("{:016x}", function.key.0),
         "sizes": function.sizes.as_ref().map(|sizes| [*sizes.start(), *sizes.end()]),
@@ -135,7 +142,6 @@ fn histogram(times: &Histogram) -> Value {
     })
 }
 
-/// To a tenth of one.
 fn micros(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e7).round() / 10.0
+    duration.as_secs_f64() * 1e6
 }

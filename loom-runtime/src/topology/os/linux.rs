@@ -82,6 +82,7 @@ pub(crate) fn current_cpu() -> Option<usize> {
 
 /// Nanoseconds of a clock that stands still for a millisecond or a few at a time, and costs a
 /// tenth of one that does not. Where there is none, milliseconds of another.
+#[inline]
 pub(crate) fn tick() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     #[expect(unsafe_code, reason = "std reads no coarse clock")]
