@@ -17,6 +17,9 @@ pub(crate) struct Options {
     /// One short round of each, and the README left as it is: shows that the benches work.
     #[arg(long, conflicts_with = "quick")]
     check: bool,
+    /// Only these benches, by their names; what the README says of the others stays.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
 }
 
 /// How thorough each bench is: once to see that it works, quickly, or in full.
@@ -33,6 +36,7 @@ impl Depth {
     }
 }
 
+/// Runs one of them.
 type Run = fn(Depth) -> Result<Report, Box<dyn Error>>;
 
 /// By the names that the README has for them.
@@ -51,7 +55,9 @@ const BENCHES: [(&str, Run); 7] = [
     ("decide", |depth| {
         decide::run(&decide::Options { quick: depth == Depth::Check, rounds: depth.of(7, 15) })
     }),
-    ("regret", |depth| regret::run(&regret::Options { quick: depth == Depth::Check, seed: 1 })),
+    ("regret", |depth| {
+        regret::run(&regret::Options { quick: depth == Depth::Check, brief: true, seed: 1 })
+    }),
     ("http", |depth| {
         http::run(&http::Options {
             quick: depth == Depth::Check,
@@ -84,8 +90,20 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         _ => Depth::Full,
     };
     let began = Instant::now();
-    let mut data = Map::new();
+    let unknown = |name: &&String| BENCHES.iter().all(|(known, _)| known != name);
+    if let Some(name) = options.only.iter().find(unknown) {
+        let names = BENCHES.map(|(name, _)| name).join(", ");
+        return Err(format!("no bench is called `{name}`: expected one of {names}").into());
+    }
+    let path = readme::root()?.join("docs/bench.json");
+    let mut data: Map<String, Value> = match fs::read_to_string(&path) {
+        Ok(text) => serde_json::from_str(&text)?,
+        Err(_) => Map::new(),
+    };
     for (name, run) in BENCHES {
+        if !options.only.is_empty() && !options.only.iter().any(|only| only == name) {
+            continue;
+        }
         let started = Instant::now();
         eprintln!("== {name}");
         let report = run(depth)?;
@@ -97,7 +115,6 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         eprintln!("== {name}: {:.0} s", started.elapsed().as_secs_f64());
     }
     if depth != Depth::Check {
-        let path = readme::root()?.join("docs/bench.json");
         fs::write(path, serde_json::to_string(&data)? + "\n")?;
     }
     eprintln!("all of it took {:.0} s", began.elapsed().as_secs_f64());
