@@ -161,6 +161,8 @@ fn a_call_is_in_no_span_of_the_one_below_it() {
     let below = tracing::info_span!("below").in_scope(|| {
         runtime.spawn_compute(move || {
             let _entered = tracing::info_span!("deeper").entered();
+            // As work of a scope does that runs on the thread of the scope.
+            let _twice = tracing::Span::current().entered();
             started.send(()).expect("the test waits");
             while receiver.try_recv().is_err() {
                 rayon::yield_now();
@@ -278,10 +280,34 @@ fn with_others_above() -> [Option<String>; 4] {
     [before, other, own(), Some(bob)]
 }
 
+/// What runs above it cannot have another value on that thread, nor none.
 #[loom::compute(mode = "offload", carry(USER))]
-fn borrowing_across_a_wait() -> bool {
-    // Not to be done: what runs above can have neither another value nor none.
-    USER.with(|_| above(|| USER.try_with(|_| ()).is_ok()))
+fn borrowing_across_a_wait() -> [Option<String>; 3] {
+    USER.with(|own| {
+        let own = own.clone();
+        let seen = || USER.try_with(Clone::clone).ok();
+        let (sender, receiver) = mpsc::channel();
+        let of_bob = sender.clone();
+        loom::spawn_compute(move || sender.send((0, seen()))).detach();
+        let handle = tokio::runtime::Handle::current();
+        let bob = USER.scope("bob".to_owned(), async move {
+            let who = who().await.0;
+            of_bob.send((1, Some(who)))
+        });
+        handle.spawn(bob);
+        let mut heard = [None, None, Some(own)];
+        for _ in 0..2 {
+            let (who, user) = loop {
+                match receiver.try_recv() {
+                    Ok(answer) => break answer,
+                    Err(TryRecvError::Empty) => drop(rayon::yield_now()),
+                    Err(TryRecvError::Disconnected) => panic!("a call above has failed"),
+                }
+            };
+            heard[who] = user;
+        }
+        heard
+    })
 }
 
 #[test]
@@ -291,7 +317,8 @@ fn a_call_does_not_see_what_the_one_below_it_has() {
         let seen = USER.scope("ann".to_owned(), with_others_above()).await;
         let [before, other, after, bob] = seen.each_ref().map(Option::as_deref);
         assert_eq!([before, other, after, bob], [Some("ann"), None, Some("ann"), Some("bob")]);
-        assert!(USER.scope("ann".to_owned(), borrowing_across_a_wait()).await);
+        let seen = USER.scope("ann".to_owned(), borrowing_across_a_wait()).await;
+        assert_eq!(seen.each_ref().map(Option::as_deref), [None, Some("bob"), Some("ann")]);
         // Nothing is left behind on the thread.
         assert!(nobody().await);
     });

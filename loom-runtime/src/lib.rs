@@ -24,6 +24,10 @@
 //! - [`LoomBuilder`] and [`LoomRuntime`]: the same by hand, as many runtimes as you like.
 //! - [`spawn_compute`], [`spawn_adaptive`] and their neighbours: work without an attribute.
 //! - [`functions`]: what has been measured, and where the calls ran.
+//! - [`LoomRuntime::prometheus_metrics`]: what has been counted; with the feature `prometheus` in a
+//!   registry of yours.
+//! - With the feature of that name, `dashboard`: a live page; `tower`: load shedding; `tracing`:
+//!   spans that follow work.
 //! - [`LoomBuilder::profile`] and, with the feature of that name, `hints`: what was measured, for the
 //!   next time.
 //!

@@ -4,14 +4,14 @@ use std::cell::Cell;
 
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// So many threads of a process have a place of their own, for as long as they live; those that
-/// come later share the last one.
-const OWN: usize = 15;
+/// So many threads of a process have a place of their own; those that come later share others.
+const OWN: usize = 16;
+const SHARED: usize = 16;
 
 /// A number of events that only grows, added up when somebody asks.
 #[derive(Debug, Default)]
 pub(crate) struct Sharded {
-    places: [Place; OWN + 1],
+    places: [Place; OWN + SHARED],
 }
 
 /// On cache lines of its own: prefetching moves them in pairs.
@@ -42,12 +42,13 @@ fn own_place() -> usize {
     thread_local! {
         static PLACE: Cell<Option<usize>> = const { Cell::new(None) };
     }
+    let place = |number: usize| if number < OWN { number } else { OWN + number % SHARED };
     // A thread that is being torn down shares.
-    let Ok(place) = PLACE.try_with(Cell::get) else { return OWN };
-    place.unwrap_or_else(|| {
-        let place = NEXT.fetch_add(1, Ordering::Relaxed).min(OWN);
-        let _ = PLACE.try_with(|own| own.set(Some(place)));
-        place
+    let Ok(own) = PLACE.try_with(Cell::get) else { return OWN };
+    own.unwrap_or_else(|| {
+        let own = place(NEXT.fetch_add(1, Ordering::Relaxed));
+        let _ = PLACE.try_with(|place| place.set(Some(own)));
+        own
     })
 }
 

@@ -15,16 +15,16 @@
 use std::time::Duration;
 
 use crate::bridge::Priority;
-use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// In nanoseconds, what a sample loses two thirds of its weight in.
 const MEMORY: f64 = 200e6;
 /// A new sample weighs at least so much, however soon it comes after the last one.
-const LEAST_WEIGHT: f64 = 0.02;
-/// A probe that has not told by then, in nanoseconds, is taken for lost; and the least time
-/// between what was told last and a probe.
-const LOST: u64 = 10_000_000_000;
+const LEAST_WEIGHT: f64 = 0.001;
+/// The least time between what was told last and a probe, in nanoseconds; and how many such
+/// times a probe has to tell, before it is taken for lost.
 const LEAST_PAUSE: u64 = 100_000_000;
+const LOST: u64 = 10;
 
 /// All `Relaxed`: statistics, which publish nothing. Two that write at once may undo one
 /// another's sample. Times are nanoseconds of the runtime's clock.
@@ -46,6 +46,8 @@ struct Price {
     /// When a call told last, and when one was let through to tell.
     told: AtomicU64,
     probed: AtomicU64,
+    /// The next call is to tell, whichever would.
+    is_wanted: AtomicBool,
 }
 
 impl Price {
@@ -104,13 +106,27 @@ impl Backlog {
     /// Whether a call that is to be sent away should go all the same, to tell how long it
     /// waits: where none of its priority has told for longer than `bound`. One at a time.
     pub(crate) fn may_probe(&self, priority: Priority, bound: Duration, now: u64) -> bool {
-        let Price { told, probed, .. } = &self.prices[priority as usize];
+        let Price { told, probed, is_wanted, .. } = &self.prices[priority as usize];
         let (told, before) = (told.load(Ordering::Relaxed), probed.load(Ordering::Relaxed));
         let pause = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX).max(LEAST_PAUSE);
         let is_silent = now.saturating_sub(told) > pause;
-        let is_under_way = before > told && now.saturating_sub(before) <= LOST.max(pause);
+        let lost = pause.saturating_mul(LOST);
+        let is_under_way = before > told && now.saturating_sub(before) <= lost;
         let relaxed = Ordering::Relaxed;
-        is_silent && !is_under_way && probed.compare_exchange(before, now, relaxed, relaxed).is_ok()
+        let may = is_silent
+            && !is_under_way
+            && probed.compare_exchange(before, now, relaxed, relaxed).is_ok();
+        if may {
+            is_wanted.store(true, relaxed);
+        }
+        may
+    }
+
+    /// Whether the call that is made now is to tell, although it is not its turn.
+    pub(crate) fn wants(&self, priority: Priority) -> bool {
+        let is_wanted = &self.prices[priority as usize].is_wanted;
+        // A load first: the line is shared, and seldom changes.
+        is_wanted.load(Ordering::Relaxed) && is_wanted.swap(false, Ordering::Relaxed)
     }
 
     /// For the keeper: since when calls have waited and none has ended.
@@ -179,8 +195,9 @@ mod tests {
         backlog.observe(Priority::High, MS, 0, 1000 * A_MS);
         assert!(!probes(1300), "it was told just now");
         assert!(probes(1301));
-        assert!(!probes(1302) && !probes(5000), "one is under way");
-        assert!(probes(11_302), "it must be lost");
+        assert!(!probes(1302) && !probes(4301), "one is under way");
+        assert!(backlog.wants(Priority::High) && !backlog.wants(Priority::High), "the next tells");
+        assert!(probes(4302), "it must be lost");
         backlog.observe(Priority::High, MS, 0, 12_000 * A_MS);
         assert!(!probes(12_300) && probes(12_301));
     }

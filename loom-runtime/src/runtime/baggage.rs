@@ -4,15 +4,19 @@
 //! A thread that waits for parallel work of one call may run another above it. What the lower one
 //! has, task-locals and spans, is set aside meanwhile.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::pin::pin;
+use std::panic::resume_unwind;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::vec;
 
+use tokio::runtime::Handle;
 use tokio::task::LocalKey;
 
-use crate::bridge;
+use crate::sync::thread;
+
+use super::context;
 
 use super::ticket::How;
 use super::trace::{self, Along};
@@ -26,8 +30,10 @@ pub trait Carry: Sync {
     /// A copy of what it is to the calling task, if it is anything.
     fn take_along(&'static self) -> Option<Box<dyn Carried>>;
 
-    /// Calls `f` where it is nothing. Where the code around borrows it (`LocalKey::with`), it
-    /// stays what it is.
+    /// Whether it can be made nothing: not where the code around borrows it (`LocalKey::with`).
+    fn is_free(&'static self) -> bool;
+
+    /// Calls `f` where it is nothing. It has to be free.
     fn without(&'static self, f: &mut dyn FnMut());
 }
 
@@ -51,15 +57,33 @@ impl<T: Clone + Send + 'static> Carry for LocalKey<T> {
         Some(Box::new(Value { key: self, value }))
     }
 
+    fn is_free(&'static self) -> bool {
+        /// Tells, when it is dropped, whether there is no value.
+        struct Probe<'a, T: 'static>(&'static LocalKey<T>, &'a Cell<bool>);
+        impl<T> Future for Probe<'_, T> {
+            type Output = ();
+
+            fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<()> {
+                Poll::Ready(())
+            }
+        }
+        impl<T> Drop for Probe<'_, T> {
+            fn drop(&mut self) {
+                self.1.set(self.0.try_with(|_| ()).is_err());
+            }
+        }
+        let Ok(value) = self.try_with(T::clone) else { return true };
+        let is_free = Cell::new(false);
+        // A scope whose own value was taken out is one where there is none; and a future that
+        // was never polled is dropped within its scope, if that can be entered at all.
+        let mut scope = Box::pin(self.scope(value, Probe(self, &is_free)));
+        drop(scope.as_mut().take_value());
+        drop(scope);
+        is_free.get()
+    }
+
     fn without(&'static self, f: &mut dyn FnMut()) {
         let Ok(value) = self.try_with(T::clone) else { return f() };
-        // Tokio panics where it is borrowed, and does not say so beforehand.
-        let mut is_free = false;
-        bridge::quietly(|| self.sync_scope(value.clone(), || is_free = true));
-        if !is_free {
-            return f();
-        }
-        // A scope whose own value was taken out is one where there is none.
         let mut scope = pin!(self.scope(
             value,
             poll_fn(|_| {
@@ -73,36 +97,36 @@ impl<T: Clone + Send + 'static> Carry for LocalKey<T> {
     }
 }
 
+impl<T: Send> Carried for Value<T> {
+    fn within(self: Box<Self>, f: &mut dyn FnMut()) {
+        self.key.sync_scope(self.value, f);
+    }
+}
+
 thread_local! {
     /// What the calls carry that run on this thread, one above the other.
     static RUNNING: RefCell<Vec<Carrying>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A call while it runs.
-struct Running;
+struct Running {
+    /// Above no other.
+    is_alone: bool,
+}
 
 impl Running {
-    /// Also what the calls below it carry, if there are any.
-    fn enter(carrying: Carrying) -> (Self, Option<Vec<&'static dyn Carry>>) {
-        let below = RUNNING.with_borrow_mut(|running| {
-            let below = || running.iter().copied().flatten().copied().collect();
-            let below = (!running.is_empty()).then(below);
+    fn enter(carrying: Carrying) -> Self {
+        let is_alone = RUNNING.with_borrow_mut(|running| {
             running.push(carrying);
-            below
+            running.len() == 1
         });
-        (Self, below)
+        Self { is_alone }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         RUNNING.with_borrow_mut(Vec::pop);
-    }
-}
-
-impl<T: Send> Carried for Value<T> {
-    fn within(self: Box<Self>, f: &mut dyn FnMut()) {
-        self.key.sync_scope(self.value, f);
     }
 }
 
@@ -122,11 +146,60 @@ impl Baggage {
         Self { carrying, carried, along: Along::offloaded::<F>(how.function.as_deref()) }
     }
 
+    /// For work that a call spreads over other threads.
+    pub(crate) fn of_scope() -> Self {
+        Self { carrying: &[], carried: Box::default(), along: Along::current() }
+    }
+
     /// Calls `f` with all of it in place, and nothing of what a call below it has.
-    pub(crate) fn unpack<R>(self, f: impl FnOnce() -> R) -> R {
+    pub(crate) fn unpack<F, R>(self, f: F) -> R
+    where
+        F: FnOnce() -> R + Send,
+        R: Send,
+    {
+        if self.set_aside().iter().all(|name| name.is_free()) {
+            return self.unpack_here(f);
+        }
+        // A call below borrows one across a wait, so it can be neither set nor unset on this
+        // thread. On one of its own there is nothing to set aside.
+        let (core, tokio) = (context::current(), Handle::try_current().ok());
+        let run = move || {
+            let _entered = tokio.as_ref().map(Handle::enter);
+            if let Some(core) = core {
+                context::adopt(core);
+            }
+            self.unpack_here(f)
+        };
+        let ended = thread::scope(|scope| {
+            match thread::Builder::new().name("loom-apart".to_owned()).spawn_scoped(scope, run) {
+                Ok(thread) => thread.join(),
+                Err(error) => panic!(
+                    "a call below this one borrows a task-local while it waits, and the system \
+                     refuses the thread that this one takes then ({error}): take a copy out of \
+                     `LocalKey::with` before waiting for parallel work"
+                ),
+            }
+        });
+        ended.unwrap_or_else(|payload| resume_unwind(payload))
+    }
+
+    /// Task-locals that are to be nothing, unless it carries them.
+    fn set_aside(&self) -> Vec<&'static dyn Carry> {
+        let below = RUNNING
+            .with_borrow(|running| running.iter().copied().flatten().copied().collect::<Vec<_>>());
+        // One that is not set where the call was made is not to be found here either.
+        let own =
+            self.carrying.iter().copied().filter(|_| self.carried.len() < self.carrying.len());
+        below.into_iter().chain(own).collect()
+    }
+
+    /// The same, where what is to be set aside is free.
+    pub(crate) fn unpack_here<R>(self, f: impl FnOnce() -> R) -> R {
+        let set_aside = self.set_aside();
         let Self { carrying, carried, along } = self;
-        let (_running, below) = Running::enter(carrying);
-        if below.is_none() && carried.is_empty() {
+        let running = Running::enter(carrying);
+        let is_alone = running.is_alone;
+        if is_alone && carried.is_empty() && set_aside.is_empty() {
             return along.within(f);
         }
         let (mut work, mut result) = (Some(|| along.within(f)), None);
@@ -135,9 +208,11 @@ impl Baggage {
         let mut inner = || {
             carried.take().into_iter().for_each(|carried| within(carried, &mut innermost));
         };
-        match below {
-            Some(below) => trace::apart(|| without(&below, &mut inner)),
-            None => inner(),
+        let mut outer = || without(&set_aside, &mut inner);
+        if is_alone {
+            outer();
+        } else {
+            trace::apart(outer);
         }
         let Some(result) = result else { unreachable!("the innermost has called it") };
         result

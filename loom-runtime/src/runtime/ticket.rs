@@ -82,7 +82,11 @@ pub(super) struct Queued {
 impl Queued {
     /// For a call that is submitted now, if it is one to be timed.
     pub(super) fn of(core: &Arc<Core>, how: &How) -> Option<Self> {
-        (how.function.is_some() || is_turn() || trace::is_on()).then(|| Self {
+        let is_timed = how.function.is_some()
+            || is_turn()
+            || core.backlog.wants(how.priority)
+            || trace::is_on();
+        is_timed.then(|| Self {
             core: Arc::clone(core),
             function: how.function.clone(),
             priority: how.priority,

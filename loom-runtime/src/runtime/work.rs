@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::trace::Along;
+use super::baggage::Baggage;
 
 /// Where parallel work may be spawned that borrows what lives as long as `'scope`.
 ///
@@ -35,8 +35,8 @@ impl<'a, 'scope> Scope<'a, 'scope> {
     where
         F: FnOnce(&Scope<'_, 'scope>) + Send + 'scope,
     {
-        let along = Along::current();
-        self.0.spawn(move |scope| along.within(|| work(&Scope(scope))));
+        let baggage = Baggage::of_scope();
+        self.0.spawn(move |scope| baggage.unpack_here(|| work(&Scope(scope))));
     }
 
     /// Rayon's own, for the rest of what it can do.
