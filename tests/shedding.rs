@@ -161,11 +161,18 @@ fn a_body_without_end_is_not_read_for_ever() {
     let request = |body| Request::post("/").body(body).expect("it is well formed");
     let endless = request(Body::new(Endless(Arc::clone(&frames))));
     // Its only worker has other tasks as well, which have their turns meanwhile.
-    let answer = runtime.spawn_async(router.clone().oneshot(endless));
-    let turns = Arc::clone(&frames);
-    let neighbour = runtime.spawn_async(async move { turns.load(Ordering::Relaxed) });
-    let before = runtime.block_on(neighbour).expect("it does not panic");
-    let answer = runtime.block_on(answer).expect("it does not panic");
+    let (turns, of_task) = (Arc::clone(&frames), router.clone());
+    let both = runtime.spawn_async(async move {
+        let answer = tokio::spawn(of_task.oneshot(endless));
+        let neighbour = tokio::spawn(async move {
+            while turns.load(Ordering::Relaxed) == 0 {
+                tokio::task::yield_now().await;
+            }
+            turns.load(Ordering::Relaxed)
+        });
+        (answer.await.expect("it does not panic"), neighbour.await.expect("it does not panic"))
+    });
+    let (answer, before) = runtime.block_on(both).expect("it does not panic");
     assert_eq!(answer.expect("it is infallible").status(), StatusCode::SERVICE_UNAVAILABLE);
     let all = frames.load(Ordering::Relaxed);
     assert!(before < all && all <= 16 * 1024, "{before} of {all} frames");

@@ -90,6 +90,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         _ => Depth::Full,
     };
     let began = Instant::now();
+    let mut failures = Vec::new();
     let unknown = |name: &&String| BENCHES.iter().all(|(known, _)| known != name);
     if let Some(name) = options.only.iter().find(unknown) {
         let names = BENCHES.map(|(name, _)| name).join(", ");
@@ -111,12 +112,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         if depth != Depth::Check {
             readme::update(name, &report)?;
         }
+        failures.extend(report.failures.iter().map(|failure| format!("{name}: {failure}")));
         data.insert(name.to_owned(), Value::Object(report.data));
+        if depth != Depth::Check {
+            // After each, so that text and data say the same wherever this ends.
+            fs::write(&path, serde_json::to_string(&data)? + "\n")?;
+        }
         eprintln!("== {name}: {:.0} s", started.elapsed().as_secs_f64());
     }
-    if depth != Depth::Check {
-        fs::write(path, serde_json::to_string(&data)? + "\n")?;
-    }
     eprintln!("all of it took {:.0} s", began.elapsed().as_secs_f64());
-    Ok(())
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("; ").into()) }
 }

@@ -7,6 +7,7 @@ use crate::contenders::{self, Bench};
 use crate::instructions;
 use crate::plot;
 use crate::report::{Bar, Report, Table, figure};
+use crate::rounds::at_least_one;
 use crate::rounds::{Rounds, Taken, in_a_process};
 use crate::sample::Seen;
 use crate::statistics::Estimate;
@@ -27,7 +28,7 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) quick: bool,
     /// How many rounds.
-    #[arg(long, default_value_t = 15)]
+    #[arg(long, default_value_t = 15, value_parser = at_least_one)]
     pub(crate) rounds: usize,
 }
 
@@ -109,6 +110,6 @@ fn faster(taken: &Taken<Seen>, c: usize) -> Estimate {
     Estimate::of(&faster.collect::<Vec<_>>())
 }
 
-fn interval(Estimate { median, low, high }: Estimate) -> String {
+fn interval(Estimate { median, low, high, .. }: Estimate) -> String {
     format!("{median:.1} ({low:.1} to {high:.1})")
 }

@@ -13,6 +13,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::report::{Bar, Report, Table, figure, ratio};
+use crate::rounds::at_least_one;
 use crate::statistics::Estimate;
 
 #[derive(clap::Args)]
@@ -21,7 +22,7 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) quick: bool,
     /// How many rounds.
-    #[arg(long, default_value_t = 11)]
+    #[arg(long, default_value_t = 11, value_parser = at_least_one)]
     pub(crate) rounds: usize,
     /// How many functions each crate has.
     #[arg(long, default_value_t = 500)]
@@ -64,12 +65,17 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
         "`cargo check` of {functions} functions, {rounds} interleaved rounds; medians, with 95 % \
          intervals."
     ));
-    let mut table = Table::new(1, ["", "s", "beside by hand"]);
+    let mut table =
+        Table::new(1, ["", "s", "beside by hand", "the same, without what plain ones take"]);
     for (style, of_style) in Style::ALL.into_iter().zip(&seconds) {
         let ratios: Vec<f64> = of_style.iter().zip(&seconds[1]).map(|(a, b)| a / b).collect();
         let beside = Estimate::of(&ratios);
         let median = Estimate::of(of_style).median;
-        table.row([style.name().to_owned(), figure(median, 2), ratio(beside)]);
+        let rounds = of_style.iter().zip(&seconds[1]).zip(&seconds[0]);
+        let net: Vec<f64> =
+            rounds.map(|((own, by_hand), plain)| (own - plain) / (by_hand - plain)).collect();
+        let net = ratio(Estimate::of(&net));
+        table.row([style.name().to_owned(), figure(median, 2), ratio(beside), net]);
         if style == Style::Attribute {
             report.data("beside_by_hand", [beside.median, beside.low, beside.high]);
             report.data("verdict", Bar::AtMost(MOST).verdict(beside));

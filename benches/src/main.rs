@@ -96,10 +96,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         Bench::HttpServer(options) => return http::serve(&options),
         Bench::HttpLoad(options) => return http::load(&options),
     };
-    let Report { markdown, data, .. } = report;
+    let Report { markdown, data, failures, .. } = report;
     println!("{}", markdown.trim());
     if let Some(path) = json {
         fs::write(path, serde_json::to_string(&data)? + "\n")?;
     }
-    Ok(())
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("; ").into()) }
 }

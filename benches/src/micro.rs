@@ -10,6 +10,7 @@ use loom::LoomBuilder;
 use crate::contenders::{self, Bench, Contender, Kind, Visit, make};
 use crate::machine;
 use crate::report::{Bar, Report, Table, figure, ratio};
+use crate::rounds::at_least_one;
 use crate::rounds::{Rounds, Taken, in_a_process};
 use crate::sample::{Seen, burn, calls};
 use crate::spawn;
@@ -20,7 +21,7 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) quick: bool,
     /// How many rounds.
-    #[arg(long, default_value_t = 15)]
+    #[arg(long, default_value_t = 15, value_parser = at_least_one)]
     pub(crate) rounds: usize,
     /// Milliseconds that a sample counts for.
     #[arg(long, default_value_t = 150)]

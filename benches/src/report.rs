@@ -16,11 +16,14 @@ pub(crate) struct Report {
     pub(crate) data: serde_json::Map<String, Value>,
     /// Names of files, and their content.
     pub(crate) plots: Vec<(&'static str, String)>,
+    /// What has to hold whatever the machine, and does not.
+    pub(crate) failures: Vec<String>,
 }
 
 impl Report {
     pub(crate) fn say(&mut self, sentence: &str) {
-        self.markdown.push_str(sentence);
+        // Each on a line of its own, whoever brings several.
+        self.markdown.push_str(&sentence.replace(". ", ".\n"));
         self.markdown.push('\n');
     }
 
@@ -97,7 +100,7 @@ impl Table {
 }
 
 /// The median of ratios and the interval that it is known in.
-pub(crate) fn ratio(Estimate { median, low, high }: Estimate) -> String {
+pub(crate) fn ratio(Estimate { median, low, high, .. }: Estimate) -> String {
     if median.is_nan() {
         return "–".to_owned();
     }
@@ -125,13 +128,14 @@ impl Bar {
     }
 
     /// Whether it is kept, as far as an estimate can tell.
-    pub(crate) fn verdict(self, Estimate { median, low, high }: Estimate) -> &'static str {
+    pub(crate) fn verdict(self, Estimate { median, low, high, rounds }: Estimate) -> &'static str {
         let (limit, holds) = match self {
             Self::AtMost(limit) => (limit, median <= limit),
             Self::AtLeast(limit) => (limit, median >= limit),
         };
         match holds {
             _ if median.is_nan() => "not measured",
+            _ if rounds < 2 => "undecided by one round",
             // Few rounds agree by chance.
             _ if low < limit && limit < high => "undecided",
             true => "holds",
@@ -153,7 +157,9 @@ mod tests {
 
     #[test]
     fn a_bar_within_the_interval_is_undecided() {
-        let estimate = |median, low, high| Estimate { median, low, high };
+        let of = |rounds, median, low, high| Estimate { median, low, high, rounds };
+        let estimate = |median, low, high| of(5, median, low, high);
+        assert_eq!(Bar::AtMost(1.0).verdict(of(1, 0.5, 0.5, 0.5)), "undecided by one round");
         assert_eq!(Bar::AtMost(1.0).verdict(estimate(0.9, 0.8, 0.95)), "holds");
         assert_eq!(Bar::AtMost(1.0).verdict(estimate(0.9, 0.8, 1.1)), "undecided");
         assert_eq!(Bar::AtMost(1.0).verdict(estimate(1.2, 1.1, 1.3)), "**falls short**");

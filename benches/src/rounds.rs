@@ -90,9 +90,12 @@ impl<T> Taken<T> {
     /// How it was done, in a sentence.
     pub(crate) fn how(&self) -> String {
         let plural = if self.rounds == 1 { "" } else { "s" };
+        let cpus = std::thread::available_parallelism().map_or(0, usize::from);
+        let range = if self.rounds < 6 { " Intervals of so few are their range." } else { "" };
         format!(
-            "{} interleaved round{plural}, each sample with processes of its own; {} samples \
-             repeated because others used the machine, {} kept although they did.",
+            "{} interleaved round{plural} on {cpus} CPUs, each sample with processes of its own; {} \
+             samples repeated because others used the machine, {} kept although they \
+             did.{range}",
             self.rounds, self.repeated, self.disturbed
         )
     }
@@ -148,4 +151,10 @@ pub(crate) fn in_a_process<T: DeserializeOwned>(
     let spent = machine::children_ticks()? - own;
     let foreign = Ticks::now()?.foreign_share(before, spent);
     Ok(Sample { seen: serde_json::from_slice(&output.stdout)?, foreign })
+}
+
+/// A number of rounds, as an argument.
+pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
+    let rounds = text.parse().map_err(|error| format!("expected a whole number: {error}"))?;
+    if rounds == 0 { Err("expected at least one round".to_owned()) } else { Ok(rounds) }
 }

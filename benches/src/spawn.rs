@@ -30,7 +30,8 @@ pub(crate) fn add(report: &mut Report, quick: bool) {
             allocations = (plain.allocations, tracked.allocations);
         }
     }
-    let Estimate { median: more, low, high } = Estimate::of(&extra);
+    let estimate = Estimate::of(&extra);
+    let Estimate { median: more, low, high, .. } = estimate;
     report.say(&format!(
         "Spawning and awaiting a task, medians of {rounds} interleaved rounds in one process."
     ));
@@ -45,7 +46,7 @@ pub(crate) fn add(report: &mut Report, quick: bool) {
     report.say(&format!(
         "The difference within a round: {more:.0} ns, 95 % interval {low:.0} to {high:.0}; at most \
          10 was aimed at: {}.",
-        Bar::AtMost(10.0).verdict(Estimate { median: more, low, high })
+        Bar::AtMost(10.0).verdict(estimate)
     ));
     report.data("spawn_extra_ns", [more, low, high]);
 }

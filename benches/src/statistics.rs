@@ -60,10 +60,15 @@ pub(crate) struct Estimate {
     pub(crate) median: f64,
     pub(crate) low: f64,
     pub(crate) high: f64,
+    /// Of how many rounds.
+    pub(crate) rounds: usize,
 }
 
 impl Estimate {
     pub(crate) fn of(rounds: &[f64]) -> Self {
+        if rounds.is_empty() {
+            return Self { median: f64::NAN, low: f64::NAN, high: f64::NAN, rounds: 0 };
+        }
         let mut random = Random::new(1);
         let mut drawn = vec![0.0; rounds.len()];
         let mut medians: Vec<f64> = (0..RESAMPLES)
@@ -77,6 +82,7 @@ impl Estimate {
             median: median(&mut rounds.to_vec()),
             low: medians[RESAMPLES / 40],
             high: medians[RESAMPLES - 1 - RESAMPLES / 40],
+            rounds: rounds.len(),
         }
     }
 }
@@ -97,9 +103,9 @@ mod tests {
 
     #[test]
     fn an_interval_holds_its_median_and_narrows_to_it() {
-        let Estimate { median, low, high } = Estimate::of(&[1.0, 2.0, 3.0, 4.0, 100.0]);
+        let Estimate { median, low, high, .. } = Estimate::of(&[1.0, 2.0, 3.0, 4.0, 100.0]);
         assert!(low <= median && median <= high && low < high, "{low} {median} {high}");
-        let Estimate { median, low, high } = Estimate::of(&[2.0; 10]);
+        let Estimate { median, low, high, .. } = Estimate::of(&[2.0; 10]);
         assert_eq!((low.to_bits(), high.to_bits()), (median.to_bits(), median.to_bits()));
     }
 }

@@ -203,14 +203,19 @@ impl Contender for LoomRs {
         self.0.tokio_handle().clone()
     }
 
-    /// What is known to be heavy is sent to its pool; the rest is left to its scheduler.
+    /// What is known to be heavy is sent to its pool; the rest is left to its scheduler, with
+    /// what is known of it.
     async fn call<F>(&self, hint: ComputeHint, f: F) -> u64
     where
         F: FnOnce() -> u64 + Send + 'static,
     {
         match hint {
             ComputeHint::High => self.0.spawn_compute(f).await,
-            _ => self.0.spawn_adaptive(f).await,
+            ComputeHint::Unknown => self.0.spawn_adaptive(f).await,
+            ComputeHint::Low => self.0.spawn_adaptive_with_hint(loom_rs::ComputeHint::Low, f).await,
+            ComputeHint::Medium => {
+                self.0.spawn_adaptive_with_hint(loom_rs::ComputeHint::Medium, f).await
+            }
         }
     }
 

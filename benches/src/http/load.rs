@@ -7,6 +7,7 @@
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
+use std::iter::repeat_n;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
@@ -61,7 +62,6 @@ struct Load {
     /// Whether the others are waited for, too.
     finish: bool,
     refused: usize,
-    failed: usize,
 }
 
 /// Sends one schedule and prints what was seen, as JSON.
@@ -86,7 +86,6 @@ pub(crate) fn load(options: &LoadOptions) -> Result<(), Box<dyn Error>> {
         slow_open: 0,
         finish: options.finish,
         refused: 0,
-        failed: 0,
     };
     for is_fast in [true, false] {
         for _ in 0..FIRST_CONNECTIONS {
@@ -113,7 +112,7 @@ impl Load {
         let mut events = Events::with_capacity(256);
         let mut next = schedule.iter().peekable();
         self.started = Instant::now();
-        let give_up = self.counted.end + PATIENCE;
+        let give_up = self.counted.end + PATIENCE + 2 * self.counted.end;
         loop {
             while let Some(due) = next.next_if(|due| due.at <= self.started.elapsed()) {
                 self.send(due)?;
@@ -176,10 +175,8 @@ impl Load {
                 // Not waited for: a service that accepts nothing must not stop the load.
                 self.connect(TcpStream::connect(self.addr)?, due.is_fast)?
             }
-            None => {
-                self.failed += 1;
-                return Ok(());
-            }
+            // It goes unanswered.
+            None => return Ok(()),
         };
         let connection = &mut self.connections[index];
         connection.asked = Some(due.at);
@@ -214,9 +211,7 @@ impl Load {
         }
         if is_refused {
             self.refused += usize::from(self.counted.contains(&due));
-        } else if !is_ok {
-            self.failed += 1;
-        } else if self.counted.contains(&due) {
+        } else if is_ok && self.counted.contains(&due) {
             let latencies = if is_fast { &mut self.fast } else { &mut self.slow };
             let latency = micros(now.saturating_sub(due));
             latencies.push(latency);
@@ -227,9 +222,17 @@ impl Load {
     }
 
     fn seen(mut self, schedule: &[Due]) -> Result<Seen, Box<dyn Error>> {
-        let counted = schedule.iter().filter(|due| self.counted.contains(&due.at)).count();
-        let answered = self.fast.len() + self.slow.len() + self.refused;
-        let unanswered = counted.saturating_sub(answered) + self.failed;
+        let of = |is_fast: bool| {
+            let is_it = |due: &&Due| due.is_fast == is_fast && self.counted.contains(&due.at);
+            schedule.iter().filter(is_it).count()
+        };
+        let lost_fast = of(true).saturating_sub(self.fast.len());
+        let lost_slow = of(false).saturating_sub(self.slow.len() + self.refused);
+        // What never comes is later than anything; what nobody waits for is another matter.
+        self.fast.extend(repeat_n(u32::MAX, lost_fast));
+        if self.finish {
+            self.slow.extend(repeat_n(u32::MAX, lost_slow));
+        }
         for samples in [&mut self.fast, &mut self.slow, &mut self.cheap, &mut self.late] {
             samples.sort_unstable();
         }
@@ -246,7 +249,7 @@ impl Load {
             cheap_p99: at(&self.cheap, 99.0),
             slow_rate: f64::from(self.slow_answers) / length,
             refused: self.refused,
-            unanswered,
+            unanswered: lost_fast + lost_slow,
             late_p99: at(&self.late, 99.0),
             ticks: machine::process_ticks(std::process::id())?,
         })

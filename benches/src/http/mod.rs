@@ -15,6 +15,7 @@ use std::process::{Child, Command, Stdio};
 use crate::contenders::{self, Bench};
 use crate::machine;
 use crate::report::Report;
+use crate::rounds::at_least_one;
 use crate::rounds::{Rounds, Sample, Taken};
 pub(crate) use load::load;
 pub(crate) use schedule::{LoadOptions, Seen};
@@ -26,7 +27,7 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) quick: bool,
     /// How many rounds.
-    #[arg(long, default_value_t = 12)]
+    #[arg(long, default_value_t = 12, value_parser = at_least_one)]
     pub(crate) rounds: usize,
     /// Seconds that a sample counts for.
     #[arg(long, default_value_t = 3.0)]
@@ -102,6 +103,9 @@ fn sample(
     }
     if scenario.is_two {
         load.arg("--two");
+    }
+    if scenario.name != "overload" {
+        load.arg("--finish");
     }
     under(load, &server)
 }

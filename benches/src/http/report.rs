@@ -6,6 +6,7 @@ use crate::contenders::{self, Kind};
 use crate::plot;
 use crate::report::{Bar, Report, Table, figure, ratio};
 use crate::rounds::Taken;
+use crate::statistics::median;
 
 use super::Seen;
 
@@ -137,11 +138,22 @@ pub(super) fn of(taken: &Taken<Seen>, seconds: f64) -> Result<Report, Box<dyn Er
     report.table(&table);
     report.say("What was aimed at, as ratios within a round:");
     report.table(&aims(taken));
-    let late = (0..taken.scenarios.len()).flat_map(|s| {
-        (0..taken.contenders.len()).map(move |c| taken.median(s, c, |seen| seen.late_p99))
-    });
-    let late = late.filter(|late| late.is_finite()).fold(0.0, f64::max);
-    report.say(&format!("The load itself sent its p99 request at most {late:.0} µs late."));
+    let samples = || taken.samples.iter().flatten().flatten();
+    let mut late: Vec<f64> = samples().map(|sample| sample.seen.late_p99).collect();
+    let worst = late.iter().copied().fold(0.0, f64::max);
+    report.say(&format!(
+        "The load itself sent its p99 request {:.0} µs late in the median sample, {worst:.0} µs in \
+         the worst, which its contender is charged with.",
+        median(&mut late)
+    ));
+    let sustained = taken.scenarios.iter().zip(&taken.samples);
+    let sustained = sustained.filter(|(name, _)| **name != "overload");
+    let unanswered: usize =
+        sustained.flat_map(|(_, of)| of).flatten().map(|sample| sample.seen.unanswered).sum();
+    report.say(&format!(
+        "But at overload every request is waited for; {unanswered} had no answer, and count as \
+         infinitely late."
+    ));
     if let Some(s) = taken.scenario("heavy") {
         let lines: Vec<_> = taken
             .contenders
