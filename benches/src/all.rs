@@ -64,14 +64,15 @@ const BENCHES: [(&str, Run); 7] = [
             rounds: depth.of(3, 12),
             seconds: if depth == Depth::Full { 3.0 } else { 1.0 },
             scenario: None,
+            barred: depth == Depth::Quick,
             only: Vec::new(),
         })
     }),
     ("shed", |depth| {
         shed::run(&shed::Options {
             quick: depth == Depth::Check,
-            rounds: depth.of(3, 7),
-            seconds: if depth == Depth::Full { 4.0 } else { 2.5 },
+            rounds: depth.of(5, 9),
+            seconds: if depth == Depth::Full { 5.0 } else { 3.5 },
         })
     }),
     ("macros", |depth| {

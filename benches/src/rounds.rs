@@ -35,6 +35,8 @@ impl Rounds {
 pub(crate) struct Sample<T> {
     pub(crate) seen: T,
     pub(crate) foreign: f64,
+    /// What measured was itself disturbed.
+    pub(crate) is_spoilt: bool,
 }
 
 /// What was sampled.
@@ -68,7 +70,7 @@ impl<T> Taken<T> {
                     let mut attempts = 0;
                     let taken = loop {
                         let taken = sample(scenario, contenders[c], round)?;
-                        if taken.foreign <= MOST_FOREIGN {
+                        if taken.foreign <= MOST_FOREIGN && !taken.is_spoilt {
                             break taken;
                         }
                         if attempts == most_repeats {
@@ -94,8 +96,7 @@ impl<T> Taken<T> {
         let range = if self.rounds < 6 { " Intervals of so few are their range." } else { "" };
         format!(
             "{} interleaved round{plural} on {cpus} CPUs, each sample with processes of its own; {} \
-             samples repeated because others used the machine, {} kept although they \
-             did.{range}",
+             samples repeated because they were disturbed, {} kept although they were.{range}",
             self.rounds, self.repeated, self.disturbed
         )
     }
@@ -150,7 +151,7 @@ pub(crate) fn in_a_process<T: DeserializeOwned>(
     }
     let spent = machine::children_ticks()? - own;
     let foreign = Ticks::now()?.foreign_share(before, spent);
-    Ok(Sample { seen: serde_json::from_slice(&output.stdout)?, foreign })
+    Ok(Sample { seen: serde_json::from_slice(&output.stdout)?, foreign, is_spoilt: false })
 }
 
 /// A number of rounds, as an argument.

@@ -14,6 +14,8 @@ use crate::statistics::{Estimate, median};
 
 /// Requests a second to the route that must always answer.
 const HEALTH: u32 = 500;
+/// What the others are compared with.
+const IDLE: &str = "nothing but `/health`";
 /// How long computation may wait for a thread where load is shed, in milliseconds; and where it
 /// is not.
 const WAITS: [(&str, &str); 2] = [("with the layer", "300"), ("without it", "60000")];
@@ -59,16 +61,13 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     let saturated = |n| sample(WAITS[1].1, 300.0, n).map(|of| of.seen.slow_rate);
     let mut bears = (0..rounds.rounds.min(3)).map(saturated).collect::<Result<Vec<_>, _>>()?;
     let bears = median(&mut bears);
-    let taken = Taken::take(
-        rounds,
-        &["nothing else", "twice what it bears"],
-        &WAITS.map(|(name, _)| name),
-        |scenario, name, round| {
-            let wait = WAITS.iter().find(|(of, _)| *of == name).map_or("0", |of| of.1);
-            let rate = if scenario == "nothing else" { 0.0 } else { 2.0 * bears };
-            sample(wait, rate, round + 1)
-        },
-    )?;
+    let [with, without] = WAITS;
+    let names = [IDLE, with.0, without.0];
+    let taken = Taken::take(rounds, &["twice what it bears"], &names, |_, name, round| {
+        let wait = if name == without.0 { without.1 } else { with.1 };
+        let rate = if name == IDLE { 0.0 } else { 2.0 * bears };
+        sample(wait, rate, round + 1)
+    })?;
     Ok(report(&taken, bears, seconds))
 }
 
@@ -92,7 +91,7 @@ fn report(taken: &Taken<Seen>, bears: f64, seconds: f64) -> Report {
         "no answer",
     ];
     let mut table = Table::new(1, head);
-    let (idle, busy) = (0, 1);
+    let busy = 0;
     for (c, name) in taken.contenders.iter().enumerate() {
         let ms = |of: fn(&Seen) -> f64| figure(taken.median(busy, c, of) / 1e3, 2);
         #[expect(clippy::cast_precision_loss, reason = "counts of requests")]
@@ -111,13 +110,13 @@ fn report(taken: &Taken<Seen>, bears: f64, seconds: f64) -> Report {
         ]);
     }
     report.table(&table);
-    let estimate = to_idle(taken, 0);
+    let estimate = to_idle(taken, 1);
     report.say(&format!(
         "Idle, `/health` has a p99 of {} ms; within {MOST} times that was aimed at: {}.",
-        figure(taken.median(idle, 0, |seen| seen.fast_p99) / 1e3, 2),
+        figure(taken.median(busy, 0, |seen| seen.fast_p99) / 1e3, 2),
         Bar::AtMost(MOST).verdict(estimate)
     ));
-    let lost = taken.samples[busy][0].iter().map(|sample| sample.seen.unanswered).max();
+    let lost = taken.samples[busy][1].iter().map(|sample| sample.seen.unanswered).max();
     report.say(&format!(
         "Requests that were let through and not answered, in the worst round: {}.",
         lost.unwrap_or(0)
@@ -128,10 +127,7 @@ fn report(taken: &Taken<Seen>, bears: f64, seconds: f64) -> Report {
 }
 
 fn to_idle(taken: &Taken<Seen>, c: usize) -> Estimate {
-    let rounds = taken.samples[1][c].iter().zip(&taken.samples[0][c]);
-    let ratios: Vec<f64> =
-        rounds.map(|(busy, idle)| busy.seen.fast_p99 / idle.seen.fast_p99).collect();
-    Estimate::of(&ratios)
+    taken.ratio(0, (c, 0), |seen| seen.fast_p99)
 }
 
 /// The example, built as a user would.
