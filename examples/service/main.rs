@@ -56,7 +56,7 @@ struct Args {
     dashboard: bool,
 
     /// How many milliseconds a request's computation may wait for a thread; what would wait
-    /// longer is answered 503 at once.
+    /// longer is answered 503 in its place.
     #[arg(long, value_name = "N", default_value_t = 500,
           value_parser = clap::value_parser!(u32).range(1..=60_000))]
     longest_wait: u32,

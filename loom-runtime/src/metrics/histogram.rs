@@ -93,13 +93,13 @@ impl Histogram {
 
     /// How many stayed within `limit`, where that is the edge of a bucket, as powers of two of
     /// nanoseconds are (less one); of others, those in lower buckets.
-    #[cfg(feature = "prometheus")]
+    #[cfg(any(test, feature = "prometheus"))]
     pub(crate) fn within(&self, limit: Duration) -> u64 {
         self.buckets().take_while(|(edge, _)| *edge <= limit).map(|(_, count)| count).sum()
     }
 
     /// Takes in what another has counted.
-    #[cfg(feature = "prometheus")]
+    #[cfg(any(test, feature = "prometheus"))]
     pub(crate) fn merge(&mut self, other: &Self) {
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {
             *count += more;

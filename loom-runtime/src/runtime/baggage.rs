@@ -194,7 +194,7 @@ impl Baggage {
     }
 
     /// The same, where what is to be set aside is free.
-    pub(crate) fn unpack_here<R>(self, f: impl FnOnce() -> R) -> R {
+    fn unpack_here<R>(self, f: impl FnOnce() -> R) -> R {
         let set_aside = self.set_aside();
         let Self { carrying, carried, along } = self;
         let running = Running::enter(carrying);

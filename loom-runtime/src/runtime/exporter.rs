@@ -48,8 +48,8 @@ static FAMILIES: [Family; 25] = {
         family("gr1_activations", Counter, "Calls offloaded for blocking too long"),
         family("gr2_activations", Counter, "Calls offloaded for blocking too long under pressure"),
         family("gr3_activations", Counter, "Calls offloaded for having blocked far too long"),
-        family("inline_decisions", Counter, "Adaptive calls that ran inline"),
-        family("offload_decisions", Counter, "Adaptive calls that were offloaded"),
+        family("inline_decisions", Counter, "Calls of functions that ran inline"),
+        family("offload_decisions", Counter, "Calls of functions that were offloaded"),
         family("compute_run_total", Counter, "Compute calls that a thread has run to their end"),
         family("compute_in_flight", Gauge, "Compute calls submitted and not ended"),
         family("compute_panics_total", Counter, "Compute calls that panicked"),
@@ -160,6 +160,13 @@ impl LoomRuntime {
 impl LoomMetrics {
     /// Registers all of them, and those of each function, with `registry`. What is registered
     /// stays readable after the runtime has ended, at its last values.
+    ///
+    /// Beside the fields of this type there are the histogram `queue_wait_seconds`, and of each
+    /// function, with the labels `function` and `size`: `function_calls_total` by `arm`,
+    /// `function_outcomes_total` by `outcome` (`done`, `panicked`, `abandoned`, `refused`), and the
+    /// histograms `function_run_seconds` and `function_queue_wait_seconds`.
+    /// Below `#[loom::main]`, register what `loom::current_runtime()` has. The crate `prometheus`
+    /// has to be of version 0.14.
     ///
     /// Names begin with the runtime's `prefix`, in which characters that metrics cannot have
     /// become `_`.

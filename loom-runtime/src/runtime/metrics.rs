@@ -10,7 +10,10 @@ use super::core::{Core, Function};
 use super::handle::LoomRuntime;
 use super::shares;
 
-/// What one runtime has counted, under the names of its Prometheus metrics.
+/// What one runtime has counted.
+///
+/// Its Prometheus metrics have these names, after the runtime's prefix and `_`; those of compute
+/// calls and of requests end in `_total` where they count, and times in `_seconds`.
 ///
 /// Always counted, registered or not; read when somebody asks. Cheap to clone, and valid after
 /// the runtime has ended.
@@ -55,9 +58,9 @@ pub struct LoomMetrics {
     pub gr2_activations: Reading<u64>,
     /// Calls that GR3 kept on the pool: earlier ones had blocked for far too long.
     pub gr3_activations: Reading<u64>,
-    /// Adaptive calls that ran inline.
+    /// Calls of annotated functions and of `spawn_adaptive` that ran inline, whatever the mode.
     pub inline_decisions: Reading<u64>,
-    /// Adaptive calls that were offloaded.
+    /// Those that were offloaded.
     pub offload_decisions: Reading<u64>,
     /// Compute calls, adaptive or not, that a compute thread has run to their end.
     pub compute_run: Reading<u64>,
@@ -167,7 +170,7 @@ impl LoomRuntime {
     /// line, and from how long none has started. Zero where nobody waits.
     ///
     /// To look at; [`would_wait`](Self::would_wait) is for programs that shed load.
-    /// Cost: some relaxed loads.
+    /// Cost: a look at a clock and some relaxed loads.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -190,7 +193,8 @@ impl LoomRuntime {
     ///
     /// Where none of that priority has started for a while (`bound`, or a tenth of a second if
     /// that is longer) nobody knows how long they really wait, and the answer is nothing for one
-    /// caller, which is to make its call and so to tell.
+    /// caller, which is to make its call and so to tell; if it does not, it takes ten times as
+    /// long until another may.
     /// Cost: a look at a clock and some relaxed loads.
     ///
     /// ```

@@ -51,8 +51,8 @@ const LEAST_FRAME: usize = 1024;
 /// client that never sends it is for a time-out outside of this
 /// layer, as everywhere.
 ///
-/// A service that may not be ready, such as one behind a limit of concurrency, holds requests up
-/// before this layer sees them: put it outside of such limits.
+/// It is ready when the service within is: a limit of concurrency there holds requests up before
+/// this layer sees them, unless something that sheds load stands directly outside of that limit.
 ///
 /// Cost of a request that is let through: a look at a clock and some relaxed loads.
 ///

@@ -36,7 +36,7 @@ impl<'a, 'scope> Scope<'a, 'scope> {
         F: FnOnce(&Scope<'_, 'scope>) + Send + 'scope,
     {
         let baggage = Baggage::of_scope();
-        self.0.spawn(move |scope| baggage.unpack_here(|| work(&Scope(scope))));
+        self.0.spawn(move |scope| baggage.unpack(|| work(&Scope(scope))));
     }
 
     /// Rayon's own, for the rest of what it can do.
