@@ -11,6 +11,9 @@ use crate::statistics::{Estimate, median};
 
 /// A sample counts as disturbed when others took more of the machine than this.
 const MOST_FOREIGN: f64 = 0.03;
+/// Of how many samples one may be repeated, so that a busy machine makes figures worse, which is
+/// told beside them, and not the wait for them endless.
+const REPEATED: usize = 4;
 
 /// How many rounds, and how often a disturbed sample is repeated at most.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +65,7 @@ impl<T> Taken<T> {
         let row = || contenders.iter().map(|_| Vec::new()).collect();
         let mut samples: Vec<Vec<Vec<Sample<T>>>> = scenarios.iter().map(|_| row()).collect();
         let (mut repeated, mut disturbed) = (0, 0);
+        let all = rounds * scenarios.len() * contenders.len();
         for round in 0..rounds {
             for (s, scenario) in scenarios.iter().enumerate() {
                 for turn in 0..contenders.len() {
@@ -73,7 +77,7 @@ impl<T> Taken<T> {
                         if taken.foreign <= MOST_FOREIGN && !taken.is_spoilt {
                             break taken;
                         }
-                        if attempts == most_repeats {
+                        if attempts == most_repeats || repeated >= all.div_ceil(REPEATED) {
                             disturbed += 1;
                             break taken;
                         }
