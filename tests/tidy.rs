@@ -11,16 +11,32 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sync", &[]),
     ("error", &[]),
+    ("quiet", &[]),
     ("pool", &["sync"]),
     ("metrics", &["sync"]),
-    ("bridge", &["sync", "pool"]),
+    ("bridge", &["sync", "quiet", "pool"]),
+    ("local", &["sync", "quiet"]),
     ("scheduler", &["sync", "error"]),
     ("topology", &["sync", "error"]),
-    ("runtime", &["sync", "error", "pool", "metrics", "bridge", "scheduler", "topology"]),
+    (
+        "runtime",
+        &[
+            "sync",
+            "error",
+            "quiet",
+            "pool",
+            "metrics",
+            "bridge",
+            "scheduler",
+            "topology",
+            "local",
+            "time",
+        ],
+    ),
     ("private", &["runtime"]),
 ];
 /// Where unsafe code may stand; everything else denies it.
-const MAY_BE_UNSAFE: &[&str] = &["pool/", "bridge/", "topology/os/"];
+const MAY_BE_UNSAFE: &[&str] = &["pool/", "bridge/", "local/task/", "topology/os/"];
 const LONGEST_FILE: usize = 400;
 const MOST_PACKAGES: usize = 40;
 

@@ -19,14 +19,20 @@ pub(crate) mod modelled {
         cell::UnsafeCell,
         sync::{
             Mutex,
-            atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering},
+            atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence},
         },
+        thread::ThreadId as ThreadNumber,
     };
     #[cfg(not(all(test, loom_model)))]
     pub(crate) use std::sync::{
         Mutex,
-        atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence},
     };
+
+    #[cfg(not(all(test, loom_model)))]
+    use atomic_waker::AtomicWaker;
+    #[cfg(all(test, loom_model))]
+    use loom_model::future::AtomicWaker;
 
     /// Std's cell with the checker's interface: a pointer for as long as a closure runs, so
     /// that the checker knows when the value is in use.
@@ -47,5 +53,62 @@ pub(crate) mod modelled {
         pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
             f(self.0.get())
         }
+    }
+
+    /// A cell for the waker of one who sleeps, which any thread may take out and wake.
+    ///
+    /// To put one there and to take it out are read-modify-writes of one word, the first a release
+    /// and the second an acquire, and the other way round.
+    pub(crate) struct DriverWaker(AtomicWaker);
+
+    impl DriverWaker {
+        pub(crate) fn new() -> Self {
+            Self(AtomicWaker::new())
+        }
+
+        #[cfg(not(all(test, loom_model)))]
+        pub(crate) fn register(&self, waker: &std::task::Waker) {
+            self.0.register(waker);
+        }
+
+        #[cfg(all(test, loom_model))]
+        pub(crate) fn register(&self, waker: &std::task::Waker) {
+            self.0.register_by_ref(waker);
+        }
+
+        pub(crate) fn wake(&self) {
+            self.0.wake();
+        }
+    }
+
+    /// Tells threads apart: nobody else has it, before or after.
+    #[cfg(not(all(test, loom_model)))]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct ThreadNumber(u64);
+
+    #[cfg(not(all(test, loom_model)))]
+    pub(crate) fn thread_number() -> ThreadNumber {
+        use std::cell::Cell;
+        use std::sync::atomic::AtomicU64;
+
+        thread_local! {
+            // Nothing to drop, so it is there while other thread-locals are dropped.
+            static OWN: Cell<u64> = const { Cell::new(0) };
+        }
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+
+        let own = OWN.get();
+        if own != 0 {
+            return ThreadNumber(own);
+        }
+        // Relaxed: a number that nobody else has.
+        let own = NEXT.fetch_add(1, Ordering::Relaxed);
+        OWN.set(own);
+        ThreadNumber(own)
+    }
+
+    #[cfg(all(test, loom_model))]
+    pub(crate) fn thread_number() -> ThreadNumber {
+        loom_model::thread::current().id()
     }
 }

@@ -9,6 +9,7 @@ use std::task::Waker;
 use super::slot::{Header, Slot, state, take_waker};
 use super::state::{Publish, Settle, Start};
 use super::{Fault, Outcome, Ticket};
+use crate::quiet::{drop_quietly, quietly};
 
 /// The working end before it has started: waits in the line.
 pub(crate) struct Job(NonNull<Header>);
@@ -297,20 +298,4 @@ pub(crate) fn current_is_unwanted() -> Option<bool> {
 pub(crate) fn set_aside<R>(f: impl FnOnce() -> R) -> R {
     let _none = Current::enter(None);
     f()
-}
-
-/// Drops a value whose `Drop` may panic, on a thread that has to go on.
-pub(crate) fn drop_quietly<T>(value: T) {
-    quietly(|| drop(value));
-}
-
-/// Runs foreign code that has nobody to report a panic to (rule B5).
-pub(crate) fn quietly(f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        // The payload's own drop may panic as well. What that throws is leaked: one value of
-        // a program whose destructors panic, against a thread that everyone depends on.
-        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            mem::forget(second);
-        }
-    }
 }

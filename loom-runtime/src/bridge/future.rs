@@ -7,9 +7,10 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker};
 
 use super::Outcome;
-use super::complete::{drop_quietly, free, leave};
+use super::complete::{free, leave};
 use super::slot::{Header, put_waker, state, take_waker};
 use super::state::{Cell, GiveUp, State};
+use crate::quiet::drop_quietly;
 
 /// Resolves to what the closure came to.
 pub(crate) struct Call<R> {

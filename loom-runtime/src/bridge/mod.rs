@@ -24,7 +24,7 @@ mod tests;
 
 use std::any::Any;
 
-pub(crate) use complete::{Job, current_is_unwanted, drop_quietly, quietly, set_aside};
+pub(crate) use complete::{Job, current_is_unwanted, set_aside};
 pub(crate) use future::Call;
 pub(crate) use lend::{Lent, lend};
 pub(crate) use line::{Drainer, Line};

@@ -6,9 +6,10 @@ use std::ptr::NonNull;
 use std::task::Waker;
 
 use crate::pool;
+use crate::quiet::{drop_quietly, quietly};
 use crate::sync::modelled::UnsafeCell;
 
-use super::complete::{self, Way, drop_quietly};
+use super::complete::{self, Way};
 use super::state::{Cell, State};
 use super::{End, Fault, Outcome, Priority, Ticket};
 
@@ -249,10 +250,10 @@ where
             // SAFETY: B1, it was made with a ticket, which is taken once.
             unsafe { ticket.cast::<T>().read() }
         });
-        complete::quietly(|| ticket.withdraw());
+        quietly(|| ticket.withdraw());
         // SAFETY: B1, as by contract.
         drop_quietly(unsafe { Self::take_closure(header) });
-        complete::quietly(|| ticket.end(End::Cancelled, true));
+        quietly(|| ticket.end(End::Cancelled, true));
     }
 
     /// # Safety

@@ -6,7 +6,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::bridge::{Fault, drop_quietly};
+use crate::bridge::Fault;
+use crate::quiet::drop_quietly;
 use crate::sync::{Mutex, PoisonError, thread};
 
 use super::adaptive::use_up;

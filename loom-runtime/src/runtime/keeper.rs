@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use crate::bridge::quietly;
+use crate::quiet::quietly;
 use crate::sync::{Arc, Mutex, PoisonError, Weak, mpsc, thread};
 use crate::topology::{ComputePriority, CoreBudget, Role, Seat, ThreadPlacement, os};
 

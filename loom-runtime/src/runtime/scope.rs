@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Handle, RuntimeFlavor, worker_index};
 use tokio::task::block_in_place;
 
-use crate::bridge::{self, Fault, Lent, quietly};
+use crate::bridge::{self, Fault, Lent};
+use crate::quiet::quietly;
 use crate::scheduler::ComputeHint;
 use crate::sync::Arc;
 

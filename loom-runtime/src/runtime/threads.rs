@@ -131,7 +131,7 @@ fn build_apart(mut builder: Builder) -> Result<Runtime> {
         match built.recv_timeout(patience) {
             Ok(Ok(built)) => return built.map_err(LoomError::TokioRuntime),
             Ok(Err(payload)) => {
-                crate::bridge::drop_quietly(payload);
+                crate::quiet::drop_quietly(payload);
                 return Err(refused(1, os::no_more_threads()));
             }
             Err(mpsc::RecvTimeoutError::Timeout) if patience < LAST_LOOK => probe(1)?,
@@ -210,7 +210,7 @@ pub(crate) fn start_rayon(
         // Only work that was given to rayon directly gets here; bridged calls catch theirs.
         move |payload| {
             core.counters.compute_panics.add_one();
-            crate::bridge::drop_quietly(payload);
+            crate::quiet::drop_quietly(payload);
         }
     };
     let spawn = |rayon_thread: ThreadBuilder| -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll, Waker};
 
-use crate::bridge::quietly;
+use crate::quiet::quietly;
 use crate::sync::atomic::AtomicBool;
 use crate::sync::modelled::{AtomicUsize, Mutex, Ordering};
 use crate::sync::{Arc, PoisonError};

@@ -1,0 +1,187 @@
+//! What a task is about: its future, then its result. The functions that know its type.
+
+use std::any::Any;
+use std::mem::{self, ManuallyDrop, MaybeUninit};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Poll};
+
+use super::super::join::JoinError;
+use super::{Header, SLOT_ALIGN, Task};
+use crate::quiet::{drop_quietly, quietly};
+use crate::sync::modelled::UnsafeCell;
+
+/// How a task ended.
+pub(super) type Outcome<T> = Result<T, JoinError>;
+
+enum Stage<F: Future> {
+    Future(F),
+    Done(Outcome<F::Output>),
+    Empty,
+}
+
+/// A task as it stands in memory.
+#[repr(C)]
+pub(super) struct Whole<F: Future> {
+    pub(super) header: Header,
+    /// L2.
+    stage: UnsafeCell<Stage<F>>,
+}
+
+/// The functions that know the type. Each takes a task of that type that is there.
+pub(super) struct Vtable {
+    /// Polls the future (L2: for the owner). True if the stage holds the result from now on.
+    pub(super) poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> bool,
+    /// Drops the future, and leaves the error as the result (L2, L8).
+    pub(super) cancel: unsafe fn(NonNull<Header>),
+    /// Drops the result, if there is one (L2).
+    pub(super) drop_result: unsafe fn(NonNull<Header>),
+    /// Moves the result to an `Option<Outcome<T>>`, if there is one (L2).
+    pub(super) take: unsafe fn(NonNull<Header>, *mut ()),
+    /// Gives the memory back, the stage being empty (L4).
+    pub(super) free: unsafe fn(NonNull<Header>),
+}
+
+/// Whether a future, or its result, has room in slots of so many bytes.
+pub(in super::super) const fn fits<F: Future>(stride: usize) -> bool {
+    size_of::<Whole<F>>() <= stride && align_of::<Whole<F>>() <= SLOT_ALIGN
+}
+
+/// How many bytes a slot needs for such a future.
+pub(in super::super) const fn room<F: Future>() -> usize {
+    size_of::<Whole<F>>()
+}
+
+/// The part of a slot that is not for the future or its result.
+pub(super) const OVERHEAD: usize = size_of::<Header>();
+
+impl<F: Future> Whole<F> {
+    pub(super) const VTABLE: Vtable = Vtable {
+        poll: poll::<F>,
+        cancel: cancel::<F>,
+        drop_result: drop_result::<F>,
+        take: take::<F>,
+        free: free::<F>,
+    };
+
+    pub(super) fn new(header: Header, future: F) -> Self {
+        Self { header, stage: UnsafeCell::new(Stage::Future(future)) }
+    }
+
+    /// On the heap.
+    pub(super) fn boxed(self) -> Task {
+        Task(NonNull::from(Box::leak(Box::new(self))).cast())
+    }
+
+    /// In a slot.
+    ///
+    /// # Safety
+    ///
+    /// The slot is the caller's to give away, and the task fits.
+    pub(super) unsafe fn placed(self, slot: NonNull<u8>) -> Task {
+        debug_assert!(size_of::<Self>() <= self.header.home.stride());
+        let whole = slot.cast::<Self>();
+        // SAFETY: L7, L9: by contract.
+        unsafe { whole.write(self) };
+        Task(whole.cast())
+    }
+
+    /// Calls `f` with the stage.
+    ///
+    /// # Safety
+    ///
+    /// The task is there and of this type, and its stage the caller's (L2).
+    unsafe fn with_stage<R>(task: NonNull<Header>, f: impl FnOnce(&mut Stage<F>) -> R) -> R {
+        // SAFETY: L9: by contract; the header comes first in `Whole`, which is `repr(C)`.
+        let whole = unsafe { task.cast::<Self>().as_ref() };
+        whole.stage.with_mut(|stage| {
+            // SAFETY: L2, by contract.
+            f(unsafe { &mut *stage })
+        })
+    }
+}
+
+/// # Safety
+///
+/// See [`Vtable`].
+unsafe fn poll<F: Future>(task: NonNull<Header>, cx: &mut Context<'_>) -> bool {
+    let poll = |stage: &mut Stage<F>| {
+        let Stage::Future(future) = stage else { return true };
+        // SAFETY: L9: a task is never moved, and its future is dropped where it is, in `finish`.
+        let future = unsafe { Pin::new_unchecked(future) };
+        let outcome = match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(Poll::Pending) => return false,
+            Ok(Poll::Ready(result)) => Ok(result),
+            Err(payload) => Err(JoinError::panicked(payload)),
+        };
+        finish(stage, outcome);
+        true
+    };
+    // SAFETY: L2, L9: by contract.
+    unsafe { Whole::<F>::with_stage(task, poll) }
+}
+
+/// # Safety
+///
+/// See [`Vtable`].
+unsafe fn cancel<F: Future>(task: NonNull<Header>) {
+    // SAFETY: L2, L9: by contract.
+    unsafe { Whole::<F>::with_stage(task, |stage| finish(stage, Err(JoinError::cancelled()))) };
+}
+
+/// Drops the future, and puts the outcome in its place. A panic of the drop is the outcome then.
+fn finish<F: Future>(stage: &mut Stage<F>, outcome: Outcome<F::Output>) {
+    let dropped: Result<(), Box<dyn Any + Send>> =
+        catch_unwind(AssertUnwindSafe(|| *stage = Stage::Empty));
+    *stage = Stage::Done(match dropped {
+        Ok(()) => outcome,
+        Err(payload) => {
+            drop_quietly(outcome);
+            Err(JoinError::panicked(payload))
+        }
+    });
+}
+
+/// # Safety
+///
+/// See [`Vtable`].
+unsafe fn drop_result<F: Future>(task: NonNull<Header>) {
+    // SAFETY: L2, L9: by contract.
+    let stage = unsafe { Whole::<F>::with_stage(task, |stage| mem::replace(stage, Stage::Empty)) };
+    drop_quietly(stage);
+}
+
+/// # Safety
+///
+/// See [`Vtable`]; `to` is an `Option<Outcome<F::Output>>`.
+unsafe fn take<F: Future>(task: NonNull<Header>, to: *mut ()) {
+    // SAFETY: L2, L9: by contract.
+    let stage = unsafe { Whole::<F>::with_stage(task, |stage| mem::replace(stage, Stage::Empty)) };
+    if let Stage::Done(outcome) = stage {
+        // SAFETY: L2: by contract.
+        unsafe { *to.cast::<Option<Outcome<F::Output>>>() = Some(outcome) };
+    }
+}
+
+/// # Safety
+///
+/// See [`Vtable`].
+unsafe fn free<F: Future>(mut task: NonNull<Header>) {
+    // SAFETY: L4: by contract there is nobody else.
+    let header = unsafe { task.as_mut() };
+    let is_in_slot = header.is_in_slot;
+    // SAFETY: L4: the header is not used again. The home outlives the memory, which may be its own.
+    let home = unsafe { ManuallyDrop::take(&mut header.home) };
+    let whole = task.cast::<Whole<F>>();
+    // The handle's waker may be anybody's.
+    // SAFETY: L4: it is there, and used by nobody.
+    quietly(|| unsafe { whole.drop_in_place() });
+    if is_in_slot {
+        // SAFETY: L7: the slot was this task's, which is gone.
+        unsafe { home.give(task.cast()) };
+    } else {
+        // SAFETY: L4: it was made by `boxed`, and what was in it has been dropped.
+        drop(unsafe { Box::from_raw(whole.cast::<MaybeUninit<Whole<F>>>().as_ptr()) });
+    }
+}
