@@ -15,7 +15,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("pool", &["sync"]),
     ("metrics", &["sync"]),
     ("bridge", &["sync", "quiet", "pool"]),
-    ("local", &["sync", "quiet"]),
+    ("executor", &["sync", "quiet"]),
+    ("time", &["sync", "quiet"]),
     ("scheduler", &["sync", "error"]),
     ("topology", &["sync", "error"]),
     (
@@ -36,7 +37,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("private", &["runtime"]),
 ];
 /// Where unsafe code may stand; everything else denies it.
-const MAY_BE_UNSAFE: &[&str] = &["pool/", "bridge/", "local/task/", "topology/os/"];
+const MAY_BE_UNSAFE: &[&str] = &["pool/", "bridge/", "executor/task/", "topology/os/"];
 const LONGEST_FILE: usize = 400;
 const MOST_PACKAGES: usize = 40;
 

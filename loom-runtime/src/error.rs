@@ -131,6 +131,12 @@ pub enum LoomError {
     )]
     TokioRuntime(#[source] io::Error),
 
+    /// The system refused what a local core needs to start.
+    #[error(
+        "cannot start a local core: {0}; raise the limits on open files and threads (`ulimit -n -u`), or lower `local_cores`"
+    )]
+    LocalCore(#[source] io::Error),
+
     /// The system refused the threads of the compute pool.
     #[error(
         "cannot start the compute threads: {0}; raise the limit on threads (`ulimit -u`), or lower `rayon_threads`"

@@ -43,13 +43,14 @@ extern crate self as loom;
 pub mod __private;
 mod bridge;
 mod error;
-pub mod local;
+mod executor;
 mod metrics;
 mod pool;
 mod quiet;
 mod runtime;
 mod scheduler;
 mod sync;
+pub mod time;
 mod topology;
 
 pub use error::{LoomError, Result, Source};
@@ -75,6 +76,18 @@ pub use runtime::{
 };
 pub use scheduler::{Arm, ComputeHint, Mode};
 pub use topology::{ComputePriority, Pin, Placement};
+
+/// A thread a core: tasks that need not be `Send`, on threads of their own.
+pub mod local {
+    pub use crate::executor::{
+        Executor, ExecutorBuilder, JoinError, JoinHandle, RemoteSpawner, SlabClaim, Spawner,
+        TaskId, Unplaced,
+    };
+    pub use crate::runtime::local::{
+        CoreState, LocalCore, StateError, clock, current, spawn, spawner,
+    };
+    pub use crate::time::CoreId;
+}
 
 /// The vocabulary of decisions.
 pub mod mab {

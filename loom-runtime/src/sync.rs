@@ -5,6 +5,8 @@
 //! [`modelled`] is replaced when the crate is tested with `--cfg loom_model`.
 //! It owns no protocol itself.
 
+#[cfg(feature = "test-util")]
+pub(crate) use std::sync::Condvar;
 pub(crate) use std::sync::{Arc, Barrier, Mutex, Once, OnceLock, PoisonError, RwLock, Weak, mpsc};
 pub(crate) use std::thread;
 
@@ -78,6 +80,24 @@ pub(crate) mod modelled {
 
         pub(crate) fn wake(&self) {
             self.0.wake();
+        }
+
+        /// Forgets the waker, if one is there.
+        #[cfg(not(all(test, loom_model)))]
+        pub(crate) fn clear(&self) {
+            drop(self.0.take());
+        }
+
+        #[cfg(all(test, loom_model))]
+        #[expect(dead_code, reason = "what needs it runs under no model checker")]
+        pub(crate) fn clear(&self) {
+            drop(self.0.take_waker());
+        }
+    }
+
+    impl Default for DriverWaker {
+        fn default() -> Self {
+            Self::new()
         }
     }
 

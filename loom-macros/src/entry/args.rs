@@ -19,6 +19,7 @@ const KNOWN: &[&str] = &[
     "prefix",
     "tokio_threads",
     "rayon_threads",
+    "local_cores",
     "cpuset",
     "placement",
     "compute_priority",
@@ -38,10 +39,12 @@ const KNOWN: &[&str] = &[
 ];
 /// That of tests alone.
 const ARM: &str = "arm";
+const PAUSED: &str = "start_paused";
 const ARMS: &[&str] = &["inline", "offload", "both"];
 /// What other attributes of this kind call things, and those of the sibling.
 const ELSEWHERE: &[(&str, &str)] = &[
     (ARM, "it is for `#[loom::test]` alone"),
+    (PAUSED, "it is for `#[loom::test]` alone"),
     ("worker_threads", "here it is called `tokio_threads`"),
     ("core_threads", "here it is called `tokio_threads`"),
     ("flavor", "here it is called `tokio_flavor`"),
@@ -49,6 +52,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 ];
 /// The builder's own bounds, so that a literal is refused where it is written.
 const THREADS: RangeInclusive<usize> = 1..=8192;
+const CORES: RangeInclusive<usize> = 0..=1024;
 const CALLS: RangeInclusive<usize> = 1..=16_777_216;
 
 pub(super) struct Settings {
@@ -72,9 +76,9 @@ pub(super) enum Arms {
 pub(super) fn parse(kind: Kind, tokens: TokenStream, diag: &mut Diagnostics) -> Settings {
     let known: Vec<&str> = match kind {
         Kind::Main => KNOWN.to_vec(),
-        Kind::Test => [KNOWN, &[ARM]].concat(),
+        Kind::Test => [KNOWN, &[ARM, PAUSED]].concat(),
     };
-    let known = Known { names: &known, flags: &[], lists: &[], elsewhere: ELSEWHERE };
+    let known = Known { names: &known, flags: &[PAUSED], lists: &[], elsewhere: ELSEWHERE };
     let args = args::parse(tokens, known, diag);
     let arg = |key: &str| args.iter().find(|arg| arg.key == key);
     let loom = paths::loom(arg("crate"), diag);
@@ -125,6 +129,8 @@ fn value(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
             &["multi_thread", "current_thread"],
             &["MultiThread", "CurrentThread"],
         ),
+        PAUSED if cfg!(feature = "test-util") => Ok(quote!(true)),
+        PAUSED => Err(needs(arg, "tests that hold the time need", "test-util")),
         "placement" => variant(arg, &path("Placement"), &["shared", "split"], &["Shared", "Split"]),
         "compute_priority" => variant(
             arg,
@@ -145,6 +151,7 @@ fn value(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
         }
         "shutdown_timeout" => duration(arg, loom),
         "compute_queue" => number(arg, &CALLS, "calls"),
+        "local_cores" => number(arg, &CORES, "cores"),
         _ => number(arg, &THREADS, "threads"),
     }
 }
@@ -245,6 +252,21 @@ fn conflicts(args: &[Arg], diag: &mut Diagnostics) {
     let is_current_thread = arg("tokio_flavor")
         .and_then(|arg| arg.string("").ok())
         .is_some_and(|flavor| flavor.value() == "current_thread");
+    if let Some(paused) = arg(PAUSED) {
+        for other in ["tokio_threads", "tokio_flavor", "local_cores"] {
+            let other = arg(other).filter(|_| other != "tokio_flavor" || !is_current_thread);
+            if let Some(other) = other {
+                diag.at(
+                    &other.key,
+                    format!(
+                        "with `{}` one thread has the time that is held: drop `{}`",
+                        paused.key, other.key
+                    ),
+                );
+            }
+        }
+        return;
+    }
     if let Some(threads) = arg("tokio_threads").filter(|_| is_current_thread) {
         diag.at(
             &threads.key,

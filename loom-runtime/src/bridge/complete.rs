@@ -178,7 +178,7 @@ where
         Settle::Orphaned { unwanted } => {
             // SAFETY: B1, the call is gone, so the outcome is the job's.
             unsafe { drop_outcome::<F, R, T>(header) };
-            quietly(|| ticket.end(end, unwanted));
+            quietly(|| drop(ticket.end(end, unwanted)));
             // SAFETY: B1, the call is gone, and nothing is left in the slot.
             return unsafe { free(header) };
         }
@@ -188,9 +188,11 @@ where
         }),
     };
     before();
-    quietly(|| ticket.end(end, false));
+    let mut after = None;
+    quietly(|| after = Some(ticket.end(end, false)));
     // SAFETY: B1, as before.
     unsafe { publish(header, waker) };
+    drop_quietly(after);
 }
 
 /// Lets go of the slot, and wakes whoever waits.

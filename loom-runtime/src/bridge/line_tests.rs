@@ -6,6 +6,8 @@ use crate::sync::{Arc, Mutex};
 struct Uncounted;
 
 impl Ticket for Uncounted {
+    type After = ();
+
     fn may_start(&self) -> bool {
         true
     }

@@ -70,6 +70,9 @@ pub(crate) enum End {
 
 /// Goes with a call, and is told how it ended (B6).
 pub(crate) trait Ticket: Send {
+    /// What is kept until whoever waits has been woken.
+    type After;
+
     /// Asked when the work is about to run; false to refuse it.
     fn may_start(&self) -> bool;
 
@@ -78,7 +81,7 @@ pub(crate) trait Ticket: Send {
 
     /// The closure is gone, and so is an outcome that nobody wants. A panic goes no further.
     /// `unwanted` says that a caller had waited and has gone.
-    fn end(self, end: End, unwanted: bool);
+    fn end(self, end: End, unwanted: bool) -> Self::After;
 }
 
 /// The two ends of a call of `f`.

@@ -35,6 +35,8 @@ impl Ends {
 struct Counted(Arc<Ends>);
 
 impl Ticket for Counted {
+    type After = ();
+
     fn may_start(&self) -> bool {
         true
     }

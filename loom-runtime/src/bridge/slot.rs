@@ -253,7 +253,7 @@ where
         quietly(|| ticket.withdraw());
         // SAFETY: B1, as by contract.
         drop_quietly(unsafe { Self::take_closure(header) });
-        quietly(|| ticket.end(End::Cancelled, true));
+        quietly(|| drop(ticket.end(End::Cancelled, true)));
     }
 
     /// # Safety

@@ -29,6 +29,8 @@ struct Telling {
 }
 
 impl Ticket for Telling {
+    type After = ();
+
     fn may_start(&self) -> bool {
         true
     }

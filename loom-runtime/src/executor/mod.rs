@@ -4,8 +4,8 @@
 //! `std::task` alone: threads, sockets and timers are tokio's, and how a local core runs an
 //! executor inside tokio is for `runtime`.
 
-mod executor;
 mod join;
+mod run;
 mod spawner;
 mod task;
 
@@ -16,7 +16,7 @@ mod slab_tests;
 #[cfg(all(test, not(loom_model)))]
 mod tests;
 
-pub use executor::{Executor, ExecutorBuilder};
 pub use join::{JoinError, JoinHandle};
+pub use run::{Executor, ExecutorBuilder};
 pub use spawner::{RemoteSpawner, SlabClaim, Spawner, Unplaced};
 pub use task::TaskId;

@@ -21,6 +21,7 @@ use super::core::{Core, Function};
 use super::fallible::TryComputeFuture;
 use super::functions::nanos;
 use super::lifecycle::Admitted;
+use super::local;
 use super::shares;
 use super::ticket::How;
 use super::trace;
@@ -191,7 +192,8 @@ pub(crate) fn run_inline<R>(
     function.ran(core, Arm::InlineTokio, run_time);
     let all = nanos(run_time).saturating_mul(calls);
     // For who estimates how busy workers are with anything else; other threads are no workers.
-    if worker_index().is_some() && rayon::current_thread_index().is_none() {
+    let is_worker = worker_index().is_some() && !local::is_here();
+    if is_worker && rayon::current_thread_index().is_none() {
         core.inline_nanos.fetch_add(all, Ordering::Relaxed);
     }
     if result.is_err() {

@@ -9,11 +9,14 @@ use tokio::runtime::Handle;
 
 use crate::error::{LoomError, Result};
 use crate::scheduler::Arm;
-use crate::topology::{ComputePriority, CoreBudget, CpuSet, Pin, Placement, Plan, Request};
+use crate::topology::{ComputePriority, Pin, Placement, Plan, Request};
 
 #[cfg(feature = "clap")]
 use super::config::LoomArgs;
-use super::config::{Calls, Given, LoomConfig, Settings, Source, TokioFlavor, from_environment};
+use super::config::{
+    Calls, Cores, Given, LoomConfig, Settings, Source, TokioFlavor, budget, check_beside,
+    check_flavor, from_environment, hold_time,
+};
 use super::handle::LoomRuntime;
 use super::profile::ProfileFile;
 use super::start::flavor_of;
@@ -58,6 +61,9 @@ pub struct LoomBuilder {
     pub(super) registry: Option<prometheus::Registry>,
     /// Where adaptive functions run, in a test that says so.
     pub(super) forced: Option<Arm>,
+    /// Whether a test holds the time.
+    #[cfg(feature = "test-util")]
+    start_paused: bool,
 }
 
 pub(super) fn in_code<T>(value: T) -> Given<T> {
@@ -139,6 +145,29 @@ impl LoomBuilder {
         self
     }
 
+    /// How many local cores, 0 to 1024; none by default. Each is a thread with tasks of its own,
+    /// on a CPU of its own that I/O workers leave to it, while there are enough; see
+    /// [`loom::local`](crate::local).
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    ///
+    /// # fn main() -> loom::Result<()> {
+    /// let runtime = loom::LoomBuilder::new().local_cores(1).build()?;
+    /// let task = runtime.local(0).spawn_with(|| async {
+    ///     let own = Rc::new(7);
+    ///     tokio::task::yield_now().await;
+    ///     *own
+    /// });
+    /// assert_eq!(runtime.block_on(task).ok(), Some(7));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn local_cores(mut self, n: usize) -> Self {
+        self.code.local_cores = Some(in_code(Cores(n)));
+        self
+    }
+
     /// The CPUs to keep to, as a list such as `0-3,8`; those that the process may not use
     /// are left out of it, and it is an error if none is left. By default all that it may
     /// use. It concerns the threads that Loom starts, not the one inside
@@ -197,6 +226,34 @@ impl LoomBuilder {
         self
     }
 
+    /// Whether time is held, for tests: it stands still while there is something to do, compute
+    /// work in flight included, and jumps to the next timer when there is not. Tokio's timers and
+    /// [`clock`](LoomRuntime::clock) have it in common; `std::time` goes on.
+    ///
+    /// The I/O side is a current-thread runtime then, and its time moves inside
+    /// [`block_on`](LoomRuntime::block_on).
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// # fn main() -> loom::Result<()> {
+    /// let runtime = loom::LoomBuilder::new().start_paused(true).build()?;
+    /// let started = Instant::now();
+    /// runtime.block_on(async {
+    ///     let hour = Duration::from_secs(3600);
+    ///     tokio::time::sleep(hour).await;
+    ///     let work = loom::spawn_compute(|| (1..=1000_u64).sum::<u64>());
+    ///     assert_eq!(tokio::time::timeout(hour, work).await.ok(), Some(500_500));
+    /// });
+    /// assert!(started.elapsed() < Duration::from_secs(3600));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "test-util")]
+    pub fn start_paused(mut self, is_paused: bool) -> Self {
+        self.start_paused = is_paused;
+        self
+    }
+
     /// Builds the compute side alone, beside a tokio runtime that somebody else owns.
     ///
     /// Compute functions and free functions that are called on that runtime's threads use
@@ -231,6 +288,10 @@ impl LoomBuilder {
     /// been started ends by itself then.
     pub fn build(self) -> Result<LoomRuntime> {
         let mut settings = self.settings()?;
+        let is_paused = self.is_paused();
+        if is_paused {
+            hold_time(&mut settings, self.host.is_some())?;
+        }
         if let Some(host) = &self.host {
             check_beside(&settings, host)?;
             settings.tokio_threads = Some(of_host(host.metrics().num_workers()));
@@ -246,6 +307,7 @@ impl LoomBuilder {
             // Threads that are not placed need no seats; a split leaves them a core.
             io_threads: if places_io { io_threads } else { Some(1) },
             compute_threads: value(settings.rayon_threads.as_ref()),
+            local_cores: value(settings.local_cores.as_ref()).map_or(0, |Cores(cores)| cores),
             placement: value(settings.placement.as_ref()).unwrap_or_default(),
             compute_priority: value(settings.compute_priority.as_ref()).unwrap_or_default(),
             pin: value(settings.pin.as_ref()).unwrap_or_default(),
@@ -258,6 +320,7 @@ impl LoomBuilder {
             prefix: value(settings.prefix.as_ref()).unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
             tokio_threads: if places_io { plan.io.len() } else { io_threads.unwrap_or(1) },
             rayon_threads: plan.compute.len(),
+            local_cores: plan.local.len(),
             cpuset: plan.budget.cpus.to_string(),
             pin: request.pin,
             placement: request.placement,
@@ -272,7 +335,7 @@ impl LoomBuilder {
             calibration: tuning.calibration,
             sources: settings.sources(),
         };
-        let runtime = LoomRuntime::start(config, plan, self.host)?;
+        let runtime = LoomRuntime::start(config, plan, self.host, is_paused)?;
         if let Some(arm) = self.forced {
             // Nobody else has had it yet.
             let _ = runtime.core().forced.set(arm);
@@ -283,6 +346,17 @@ impl LoomBuilder {
         #[cfg(feature = "prometheus")]
         runtime.register_with(self.registry.as_ref())?;
         Ok(runtime)
+    }
+
+    #[cfg(feature = "test-util")]
+    fn is_paused(&self) -> bool {
+        self.start_paused
+    }
+
+    #[cfg(not(feature = "test-util"))]
+    #[expect(clippy::unused_self, reason = "the other form looks at it")]
+    fn is_paused(&self) -> bool {
+        false
     }
 
     /// All sources as one, later ones winning.
@@ -311,72 +385,5 @@ impl LoomBuilder {
             merge(self.args.settings()?)?;
         }
         Ok(settings)
-    }
-}
-
-/// The process's budget, within `cpuset`.
-fn budget(settings: &Settings) -> Result<CoreBudget> {
-    let whole = CoreBudget::discover();
-    let Some(Given { value, source }) = &settings.cpuset else { return Ok(whole) };
-    let invalid = |remedy| LoomError::InvalidSetting {
-        setting: "cpuset",
-        value: format!("{value:?}"),
-        source_of_value: source.clone(),
-        remedy,
-    };
-    let wanted = CpuSet::parse(value).map_err(invalid)?;
-    let available = whole.cpus.to_string();
-    whole.within(&wanted).ok_or_else(|| {
-        invalid(format!("none of these may be used; the process may use CPUs {available}"))
-    })
-}
-
-/// What is the host's to decide cannot be set.
-fn check_beside(settings: &Settings, host: &Handle) -> Result<()> {
-    let threads = settings.tokio_threads.as_ref();
-    if let Some(Given { value, source }) = threads.filter(|given| given.is_wanted()) {
-        let workers = host.metrics().num_workers();
-        let plural = if workers == 1 { "" } else { "s" };
-        return Err(not_ours(
-            "tokio_threads",
-            value,
-            source,
-            &format!("the tokio runtime that was given has {workers} worker{plural} already"),
-        ));
-    }
-    let flavor = settings.tokio_flavor.as_ref();
-    let own = flavor_of(host);
-    match flavor.filter(|given| given.is_wanted() && given.value != own) {
-        Some(Given { value, source }) => Err(not_ours(
-            "tokio_flavor",
-            value,
-            source,
-            &format!("the tokio runtime that was given has the flavor {own} already"),
-        )),
-        None => Ok(()),
-    }
-}
-
-/// A current-thread runtime has no workers to count.
-fn check_flavor(settings: &Settings) -> Result<()> {
-    let flavor = value(settings.tokio_flavor.as_ref()).unwrap_or_default();
-    let threads = settings.tokio_threads.as_ref();
-    match threads.filter(|given| given.is_wanted() && flavor == TokioFlavor::CurrentThread) {
-        Some(Given { value, source }) => Err(not_ours(
-            "tokio_threads",
-            value,
-            source,
-            "with the flavor current_thread tasks run on the thread inside `block_on`",
-        )),
-        None => Ok(()),
-    }
-}
-
-fn not_ours(setting: &'static str, value: &impl ToString, source: &Source, why: &str) -> LoomError {
-    LoomError::InvalidSetting {
-        setting,
-        value: value.to_string(),
-        source_of_value: source.clone(),
-        remedy: format!("{why}: leave it out"),
     }
 }

@@ -23,8 +23,11 @@ use crate::topology::{Plan, ThreadPlacement, os};
 use super::backlog::Backlog;
 use super::functions::nanos;
 use super::handle::Inner;
+#[cfg(feature = "test-util")]
+use super::hold::Held;
 use super::keeper;
 use super::lifecycle::Lifecycle;
+use super::local;
 use super::pressure::Pressure;
 use super::profile::ProfileFile;
 use super::shares::Shares;
@@ -68,6 +71,9 @@ pub(crate) struct Rest {
     pub(crate) profile: OnceLock<ProfileFile>,
     /// Where the calls of adaptive functions run, if a test says so.
     pub(crate) forced: OnceLock<Arm>,
+    /// The time, where a test holds it.
+    #[cfg(feature = "test-util")]
+    pub(crate) held: OnceLock<Arc<Held>>,
     /// Nanoseconds that inline calls took.
     pub(crate) inline_nanos: AtomicU64,
     /// Whether the keeper looks at this core from time to time: one of the words above.
@@ -144,6 +150,8 @@ impl Core {
                 backlog: Backlog::default(),
                 profile: OnceLock::new(),
                 forced: OnceLock::new(),
+                #[cfg(feature = "test-util")]
+                held: OnceLock::new(),
                 inline_nanos: AtomicU64::new(0),
                 watched: AtomicU32::new(UNWATCHED),
                 compute_threads,
@@ -251,7 +259,8 @@ impl Core {
             Caller::NoPool
         } else if self.is_own_compute_thread() {
             Caller::ComputeWorker
-        } else if self.io_workers.is_none_or(|n| n == 1) {
+        } else if local::is_here() || self.io_workers.is_none_or(|n| n == 1) {
+            // Nobody else runs the tasks of a local core.
             Caller::LoneIoWorker
         } else {
             Caller::IoWorker

@@ -14,6 +14,8 @@ pub enum ThreadRole {
     Io,
     /// Runs compute calls.
     Compute,
+    /// A local core.
+    Local,
 }
 
 /// One thread, and what the system really gave it at its start.
@@ -40,10 +42,10 @@ impl From<&ThreadPlacement> for ThreadReport {
         let refusals = [("pinning", &placement.refused), ("priority", &placement.class_refused)];
         Self {
             name: placement.name.clone(),
-            role: if placement.role == Role::Compute {
-                ThreadRole::Compute
-            } else {
-                ThreadRole::Io
+            role: match placement.role {
+                Role::Compute => ThreadRole::Compute,
+                Role::Local => ThreadRole::Local,
+                Role::Io | Role::Blocking => ThreadRole::Io,
             },
             cpus: placement.cpus.as_slice().to_vec(),
             is_idle_class: placement.class.is_idle,
@@ -57,7 +59,7 @@ impl From<&ThreadPlacement> for ThreadReport {
 }
 
 impl LoomRuntime {
-    /// The threads and where each really is, I/O workers first.
+    /// The threads and where each really is, I/O workers first, then local cores.
     ///
     /// The workers of a current-thread runtime and of one that was given are not ours to
     /// place, and are left out. A line a thread is what `Display` prints.
@@ -92,7 +94,7 @@ impl LoomRuntime {
 
     fn placements(&self) -> impl Iterator<Item = &ThreadPlacement> {
         let compute = self.core().compute_seats.get().into_iter().flatten();
-        self.inner.io.iter().chain(compute)
+        self.inner.io.iter().chain(self.inner.local.placements()).chain(compute)
     }
 }
 
@@ -111,11 +113,17 @@ impl fmt::Display for LoomRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plan = &self.core().plan;
         let budget = &plan.budget;
+        let local = match self.local_cores() {
+            0 => String::new(),
+            1 => " + 1 local core".to_owned(),
+            n => format!(" + {n} local cores"),
+        };
         write!(
             f,
-            "loom runtime: {} I/O + {} compute threads on CPUs {} ({} at once",
+            "loom runtime: {} I/O + {} compute threads{} on CPUs {} ({} at once",
             self.tokio_threads(),
             self.rayon_threads(),
+            local,
             budget.cpus,
             budget.parallelism,
         )?;

@@ -130,12 +130,17 @@ impl LoomRuntime {
     ///
     /// Within async code, which must not be blocked.
     #[track_caller]
+    #[expect(clippy::must_use_candidate, reason = "as below")]
     pub fn shutdown_timeout(self, limit: Duration) -> StillRunning {
         let deadline = Instant::now().checked_add(limit);
         self.wait_at_most(limit);
         let left = self.leave();
-        let rest = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-        self.inner.tokio.end(rest.map_or(Patience::Forever, Patience::AtMost));
+        let rest = || {
+            let rest = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            rest.map_or(Patience::Forever, Patience::AtMost)
+        };
+        self.inner.local.end(rest());
+        self.inner.tokio.end(rest());
         left
     }
 
@@ -145,6 +150,7 @@ impl LoomRuntime {
     #[expect(clippy::must_use_candidate, reason = "who waits for nothing may not care")]
     pub fn shutdown_background(self) -> StillRunning {
         let left = self.leave();
+        self.inner.local.end(Patience::None);
         self.inner.tokio.end(Patience::None);
         left
     }
@@ -192,7 +198,9 @@ impl LoomRuntime {
                  without them (see `shutdown_timeout`)",
             );
         }
-        self.inner.tokio.wait_at_most(limit.saturating_sub(started.elapsed()));
+        let rest = limit.saturating_sub(started.elapsed());
+        self.inner.local.wait_at_most(rest);
+        self.inner.tokio.wait_at_most(rest);
         self.core().keep_profile();
     }
 }

@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 use crate::bridge::Priority;
 use crate::scheduler::CalibrationResult;
 use crate::sync::{Arc, OnceLock};
+use crate::time::Clock;
 use crate::topology::{CpuSet, ThreadPlacement, os};
 
 use super::block_on::help_until_ready;
@@ -18,6 +19,7 @@ use super::core::Core;
 use super::fallible::TryComputeFuture;
 use super::functions::{self, FunctionStats};
 use super::lifecycle::{Admitted, Refusal};
+use super::local::LocalCores;
 use super::metrics::LoomMetrics;
 use super::ticket::How;
 use super::tokio_side::TokioSide;
@@ -50,6 +52,12 @@ pub(crate) struct Inner {
     pub(super) config: LoomConfig,
     /// The I/O workers, where they are ours.
     pub(super) io: Vec<ThreadPlacement>,
+    /// Before tokio ends, which their tasks may use.
+    pub(super) local: LocalCores,
+    /// Driven since somebody asked for it.
+    pub(super) clock: OnceLock<Clock>,
+    /// Tokio's time is held.
+    pub(super) is_paused: bool,
     pub(super) tokio_cpus: CpuSet,
     pub(super) rayon_cpus: CpuSet,
     /// Made when somebody asks for it.

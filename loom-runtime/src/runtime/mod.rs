@@ -12,6 +12,7 @@ mod block_on;
 mod blocking;
 mod builder;
 mod calibrate;
+mod clock;
 mod command;
 mod compute;
 mod config;
@@ -32,8 +33,10 @@ mod guests;
 mod handle;
 #[cfg(feature = "hints")]
 pub mod hints;
+mod hold;
 mod keeper;
 mod lifecycle;
+pub(crate) mod local;
 mod metrics;
 mod on_the_spot;
 mod pressure;
@@ -47,6 +50,7 @@ mod start;
 mod stream;
 mod threads;
 mod ticket;
+mod timer;
 mod tokio_side;
 #[cfg(feature = "tower")]
 pub mod tower;

@@ -26,6 +26,7 @@ use super::compute::{ComputeFuture, offload};
 use super::core::{Core, ScopeTimes};
 use super::drain;
 use super::handle::LoomRuntime;
+use super::hold::Holding;
 use super::lifecycle::{Admitted, Refusal};
 use super::spawn::current_core;
 use super::ticket::{How, Queued, Ticket};
@@ -181,6 +182,7 @@ where
     };
     let searching = core.line.searching();
     core.begin_call();
+    let ticket = Ticket { admitted, function, holding: Holding::of(core) };
     let submit = |job| {
         // There is no limit; were there one, dropping the job would refuse the call.
         if core.line.enter(usize::MAX).is_some_and(|place| place.submit(job)) {
@@ -202,7 +204,7 @@ where
         }
         // Elsewhere there is nobody else to hold up, or no way not to: the rest parks.
     };
-    bridge::lend(work, Ticket { admitted, function }, priority, submit, wait)
+    bridge::lend(work, ticket, priority, submit, wait)
 }
 
 /// Looks for the end for about as long as it would take to give the worker away.

@@ -22,15 +22,21 @@ use super::{blocking, context, guests, process_wide, shares};
 
 pin_project! {
     /// A task that counts until it has been dropped, result and all.
-    struct Tracked<F> {
+    pub(super) struct Tracked<F, A = Admitted> {
         #[pin]
         future: F,
         // After the future, whose drop is still part of the work.
-        admitted: Admitted,
+        admitted: A,
     }
 }
 
-impl<F: Future> Future for Tracked<F> {
+impl<F, A> Tracked<F, A> {
+    pub(super) fn new(future: F, admitted: A) -> Self {
+        Self { future, admitted }
+    }
+}
+
+impl<F: Future, A> Future for Tracked<F, A> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {

@@ -7,23 +7,32 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use crate::error::{LoomError, Result};
 use crate::sync::atomic::AtomicBool;
 use crate::sync::{Arc, OnceLock, mpsc};
+use crate::time::InactiveClock;
 use crate::topology::{CpuSet, Pin, Plan, Role, ThreadPlacement, os};
 
 use super::config::{LoomConfig, TokioFlavor};
 use super::core::Core;
 use super::handle::{Inner, LoomRuntime};
+#[cfg(feature = "test-util")]
+use super::hold::Held;
+use super::local::LocalCores;
 use super::tokio_side::TokioSide;
 use super::watch::once;
-use super::{guests, keeper, threads};
+use super::{guests, keeper, local, threads};
 
 impl LoomRuntime {
     /// Starts the threads on one that has nothing to hand down to them. With `host`, the
     /// I/O side is there already.
-    pub(crate) fn start(config: LoomConfig, plan: Plan, host: Option<Handle>) -> Result<Self> {
+    pub(crate) fn start(
+        config: LoomConfig,
+        plan: Plan,
+        host: Option<Handle>,
+        is_paused: bool,
+    ) -> Result<Self> {
         if os::is_forked() {
             return Err(LoomError::Forked);
         }
-        let started = keeper::run(move || start(config, plan, host));
+        let started = keeper::run(move || start(config, plan, host, is_paused));
         let inner = started.map_err(|source| LoomError::ThreadsRefused { wanted: 1, source })??;
         let runtime = Self::from_inner(inner);
         runtime.calibrate();
@@ -31,7 +40,12 @@ impl LoomRuntime {
     }
 }
 
-fn start(config: LoomConfig, plan: Plan, host: Option<Handle>) -> Result<Arc<Inner>> {
+fn start(
+    config: LoomConfig,
+    plan: Plan,
+    host: Option<Handle>,
+    is_paused: bool,
+) -> Result<Arc<Inner>> {
     let plan = Arc::new(plan);
     let is_ours = host.is_none();
     // A current-thread runtime has the thread that drives it, and starts none.
@@ -39,7 +53,7 @@ fn start(config: LoomConfig, plan: Plan, host: Option<Handle>) -> Result<Arc<Inn
         if is_ours && config.tokio_flavor == TokioFlavor::MultiThread { plan.io.len() } else { 0 };
     let io_workers = host.as_ref().map_or(plan.io.len(), |host| host.metrics().num_workers());
     let wanted = io_threads + plan.compute.len();
-    threads::probe(wanted)?;
+    threads::probe(wanted + plan.local.len())?;
 
     let (threads, queue) = (plan.compute.len(), config.compute_queue);
     let core =
@@ -49,14 +63,15 @@ fn start(config: LoomConfig, plan: Plan, host: Option<Handle>) -> Result<Arc<Inn
         TokioSide::beside(host)
     } else {
         let (flavor, prefix) = (config.tokio_flavor, &config.prefix);
-        TokioSide::of(threads::start_tokio(&core, flavor, prefix, sender.clone())?)
+        TokioSide::of(threads::start_tokio(&core, flavor, is_paused, prefix, sender.clone())?)
     };
     let handle = tokio.handle();
     let pool = threads::start_rayon(&core, &config.prefix, Some(handle), &sender)?;
     drop(sender);
     let mut io = threads::await_placed(&placed, wanted, handle)?;
     let compute: Vec<_> = io.extract_if(.., |thread| thread.role == Role::Compute).collect();
-    let all: Vec<_> = io.iter().chain(&compute).collect();
+    let local = start_local_cores(&core, &config.prefix)?;
+    let all: Vec<_> = io.iter().chain(local.placements()).chain(&compute).collect();
     check_pinned(config.pin, &all)?;
     warn_of_refusals(&all);
 
@@ -70,6 +85,9 @@ fn start(config: LoomConfig, plan: Plan, host: Option<Handle>) -> Result<Arc<Inn
         task_tracker: OnceLock::new(),
         calibration: OnceLock::new(),
         metrics: OnceLock::new(),
+        clock: OnceLock::new(),
+        is_paused,
+        local,
         tokio,
         core,
         config,
@@ -79,6 +97,10 @@ fn start(config: LoomConfig, plan: Plan, host: Option<Handle>) -> Result<Arc<Inn
     let core = &inner.core;
     // The core was made here, so nobody has set them.
     let _ = core.tokio.set(inner.tokio.handle().clone());
+    #[cfg(feature = "test-util")]
+    if is_paused {
+        let _ = core.held.set(Held::new(inner.tokio.handle().clone()));
+    }
     if is_ours {
         let _ = core.own_workers.set(io_threads);
     }
@@ -89,6 +111,18 @@ fn start(config: LoomConfig, plan: Plan, host: Option<Handle>) -> Result<Arc<Inn
         guests::join(inner.tokio.handle(), core);
     }
     Ok(inner)
+}
+
+fn start_local_cores(core: &Arc<Core>, prefix: &str) -> Result<LocalCores> {
+    let clock = InactiveClock::new();
+    let mut threads = LocalCores::default();
+    for index in 0..core.plan.local.len() {
+        // Those that have started end with `threads`.
+        let started = local::start(core, prefix, &clock, index);
+        let (thread, placement) = started.map_err(LoomError::LocalCore)?;
+        threads.add(thread, placement);
+    }
+    Ok(threads)
 }
 
 /// A given tokio runtime as the configuration names flavours.

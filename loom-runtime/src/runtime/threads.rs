@@ -69,6 +69,7 @@ fn refused(wanted: usize, source: io::Error) -> LoomError {
 pub(crate) fn start_tokio(
     core: &Arc<Core>,
     flavor: TokioFlavor,
+    is_paused: bool,
     prefix: &str,
     placed: mpsc::Sender<ThreadPlacement>,
 ) -> Result<Runtime> {
@@ -108,9 +109,20 @@ pub(crate) fn start_tokio(
             core.tokio_threads.fetch_sub(1, Ordering::Relaxed);
         }
     };
+    hold_time(&mut builder, is_paused);
     builder.enable_all().thread_name_fn(name).on_thread_start(on_start).on_thread_stop(on_stop);
     build_apart(builder)
 }
+
+#[cfg(feature = "test-util")]
+fn hold_time(builder: &mut Builder, is_paused: bool) {
+    if is_paused {
+        builder.start_paused(true);
+    }
+}
+
+#[cfg(not(feature = "test-util"))]
+fn hold_time(_builder: &mut Builder, _is_paused: bool) {}
 
 /// Calls tokio's `build` on a thread of its own, since it may not come back.
 ///

@@ -9,6 +9,7 @@ use crate::sync::Arc;
 
 use super::baggage::Carrying;
 use super::core::{Core, Function};
+use super::hold::Holding;
 use super::lifecycle::Admitted;
 use super::trace::{self, Along};
 
@@ -29,9 +30,12 @@ pub(crate) struct How {
 pub(crate) struct Ticket {
     pub(crate) admitted: Admitted,
     pub(crate) function: Option<Arc<Function>>,
+    pub(crate) holding: Holding,
 }
 
 impl bridge::Ticket for Ticket {
+    type After = Holding;
+
     fn may_start(&self) -> bool {
         !self.admitted.core().lifecycle.is_gone()
     }
@@ -40,7 +44,7 @@ impl bridge::Ticket for Ticket {
         self.admitted.core().line.cancel();
     }
 
-    fn end(self, end: End, unwanted: bool) {
+    fn end(self, end: End, unwanted: bool) -> Holding {
         let core = self.admitted.core();
         core.end_call();
         let function = self.function.as_deref().map(|function| &function.counters);
@@ -66,6 +70,7 @@ impl bridge::Ticket for Ticket {
         if unwanted {
             core.counters.abandoned.add_one();
         }
+        self.holding
     }
 }
 

@@ -18,6 +18,8 @@ use super::{ComputePriority, CoreBudget, CpuSet, Pin, Placement, Seat};
 pub(crate) struct Request {
     pub(crate) io_threads: Option<usize>,
     pub(crate) compute_threads: Option<usize>,
+    /// Threads that have tasks of their own, and a CPU each.
+    pub(crate) local_cores: usize,
     pub(crate) placement: Placement,
     pub(crate) compute_priority: ComputePriority,
     pub(crate) pin: Pin,
@@ -32,6 +34,7 @@ pub(crate) struct Plan {
     pub(crate) undivided: Option<&'static str>,
     pub(crate) io: Vec<Seat>,
     pub(crate) compute: Vec<Seat>,
+    pub(crate) local: Vec<Seat>,
     /// For the threads tokio starts for blocking work: the whole budget, whichever
     /// worker's narrower mask they would inherit.
     pub(crate) blocking: Seat,
@@ -42,17 +45,25 @@ impl Plan {
         let n = budget.parallelism;
         let order = seating_order(&budget.layout);
         let is_divided = request.pin != Pin::No && !budget.is_capped();
-        let splits = is_divided && request.placement == Placement::Split && order.len() > 1;
+        let (local_cpus, rest) = behind_local_cores(&order, request.local_cores);
+        let splits = is_divided && request.placement == Placement::Split && rest.len() > 1;
         let (io_cpus, compute_cpus) = if splits {
-            split(&order, request.io_threads.unwrap_or(1))
+            split(&rest, request.io_threads.unwrap_or(1))
+        } else if request.placement == Placement::Shared
+            && request.compute_priority == ComputePriority::Idle
+        {
+            // Compute yields to local cores as it does to I/O.
+            (rest, order)
         } else {
-            (order.clone(), order)
+            (rest.clone(), rest)
         };
-        let io_default = if request.placement == Placement::Split { 1 } else { n };
+        // What local cores leave of what may run at once.
+        let left = n.saturating_sub(request.local_cores).max(1);
+        let io_default = if request.placement == Placement::Split { 1 } else { left };
         let compute_default = match request.placement {
             Placement::Shared => n,
             Placement::Split if splits => compute_cpus.len(),
-            Placement::Split => n.saturating_sub(1).max(1),
+            Placement::Split => left.saturating_sub(1).max(1),
         };
         let io_threads = request.io_threads.unwrap_or(io_default);
         let compute_threads = request.compute_threads.unwrap_or(compute_default);
@@ -69,8 +80,15 @@ impl Plan {
                 .collect()
         };
         let seat = |priority| move |cpus| Seat { cpus, priority };
-        let io = masks(io_threads, &io_cpus, true).into_iter();
+        // Where local cores have every CPU, who moves finds the one that is least in use.
+        let has_own = request.local_cores < budget.cpus.len();
+        let io = masks(io_threads, &io_cpus, has_own).into_iter();
         let compute = masks(compute_threads, &compute_cpus, splits).into_iter();
+        let local = (0..request.local_cores).map(|i| match request.pin {
+            Pin::No => None,
+            _ if !is_divided => Some(budget.cpus.clone()),
+            _ => Some(std::iter::once(local_cpus[i % local_cpus.len()].id).collect()),
+        });
         let undivided = match request.placement {
             Placement::Split if request.pin == Pin::No => Some("threads are not pinned"),
             Placement::Split if budget.is_capped() => Some("a quota takes part of them away"),
@@ -82,6 +100,7 @@ impl Plan {
             placement: request.placement,
             io: io.map(seat(ComputePriority::Normal)).collect(),
             compute: compute.map(seat(request.compute_priority)).collect(),
+            local: local.map(seat(ComputePriority::Normal)).collect(),
             blocking: Seat {
                 cpus: (request.pin != Pin::No).then(|| budget.cpus.clone()),
                 priority: ComputePriority::Normal,
@@ -99,11 +118,20 @@ fn seating_order(layout: &[Cpu]) -> Vec<Cpu> {
     order
 }
 
+/// The CPUs of so many local cores, and those that are left for the others: all of them where
+/// none is.
+fn behind_local_cores(order: &[Cpu], cores: usize) -> (Vec<Cpu>, Vec<Cpu>) {
+    let (local, rest) = order.split_at(cores.min(order.len()));
+    let rest = if rest.is_empty() { order } else { rest };
+    (local.to_vec(), rest.to_vec())
+}
+
 /// Divides the CPUs between so many I/O threads and compute: whole cores while there are
 /// two or more, and at least one for either side.
 fn split(order: &[Cpu], io_threads: usize) -> (Vec<Cpu>, Vec<Cpu>) {
+    let mut seen = BTreeSet::new();
     let cores: Vec<usize> =
-        order.iter().filter(|cpu| cpu.thread == 0).map(|cpu| cpu.core).collect();
+        order.iter().map(|cpu| cpu.core).filter(|core| seen.insert(*core)).collect();
     if let [_one] = *cores {
         let (io, compute) = order.split_at(io_threads.min(order.len() - 1));
         return (io.to_vec(), compute.to_vec());

@@ -150,6 +150,27 @@ fn more_threads_than_cpus_go_round() {
 }
 
 #[test]
+fn local_cores_have_a_cpu_each_and_compute_yields_to_them() {
+    let of = |local_cores, compute_priority| {
+        let request = Request { local_cores, compute_priority, ..Request::default() };
+        let plan = Plan::new(plain(4).budget(), request);
+        (masks(&plan.local), masks(&plan.io), masks(&plan.compute))
+    };
+    let (local, io, compute) = of(2, ComputePriority::Idle);
+    assert_eq!((local, io), (texts(["0", "1"]), texts(["2", "3"])));
+    assert_eq!(compute, ["0-3"; 4]);
+    // What does not yield keeps off them.
+    assert_eq!(of(2, ComputePriority::Normal).2, ["2-3"; 4]);
+    // More than there are CPUs: everyone shares.
+    let (local, io, _) = of(6, ComputePriority::Idle);
+    assert_eq!((local, io), (texts(["0", "1", "2", "3", "0", "1"]), texts(["0-3"])));
+}
+
+fn texts<const N: usize>(texts: [&str; N]) -> Vec<String> {
+    texts.map(str::to_owned).into()
+}
+
+#[test]
 fn without_pinning_no_seat_names_a_cpu() {
     let plan = Plan::new(plain(2).budget(), Request { pin: Pin::No, ..Request::default() });
     assert_eq!(masks(&plan.io), ["any", "any"]);
@@ -176,10 +197,11 @@ fn requests() -> impl Strategy<Value = Request> {
     let threads = || prop::option::of(1_usize..=40);
     let placement = prop_oneof![Just(Placement::Shared), Just(Placement::Split)];
     let pin = prop_oneof![Just(Pin::Yes), Just(Pin::No), Just(Pin::Required)];
-    (threads(), threads(), placement, pin).prop_map(
-        |(io_threads, compute_threads, placement, pin)| Request {
+    (threads(), threads(), 0_usize..=20, placement, pin).prop_map(
+        |(io_threads, compute_threads, local_cores, placement, pin)| Request {
             io_threads,
             compute_threads,
+            local_cores,
             placement,
             pin,
             compute_priority: ComputePriority::Idle,
@@ -203,7 +225,10 @@ proptest! {
             |n| n == plan.compute.len(),
         ));
 
-        let seats = || plan.io.iter().chain(&plan.compute).chain([&plan.blocking]);
+        prop_assert_eq!(plan.local.len(), request.local_cores);
+
+        let seats =
+            || plan.io.iter().chain(&plan.compute).chain(&plan.local).chain([&plan.blocking]);
         prop_assert_eq!(seats().all(|seat| seat.cpus.is_none()), request.pin == Pin::No);
         for cpus in seats().filter_map(|seat| seat.cpus.as_ref()) {
             prop_assert!(!cpus.is_empty() && cpus.is_subset(&budget.cpus));
@@ -218,18 +243,28 @@ proptest! {
             budget.layout.iter().filter(|c| cpus.contains(c.id)).map(|c| c.core).collect()
         };
         let all_cores = cores(&budget.cpus).len();
-        let (io, compute) = (union(&plan.io), union(&plan.compute));
+        let (io, compute, local) = (union(&plan.io), union(&plan.compute), union(&plan.local));
+
+        // Local cores have a CPU each, and leave the others to I/O, while there are enough.
+        prop_assert_eq!(local.len(), request.local_cores.min(budget.cpus.len()));
+        let left = budget.cpus.len() - local.len();
+        if left > 0 {
+            prop_assert!(local.intersection(&io).is_empty());
+        }
+        let left = if left > 0 { left } else { budget.cpus.len() };
 
         // I/O threads have CPUs of their own while there are enough, physical cores first.
-        let sides = if request.placement == Placement::Split { None } else { Some(&budget.cpus) };
-        if let Some(cpus) = sides && plan.io.len() <= cpus.len() {
+        let has_own = request.local_cores < budget.cpus.len();
+        if request.placement == Placement::Shared && has_own && plan.io.len() <= left {
             let total: usize = plan.io.iter().filter_map(|s| s.cpus.as_ref()).map(CpuSet::len).sum();
             prop_assert_eq!(total, io.len());
-            prop_assert_eq!(cores(&io).len(), plan.io.len().min(all_cores));
+            if request.local_cores == 0 {
+                prop_assert_eq!(cores(&io).len(), plan.io.len().min(all_cores));
+            }
         }
-        if request.placement == Placement::Split && budget.cpus.len() > 1 {
+        if request.placement == Placement::Split && has_own && left > 1 {
             prop_assert!(io.intersection(&compute).is_empty());
-            if all_cores > 1 {
+            if all_cores > 1 && request.local_cores == 0 {
                 prop_assert!(cores(&io).intersection(&cores(&compute)).is_empty());
             }
         }

@@ -10,6 +10,7 @@ use super::{ComputePriority, CoreBudget, CpuSet};
 pub(crate) enum Role {
     Io,
     Compute,
+    Local,
     Blocking,
 }
 

@@ -1,7 +1,7 @@
 //! The storage of tasks and their wakers: all unsafe code of the executor (`README.md`).
 //!
 //! Owns tasks, their memory, their queues and the home they share; what it offers is safe.
-//! What an executor offers to its users is for `executor.rs`.
+//! What an executor offers to its users is for `run.rs`.
 
 #![expect(unsafe_code, reason = "tasks are memory that queues, wakers and handles share")]
 

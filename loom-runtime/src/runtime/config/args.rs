@@ -44,6 +44,10 @@ pub struct LoomArgs {
     #[arg(long, value_name = "N")]
     pub loom_rayon_threads: Option<usize>,
 
+    /// How many local cores, 0 to 1024
+    #[arg(long, value_name = "N")]
+    pub loom_local_cores: Option<usize>,
+
     /// The CPUs to keep to, such as 0-3,8
     #[arg(long, value_name = "LIST")]
     pub loom_cpuset: Option<String>,
@@ -92,6 +96,7 @@ impl LoomArgs {
             ("prefix", text(&self.loom_prefix)),
             ("tokio_threads", number(&self.loom_tokio_threads)),
             ("rayon_threads", number(&self.loom_rayon_threads)),
+            ("local_cores", number(&self.loom_local_cores)),
             ("cpuset", text(&self.loom_cpuset)),
             ("pin", text(&self.loom_pin)),
             ("placement", text(&self.loom_placement)),

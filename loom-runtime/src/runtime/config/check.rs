@@ -13,6 +13,10 @@ use super::settings::{Given, Settings};
 const THREADS: RangeInclusive<usize> = 1..=8192;
 pub(super) const EXPECTED_THREADS: &str =
     "expected a whole number from 1 to 8192, or leave it out for the default";
+/// None is what there is without.
+const CORES: RangeInclusive<usize> = 0..=1024;
+pub(super) const EXPECTED_CORES: &str =
+    "expected a whole number from 0 to 1024, or leave it out for none";
 /// More would be gigabytes of calls that wait.
 const CALLS: RangeInclusive<usize> = 1..=16_777_216;
 pub(super) const EXPECTED_CALLS: &str =
@@ -27,6 +31,7 @@ impl Settings {
     pub(crate) fn check(&self) -> Result<()> {
         check("tokio_threads", self.tokio_threads.as_ref(), |n| threads(*n))?;
         check("rayon_threads", self.rayon_threads.as_ref(), |n| threads(*n))?;
+        check("local_cores", self.local_cores.as_ref(), |n| cores(n.0))?;
         check("prefix", self.prefix.as_ref(), |prefix| prefix_is_a_name(prefix))?;
         check("cpuset", self.cpuset.as_ref(), |list| CpuSet::parse(list).map(|_| ()))?;
         check("compute_queue", self.compute_queue.as_ref(), |queue| calls(queue.0))?;
@@ -52,6 +57,10 @@ fn check<T: Debug>(
 
 fn threads(n: usize) -> Result<(), String> {
     if THREADS.contains(&n) { Ok(()) } else { Err(EXPECTED_THREADS.to_owned()) }
+}
+
+fn cores(n: usize) -> Result<(), String> {
+    if CORES.contains(&n) { Ok(()) } else { Err(EXPECTED_CORES.to_owned()) }
 }
 
 fn calls(n: usize) -> Result<(), String> {

@@ -10,6 +10,7 @@ mod check;
 mod environment;
 #[cfg(feature = "config-files")]
 mod file;
+mod possible;
 mod settings;
 mod tuning;
 mod words;
@@ -26,10 +27,11 @@ pub use args::LoomArgs;
 pub(crate) use environment::from_environment;
 #[cfg(feature = "config-files")]
 pub(crate) use file::from_file;
+pub(crate) use possible::{budget, check_beside, check_flavor, hold_time};
 pub(crate) use settings::{Given, Settings};
 pub(crate) use tuning::{Change, Tuning};
-pub(crate) use words::Calls;
 pub use words::TokioFlavor;
+pub(crate) use words::{Calls, Cores};
 
 /// What a runtime was built with, defaults filled in, and where each value came from.
 ///
@@ -50,13 +52,15 @@ pub use words::TokioFlavor;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LoomConfig {
-    /// Threads are named `{prefix}-tokio-0000`, `{prefix}-rayon-0000` and
+    /// Threads are named `{prefix}-tokio-0000`, `{prefix}-rayon-0000`, `{prefix}-local-0000` and
     /// `{prefix}-blocking-0000`.
     pub prefix: String,
     /// How many I/O workers.
     pub tokio_threads: usize,
     /// How many compute threads.
     pub rayon_threads: usize,
+    /// How many local cores; see [`loom::local`](crate::local).
+    pub local_cores: usize,
     /// The CPUs that the runtime keeps to, as a list such as `0-3,8`: of those that were
     /// asked for, the ones that the process may use.
     pub cpuset: String,
@@ -107,6 +111,7 @@ impl fmt::Display for LoomConfig {
                 "prefix" => write!(f, "{}", self.prefix)?,
                 "tokio_threads" => write!(f, "{}", self.tokio_threads)?,
                 "rayon_threads" => write!(f, "{}", self.rayon_threads)?,
+                "local_cores" => write!(f, "{}", self.local_cores)?,
                 "cpuset" => write!(f, "{}", self.cpuset)?,
                 "pin" => write!(f, "{}", self.pin)?,
                 "placement" => write!(f, "{}", self.placement)?,

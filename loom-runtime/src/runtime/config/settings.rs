@@ -6,7 +6,7 @@ use crate::error::{LoomError, Result};
 use crate::topology::{ComputePriority, Pin, Placement};
 
 use super::tuning::{self, Change, TABLES, TUNING, Tuning};
-use super::words::{Calls, FromRaw, Raw, nearest};
+use super::words::{Calls, Cores, FromRaw, Raw, nearest};
 use super::{Source, TokioFlavor};
 
 /// A value, and where it came from.
@@ -95,6 +95,7 @@ settings! {
     prefix: String,
     tokio_threads: usize,
     rayon_threads: usize,
+    local_cores: Cores,
     cpuset: String,
     pin: Pin,
     placement: Placement,

@@ -106,6 +106,22 @@ impl FromRaw for Calls {
     }
 }
 
+/// A number of local cores.
+#[derive(Clone, Copy)]
+pub(crate) struct Cores(pub(crate) usize);
+
+impl fmt::Debug for Cores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromRaw for Cores {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        number(raw).map(Self).ok_or_else(|| super::check::EXPECTED_CORES.to_owned())
+    }
+}
+
 impl FromRaw for Duration {
     fn from_raw(raw: &Raw) -> Result<Self, String> {
         let expected = |why| format!("expected a duration such as `500ms`, `5s` or `2min`{why}");

@@ -86,7 +86,11 @@ fn thread(placement: &ThreadPlacement) -> Value {
     let times = placement.id.and_then(os::time_on_cpu);
     json!({
         "name": placement.name,
-        "role": if placement.role == Role::Compute { "compute" } else { "io" },
+        "role": match placement.role {
+            Role::Compute => "compute",
+            Role::Local => "local",
+            Role::Io | Role::Blocking => "io",
+        },
         "cpus": placement.cpus.to_string(),
         "class": placement.class.to_string(),
         "cpu": times.and_then(|times| times.cpu),

@@ -1,0 +1,164 @@
+//! The clock that a runtime drives for all its threads.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Instant;
+
+use super::handle::LoomRuntime;
+use super::keeper;
+use super::timer::Timer;
+use crate::sync::modelled::DriverWaker;
+use crate::sync::{Arc, thread};
+use crate::time::{Clock, ClockDriver, InactiveClock};
+
+impl LoomRuntime {
+    /// A clock for everyone, driven by this runtime: by a task on its I/O side that sleeps until
+    /// the next timer, on Linux to within tens of microseconds (`loom-bench timers`) and elsewhere
+    /// to tokio's millisecond. Driven from when it is first asked for.
+    ///
+    /// It ends with the runtime, and says so to those who wait. On a current-thread runtime its
+    /// timers fire while somebody is inside [`block_on`](Self::block_on). Beside a tokio runtime
+    /// of somebody else's a thread drives it, for as long as there are clones of it.
+    ///
+    /// A local core has [a clock of its own](crate::local::LocalCore::clock), that no other thread
+    /// can delay.
+    ///
+    /// # Panics
+    ///
+    /// Where it needs a thread, and the system refuses it.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        self.inner.clock.get_or_init(|| self.start_clock())
+    }
+
+    fn start_clock(&self) -> Clock {
+        let clock = InactiveClock::new_shared();
+        if self.tokio_runtime_is_ours() {
+            let rouse = Arc::<Rouse>::default();
+            let (clock, driver) = self.told(clock).activate_with(Waker::from(Arc::clone(&rouse)));
+            let is_paused = self.inner.is_paused;
+            // Ends with tokio; the runtime is never kept by it.
+            drop(self.tokio_handle().spawn(drive(driver, rouse, is_paused)));
+            return clock;
+        }
+        let started = keeper::run(move || {
+            let (sender, receiver) = crate::sync::mpsc::channel();
+            let body = move || drive_on_a_thread(clock, &sender);
+            thread::Builder::new().name("loom-clock".to_owned()).spawn(body)?;
+            receiver.recv().map_err(std::io::Error::other)
+        });
+        match started.and_then(std::convert::identity) {
+            Ok(clock) => clock,
+            Err(error) => panic!(
+                "the system refuses the clock its thread ({error}): raise the limit on threads \
+                 (`ulimit -u`), or ask for the clock earlier"
+            ),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Rouse(DriverWaker);
+
+impl Wake for Rouse {
+    fn wake(self: Arc<Self>) {
+        self.0.wake();
+    }
+}
+
+/// Fires timers, asleep in between, until nobody has the clock any more.
+async fn drive(mut driver: ClockDriver, rouse: Arc<Rouse>, is_paused: bool) {
+    let mut timer = timer(is_paused);
+    poll_fn(|cx| turn(&mut driver, &mut timer, &rouse, is_paused, cx)).await;
+}
+
+fn turn(
+    driver: &mut ClockDriver,
+    timer: &mut Timer,
+    rouse: &Rouse,
+    is_paused: bool,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    // Before it looks: what is registered after that rouses it.
+    rouse.0.register(cx.waker());
+    let Ok(next) = driver.advance_timers(now(is_paused)) else { return Poll::Ready(()) };
+    if timer.wake_at(next, cx).is_ready() {
+        cx.waker().wake_by_ref();
+    }
+    Poll::Pending
+}
+
+fn drive_on_a_thread(
+    clock: InactiveClock<crate::time::Shared>,
+    started: &crate::sync::mpsc::Sender<Clock>,
+) {
+    struct Unpark(thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let (clock, mut driver) = clock.activate_with(waker);
+    // Whoever asked waits for it.
+    let _ = started.send(clock);
+    while let Ok(next) = driver.advance_timers(Instant::now()) {
+        match next {
+            Some(next) => thread::park_timeout(next.saturating_duration_since(Instant::now())),
+            None => thread::park(),
+        }
+    }
+}
+
+#[cfg(feature = "test-util")]
+fn timer(is_paused: bool) -> Timer {
+    if is_paused { Timer::of_tokio() } else { Timer::new() }
+}
+
+#[cfg(not(feature = "test-util"))]
+fn timer(_is_paused: bool) -> Timer {
+    Timer::new()
+}
+
+/// The time on the I/O side, which a test may hold.
+#[cfg(feature = "test-util")]
+fn now(is_paused: bool) -> Instant {
+    if is_paused { tokio::time::Instant::now().into_std() } else { Instant::now() }
+}
+
+#[cfg(not(feature = "test-util"))]
+fn now(_is_paused: bool) -> Instant {
+    Instant::now()
+}
+
+impl LoomRuntime {
+    /// The clock with the time of a runtime that holds it.
+    #[cfg(feature = "test-util")]
+    fn told(
+        &self,
+        clock: InactiveClock<crate::time::Shared>,
+    ) -> InactiveClock<crate::time::Shared> {
+        if !self.inner.is_paused {
+            return clock;
+        }
+        let tokio = self.tokio_handle().clone();
+        clock.told(move || {
+            // Tokio's time is that of the runtime a thread is in.
+            let _entered = tokio.enter();
+            tokio::time::Instant::now().into_std()
+        })
+    }
+
+    #[cfg(not(feature = "test-util"))]
+    #[expect(clippy::unused_self, reason = "only tests hold the time")]
+    fn told(
+        &self,
+        clock: InactiveClock<crate::time::Shared>,
+    ) -> InactiveClock<crate::time::Shared> {
+        clock
+    }
+
+    fn tokio_runtime_is_ours(&self) -> bool {
+        self.core().own_workers.get().is_some()
+    }
+}

@@ -1,0 +1,85 @@
+//! The local cores of a runtime, until they end.
+
+use std::time::Instant;
+
+use super::super::context::{Freedom, freedom};
+use super::super::tokio_side::Patience;
+use super::thread::Started;
+use super::{LocalCore, is_here};
+use crate::sync::mpsc::RecvTimeoutError;
+use crate::sync::{Mutex, OnceLock, PoisonError};
+use crate::topology::{ThreadPlacement, os};
+
+/// Ends its threads when it is dropped.
+#[derive(Default)]
+pub(crate) struct LocalCores {
+    cores: Vec<LocalCore>,
+    placements: Vec<ThreadPlacement>,
+    /// Taken when they end.
+    threads: Mutex<Vec<Started>>,
+    limit: OnceLock<std::time::Duration>,
+}
+
+impl LocalCores {
+    pub(crate) fn add(&mut self, thread: Started, placement: ThreadPlacement) {
+        self.cores.push(thread.core.clone());
+        self.placements.push(placement);
+        self.threads.get_mut().unwrap_or_else(PoisonError::into_inner).push(thread);
+    }
+
+    pub(crate) fn all(&self) -> &[LocalCore] {
+        &self.cores
+    }
+
+    pub(crate) fn placements(&self) -> &[ThreadPlacement] {
+        &self.placements
+    }
+
+    /// Bounds the wait for them in a drop; the first bound stays.
+    pub(crate) fn wait_at_most(&self, limit: std::time::Duration) {
+        self.limit.get_or_init(|| limit);
+    }
+
+    /// Ends them, if they have not ended: each drops its tasks when the one that runs next
+    /// returns.
+    pub(crate) fn end(&self, patience: Patience) {
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in &threads {
+            thread.ask_to_end(patience);
+        }
+        // A thread that others wait for waits for none, and a core not for itself.
+        if freedom() == Freedom::None || is_here() {
+            return;
+        }
+        let deadline = match patience {
+            Patience::None => return,
+            Patience::AtMost(limit) => Instant::now().checked_add(limit),
+            Patience::Forever => None,
+        };
+        for thread in threads {
+            let over = match deadline {
+                Some(at) => {
+                    let rest = at.saturating_duration_since(Instant::now());
+                    thread.over.recv_timeout(rest) == Err(RecvTimeoutError::Disconnected)
+                }
+                None => thread.over.recv().is_err(),
+            };
+            if over {
+                // It has said so as the last thing it does.
+                let _ = thread.thread.join();
+            }
+        }
+    }
+}
+
+impl Drop for LocalCores {
+    fn drop(&mut self) {
+        if os::is_forked() {
+            // None of them is here.
+            std::mem::forget(std::mem::take(&mut self.threads));
+            return;
+        }
+        self.end(self.limit.get().map_or(Patience::Forever, |limit| Patience::AtMost(*limit)));
+    }
+}

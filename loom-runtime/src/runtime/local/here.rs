@@ -1,0 +1,111 @@
+//! What tasks find on the core they run on.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::LocalCore;
+use super::state::States;
+use crate::executor::{JoinHandle, Spawner};
+use crate::time::Clock;
+
+/// The core of this thread.
+pub(super) struct Here {
+    pub(super) core: LocalCore,
+    pub(super) spawner: Spawner,
+    pub(super) states: States,
+}
+
+thread_local! {
+    static HERE: RefCell<Option<Rc<Here>>> = const { RefCell::new(None) };
+}
+
+/// Makes this thread a core's, for as long as the guard is there.
+pub(super) fn settle(here: Here) -> Settled {
+    HERE.set(Some(Rc::new(here)));
+    Settled
+}
+
+pub(super) struct Settled;
+
+impl Settled {
+    /// Drops what the core has of its own, while code still finds itself on it.
+    pub(super) fn end(self) {
+        if let Some(here) = here() {
+            here.states.end();
+        }
+        drop(self);
+    }
+}
+
+impl Drop for Settled {
+    fn drop(&mut self) {
+        // Dropped outside of the borrow: what it holds may look for its core.
+        let here = HERE.take();
+        drop(here);
+    }
+}
+
+pub(super) fn here() -> Option<Rc<Here>> {
+    HERE.try_with(|here| here.borrow().clone()).ok().flatten()
+}
+
+/// Whether the calling thread is a local core's.
+pub(crate) fn is_here() -> bool {
+    HERE.try_with(|here| here.borrow().is_some()).unwrap_or(false)
+}
+
+#[track_caller]
+fn expect_here(function: &str) -> Rc<Here> {
+    let Some(here) = here() else {
+        panic!(
+            "`loom::local::{function}` was called on a thread that is no local core: give the core \
+             the work with `LocalCore::spawn_with`"
+        );
+    };
+    here
+}
+
+/// The local core that this code runs on, if it is one.
+#[must_use]
+pub fn current() -> Option<LocalCore> {
+    here().map(|here| here.core.clone())
+}
+
+/// Spawns a task on the local core that this code runs on. Its future need not be `Send`; it
+/// stands in storage that the core claimed ahead, if there is room and it is no larger than 512
+/// bytes, and otherwise on the heap. Tracked.
+///
+/// # Panics
+///
+/// On a thread that is no local core, and on a runtime that has been shut down.
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+{
+    let here = expect_here("spawn");
+    here.spawner.spawn(here.core.track().of(future))
+}
+
+/// What makes tasks on the local core that this code runs on, for those who want a say in where
+/// they stand. What it makes is not tracked: the end of the runtime does not wait for it.
+///
+/// # Panics
+///
+/// On a thread that is no local core.
+#[must_use]
+#[track_caller]
+pub fn spawner() -> Spawner {
+    expect_here("spawner").spawner.clone()
+}
+
+/// The clock of the local core that this code runs on.
+///
+/// # Panics
+///
+/// On a thread that is no local core.
+#[must_use]
+#[track_caller]
+pub fn clock() -> Clock {
+    expect_here("clock").core.clock().clone()
+}

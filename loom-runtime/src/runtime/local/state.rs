@@ -1,0 +1,149 @@
+//! State that each core has for itself.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt;
+use std::rc::Rc;
+
+use super::here::here;
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::time::CoreId;
+
+/// A value that each local core has one of, made there when it is first asked for.
+///
+/// It need not be `Send`, and is lent without a lock. It is dropped on its core, at the end of it.
+///
+/// ```
+/// # fn main() -> loom::Result<()> {
+/// let served = loom::local::CoreState::new(|_core| 0_u64);
+/// let runtime = loom::LoomBuilder::new().local_cores(2).build()?;
+/// for request in 0..10 {
+///     let served = served.clone();
+///     let core = runtime.local_for(&request);
+///     let task = core.spawn_with(|| async move { served.with(|served| *served += 1) });
+///     assert!(runtime.block_on(task).is_ok_and(|lent| lent.is_ok()));
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct CoreState<T> {
+    number: u64,
+    make: Arc<dyn Fn(CoreId) -> T + Send + Sync>,
+}
+
+impl<T: 'static> CoreState<T> {
+    /// Makes nothing yet; `make` is called on each core that asks, once.
+    pub fn new(make: impl Fn(CoreId) -> T + Send + Sync + 'static) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { number: NEXT.fetch_add(1, Ordering::Relaxed), make: Arc::new(make) }
+    }
+
+    /// Lends this core's value to `f`.
+    ///
+    /// # Errors
+    ///
+    /// On a thread that is no local core; within another loan of the same value, which `f` or
+    /// `make` might try; and once the core has ended.
+    ///
+    /// # Panics
+    ///
+    /// Where `make` panics; it is called again the next time.
+    pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Result<R, StateError> {
+        let here = here().ok_or(StateError::NotOnACore)?;
+        let value = here.states.find(self.number, || (self.make)(here.core.id()))?;
+        let mut value = value.try_borrow_mut().map_err(|_lent| StateError::Lent)?;
+        // It was made by this very state.
+        let value = value.downcast_mut().ok_or(StateError::Lent)?;
+        Ok(f(value))
+    }
+}
+
+impl<T> Clone for CoreState<T> {
+    fn clone(&self) -> Self {
+        Self { number: self.number, make: Arc::clone(&self.make) }
+    }
+}
+
+impl<T> fmt::Debug for CoreState<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CoreState").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+/// Why a core's state was not lent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StateError {
+    /// The calling thread is no local core.
+    NotOnACore,
+    /// It is lent already, further up on this thread, or is being made there.
+    Lent,
+    /// The core has ended.
+    Gone,
+}
+
+impl fmt::Display for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotOnACore => {
+                "the state is a local core's, and this thread is none: give the core the work with \
+                 `LocalCore::spawn_with`"
+            }
+            Self::Lent => {
+                "the state is lent already, to a caller of this code: let that one end before, or \
+                 hand down what it was lent"
+            }
+            Self::Gone => "the local core has ended, and its state with it",
+        })
+    }
+}
+
+impl std::error::Error for StateError {}
+
+type Value = Rc<RefCell<Box<dyn Any>>>;
+
+/// All that one core has.
+#[derive(Default)]
+pub(super) struct States {
+    values: RefCell<HashMap<u64, Option<Value>>>,
+    is_over: Cell<bool>,
+}
+
+impl States {
+    fn find<T: 'static>(&self, number: u64, make: impl FnOnce() -> T) -> Result<Value, StateError> {
+        if self.is_over.get() {
+            return Err(StateError::Gone);
+        }
+        if let Some(value) = self.values.borrow().get(&number) {
+            return value.clone().ok_or(StateError::Lent);
+        }
+        // Nothing stands for one that is being made, which may ask for others meanwhile.
+        self.values.borrow_mut().insert(number, None);
+        let making = Making(self, number);
+        let value: Value = Rc::new(RefCell::new(Box::new(make())));
+        std::mem::forget(making);
+        self.values.borrow_mut().insert(number, Some(Rc::clone(&value)));
+        Ok(value)
+    }
+
+    /// Drops them all.
+    pub(super) fn end(&self) {
+        self.is_over.set(true);
+        // Outside of the borrow: one may ask for another in its drop, and is told that it is over.
+        let values = self.values.take();
+        for value in values.into_values() {
+            crate::quiet::drop_quietly(value);
+        }
+    }
+}
+
+/// Forgets what was to be made, where that panics.
+struct Making<'a>(&'a States, u64);
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        self.0.values.borrow_mut().remove(&self.1);
+    }
+}

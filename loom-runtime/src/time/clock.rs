@@ -1,0 +1,184 @@
+//! The clock as its users hold it.
+
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::delay::{Delay, Timeout};
+use super::periodic::Periodic;
+use super::stopwatch::Stopwatch;
+use super::timers::{Timers, later};
+use crate::sync::Arc;
+
+/// Tells the time, and makes timers that its driver fires.
+///
+/// Cheap to clone and share; clones have their timers in common. See [the module](super) for what
+/// holds of all clocks.
+///
+/// ```
+/// # use std::time::Duration;
+/// # fn main() -> loom::Result<()> {
+/// let runtime = loom::LoomBuilder::new().build()?;
+/// let clock = runtime.clock().clone();
+/// runtime.block_on(async move {
+///     let watch = clock.stopwatch();
+///     clock.delay(Duration::from_millis(2)).await.expect("the runtime drives it");
+///     assert!(watch.elapsed() >= Duration::from_millis(2));
+/// });
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Clock {
+    owner: Arc<Owner>,
+}
+
+/// What says the time.
+#[derive(Clone)]
+pub(super) enum Source {
+    System,
+    /// Whatever the function says; the system's time moves along with it.
+    #[cfg(any(feature = "test-util", test))]
+    Told(Arc<Told>),
+}
+
+/// A time that is told, and when it was first asked.
+#[cfg(any(feature = "test-util", test))]
+pub(super) struct Told {
+    now: Box<dyn Fn() -> Instant + Send + Sync>,
+    from: Instant,
+    system_from: SystemTime,
+}
+
+#[cfg(any(feature = "test-util", test))]
+impl Told {
+    pub(super) fn new(
+        system_from: SystemTime,
+        now: impl Fn() -> Instant + Send + Sync + 'static,
+    ) -> Self {
+        Self { from: now(), system_from, now: Box::new(now) }
+    }
+}
+
+/// Counts the clocks of one activation.
+struct Owner {
+    timers: Arc<Timers>,
+    source: Source,
+    #[cfg(any(feature = "test-util", test))]
+    control: Option<super::ClockControl>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.timers.remove_clock();
+    }
+}
+
+impl Clock {
+    pub(super) fn new(timers: Arc<Timers>, source: Source) -> Self {
+        timers.add_clock();
+        Self {
+            owner: Arc::new(Owner {
+                timers,
+                source,
+                #[cfg(any(feature = "test-util", test))]
+                control: None,
+            }),
+        }
+    }
+
+    #[cfg(any(feature = "test-util", test))]
+    pub(super) fn controlled(timers: Arc<Timers>, source: Source, by: super::ClockControl) -> Self {
+        timers.add_clock();
+        Self { owner: Arc::new(Owner { timers, source, control: Some(by) }) }
+    }
+
+    pub(super) fn timers(&self) -> &Timers {
+        &self.owner.timers
+    }
+
+    /// A timer was registered. True if it may be due since, by a clock that moves for that.
+    #[cfg(any(feature = "test-util", test))]
+    pub(super) fn moves_for_a_timer(&self) -> bool {
+        self.owner.control.as_ref().is_some_and(super::ClockControl::advance_by_itself)
+    }
+
+    /// Only tests have such clocks.
+    #[cfg(not(any(feature = "test-util", test)))]
+    #[expect(clippy::unused_self, reason = "the other form looks at it")]
+    pub(super) fn moves_for_a_timer(&self) -> bool {
+        false
+    }
+
+    /// The time, for measuring.
+    #[must_use]
+    pub fn instant(&self) -> Instant {
+        match &self.owner.source {
+            Source::System => Instant::now(),
+            #[cfg(any(feature = "test-util", test))]
+            Source::Told(told) => (told.now)(),
+        }
+    }
+
+    /// The time of day. It may jump, as the system's does; a clock that is driven by hand moves it
+    /// along.
+    #[must_use]
+    pub fn system_time(&self) -> SystemTime {
+        match &self.owner.source {
+            Source::System => SystemTime::now(),
+            #[cfg(any(feature = "test-util", test))]
+            Source::Told(told) => {
+                told.system_from + (told.now)().saturating_duration_since(told.from)
+            }
+        }
+    }
+
+    /// Completes after so long, counted from now. Zero is over at once; what is longer than the
+    /// system can count, in about thirty years.
+    ///
+    /// Dropping it removes the timer.
+    #[must_use = "a delay does nothing unless it is awaited"]
+    pub fn delay(&self, duration: Duration) -> Delay {
+        if duration.is_zero() {
+            return Delay::over(self.clone());
+        }
+        Delay::until(self.clone(), later(self.instant(), duration))
+    }
+
+    /// Completes at that time, or at once if it has passed.
+    #[must_use = "a delay does nothing unless it is awaited"]
+    pub fn delay_until(&self, deadline: Instant) -> Delay {
+        Delay::until(self.clone(), deadline)
+    }
+
+    /// The future's result, unless it takes longer than that from now on. The future comes first:
+    /// where both are ready it is its result.
+    pub fn timeout<F: Future>(&self, duration: Duration, future: F) -> Timeout<F> {
+        Timeout::new(future, self.delay(duration))
+    }
+
+    /// Ticks now, and then each time that long after.
+    ///
+    /// # Panics
+    ///
+    /// If the period is zero.
+    #[must_use]
+    #[track_caller]
+    pub fn periodic(&self, period: Duration) -> Periodic {
+        assert!(!period.is_zero(), "a period of zero would tick all the time: use a longer one");
+        Periodic::new(self.clone(), period)
+    }
+
+    /// Measures from now on.
+    #[must_use]
+    pub fn stopwatch(&self) -> Stopwatch {
+        Stopwatch::new(self.clone())
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_real = matches!(self.owner.source, Source::System);
+        let timers = self.timers().len();
+        f.debug_struct("Clock").field("is_real", &is_real).field("timers", &timers).finish()
+    }
+}

@@ -1,0 +1,150 @@
+//! A clock that stands still until it is told to move.
+
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::clock::{Clock, Source, Told};
+use super::timers::Timers;
+use crate::sync::{Arc, Mutex, PoisonError};
+
+/// Moves clocks by hand, for tests. They stand still otherwise.
+///
+/// ```
+/// use std::time::Duration;
+/// use loom::time::ClockControl;
+///
+/// let control = ClockControl::new();
+/// let clock = control.clock();
+/// let watch = clock.stopwatch();
+/// let mut executor = loom::local::Executor::new(1);
+/// let hour = executor.spawn(clock.delay(Duration::from_secs(3600)));
+/// executor.poll();
+/// assert!(!hour.is_finished());
+/// control.advance(Duration::from_secs(3600));
+/// executor.poll();
+/// assert!(hour.is_finished());
+/// assert_eq!(watch.elapsed(), Duration::from_secs(3600));
+/// ```
+#[derive(Clone)]
+pub struct ClockControl {
+    controlled: Arc<Controlled>,
+}
+
+struct Controlled {
+    timers: Arc<Timers>,
+    time: Arc<Mutex<Time>>,
+    source: Source,
+    driver: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Time {
+    now: Instant,
+    /// As far as it goes by itself.
+    until: Option<Instant>,
+}
+
+impl Drop for Controlled {
+    fn drop(&mut self) {
+        self.timers.remove_driver(self.driver);
+    }
+}
+
+impl Default for ClockControl {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ClockControl {
+    /// Frozen at the time it is.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::new_at(SystemTime::now())
+    }
+
+    /// Frozen at that time of day.
+    #[must_use]
+    pub fn new_at(time: SystemTime) -> Self {
+        let timers = Arc::new(Timers::new());
+        let driver = timers.add_driver(std::task::Waker::noop().clone());
+        let now = Arc::new(Mutex::new(Time { now: Instant::now(), until: None }));
+        let told = {
+            let now = Arc::clone(&now);
+            Told::new(time, move || now.lock().unwrap_or_else(PoisonError::into_inner).now)
+        };
+        let source = Source::Told(Arc::new(told));
+        Self { controlled: Arc::new(Controlled { timers, time: now, source, driver }) }
+    }
+
+    /// A clock that it controls, as long as there is a clone of the control, or of a clock.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        let Controlled { timers, source, .. } = &*self.controlled;
+        Clock::controlled(Arc::clone(timers), source.clone(), self.clone())
+    }
+
+    /// Moves on by so much, and fires on the way what is due, each timer at its time.
+    pub fn advance(&self, by: Duration) {
+        let to = super::timers::later(self.now(), by);
+        self.advance_to(to);
+    }
+
+    /// Moves on to the next timer, and fires it and those of the same time; tells how far it was.
+    /// Nothing if no timer waits.
+    pub fn advance_to_next(&self) -> Option<Duration> {
+        let (before, first) = (self.now(), self.controlled.timers.first()?);
+        self.advance_to(first);
+        Some(first.saturating_duration_since(before))
+    }
+
+    /// From now on, and until it has come so far from here, the clock moves by itself: whenever a
+    /// timer comes to wait, on to the first that there is.
+    ///
+    /// For code that waits for one thing after the other. What waits for several at once may find
+    /// that the first of them to wait is over before the next began; `#[loom::test(start_paused)]`
+    /// moves only when nothing else is left to do.
+    pub fn auto_advance(&self, limit: Duration) {
+        let mut time = self.controlled.time.lock().unwrap_or_else(PoisonError::into_inner);
+        time.until = Some(super::timers::later(time.now, limit));
+    }
+
+    /// True if it did.
+    pub(super) fn advance_by_itself(&self) -> bool {
+        let Time { now, until } = self.time();
+        let first =
+            until.and_then(|until| self.controlled.timers.first().filter(|first| *first <= until));
+        first.inspect(|first| self.advance_to(now.max(*first))).is_some()
+    }
+
+    fn advance_to(&self, to: Instant) {
+        let mut due = Vec::new();
+        // Step by step, so that a timer that one registers in its wake counts from its time.
+        while let Some(first) = self.controlled.timers.first().filter(|first| *first <= to) {
+            self.set(first);
+            self.controlled.timers.advance(first, &mut due);
+        }
+        self.set(to);
+    }
+
+    fn set(&self, now: Instant) {
+        let mut time = self.controlled.time.lock().unwrap_or_else(PoisonError::into_inner);
+        // Two threads may move it at once; it never goes back.
+        time.now = time.now.max(now);
+    }
+
+    fn time(&self) -> Time {
+        *self.controlled.time.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Instant {
+        self.time().now
+    }
+}
+
+impl fmt::Debug for ClockControl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let timers = self.controlled.timers.len();
+        f.debug_struct("ClockControl").field("timers", &timers).finish_non_exhaustive()
+    }
+}

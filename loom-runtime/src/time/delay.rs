@@ -1,0 +1,178 @@
+//! Waiting for a deadline, alone or beside a future.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use pin_project_lite::pin_project;
+
+use super::clock::Clock;
+use super::timers::{Key, Timer};
+
+/// A timer's driver has gone, and nobody would fire it.
+///
+/// A runtime's clock goes with the runtime, a local core's with its core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DriverGone;
+
+impl fmt::Display for DriverGone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the clock's driver is gone, with the runtime or the core it belonged to: nobody fires \
+             its timers",
+        )
+    }
+}
+
+impl std::error::Error for DriverGone {}
+
+/// Completes when its time has come; see [`Clock::delay`].
+///
+/// Dropping it removes the timer. It may be polled again once it is over, and says the same.
+#[derive(Debug)]
+pub struct Delay {
+    clock: Clock,
+    deadline: Instant,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    New,
+    Registered(Key),
+    Over(Result<(), DriverGone>),
+}
+
+impl Delay {
+    pub(super) fn over(clock: Clock) -> Self {
+        Self { deadline: clock.instant(), clock, state: State::Over(Ok(())) }
+    }
+
+    pub(super) fn until(clock: Clock, deadline: Instant) -> Self {
+        Self { clock, deadline, state: State::New }
+    }
+
+    /// When it is over.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Whether it is over, as it last knew.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Over(_))
+    }
+
+    /// Has it begin anew, until another time; what awaits it has to poll it again.
+    pub fn reset(&mut self, deadline: Instant) {
+        self.leave();
+        self.deadline = deadline;
+        self.state = State::New;
+    }
+
+    fn leave(&mut self) {
+        if let State::Registered(key) = self.state {
+            self.clock.timers().forget(key);
+        }
+    }
+}
+
+impl Future for Delay {
+    type Output = Result<(), DriverGone>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { clock, deadline, state } = &mut *self;
+        if let State::New = *state {
+            *state = if clock.instant() >= *deadline {
+                State::Over(Ok(()))
+            } else if let Some(key) = clock.timers().register(*deadline, cx.waker().clone()) {
+                *state = State::Registered(key);
+                if !clock.moves_for_a_timer() {
+                    return Poll::Pending;
+                }
+                *state
+            } else {
+                State::Over(Err(DriverGone))
+            };
+        }
+        if let State::Registered(key) = *state {
+            match clock.timers().look(key, cx.waker()) {
+                Timer::Waits => return Poll::Pending,
+                Timer::Fired => *state = State::Over(Ok(())),
+                Timer::Abandoned => {
+                    clock.timers().forget(key);
+                    *state = State::Over(Err(DriverGone));
+                }
+            }
+        }
+        match *state {
+            State::Over(result) => Poll::Ready(result),
+            State::New | State::Registered(_) => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Delay {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+pin_project! {
+    /// A future with a deadline; see [`Clock::timeout`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless they are awaited"]
+    pub struct Timeout<F> {
+        #[pin]
+        future: F,
+        delay: Delay,
+    }
+}
+
+impl<F> Timeout<F> {
+    pub(super) fn new(future: F, delay: Delay) -> Self {
+        Self { future, delay }
+    }
+
+    /// The future, as far as it has come.
+    pub fn into_inner(self) -> F {
+        self.future
+    }
+}
+
+impl<F: Future> Future for Timeout<F> {
+    type Output = Result<F::Output, TimeoutError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(result) = this.future.poll(cx) {
+            return Poll::Ready(Ok(result));
+        }
+        Pin::new(this.delay)
+            .poll(cx)
+            .map(|over| Err(over.map_or_else(TimeoutError::DriverGone, |()| TimeoutError::Elapsed)))
+    }
+}
+
+/// Why a future with a deadline has no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TimeoutError {
+    /// It took too long.
+    Elapsed,
+    /// Nobody would have noticed.
+    DriverGone(DriverGone),
+}
+
+impl fmt::Display for TimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Elapsed => f.write_str("the deadline has passed"),
+            Self::DriverGone(gone) => gone.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for TimeoutError {}

@@ -1,0 +1,138 @@
+//! Clocks that nobody drives yet, and which core's timers they will have.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::task::Waker;
+
+use super::CoreId;
+use super::clock::{Clock, Source};
+use super::driver::ClockDriver;
+use super::timers::Timers;
+use crate::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// Each core that a clock is moved to has timers of its own.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Isolated;
+
+/// One set of timers for everyone.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Shared;
+
+/// A clock before it is driven: it can be made anywhere, sent to where it belongs, and activated
+/// there.
+///
+/// An [`Isolated`] one is cloned for each core and [relocated](Self::relocate): clones that are
+/// moved to one core share its timers, and have none in common with other cores'. A [`Shared`] one
+/// is for one driver, and is not cloned.
+///
+/// ```
+/// use std::task::Waker;
+/// use loom::time::{CoreId, InactiveClock};
+///
+/// let clock = InactiveClock::new();
+/// let drivers: Vec<_> = (0..2)
+///     .map(|core| {
+///         let mut clock = clock.clone();
+///         clock.relocate(None, CoreId::new(core));
+///         std::thread::spawn(move || {
+///             let (clock, driver) = clock.activate_with(Waker::noop().clone());
+///             (clock, driver)
+///         })
+///     })
+///     .collect();
+/// assert_eq!(drivers.into_iter().filter_map(|core| core.join().ok()).count(), 2);
+/// ```
+pub struct InactiveClock<Kind = Isolated> {
+    timers: Arc<Timers>,
+    family: Arc<Family>,
+    source: Source,
+    kind: PhantomData<Kind>,
+}
+
+/// The timers of each core that a clock was moved to, while somebody has them.
+#[derive(Default)]
+struct Family {
+    cores: Mutex<HashMap<CoreId, Weak<Timers>>>,
+}
+
+impl InactiveClock<Isolated> {
+    /// One of the real time, with timers for each core.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::of(Source::System)
+    }
+
+    /// From now on its timers are those of that core; `from` says where it was, if anywhere.
+    ///
+    /// A move to where it is keeps its timers, and makes them that core's if it has none.
+    pub fn relocate(&mut self, from: Option<CoreId>, to: CoreId) {
+        let mut cores = self.family.cores.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(timers) = cores.get(&to).and_then(Weak::upgrade) {
+            self.timers = timers;
+            return;
+        }
+        if from != Some(to) {
+            self.timers = Arc::new(Timers::new());
+        }
+        cores.insert(to, Arc::downgrade(&self.timers));
+    }
+}
+
+impl Default for InactiveClock<Isolated> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clone for InactiveClock<Isolated> {
+    fn clone(&self) -> Self {
+        let (timers, family) = (Arc::clone(&self.timers), Arc::clone(&self.family));
+        Self { timers, family, source: self.source.clone(), kind: PhantomData }
+    }
+}
+
+impl InactiveClock<Shared> {
+    /// One of the real time, with one set of timers.
+    #[must_use]
+    pub fn new_shared() -> Self {
+        Self::of(Source::System)
+    }
+}
+
+impl<Kind> InactiveClock<Kind> {
+    fn of(source: Source) -> Self {
+        let (timers, family) = (Arc::new(Timers::new()), Arc::default());
+        Self { timers, family, source, kind: PhantomData }
+    }
+
+    /// The same, of a time that is told.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn told(self, now: impl Fn() -> std::time::Instant + Send + Sync + 'static) -> Self {
+        let told = super::clock::Told::new(std::time::SystemTime::now(), now);
+        Self { source: Source::Told(Arc::new(told)), ..self }
+    }
+
+    /// The clock, and what fires its timers, for a loop that comes round by itself.
+    #[must_use]
+    pub fn activate(self) -> (Clock, ClockDriver) {
+        self.activate_with(Waker::noop().clone())
+    }
+
+    /// The same for a loop that sleeps: `waker` wakes it for the first timer, for one that is
+    /// earlier than all others, and when the last clock has gone. It must own no clock of the
+    /// driver's, which would then never go.
+    #[must_use]
+    pub fn activate_with(self, waker: Waker) -> (Clock, ClockDriver) {
+        let driver = ClockDriver::new(Arc::clone(&self.timers), waker);
+        (Clock::new(self.timers, self.source), driver)
+    }
+}
+
+impl<Kind> fmt::Debug for InactiveClock<Kind> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InactiveClock").field("timers", &self.timers.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,98 @@
+//! Ticking.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use futures_core::Stream;
+
+use super::clock::Clock;
+use super::delay::{Delay, DriverGone};
+use super::timers::later;
+
+/// What becomes of ticks that nobody waited for in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissedTicks {
+    /// They all come, one after the other at once, until it has caught up.
+    #[default]
+    Burst,
+    /// The late one comes at once, and the next a whole period after it.
+    Delay,
+    /// The late one comes at once, and the next where it would have been: a multiple of the period
+    /// after the first.
+    Skip,
+}
+
+/// Ticks once a period; see [`Clock::periodic`].
+///
+/// The first tick comes at once. As a stream it ends where its driver has gone.
+#[derive(Debug)]
+pub struct Periodic {
+    delay: Delay,
+    clock: Clock,
+    period: Duration,
+    missed: MissedTicks,
+}
+
+impl Periodic {
+    pub(super) fn new(clock: Clock, period: Duration) -> Self {
+        let delay = clock.delay_until(clock.instant());
+        Self { delay, clock, period, missed: MissedTicks::default() }
+    }
+
+    /// What becomes of ticks that come too late.
+    #[must_use]
+    pub fn missed_ticks(mut self, missed: MissedTicks) -> Self {
+        self.missed = missed;
+        self
+    }
+
+    /// The time between two ticks.
+    #[must_use]
+    pub fn period(&self) -> Duration {
+        self.period
+    }
+
+    /// Waits for the next tick, and tells when it was due. May be cancelled: no tick is lost.
+    ///
+    /// # Errors
+    ///
+    /// Where the clock's driver has gone.
+    pub async fn tick(&mut self) -> Result<Instant, DriverGone> {
+        std::future::poll_fn(|cx| self.poll_tick(cx)).await
+    }
+
+    /// The same for those who poll.
+    ///
+    /// # Errors
+    ///
+    /// As [`tick`](Self::tick).
+    pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Result<Instant, DriverGone>> {
+        ready!(Pin::new(&mut self.delay).poll(cx))?;
+        let due = self.delay.deadline();
+        let next = match self.missed {
+            MissedTicks::Burst => later(due, self.period),
+            MissedTicks::Delay => later(self.clock.instant(), self.period),
+            MissedTicks::Skip => self.next_after(due),
+        };
+        self.delay.reset(next);
+        Poll::Ready(Ok(due))
+    }
+
+    /// The first multiple of the period after that tick which is to come.
+    fn next_after(&self, due: Instant) -> Instant {
+        let late = self.clock.instant().saturating_duration_since(due);
+        let into = late.as_nanos() % self.period.as_nanos();
+        // Less than a period.
+        let into = Duration::from_nanos_u128(into);
+        later(due, late.saturating_sub(into).saturating_add(self.period))
+    }
+}
+
+impl Stream for Periodic {
+    type Item = Instant;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Instant>> {
+        self.poll_tick(cx).map(Result::ok)
+    }
+}

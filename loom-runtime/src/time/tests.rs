@@ -1,0 +1,399 @@
+//! What clocks promise, one test a promise.
+
+use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_core::Stream;
+
+use super::{
+    Clock, ClockControl, ClockDriver, ClockGone, CoreId, Delay, DriverGone, InactiveClock,
+    MissedTicks, TimeoutError,
+};
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Arc, Mutex, mpsc, thread};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Counts its wakes.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wakes {
+    fn new() -> (Arc<Self>, Waker) {
+        let wakes = Arc::<Self>::default();
+        (Arc::clone(&wakes), Waker::from(wakes))
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Does something when it is woken.
+struct Does<F>(F);
+
+impl<F: Fn() + Send + Sync> Wake for Does<F> {
+    fn wake(self: Arc<Self>) {
+        (self.0)();
+    }
+}
+
+fn does(f: impl Fn() + Send + Sync + 'static) -> Waker {
+    Waker::from(Arc::new(Does(f)))
+}
+
+fn poll<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(waker))
+}
+
+fn look<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    poll(future, Waker::noop())
+}
+
+fn driven() -> (Clock, ClockDriver) {
+    InactiveClock::new().activate()
+}
+
+const OVER: Poll<Result<(), DriverGone>> = Poll::Ready(Ok(()));
+const GONE: Poll<Result<(), DriverGone>> = Poll::Ready(Err(DriverGone));
+
+#[test]
+fn timers_fire_in_the_order_of_their_deadlines() {
+    let (clock, mut driver) = driven();
+    let (start, order) = (clock.instant(), Arc::new(Mutex::new(Vec::new())));
+    let mut delays: Vec<Delay> = [3, 1, 2, 1].map(|n| clock.delay_until(start + n * SECOND)).into();
+    for (i, delay) in delays.iter_mut().enumerate() {
+        let order = Arc::clone(&order);
+        let _ = poll(delay, &does(move || order.lock().expect("no panic").push(i)));
+    }
+    assert_eq!(driver.advance_timers(start), Ok(Some(start + SECOND)));
+    assert_eq!(driver.next_deadline(), Some(start + SECOND));
+    assert_eq!(driver.advance_timers(start + 2 * SECOND), Ok(Some(start + 3 * SECOND)));
+    assert_eq!(*order.lock().expect("no panic"), [1, 3, 2]);
+    assert_eq!(driver.advance_timers(start + 3 * SECOND), Ok(None));
+    assert_eq!(*order.lock().expect("no panic"), [1, 3, 2, 0]);
+    assert!(delays.iter_mut().all(|delay| look(delay) == OVER));
+}
+
+#[test]
+fn a_deadline_counts_from_creation_and_is_never_early() {
+    let control = ClockControl::new();
+    let clock = control.clock();
+    let mut delay = clock.delay(10 * SECOND);
+    control.advance(4 * SECOND);
+    // First polled late, and due all the same after ten seconds.
+    assert_eq!(look(&mut delay), Poll::Pending);
+    control.advance(6 * SECOND - Duration::from_nanos(1));
+    assert_eq!(look(&mut delay), Poll::Pending);
+    control.advance(Duration::from_nanos(1));
+    assert_eq!(look(&mut delay), OVER);
+    // One that has passed before it is polled needs no timer.
+    let mut delay = clock.delay(SECOND);
+    control.advance(SECOND);
+    assert_eq!(look(&mut delay), OVER);
+    assert_eq!(look(&mut clock.delay(Duration::ZERO)), OVER);
+}
+
+#[test]
+fn a_delay_that_is_over_stays_over() {
+    let (clock, mut driver) = driven();
+    let mut delay = clock.delay(SECOND);
+    assert_eq!(look(&mut delay), Poll::Pending);
+    driver.advance_timers(delay.deadline()).expect("there are clocks");
+    for _ in 0..3 {
+        assert_eq!(look(&mut delay), OVER);
+    }
+    drop(driver);
+    assert_eq!(look(&mut delay), OVER);
+    assert!(delay.is_over());
+}
+
+#[test]
+fn another_waker_is_the_one_that_wakes() {
+    let (clock, mut driver) = driven();
+    let mut delay = clock.delay(SECOND);
+    let ((first, one), (second, other)) = (Wakes::new(), Wakes::new());
+    assert!(poll(&mut delay, &one).is_pending() && poll(&mut delay, &other).is_pending());
+    drop(one);
+    assert_eq!(Arc::strong_count(&first), 1, "the first is forgotten");
+    driver.advance_timers(delay.deadline()).expect("there are clocks");
+    assert_eq!((first.count(), second.count()), (0, 1));
+}
+
+#[test]
+fn wakers_run_outside_of_every_lock() {
+    let (clock, mut driver) = driven();
+    let (start, again) = (clock.instant(), Arc::new(Mutex::new(Vec::new())));
+    let mut delay = clock.delay_until(start + SECOND);
+    let waker = {
+        let (clock, again) = (clock.clone(), Arc::clone(&again));
+        does(move || {
+            // Whatever the clock can do.
+            let mut delays = [SECOND, 2 * SECOND].map(|after| clock.delay_until(start + after));
+            for delay in &mut delays {
+                let _ = look(delay);
+            }
+            let [dropped, kept] = delays;
+            drop(dropped);
+            again.lock().expect("no panic").push(kept);
+            let _ = format!("{clock:?}");
+        })
+    };
+    let _ = poll(&mut delay, &waker);
+    assert_eq!(driver.advance_timers(start + SECOND), Ok(Some(start + 2 * SECOND)));
+    assert_eq!(again.lock().expect("no panic").len(), 1);
+    // A driver's own wakers too: the clock is used while it registers a timer, and when it goes.
+    let used = Arc::new(Mutex::new(None::<Clock>));
+    let waker = {
+        let used = Arc::clone(&used);
+        does(move || {
+            let clock = used.lock().expect("no panic").clone();
+            let _ = clock.map(|clock| look(&mut clock.delay(SECOND)));
+        })
+    };
+    let (clock, driver) = InactiveClock::new().activate_with(waker);
+    *used.lock().expect("no panic") = Some(clock.clone());
+    let _ = look(&mut clock.delay(3600 * SECOND));
+    used.lock().expect("no panic").take();
+    drop((clock, driver));
+}
+
+#[test]
+fn a_waker_that_panics_loses_no_other_timer() {
+    let (clock, mut driver) = driven();
+    let (wakes, rouses) = Wakes::new();
+    let start = clock.instant();
+    let mut delays: Vec<_> = (1..=200).map(|n| clock.delay_until(start + n * SECOND)).collect();
+    for (i, delay) in delays.iter_mut().enumerate() {
+        let panics = does(|| panic!("in wake"));
+        let _ = poll(delay, if i % 2 == 0 { &panics } else { &rouses });
+    }
+    assert_eq!(driver.advance_timers(start + 200 * SECOND), Ok(None));
+    assert_eq!(wakes.count(), 100);
+    assert!(delays.iter_mut().all(|delay| look(delay) == OVER));
+}
+
+#[test]
+fn a_driver_that_has_gone_fails_its_delays() {
+    let (clock, driver) = driven();
+    let (wakes, rouses) = Wakes::new();
+    let mut delay = clock.delay(SECOND);
+    let mut timeout = pin!(clock.timeout(SECOND, pending::<()>()));
+    let mut ticks = clock.periodic(SECOND);
+    assert!(poll(&mut delay, &rouses).is_pending());
+    let mut cx = Context::from_waker(&rouses);
+    assert!(timeout.as_mut().poll(&mut cx).is_pending());
+    assert!(ticks.poll_tick(&mut cx).is_ready(), "the first comes at once");
+    assert!(ticks.poll_tick(&mut cx).is_pending());
+    drop(driver);
+    assert_eq!(wakes.count(), 3);
+    assert_eq!((poll(&mut delay, &rouses), look(&mut delay)), (GONE, GONE));
+    let gone = TimeoutError::DriverGone(DriverGone);
+    assert_eq!(timeout.as_mut().poll(&mut cx), Poll::Ready(Err(gone)));
+    assert_eq!(ticks.poll_tick(&mut cx), Poll::Ready(Err(DriverGone)));
+    assert_eq!(Pin::new(&mut ticks).poll_next(&mut cx), Poll::Ready(None));
+    assert_eq!(look(&mut clock.delay(SECOND)), GONE);
+    assert_eq!(look(&mut clock.delay(Duration::ZERO)), OVER);
+}
+
+#[test]
+fn a_driver_is_woken_for_the_first_timer_an_earlier_one_and_the_end() {
+    let (wakes, rouses) = Wakes::new();
+    let (clock, mut driver) = InactiveClock::new_shared().activate_with(rouses);
+    let now = clock.instant();
+    let register = |after: u32| {
+        let mut delay = clock.delay_until(now + after * SECOND);
+        assert!(look(&mut delay).is_pending());
+        delay
+    };
+    let mut seen = Vec::new();
+    let delays: Vec<_> = [10, 20, 10, 5]
+        .map(|after| {
+            let delay = register(after);
+            seen.push(wakes.count());
+            delay
+        })
+        .into();
+    assert_eq!(seen, [1, 1, 1, 2]);
+    let other = clock.clone();
+    drop(clock);
+    drop(other);
+    assert_eq!(wakes.count(), 2, "delays are owners too");
+    assert_eq!(driver.advance_timers(now), Ok(Some(now + 5 * SECOND)));
+    drop(delays);
+    assert_eq!(wakes.count(), 3);
+    assert_eq!(driver.advance_timers(now), Err(ClockGone));
+}
+
+#[test]
+fn nothing_recurses_with_the_number_of_timers() {
+    let (clock, mut driver) = driven();
+    let start = clock.instant();
+    let (wakes, rouses) = Wakes::new();
+    let small = thread::Builder::new().stack_size(128 * 1024);
+    let body = move || {
+        let mut delays: Vec<_> =
+            (0..100_000).map(|n| clock.delay_until(start + (n % 7 + 1) * SECOND)).collect();
+        for delay in &mut delays {
+            let _ = poll(delay, &rouses);
+        }
+        // A chain too: each timer is registered by the one before.
+        let control = ClockControl::new();
+        control.auto_advance(Duration::MAX);
+        for _ in 0..100_000 {
+            assert_eq!(look(&mut control.clock().delay(SECOND)), OVER);
+        }
+        assert_eq!(driver.advance_timers(start + 6 * SECOND), Ok(Some(start + 7 * SECOND)));
+        drop(delays.split_off(99_000));
+        drop(driver);
+        delays
+    };
+    let delays = small.spawn(body).expect("a thread").join().expect("no overflow");
+    assert_eq!((delays.len(), wakes.count()), (99_000, 100_000 - 143));
+}
+
+#[test]
+fn a_clock_that_was_moved_has_the_timers_of_its_core() {
+    let original = InactiveClock::new();
+    let activated = |core: usize| {
+        let mut clock = original.clone();
+        clock.relocate(None, CoreId::new(core));
+        clock.activate()
+    };
+    let ((clock, mut driver), (same, _other_driver)) = (activated(0), activated(0));
+    let (elsewhere, mut apart) = activated(1);
+    let now = clock.instant();
+    let mut delays = [&same, &elsewhere].map(|clock| clock.delay_until(now + SECOND));
+    for delay in &mut delays {
+        assert!(look(delay).is_pending());
+    }
+    assert_eq!(driver.next_deadline(), Some(now + SECOND), "two clones on one core share them");
+    driver.advance_timers(now + SECOND).expect("there are clocks");
+    assert_eq!(delays.each_mut().map(look), [OVER, Poll::Pending]);
+    apart.advance_timers(now + SECOND).expect("there are clocks");
+    assert_eq!(delays.each_mut().map(look), [OVER, OVER]);
+
+    // A move to where it is keeps its timers.
+    let mut here = InactiveClock::new();
+    let before = here.clone();
+    here.relocate(Some(CoreId::new(0)), CoreId::new(0));
+    let ((clock, _driver), (_, there)) = (here.activate(), before.activate());
+    let mut delay = clock.delay(SECOND);
+    let _ = look(&mut delay);
+    assert_eq!(there.next_deadline(), Some(delay.deadline()));
+}
+
+#[test]
+fn missed_ticks_come_at_once_or_not() {
+    let expected = [
+        (MissedTicks::Burst, [0, 1000, 2000, 3000, 4000]),
+        (MissedTicks::Delay, [0, 1000, 4500, 5500, 6500]),
+        (MissedTicks::Skip, [0, 1000, 4000, 5000, 6000]),
+    ];
+    for (missed, expected) in expected {
+        let control = ClockControl::new();
+        let clock = control.clock();
+        let start = clock.instant();
+        let mut ticks = clock.periodic(SECOND).missed_ticks(missed);
+        let mut next = || loop {
+            match ticks.poll_tick(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(due) => return (due.expect("it is driven") - start).as_millis(),
+                Poll::Pending => control.advance_to_next().expect("a timer waits"),
+            };
+        };
+        let mut seen = vec![next()];
+        // Late by two and a half periods.
+        control.advance(Duration::from_millis(3500));
+        seen.extend((0..4).map(|_| next()));
+        assert_eq!(seen, expected, "{missed:?}");
+    }
+    let clock = ClockControl::new().clock();
+    assert!(catch_unwind(AssertUnwindSafe(|| clock.periodic(Duration::ZERO))).is_err());
+}
+
+#[test]
+fn a_timeout_prefers_the_result() {
+    let control = ClockControl::new();
+    let clock = control.clock();
+    let mut slow = pin!(clock.timeout(SECOND, pending::<()>()));
+    let mut both = pin!(clock.timeout(SECOND, clock.delay(SECOND)));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(slow.as_mut().poll(&mut cx).is_pending() && both.as_mut().poll(&mut cx).is_pending());
+    control.advance(SECOND);
+    assert_eq!(slow.as_mut().poll(&mut cx), Poll::Ready(Err(TimeoutError::Elapsed)));
+    assert_eq!(both.as_mut().poll(&mut cx), Poll::Ready(Ok(Ok(()))));
+}
+
+#[test]
+fn a_controlled_clock_moves_when_it_is_told() {
+    let at = SystemTime::UNIX_EPOCH + 1000 * SECOND;
+    let control = ClockControl::new_at(at);
+    let clock = control.clock();
+    let mut watch = clock.stopwatch();
+    assert_eq!((clock.system_time(), watch.elapsed()), (at, Duration::ZERO));
+    control.advance(SECOND);
+    assert_eq!((clock.system_time(), watch.restart()), (at + SECOND, SECOND));
+    assert_eq!((watch.elapsed(), control.advance_to_next()), (Duration::ZERO, None));
+    let mut delays = [2, 5].map(|n| clock.delay(n * SECOND));
+    for delay in &mut delays {
+        assert!(look(delay).is_pending());
+    }
+    assert_eq!(control.advance_to_next(), Some(2 * SECOND));
+    assert_eq!(control.advance_to_next(), Some(3 * SECOND));
+
+    control.auto_advance(10 * SECOND);
+    assert_eq!(look(&mut clock.delay(4 * SECOND)), OVER);
+    assert_eq!(look(&mut clock.delay(6 * SECOND)), OVER);
+    assert_eq!(look(&mut clock.delay(SECOND)), Poll::Pending, "the limit");
+}
+
+#[test]
+fn a_driver_that_sleeps_is_never_late_by_a_missed_wake() {
+    struct Unparks(thread::Thread);
+    impl Wake for Unparks {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let (sender, clocks) = mpsc::channel();
+    let driving = thread::spawn(move || {
+        let waker = Waker::from(Arc::new(Unparks(thread::current())));
+        let (clock, mut driver) = InactiveClock::new_shared().activate_with(waker);
+        sender.send(clock).expect("it listens");
+        while let Ok(next) = driver.advance_timers(Instant::now()) {
+            match next {
+                Some(next) => thread::park_timeout(next.saturating_duration_since(Instant::now())),
+                None => thread::park(),
+            }
+        }
+    });
+    let clock = clocks.recv().expect("it sends");
+    let threads: Vec<_> = (0..2)
+        .map(|_| {
+            let clock = clock.clone();
+            thread::spawn(move || {
+                let waker = Waker::from(Arc::new(Unparks(thread::current())));
+                for n in 0..2_000 {
+                    let deadline = clock.instant() + Duration::from_micros(n % 50);
+                    let mut delay = clock.delay_until(deadline);
+                    while poll(&mut delay, &waker).is_pending() {
+                        thread::park();
+                    }
+                    assert!(clock.instant() >= deadline);
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+    drop(clock);
+    driving.join().expect("the end woke it");
+}

@@ -1,0 +1,240 @@
+//! A set of timers, and who drives it.
+//!
+//! One lock guards it all. Whatever is the user's, wakers above all, is called and dropped when
+//! the lock is not held.
+//!
+//! A driver that is to sleep looks at the first deadline without the lock. That look may miss a
+//! timer that is being registered: whoever registers one that is now the first wakes the drivers
+//! afterwards, so a driver that retains wakes, as every parking does, looks again.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use crate::quiet::quietly;
+use crate::sync::modelled::{AtomicU64, Mutex, Ordering};
+use crate::sync::{Arc, PoisonError};
+
+/// No timer.
+const NONE: u64 = u64::MAX;
+/// How many fire before others may have the lock again.
+const BATCH: usize = 64;
+/// What stands for never, as in tokio: thirty years, with their leap days.
+const FAR: Duration = Duration::from_hours(24 * (365 * 30 + 8));
+
+/// That much later; far in the future where there is no such time.
+pub(super) fn later(from: Instant, by: Duration) -> Instant {
+    from.checked_add(by).unwrap_or_else(|| from.checked_add(FAR).unwrap_or(from))
+}
+
+/// A registered timer. In the order in which they fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    deadline: Instant,
+    serial: u64,
+}
+
+/// What has become of a timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timer {
+    Waits,
+    Fired,
+    /// Nobody will fire it.
+    Abandoned,
+}
+
+#[derive(Debug)]
+pub(super) struct Timers {
+    state: Mutex<State>,
+    /// What `first` counts from.
+    origin: Instant,
+    /// Nanoseconds until the first deadline, or [`NONE`]; changed under the lock.
+    first: AtomicU64,
+}
+
+/// By number.
+type Drivers = Arc<[(u64, Arc<Waker>)]>;
+
+#[derive(Debug)]
+struct State {
+    /// Without a waker once it was woken for being abandoned.
+    queue: BTreeMap<Key, Option<Waker>>,
+    /// What tells timers of one deadline apart: how many there were before.
+    serial: u64,
+    /// Replaced as a whole, so that their wakers are cloned and dropped without the lock.
+    drivers: Drivers,
+    next_driver: u64,
+    /// Owners of clocks.
+    clocks: usize,
+    /// Drivers were there, and have all gone.
+    is_abandoned: bool,
+}
+
+impl Timers {
+    pub(super) fn new() -> Self {
+        let state = State {
+            queue: BTreeMap::new(),
+            serial: 0,
+            drivers: Arc::default(),
+            next_driver: 0,
+            clocks: 0,
+            is_abandoned: false,
+        };
+        Self { state: Mutex::new(state), origin: Instant::now(), first: AtomicU64::new(NONE) }
+    }
+
+    /// Calls `f` with the state, and notes the first deadline after it.
+    fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = f(&mut state);
+        let first = state.queue.first_key_value().map_or(NONE, |(key, _)| {
+            let nanos = key.deadline.saturating_duration_since(self.origin).as_nanos();
+            u64::try_from(nanos).unwrap_or(NONE - 1)
+        });
+        // Release: with the acquire of `first`. The lock makes it one writer at a time.
+        self.first.store(first, Ordering::Release);
+        result
+    }
+
+    /// The first deadline there is, or was a moment ago.
+    pub(super) fn first(&self) -> Option<Instant> {
+        // Acquire: with the release of `with`.
+        let first = self.first.load(Ordering::Acquire);
+        (first != NONE).then(|| later(self.origin, Duration::from_nanos(first)))
+    }
+
+    /// Adds a timer. Nothing where nobody would fire it.
+    pub(super) fn register(&self, deadline: Instant, waker: Waker) -> Option<Key> {
+        let mut waker = Some(waker);
+        let (key, drivers) = self.with(|state| {
+            if state.is_abandoned {
+                return (None, None);
+            }
+            state.serial += 1;
+            let key = Key { deadline, serial: state.serial };
+            let is_first = state.queue.first_key_value().is_none_or(|(first, _)| key < *first);
+            state.queue.insert(key, waker.take());
+            (Some(key), is_first.then(|| Arc::clone(&state.drivers)))
+        });
+        wake_all(drivers.as_ref());
+        key
+    }
+
+    /// What has become of a timer; while it waits it wakes this waker from now on.
+    pub(super) fn look(&self, key: Key, waker: &Waker) -> Timer {
+        let mut fresh = None;
+        // Twice where the waker is another, which is cloned in between.
+        loop {
+            let mut stale = None;
+            let seen = self.with(|state| {
+                let Some(entry) = state.queue.get_mut(&key) else { return Some(Timer::Fired) };
+                if state.is_abandoned {
+                    return Some(Timer::Abandoned);
+                }
+                if entry.as_ref().is_some_and(|entry| entry.will_wake(waker)) {
+                    return Some(Timer::Waits);
+                }
+                let fresh = fresh.take()?;
+                stale = entry.replace(fresh);
+                Some(Timer::Waits)
+            });
+            drop(stale);
+            match seen {
+                Some(seen) => return seen,
+                None => fresh = Some(waker.clone()),
+            }
+        }
+    }
+
+    /// Forgets a timer, if it is there.
+    pub(super) fn forget(&self, key: Key) {
+        let waker = self.with(|state| state.queue.remove(&key));
+        drop(waker);
+    }
+
+    /// Fires all that is due, in order, through `due`, which is the driver's to reuse.
+    pub(super) fn advance(&self, now: Instant, due: &mut Vec<Waker>) {
+        // What wakers register while this runs may be due as well: it gets its turn, but not for
+        // ever.
+        let mut left = self.with(|state| state.queue.len()).saturating_mul(2).max(BATCH);
+        while left > 0 {
+            self.with(|state| {
+                while due.len() < BATCH {
+                    let Some(first) = state.queue.first_entry() else { break };
+                    if first.key().deadline > now {
+                        break;
+                    }
+                    due.extend(first.remove());
+                }
+            });
+            if due.is_empty() {
+                break;
+            }
+            left = left.saturating_sub(due.len());
+            for waker in due.drain(..) {
+                quietly(|| waker.wake());
+            }
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.with(|state| state.queue.len())
+    }
+
+    pub(super) fn has_clocks(&self) -> bool {
+        self.with(|state| state.clocks > 0)
+    }
+
+    pub(super) fn add_clock(&self) {
+        self.with(|state| state.clocks += 1);
+    }
+
+    /// The last one lets the drivers know.
+    pub(super) fn remove_clock(&self) {
+        let drivers = self.with(|state| {
+            state.clocks -= 1;
+            (state.clocks == 0).then(|| Arc::clone(&state.drivers))
+        });
+        wake_all(drivers.as_ref());
+    }
+
+    pub(super) fn add_driver(&self, waker: Waker) -> u64 {
+        let waker = Arc::new(waker);
+        let (driver, before) = self.with(|state| {
+            let driver = state.next_driver;
+            state.next_driver += 1;
+            state.is_abandoned = false;
+            let all = state.drivers.iter().cloned().chain([(driver, waker)]).collect();
+            (driver, mem::replace(&mut state.drivers, all))
+        });
+        drop(before);
+        driver
+    }
+
+    /// With the last one timers are abandoned, and whoever waits for one is told.
+    pub(super) fn remove_driver(&self, driver: u64) {
+        let (before, waiting) = self.with(|state| {
+            let all = state.drivers.iter().filter(|(number, _)| *number != driver);
+            let all: Drivers = all.cloned().collect();
+            state.is_abandoned = all.is_empty();
+            let before = mem::replace(&mut state.drivers, all);
+            let waiting: Vec<Waker> = if state.is_abandoned {
+                state.queue.values_mut().filter_map(Option::take).collect()
+            } else {
+                Vec::new()
+            };
+            (before, waiting)
+        });
+        drop(before);
+        for waker in waiting {
+            quietly(|| waker.wake());
+        }
+    }
+}
+
+fn wake_all(drivers: Option<&Drivers>) {
+    for (_, waker) in drivers.into_iter().flat_map(|drivers| drivers.iter()) {
+        quietly(|| waker.wake_by_ref());
+    }
+}

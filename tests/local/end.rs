@@ -1,0 +1,117 @@
+//! How local cores end, with their runtime.
+
+use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use super::with_cores;
+
+struct Dropped(Arc<AtomicUsize>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        let core = loom::local::current().expect("a future is dropped on its core");
+        assert!(core.task_count() > 0);
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn tasks_are_tracked_until_they_end() {
+    let runtime = with_cores(1);
+    let (release, held) = tokio::sync::oneshot::channel::<()>();
+    let task = runtime.local(0).spawn_with(|| async move { held.await.is_ok() });
+    let inner = runtime.local(0).spawn_with(|| async { loom::local::spawn(async {}).await.is_ok() });
+    assert!(runtime.block_on(inner).expect("no panic"));
+    runtime.shutdown();
+    assert!(!runtime.is_idle());
+    release.send(()).expect("it waits");
+    runtime.block_until_idle();
+    assert!(runtime.is_idle() && task.is_finished());
+}
+
+#[test]
+#[should_panic(expected = "the runtime has been shut down")]
+fn a_core_takes_nothing_new_after_the_end() {
+    let runtime = with_cores(1);
+    let core = runtime.local(0);
+    runtime.block_until_idle();
+    drop(core.spawn_with(|| async {}));
+}
+
+#[test]
+fn the_end_drops_what_is_left_on_its_core_once() {
+    for by_timeout in [false, true] {
+        let runtime = with_cores(2);
+        let drops = Arc::new(AtomicUsize::new(0));
+        let handles: Vec<_> = (0..20)
+            .map(|n| {
+                let with = Dropped(Arc::clone(&drops));
+                runtime.local(n % 2).spawn_with(move || async move {
+                    let _with = with;
+                    tokio::time::sleep(Duration::from_hours(1)).await;
+                })
+            })
+            .collect();
+        // Each has begun.
+        for n in 0..2 {
+            let fence = runtime.local(n).spawn_with(|| async {});
+            runtime.block_on(fence).expect("no panic");
+        }
+        let host = tokio::runtime::Builder::new_current_thread().build().expect("it starts");
+        if by_timeout {
+            let left = runtime.shutdown_timeout(Duration::ZERO);
+            assert_eq!(left.tasks, 20);
+        } else {
+            drop(runtime);
+            assert_eq!(drops.load(Ordering::SeqCst), 20, "a drop waits for them");
+        }
+        for handle in handles {
+            assert!(host.block_on(handle).expect_err("it was cut short").is_cancelled());
+        }
+        assert_eq!(drops.load(Ordering::SeqCst), 20);
+    }
+}
+
+#[test]
+fn a_core_may_be_what_ends_its_runtime() {
+    let runtime = with_cores(2);
+    let (sender, over) = mpsc::channel::<()>();
+    let core = runtime.local(0);
+    let last = runtime.clone();
+    drop(core.spawn_with(move || async move {
+        let _over = sender;
+        tokio::task::yield_now().await;
+        // The last handle, on the core: it waits for nobody, itself least of all.
+        drop(last);
+        pending::<()>().await;
+    }));
+    drop(runtime);
+    assert_eq!(over.recv(), Err(mpsc::RecvError), "the task was dropped");
+}
+
+#[test]
+fn a_runtime_that_ends_in_the_background_ends_its_cores() {
+    let runtime = with_cores(1);
+    let (sender, over) = mpsc::channel::<()>();
+    drop(runtime.local(0).spawn_with(move || async move {
+        let _over = sender;
+        pending::<()>().await;
+    }));
+    let kept = runtime.clone();
+    assert_eq!(runtime.shutdown_background().tasks, 1);
+    assert_eq!(over.recv(), Err(mpsc::RecvError), "the task was dropped");
+    drop(kept);
+}
+
+#[test]
+fn five_hundred_runtimes_come_and_go() {
+    for n in 0..500 {
+        let runtime = with_cores(1 + n % 2);
+        let task = runtime.local(0).spawn_with(move || async move { n });
+        if n % 3 == 0 {
+            assert_eq!(runtime.block_on(task).ok(), Some(n));
+        }
+    }
+}

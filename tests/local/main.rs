@@ -1,0 +1,12 @@
+//! Local cores: tasks that stay where they are, state a core, tokio around it, and the end.
+
+mod clocks;
+mod end;
+mod tasks;
+
+use loom::{LoomBuilder, LoomRuntime};
+
+fn with_cores(n: usize) -> LoomRuntime {
+    let builder = LoomBuilder::new().tokio_threads(1).rayon_threads(1).local_cores(n);
+    builder.build().expect("it starts")
+}
