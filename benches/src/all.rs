@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde_json::{Map, Value};
 
 use crate::report::Report;
-use crate::{alloc, decide, http, macros, micro, readme, regret, shed};
+use crate::{alloc, decide, http, local, macros, micro, readme, regret, shed};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -40,7 +40,7 @@ impl Depth {
 type Run = fn(Depth) -> Result<Report, Box<dyn Error>>;
 
 /// By the names that the README has for them.
-const BENCHES: [(&str, Run); 7] = [
+const BENCHES: [(&str, Run); 8] = [
     ("alloc", |depth| alloc::run(&alloc::Options { quick: depth != Depth::Full })),
     ("micro", |depth| {
         micro::run(&micro::Options {
@@ -54,6 +54,9 @@ const BENCHES: [(&str, Run); 7] = [
     }),
     ("decide", |depth| {
         decide::run(&decide::Options { quick: depth == Depth::Check, rounds: depth.of(7, 15) })
+    }),
+    ("local", |depth| {
+        local::run(&local::Options { quick: depth == Depth::Check, rounds: depth.of(3, 15) })
     }),
     ("regret", |depth| {
         regret::run(&regret::Options { quick: depth == Depth::Check, brief: true, seed: 1 })

@@ -2,7 +2,8 @@
 //!
 //! `loom-bench micro` prints what a call costs, by the number of callers and the length of
 //! its work, and what tracking adds to an async task; `alloc` what a call allocates; `decide` what
-//! a call costs that is not moved; `regret` what decisions cost on described workloads; `macros` how
+//! a call costs that is not moved; `local` what tasks and timers cost that stay on one thread;
+//! `regret` what decisions cost on described workloads; `macros` how
 //! long the compiler checks annotated functions; `http` how long the requests of a service take;
 //! `shed` what becomes of them under twice the load that it can bear; and `all` all of that, into
 //! the README.
@@ -16,6 +17,7 @@ mod contenders;
 mod decide;
 mod http;
 mod instructions;
+mod local;
 mod machine;
 mod macros;
 mod micro;
@@ -56,6 +58,8 @@ enum Bench {
     Alloc(alloc::Options),
     /// What a call costs that is not moved.
     Decide(decide::Options),
+    /// Tasks and timers that stay on one thread.
+    Local(local::Options),
     /// Decisions on described workloads, against the better arm in hindsight.
     Regret(regret::Options),
     /// What the attribute costs the compiler.
@@ -69,6 +73,9 @@ enum Bench {
     /// One sample, as a process of its own.
     #[command(hide = true)]
     Sample(sample::Options),
+    /// One sample of `local`, as a process of its own.
+    #[command(hide = true)]
+    LocalSample(local::SampleOptions),
     /// Calls for callgrind to count.
     #[command(hide = true)]
     Instructions(instructions::Options),
@@ -86,12 +93,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         Bench::Micro(options) => micro::run(&options)?,
         Bench::Alloc(options) => alloc::run(&options)?,
         Bench::Decide(options) => decide::run(&options)?,
+        Bench::Local(options) => local::run(&options)?,
         Bench::Regret(options) => regret::run(&options)?,
         Bench::Macros(options) => macros::run(&options)?,
         Bench::Http(options) => http::run(&options)?,
         Bench::Shed(options) => shed::run(&options)?,
         Bench::All(options) => return all::run(&options),
         Bench::Sample(options) => return sample::run(&options),
+        Bench::LocalSample(options) => return local::sample(&options),
         Bench::Instructions(options) => return instructions::sample(&options),
         Bench::HttpServer(options) => return http::serve(&options),
         Bench::HttpLoad(options) => return http::load(&options),

@@ -20,9 +20,7 @@ async fn delays(clock: loom::time::Clock) {
     let (start, mut order) = (clock.instant(), Vec::new());
     let one = |millis| {
         let clock = clock.clone();
-        async move {
-            clock.delay_until(start + Duration::from_millis(millis)).await.map(|()| millis)
-        }
+        async move { clock.delay_until(start + Duration::from_millis(millis)).await.map(|()| millis) }
     };
     let (mut a, mut b) = (std::pin::pin!(one(4)), std::pin::pin!(one(2)));
     tokio::select! {

@@ -187,21 +187,18 @@ impl Executor {
     ///
     /// A driver that polls with another waker from now on is woken by that one alone.
     pub fn poll_in(&mut self, cx: &Context<'_>) -> Poll<()> {
-        self.poll_in_while(cx, || true)
+        self.poll();
+        if self.sleep_in(cx) && self.task_count() == 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    pub(crate) fn poll_in_while(
-        &mut self,
-        cx: &Context<'_>,
-        go_on: impl FnMut() -> bool,
-    ) -> Poll<()> {
-        self.poll_while(go_on);
-        if self.spawner.home().sleep(cx.waker()) {
+    /// Has whoever drives this woken when there is more to do: at once, where there is now. True
+    /// if there is not, and it may sleep.
+    pub(crate) fn sleep_in(&mut self, cx: &Context<'_>) -> bool {
+        let has_more = self.spawner.home().sleep(cx.waker());
+        if has_more {
             cx.waker().wake_by_ref();
-        } else if self.task_count() == 0 {
-            return Poll::Ready(());
         }
-        Poll::Pending
+        !has_more
     }
 
     /// Awaits `future` and runs tasks meanwhile, within another runtime.

@@ -3,9 +3,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::LocalCore;
+use super::super::lifecycle::Admitted;
+use super::super::spawn::Tracked;
 use super::state::States;
+use super::{CoreShared, LocalCore};
 use crate::executor::{JoinHandle, Spawner};
+use crate::sync::atomic::Ordering;
 use crate::time::Clock;
 
 /// The core of this thread.
@@ -13,6 +16,44 @@ pub(super) struct Here {
     pub(super) core: LocalCore,
     pub(super) spawner: Spawner,
     pub(super) states: States,
+    /// For the tasks that the core made: one admission for all of them, while there are any, since
+    /// each would cost what all threads share.
+    pub(super) admitted: RefCell<Option<Admitted>>,
+}
+
+impl Here {
+    /// Counts in a task that is made here.
+    #[track_caller]
+    fn track(self: Rc<Self>) -> OwnTask {
+        let CoreShared { core, own, .. } = &*self.core.shared;
+        let tasks = own.load(Ordering::Relaxed);
+        if tasks == 0 {
+            let admitted = Admitted::or_panic(core);
+            self.admitted.replace(Some(admitted));
+        } else if core.lifecycle.is_gone() {
+            // It panics, with the words for it.
+            drop(Admitted::or_panic(core));
+        }
+        core.counters.spawned.add_one();
+        own.store(tasks + 1, Ordering::Relaxed);
+        OwnTask(self)
+    }
+}
+
+/// A task that was made here, until it has ended.
+struct OwnTask(Rc<Here>);
+
+impl Drop for OwnTask {
+    fn drop(&mut self) {
+        let own = &self.0.core.shared.own;
+        let tasks = own.load(Ordering::Relaxed) - 1;
+        own.store(tasks, Ordering::Relaxed);
+        if tasks == 0 {
+            // Outside of the borrow: it may be the last of all, and wake others.
+            let admitted = self.0.admitted.take();
+            drop(admitted);
+        }
+    }
 }
 
 thread_local! {
@@ -84,7 +125,8 @@ where
     F: Future + 'static,
 {
     let here = expect_here("spawn");
-    here.spawner.spawn(here.core.track().of(future))
+    let task = Rc::clone(&here).track();
+    here.spawner.spawn(Tracked::new(future, task))
 }
 
 /// What makes tasks on the local core that this code runs on, for those who want a say in where

@@ -62,13 +62,16 @@ pub(crate) struct CoreShared {
     core: Arc<Core>,
     remote: RemoteSpawner,
     clock: Clock,
-    tasks: AtomicUsize,
+    /// Tasks that any thread gave it.
+    sent: AtomicUsize,
+    /// Those that it made itself, and it alone changes that.
+    own: AtomicUsize,
 }
 
 impl LocalCore {
     pub(crate) fn new(id: CoreId, core: Arc<Core>, remote: RemoteSpawner, clock: Clock) -> Self {
-        let tasks = AtomicUsize::new(0);
-        Self { shared: Arc::new(CoreShared { id, core, remote, clock, tasks }) }
+        let (sent, own) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { shared: Arc::new(CoreShared { id, core, remote, clock, sent, own }) }
     }
 
     /// Which one it is.
@@ -93,13 +96,14 @@ impl LocalCore {
         F: Future<Output: Send> + 'static,
     {
         let tracked = self.track();
-        self.shared.remote.spawn_with(move || tracked.of(make()))
+        self.shared.remote.spawn_with(move || Tracked::new(make(), tracked))
     }
 
     /// Tasks that were given to it and have not ended.
     #[must_use]
     pub fn task_count(&self) -> usize {
-        self.shared.tasks.load(Ordering::Relaxed)
+        let CoreShared { sent, own, .. } = &*self.shared;
+        sent.load(Ordering::Relaxed) + own.load(Ordering::Relaxed)
     }
 
     /// The core's own clock. Its timers fire on the core, which no other can delay; a delay of it
@@ -109,12 +113,12 @@ impl LocalCore {
         &self.shared.clock
     }
 
-    /// Counts a task in.
+    /// Counts in a task that comes from anywhere.
     #[track_caller]
     fn track(&self) -> Tracking {
         let admitted = Admitted::or_panic(&self.shared.core);
         self.shared.core.counters.spawned.add_one();
-        self.shared.tasks.fetch_add(1, Ordering::Relaxed);
+        self.shared.sent.fetch_add(1, Ordering::Relaxed);
         Tracking { _counted: Counted(Arc::clone(&self.shared)), _admitted: admitted }
     }
 }
@@ -126,17 +130,11 @@ pub(crate) struct Tracking {
     _admitted: Admitted,
 }
 
-impl Tracking {
-    fn of<F: Future>(self, future: F) -> Tracked<F, Self> {
-        Tracked::new(future, self)
-    }
-}
-
 struct Counted(Arc<CoreShared>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.tasks.fetch_sub(1, Ordering::Relaxed);
+        self.0.sent.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

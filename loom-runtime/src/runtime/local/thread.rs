@@ -1,5 +1,6 @@
 //! The thread of a local core.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, Wake, Waker};
@@ -25,6 +26,9 @@ use crate::topology::{Role, ThreadPlacement};
 /// Tasks that a core has storage for; more are on the heap. Memory that was never used is not
 /// touched.
 const SLOTS: usize = 4096;
+
+/// Polls before the core looks at its sockets and timers, and whether it is to end.
+const POLLS_A_TURN: usize = 61;
 
 /// Rouses a core from its sleep.
 #[derive(Default)]
@@ -93,7 +97,12 @@ pub(crate) fn start(
             let local = LocalCore::new(id, core, executor.remote_spawner(), clock);
             let spawner = executor.spawner();
             let states = States::default();
-            let here = here::settle(Here { core: local.clone(), spawner, states });
+            let here = here::settle(Here {
+                core: local.clone(),
+                spawner,
+                states,
+                admitted: RefCell::default(),
+            });
             if ready.send(Ok((local, placement))).is_ok() {
                 run(&runtime, executor, driver, &rouse);
             }
@@ -152,17 +161,35 @@ fn turn(
     fire(driver);
     // Tokio gives a budget to each turn, not to each task: who comes after it is used up is
     // first in the next.
-    let _ = executor.poll_in_while(cx, has_budget_remaining);
+    run_ready(executor);
     rouse.sleeper.register(cx.waker());
     // Acquire: with the release of `ask_to_end`.
     if rouse.is_over.load(Ordering::Acquire) {
         return Poll::Ready(());
     }
-    if !executor.has_ready() && timer.wake_at(driver.next_deadline(), cx).is_ready() {
+    if executor.sleep_in(cx) && timer.wake_at(driver.next_deadline(), cx).is_ready() {
         // It is due by now.
         cx.waker().wake_by_ref();
     }
     Poll::Pending
+}
+
+/// Polls tasks, those again that wake themselves, as many as tokio does before it looks at its
+/// sockets.
+fn run_ready(executor: &mut Executor) {
+    let mut left = POLLS_A_TURN;
+    let mut may_go_on = || {
+        let may = left > 0 && has_budget_remaining();
+        left -= usize::from(may);
+        may
+    };
+    let mut goes_on = true;
+    while goes_on && executor.has_ready() {
+        executor.poll_while(|| {
+            goes_on = may_go_on();
+            goes_on
+        });
+    }
 }
 
 /// Reads the clock only where a timer waits.
