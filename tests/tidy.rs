@@ -30,7 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "bridge",
             "scheduler",
             "topology",
-            "local",
+            "executor",
             "time",
         ],
     ),

@@ -144,7 +144,10 @@ fn tokio_works_on_a_core() {
         let local = Rc::clone(&served);
         let seen = tokio::task::spawn_local(async move { local.get() }).await.expect("no panic");
         let blocking = tokio::task::spawn_blocking(thread_name).await.expect("no panic");
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        let mut ticks = tokio::time::interval(Duration::from_millis(1));
+        for _ in 0..3 {
+            ticks.tick().await;
+        }
         let from_elsewhere: u32 = receiver.recv().await.expect("it is sent");
         (name, seen, blocking, from_elsewhere)
     });
@@ -232,7 +235,10 @@ fn a_task_that_always_has_something_to_do_leaves_the_others_their_turn() {
                 sender.send(n).await.expect("it listens");
                 assert_eq!(receiver.recv().await, Some(n));
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            let mut ticks = tokio::time::interval(Duration::from_millis(1));
+            for _ in 0..3 {
+                ticks.tick().await;
+            }
         });
         modest.await.expect("no panic");
         over.set(true);
@@ -241,19 +247,22 @@ fn a_task_that_always_has_something_to_do_leaves_the_others_their_turn() {
     assert!(runtime.block_on(task).expect("no panic") > 0);
 }
 
+/// Says where it was dropped.
+struct Own {
+    count: Rc<RefCell<usize>>,
+    dropped_on: Arc<Mutex<Vec<String>>>,
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.dropped_on.lock().expect("no panic").push(thread_name());
+    }
+}
+
 #[test]
 fn each_core_has_its_state_and_lends_it_once_at_a_time() {
     let made = Arc::new(AtomicUsize::new(0));
     let dropped_on = Arc::new(Mutex::new(Vec::new()));
-    struct Own {
-        count: Rc<RefCell<usize>>,
-        dropped_on: Arc<Mutex<Vec<String>>>,
-    }
-    impl Drop for Own {
-        fn drop(&mut self) {
-            self.dropped_on.lock().expect("no panic").push(thread_name());
-        }
-    }
     let state = {
         let (made, dropped_on) = (Arc::clone(&made), Arc::clone(&dropped_on));
         CoreState::new(move |core| {

@@ -240,7 +240,8 @@ impl LoomBuilder {
     /// let started = Instant::now();
     /// runtime.block_on(async {
     ///     let hour = Duration::from_secs(3600);
-    ///     tokio::time::sleep(hour).await;
+    ///     let never = std::future::pending::<()>();
+    ///     assert!(tokio::time::timeout(hour, never).await.is_err());
     ///     let work = loom::spawn_compute(|| (1..=1000_u64).sum::<u64>());
     ///     assert_eq!(tokio::time::timeout(hour, work).await.ok(), Some(500_500));
     /// });

@@ -15,7 +15,6 @@ use crate::sync::{Arc, thread};
 use super::baggage::Baggage;
 use super::core::{Core, Function};
 use super::drain;
-use super::hold::Holding;
 use super::lifecycle::{Admitted, Refusal};
 use super::on_the_spot::{Company, wait_a_little};
 use super::ticket::{How, Queued, Ticket};
@@ -128,8 +127,7 @@ where
         drop(measured);
         Timed { value, times: Some((started, Instant::now())) }
     };
-    let (job, call) =
-        bridge::call(work, Ticket { admitted, function, holding: Holding::of(core) }, priority);
+    let (job, call) = bridge::call(work, Ticket::new(admitted, function), priority);
     let searching = core.line.searching();
     // Last, since drainers look for the job from here on. Where the line has just become
     // full, the job is dropped, which counts it out again.

@@ -26,7 +26,6 @@ use super::compute::{ComputeFuture, offload};
 use super::core::{Core, ScopeTimes};
 use super::drain;
 use super::handle::LoomRuntime;
-use super::hold::Holding;
 use super::lifecycle::{Admitted, Refusal};
 use super::spawn::current_core;
 use super::ticket::{How, Queued, Ticket};
@@ -182,7 +181,7 @@ where
     };
     let searching = core.line.searching();
     core.begin_call();
-    let ticket = Ticket { admitted, function, holding: Holding::of(core) };
+    let ticket = Ticket::new(admitted, function);
     let submit = |job| {
         // There is no limit; were there one, dropping the job would refuse the call.
         if core.line.enter(usize::MAX).is_some_and(|place| place.submit(job)) {

@@ -28,9 +28,16 @@ pub(crate) struct How {
 
 /// Goes with a call and counts it.
 pub(crate) struct Ticket {
-    pub(crate) admitted: Admitted,
-    pub(crate) function: Option<Arc<Function>>,
-    pub(crate) holding: Holding,
+    admitted: Admitted,
+    function: Option<Arc<Function>>,
+    holding: Holding,
+}
+
+impl Ticket {
+    pub(crate) fn new(admitted: Admitted, function: Option<Arc<Function>>) -> Self {
+        let holding = Holding::of(admitted.core());
+        Self { admitted, function, holding }
+    }
 }
 
 impl bridge::Ticket for Ticket {

@@ -19,7 +19,7 @@
 //!     while !done.is_finished() {
 //!         executor.poll();
 //!         if let Ok(Some(first)) = driver.advance_timers(Instant::now()) {
-//!             std::thread::sleep(first.saturating_duration_since(Instant::now()));
+//!             std::thread::park_timeout(first.saturating_duration_since(Instant::now()));
 //!         }
 //!     }
 //! });
@@ -48,6 +48,8 @@ mod periodic;
 mod stopwatch;
 mod timers;
 
+#[cfg(all(test, not(loom_model)))]
+mod control_tests;
 #[cfg(all(test, loom_model))]
 mod model;
 #[cfg(all(test, not(loom_model)))]

@@ -1,0 +1,74 @@
+//! What clocks promise that a test drives by hand, and what is easiest shown on them.
+
+use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, SystemTime};
+
+use super::tests::{OVER, SECOND, look};
+use super::{ClockControl, MissedTicks, TimeoutError};
+
+#[test]
+fn missed_ticks_come_at_once_or_not() {
+    let expected = [
+        (MissedTicks::Burst, [0, 1000, 2000, 3000, 4000]),
+        (MissedTicks::Delay, [0, 1000, 4500, 5500, 6500]),
+        (MissedTicks::Skip, [0, 1000, 4000, 5000, 6000]),
+    ];
+    for (missed, expected) in expected {
+        let control = ClockControl::new();
+        let clock = control.clock();
+        let start = clock.instant();
+        let mut ticks = clock.periodic(SECOND).missed_ticks(missed);
+        let mut next = || loop {
+            match ticks.poll_tick(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(due) => return (due.expect("it is driven") - start).as_millis(),
+                Poll::Pending => control.advance_to_next().expect("a timer waits"),
+            };
+        };
+        let mut seen = vec![next()];
+        // Late by two and a half periods.
+        control.advance(Duration::from_millis(3500));
+        seen.extend((0..4).map(|_| next()));
+        assert_eq!(seen, expected, "{missed:?}");
+    }
+    let clock = ClockControl::new().clock();
+    assert!(catch_unwind(AssertUnwindSafe(|| clock.periodic(Duration::ZERO))).is_err());
+}
+
+#[test]
+fn a_timeout_prefers_the_result() {
+    let control = ClockControl::new();
+    let clock = control.clock();
+    let mut slow = pin!(clock.timeout(SECOND, pending::<()>()));
+    let mut both = pin!(clock.timeout(SECOND, clock.delay(SECOND)));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(slow.as_mut().poll(&mut cx).is_pending() && both.as_mut().poll(&mut cx).is_pending());
+    control.advance(SECOND);
+    assert_eq!(slow.as_mut().poll(&mut cx), Poll::Ready(Err(TimeoutError::Elapsed)));
+    assert_eq!(both.as_mut().poll(&mut cx), Poll::Ready(Ok(Ok(()))));
+}
+
+#[test]
+fn a_controlled_clock_moves_when_it_is_told() {
+    let at = SystemTime::UNIX_EPOCH + 1000 * SECOND;
+    let control = ClockControl::new_at(at);
+    let clock = control.clock();
+    let mut watch = clock.stopwatch();
+    assert_eq!((clock.system_time(), watch.elapsed()), (at, Duration::ZERO));
+    control.advance(SECOND);
+    assert_eq!((clock.system_time(), watch.restart()), (at + SECOND, SECOND));
+    assert_eq!((watch.elapsed(), control.advance_to_next()), (Duration::ZERO, None));
+    let mut delays = [2, 5].map(|n| clock.delay(n * SECOND));
+    for delay in &mut delays {
+        assert!(look(delay).is_pending());
+    }
+    assert_eq!(control.advance_to_next(), Some(2 * SECOND));
+    assert_eq!(control.advance_to_next(), Some(3 * SECOND));
+
+    control.auto_advance(10 * SECOND);
+    assert_eq!(look(&mut clock.delay(4 * SECOND)), OVER);
+    assert_eq!(look(&mut clock.delay(6 * SECOND)), OVER);
+    assert_eq!(look(&mut clock.delay(SECOND)), Poll::Pending, "the limit");
+}

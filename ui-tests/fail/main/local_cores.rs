@@ -1,0 +1,2 @@
+#[loom::main(local_cores = 2000)]
+async fn main() {}

@@ -1,0 +1,2 @@
+#[loom::main(start_paused)]
+async fn main() {}
