@@ -60,6 +60,7 @@ fn config(builder: LoomBuilder) -> LoomConfig {
 
 const CALLS: &str = "expected a whole number from 1 to 16777216, or leave it out for the default";
 const THREADS: &str = "expected a whole number from 1 to 8192, or leave it out for the default";
+const CORES: &str = "expected a whole number from 0 to 1024, or leave it out for none";
 const LIST: &str = "expected CPU numbers and ranges such as `0-3,8`";
 
 #[test]
@@ -126,6 +127,7 @@ fn every_key_can_be_set_in_each_kind_of_file() {
         prefix = "file"
         tokio_threads = 3
         rayon_threads = 2
+        local_cores = 1
         cpuset = "0"
         pin = false
         placement = "split"
@@ -139,6 +141,7 @@ fn every_key_can_be_set_in_each_kind_of_file() {
 prefix: file
 tokio_threads: 3
 rayon_threads: 2
+local_cores: 1
 cpuset: '0'
 pin: false
 placement: split
@@ -148,9 +151,9 @@ compute_queue: 77
 shutdown_timeout: 1m 30s
 ";
     let json = r#"{
-        "prefix": "file", "tokio_threads": 3, "rayon_threads": 2, "cpuset": "0", "pin": false,
-        "placement": "split", "compute_priority": "nice", "tokio_flavor": "multi_thread",
-        "compute_queue": 77, "shutdown_timeout": "1m 30s"
+        "prefix": "file", "tokio_threads": 3, "rayon_threads": 2, "local_cores": 1,
+        "cpuset": "0", "pin": false, "placement": "split", "compute_priority": "nice",
+        "tokio_flavor": "multi_thread", "compute_queue": 77, "shutdown_timeout": "1m 30s"
     }"#;
     for (extension, text) in
         [("toml", toml), ("yaml", yaml), ("yml", yaml), ("json", json), ("TOML", toml)]
@@ -159,6 +162,7 @@ shutdown_timeout: 1m 30s
         let config = config(file.builder());
         assert_eq!(config.prefix, "file", "{extension}");
         assert_eq!((config.tokio_threads, config.rayon_threads), (3, 2));
+        assert_eq!(config.local_cores, 1);
         assert_eq!(config.cpuset, "0");
         assert_eq!(config.pin, Pin::No);
         assert_eq!(config.placement, Placement::Split);
@@ -185,6 +189,8 @@ fn bad_values_in_a_file_are_errors_that_name_the_file() {
         ("prefix = 3", "3", words("a string")),
         ("tokio_threads = 0", "0", THREADS.to_owned()),
         ("tokio_threads = -1", "-1", THREADS.to_owned()),
+        ("local_cores = 1025", "1025", CORES.to_owned()),
+        ("local_cores = -1", "-1", CORES.to_owned()),
         ("tokio_threads = 1.5", "1.5", THREADS.to_owned()),
         ("tokio_threads = 99999999999999999999", "99999999999999999999", THREADS.to_owned()),
         ("tokio_threads = 9223372036854775807", "9223372036854775807", THREADS.to_owned()),
@@ -230,8 +236,8 @@ fn unknown_keys_are_errors_that_name_the_nearest_one() {
         (
             "zzz = 3",
             "zzz",
-            "the keys are prefix, tokio_threads, rayon_threads, cpuset, pin, placement, \
-             compute_priority, tokio_flavor, compute_queue, shutdown_timeout, profile, and those below \
+            "the keys are prefix, tokio_threads, rayon_threads, local_cores, cpuset, pin, \
+             placement, compute_priority, tokio_flavor, compute_queue, shutdown_timeout, profile, and those below \
              `mab_knobs` and `calibration`",
         ),
         (
@@ -318,6 +324,7 @@ fn every_key_is_an_argument() {
         "--loom-prefix=arg",
         "--loom-tokio-threads=3",
         "--loom-rayon-threads=2",
+        "--loom-local-cores=1",
         "--loom-cpuset=0",
         "--loom-pin=false",
         "--loom-placement=split",

@@ -92,6 +92,7 @@ fn every_name_of_this_kind_of_runtime_is_there() {
     let seen = samples(&registry);
     for name in [
         "inflight_tasks",
+        "local_tasks",
         "rayon_queue_depth",
         "spawn_rate",
         "pressure_index",

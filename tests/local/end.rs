@@ -35,6 +35,30 @@ fn tasks_are_tracked_until_they_end() {
 }
 
 #[test]
+fn tasks_are_counted_whoever_made_them() {
+    let runtime = with_cores(2);
+    let core = runtime.local(0);
+    let own = core.spawn_with(|| async {
+        for _ in 0..9 {
+            drop(loom::local::spawn(pending::<()>()));
+        }
+        pending::<()>().await;
+    });
+    drop(runtime.local(1).spawn_with(pending::<()>));
+    for n in 0..2 {
+        let fence = runtime.local(n).spawn_with(|| async {});
+        runtime.block_on(fence).expect("no panic");
+    }
+    let metrics = runtime.prometheus_metrics();
+    assert_eq!((core.task_count(), metrics.local_tasks.get()), (10, 11));
+    assert_eq!(metrics.inflight_tasks.get(), 11);
+    own.abort();
+    let host = tokio::runtime::Builder::new_current_thread().build().expect("it starts");
+    assert!(host.block_on(own).expect_err("it was aborted").is_cancelled());
+    assert_eq!(runtime.shutdown_timeout(Duration::ZERO).tasks, 10);
+}
+
+#[test]
 #[should_panic(expected = "the runtime has been shut down")]
 fn a_core_takes_nothing_new_after_the_end() {
     let runtime = with_cores(1);

@@ -27,7 +27,7 @@ use super::handle::Inner;
 use super::hold::Held;
 use super::keeper;
 use super::lifecycle::Lifecycle;
-use super::local;
+use super::local::{self, Tasks};
 use super::pressure::Pressure;
 use super::profile::ProfileFile;
 use super::shares::Shares;
@@ -103,6 +103,8 @@ pub(crate) struct Rest {
     pub(crate) tokio_threads: AtomicUsize,
     /// How many of them are workers; not set where they are not ours.
     pub(crate) own_workers: OnceLock<usize>,
+    /// How many tasks each local core has, where there are any.
+    pub(crate) local_tasks: OnceLock<Vec<Arc<Tasks>>>,
     /// Set once the threads have started; they and their jobs must not keep it alive.
     pub(crate) pool: OnceLock<Weak<ThreadPool>>,
     pub(crate) runtime: OnceLock<Weak<Inner>>,
@@ -168,6 +170,7 @@ impl Core {
                 blocking_queued: AtomicUsize::new(0),
                 tokio_threads: AtomicUsize::new(0),
                 own_workers: OnceLock::new(),
+                local_tasks: OnceLock::new(),
                 pool: OnceLock::new(),
                 runtime: OnceLock::new(),
                 tokio: OnceLock::new(),
@@ -278,6 +281,13 @@ impl Core {
         // First, since most callers are on no pool's thread, and the pool is counted.
         rayon::current_thread_index().is_some()
             && self.pool().is_some_and(|pool| pool.current_thread_index().is_some())
+    }
+
+    /// Tracked work that is no compute call: async tasks, those of local cores among them, and
+    /// blocking functions.
+    pub(crate) fn tasks(&self) -> usize {
+        let uncounted = self.local_tasks.get().into_iter().flatten().map(|tasks| tasks.uncounted());
+        self.lifecycle.count().saturating_sub(self.in_flight()) + uncounted.sum::<usize>()
     }
 
     /// Compute calls that were submitted and have not ended.

@@ -166,7 +166,7 @@ impl LoomRuntime {
         let compute_calls = core.in_flight();
         // Two counts, read one after the other while work ends.
         let of_user = self.inner.task_tracker.get().map_or(0, TaskTracker::len);
-        let tasks = core.lifecycle.count().saturating_sub(compute_calls) + of_user;
+        let tasks = core.tasks() + of_user;
         StillRunning { tasks, compute_calls }
     }
 

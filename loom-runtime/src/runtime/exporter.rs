@@ -31,10 +31,11 @@ const ARM: &[&str] = &["function", "size", "arm"];
 const OUTCOME: &[&str] = &["function", "size", "outcome"];
 
 /// In the order in which they are read below.
-static FAMILIES: [Family; 25] = {
+static FAMILIES: [Family; 26] = {
     use Kind::{Counter, Gauge};
     [
         family("inflight_tasks", Gauge, "Tracked async tasks and blocking functions in flight"),
+        family("local_tasks", Gauge, "Those of them that are on local cores"),
         family("rayon_queue_depth", Gauge, "Compute calls that wait for a thread"),
         family("spawn_rate", Gauge, "Tracked async tasks spawned a second"),
         family("pressure_index", Gauge, "Tasks taken to be ready behind each I/O worker, 0 to 10"),
@@ -204,6 +205,7 @@ impl LoomMetrics {
         let waits = self.core.counters.queue_waits.snapshot();
         let mut samples = vec![
             gauge(&self.inflight_tasks),
+            gauge(&self.local_tasks),
             gauge(&self.rayon_queue_depth),
             number(&self.spawn_rate),
             number(&self.pressure_index),

@@ -39,6 +39,8 @@ pub struct LoomMetrics {
     pub(super) prefix: Arc<str>,
     /// Tracked async tasks and blocking functions that have not ended.
     pub inflight_tasks: Reading<i64>,
+    /// Those of them that are on local cores.
+    pub local_tasks: Reading<i64>,
     /// Compute calls that wait for a thread.
     pub rayon_queue_depth: Reading<i64>,
     /// Tracked async tasks that are spawned a second, since this was last asked a second ago
@@ -123,7 +125,11 @@ impl LoomMetrics {
             prefix: prefix.into(),
             inflight_tasks: reading(core, |core| {
                 // The compute calls among them are read a moment later.
-                signed(core.lifecycle.count().saturating_sub(core.in_flight()))
+                signed(core.tasks())
+            }),
+            local_tasks: reading(core, |core| {
+                let all = core.local_tasks.get().into_iter().flatten();
+                signed(all.map(|tasks| tasks.count()).sum())
             }),
             rayon_queue_depth: reading(core, |core| signed(core.line.waiting())),
             spawn_rate: reading(core, |core| {

@@ -104,6 +104,8 @@ fn start(
     if is_ours {
         let _ = core.own_workers.set(io_threads);
     }
+    let of_cores = inner.local.all().iter().map(|local| Arc::clone(local.tasks()));
+    let _ = core.local_tasks.set(of_cores.collect());
     let _ = core.pool.set(Arc::downgrade(&inner.pool));
     let _ = core.runtime.set(Arc::downgrade(&inner));
     let _ = core.compute_seats.set(compute);

@@ -43,7 +43,7 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
             .collect::<Vec<_>>(),
         "io": {
             "workers": core.tokio.get().map(|tokio| tokio.metrics().num_workers()),
-            "tasks": core.lifecycle.count().saturating_sub(core.in_flight()),
+            "tasks": core.tasks(),
             "spawned": counters.spawned.count(),
             "pressure": around.pressure,
             "inline_ms": core.inline_nanos.load(Ordering::Relaxed) / 1_000_000,

@@ -25,7 +25,8 @@ impl Here {
     /// Counts in a task that is made here.
     #[track_caller]
     fn track(self: Rc<Self>) -> OwnTask {
-        let CoreShared { core, own, .. } = &*self.core.shared;
+        let CoreShared { core, tasks, .. } = &*self.core.shared;
+        let own = &tasks.own;
         let tasks = own.load(Ordering::Relaxed);
         if tasks == 0 {
             let admitted = Admitted::or_panic(core);
@@ -45,7 +46,7 @@ struct OwnTask(Rc<Here>);
 
 impl Drop for OwnTask {
     fn drop(&mut self) {
-        let own = &self.0.core.shared.own;
+        let own = &self.0.core.shared.tasks.own;
         let tasks = own.load(Ordering::Relaxed) - 1;
         own.store(tasks, Ordering::Relaxed);
         if tasks == 0 {

@@ -62,16 +62,33 @@ pub(crate) struct CoreShared {
     core: Arc<Core>,
     remote: RemoteSpawner,
     clock: Clock,
-    /// Tasks that any thread gave it.
+    tasks: Arc<Tasks>,
+}
+
+/// How many tasks a local core has.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks {
+    /// Those that any thread gave it, each admitted by itself.
     sent: AtomicUsize,
-    /// Those that it made itself, and it alone changes that.
+    /// Those that it made itself, and it alone changes that; one admission is for all of them.
     own: AtomicUsize,
+}
+
+impl Tasks {
+    pub(crate) fn count(&self) -> usize {
+        self.sent.load(Ordering::Relaxed) + self.own.load(Ordering::Relaxed)
+    }
+
+    /// Those beyond what the runtime counts as admitted.
+    pub(crate) fn uncounted(&self) -> usize {
+        self.own.load(Ordering::Relaxed).saturating_sub(1)
+    }
 }
 
 impl LocalCore {
     pub(crate) fn new(id: CoreId, core: Arc<Core>, remote: RemoteSpawner, clock: Clock) -> Self {
-        let (sent, own) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { shared: Arc::new(CoreShared { id, core, remote, clock, sent, own }) }
+        let tasks = Arc::default();
+        Self { shared: Arc::new(CoreShared { id, core, remote, clock, tasks }) }
     }
 
     /// Which one it is.
@@ -102,8 +119,7 @@ impl LocalCore {
     /// Tasks that were given to it and have not ended.
     #[must_use]
     pub fn task_count(&self) -> usize {
-        let CoreShared { sent, own, .. } = &*self.shared;
-        sent.load(Ordering::Relaxed) + own.load(Ordering::Relaxed)
+        self.shared.tasks.count()
     }
 
     /// The core's own clock. Its timers fire on the core, which no other can delay; a delay of it
@@ -113,12 +129,17 @@ impl LocalCore {
         &self.shared.clock
     }
 
+    /// For whoever counts all tasks of a runtime.
+    pub(crate) fn tasks(&self) -> &Arc<Tasks> {
+        &self.shared.tasks
+    }
+
     /// Counts in a task that comes from anywhere.
     #[track_caller]
     fn track(&self) -> Tracking {
         let admitted = Admitted::or_panic(&self.shared.core);
         self.shared.core.counters.spawned.add_one();
-        self.shared.sent.fetch_add(1, Ordering::Relaxed);
+        self.shared.tasks.sent.fetch_add(1, Ordering::Relaxed);
         Tracking { _counted: Counted(Arc::clone(&self.shared)), _admitted: admitted }
     }
 }
@@ -134,7 +155,7 @@ struct Counted(Arc<CoreShared>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.sent.fetch_sub(1, Ordering::Relaxed);
+        self.0.tasks.sent.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
