@@ -172,6 +172,30 @@ fn the_same_happens_twice() {
 }
 
 #[test]
+fn a_clock_that_begins_late_has_the_same_time() {
+    let runtime =
+        LoomBuilder::new().start_paused(true).rayon_threads(1).build().expect("it starts");
+    // Real time goes on, held time does not.
+    long(500);
+    let clock = runtime.clock().clone();
+    runtime.block_on(async move {
+        let watch = clock.stopwatch();
+        clock.delay(Duration::from_millis(1)).await.expect("it is driven");
+        assert_eq!(watch.elapsed(), Duration::from_millis(1));
+    });
+}
+
+#[test]
+fn a_runtime_ends_although_work_is_in_flight() {
+    let runtime =
+        LoomBuilder::new().start_paused(true).rayon_threads(1).build().expect("it starts");
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    runtime.spawn_compute(move || held.recv().is_ok()).detach();
+    drop(runtime);
+    drop(release);
+}
+
+#[test]
 fn only_one_thread_has_the_time() {
     let refused = |builder: LoomBuilder| {
         builder.start_paused(true).build().expect_err("it is refused").to_string()

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use loom::local::CoreState;
+
 use super::with_cores;
 
 struct Dropped(Arc<AtomicUsize>);
@@ -130,6 +132,44 @@ fn a_runtime_that_ends_in_the_background_ends_its_cores() {
     assert_eq!(runtime.shutdown_background().tasks, 1);
     assert_eq!(over.recv(), Err(mpsc::RecvError), "the task was dropped");
     drop(kept);
+}
+
+#[test]
+fn state_is_dropped_where_tokio_is() {
+    struct Cleans(mpsc::Sender<bool>);
+    impl Drop for Cleans {
+        fn drop(&mut self) {
+            let spawned = tokio::runtime::Handle::try_current().map(|tokio| tokio.spawn(async {}));
+            let _ = self.0.send(spawned.is_ok());
+        }
+    }
+    let (sender, cleaned) = mpsc::channel();
+    let state = CoreState::new(move |_| Cleans(sender.clone()));
+    let runtime = with_cores(1);
+    let task = runtime.local(0).spawn_with(move || async move { state.with(|_| ()).is_ok() });
+    assert_eq!(runtime.block_on(task).ok(), Some(true));
+    drop(runtime);
+    assert_eq!(cleaned.recv(), Ok(true));
+}
+
+#[test]
+fn a_core_that_is_stuck_is_left_behind() {
+    let runtime = with_cores(1);
+    let (release, held) = mpsc::channel::<()>();
+    let (sender, over) = mpsc::channel::<()>();
+    let (begin, begun) = mpsc::channel();
+    drop(runtime.local(0).spawn_with(move || async move {
+        let _over = sender;
+        begin.send(()).expect("it listens");
+        // As a loop without an await.
+        let _released = held.recv();
+        pending::<()>().await;
+    }));
+    begun.recv().expect("it has begun");
+    assert_eq!(runtime.shutdown_timeout(Duration::from_millis(20)).tasks, 1);
+    assert_eq!(over.try_recv(), Err(mpsc::TryRecvError::Empty), "it is still there");
+    drop(release);
+    assert_eq!(over.recv(), Err(mpsc::RecvError), "and ends once it may");
 }
 
 #[test]

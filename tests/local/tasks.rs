@@ -143,7 +143,16 @@ fn tokio_works_on_a_core() {
         let name = tokio::spawn(async { thread_name() }).await.expect("no panic");
         let local = Rc::clone(&served);
         let seen = tokio::task::spawn_local(async move { local.get() }).await.expect("no panic");
-        let blocking = tokio::task::spawn_blocking(thread_name).await.expect("no panic");
+        let blocking = tokio::task::spawn_blocking(|| {
+            // Of this runtime, and not on the core's one CPU.
+            let threads = loom::current_runtime().map(|runtime| runtime.rayon_threads());
+            let cpus = std::thread::available_parallelism().map_or(0, usize::from);
+            (thread_name(), threads, cpus)
+        });
+        let (blocking, threads, cpus) = blocking.await.expect("no panic");
+        assert_eq!(threads, Some(1));
+        let all = loom::current_runtime().map_or(0, |of| of.effective_cpuset().len());
+        assert_eq!(cpus, all);
         let mut ticks = tokio::time::interval(Duration::from_millis(1));
         for _ in 0..3 {
             ticks.tick().await;

@@ -15,10 +15,11 @@ use crate::system::{become_idle, cpus_allowed, deny, in_fork, pin};
 pub(crate) const SCENE: &str = "LOOM_TEST_SCENE";
 /// Variables of three programs: one that sets everything, one with a slip of the hand and
 /// variables of its own, and one with a value that is none.
-pub(crate) const ENVIRONMENT: [(&str, &str); 20] = [
+pub(crate) const ENVIRONMENT: [(&str, &str); 21] = [
     ("LOOMTEST_PREFIX", "outside"),
     ("LOOMTEST_TOKIO_THREADS", "3"),
     ("LOOMTEST_RAYON_THREADS", " 2 "),
+    ("LOOMTEST_LOCAL_CORES", "1"),
     ("LOOMTEST_CPUSET", "0"),
     ("LOOMTEST_PIN", "false"),
     ("LOOMTEST_PLACEMENT", "split"),
@@ -163,7 +164,7 @@ fn refused_because_of_the_fork(f: impl FnOnce()) -> bool {
 }
 
 fn the_process_forks() {
-    let runtime = LoomBuilder::new().build().expect("it starts");
+    let runtime = LoomBuilder::new().local_cores(1).build().expect("it starts");
     works(&runtime);
     let copy = runtime.clone();
     let code = in_fork(move || {
@@ -175,6 +176,7 @@ fn the_process_forks() {
             refused_because_of_the_fork(|| runtime.block_on(async {})),
             refused_because_of_the_fork(|| runtime.block_until_idle()),
             refused_because_of_the_fork(|| runtime.install(|| ())),
+            refused_because_of_the_fork(|| drop(runtime.local(0).spawn_with(|| async {}))),
         ];
         if let Some(which) = refused.iter().position(|refused| !refused) {
             return 10 + i32::try_from(which).unwrap_or(0);
@@ -221,6 +223,7 @@ fn the_environment_sets_everything() {
         ("prefix", "outside"),
         ("tokio_threads", "3"),
         ("rayon_threads", "2"),
+        ("local_cores", "1"),
         ("cpuset", "0"),
         ("pin", "false"),
         ("placement", "split"),

@@ -254,8 +254,13 @@ fn conflicts(args: &[Arg], diag: &mut Diagnostics) {
         .is_some_and(|flavor| flavor.value() == "current_thread");
     if let Some(paused) = arg(PAUSED) {
         for other in ["tokio_threads", "tokio_flavor", "local_cores"] {
-            let other = arg(other).filter(|_| other != "tokio_flavor" || !is_current_thread);
-            if let Some(other) = other {
+            // What is no literal, and none that asks for several, is for the builder to check.
+            let is_fine = |arg: &&Arg| match arg.value() {
+                Ok(Expr::Lit(ExprLit { lit: Lit::Int(n), .. })) => n.base10_digits() == "0",
+                Ok(Expr::Lit(_)) => is_current_thread,
+                _ => true,
+            };
+            if let Some(other) = arg(other).filter(|arg| !is_fine(arg)) {
                 diag.at(
                     &other.key,
                     format!(

@@ -70,8 +70,8 @@ pub(crate) enum End {
 
 /// Goes with a call, and is told how it ended (B6).
 pub(crate) trait Ticket: Send {
-    /// What is kept until whoever waits has been woken.
-    type After;
+    /// What is kept until whoever waits has been woken, and so may outlive what the call borrows.
+    type After: 'static;
 
     /// Asked when the work is about to run; false to refuse it.
     fn may_start(&self) -> bool;

@@ -38,8 +38,8 @@ impl<T> JoinHandle<T> {
         self.handle.is_finished()
     }
 
-    /// The task, for [`Executor::cancel`](super::Executor::cancel). None where another thread
-    /// made it, and its executor has yet to give it a name.
+    /// The task, for [`Executor::cancel`](super::Executor::cancel). None of what was spawned from
+    /// another thread, which has no name there.
     #[must_use]
     pub fn id(&self) -> Option<TaskId> {
         self.id

@@ -9,6 +9,8 @@ mod run;
 mod spawner;
 mod task;
 
+#[cfg(all(test, not(loom_model)))]
+mod handle_tests;
 #[cfg(all(test, loom_model))]
 mod model;
 #[cfg(all(test, not(loom_model)))]

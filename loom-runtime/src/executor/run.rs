@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use super::join::JoinHandle;
 use super::spawner::{RemoteSpawner, SlabClaim, Spawner, Unplaced};
-use super::task::{Home, Size, TaskId, room};
+use super::task::{Home, OVERHEAD, Size, TaskId, room};
 
 /// So many tasks are polled in a cycle where nobody says otherwise: as many as tokio polls before
 /// it looks at its sockets.
@@ -67,7 +67,8 @@ impl ExecutorBuilder {
     }
 
     /// Bytes that each slot has for a future or its result, whichever is larger; 512 by default.
-    /// [`slot_bytes_of`](Executor::slot_bytes_of) tells what a future needs.
+    /// [`slot_bytes_of`](Executor::slot_bytes_of) tells what a future needs: some bytes more than
+    /// its size where its alignment is large, or its result.
     pub fn slot_bytes(mut self, bytes: usize) -> Self {
         self.size.bytes = bytes;
         self
@@ -125,8 +126,7 @@ impl Executor {
     /// What a future of this type needs of a slot, in bytes.
     #[must_use]
     pub const fn slot_bytes_of<F: Future>() -> usize {
-        // What comes before it does not depend on it, but for its alignment.
-        room::<F>().saturating_sub(room::<std::future::Pending<()>>())
+        room::<F>().saturating_sub(OVERHEAD)
     }
 
     /// For tasks that make tasks.
@@ -179,6 +179,14 @@ impl Executor {
 
     /// The same, for as long as `go_on` says so, which is asked before each task.
     pub fn poll_while(&mut self, go_on: impl FnMut() -> bool) -> usize {
+        let completed = self.cycle(go_on);
+        // Somebody else may sleep over it.
+        self.spawner.home().tell();
+        completed
+    }
+
+    /// The same for who looks himself what is left.
+    pub(crate) fn cycle(&mut self, go_on: impl FnMut() -> bool) -> usize {
         self.spawner.home().cycle(self.tasks_per_cycle, go_on)
     }
 
@@ -187,7 +195,7 @@ impl Executor {
     ///
     /// A driver that polls with another waker from now on is woken by that one alone.
     pub fn poll_in(&mut self, cx: &Context<'_>) -> Poll<()> {
-        self.poll();
+        self.cycle(|| true);
         if self.sleep_in(cx) && self.task_count() == 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -249,13 +257,17 @@ impl Executor {
     /// Drops the future of a task, now. False, and nothing else, if the task has completed, or is
     /// another executor's.
     pub fn cancel(&mut self, task: TaskId) -> bool {
-        self.spawner.home().cancel(task)
+        let was_there = self.spawner.home().cancel(task);
+        self.spawner.home().tell();
+        was_there
     }
 
     /// Drops the futures of all tasks there are, now; tells how many there were. The executor can
     /// be used as before.
     pub fn drain(&mut self) -> usize {
-        self.spawner.home().cancel_all()
+        let cancelled = self.spawner.home().cancel_all();
+        self.spawner.home().tell();
+        cancelled
     }
 
     /// For other threads that make tasks.

@@ -92,13 +92,32 @@ fn bytes_of<F: Future>(_: &F) -> usize {
     Executor::slot_bytes_of::<F>()
 }
 
+#[repr(align(64))]
+struct Strict<const N: usize>([u8; N]);
+
 #[test]
 fn a_slot_is_as_large_as_it_says() {
-    let data = [7_u8; 300];
-    let future = async move {
-        ready(()).await;
-        data[0]
-    };
-    let executor = Executor::builder().slots(1).slot_bytes(bytes_of(&future)).build();
-    executor.spawn_slab(future).expect("it was asked for");
+    fn check<const N: usize>() {
+        let (data, strict) = ([7_u8; N], Strict([7; N]));
+        let plain = async move {
+            ready(()).await;
+            data.len()
+        };
+        let aligned = async move {
+            ready(()).await;
+            strict.0.len()
+        };
+        let of = |bytes| Executor::builder().slots(1).slot_bytes(bytes).build();
+        of(bytes_of(&plain)).spawn_slab(plain).expect("it was asked for");
+        of(bytes_of(&aligned)).spawn_slab(aligned).expect("it was asked for");
+    }
+    check::<0>();
+    check::<1>();
+    check::<40>();
+    check::<56>();
+    check::<88>();
+    check::<120>();
+    check::<200>();
+    check::<330>();
+    check::<1000>();
 }

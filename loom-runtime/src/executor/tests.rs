@@ -12,19 +12,19 @@ use crate::sync::{Arc, Mutex, mpsc, thread};
 
 /// Counts its drops.
 #[derive(Clone, Default)]
-struct Drops(Arc<AtomicUsize>);
+pub(super) struct Drops(Arc<AtomicUsize>);
 
 impl Drops {
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.0.load(Ordering::SeqCst)
     }
 
-    fn one(&self) -> Dropped {
+    pub(super) fn one(&self) -> Dropped {
         Dropped(self.clone())
     }
 }
 
-struct Dropped(Drops);
+pub(super) struct Dropped(Drops);
 
 impl Drop for Dropped {
     fn drop(&mut self) {
@@ -33,7 +33,10 @@ impl Drop for Dropped {
 }
 
 /// Returns pending for ever, and leaves its waker.
-fn parked(wakers: &Arc<Mutex<Vec<Waker>>>, with: Dropped) -> impl Future<Output = ()> + use<> {
+pub(super) fn parked(
+    wakers: &Arc<Mutex<Vec<Waker>>>,
+    with: Dropped,
+) -> impl Future<Output = ()> + use<> {
     let wakers = Arc::clone(wakers);
     poll_fn(move |cx| {
         let _is_kept = &with;
@@ -43,7 +46,7 @@ fn parked(wakers: &Arc<Mutex<Vec<Waker>>>, with: Dropped) -> impl Future<Output 
 }
 
 /// Once more each time it is polled.
-async fn busy(polls: Rc<Cell<usize>>) {
+pub(super) async fn busy(polls: Rc<Cell<usize>>) {
     poll_fn(|cx| {
         polls.set(polls.get() + 1);
         cx.waker().wake_by_ref();
@@ -137,57 +140,32 @@ fn wakers_work_from_any_thread_and_at_any_time() {
 }
 
 #[test]
-fn abort_drops_a_parked_future_within_a_cycle() {
-    for from_elsewhere in [false, true] {
-        let (drops, wakers) = (Drops::default(), Arc::default());
-        let mut executor = Executor::new(1);
-        let handle = executor.spawn(parked(&wakers, drops.one()));
-        executor.poll();
-        let handle = if from_elsewhere {
-            let aborted = thread::spawn(move || {
-                handle.abort();
-                handle
-            });
-            aborted.join().expect("no panic")
-        } else {
-            handle.abort();
-            handle
-        };
-        assert_eq!((drops.count(), handle.is_finished()), (0, false));
-        assert_eq!(executor.poll(), 1);
-        assert_eq!((drops.count(), handle.is_finished()), (1, true));
-        assert!(outcome(handle).is_err_and(|error| error.is_cancelled()));
+fn who_sleeps_is_told_what_others_do_with_the_executor() {
+    let mut executor = Executor::new(2);
+    let wakes = Arc::new(AtomicUsize::new(0));
+    let driver = Waker::from(Arc::new(Counts(Arc::clone(&wakes))));
+    let cx = Context::from_waker(&driver);
+    executor.spawn_slab(pending::<()>()).expect("there is room");
+    assert!(executor.poll_in(&cx).is_pending());
+    let before = wakes.load(Ordering::SeqCst);
+    executor.drain();
+    assert_eq!(wakes.load(Ordering::SeqCst), before + 1);
+    assert!(executor.poll_in(&cx).is_ready());
+    // Polled by hand meanwhile, and not to the end.
+    executor.set_tasks_per_cycle(1);
+    assert!(executor.poll_in(&cx).is_ready());
+    let before = wakes.load(Ordering::SeqCst);
+    executor.spawn_boxed(busy(Rc::default()));
+    executor.poll();
+    assert_eq!(wakes.load(Ordering::SeqCst), before + 1);
+}
+
+struct Counts(Arc<AtomicUsize>);
+
+impl Wake for Counts {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
-}
-
-#[test]
-fn a_task_that_aborts_itself_is_not_polled_again() {
-    let mut executor = Executor::new(1);
-    let own: Rc<RefCell<Option<JoinHandle<()>>>> = Rc::default();
-    let polls = Rc::new(Cell::new(0));
-    let task = {
-        let (own, polls) = (Rc::clone(&own), Rc::clone(&polls));
-        poll_fn(move |_| {
-            polls.set(polls.get() + 1);
-            own.borrow().as_ref().expect("it was put there").abort();
-            Poll::Pending
-        })
-    };
-    *own.borrow_mut() = Some(executor.spawn(task));
-    assert_eq!(executor.poll(), 1);
-    assert_eq!((polls.get(), executor.has_ready()), (1, false));
-    let handle = own.borrow_mut().take().expect("it was put there");
-    assert!(outcome(handle).is_err_and(|error| error.is_cancelled()));
-}
-
-#[test]
-fn an_abort_after_the_end_leaves_the_result() {
-    let mut executor = Executor::new(1);
-    let handle = executor.spawn(ready(7));
-    executor.poll();
-    handle.abort();
-    executor.poll();
-    assert_eq!(outcome(handle).ok(), Some(7));
 }
 
 #[test]

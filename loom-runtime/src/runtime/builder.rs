@@ -230,6 +230,8 @@ impl LoomBuilder {
     /// work in flight included, and jumps to the next timer when there is not. Tokio's timers and
     /// [`clock`](LoomRuntime::clock) have it in common; `std::time` goes on.
     ///
+    /// Work of this runtime holds it, that of others does not. Compute work that waits for this
+    /// time waits for ever, since its own being there keeps time from moving.
     /// The I/O side is a current-thread runtime then, and its time moves inside
     /// [`block_on`](LoomRuntime::block_on).
     ///

@@ -162,6 +162,7 @@ impl LoomRuntime {
             return StillRunning::default();
         }
         core.lifecycle.leave();
+        core.release_time();
         core.keep_profile();
         let compute_calls = core.in_flight();
         // Two counts, read one after the other while work ends.
@@ -197,10 +198,13 @@ impl LoomRuntime {
                 "loom: {left} still running {limit:?} after the body of `main` returned; ending \
                  without them (see `shutdown_timeout`)",
             );
+            // Whoever still has a handle keeps no core busy with it.
+            self.inner.local.end(Patience::None);
         }
-        let rest = limit.saturating_sub(started.elapsed());
-        self.inner.local.wait_at_most(rest);
-        self.inner.tokio.wait_at_most(rest);
+        // As far as the clock goes: 24 h at most.
+        let deadline = started.checked_add(limit).unwrap_or(started);
+        self.inner.local.wait_until(deadline);
+        self.inner.tokio.wait_until(deadline);
         self.core().keep_profile();
     }
 }
@@ -233,6 +237,7 @@ impl Drop for Inner {
         guests::leave(&self.core);
         // Before the threads go, so that what is still queued is refused, not run.
         self.core.lifecycle.leave();
+        self.core.release_time();
         self.core.keep_profile();
     }
 }

@@ -2,11 +2,28 @@
 //!
 //! Tokio moves a paused clock on when a current-thread runtime has nothing to do, but not while a
 //! blocking function runs. So one does, from the first call in flight to the last, and does nothing
-//! but wait. It ends when whoever awaits the last call has been woken, so that time moves only after
+//! but wait. It ends with the runtime, or when whoever awaits the last call has been woken, so that time moves only after
 //! that one has run.
+
+use super::core::Core;
 
 #[cfg(feature = "test-util")]
 pub(crate) use held::{Held, Holding};
+
+impl Core {
+    /// Lets tokio end, where a test held its time.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn release_time(&self) {
+        if let Some(held) = self.held.get().filter(|_| !crate::topology::os::is_forked()) {
+            held.release();
+        }
+    }
+
+    /// Nobody holds the time of a program.
+    #[cfg(not(feature = "test-util"))]
+    #[expect(clippy::unused_self, reason = "the other form looks at it")]
+    pub(crate) fn release_time(&self) {}
+}
 
 #[cfg(not(feature = "test-util"))]
 pub(crate) struct Holding;
@@ -14,7 +31,7 @@ pub(crate) struct Holding;
 #[cfg(not(feature = "test-util"))]
 impl Holding {
     /// Nothing holds the time of a program.
-    pub(crate) fn of(_core: &super::core::Core) -> Self {
+    pub(crate) fn of(_core: &Core) -> Self {
         Self
     }
 }
@@ -40,6 +57,8 @@ mod held {
         calls: usize,
         /// A blocking function waits for the last of them.
         is_waiting: bool,
+        /// Nobody has the time any more, and tokio's end waits for blocking functions.
+        is_over: bool,
     }
 
     impl Held {
@@ -50,7 +69,7 @@ mod held {
         fn begin(self: &Arc<Self>) {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.calls += 1;
-            if std::mem::replace(&mut state.is_waiting, true) {
+            if state.is_over || std::mem::replace(&mut state.is_waiting, true) {
                 return;
             }
             drop(state);
@@ -61,10 +80,16 @@ mod held {
 
         fn wait(&self) {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            while state.calls > 0 {
+            while state.calls > 0 && !state.is_over {
                 state = self.is_over.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
             state.is_waiting = false;
+        }
+
+        /// The runtime ends.
+        pub(crate) fn release(&self) {
+            self.state.lock().unwrap_or_else(PoisonError::into_inner).is_over = true;
+            self.is_over.notify_all();
         }
 
         fn end(&self) {

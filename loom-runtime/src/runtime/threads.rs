@@ -154,7 +154,7 @@ fn build_apart(mut builder: Builder) -> Result<Runtime> {
 }
 
 /// Undoes what a thread inherits from the one that starts it: a single CPU, an idle class.
-fn begin_blocking(core: &Core) {
+pub(crate) fn begin_blocking(core: &Core) {
     let plan = &core.plan;
     let placed = ThreadPlacement::take(Role::Blocking, own_name(), &plan.blocking, &plan.budget);
     if placed.class.is_idle {

@@ -1,6 +1,6 @@
 //! The tokio runtime as a part that may end on any thread, and before its handles do.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
 
@@ -17,6 +17,13 @@ pub(crate) enum Patience {
     Forever,
 }
 
+impl Patience {
+    /// What is left of it now.
+    pub(crate) fn until(deadline: Instant) -> Self {
+        Self::AtMost(deadline.saturating_duration_since(Instant::now()))
+    }
+}
+
 pub(crate) struct TokioSide {
     handle: Handle,
     is_current_thread: bool,
@@ -24,8 +31,8 @@ pub(crate) struct TokioSide {
     own: Mutex<Option<Arc<Runtime>>>,
     /// Lent out as a reference, so it has to stay as long as this does.
     lent: OnceLock<Arc<Runtime>>,
-    /// How long a drop waits for blocking functions; without it, until they end.
-    limit: OnceLock<Duration>,
+    /// Until when a drop waits for blocking functions; without it, until they end.
+    deadline: OnceLock<Instant>,
 }
 
 impl TokioSide {
@@ -45,7 +52,7 @@ impl TokioSide {
             handle,
             own: Mutex::new(own),
             lent: OnceLock::new(),
-            limit: OnceLock::new(),
+            deadline: OnceLock::new(),
         }
     }
 
@@ -79,8 +86,8 @@ impl TokioSide {
     }
 
     /// Bounds the wait for blocking functions in a drop; the first bound stays.
-    pub(crate) fn wait_at_most(&self, limit: Duration) {
-        self.limit.get_or_init(|| limit);
+    pub(crate) fn wait_until(&self, deadline: Instant) {
+        self.deadline.get_or_init(|| deadline);
     }
 
     /// Ends a runtime of ours, if it has not ended: tasks are dropped at their next await.
@@ -156,7 +163,8 @@ impl Drop for TokioSide {
             std::mem::forget(self.lent.take());
             return;
         }
-        let patience = self.limit.get().map_or(Patience::Forever, |limit| Patience::AtMost(*limit));
+        let deadline = self.deadline.get();
+        let patience = deadline.map_or(Patience::Forever, |deadline| Patience::until(*deadline));
         if let Some(lent) = self.lent.take() {
             // The other count is ours as well.
             drop(self.own.get_mut().unwrap_or_else(PoisonError::into_inner).take());

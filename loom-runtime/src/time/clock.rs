@@ -98,14 +98,14 @@ impl Clock {
 
     /// A timer was registered. True if it may be due since, by a clock that moves for that.
     #[cfg(any(feature = "test-util", test))]
-    pub(super) fn moves_for_a_timer(&self) -> bool {
-        self.owner.control.as_ref().is_some_and(super::ClockControl::advance_by_itself)
+    pub(super) fn moves_for_a_timer(&self, deadline: Instant) -> bool {
+        self.owner.control.as_ref().is_some_and(|control| control.advance_by_itself(deadline))
     }
 
     /// Only tests have such clocks.
     #[cfg(not(any(feature = "test-util", test)))]
     #[expect(clippy::unused_self, reason = "the other form looks at it")]
-    pub(super) fn moves_for_a_timer(&self) -> bool {
+    pub(super) fn moves_for_a_timer(&self, _deadline: Instant) -> bool {
         false
     }
 

@@ -99,8 +99,8 @@ impl ClockControl {
         Some(first.saturating_duration_since(before))
     }
 
-    /// From now on, and until it has come so far from here, the clock moves by itself: whenever a
-    /// timer comes to wait, on to the first that there is.
+    /// From now on the clock moves by itself: whenever a timer comes to wait that is due within
+    /// `limit` from here, to its deadline, past those that are due before.
     ///
     /// For code that waits for one thing after the other. What waits for several at once may find
     /// that the first of them to wait is over before the next began; `#[loom::test(start_paused)]`
@@ -111,11 +111,12 @@ impl ClockControl {
     }
 
     /// True if it did.
-    pub(super) fn advance_by_itself(&self) -> bool {
-        let Time { now, until } = self.time();
-        let first =
-            until.and_then(|until| self.controlled.timers.first().filter(|first| *first <= until));
-        first.inspect(|first| self.advance_to(now.max(*first))).is_some()
+    pub(super) fn advance_by_itself(&self, deadline: Instant) -> bool {
+        let is_within = self.time().until.is_some_and(|until| deadline <= until);
+        if is_within {
+            self.advance_to(deadline);
+        }
+        is_within
     }
 
     fn advance_to(&self, to: Instant) {

@@ -38,6 +38,27 @@ fn missed_ticks_come_at_once_or_not() {
 }
 
 #[test]
+fn a_deadline_in_centuries_is_nothing_to_wait_for() {
+    let control = ClockControl::new();
+    let mut never = control.clock().delay(Duration::from_millis(u64::MAX));
+    assert!(look(&mut never).is_pending());
+    assert_eq!(control.advance_to_next(), None);
+    control.advance(Duration::from_hours(24 * 365 * 600));
+    assert!(look(&mut never).is_pending());
+}
+
+#[test]
+fn a_timer_within_the_limit_is_never_left_waiting() {
+    let control = ClockControl::new();
+    let clock = control.clock();
+    let mut first = clock.delay(5 * SECOND);
+    assert!(look(&mut first).is_pending());
+    control.auto_advance(60 * SECOND);
+    assert_eq!(look(&mut clock.delay(10 * SECOND)), OVER);
+    assert_eq!(look(&mut first), OVER);
+}
+
+#[test]
 fn a_timeout_prefers_the_result() {
     let control = ClockControl::new();
     let clock = control.clock();

@@ -89,7 +89,7 @@ impl Future for Delay {
                 State::Over(Ok(()))
             } else if let Some(key) = clock.timers().register(*deadline, cx.waker().clone()) {
                 *state = State::Registered(key);
-                if !clock.moves_for_a_timer() {
+                if !clock.moves_for_a_timer(*deadline) {
                     return Poll::Pending;
                 }
                 *state

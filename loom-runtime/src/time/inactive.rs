@@ -111,8 +111,10 @@ impl<Kind> InactiveClock<Kind> {
     /// The same, of a time that is told.
     #[cfg(feature = "test-util")]
     pub(crate) fn told(self, now: impl Fn() -> std::time::Instant + Send + Sync + 'static) -> Self {
+        // It may have begun before this.
+        let timers = Arc::new(Timers::from(now()));
         let told = super::clock::Told::new(std::time::SystemTime::now(), now);
-        Self { source: Source::Told(Arc::new(told)), ..self }
+        Self { timers, source: Source::Told(Arc::new(told)), ..self }
     }
 
     /// The clock, and what fires its timers, for a loop that comes round by itself.

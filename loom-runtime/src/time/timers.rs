@@ -73,6 +73,11 @@ struct State {
 
 impl Timers {
     pub(super) fn new() -> Self {
+        Self::from(Instant::now())
+    }
+
+    /// With no deadline before that time.
+    pub(super) fn from(origin: Instant) -> Self {
         let state = State {
             queue: BTreeMap::new(),
             serial: 0,
@@ -81,7 +86,7 @@ impl Timers {
             clocks: 0,
             is_abandoned: false,
         };
-        Self { state: Mutex::new(state), origin: Instant::now(), first: AtomicU64::new(NONE) }
+        Self { state: Mutex::new(state), origin, first: AtomicU64::new(NONE) }
     }
 
     /// Calls `f` with the state, and notes the first deadline after it.
@@ -90,7 +95,8 @@ impl Timers {
         let result = f(&mut state);
         let first = state.queue.first_key_value().map_or(NONE, |(key, _)| {
             let nanos = key.deadline.saturating_duration_since(self.origin).as_nanos();
-            u64::try_from(nanos).unwrap_or(NONE - 1)
+            // What is centuries away is nothing to wait for.
+            u64::try_from(nanos).unwrap_or(NONE)
         });
         // Release: with the acquire of `first`. The lock makes it one writer at a time.
         self.first.store(first, Ordering::Release);

@@ -61,7 +61,9 @@ impl Plan {
         let left = n.saturating_sub(request.local_cores).max(1);
         let io_default = if request.placement == Placement::Split { 1 } else { left };
         let compute_default = match request.placement {
-            Placement::Shared => n,
+            Placement::Shared if request.compute_priority == ComputePriority::Idle => n,
+            // Where it keeps off local cores, it has what they leave.
+            Placement::Shared => left,
             Placement::Split if splits => compute_cpus.len(),
             Placement::Split => left.saturating_sub(1).max(1),
         };

@@ -160,7 +160,7 @@ fn local_cores_have_a_cpu_each_and_compute_yields_to_them() {
     assert_eq!((local, io), (texts(["0", "1"]), texts(["2", "3"])));
     assert_eq!(compute, ["0-3"; 4]);
     // What does not yield keeps off them.
-    assert_eq!(of(2, ComputePriority::Normal).2, ["2-3"; 4]);
+    assert_eq!(of(2, ComputePriority::Normal).2, ["2-3"; 2]);
     // More than there are CPUs: everyone shares.
     let (local, io, _) = of(6, ComputePriority::Idle);
     assert_eq!((local, io), (texts(["0", "1", "2", "3", "0", "1"]), texts(["0-3"])));

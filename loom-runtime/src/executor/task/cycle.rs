@@ -144,8 +144,21 @@ impl Home {
             if unsafe { Task(entry).header() }.place.get() == NOWHERE {
                 self.adopt(local, Task(entry));
             }
-            // SAFETY: L1: it was taken.
-            unsafe { local.queue.push(entry) };
+            // SAFETY: L3: the same.
+            if unsafe { Task(entry).header() }.state.is_aborted() {
+                // SAFETY: L1: it was taken.
+                unsafe { local.queue.push_front(entry) };
+            } else {
+                // SAFETY: L1: it was taken.
+                unsafe { local.queue.push(entry) };
+            }
+        }
+    }
+
+    /// For whoever sleeps, where somebody else has polled the executor, or ended its tasks.
+    pub(in super::super) fn tell(&self) {
+        if self.has_ready() || self.len() == 0 {
+            quietly(|| self.driver.wake());
         }
     }
 

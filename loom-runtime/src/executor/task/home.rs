@@ -16,6 +16,7 @@ use super::stage::{OVERHEAD, Whole, fits};
 use super::state::State;
 use super::waker::Handle;
 use super::{Header, NOWHERE, Task, TaskId};
+use crate::quiet::quietly;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::modelled::{DriverWaker, ThreadNumber, UnsafeCell, thread_number};
@@ -37,6 +38,13 @@ pub(in super::super) struct Home {
     /// Whoever polls the executor, while it sleeps.
     pub(super) driver: DriverWaker,
     slots: Slots,
+}
+
+/// When an entry's turn is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    Now,
+    Last,
 }
 
 /// The owner's (L6).
@@ -181,7 +189,7 @@ impl Home {
         let handle = unsafe { Handle::of(task) };
         // SAFETY: L1: it was made `SCHEDULED`, so this is its entry; L3 keeps it there.
         if unsafe { self.arrivals.push(task.0) } {
-            self.driver.wake();
+            quietly(|| self.driver.wake());
         } else {
             // SAFETY: L8: it is the caller's still, and is a function that can be sent.
             unsafe { task.end(None, Cut::BeforeAnyPoll) };
@@ -199,7 +207,7 @@ impl Home {
         }
         let id = self.adopt(local, task);
         // SAFETY: L1: it was made `SCHEDULED`, so this is its entry; L3 keeps it there.
-        unsafe { self.queue_up(local, task) };
+        unsafe { self.queue_up(local, task, Turn::Last) };
         id
     }
 
@@ -220,16 +228,16 @@ impl Home {
     /// # Safety
     ///
     /// The entry is the caller's (L1).
-    pub(super) unsafe fn enqueue(&self, task: Task) {
+    pub(super) unsafe fn enqueue(&self, task: Task, turn: Turn) {
         if let Some(local) = self.local() {
             // SAFETY: by contract; L3 keeps the task there.
-            unsafe { self.queue_up(local, task) };
+            unsafe { self.queue_up(local, task, turn) };
             return;
         }
         // SAFETY: L1, L3: the same.
         if unsafe { self.arrivals.push(task.0) } {
             // Each push asks, not only the first of several: see the way to sleep.
-            self.driver.wake();
+            quietly(|| self.driver.wake());
         } else {
             // SAFETY: L3: arrivals close when all tasks are completed, so this one has retired
             // but for its entry.
@@ -240,12 +248,20 @@ impl Home {
     /// # Safety
     ///
     /// The entry is the caller's (L1).
-    unsafe fn queue_up(&self, local: &Local, task: Task) {
-        // SAFETY: by contract; L3 keeps the task there.
-        unsafe { local.queue.push(task.0) };
+    unsafe fn queue_up(&self, local: &Local, task: Task, turn: Turn) {
+        match turn {
+            Turn::Now => {
+                // SAFETY: L1, by contract; L3 keeps the task there.
+                unsafe { local.queue.push_front(task.0) }
+            }
+            Turn::Last => {
+                // SAFETY: L1, by contract; L3 keeps the task there.
+                unsafe { local.queue.push(task.0) }
+            }
+        }
         // What is polling will see it.
         if !local.is_polling.get() && !local.is_told.replace(true) {
-            self.driver.wake();
+            quietly(|| self.driver.wake());
         }
     }
 }

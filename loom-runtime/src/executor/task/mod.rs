@@ -24,7 +24,7 @@ use crate::sync::modelled::UnsafeCell;
 
 pub(super) use home::{Claim, Home, Size};
 pub(super) use slots::SLOT_ALIGN;
-pub(super) use stage::{fits, room};
+pub(super) use stage::{OVERHEAD, fits, room};
 pub(super) use waker::Handle;
 
 use queue::Linked;

@@ -54,6 +54,21 @@ impl<T: Linked> Fifo<T> {
         self.len.set(self.len.get() + 1);
     }
 
+    /// The same, ahead of all others.
+    ///
+    /// # Safety
+    ///
+    /// As [`Self::push`].
+    pub(super) unsafe fn push_front(&self, item: NonNull<T>) {
+        let first = self.first.replace(item.as_ptr());
+        // SAFETY: L1, by contract.
+        unsafe { T::link(item, first) };
+        if first.is_null() {
+            self.last.set(item.as_ptr());
+        }
+        self.len.set(self.len.get() + 1);
+    }
+
     pub(super) fn pop(&self) -> Option<NonNull<T>> {
         let first = NonNull::new(self.first.get())?;
         // SAFETY: L1, L3: what is in the queue is there, and its link the queue's.

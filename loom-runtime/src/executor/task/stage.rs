@@ -53,8 +53,9 @@ pub(in super::super) const fn room<F: Future>() -> usize {
     size_of::<Whole<F>>()
 }
 
-/// The part of a slot that is not for the future or its result.
-pub(super) const OVERHEAD: usize = size_of::<Header>();
+/// The part of a slot that is not for the future or its result: the header, and what tells one from
+/// the other.
+pub(in super::super) const OVERHEAD: usize = size_of::<Header>() + 2 * size_of::<usize>();
 
 impl<F: Future> Whole<F> {
     pub(super) const VTABLE: Vtable = Vtable {

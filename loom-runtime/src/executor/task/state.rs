@@ -71,6 +71,11 @@ impl State {
         before & (SCHEDULED | RUNNING | COMPLETED) == 0
     }
 
+    pub(super) fn is_aborted(&self) -> bool {
+        // Relaxed: it says where in the queue the entry goes, and `start` looks again.
+        self.0.load(Ordering::Relaxed) & ABORTED != 0
+    }
+
     /// The owner has popped the entry.
     pub(super) fn start(&self) -> Start {
         // AcqRel: with `schedule`, either way.

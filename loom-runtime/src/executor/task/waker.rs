@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
+use super::home::Turn;
 use super::stage::Outcome;
 use super::{Header, Task};
 use crate::quiet::{drop_quietly, quietly};
@@ -48,7 +49,7 @@ unsafe fn wake_by_ref(pointer: *const ()) {
     let header = unsafe { task.header() };
     if header.state.schedule() {
         // SAFETY: L1: the entry is ours.
-        unsafe { header.home.enqueue(task) };
+        unsafe { header.home.enqueue(task, Turn::Last) };
     }
 }
 
@@ -109,7 +110,7 @@ impl<T> Handle<T> {
     pub(in super::super) fn abort(&self) {
         if self.header().state.abort() {
             // SAFETY: L1: the entry is ours.
-            unsafe { self.header().home.enqueue(self.task) };
+            unsafe { self.header().home.enqueue(self.task, Turn::Now) };
         }
     }
 
@@ -153,6 +154,14 @@ impl<T> Handle<T> {
 impl<T> Drop for Handle<T> {
     fn drop(&mut self) {
         let header = self.header();
+        // A waker that stayed would keep its task there for as long as this one, and two of them
+        // each other.
+        if header.state.shows_waker() && header.state.hide_waker() {
+            drop_quietly(header.waker.with_mut(|cell| {
+                // SAFETY: L5: `WAKER` is 0, and the task had not completed.
+                unsafe { (*cell).take() }
+            }));
+        }
         if header.state.leave() {
             // SAFETY: L2: the result was the handle's.
             unsafe { (header.vtable.drop_result)(self.task.0) };

@@ -84,7 +84,14 @@ pub(crate) fn hold_time(settings: &mut Settings, is_beside: bool) -> Result<()> 
         remedy: "with `start_paused` one thread has the time that is held: leave it out".to_owned(),
     };
     if is_beside {
-        return Err(paused("start_paused", &true, &Source::Code));
+        return Err(LoomError::InvalidSetting {
+            setting: "start_paused",
+            value: true.to_string(),
+            source_of_value: Source::Code,
+            remedy: "the tokio runtime that was given has a time of its own: build that one \
+                     paused, or leave `beside` out"
+                .to_owned(),
+        });
     }
     let flavor = settings.tokio_flavor.as_ref().filter(|given| given.is_wanted());
     if let Some(Given { value, source }) =

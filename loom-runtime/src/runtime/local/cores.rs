@@ -17,7 +17,7 @@ pub(crate) struct LocalCores {
     placements: Vec<ThreadPlacement>,
     /// Taken when they end.
     threads: Mutex<Vec<Started>>,
-    limit: OnceLock<std::time::Duration>,
+    deadline: OnceLock<Instant>,
 }
 
 impl LocalCores {
@@ -36,13 +36,17 @@ impl LocalCores {
     }
 
     /// Bounds the wait for them in a drop; the first bound stays.
-    pub(crate) fn wait_at_most(&self, limit: std::time::Duration) {
-        self.limit.get_or_init(|| limit);
+    pub(crate) fn wait_until(&self, deadline: Instant) {
+        self.deadline.get_or_init(|| deadline);
     }
 
-    /// Ends them, if they have not ended: each drops its tasks when the one that runs next
-    /// returns.
+    /// Ends them, if nobody has: each drops its tasks when the one that runs returns. Whoever comes
+    /// second does not wait for the first, whose patience may be longer.
     pub(crate) fn end(&self, patience: Patience) {
+        // None of them is here, and locks may be held by those that are elsewhere.
+        if os::is_forked() {
+            return;
+        }
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in &threads {
@@ -80,6 +84,7 @@ impl Drop for LocalCores {
             std::mem::forget(std::mem::take(&mut self.threads));
             return;
         }
-        self.end(self.limit.get().map_or(Patience::Forever, |limit| Patience::AtMost(*limit)));
+        let deadline = self.deadline.get();
+        self.end(deadline.map_or(Patience::Forever, |deadline| Patience::until(*deadline)));
     }
 }

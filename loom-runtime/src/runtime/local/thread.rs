@@ -11,6 +11,7 @@ use tokio::task::coop::has_budget_remaining;
 
 use super::super::context;
 use super::super::core::Core;
+use super::super::threads::begin_blocking;
 use super::super::timer::Timer;
 use super::super::tokio_side::Patience;
 use super::LocalCore;
@@ -85,7 +86,7 @@ pub(crate) fn start(
             let _over = over_sender;
             let seat = &core.plan.local[index];
             let placement = ThreadPlacement::take(Role::Local, name, seat, &core.plan.budget);
-            let runtime = match local_runtime(&prefix, index) {
+            let runtime = match local_runtime(&core, &prefix, index) {
                 Ok(runtime) => runtime,
                 Err(error) => return drop(ready.send(Err(error))),
             };
@@ -106,7 +107,11 @@ pub(crate) fn start(
             if ready.send(Ok((local, placement))).is_ok() {
                 run(&runtime, executor, driver, &rouse);
             }
-            here.end();
+            {
+                // State may hold what belongs to tokio, as tasks do.
+                let _entered = runtime.enter();
+                here.end();
+            }
             let patience = *rouse.patience.lock().unwrap_or_else(PoisonError::into_inner);
             match patience {
                 Some(limit) => shut_down(runtime, limit),
@@ -121,16 +126,26 @@ pub(crate) fn start(
     }
 }
 
-fn local_runtime(prefix: &str, core: usize) -> io::Result<LocalRuntime> {
+fn local_runtime(core: &Arc<Core>, prefix: &str, index: usize) -> io::Result<LocalRuntime> {
     let prefix = prefix.to_owned();
     let started = AtomicUsize::new(0);
     let name = move || {
         let n = started.fetch_add(1, Ordering::Relaxed);
-        format!("{prefix}-local-{core:04}-blocking-{n:04}")
+        format!("{prefix}-local-{index:04}-blocking-{n:04}")
+    };
+    // Weakly: they may be left behind when the runtime ends.
+    let core = Arc::downgrade(core);
+    // Its threads for blocking functions, which inherit the one CPU of the core.
+    let on_start = move || {
+        if let Some(core) = core.upgrade() {
+            begin_blocking(&core);
+            context::adopt(core);
+        }
     };
     Builder::new_current_thread()
         .enable_all()
         .thread_name_fn(name)
+        .on_thread_start(on_start)
         .build_local(LocalOptions::default())
 }
 
@@ -185,7 +200,7 @@ fn run_ready(executor: &mut Executor) {
     };
     let mut goes_on = true;
     while goes_on && executor.has_ready() {
-        executor.poll_while(|| {
+        executor.cycle(|| {
             goes_on = may_go_on();
             goes_on
         });
