@@ -157,10 +157,10 @@ fn a_core_that_is_stuck_is_left_behind() {
     let runtime = with_cores(1);
     let (release, held) = mpsc::channel::<()>();
     let (sender, over) = mpsc::channel::<()>();
-    let (begin, begun) = mpsc::channel();
+    let (begins, begun) = mpsc::channel();
     drop(runtime.local(0).spawn_with(move || async move {
         let _over = sender;
-        begin.send(()).expect("it listens");
+        begins.send(()).expect("it listens");
         // As a loop without an await.
         let _released = held.recv();
         pending::<()>().await;

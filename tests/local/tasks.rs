@@ -146,7 +146,7 @@ fn tokio_works_on_a_core() {
         let blocking = tokio::task::spawn_blocking(|| {
             // Of this runtime, and not on the core's one CPU.
             let threads = loom::current_runtime().map(|runtime| runtime.rayon_threads());
-            let cpus = std::thread::available_parallelism().map_or(0, usize::from);
+            let cpus = thread::available_parallelism().map_or(0, usize::from);
             (thread_name(), threads, cpus)
         });
         let (blocking, threads, cpus) = blocking.await.expect("no panic");
