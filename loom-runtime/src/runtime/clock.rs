@@ -13,7 +13,7 @@ use crate::time::{Clock, ClockDriver, InactiveClock};
 
 impl LoomRuntime {
     /// A clock for everyone, driven by this runtime: by a task on its I/O side that sleeps until
-    /// the next timer, on Linux to within tens of microseconds (`loom-bench timers`) and elsewhere
+    /// the next timer, on Linux to within tens of microseconds (`loom-bench local`) and elsewhere
     /// to tokio's millisecond. Driven from when it is first asked for.
     ///
     /// It ends with the runtime, and says so to those who wait. On a current-thread runtime its

@@ -36,7 +36,7 @@
 //! # Cost
 //!
 //! Timers stand in an ordered map behind a lock that a clock's users share: registering and firing
-//! one take a time that grows with the logarithm of how many there are (`loom-bench timers`).
+//! one take a time that grows with the logarithm of how many there are (`loom-bench local`).
 
 mod clock;
 #[cfg(any(feature = "test-util", test))]
