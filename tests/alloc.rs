@@ -124,6 +124,22 @@ fn settled(runtime: &LoomRuntime, calls: u64) -> (u64, u64) {
     })
 }
 
+/// What tasks allocated that a local core made, some at a time, and ran to their ends.
+fn on_a_core(runtime: &LoomRuntime, tasks: u64) -> u64 {
+    let counted = runtime.local(0).spawn_with(move || async move {
+        let before = COUNT.load(Ordering::Relaxed);
+        for _ in 0..tasks / 32 {
+            let handles: [_; 32] =
+                std::array::from_fn(|n| loom::local::spawn(async move { black_box(n) }));
+            for (n, handle) in handles.into_iter().enumerate() {
+                assert_eq!(handle.await.ok(), Some(n));
+            }
+        }
+        COUNT.load(Ordering::Relaxed) - before
+    });
+    runtime.block_on(counted).expect("no panic")
+}
+
 fn check<const CAPTURED: usize, const RETURNED: usize>(runtime: &LoomRuntime, calls: u64) {
     for callers in [1, 64] {
         // Warm is who has as many blocks as are in use at a time, and the two chains of 32 that
@@ -214,4 +230,12 @@ fn calls_allocate_nothing_once_warm() {
     count::<4000, 0>(&runtime, 1, 100);
     let (allocations, wakes) = count::<4000, 0>(&runtime, 1, 1000);
     assert!((1000..=1000 + 2 * wakes + 2).contains(&allocations), "{allocations}, {wakes} wakes");
+
+    // Nor do tasks of a local core, at all.
+    let cores = LoomBuilder::new().tokio_threads(1).rayon_threads(1).local_cores(1).build();
+    let cores = cores.expect("it starts");
+    on_a_core(&cores, 1000);
+    let allocations = on_a_core(&cores, calls);
+    println!("on a local core: {allocations} allocations in {calls} tasks");
+    assert_eq!(allocations, 0);
 }

@@ -38,9 +38,9 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
                 drop(loom::local::spawn(connection(stream, router.clone(), stop.clone())));
             }
             // The client has gone, or the system is short of something: it may pass.
-            Err(_) => {
-                let _ = loom::local::clock().delay(PAUSE).await;
-            }
+            Err(_) if loom::local::clock().delay(PAUSE).await.is_ok() => {}
+            // The core ends.
+            Err(_) => break,
         }
     }
 }

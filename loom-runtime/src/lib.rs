@@ -24,6 +24,8 @@
 //! - [`LoomBuilder`] and [`LoomRuntime`]: the same by hand, as many runtimes as you like.
 //! - [`spawn_compute`], [`spawn_adaptive`] and their neighbours: work without an attribute.
 //! - [`functions`]: what has been measured, and where the calls ran.
+//! - [`local`]: a thread a core, for tasks that are not `Send`; [`time`]: clocks, and time that a
+//!   test holds.
 //! - [`LoomRuntime::prometheus_metrics`]: what has been counted; with the feature `prometheus` in a
 //!   registry of yours.
 //! - With the feature of that name, `dashboard`: a live page; `tower`: load shedding; `tracing`:
@@ -78,6 +80,27 @@ pub use scheduler::{Arm, ComputeHint, Mode};
 pub use topology::{ComputePriority, Pin, Placement};
 
 /// A thread a core: tasks that need not be `Send`, on threads of their own.
+///
+/// [`LoomBuilder::local_cores`] starts them, [`LoomRuntime::local`] and
+/// [`local_for`](LoomRuntime::local_for) give them work, and [`spawn`](local::spawn) and its
+/// neighbours are for code that runs there. [`Executor`](local::Executor) is what a core runs its
+/// tasks with, and can be driven by hand.
+///
+/// # Tokio on a core
+///
+/// A core's thread is inside a tokio runtime of its own. `tokio::spawn` and
+/// `tokio::task::spawn_local` make tasks on this core, which are not tracked;
+/// `tokio::task::block_in_place` panics. [`spawn_async`](crate::spawn_async) goes to the I/O
+/// workers, and [`spawn_compute`](crate::spawn_compute) to the compute pool. A task that computes
+/// without awaiting holds up the core's other tasks, its sockets and its timers.
+///
+/// # The end
+///
+/// Tasks of a core are tracked: `#[loom::main]` waits for them up to `shutdown_timeout`, so a loop
+/// that accepts connections needs to be told to stop. After that, or when the last [`LoomRuntime`]
+/// is dropped, each core drops its tasks on its thread, then each [`CoreState`](local::CoreState);
+/// handles say that they were cancelled. A [`LocalCore`](local::LocalCore) keeps no runtime: once
+/// that has ended, `spawn_with` panics, and delays of the core's clock fail.
 pub mod local {
     pub use crate::executor::{
         Executor, ExecutorBuilder, JoinError, JoinHandle, RemoteSpawner, SlabClaim, Spawner,

@@ -32,7 +32,8 @@ fn sum(n: u64) -> u64 {
 
 /// A runtime that serves the page of what it does.
 fn served() -> (LoomRuntime, String) {
-    let builder = LoomBuilder::new().prefix("shop").tokio_threads(2).rayon_threads(2);
+    let builder =
+        LoomBuilder::new().prefix("shop").tokio_threads(2).rayon_threads(2).local_cores(1);
     let runtime = builder.build().expect("it starts");
     let page = loom::dashboard::Dashboard::of(&runtime);
     let router: Router = Router::new().nest_service("/inside/loom", page);
@@ -106,9 +107,10 @@ async fn it_names_threads_and_functions(browser: &Browser) {
     let text = text.as_str().expect("it is text");
     for part in [
         "Loom shop",
-        "2 I/O + 2 compute threads",
+        "2 I/O + 2 compute threads + 1 local core on CPUs",
         "shop-tokio-0000",
         "shop-rayon-0001",
+        "shop-local-0000",
         "page::tiny",
         "page::sum (size 64 to 127)",
         "page::sum (size 262 k to 524 k)",

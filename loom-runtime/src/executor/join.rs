@@ -26,8 +26,9 @@ impl<T> JoinHandle<T> {
         Self { handle, id }
     }
 
-    /// Ends the task, from any thread: its future is dropped, on its own thread, within one
-    /// cycle of its executor, unless it completes before.
+    /// Ends the task, from any thread: its future is dropped on its own thread, and the handle
+    /// completes with an error, unless the task completes before. One that sleeps goes to the head
+    /// of the queue, and so ends in the next cycle; one that is queued ends when its turn comes.
     pub fn abort(&self) {
         self.handle.abort();
     }

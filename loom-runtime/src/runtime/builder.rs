@@ -131,23 +131,24 @@ impl LoomBuilder {
         self
     }
 
-    /// How many I/O workers, 1 to 8192. By default one for each CPU of the budget, or one
-    /// in all with [`Placement::Split`].
+    /// How many I/O workers, 1 to 8192. By default one for each CPU of the budget that local cores
+    /// leave, at least one, or one in all with [`Placement::Split`].
     pub fn tokio_threads(mut self, n: usize) -> Self {
         self.code.tokio_threads = Some(in_code(n));
         self
     }
 
-    /// How many compute threads, 1 to 8192. By default one for each CPU of the budget, or
-    /// one for each that I/O does not have with [`Placement::Split`].
+    /// How many compute threads, 1 to 8192. By default one for each CPU of the budget; with
+    /// [`Placement::Split`], or a priority other than idle, one for each that is left.
     pub fn rayon_threads(mut self, n: usize) -> Self {
         self.code.rayon_threads = Some(in_code(n));
         self
     }
 
-    /// How many local cores, 0 to 1024; none by default. Each is a thread with tasks of its own,
-    /// on a CPU of its own that I/O workers leave to it, while there are enough; see
-    /// [`loom::local`](crate::local).
+    /// How many local cores, 0 to 1024; none by default. Each is a thread with tasks of its own, on
+    /// one CPU that I/O workers keep off; compute threads of idle priority use it while it is free.
+    /// Without pinning, or under a quota, it has no CPU of its own, and where there are no more
+    /// CPUs than cores, I/O workers share theirs. See [`loom::local`](crate::local).
     ///
     /// ```
     /// use std::rc::Rc;
@@ -232,6 +233,7 @@ impl LoomBuilder {
     ///
     /// Work of this runtime holds it, that of others does not. Compute work that waits for this
     /// time waits for ever, since its own being there keeps time from moving.
+    /// Local cores, a multi-thread flavour and [`beside`](Self::beside) are errors with it.
     /// The I/O side is a current-thread runtime then, and its time moves inside
     /// [`block_on`](LoomRuntime::block_on).
     ///

@@ -13,8 +13,9 @@ use crate::time::{Clock, ClockDriver, InactiveClock};
 
 impl LoomRuntime {
     /// A clock for everyone, driven by this runtime: by a task on its I/O side that sleeps until
-    /// the next timer, on Linux to within tens of microseconds (`loom-bench local`) and elsewhere
-    /// to tokio's millisecond. Driven from when it is first asked for.
+    /// the next timer, on Linux by a `timerfd`, elsewhere, and where that is refused, by tokio's
+    /// timers of a millisecond. Its timers are as late as that task is, which a busy I/O side
+    /// delays. Driven from when it is first asked for.
     ///
     /// It ends with the runtime, and says so to those who wait. On a current-thread runtime its
     /// timers fire while somebody is inside [`block_on`](Self::block_on). Beside a tokio runtime

@@ -72,7 +72,7 @@ fn current_tokio(function: &str, instead: &str) -> (Arc<Core>, Handle) {
 }
 
 /// The runtime the current thread belongs to: on I/O workers, blocking threads, compute
-/// threads, inside [`block_on`](LoomRuntime::block_on) and below
+/// threads, local cores, inside [`block_on`](LoomRuntime::block_on) and below
 /// [`enter`](LoomRuntime::enter); on the threads of a tokio runtime, the one that was built
 /// [`beside`](crate::LoomBuilder::beside) it.
 ///

@@ -136,6 +136,11 @@ impl Clock {
     /// system can count, in about thirty years.
     ///
     /// Dropping it removes the timer.
+    ///
+    /// # Errors
+    ///
+    /// It completes with [`DriverGone`](super::DriverGone) where nobody drives the clock any more,
+    /// at once: a loop has to end then.
     #[must_use = "a delay does nothing unless it is awaited"]
     pub fn delay(&self, duration: Duration) -> Delay {
         if duration.is_zero() {
@@ -145,6 +150,10 @@ impl Clock {
     }
 
     /// Completes at that time, or at once if it has passed.
+    ///
+    /// # Errors
+    ///
+    /// As [`delay`](Self::delay).
     #[must_use = "a delay does nothing unless it is awaited"]
     pub fn delay_until(&self, deadline: Instant) -> Delay {
         Delay::until(self.clone(), deadline)
@@ -152,6 +161,11 @@ impl Clock {
 
     /// The future's result, unless it takes longer than that from now on. The future comes first:
     /// where both are ready it is its result.
+    ///
+    /// # Errors
+    ///
+    /// When it takes too long, and at once where nobody drives the clock any more, though the
+    /// future might still complete.
     pub fn timeout<F: Future>(&self, duration: Duration, future: F) -> Timeout<F> {
         Timeout::new(future, self.delay(duration))
     }

@@ -77,7 +77,7 @@ impl ClockControl {
         Self { controlled: Arc::new(Controlled { timers, time: now, source, driver }) }
     }
 
-    /// A clock that it controls, as long as there is a clone of the control, or of a clock.
+    /// A clock that it controls, and that keeps it: its delays never fail.
     #[must_use]
     pub fn clock(&self) -> Clock {
         let Controlled { timers, source, .. } = &*self.controlled;

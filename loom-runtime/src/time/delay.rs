@@ -162,7 +162,7 @@ impl<F: Future> Future for Timeout<F> {
 pub enum TimeoutError {
     /// It took too long.
     Elapsed,
-    /// Nobody would have noticed.
+    /// The clock's driver is gone, so that its end would go unnoticed; the future was not ready.
     DriverGone(DriverGone),
 }
 

@@ -33,6 +33,9 @@
 //! other from being called. A delay that is polled with another waker wakes that one. A delay that
 //! is over stays over. Where the driver is gone its delays say so ([`DriverGone`]) and do not hang.
 //!
+//! A delay that is over completes without yielding, and takes nothing of tokio's budget: a loop
+//! over ticks that are overdue lets others run where it awaits something else.
+//!
 //! # Cost
 //!
 //! Timers stand in an ordered map behind a lock that a clock's users share: registering and firing

@@ -10,7 +10,8 @@ use super::clock::Clock;
 use super::delay::{Delay, DriverGone};
 use super::timers::later;
 
-/// What becomes of ticks that nobody waited for in time.
+/// What becomes of ticks that nobody waited for in time: of those whose next is due as well. One
+/// that is less late changes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissedTicks {
     /// They all come, one after the other at once, until it has caught up.
@@ -70,9 +71,12 @@ impl Periodic {
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Result<Instant, DriverGone>> {
         ready!(Pin::new(&mut self.delay).poll(cx))?;
         let due = self.delay.deadline();
+        let (next, now) = (later(due, self.period), self.clock.instant());
         let next = match self.missed {
-            MissedTicks::Burst => later(due, self.period),
-            MissedTicks::Delay => later(self.clock.instant(), self.period),
+            // None was missed, however late this one is.
+            _ if now < next => next,
+            MissedTicks::Burst => next,
+            MissedTicks::Delay => later(now, self.period),
             MissedTicks::Skip => self.next_after(due),
         };
         self.delay.reset(next);

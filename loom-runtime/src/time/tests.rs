@@ -66,6 +66,18 @@ pub(super) const OVER: Poll<Result<(), DriverGone>> = Poll::Ready(Ok(()));
 const GONE: Poll<Result<(), DriverGone>> = Poll::Ready(Err(DriverGone));
 
 #[test]
+fn clocks_may_go_to_any_thread() {
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<InactiveClock>();
+    is_shared::<InactiveClock<super::Shared>>();
+    is_shared::<Clock>();
+    is_shared::<ClockDriver>();
+    is_shared::<Delay>();
+    is_shared::<super::Periodic>();
+    is_shared::<ClockControl>();
+}
+
+#[test]
 fn timers_fire_in_the_order_of_their_deadlines() {
     let (clock, mut driver) = driven();
     let (start, order) = (clock.instant(), Arc::new(Mutex::new(Vec::new())));

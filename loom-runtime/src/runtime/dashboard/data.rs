@@ -36,7 +36,7 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
             "quota": core.plan.budget.quota,
         },
         "cpus": cpus(core),
-        "threads": runtime.iter().flat_map(|of| &of.io)
+        "threads": runtime.iter().flat_map(|of| of.io.iter().chain(of.local.placements()))
             .chain(core.compute_seats.get().into_iter().flatten())
             .take(MOST_THREADS)
             .map(thread)
@@ -47,6 +47,10 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
             "spawned": counters.spawned.count(),
             "pressure": around.pressure,
             "inline_ms": core.inline_nanos.load(Ordering::Relaxed) / 1_000_000,
+        },
+        "local": {
+            "cores": core.plan.local.len(),
+            "tasks": core.local_tasks.get().into_iter().flatten().map(|of| of.count()).sum::<usize>(),
         },
         "compute": {
             "threads": core.compute_threads,

@@ -114,8 +114,8 @@ pub fn current() -> Option<LocalCore> {
 }
 
 /// Spawns a task on the local core that this code runs on. Its future need not be `Send`; it
-/// stands in storage that the core claimed ahead, if there is room and it is no larger than 512
-/// bytes, and otherwise on the heap. Tracked.
+/// stands in one of 4096 slots that the core claimed ahead, if one is free and it and its result
+/// are no larger than 512 bytes, and otherwise on the heap. Tracked.
 ///
 /// # Panics
 ///
@@ -132,6 +132,10 @@ where
 
 /// What makes tasks on the local core that this code runs on, for those who want a say in where
 /// they stand. What it makes is not tracked: the end of the runtime does not wait for it.
+///
+/// A core's executor spills, so `spawn_slab` takes the heap where no slot will do; for a slot or
+/// nothing use `try_claim_slab`. A `TaskId` says nothing here, since the core has its executor: a
+/// task to be ended needs a handle, of `spawn` or `SlabClaim::spawn_joined`.
 ///
 /// # Panics
 ///

@@ -97,8 +97,9 @@ impl LocalCore {
         self.shared.id
     }
 
-    /// Spawns a task whose future `make` returns on the core: it need not be `Send`, and never
-    /// leaves its thread. Tracked, as what [`spawn_async`](LoomRuntime::spawn_async) spawns.
+    /// Spawns a task whose future `make` returns on the core, at the task's first poll: it need not
+    /// be `Send`, and never leaves its thread. Tracked, as what
+    /// [`spawn_async`](LoomRuntime::spawn_async) spawns.
     ///
     /// The handle says why a task that panicked, or was aborted, has no result; the core goes on.
     /// One allocation; on the core itself [`spawn`] needs none.
@@ -116,7 +117,7 @@ impl LocalCore {
         self.shared.remote.spawn_with(move || Tracked::new(make(), tracked))
     }
 
-    /// Tasks that were given to it and have not ended.
+    /// Tracked tasks that have not ended: of [`spawn_with`](Self::spawn_with) and [`spawn`].
     #[must_use]
     pub fn task_count(&self) -> usize {
         self.shared.tasks.count()
@@ -169,7 +170,8 @@ impl fmt::Debug for LocalCore {
 }
 
 impl LoomRuntime {
-    /// How many local cores there are; see [`LoomBuilder::local_cores`](crate::LoomBuilder::local_cores).
+    /// How many local cores there are; see
+    /// [`LoomBuilder::local_cores`](crate::LoomBuilder::local_cores).
     #[must_use]
     pub fn local_cores(&self) -> usize {
         self.inner.local.all().len()
@@ -194,8 +196,9 @@ impl LoomRuntime {
         core.clone()
     }
 
-    /// The local core of a key: the same for equal keys, for as long as the program has so many,
-    /// and different keys spread over all of them.
+    /// The local core of a key: different keys are spread over all of them, and equal keys have the
+    /// same one, in each run of one build with as many cores; not across versions of Rust, whose
+    /// default hash it is.
     ///
     /// # Panics
     ///

@@ -13,7 +13,8 @@ use crate::time::CoreId;
 
 /// A value that each local core has one of, made there when it is first asked for.
 ///
-/// It need not be `Send`, and is lent without a lock. It is dropped on its core, at the end of it.
+/// It need not be `Send`, and is lent without a lock. It stays until its core ends, and is dropped
+/// there, whether or not a `CoreState` is left: make one for the program, not for each request.
 ///
 /// ```
 /// # fn main() -> loom::Result<()> {
@@ -49,7 +50,7 @@ impl<T: 'static> CoreState<T> {
     ///
     /// # Panics
     ///
-    /// Where `make` panics; it is called again the next time.
+    /// Where `make` or `f` panics; `make` is called again the next time.
     pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Result<R, StateError> {
         let here = here().ok_or(StateError::NotOnACore)?;
         let value = here.states.find(self.number, || (self.make)(here.core.id()))?;
