@@ -90,8 +90,8 @@ pub use topology::{ComputePriority, Pin, Placement};
 ///
 /// A core's thread is inside a tokio runtime of its own. `tokio::spawn` and
 /// `tokio::task::spawn_local` make tasks on this core, which are not tracked;
-/// `tokio::task::block_in_place` panics. [`spawn_async`](crate::spawn_async) goes to the I/O
-/// workers, and [`spawn_compute`](crate::spawn_compute) to the compute pool. A task that computes
+/// `tokio::task::block_in_place` panics. [`spawn_async`] goes to the I/O
+/// workers, and [`spawn_compute`] to the compute pool. A task that computes
 /// without awaiting holds up the core's other tasks, its sockets and its timers.
 ///
 /// # The end
