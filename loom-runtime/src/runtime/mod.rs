@@ -28,6 +28,7 @@ mod entry;
 #[cfg(feature = "prometheus")]
 mod exporter;
 mod fallible;
+mod familiar;
 mod functions;
 mod guests;
 mod handle;

@@ -57,6 +57,12 @@ impl FunctionKey {
     pub fn from_type<T: 'static>() -> Self {
         Self::from_path(any::type_name::<T>())
     }
+
+    /// The same, of a type of any size that may borrow.
+    #[must_use]
+    pub fn from_type_name<T: ?Sized>() -> Self {
+        Self::from_path(any::type_name::<T>())
+    }
 }
 
 const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
