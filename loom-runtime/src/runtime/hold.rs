@@ -2,8 +2,8 @@
 //!
 //! Tokio moves a paused clock on when a current-thread runtime has nothing to do, but not while a
 //! blocking function runs. So one does, from the first call in flight to the last, and does nothing
-//! but wait. It ends with the runtime, or when whoever awaits the last call has been woken, so that time moves only after
-//! that one has run.
+//! but wait. It ends with the runtime, or when whoever awaits the last call has been woken, so that
+//! time moves only after that one has run.
 
 use super::core::Core;
 

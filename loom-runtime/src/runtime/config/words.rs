@@ -90,36 +90,32 @@ impl FromRaw for usize {
     }
 }
 
-/// A number of calls.
-#[derive(Clone, Copy)]
-pub(crate) struct Calls(pub(crate) usize);
+/// Whole numbers of something, each with words of its own for what is none.
+macro_rules! numbers {
+    ($($(#[$doc:meta])* $kind:ident: $expected:ident,)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(crate) struct $kind(pub(crate) usize);
 
-impl fmt::Debug for Calls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+        impl fmt::Debug for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromRaw for $kind {
+            fn from_raw(raw: &Raw) -> Result<Self, String> {
+                number(raw).map(Self).ok_or_else(|| super::check::$expected.to_owned())
+            }
+        }
+    )*};
 }
 
-impl FromRaw for Calls {
-    fn from_raw(raw: &Raw) -> Result<Self, String> {
-        number(raw).map(Self).ok_or_else(|| super::check::EXPECTED_CALLS.to_owned())
-    }
-}
-
-/// A number of local cores.
-#[derive(Clone, Copy)]
-pub(crate) struct Cores(pub(crate) usize);
-
-impl fmt::Debug for Cores {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromRaw for Cores {
-    fn from_raw(raw: &Raw) -> Result<Self, String> {
-        number(raw).map(Self).ok_or_else(|| super::check::EXPECTED_CORES.to_owned())
-    }
+numbers! {
+    /// A number of calls.
+    Calls: EXPECTED_CALLS,
+    /// A number of local cores.
+    Cores: EXPECTED_CORES,
 }
 
 impl FromRaw for Duration {

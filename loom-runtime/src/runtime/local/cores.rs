@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use super::super::context::{Freedom, freedom};
 use super::super::tokio_side::Patience;
+use super::LocalCore;
 use super::thread::Started;
-use super::{LocalCore, is_here};
 use crate::sync::mpsc::RecvTimeoutError;
 use crate::sync::{Mutex, OnceLock, PoisonError};
 use crate::topology::{ThreadPlacement, os};
@@ -52,8 +52,8 @@ impl LocalCores {
         for thread in &threads {
             thread.ask_to_end(patience);
         }
-        // A thread that others wait for waits for none, and a core not for itself.
-        if freedom() == Freedom::None || is_here() {
+        // A thread that others wait for waits for none, and so no core for itself.
+        if freedom() == Freedom::None {
             return;
         }
         let deadline = match patience {
