@@ -142,6 +142,12 @@ pub enum LoomError {
         "cannot start the compute threads: {0}; raise the limit on threads (`ulimit -u`), or lower `rayon_threads`"
     )]
     RayonThreadPool(#[source] Box<dyn StdError + Send + Sync>),
+    /// A plug-in's host does not give what the plug-in needs.
+    #[error(
+        "the host refuses what a plug-in needs (status {0} of loom-abi): it has shut down, or the \
+         system refuses it threads"
+    )]
+    Host(u32),
 }
 
 /// A result whose error is a [`LoomError`].

@@ -43,6 +43,8 @@ extern crate self as loom;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+#[cfg(any(feature = "plugin", feature = "plugin-host"))]
+mod boundary;
 mod bridge;
 mod error;
 mod executor;
@@ -110,6 +112,33 @@ pub mod local {
         CoreState, LocalCore, StateError, clock, current, spawn, spawner,
     };
     pub use crate::time::CoreId;
+}
+
+/// Plug-ins: a runtime that crosses the boundary of a dynamic library.
+#[cfg(any(feature = "plugin", feature = "plugin-host"))]
+#[doc = include_str!("plugin.md")]
+pub mod plugin {
+    #[cfg(feature = "plugin")]
+    pub use crate::executor::JoinError;
+    #[cfg(feature = "plugin")]
+    #[doc(inline)]
+    pub use crate::export_plugin as export;
+    #[cfg(feature = "plugin")]
+    pub use crate::runtime::plugin::{
+        Attach, AttachError, Attached, BlockOnError, Host, JoinHandle, Sleep, StillAttached,
+        TokioContext, Within, attach, block_in_place, current, detach, live, spawn,
+    };
+
+    /// The side of the program that lends its runtime.
+    #[cfg(feature = "plugin-host")]
+    pub mod host {
+        pub use crate::runtime::plugin_host::{
+            LoadError, Plugin, PluginHandle, PluginStats, UnloadError, live,
+        };
+    }
+
+    /// What crosses the boundary, and how much of it is alive.
+    pub use loom_abi::{Handle, Report};
 }
 
 /// The vocabulary of decisions.

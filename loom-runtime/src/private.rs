@@ -34,3 +34,11 @@ pub use __loom_at as at;
 pub use crate::runtime::hints::{HINTED, Hinted};
 #[cfg(feature = "hints")]
 pub use linkme;
+
+#[cfg(feature = "plugin")]
+pub mod plugin {
+    //! What `loom::plugin::export!` expands to.
+
+    pub use crate::runtime::plugin::{Start, exported};
+    pub use loom_abi::Plugin;
+}

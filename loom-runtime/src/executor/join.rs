@@ -65,11 +65,11 @@ enum Cause {
 }
 
 impl JoinError {
-    pub(super) fn cancelled() -> Self {
+    pub(crate) fn cancelled() -> Self {
         Self(Cause::Cancelled)
     }
 
-    pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Self {
+    pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Self {
         Self(Cause::Panicked(Mutex::new(payload)))
     }
 

@@ -16,8 +16,10 @@ use super::{guests, keeper};
 /// How a thread came to its context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Means {
-    /// It is one of the runtime's, or drives a future, and must not be kept waiting.
+    /// It is one of the runtime's, and must not be kept waiting.
     Works,
+    /// It drives a future, likewise.
+    Drives,
     /// It has a guard, and is free to wait.
     Entered,
 }
@@ -38,13 +40,14 @@ pub(crate) fn adopt(core: Arc<Core>) {
 
 /// Lends the calling thread a context until the guard is dropped, to drive a future in it.
 pub(crate) fn drive(core: Arc<Core>) -> EnteredContext {
-    EnteredContext::new(core, Means::Works)
+    EnteredContext::new(core, Means::Drives)
 }
 
 /// The same for a thread that goes on with whatever it did.
 fn enter(core: Arc<Core>) -> EnteredContext {
     // Whoever was not free to wait before is not free with one more guard.
-    let means = if freedom() == Freedom::None { Means::Works } else { Means::Entered };
+    let means =
+        if freedom() == Freedom::None { means().unwrap_or(Means::Drives) } else { Means::Entered };
     EnteredContext::new(core, means)
 }
 
@@ -71,17 +74,43 @@ pub(crate) fn current() -> Option<Arc<Core>> {
     let own = |context: &RefCell<Option<Current>>| {
         context.borrow().as_ref().map(|current| Arc::clone(&current.core))
     };
-    CONTEXT.try_with(own).ok().flatten().or_else(guests::current)
+    CONTEXT.try_with(own).ok().flatten().or_else(attached).or_else(guests::current)
 }
 
 /// Looks at the core of the current thread's runtime, without counting it. Nothing where it has
 /// none by itself. `f` must not call foreign code, which might change the context.
 #[inline]
 pub(crate) fn with_current<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
+    // Only one of the two calls it.
+    let mut f = Some(f);
     let own = |context: &RefCell<Option<Current>>| {
-        context.borrow().as_ref().map(|current| f(&current.core))
+        let context = context.borrow();
+        let current = context.as_ref()?;
+        Some(f.take()?(&current.core))
     };
-    CONTEXT.try_with(own).ok().flatten()
+    CONTEXT.try_with(own).ok().flatten().or_else(|| with_attached(f?))
+}
+
+/// The host's runtime, in a plug-in.
+#[cfg(feature = "plugin")]
+fn attached() -> Option<Arc<Core>> {
+    super::plugin::current_core()
+}
+
+#[cfg(feature = "plugin")]
+#[inline]
+fn with_attached<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
+    super::plugin::with_current(f)
+}
+
+#[cfg(not(feature = "plugin"))]
+fn attached() -> Option<Arc<Core>> {
+    None
+}
+
+#[cfg(not(feature = "plugin"))]
+fn with_attached<R>(_f: impl FnOnce(&Core) -> R) -> Option<R> {
+    None
 }
 
 /// Whether a thread may wait.
@@ -95,6 +124,16 @@ pub(crate) enum Freedom {
     Full,
 }
 
+fn means() -> Option<Means> {
+    CONTEXT.try_with(|context| context.borrow().as_ref().map(|current| current.means)).ok()?
+}
+
+/// Whether a thread of a runtime of ours runs something that may block, and no tasks.
+#[cfg(feature = "plugin-host")]
+pub(crate) fn may_block() -> bool {
+    means() == Some(Means::Works) && runtime::worker_index().is_none()
+}
+
 pub(crate) fn freedom() -> Freedom {
     let means = CONTEXT.try_with(|context| context.borrow().as_ref().map(|current| current.means));
     match means {
@@ -105,7 +144,7 @@ pub(crate) fn freedom() -> Freedom {
             _ => Freedom::None,
         },
         // A thread that is being torn down may be one that somebody waits for.
-        Ok(Some(Means::Works)) | Err(_) => Freedom::None,
+        Ok(Some(Means::Works | Means::Drives)) | Err(_) => Freedom::None,
     }
 }
 

@@ -28,6 +28,9 @@ use super::hold::Held;
 use super::keeper;
 use super::lifecycle::Lifecycle;
 use super::local::{self, Tasks};
+use super::owner::Owner;
+#[cfg(feature = "plugin-host")]
+use super::plugin_host::Plugins;
 use super::pressure::Pressure;
 use super::profile::ProfileFile;
 use super::shares::Shares;
@@ -111,6 +114,11 @@ pub(crate) struct Rest {
     pub(crate) tokio: OnceLock<Handle>,
     /// Where the compute threads are, once they have said so.
     pub(crate) compute_seats: OnceLock<Vec<ThreadPlacement>>,
+    /// Whose runtime this is a part of, where that is another library's.
+    pub(crate) owner: Owner,
+    /// The plug-ins that use this runtime.
+    #[cfg(feature = "plugin-host")]
+    pub(crate) plugins: Plugins,
 }
 
 impl Deref for Core {
@@ -175,6 +183,9 @@ impl Core {
                 runtime: OnceLock::new(),
                 tokio: OnceLock::new(),
                 compute_seats: OnceLock::new(),
+                owner: Owner::default(),
+                #[cfg(feature = "plugin-host")]
+                plugins: Plugins::default(),
             },
         }
     }
@@ -226,7 +237,9 @@ impl Core {
 
     /// What decisions depend on beside the function, as it is now.
     pub(crate) fn around(&self, now: u64) -> Around {
-        if let Some(tokio) = self.tokio.get() {
+        if let Some((ready, arrivals, mood)) = self.owner.pressure() {
+            self.pressure.is_told(ready, arrivals, mood);
+        } else if let Some(tokio) = self.tokio.get() {
             let inline = self.inline_nanos.load(Ordering::Relaxed);
             self.pressure.refresh(tokio, &self.knobs, inline, now);
         }
@@ -238,6 +251,12 @@ impl Core {
             pressure: self.pressure.ready(),
             arrivals: self.pressure.arrivals(),
         }
+    }
+
+    /// Tells those that use this runtime from other libraries that it has ended.
+    pub(crate) fn tell_plugins(&self) {
+        #[cfg(feature = "plugin-host")]
+        self.plugins.leave();
     }
 
     /// The pool, unless the runtime is gone.
@@ -315,10 +334,12 @@ impl Core {
         // SeqCst: with `may_be_left_alone`.
         let before = self.in_flight.fetch_add(1, Ordering::SeqCst);
         self.be_watched();
+        self.owner.begin_call();
         before
     }
 
-    pub(crate) fn end_call(&self) {
+    pub(crate) fn end_call(&self, has_panicked: bool) {
+        self.owner.end_call(has_panicked);
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 

@@ -162,6 +162,7 @@ impl LoomRuntime {
             return StillRunning::default();
         }
         core.lifecycle.leave();
+        core.tell_plugins();
         core.release_time();
         core.keep_profile();
         let compute_calls = core.in_flight();
@@ -173,7 +174,7 @@ impl LoomRuntime {
 
     /// Waits for all tracked work; false if it took longer than `limit`.
     #[track_caller]
-    fn wait_at_most(&self, limit: Duration) -> bool {
+    pub(super) fn wait_at_most(&self, limit: Duration) -> bool {
         if os::is_forked() {
             return true;
         }
@@ -237,7 +238,11 @@ impl Drop for Inner {
         guests::leave(&self.core);
         // Before the threads go, so that what is still queued is refused, not run.
         self.core.lifecycle.leave();
+        self.core.tell_plugins();
         self.core.release_time();
         self.core.keep_profile();
+        if self.core.owner.must_not_wait() {
+            self.tokio.end(Patience::None);
+        }
     }
 }

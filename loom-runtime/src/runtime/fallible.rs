@@ -51,6 +51,13 @@ impl ComputeError {
     }
 }
 
+#[cfg(feature = "plugin")]
+impl ComputeError {
+    pub(crate) fn of_panic(payload: Box<dyn Any + Send>) -> Self {
+        Fault::Panicked(payload).into()
+    }
+}
+
 impl fmt::Display for ComputeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

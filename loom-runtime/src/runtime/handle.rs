@@ -161,6 +161,13 @@ impl LoomRuntime {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         assert!(!os::is_forked(), "{}", Refusal::Forked);
+        #[cfg(feature = "plugin")]
+        if let Some(host) = self.core().owner.host() {
+            let context = super::plugin::TokioContext::default();
+            let future = super::plugin::Within::new(future, self.tokio_handle().clone(), context);
+            return super::plugin::block_on(self.core(), host, future)
+                .unwrap_or_else(|refused| panic!("{refused}"));
+        }
         if self.inner.pool.current_thread_index().is_some() {
             return help_until_ready(self.core(), &self.inner.pool, future);
         }
@@ -181,7 +188,7 @@ impl LoomRuntime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        spawn::tracked(Admitted::or_panic(self.core()), self.tokio_handle(), future)
+        spawn::tracked(self.core(), self.tokio_handle(), future)
     }
 
     /// Runs a function that blocks, such as file access, on one of tokio's threads for that:

@@ -148,8 +148,19 @@ fn start() -> io::Result<mpsc::Sender<Command>> {
         ThreadPlacement::take(Role::Blocking, name.to_owned(), &seat, &budget);
         keep(&received);
     };
+    #[cfg(feature = "plugin")]
+    let body = match super::plugin::start_keeper(body) {
+        Ok(started) => return started.map(|()| commands),
+        Err(body) => body,
+    };
     thread::Builder::new().name(name.to_owned()).spawn(body)?;
     Ok(commands)
+}
+
+/// Ends the thread, until somebody needs it again.
+#[cfg(feature = "plugin")]
+pub(crate) fn end() {
+    drop(KEEPER.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
 fn keep(commands: &mpsc::Receiver<Command>) {

@@ -40,6 +40,11 @@ mod lifecycle;
 pub(crate) mod local;
 mod metrics;
 mod on_the_spot;
+mod owner;
+#[cfg(feature = "plugin")]
+pub(crate) mod plugin;
+#[cfg(feature = "plugin-host")]
+pub(crate) mod plugin_host;
 mod pressure;
 mod process_wide;
 mod profile;

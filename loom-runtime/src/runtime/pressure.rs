@@ -89,6 +89,14 @@ impl Pressure {
         self.set(knobs, ready + queue, per(parks / 2, passed));
     }
 
+    /// Takes over what somebody else has estimated.
+    #[expect(clippy::cast_possible_truncation, reason = "an estimate, which needs few digits")]
+    pub(crate) fn is_told(&self, ready: f64, arrivals: f64, mood: u32) {
+        self.ready.store((ready as f32).to_bits(), Ordering::Relaxed);
+        self.arrivals.store((arrivals as f32).to_bits(), Ordering::Relaxed);
+        self.mood.store(mood, Ordering::Relaxed);
+    }
+
     fn set(&self, knobs: &MabKnobs, ready: f32, arrivals: f32) {
         #[expect(clippy::cast_possible_truncation, reason = "a knob, which needs few digits")]
         let ready = ready.min(knobs.pressure_clip as f32);

@@ -147,7 +147,7 @@ where
     struct InFlight(Admitted);
     impl Drop for InFlight {
         fn drop(&mut self) {
-            self.0.core().end_call();
+            self.0.core().end_call(std::thread::panicking());
         }
     }
     admitted.core().begin_call();
@@ -196,6 +196,8 @@ where
         if rayon::current_thread_index().is_some() {
             // A compute thread of another runtime, whose work this may in turn wait for.
             help_until(|| lent.is_done());
+        } else if core.owner.block_in_place(|| lent.park()) {
+            // It was the host's worker.
         } else if is_on_a_worker() {
             // Tokio refuses where a worker drives another runtime, and does not say so
             // beforehand; its refusal comes before the wait.
@@ -221,7 +223,7 @@ fn ends_soon<R>(lent: &Lent<'_, R>) -> bool {
 }
 
 /// Whether the thread is a worker of a tokio runtime, with tasks that it can give away.
-fn is_on_a_worker() -> bool {
+pub(super) fn is_on_a_worker() -> bool {
     let flavor = Handle::try_current().map(|handle| handle.runtime_flavor());
     worker_index().is_some() && flavor.is_ok_and(|flavor| flavor == RuntimeFlavor::MultiThread)
 }

@@ -44,9 +44,29 @@ impl<F: Future, A> Future for Tracked<F, A> {
     }
 }
 
+/// Spawns a task that is admitted, and counts until it has ended.
+#[track_caller]
+pub(crate) fn tracked<F>(core: &Arc<Core>, tokio: &Handle, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    // Where there is an owner, it admits the task itself.
+    let admitted = match Admitted::here(core) {
+        Ok(admitted) => admitted,
+        Err(refusal) => panic!("{refusal}"),
+    };
+    #[cfg(feature = "plugin")]
+    if let Some(host) = core.owner.host() {
+        core.counters.spawned.add_one();
+        return super::plugin::proxied(host, admitted, tokio, future);
+    }
+    spawn(admitted, tokio, future)
+}
+
 /// Spawns a task that counts as admitted until it has ended.
 #[track_caller]
-pub(crate) fn tracked<F>(admitted: Admitted, tokio: &Handle, future: F) -> JoinHandle<F::Output>
+pub(crate) fn spawn<F>(admitted: Admitted, tokio: &Handle, future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
@@ -109,7 +129,7 @@ where
     F::Output: Send + 'static,
 {
     let (core, tokio) = current_tokio("spawn_async", "tokio::spawn");
-    tracked(Admitted::or_panic(&core), &tokio, future)
+    tracked(&core, &tokio, future)
 }
 
 /// [`LoomRuntime::spawn_blocking`] on the current runtime.

@@ -53,7 +53,7 @@ impl bridge::Ticket for Ticket {
 
     fn end(self, end: End, unwanted: bool) -> Holding {
         let core = self.admitted.core();
-        core.end_call();
+        core.end_call(end == End::Panicked);
         let function = self.function.as_deref().map(|function| &function.counters);
         if matches!(end, End::Returned | End::Panicked) {
             core.counters.run.add_one();

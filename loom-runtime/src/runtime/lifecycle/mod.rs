@@ -65,18 +65,28 @@ impl fmt::Display for Refusal {
 pub(crate) struct Admitted {
     /// Let go of last, after the count (L4).
     core: Arc<Core>,
+    /// Whoever owns the runtime was told, and is told of its end.
+    is_told: bool,
 }
 
 impl Admitted {
     /// Counts work in, or says why not.
     pub(crate) fn to(core: &Arc<Core>) -> Result<Self, Refusal> {
+        let mut admitted = Self::here(core)?;
+        core.owner.begin()?;
+        admitted.is_told = true;
+        Ok(admitted)
+    }
+
+    /// The same of what the owner of the runtime sees by himself.
+    pub(crate) fn here(core: &Arc<Core>) -> Result<Self, Refusal> {
         if os::is_forked() {
             return Err(Refusal::Forked);
         }
         if !core.lifecycle.admit() {
             return Err(Refusal::ShutDown);
         }
-        Ok(Self { core: Arc::clone(core) })
+        Ok(Self { core: Arc::clone(core), is_told: false })
     }
 
     /// The same for those who promise to panic where work is refused.
@@ -95,6 +105,9 @@ impl Admitted {
 
 impl Drop for Admitted {
     fn drop(&mut self) {
+        if self.is_told {
+            self.core.owner.end();
+        }
         self.core.lifecycle.end_one();
     }
 }

@@ -1,0 +1,121 @@
+//! Futures.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task;
+
+use loom_abi::{Context, Poll, Status};
+
+use crate::quiet::drop_quietly;
+
+use super::ledger::{self, Entry};
+use super::waker::{LoweredWaker, with_waker};
+
+struct Lowered<F> {
+    future: F,
+    _entry: Entry,
+}
+
+/// A future of this side, for the other to poll. What panics in it is dropped: whoever wants it
+/// catches it himself.
+pub(super) fn lower<F>(future: F) -> loom_abi::Future
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    // SAFETY: X3, it may be kept and sent.
+    unsafe { lower_lent(future) }
+}
+
+/// The same of one that is polled on this thread, and dropped before its borrows end.
+///
+/// # Safety
+///
+/// X10: it is given to `block_on` alone, or it may be kept and sent.
+pub(super) unsafe fn lower_lent<F: Future<Output = ()>>(future: F) -> loom_abi::Future {
+    let lowered = Box::new(Lowered { future, _entry: ledger::FUTURES.enter() });
+    loom_abi::Future { data: Box::into_raw(lowered).cast(), poll: poll::<F>, drop: drop_box::<F> }
+}
+
+unsafe extern "C" fn poll<F: Future<Output = ()>>(data: *mut (), context: *const Context) -> Poll {
+    // SAFETY: X3, it is such a box, and nobody else looks at it during the poll.
+    let lowered = unsafe { &mut *data.cast::<Lowered<F>>() };
+    // SAFETY: X3, nothing moves it out of its box before it is dropped there.
+    let future = unsafe { Pin::new_unchecked(&mut lowered.future) };
+    let polled = |waker: &task::Waker| {
+        catch_unwind(AssertUnwindSafe(|| future.poll(&mut task::Context::from_waker(waker))))
+    };
+    // SAFETY: X4, the context is that of this poll.
+    match unsafe { with_waker(context, polled) } {
+        Ok(task::Poll::Pending) => Poll::PENDING,
+        Ok(task::Poll::Ready(())) => Poll::READY,
+        Err(payload) => {
+            drop_quietly(payload);
+            Poll::PANICKED
+        }
+    }
+}
+
+unsafe extern "C" fn drop_box<F>(data: *mut ()) -> Status {
+    // SAFETY: X2 and X9, it is such a box, and this is its end.
+    let lowered = unsafe { Box::from_raw(data.cast::<Lowered<F>>()) };
+    match catch_unwind(AssertUnwindSafe(|| drop(lowered))) {
+        Ok(()) => Status::DONE,
+        Err(payload) => {
+            drop_quietly(payload);
+            Status::PANICKED
+        }
+    }
+}
+
+/// A future of the other side. It is done, or it panicked: what it made of that is over there.
+pub(crate) struct ForeignFuture {
+    raw: loom_abi::Future,
+    is_over: bool,
+    /// The waker of the last poll, as the other side may have kept it.
+    kept: Option<LoweredWaker>,
+}
+
+/// The other side panicked, and has what was thrown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Panicked;
+
+// SAFETY: X3, it may be sent to other threads.
+unsafe impl Send for ForeignFuture {}
+// SAFETY: there is nothing to be done with a shared reference.
+unsafe impl Sync for ForeignFuture {}
+
+impl ForeignFuture {
+    /// # Safety
+    ///
+    /// X2: it was given by value, and to nobody else.
+    pub(super) unsafe fn raise(raw: loom_abi::Future) -> Self {
+        Self { raw, is_over: false, kept: None }
+    }
+}
+
+impl Future for ForeignFuture {
+    type Output = Result<(), Panicked>;
+
+    fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut task::Context<'_>,
+    ) -> task::Poll<Result<(), Panicked>> {
+        assert!(!self.is_over, "a future was polled after its end");
+        let context = Context { waker: LoweredWaker::of(cx.waker(), &mut self.kept) };
+        // SAFETY: X3, it has not ended, and is polled by who has it alone; X4 for the context.
+        match unsafe { (self.raw.poll)(self.raw.data, &raw const context) } {
+            Poll::PENDING => task::Poll::Pending,
+            other => {
+                self.is_over = true;
+                task::Poll::Ready(if other == Poll::READY { Ok(()) } else { Err(Panicked) })
+            }
+        }
+    }
+}
+
+impl Drop for ForeignFuture {
+    fn drop(&mut self) {
+        // SAFETY: X2, this is its end. Where it panics its maker knows.
+        unsafe { (self.raw.drop)(self.raw.data) };
+    }
+}

@@ -1,0 +1,203 @@
+//! A host, as its guests see it.
+
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+use loom_abi::{Handle, Header, Lack, Place, Pressure, Runtime, Seat, Status, Table, Work};
+
+use crate::sync::thread;
+
+use super::future::{self, ForeignFuture};
+use super::task::ForeignTask;
+use super::{job, registered, text};
+
+/// A host's runtime, with a count of it.
+#[derive(Debug)]
+pub(crate) struct HostRef {
+    runtime: *const Runtime,
+    /// As much of it as this version knows.
+    table: Table,
+}
+
+// SAFETY: X1, its functions may be called on any thread.
+unsafe impl Send for HostRef {}
+// SAFETY: X1, and by several at once.
+unsafe impl Sync for HostRef {}
+
+/// What a host says of itself, and what it calls this guest.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) io_threads: usize,
+    pub(crate) compute_threads: usize,
+    pub(crate) compute_queue: usize,
+    pub(crate) prefix: String,
+    pub(crate) name: String,
+}
+
+impl HostRef {
+    /// A count of the runtime, if this side understands its table.
+    pub(crate) fn of(handle: Handle<'_>) -> Result<Self, Lack> {
+        // SAFETY: X7, by the contract of a handle there is a header.
+        let header = unsafe { *handle.table().cast::<Header>() };
+        header.check::<Table>()?;
+        // SAFETY: X7, it fits, so this is a table.
+        let table = unsafe { *handle.table() };
+        let runtime = handle.runtime();
+        // SAFETY: X1, whoever lends the handle has a count.
+        unsafe { (table.retain)(runtime) };
+        Ok(Self { runtime, table })
+    }
+
+    pub(crate) fn facts(&self) -> Facts {
+        let mut place = MaybeUninit::<loom_abi::Facts>::uninit();
+        // SAFETY: X1; X4, it is a place for this.
+        unsafe { (self.table.describe)(self.runtime, place.as_mut_ptr()) };
+        // SAFETY: X4, it has been written.
+        let facts = unsafe { place.assume_init() };
+        // SAFETY: X4, it is there as long as our count.
+        let prefix = unsafe { text::raise(&facts.prefix) };
+        // SAFETY: X4, as above.
+        let name = unsafe { text::raise(&facts.name) };
+        let loom_abi::Facts { io_threads, compute_threads, compute_queue, .. } = facts;
+        Facts { io_threads, compute_threads, compute_queue, prefix, name }
+    }
+
+    /// Has `leave` called when the host ends.
+    pub(crate) fn register(&self, leave: impl Fn() + Send + Sync + 'static) -> Status {
+        let guest = registered::lower(leave);
+        // SAFETY: X1; X7, it has its header.
+        let status = unsafe { (self.table.register)(self.runtime, &raw const guest) };
+        if status == Status::VERSION {
+            // SAFETY: X2, the host has looked at the header alone.
+            unsafe { registered::take_back(guest) };
+        }
+        status
+    }
+
+    /// Spawns a task, of which a panic is dropped.
+    pub(crate) fn spawn<F>(&self, future: F) -> Result<ForeignTask, Status>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let future = future::lower(future);
+        let mut place = MaybeUninit::uninit();
+        // SAFETY: X1; X2, the future is made for this; X4, it is a place for a task.
+        match unsafe { (self.table.spawn)(self.runtime, future, place.as_mut_ptr()) } {
+            Status::DONE => {
+                // SAFETY: X4, it has been written.
+                let task = unsafe { place.assume_init() };
+                // SAFETY: X2, it was given to us.
+                Ok(unsafe { ForeignTask::raise(task) })
+            }
+            status => Err(status),
+        }
+    }
+
+    /// Drives a future on the calling thread, if that may wait.
+    pub(crate) fn block_on<F: Future<Output = ()>>(&self, future: F) -> Status {
+        // SAFETY: X10, it is for this call alone.
+        let future = unsafe { future::lower_lent(future) };
+        // SAFETY: X1; X2, the future is made for this.
+        unsafe { (self.table.block_on)(self.runtime, future) }
+    }
+
+    pub(crate) fn sleep(&self, time: Duration) -> ForeignFuture {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        // SAFETY: X1.
+        let future = unsafe { (self.table.sleep)(self.runtime, nanos) };
+        // SAFETY: X2, it was given to us.
+        unsafe { ForeignFuture::raise(future) }
+    }
+
+    pub(crate) fn yield_now(&self) -> ForeignFuture {
+        // SAFETY: X1.
+        let future = unsafe { (self.table.yield_now)(self.runtime) };
+        // SAFETY: X2, it was given to us.
+        unsafe { ForeignFuture::raise(future) }
+    }
+
+    /// What came of the closure, unless it was not called.
+    pub(crate) fn block_in_place<R>(
+        &self,
+        f: impl FnOnce() -> R,
+    ) -> (Status, Option<thread::Result<R>>) {
+        // SAFETY: X1; X6, the call is lent.
+        job::lend(f, |call| unsafe { (self.table.block_in_place)(self.runtime, call) })
+    }
+
+    pub(crate) fn compute(&self, f: impl FnOnce() + Send + 'static, priority: u32) -> Status {
+        // SAFETY: X1; X2, the job is made for this.
+        unsafe { (self.table.compute)(self.runtime, job::lower(f), priority) }
+    }
+
+    /// What came of the closures, unless they were not called.
+    pub(crate) fn join<A, B>(
+        &self,
+        a: impl FnOnce() -> A + Send,
+        b: impl FnOnce() -> B + Send,
+    ) -> (Status, Option<thread::Result<A>>, Option<thread::Result<B>>)
+    where
+        A: Send,
+        B: Send,
+    {
+        let mut of_b = None;
+        let (status, of_a) = job::lend(a, |a| {
+            let (status, result) =
+                // SAFETY: X1; X6, both are lent.
+                job::lend(b, |b| unsafe { (self.table.join)(self.runtime, a, b) });
+            of_b = result;
+            status
+        });
+        (status, of_a, of_b)
+    }
+
+    pub(crate) fn compute_threads(&self) -> usize {
+        // SAFETY: X1.
+        unsafe { (self.table.compute_threads)(self.runtime) }
+    }
+
+    pub(crate) fn start_thread(
+        &self,
+        seat: Seat,
+        number: usize,
+        body: impl FnOnce() + Send + 'static,
+    ) -> Status {
+        // SAFETY: X1; X2, the job is made for this.
+        unsafe { (self.table.start_thread)(self.runtime, seat, number, job::lower(body)) }
+    }
+
+    pub(crate) fn place_thread(&self) {
+        // SAFETY: X1.
+        unsafe { (self.table.place_thread)(self.runtime) };
+    }
+
+    pub(crate) fn here(&self) -> Place {
+        // SAFETY: X1.
+        unsafe { (self.table.here)(self.runtime) }
+    }
+
+    pub(crate) fn begin(&self, work: Work) -> Status {
+        // SAFETY: X1.
+        unsafe { (self.table.begin)(self.runtime, work) }
+    }
+
+    pub(crate) fn end(&self, work: Work, how: Status) {
+        // SAFETY: X1.
+        unsafe { (self.table.end)(self.runtime, work, how) };
+    }
+
+    pub(crate) fn pressure(&self) -> Pressure {
+        let mut place = MaybeUninit::uninit();
+        // SAFETY: X1; X4, it is a place for this.
+        unsafe { (self.table.pressure)(self.runtime, place.as_mut_ptr()) };
+        // SAFETY: X4, it has been written.
+        unsafe { place.assume_init() }
+    }
+}
+
+impl Drop for HostRef {
+    fn drop(&mut self) {
+        // SAFETY: X1, this is the end of our count.
+        unsafe { (self.table.release)(self.runtime) };
+    }
+}

@@ -1,0 +1,139 @@
+//! Closures: those that are given away, and those that are lent.
+
+#[cfg(feature = "plugin")]
+pub(super) use lowered::{lend, lower};
+#[cfg(feature = "plugin-host")]
+pub(crate) use raised::{ForeignCall, ForeignJob};
+
+/// The guest's side.
+#[cfg(feature = "plugin")]
+mod lowered {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use loom_abi::{Call, Job, Status};
+
+    use crate::boundary::ledger::{self, Entry};
+    use crate::quiet::{drop_quietly, quietly};
+    use crate::sync::thread;
+
+    struct Lowered<F> {
+        f: F,
+        _entry: Entry,
+    }
+
+    /// A closure of this side, for the other to run some time. What panics in it is dropped.
+    pub(in crate::boundary) fn lower<F: FnOnce() + Send + 'static>(f: F) -> Job {
+        let lowered = Box::new(Lowered { f, _entry: ledger::JOBS.enter() });
+        Job { data: Box::into_raw(lowered).cast(), run: run_box::<F>, drop: drop_box::<F> }
+    }
+
+    unsafe extern "C" fn run_box<F: FnOnce()>(data: *mut ()) -> Status {
+        // SAFETY: X2 and X9, it is such a box, and this is its end.
+        let Lowered { f, _entry } = *unsafe { Box::from_raw(data.cast::<Lowered<F>>()) };
+        status(catch_unwind(AssertUnwindSafe(f)))
+    }
+
+    unsafe extern "C" fn drop_box<F>(data: *mut ()) {
+        // SAFETY: X2 and X9, as above.
+        let lowered = unsafe { Box::from_raw(data.cast::<Lowered<F>>()) };
+        quietly(|| drop(lowered));
+    }
+
+    fn status(result: thread::Result<()>) -> Status {
+        match result {
+            Ok(()) => Status::DONE,
+            Err(payload) => {
+                drop_quietly(payload);
+                Status::PANICKED
+            }
+        }
+    }
+
+    /// Lends a closure to a call of the other side's, and says what came of either: nothing of the
+    /// closure, where it was not called.
+    pub(in crate::boundary) fn lend<F, R>(
+        f: F,
+        give: impl FnOnce(Call) -> Status,
+    ) -> (Status, Option<thread::Result<R>>)
+    where
+        F: FnOnce() -> R,
+    {
+        struct Frame<F, R> {
+            f: Option<F>,
+            result: Option<thread::Result<R>>,
+        }
+        unsafe extern "C" fn run<F: FnOnce() -> R, R>(data: *mut ()) -> Status {
+            // SAFETY: X6, the frame is there, and this is the one use of it meanwhile.
+            let frame = unsafe { &mut *data.cast::<Frame<F, R>>() };
+            let Some(f) = frame.f.take() else { return Status::REFUSED };
+            let result = catch_unwind(AssertUnwindSafe(f));
+            let status = if result.is_ok() { Status::DONE } else { Status::PANICKED };
+            frame.result = Some(result);
+            status
+        }
+        let mut frame = Frame { f: Some(f), result: None };
+        let call = Call { data: (&raw mut frame).cast(), run: run::<F, R> };
+        let status = give(call);
+        (status, frame.result)
+    }
+}
+
+/// The host's side.
+#[cfg(feature = "plugin-host")]
+mod raised {
+    use std::marker::PhantomData;
+    use std::mem::ManuallyDrop;
+
+    use loom_abi::{Call, Job, Status};
+
+    /// A closure of the other side's.
+    pub(crate) struct ForeignJob(Job);
+
+    // SAFETY: X2, it is run wherever its owner likes.
+    unsafe impl Send for ForeignJob {}
+
+    impl ForeignJob {
+        /// # Safety
+        ///
+        /// X2: it was given by value, and to nobody else.
+        pub(in crate::boundary) unsafe fn raise(raw: Job) -> Self {
+            Self(raw)
+        }
+
+        pub(crate) fn run(self) -> Status {
+            let Self(job) = *ManuallyDrop::new(self);
+            // SAFETY: X2, this is its end.
+            unsafe { (job.run)(job.data) }
+        }
+    }
+
+    impl Drop for ForeignJob {
+        fn drop(&mut self) {
+            // SAFETY: X2, this is its end.
+            unsafe { (self.0.drop)(self.0.data) };
+        }
+    }
+
+    /// A closure that the other side lends.
+    pub(crate) struct ForeignCall<'a> {
+        raw: Call,
+        lent: PhantomData<&'a mut ()>,
+    }
+
+    // SAFETY: X6, it runs on any thread before it goes back.
+    unsafe impl Send for ForeignCall<'_> {}
+
+    impl ForeignCall<'_> {
+        /// # Safety
+        ///
+        /// X6: it is not used beyond the call that it was given to.
+        pub(in crate::boundary) unsafe fn raise(raw: Call) -> Self {
+            Self { raw, lent: PhantomData }
+        }
+
+        pub(crate) fn run(self) -> Status {
+            // SAFETY: X6, it is used up.
+            unsafe { (self.raw.run)(self.raw.data) }
+        }
+    }
+}

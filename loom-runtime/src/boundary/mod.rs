@@ -1,0 +1,44 @@
+//! What crosses a dynamic-library boundary: lowered on one side, raised on the other.
+//!
+//! Owns the conversions between futures, wakers and closures of this library and those of
+//! `loom-abi`, for host and guest alike; the rules are in `README.md`, beside this file. It starts
+//! no thread, and knows no runtime but as a [`Host`] that is handed in.
+
+#![expect(unsafe_code, reason = "functions and data of a library that was built apart")]
+
+mod future;
+#[cfg(feature = "plugin")]
+mod guest;
+#[cfg(feature = "plugin-host")]
+mod host;
+mod job;
+mod ledger;
+#[cfg(feature = "plugin-host")]
+mod library;
+mod registered;
+#[cfg(feature = "plugin")]
+mod table;
+mod task;
+mod text;
+mod waker;
+
+#[cfg(all(test, not(loom_model), feature = "plugin", feature = "plugin-host"))]
+mod tests;
+
+pub(crate) use future::ForeignFuture;
+#[cfg(all(feature = "plugin", feature = "plugin-host"))]
+pub(crate) use host::table;
+pub(crate) use ledger::report;
+#[cfg(feature = "plugin")]
+pub(crate) use {
+    guest::HostRef,
+    table::{Exported, exported},
+    task::ForeignTask,
+};
+#[cfg(feature = "plugin-host")]
+pub(crate) use {
+    host::{Facts, Host, handle},
+    job::{ForeignCall, ForeignJob},
+    library::{Library, LoadFault},
+    registered::ForeignGuest,
+};

@@ -1,0 +1,203 @@
+//! A runtime of the host's, as this library uses it.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::task::{Context, Poll};
+
+use loom_abi::Status;
+use tokio::runtime::worker_index;
+
+use crate::boundary::HostRef;
+use crate::sync::Arc;
+
+use crate::runtime::context;
+use crate::runtime::core::Core;
+use crate::runtime::handle::LoomRuntime;
+use crate::runtime::lifecycle::{Admitted, Refusal};
+
+use super::current as here;
+use super::host::Host;
+use super::task::{self, JoinHandle};
+use super::within::{TokioContext, Within};
+
+/// The host's runtime, as this library uses it. Cheap to clone; dropping it detaches nothing.
+///
+/// [`runtime`](Self::runtime) has all that a [`LoomRuntime`] has, and code that was written for
+/// one does not see the difference. What is different, and what a plug-in alone needs, is here.
+#[derive(Clone, Debug)]
+pub struct Attached {
+    pub(super) runtime: LoomRuntime,
+    pub(super) host: Host,
+    pub(super) context: TokioContext,
+}
+
+/// Why a thread must not wait for a future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BlockOnError {
+    /// It drives async tasks, of the host's or of this library's.
+    OnAWorker,
+    /// It computes, for the host or for a plug-in, and others may wait for it.
+    OnAComputeThread,
+    /// The host has ended.
+    ShutDown,
+}
+
+impl fmt::Display for BlockOnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OnAWorker => {
+                "this thread drives async tasks, and must not wait for one: await the future \
+                 instead, or call from `spawn_blocking`"
+            }
+            Self::OnAComputeThread => {
+                "this thread computes, and what the future waits for may wait for this thread: \
+                 await the future in a task, and give the result to the computation"
+            }
+            Self::ShutDown => return Refusal::ShutDown.fmt(f),
+        })
+    }
+}
+
+impl std::error::Error for BlockOnError {}
+
+impl Attached {
+    /// The runtime, as any other: its tasks run on the host's I/O workers, its compute calls on
+    /// threads that the host has started for this plug-in, and its tokio
+    /// ([`tokio_handle`](LoomRuntime::tokio_handle)) is this library's own.
+    #[must_use]
+    pub fn runtime(&self) -> &LoomRuntime {
+        &self.runtime
+    }
+
+    /// The host by itself.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Spawns a task on the host's I/O workers, in which this library's tokio works.
+    ///
+    /// It is [`loom::spawn_async`](crate::spawn_async) with a handle of our own: tokio's needs a
+    /// task of the plug-in's driver beside each, this does not.
+    ///
+    /// # Panics
+    ///
+    /// Where the host has shut down.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.spawn_within(self.context, future)
+    }
+
+    /// [`spawn`](Self::spawn) with more or less of this library's tokio.
+    ///
+    /// # Panics
+    ///
+    /// Where the host has shut down.
+    #[track_caller]
+    pub fn spawn_within<F>(&self, context: TokioContext, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let spawned = Admitted::here(self.runtime.core()).and_then(|admitted| {
+            task::spawn(&self.host.raw, admitted, self.within(context, future))
+        });
+        match spawned {
+            Ok(handle) => handle,
+            Err(refusal) => panic!("{refusal}"),
+        }
+    }
+
+    /// A future that finds this library's tokio wherever it is polled.
+    pub fn within<F>(&self, context: TokioContext, future: F) -> Within<F> {
+        Within::new(future, self.runtime.tokio_handle().clone(), context)
+    }
+
+    /// Drives a future to its end on the calling thread, unless that must not wait.
+    ///
+    /// # Errors
+    ///
+    /// [`BlockOnError`], at once, on the threads of the host and of this plug-in that drive
+    /// tasks or compute. [`LoomRuntime::block_on`] panics there with the same words.
+    ///
+    /// # Panics
+    ///
+    /// When `future` does.
+    pub fn block_on<F: Future>(&self, future: F) -> Result<F::Output, BlockOnError> {
+        block_on(self.runtime.core(), &self.host.raw, self.within(self.context, future))
+    }
+}
+
+/// Drives `future` with the host's consent.
+pub(crate) fn block_on<F: Future>(
+    core: &Arc<Core>,
+    host: &HostRef,
+    future: F,
+) -> Result<F::Output, BlockOnError> {
+    // The driver's own workers are not known to the host.
+    if worker_index().is_some() {
+        return Err(BlockOnError::OnAWorker);
+    }
+    let _context = context::drive(Arc::clone(core));
+    let mut output = None;
+    let status = host.block_on(async {
+        let mut future = pin!(future);
+        let caught = |cx: &mut Context<'_>| match catch_unwind(AssertUnwindSafe(|| {
+            future.as_mut().poll(cx)
+        })) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+            Err(payload) => Poll::Ready(Err(payload)),
+        };
+        output = Some(std::future::poll_fn(caught).await);
+    });
+    match (output, status) {
+        (Some(Ok(value)), _) => Ok(value),
+        (Some(Err(payload)), _) => resume_unwind(payload),
+        (None, Status::ON_A_WORKER) => Err(BlockOnError::OnAWorker),
+        (None, Status::ON_A_COMPUTE_THREAD) => Err(BlockOnError::OnAComputeThread),
+        (None, _) => Err(BlockOnError::ShutDown),
+    }
+}
+
+/// What this library is attached to.
+#[must_use]
+pub fn current() -> Option<Attached> {
+    let runtime = LoomRuntime::from_inner(here::inner()?);
+    let host = Host { raw: Arc::clone(runtime.core().owner.host()?) };
+    Some(Attached { runtime, host, context: TokioContext::default() })
+}
+
+/// [`Attached::spawn`] on what this library is attached to.
+///
+/// # Panics
+///
+/// Where it is attached to nothing, and as that does.
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let Some(attached) = current() else {
+        panic!(
+            "`loom::plugin::spawn` needs a host: call `loom::plugin::attach` first, with the \
+             handle that the host gives"
+        );
+    };
+    attached.spawn(future)
+}
+
+/// [`Host::block_in_place`] of what this library is attached to; a call where that is nothing.
+pub fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
+    match here::host() {
+        Some(raw) => Host { raw }.block_in_place(f),
+        None => f(),
+    }
+}

@@ -1,0 +1,210 @@
+//! What a plug-in has of its own: a tokio runtime and a rayon pool, on threads of the host's.
+
+use std::io;
+use std::time::Duration;
+
+use loom_abi::{Seat, Status};
+use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuilder};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use crate::boundary::HostRef;
+use crate::error::LoomError;
+use crate::quiet::drop_quietly;
+use crate::scheduler::{CalibrationConfig, MabKnobs};
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Arc, OnceLock, Weak, mpsc};
+use crate::topology::{CoreBudget, CpuSet, Pin, Plan, Request};
+
+use crate::runtime::config::{LoomConfig, TokioFlavor};
+use crate::runtime::core::Core;
+use crate::runtime::handle::{Inner, LoomRuntime};
+use crate::runtime::local::LocalCores;
+use crate::runtime::tokio_side::{Patience, TokioSide};
+use crate::runtime::{block_on, context, drain};
+
+use super::attach::{Attach, AttachError};
+use super::attached::Attached;
+use super::current;
+use super::host::Host;
+
+/// How long `LoomRuntime::drop` and its like wait, which nobody sets for a plug-in.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> {
+    let facts = host.facts();
+    let threads = how.compute_threads.unwrap_or(facts.compute_threads).max(1);
+    let request = Request {
+        io_threads: Some(1),
+        compute_threads: Some(threads),
+        // The host sees to that.
+        pin: Pin::No,
+        ..Request::default()
+    };
+    let plan = Arc::new(Plan::new(CoreBudget::discover(), request));
+    let core = Arc::new(Core::new(
+        Arc::clone(&plan),
+        Some(facts.io_threads),
+        threads,
+        facts.compute_queue,
+        MabKnobs::new(),
+    ));
+    core.owner.is(Arc::clone(&host));
+    let name = format!("{}-{}", facts.prefix, facts.name);
+    let driver = start_driver(&core, &host, &name, how.driver_threads)?;
+    let pool = start_pool(&core, &host, threads, driver.handle())?;
+    drain::prepare(&core, &pool);
+    let pool = Arc::new(pool);
+    let config = LoomConfig {
+        prefix: name,
+        tokio_threads: facts.io_threads,
+        rayon_threads: threads,
+        local_cores: 0,
+        cpuset: plan.budget.cpus.to_string(),
+        pin: request.pin,
+        placement: request.placement,
+        compute_priority: request.compute_priority,
+        tokio_flavor: TokioFlavor::MultiThread,
+        compute_queue: facts.compute_queue,
+        shutdown_timeout: SHUTDOWN_TIMEOUT,
+        profile: None,
+        mab_knobs: MabKnobs::new(),
+        calibration: CalibrationConfig::new(),
+        sources: Vec::new(),
+    };
+    let inner = Arc::new(Inner {
+        config,
+        io: Vec::new(),
+        local: LocalCores::default(),
+        clock: OnceLock::new(),
+        is_paused: false,
+        tokio_cpus: CpuSet::default(),
+        rayon_cpus: CpuSet::default(),
+        task_tracker: OnceLock::new(),
+        pool,
+        calibration: OnceLock::new(),
+        metrics: OnceLock::new(),
+        tokio: TokioSide::of(driver),
+        core,
+    });
+    let core = &inner.core;
+    // The core was made here, so nobody has set them.
+    let _ = core.tokio.set(inner.tokio.handle().clone());
+    let _ = core.own_workers.set(how.driver_threads);
+    let _ = core.pool.set(Arc::downgrade(&inner.pool));
+    let _ = core.runtime.set(Arc::downgrade(&inner));
+    current::add(Arc::clone(&inner));
+    let registered = host.register({
+        // Weakly: the host has it, and this has the host.
+        let core = Arc::downgrade(core);
+        move || host_has_ended(&core)
+    });
+    if registered != Status::DONE {
+        drop(current::remove(&inner.core));
+        inner.core.lifecycle.leave();
+        inner.tokio.end(Patience::None);
+        return Err(match registered {
+            Status::REFUSED => AttachError::Used,
+            _ => LoomError::Host(registered.0).into(),
+        });
+    }
+    let runtime = LoomRuntime::from_inner(inner);
+    Ok(Attached { runtime, host: Host { raw: host }, context: how.context })
+}
+
+/// Nothing is accepted from now on, and the threads end, on whichever thread this is told.
+fn host_has_ended(core: &Weak<Core>) {
+    let Some(core) = core.upgrade() else { return };
+    core.lifecycle.leave();
+    if let Some(inner) = current::leave(&core) {
+        inner.tokio.end(Patience::None);
+    }
+}
+
+/// Starts the plug-in's tokio, on a thread of the host's, whose CPUs and class its own inherit.
+fn start_driver(
+    core: &Arc<Core>,
+    host: &Arc<HostRef>,
+    name: &str,
+    threads: usize,
+) -> Result<Runtime, LoomError> {
+    let name = {
+        let name = name.to_owned();
+        let started = AtomicUsize::new(0);
+        move || match started.fetch_add(1, Ordering::Relaxed) {
+            n if n < threads => format!("{name}-io-{n:02}"),
+            n => format!("{name}-blocking-{:02}", n - threads),
+        }
+    };
+    // Weakly: the core knows tokio's handle, and that these.
+    let weak = Arc::downgrade(core);
+    let on_start = {
+        let (weak, host) = (weak.clone(), Arc::clone(host));
+        move || {
+            host.place_thread();
+            if let Some(core) = weak.upgrade() {
+                core.tokio_threads.fetch_add(1, Ordering::Relaxed);
+                context::adopt(core);
+            }
+        }
+    };
+    let on_stop = move || {
+        if let Some(core) = weak.upgrade() {
+            core.tokio_threads.fetch_sub(1, Ordering::Relaxed);
+        }
+    };
+    let (sender, built) = mpsc::channel();
+    let body = move || {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(threads).enable_all();
+        builder.thread_name_fn(name).on_thread_start(on_start).on_thread_stop(on_stop);
+        // Whoever waits is there until this has ended.
+        let _ = sender.send(builder.build());
+    };
+    match host.start_thread(Seat::IO, 0, body) {
+        Status::DONE => {}
+        refused => return Err(LoomError::Host(refused.0)),
+    }
+    match built.recv() {
+        Ok(built) => built.map_err(LoomError::TokioRuntime),
+        // It has panicked, as tokio does where the system refuses it a thread.
+        Err(_gone) => Err(LoomError::ThreadsRefused {
+            wanted: threads,
+            source: io::Error::other("tokio could not start its own"),
+        }),
+    }
+}
+
+/// Starts the plug-in's rayon, each thread of which the host starts, names and places.
+fn start_pool(
+    core: &Arc<Core>,
+    host: &Arc<HostRef>,
+    threads: usize,
+    driver: &Handle,
+) -> Result<ThreadPool, LoomError> {
+    let on_panic = {
+        let core = Arc::clone(core);
+        move |payload| {
+            core.counters.compute_panics.add_one();
+            drop_quietly(payload);
+        }
+    };
+    let spawn = |thread: ThreadBuilder| -> io::Result<()> {
+        let (core, driver, index) = (Arc::clone(core), driver.clone(), thread.index());
+        let body = move || {
+            let _entered = driver.enter();
+            block_on::serve(Arc::clone(&core));
+            context::adopt(core);
+            thread.run();
+        };
+        match host.start_thread(Seat::COMPUTE, index, body) {
+            Status::DONE => Ok(()),
+            refused => Err(io::Error::other(LoomError::Host(refused.0))),
+        }
+    };
+    ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .panic_handler(on_panic)
+        .spawn_handler(spawn)
+        .build()
+        .map_err(|error| LoomError::RayonThreadPool(Box::new(error)))
+}

@@ -1,0 +1,125 @@
+//! Handles, and what they say of their plug-in.
+
+use std::fmt;
+
+use loom_abi::{Handle, Report};
+
+use crate::boundary;
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+
+use crate::runtime::handle::LoomRuntime;
+
+use super::hosted::Hosted;
+
+/// A runtime as a plug-in may have it. Cheap to clone; all clones are one plug-in's.
+///
+/// It keeps no runtime alive: once that has ended, all that a plug-in asks for is refused.
+#[derive(Clone, Debug)]
+pub struct PluginHandle {
+    pub(super) hosted: Arc<Hosted>,
+}
+
+/// What one plug-in has and did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PluginStats {
+    /// Its name.
+    pub name: String,
+    /// Tasks, blocking functions and compute calls of its own that have not ended.
+    pub tasks: usize,
+    /// Tasks that it has spawned on this runtime.
+    pub spawned: u64,
+    /// Compute calls that have not ended.
+    pub compute_calls: usize,
+    /// Compute calls that have.
+    pub computed: u64,
+    /// Tasks and compute calls that panicked.
+    pub panicked: u64,
+    /// Threads that were started for it and have not ended.
+    pub threads: usize,
+}
+
+impl LoomRuntime {
+    /// A handle for one plug-in, by which that is called in the metrics and in the names of its
+    /// threads. Each plug-in needs its own.
+    ///
+    /// ```
+    /// # fn main() -> loom::Result<()> {
+    /// # let runtime = loom::LoomBuilder::new().build()?;
+    /// let handle = runtime.plugin_handle("thumbnails");
+    /// // Across the boundary goes `handle.as_raw()`, as an argument of a function of the
+    /// // plug-in's; over there it is for `loom::plugin::attach`.
+    /// assert_eq!(handle.stats().name, "thumbnails");
+    /// assert_eq!(runtime.plugins().len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn plugin_handle(&self, name: impl Into<String>) -> PluginHandle {
+        PluginHandle { hosted: Hosted::new(self, name.into()) }
+    }
+
+    /// What each plug-in has and did, of those that still have a handle.
+    #[must_use]
+    pub fn plugins(&self) -> Vec<PluginStats> {
+        self.core().plugins.all().iter().map(|hosted| stats(hosted)).collect()
+    }
+}
+
+impl PluginHandle {
+    /// The handle as it crosses the boundary, lent.
+    #[must_use]
+    pub fn as_raw(&self) -> Handle<'_> {
+        boundary::handle(&self.hosted)
+    }
+
+    /// What the plug-in is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.hosted.name()
+    }
+
+    /// What the plug-in has and did.
+    #[must_use]
+    pub fn stats(&self) -> PluginStats {
+        stats(&self.hosted)
+    }
+}
+
+fn stats(hosted: &Hosted) -> PluginStats {
+    let counts = &hosted.counts;
+    PluginStats {
+        name: hosted.name().to_owned(),
+        tasks: counts.tasks.load(Ordering::Relaxed),
+        spawned: counts.spawned.load(Ordering::Relaxed),
+        compute_calls: counts.compute_calls.load(Ordering::Relaxed),
+        computed: counts.computed.load(Ordering::Relaxed),
+        panicked: counts.panicked.load(Ordering::Relaxed),
+        threads: counts.threads.load(Ordering::Relaxed),
+    }
+}
+
+/// Whether a handle is one of this library's.
+#[cfg(feature = "plugin")]
+pub(crate) fn is_own(handle: Handle<'_>) -> bool {
+    std::ptr::eq(handle.table(), boundary::table::<Hosted>())
+}
+
+/// What this library has made and other libraries hold, all runtimes together: after the last
+/// work of the last plug-in there is nothing.
+#[must_use]
+pub fn live() -> Report {
+    boundary::report()
+}
+
+impl fmt::Display for PluginStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, tasks, spawned, compute_calls, computed, panicked, threads } = self;
+        write!(
+            f,
+            "{name}: {tasks} of {spawned} tasks, {compute_calls} compute calls now and {computed} \
+             before, {panicked} panics, {threads} threads"
+        )
+    }
+}

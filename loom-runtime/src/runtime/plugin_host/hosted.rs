@@ -1,0 +1,420 @@
+//! The runtime as a plug-in has it: what it asks for, done on this side.
+
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use loom_abi::{Place, Pressure, Seat, Status, Work};
+use tokio::runtime::Handle;
+use tokio::task::{AbortHandle, block_in_place};
+
+use crate::boundary::{Facts, ForeignCall, ForeignFuture, ForeignGuest, ForeignJob, Host};
+use crate::bridge::Priority;
+use crate::quiet::quietly;
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Arc, Mutex, PoisonError, Weak, thread};
+use crate::topology::{Role, ThreadPlacement, os};
+
+use crate::runtime::compute::{ComputeFuture, try_offload};
+use crate::runtime::context::{self, Freedom};
+use crate::runtime::core::Core;
+use crate::runtime::handle::LoomRuntime;
+use crate::runtime::lifecycle::{Admitted, Refusal};
+use crate::runtime::scope::is_on_a_worker;
+use crate::runtime::threads::begin_blocking;
+use crate::runtime::ticket::How;
+use crate::runtime::{keeper, local, spawn};
+
+/// How long the name of a plug-in is, of those that the system cuts off after 15 bytes, in the
+/// names of its threads.
+const NAMED: usize = 8;
+
+thread_local! {
+    /// This is a compute thread of some plug-in, started here.
+    static COMPUTES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// One handle that was given to a plug-in, and what that does with it.
+pub(crate) struct Hosted {
+    core: Arc<Core>,
+    tokio: Handle,
+    prefix: String,
+    name: String,
+    /// Nothing before it registers, and once it was told of the end.
+    guest: Mutex<Option<ForeignGuest>>,
+    /// Whether it has registered, or may not any more.
+    is_taken: AtomicBool,
+    /// It takes no work of this plug-in any more, whatever the runtime does.
+    is_closed: AtomicBool,
+    threads: Mutex<Vec<thread::JoinHandle<()>>>,
+    pub(crate) counts: Arc<Counts>,
+}
+
+/// What one plug-in has and did. All `Relaxed`: statistics, which publish nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    /// Tasks and blocking functions that have not ended.
+    pub(crate) tasks: AtomicUsize,
+    pub(crate) spawned: AtomicU64,
+    pub(crate) compute_calls: AtomicUsize,
+    pub(crate) computed: AtomicU64,
+    pub(crate) panicked: AtomicU64,
+    pub(crate) threads: AtomicUsize,
+}
+
+/// One that counts while it is there.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A task of a plug-in.
+struct Task {
+    future: ForeignFuture,
+    counts: Arc<Counts>,
+}
+
+impl Future for Task {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if ready!(Pin::new(&mut self.future).poll(cx)).is_err() {
+            self.counts.panicked.fetch_add(1, Ordering::Relaxed);
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.counts.tasks.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Hosted {
+    pub(crate) fn new(runtime: &LoomRuntime, name: String) -> Arc<Self> {
+        let core = Arc::clone(runtime.core());
+        let hosted = Arc::new(Self {
+            tokio: runtime.tokio_handle().clone(),
+            prefix: runtime.config().prefix.clone(),
+            name,
+            guest: Mutex::new(None),
+            is_taken: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
+            threads: Mutex::new(Vec::new()),
+            counts: Arc::default(),
+            core,
+        });
+        hosted.core.plugins.add(&hosted);
+        hosted
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Tells the plug-in that this is the end.
+    fn leave(&self) {
+        self.is_taken.store(true, Ordering::Relaxed);
+        let guest = self.guest.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Outside of the lock: it ends what it has here.
+        if let Some(guest) = guest {
+            guest.leave();
+        }
+    }
+
+    /// Refuses all work of this plug-in.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits for the threads that were started for it, which have nothing left to do.
+    pub(crate) fn join_threads(&self) {
+        let threads = std::mem::take(&mut *self.lock_threads());
+        for thread in threads {
+            // Its body catches what panics.
+            let _ = thread.join();
+        }
+    }
+
+    fn lock_threads(&self) -> std::sync::MutexGuard<'_, Vec<thread::JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn admit(&self) -> Result<Admitted, Status> {
+        if self.is_closed.load(Ordering::Relaxed) {
+            return Err(Status::SHUT_DOWN);
+        }
+        Admitted::to(&self.core).map_err(status_of)
+    }
+
+    /// The name of a thread that is started for it.
+    fn thread_name(&self, seat: Seat, number: usize) -> String {
+        let name = &self.name[..self.name.floor_char_boundary(NAMED)];
+        let kind = if seat == Seat::COMPUTE { "" } else { "io-" };
+        format!("{}-{name}-{kind}{number:02}", self.prefix)
+    }
+}
+
+fn status_of(refusal: Refusal) -> Status {
+    match refusal {
+        Refusal::ShutDown => Status::SHUT_DOWN,
+        Refusal::Forked => Status::FORKED,
+        Refusal::NoPool => Status::NO_THREAD,
+        Refusal::QueueFull(_) => Status::QUEUE_FULL,
+    }
+}
+
+impl Host for Hosted {
+    type Task = AbortHandle;
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            io_threads: self.tokio.metrics().num_workers(),
+            compute_threads: self.core.compute_threads,
+            compute_queue: self.core.compute_queue,
+            prefix: &self.prefix,
+            name: &self.name,
+        }
+    }
+
+    fn register(&self, guest: ForeignGuest) -> Status {
+        if self.is_taken.swap(true, Ordering::Relaxed) {
+            return Status::REFUSED;
+        }
+        *self.guest.lock().unwrap_or_else(PoisonError::into_inner) = Some(guest);
+        if self.core.lifecycle.is_gone() {
+            // Whoever ended it may not have found it.
+            self.leave();
+        }
+        Status::DONE
+    }
+
+    fn spawn(&self, future: ForeignFuture) -> Result<AbortHandle, Status> {
+        let admitted = self.admit()?;
+        self.counts.tasks.fetch_add(1, Ordering::Relaxed);
+        self.counts.spawned.fetch_add(1, Ordering::Relaxed);
+        let task = Task { future, counts: Arc::clone(&self.counts) };
+        Ok(spawn::spawn(admitted, &self.tokio, task).abort_handle())
+    }
+
+    fn abort(task: &AbortHandle) {
+        task.abort();
+    }
+
+    fn block_on(&self, future: ForeignFuture) -> Status {
+        match self.here() {
+            Place::ELSEWHERE => {}
+            Place::COMPUTE => return Status::ON_A_COMPUTE_THREAD,
+            _ => return Status::ON_A_WORKER,
+        }
+        if os::is_forked() {
+            return Status::FORKED;
+        }
+        let runtime = self.core.runtime.get().and_then(Weak::upgrade);
+        let Some(runtime) = runtime.map(LoomRuntime::from_inner) else { return Status::SHUT_DOWN };
+        match runtime.block_on(future) {
+            Ok(()) => Status::DONE,
+            Err(_) => Status::PANICKED,
+        }
+    }
+
+    fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send + 'static {
+        let _entered = self.tokio.enter();
+        tokio::time::sleep(time)
+    }
+
+    fn yield_now(&self) -> impl Future<Output = ()> + Send + 'static {
+        tokio::task::yield_now()
+    }
+
+    fn block_in_place(&self, call: ForeignCall<'_>) -> Status {
+        let mut call = Some(call);
+        let mut status = Status::REFUSED;
+        if is_on_a_worker() {
+            // Tokio refuses where a worker drives another runtime, before it calls.
+            quietly(|| {
+                block_in_place(|| {
+                    status = call.take().map_or(Status::REFUSED, ForeignCall::run);
+                });
+            });
+        }
+        call.map_or(status, ForeignCall::run)
+    }
+
+    fn compute(&self, job: ForeignJob, priority: u32) -> Status {
+        let priority = match priority {
+            0 => Priority::Low,
+            1 => Priority::Normal,
+            _ => Priority::High,
+        };
+        if self.is_closed.load(Ordering::Relaxed) {
+            return Status::SHUT_DOWN;
+        }
+        let counts = Arc::clone(&self.counts);
+        let work = move || {
+            let _counted = Counted::new(&counts.compute_calls);
+            if job.run() == Status::PANICKED {
+                counts.panicked.fetch_add(1, Ordering::Relaxed);
+            }
+            counts.computed.fetch_add(1, Ordering::Relaxed);
+        };
+        let how = How { priority, ..How::default() };
+        match try_offload(&self.core, how, work) {
+            Ok(call) => {
+                ComputeFuture::or_panic(Ok(call)).detach();
+                Status::DONE
+            }
+            Err(refusal) => status_of(refusal),
+        }
+    }
+
+    fn join(&self, a: ForeignCall<'_>, b: ForeignCall<'_>) -> Status {
+        let both = |(a, b): (Status, Status)| if a == Status::DONE { b } else { a };
+        if COMPUTES.get() {
+            // Compute threads of this runtime may wait for those of its plug-ins, so these must
+            // not wait for them.
+            return both((a.run(), b.run()));
+        }
+        let Some(pool) = self.core.pool() else { return Status::SHUT_DOWN };
+        both(self.core.install(&pool, || rayon::join(|| a.run(), || b.run())))
+    }
+
+    fn start_thread(&self, seat: Seat, number: usize, body: ForeignJob) -> Status {
+        let plan = &self.core.plan;
+        let is_compute = seat == Seat::COMPUTE;
+        let seat_of = if is_compute {
+            plan.compute.get(number % plan.compute.len().max(1)).unwrap_or(&plan.blocking).clone()
+        } else {
+            plan.blocking.clone()
+        };
+        let name = self.thread_name(seat, number);
+        let (core, counts) = (Arc::clone(&self.core), Arc::clone(&self.counts));
+        let body = move || {
+            let _counted = Counted::new(&counts.threads);
+            let role = if is_compute { Role::Compute } else { Role::Blocking };
+            let name = thread::current().name().unwrap_or_default().to_owned();
+            ThreadPlacement::take(role, name, &seat_of, &core.plan.budget);
+            drop(core);
+            COMPUTES.set(is_compute);
+            body.run();
+        };
+        // On a thread that hands down neither a mask nor a class.
+        let started = keeper::run(move || thread::Builder::new().name(name).spawn(body));
+        match started.and_then(|started: io::Result<_>| started) {
+            Ok(thread) => {
+                let mut threads = self.lock_threads();
+                threads.retain(|thread| !thread.is_finished());
+                threads.push(thread);
+                Status::DONE
+            }
+            Err(_refused) => Status::NO_THREAD,
+        }
+    }
+
+    fn place_thread(&self) {
+        begin_blocking(&self.core);
+    }
+
+    fn here(&self) -> Place {
+        if COMPUTES.get() || rayon::current_thread_index().is_some() {
+            Place::COMPUTE
+        } else if local::is_here() || context::freedom() == Freedom::None && !context::may_block() {
+            Place::WORKER
+        } else {
+            Place::ELSEWHERE
+        }
+    }
+
+    fn begin(&self, work: Work) -> Status {
+        if work == Work::COMPUTE {
+            // Beside a task, which is what was admitted.
+            self.core.begin_call();
+            self.counts.compute_calls.fetch_add(1, Ordering::Relaxed);
+            return Status::DONE;
+        }
+        if os::is_forked() {
+            return Status::FORKED;
+        }
+        // Counted out in `end`, whoever calls that.
+        if self.is_closed.load(Ordering::Relaxed) || !self.core.lifecycle.admit() {
+            return Status::SHUT_DOWN;
+        }
+        self.counts.tasks.fetch_add(1, Ordering::Relaxed);
+        Status::DONE
+    }
+
+    fn end(&self, work: Work, how: Status) {
+        if how == Status::PANICKED {
+            self.counts.panicked.fetch_add(1, Ordering::Relaxed);
+        }
+        if work == Work::COMPUTE {
+            self.core.end_call(how == Status::PANICKED);
+            self.counts.compute_calls.fetch_sub(1, Ordering::Relaxed);
+            self.counts.computed.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.counts.tasks.fetch_sub(1, Ordering::Relaxed);
+            self.core.lifecycle.end_one();
+        }
+    }
+
+    fn pressure(&self) -> Pressure {
+        let around = self.core.around(self.core.now());
+        let mood = self.core.mood();
+        Pressure { ready: around.pressure, arrivals: around.arrivals, mood }
+    }
+}
+
+impl Drop for Hosted {
+    fn drop(&mut self) {
+        self.core.plugins.forget();
+    }
+}
+
+/// The handles of one runtime that were given to plug-ins.
+#[derive(Debug, Default)]
+pub(crate) struct Plugins(Mutex<Vec<Weak<Hosted>>>);
+
+impl Plugins {
+    fn add(&self, hosted: &Arc<Hosted>) {
+        self.lock().push(Arc::downgrade(hosted));
+    }
+
+    /// Forgets those that are gone.
+    fn forget(&self) {
+        self.lock().retain(|hosted| hosted.strong_count() > 0);
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Hosted>> {
+        self.lock().iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Tells all of them that the runtime has ended.
+    pub(crate) fn leave(&self) {
+        for hosted in self.all() {
+            hosted.leave();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Weak<Hosted>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Hosted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hosted").field("name", &self.name).finish_non_exhaustive()
+    }
+}
