@@ -163,7 +163,7 @@ impl HostRef {
         body: impl FnOnce() + Send + 'static,
     ) -> Status {
         // SAFETY: X1; X2, the job is made for this.
-        unsafe { (self.table.start_thread)(self.runtime, seat, number, job::lower(body)) }
+        unsafe { (self.table.start_thread)(self.runtime, seat, number, job::lower_body(body)) }
     }
 
     pub(crate) fn place_thread(&self) {

@@ -1,7 +1,7 @@
 //! Closures: those that are given away, and those that are lent.
 
 #[cfg(feature = "plugin")]
-pub(super) use lowered::{lend, lower};
+pub(super) use lowered::{lend, lower, lower_body};
 #[cfg(feature = "plugin-host")]
 pub(crate) use raised::{ForeignCall, ForeignJob};
 
@@ -18,12 +18,21 @@ mod lowered {
 
     struct Lowered<F> {
         f: F,
-        _entry: Entry,
+        _entry: Option<Entry>,
     }
 
     /// A closure of this side, for the other to run some time. What panics in it is dropped.
     pub(in crate::boundary) fn lower<F: FnOnce() + Send + 'static>(f: F) -> Job {
-        let lowered = Box::new(Lowered { f, _entry: ledger::JOBS.enter() });
+        lower_as(f, Some(ledger::JOBS.enter()))
+    }
+
+    /// The same of a thread's body, which runs for as long as the host knows of the thread.
+    pub(in crate::boundary) fn lower_body<F: FnOnce() + Send + 'static>(f: F) -> Job {
+        lower_as(f, None)
+    }
+
+    fn lower_as<F: FnOnce() + Send + 'static>(f: F, entry: Option<Entry>) -> Job {
+        let lowered = Box::new(Lowered { f, _entry: entry });
         Job { data: Box::into_raw(lowered).cast(), run: run_box::<F>, drop: drop_box::<F> }
     }
 

@@ -162,13 +162,14 @@ impl LoomRuntime {
             return StillRunning::default();
         }
         core.lifecycle.leave();
-        core.tell_plugins();
         core.release_time();
         core.keep_profile();
         let compute_calls = core.in_flight();
         // Two counts, read one after the other while work ends.
         let of_user = self.inner.task_tracker.get().map_or(0, TaskTracker::len);
         let tasks = core.tasks() + of_user;
+        // They end what they have here, so after it was counted.
+        core.tell_plugins();
         StillRunning { tasks, compute_calls }
     }
 

@@ -27,11 +27,12 @@ const fn of_function(
 
 /// A function, and which sizes of its input where the attribute tells the size.
 const FUNCTION: &[&str] = &["function", "size"];
+const PLUGIN: &[&str] = &["plugin"];
 const ARM: &[&str] = &["function", "size", "arm"];
 const OUTCOME: &[&str] = &["function", "size", "outcome"];
 
 /// In the order in which they are read below.
-static FAMILIES: [Family; 26] = {
+static FAMILIES: [Family; 31] = {
     use Kind::{Counter, Gauge};
     [
         family("inflight_tasks", Gauge, "Tracked async tasks and blocking functions in flight"),
@@ -82,6 +83,11 @@ static FAMILIES: [Family; 26] = {
             Kind::Histogram,
             "How long offloaded calls of a function waited for a thread",
         ),
+        of_function(PLUGIN, "plugin_tasks", Gauge, "A plug-in's work that has not ended"),
+        of_function(PLUGIN, "plugin_spawned_total", Counter, "Tasks that a plug-in spawned"),
+        of_function(PLUGIN, "plugin_compute_in_flight", Gauge, "A plug-in's calls not ended"),
+        of_function(PLUGIN, "plugin_compute_run_total", Counter, "A plug-in's calls that ended"),
+        of_function(PLUGIN, "plugin_panics_total", Counter, "A plug-in's work that panicked"),
     ]
 };
 
@@ -166,6 +172,8 @@ impl LoomMetrics {
     /// function, with the labels `function` and `size`: `function_calls_total` by `arm`,
     /// `function_outcomes_total` by `outcome` (`done`, `panicked`, `abandoned`, `refused`), and the
     /// histograms `function_run_seconds` and `function_queue_wait_seconds`.
+    /// Of each plug-in, with the label `plugin`: `plugin_tasks`, `plugin_spawned_total`,
+    /// `plugin_compute_in_flight`, `plugin_compute_run_total` and `plugin_panics_total`.
     /// Below `#[loom::main]`, register what `loom::current_runtime()` has. The crate `prometheus`
     /// has to be of version 0.14.
     ///
@@ -228,7 +236,33 @@ impl LoomMetrics {
             one(Value::Histogram(waits)),
         ];
         samples.extend(self.samples_of_functions());
+        samples.extend(self.samples_of_plugins());
         samples
+    }
+
+    /// By name, whatever the number of handles of that name.
+    #[cfg(feature = "plugin-host")]
+    fn samples_of_plugins(&self) -> [Vec<Sample>; 5] {
+        let mut plugins: BTreeMap<String, [u64; 5]> = BTreeMap::new();
+        for of in self.core.plugins.stats() {
+            let figures =
+                [of.tasks as u64, of.spawned, of.compute_calls as u64, of.computed, of.panicked];
+            let all = plugins.entry(of.name).or_default();
+            all.iter_mut().zip(figures).for_each(|(all, figure)| *all += figure);
+        }
+        std::array::from_fn(|family| {
+            let sample = |(name, figures): (&String, &[u64; 5])| Sample {
+                labels: vec![name.clone()],
+                value: count(figures[family]),
+            };
+            plugins.iter().map(sample).collect()
+        })
+    }
+
+    #[cfg(not(feature = "plugin-host"))]
+    #[expect(clippy::unused_self, reason = "the other form looks at it")]
+    fn samples_of_plugins(&self) -> [Vec<Sample>; 5] {
+        [const { Vec::new() }; 5]
     }
 
     fn samples_of_functions(&self) -> [Vec<Sample>; 4] {

@@ -63,7 +63,7 @@ impl LoomRuntime {
     /// What each plug-in has and did, of those that still have a handle.
     #[must_use]
     pub fn plugins(&self) -> Vec<PluginStats> {
-        self.core().plugins.all().iter().map(|hosted| stats(hosted)).collect()
+        self.core().plugins.stats()
     }
 }
 
@@ -87,7 +87,7 @@ impl PluginHandle {
     }
 }
 
-fn stats(hosted: &Hosted) -> PluginStats {
+pub(super) fn stats(hosted: &Hosted) -> PluginStats {
     let counts = &hosted.counts;
     PluginStats {
         name: hosted.name().to_owned(),

@@ -27,6 +27,8 @@ use crate::runtime::threads::begin_blocking;
 use crate::runtime::ticket::How;
 use crate::runtime::{keeper, local, spawn};
 
+use super::handle::{PluginStats, stats};
+
 /// How long the name of a plug-in is, of those that the system cuts off after 15 bytes, in the
 /// names of its threads.
 const NAMED: usize = 8;
@@ -397,8 +399,12 @@ impl Plugins {
         self.lock().retain(|hosted| hosted.strong_count() > 0);
     }
 
-    pub(crate) fn all(&self) -> Vec<Arc<Hosted>> {
+    fn all(&self) -> Vec<Arc<Hosted>> {
         self.lock().iter().filter_map(Weak::upgrade).collect()
+    }
+
+    pub(crate) fn stats(&self) -> Vec<PluginStats> {
+        self.all().iter().map(|hosted| stats(hosted)).collect()
     }
 
     /// Tells all of them that the runtime has ended.

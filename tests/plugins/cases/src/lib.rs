@@ -1,0 +1,130 @@
+//! What the plug-ins of the tests do, each with its own copy of everything.
+
+mod calls;
+mod endings;
+mod entries;
+mod facilities;
+mod threads;
+mod wakers;
+
+use std::error::Error;
+use std::panic::catch_unwind;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use loom::plugin::{Attach, Attached};
+use loom_abi::{Bytes, Handle};
+
+/// What this library was attached to when it was loaded.
+static ATTACHED: OnceLock<Option<Attached>> = OnceLock::new();
+
+pub fn start(attach: Attach<'_>) -> Result<(), Box<dyn Error>> {
+    let attached = attach.start()?;
+    // One that keeps no handle can be unloaded.
+    let keeps = std::env::var_os("PLUGIN_KEEPS_NOTHING").is_none();
+    let _ = ATTACHED.set(keeps.then_some(attached));
+    Ok(())
+}
+
+pub(crate) fn attached() -> Attached {
+    match ATTACHED.get() {
+        Some(Some(attached)) => attached.clone(),
+        _ => loom::plugin::current().expect("the library is attached"),
+    }
+}
+
+type Case = fn();
+
+const CASES: &[(&str, Case)] = &[
+    ("results", calls::results),
+    ("free", calls::free_functions),
+    ("handles", calls::handles_alone),
+    ("nested", calls::nested_spawns),
+    ("panics", calls::panics),
+    ("join", calls::nested_joins),
+    ("join_there", calls::nested_joins_there),
+    ("mixture", calls::mixture),
+    ("threads", threads::only_the_hosts),
+    ("timers", facilities::timers),
+    ("sockets", facilities::sockets),
+    ("files", facilities::files),
+    ("processes", facilities::processes),
+    ("signals", facilities::signals),
+    ("tasks", facilities::tasks),
+    ("budget", facilities::budget),
+    ("contexts", facilities::contexts),
+    ("busy", facilities::busy),
+    ("abort", endings::abort_drops_once),
+    ("pending", endings::leaves_pending),
+    ("pending_dropped", endings::pending_were_dropped),
+    ("sleepers", endings::leaves_sleepers),
+    ("sleepers_done", endings::sleepers_have_ended),
+    ("forever", endings::leaves_one_until_told),
+    ("tell", endings::tells_it),
+    ("refused", endings::is_refused_after_the_end),
+    ("keep", endings::keeps_a_handle),
+    ("worker", entries::refused_on_a_worker),
+    ("compute", entries::refused_on_compute_threads),
+    ("here", entries::refused_here),
+    ("elsewhere", entries::allowed_elsewhere),
+    ("wakes", wakers::a_million_wakes),
+    ("same", wakers::will_wake_holds),
+    ("idle", wakers::leaves_a_pending_task),
+    ("idle_polls", wakers::it_was_not_polled),
+    ("live", nothing_is_left),
+];
+
+pub fn run(name: Bytes) -> u32 {
+    // SAFETY: the host lends a name.
+    let name = unsafe { std::slice::from_raw_parts(name.data, name.len) };
+    let case = CASES.iter().find(|(known, _)| known.as_bytes() == name);
+    let Some((name, case)) = case else { return 2 };
+    match catch_unwind(case) {
+        Ok(()) => 0,
+        Err(_told) => {
+            eprintln!("case `{name}` failed in a plug-in");
+            1
+        }
+    }
+}
+
+pub fn attach_to_wrong(handle: Handle<'_>) -> u32 {
+    let one = loom::plugin::Host::of(handle).is_err();
+    let other = matches!(loom::plugin::attach(handle), Err(loom::plugin::AttachError::Version(_)));
+    u32::from(!(one && other))
+}
+
+/// After work has ended, what others hold comes back at once, or at their next step.
+fn nothing_is_left() {
+    until(|| loom::plugin::live() == Default::default());
+}
+
+/// Waits for what others do.
+#[track_caller]
+pub(crate) fn until(holds: impl Fn() -> bool) {
+    while !holds() {
+        std::thread::yield_now();
+    }
+}
+
+/// What the system calls this thread.
+pub(crate) fn thread_name() -> String {
+    let name = std::fs::read_to_string("/proc/thread-self/comm").unwrap_or_default();
+    name.trim_end().to_owned()
+}
+
+/// Counts those that are there, and how many have been.
+#[derive(Debug)]
+pub(crate) struct Counted(&'static AtomicUsize);
+
+impl Counted {
+    pub(crate) fn new(drops: &'static AtomicUsize) -> Self {
+        Self(drops)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,15 @@
+//! A plug-in with another tokio than its host.
+
+loom::plugin::export!("first", plugin_cases::start);
+
+/// Runs one case, by name; 0 where it went well.
+#[unsafe(no_mangle)]
+pub extern "C" fn plugin_case(name: loom_abi::Bytes) -> u32 {
+    plugin_cases::run(name)
+}
+
+/// Attaches to a handle that may be wrong; 0 where it was refused for its version.
+#[unsafe(no_mangle)]
+pub extern "C" fn plugin_attach(handle: loom_abi::Handle<'_>) -> u32 {
+    plugin_cases::attach_to_wrong(handle)
+}

@@ -1,0 +1,485 @@
+//! The cases: what the host does, and which ones of the plug-ins' it asks for.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use loom::plugin::host::{LoadError, Plugin, live};
+use loom::{LoomBuilder, LoomRuntime, Pin, TokioFlavor};
+use loom_abi::{Bytes, Handle, Header, Lack, Report, Runtime, Table};
+
+pub struct Case {
+    pub name: &'static str,
+    /// With which plug-ins it is run.
+    pub plugins: &'static [&'static str],
+    /// It is one of a million steps, or waits on purpose.
+    pub is_long: bool,
+    run: fn(&Path, &[&str]),
+}
+
+const EITHER: &[&str] = &["first", "second"];
+const EACH: &[&str] = &["first", "second", "first,second"];
+
+const fn case(
+    name: &'static str,
+    plugins: &'static [&'static str],
+    run: fn(&Path, &[&str]),
+) -> Case {
+    Case { name, plugins, is_long: false, run }
+}
+
+const fn long(name: &'static str, run: fn(&Path, &[&str])) -> Case {
+    Case { name, plugins: EITHER, is_long: true, run }
+}
+
+pub const CASES: &[Case] = &[
+    case("results", EACH, |folder, plugins| asks(folder, plugins, &["results", "free"])),
+    case("handles", EITHER, |folder, plugins| asks(folder, plugins, &["handles"])),
+    case("threads", EITHER, |folder, plugins| asks(folder, plugins, &["threads"])),
+    case("timers", EITHER, |folder, plugins| asks(folder, plugins, &["timers"])),
+    case("sockets", EITHER, |folder, plugins| asks(folder, plugins, &["sockets"])),
+    case("files", EITHER, |folder, plugins| asks(folder, plugins, &["files"])),
+    case("processes", EITHER, |folder, plugins| asks(folder, plugins, &["processes"])),
+    case("signals", EITHER, |folder, plugins| asks(folder, plugins, &["signals"])),
+    case("tasks", EITHER, |folder, plugins| asks(folder, plugins, &["tasks", "contexts"])),
+    case("budget", EITHER, |folder, plugins| asks(folder, plugins, &["budget"])),
+    case("nested", EACH, |folder, plugins| asks(folder, plugins, &["nested"])),
+    case("panics", EACH, |folder, plugins| asks(folder, plugins, &["panics", "results"])),
+    case("abort", EITHER, |folder, plugins| asks(folder, plugins, &["abort"])),
+    case("same", EITHER, |folder, plugins| asks(folder, plugins, &["same"])),
+    case("elsewhere", EITHER, |folder, plugins| asks(folder, plugins, &["elsewhere"])),
+    case("two_at_once", &["first,second"], two_at_once),
+    case("nested_join", EITHER, nested_join),
+    case("re_entry", EITHER, re_entry),
+    case("current_thread", EITHER, current_thread),
+    case("fairness", EITHER, fairness),
+    case("pending", EACH, pending),
+    case("draining", EACH, draining),
+    case("wrong_hosts", EITHER, wrong_hosts),
+    case("wrong_plugins", &["first"], wrong_plugins),
+    case("unload", EACH, unload),
+    case("unload_in_use", EITHER, unload_in_use),
+    case("metrics", EITHER, metrics),
+    long("wakes", wakes),
+    long("idle", idle),
+];
+
+pub fn run(folder: &Path, name: &str, plugins: &str) -> ExitCode {
+    let Some(case) = CASES.iter().find(|case| case.name == name) else {
+        eprintln!("there is no case `{name}`");
+        return ExitCode::from(2);
+    };
+    let plugins: Vec<&str> = plugins.split(',').collect();
+    (case.run)(folder, &plugins);
+    // Whatever was made and went across has come back.
+    until(|| live() == Report::default());
+    ExitCode::SUCCESS
+}
+
+/// Waits for what others do; who waits in vain is ended by the supervisor.
+fn until(holds: impl Fn() -> bool) {
+    while !holds() {
+        thread::yield_now();
+    }
+}
+
+fn builder() -> LoomBuilder {
+    LoomBuilder::new().prefix("host").pin(Pin::No)
+}
+
+fn two_and_two() -> LoomRuntime {
+    builder().tokio_threads(2).rayon_threads(2).build().expect("the system has threads")
+}
+
+fn load(runtime: &LoomRuntime, folder: &Path, name: &str) -> Plugin {
+    let path = folder.join(format!("lib{name}.so"));
+    // SAFETY: it was built for this.
+    let loaded = unsafe { runtime.load_plugin(path) };
+    loaded.unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn load_all(runtime: &LoomRuntime, folder: &Path, names: &[&str]) -> Vec<Plugin> {
+    names.iter().map(|name| load(runtime, folder, name)).collect()
+}
+
+/// Has a plug-in run one of its cases on this thread.
+#[track_caller]
+fn ask(plugin: &Plugin, case: &str) {
+    type Run = extern "C" fn(Bytes) -> u32;
+    // SAFETY: that is what it exports.
+    let run: Run = unsafe { plugin.symbol("plugin_case") }.expect("it is exported");
+    let status = run(Bytes { data: case.as_ptr(), len: case.len() });
+    assert_eq!(status, 0, "case `{case}` of `{}`", plugin.name());
+}
+
+/// Nothing of a plug-in is with others any more, and it has nothing of ours.
+fn is_left_clean(plugin: &Plugin) {
+    until(|| plugin.live() == Report::default());
+    until(|| plugin.stats().tasks == 0 && plugin.stats().compute_calls == 0);
+}
+
+/// Asks each plug-in in turn, and ends the runtime.
+fn asks(folder: &Path, names: &[&str], cases: &[&str]) {
+    let runtime = two_and_two();
+    let plugins = load_all(&runtime, folder, names);
+    for plugin in &plugins {
+        for case in cases {
+            ask(plugin, case);
+        }
+        is_left_clean(plugin);
+    }
+    let left = runtime.shutdown_timeout(Duration::from_secs(10));
+    assert!(left.is_nothing(), "{left}");
+    for plugin in &plugins {
+        ask(plugin, "refused");
+        ask(plugin, "live");
+    }
+}
+
+fn two_at_once(folder: &Path, names: &[&str]) {
+    let runtime = two_and_two();
+    let plugins = load_all(&runtime, folder, names);
+    thread::scope(|scope| {
+        for plugin in &plugins {
+            scope.spawn(|| {
+                for case in ["mixture", "free", "nested", "join", "tasks"] {
+                    ask(plugin, case);
+                }
+            });
+        }
+        runtime.block_on(async {
+            for n in 0..100_u64 {
+                assert_eq!(runtime.spawn_compute(move || n).await, n);
+            }
+        });
+    });
+    for plugin in &plugins {
+        is_left_clean(plugin);
+    }
+    assert!(runtime.shutdown_timeout(Duration::from_secs(10)).is_nothing());
+}
+
+/// On a pool of one thread, from every kind of thread.
+fn nested_join(folder: &Path, names: &[&str]) {
+    let runtime = builder().tokio_threads(1).rayon_threads(1).build().expect("threads");
+    let plugins = load_all(&runtime, folder, names);
+    for plugin in &plugins {
+        ask(plugin, "join");
+        is_left_clean(plugin);
+    }
+    // On the host's only compute thread.
+    runtime.install(|| plugins.iter().for_each(|plugin| ask(plugin, "join_there")));
+}
+
+/// Refused at once where it would be a deadlock: one worker, a current-thread runtime, compute
+/// threads.
+fn re_entry(folder: &Path, names: &[&str]) {
+    let runtime = builder().tokio_threads(1).rayon_threads(1).build().expect("threads");
+    let plugins = load_all(&runtime, folder, names);
+    let started = Instant::now();
+    for plugin in &plugins {
+        ask(plugin, "worker");
+        ask(plugin, "compute");
+        runtime.block_on(async { ask(plugin, "here") });
+        runtime.install(|| ask(plugin, "here"));
+        thread::scope(|scope| {
+            scope.spawn(|| runtime.block_on(async { ask(plugin, "here") }));
+        });
+        is_left_clean(plugin);
+    }
+    // The supervisor's limit is for machines that are busy; this is for deadlocks.
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
+fn current_thread(folder: &Path, names: &[&str]) {
+    let runtime = builder().tokio_flavor(TokioFlavor::CurrentThread).rayon_threads(1).build();
+    let runtime = runtime.expect("the system has threads");
+    let plugins = load_all(&runtime, folder, names);
+    for plugin in &plugins {
+        ask(plugin, "results");
+        ask(plugin, "worker");
+        ask(plugin, "timers");
+        runtime.block_on(async { ask(plugin, "here") });
+        is_left_clean(plugin);
+    }
+}
+
+/// A plug-in's task that always finds something ready lets the host's tasks have their turn on
+/// the only worker.
+fn fairness(folder: &Path, names: &[&str]) {
+    static TURNS: AtomicU32 = AtomicU32::new(0);
+    let runtime = builder().tokio_threads(1).rayon_threads(1).build().expect("threads");
+    let plugins = load_all(&runtime, folder, names);
+    let turns = runtime.spawn_async(std::future::poll_fn(|cx| {
+        TURNS.fetch_add(1, Ordering::Relaxed);
+        cx.waker().wake_by_ref();
+        std::task::Poll::<()>::Pending
+    }));
+    until(|| TURNS.load(Ordering::Relaxed) > 0);
+    for plugin in &plugins {
+        ask(plugin, "busy");
+        until(|| plugin.stats().tasks > 0);
+        let before = TURNS.load(Ordering::Relaxed);
+        until(|| plugin.stats().tasks == 0);
+        // 200,000 messages, of which tokio gives 128 a turn.
+        let turns = TURNS.load(Ordering::Relaxed) - before;
+        assert!(turns > 500, "{turns} turns");
+    }
+    turns.abort();
+}
+
+/// The host ends while tasks of plug-ins wait for what never comes.
+fn pending(folder: &Path, names: &[&str]) {
+    let runtime = two_and_two();
+    let plugins = load_all(&runtime, folder, names);
+    for plugin in &plugins {
+        ask(plugin, "pending");
+        assert!(plugin.stats().tasks >= 20, "{}", plugin.stats());
+    }
+    let left = runtime.shutdown_timeout(Duration::from_millis(20));
+    assert!(left.tasks >= 20 * plugins.len(), "{left}");
+    for plugin in &plugins {
+        ask(plugin, "pending_dropped");
+        is_left_clean(plugin);
+        ask(plugin, "refused");
+    }
+}
+
+/// The host's end waits for what plug-ins have begun, on whichever threads.
+fn draining(folder: &Path, names: &[&str]) {
+    let runtime = two_and_two();
+    let plugins = load_all(&runtime, folder, names);
+    for plugin in &plugins {
+        ask(plugin, "sleepers");
+    }
+    runtime.block_until_idle();
+    for plugin in &plugins {
+        ask(plugin, "sleepers_done");
+        is_left_clean(plugin);
+    }
+}
+
+/// Handles of other versions, which end the process where anything of them is called.
+fn wrong_hosts(folder: &Path, names: &[&str]) {
+    type Attach = extern "C" fn(Handle<'_>) -> u32;
+    let runtime = two_and_two();
+    for plugin in load_all(&runtime, folder, names) {
+        // SAFETY: that is what it exports.
+        let attach: Attach = unsafe { plugin.symbol("plugin_attach") }.expect("it is exported");
+        let own = Header::of::<Table>();
+        for header in [
+            Header { magic: own.magic + 1, ..own },
+            Header { major: own.major + 1, ..own },
+            Header { major: 0, ..own },
+            Header { size: own.size - size_of::<usize>(), ..own },
+            Header { size: 0, ..own },
+        ] {
+            let table = wrong_table(header);
+            let runtime = std::ptr::null::<Runtime>();
+            // SAFETY: it begins with a header, and does not fit.
+            let handle = unsafe { Handle::from_parts(&raw const table, runtime) };
+            assert_eq!(attach(handle), 0, "{header:?}");
+        }
+    }
+}
+
+/// A table of which every function ends the process.
+fn wrong_table(header: Header) -> Table {
+    extern "C" fn never() {
+        eprintln!("a function of a table that does not fit was called");
+        std::process::abort();
+    }
+    let mut table = std::mem::MaybeUninit::<Table>::uninit();
+    let words = size_of::<Table>() / size_of::<usize>();
+    for word in 0..words {
+        // SAFETY: a table is a header and pointers to functions, all of that size.
+        unsafe { table.as_mut_ptr().cast::<extern "C" fn()>().add(word).write(never) };
+    }
+    // SAFETY: the header comes first.
+    unsafe { table.as_mut_ptr().cast::<Header>().write(header) };
+    // SAFETY: each word has been written.
+    unsafe { table.assume_init() }
+}
+
+/// Libraries of other versions, and such as are none.
+fn wrong_plugins(folder: &Path, _names: &[&str]) {
+    let runtime = two_and_two();
+    let loads = |name: &str| {
+        // SAFETY: they were built for this; what they export does not fit, or is not there.
+        unsafe { runtime.load_plugin(folder.join(name)) }.expect_err("it does not fit")
+    };
+    let lack = |name: &str| match loads(name) {
+        LoadError::Version { lack, .. } => lack,
+        other => panic!("{name}: {other}"),
+    };
+    assert!(matches!(lack("libwrong_magic.so"), Lack::Magic(_)));
+    assert!(matches!(lack("libwrong_major.so"), Lack::Major(99)));
+    assert!(matches!(lack("libwrong_size.so"), Lack::Size { found: 24, .. }));
+    let none = loads("libwrong_none.so");
+    assert!(none.to_string().contains("export!"), "{none}");
+    let missing = loads("libthere_is_none.so");
+    assert!(matches!(missing, LoadError::Unloadable { .. }), "{missing}");
+    assert!(missing.to_string().contains("libthere_is_none.so"), "{missing}");
+    assert!(runtime.plugins().is_empty());
+}
+
+/// Whether the process has a file mapped.
+fn is_mapped(name: &str) -> bool {
+    let maps = fs::read_to_string("/proc/self/maps").expect("the system tells");
+    maps.contains(&format!("lib{name}.so"))
+}
+
+fn keeps_nothing() {
+    // SAFETY: nobody else is here yet.
+    unsafe { std::env::set_var("PLUGIN_KEEPS_NOTHING", "1") };
+}
+
+/// What has begun is finished, then everything ends; unmapped once the workers have ended that
+/// ran its tasks.
+fn unload(folder: &Path, names: &[&str]) {
+    keeps_nothing();
+    let runtime = two_and_two();
+    for plugin in load_all(&runtime, folder, names) {
+        // On a thread of its own: what is left in its thread-locals goes with it.
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                ask(&plugin, "sleepers");
+            });
+        });
+        let name = plugin.name().to_owned();
+        // SAFETY: nothing of it is used from now on.
+        let unloaded = unsafe { plugin.unload(Duration::from_secs(30)) };
+        unloaded.unwrap_or_else(|error| panic!("{error}"));
+        let threads = thread_names();
+        let prefix = format!("host-{name}");
+        assert!(!threads.iter().any(|thread| thread.starts_with(&prefix)), "{threads:?}");
+    }
+    // The host goes on, and has forgotten them.
+    assert!(runtime.plugins().is_empty());
+    assert_eq!(runtime.block_on(runtime.spawn_compute(|| 1)), 1);
+    drop(runtime);
+    let other = two_and_two();
+    for name in names {
+        until(|| {
+            // The system looks for what is in use no longer when another library goes.
+            // SAFETY: it is an empty one.
+            let none = unsafe { other.load_plugin(folder.join("libwrong_none.so")) };
+            none.is_err() && !is_mapped(name)
+        });
+    }
+}
+
+fn thread_names() -> Vec<String> {
+    let tasks = fs::read_dir("/proc/self/task").expect("the system tells");
+    let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.map(|name| name.trim_end().to_owned()).collect()
+}
+
+/// Refused while something is in use, and done once it is not.
+fn unload_in_use(folder: &Path, names: &[&str]) {
+    keeps_nothing();
+    let runtime = two_and_two();
+    for plugin in load_all(&runtime, folder, names) {
+        ask(&plugin, "forever");
+        // SAFETY: nothing of it is used unless it stays.
+        let refused = unsafe { plugin.unload(Duration::from_millis(10)) };
+        let refused = refused.expect_err("a task is running");
+        assert!(refused.to_string().contains("1 tasks"), "{refused}");
+        let plugin = refused.plugin;
+        ask(&plugin, "results");
+        ask(&plugin, "tell");
+        until(|| plugin.stats().tasks == 0);
+        ask(&plugin, "keep");
+        // SAFETY: as above.
+        let refused = unsafe { plugin.unload(Duration::from_millis(10)) };
+        let refused = refused.expect_err("a handle is kept");
+        assert!(refused.to_string().contains("handle"), "{refused}");
+        let plugin = refused.plugin;
+        ask(&plugin, "keep");
+        // SAFETY: as above.
+        let unloaded = unsafe { plugin.unload(Duration::from_secs(30)) };
+        unloaded.unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+/// A plug-in's work is counted under its name.
+fn metrics(folder: &Path, names: &[&str]) {
+    let registry = prometheus::Registry::new();
+    let runtime = builder().rayon_threads(2).prometheus_registry(registry.clone()).build();
+    let runtime = runtime.expect("the system has threads");
+    for plugin in load_all(&runtime, folder, names) {
+        let before = plugin.stats();
+        assert_eq!((before.name.as_str(), before.tasks), (plugin.name(), 0));
+        ask(&plugin, "results");
+        ask(&plugin, "panics");
+        is_left_clean(&plugin);
+        let stats = plugin.stats();
+        assert!(stats.spawned > 40 && stats.computed > 40 && stats.panicked >= 80, "{stats}");
+        assert!(stats.threads >= 2, "{stats}");
+        assert_eq!(runtime.plugins(), [stats.clone()]);
+        let families = registry.gather();
+        let of = |family: &str| {
+            let family = families.iter().find(|one| one.name() == family);
+            let metric = &family.expect("it is exported").get_metric()[0];
+            assert_eq!(metric.get_label()[0].value(), plugin.name());
+            metric.get_counter().get_value().max(metric.get_gauge().get_value())
+        };
+        assert_eq!(of("host_plugin_tasks"), 0.0);
+        assert_eq!(of("host_plugin_spawned_total"), stats.spawned as f64);
+        assert_eq!(of("host_plugin_compute_run_total"), stats.computed as f64);
+        assert_eq!(of("host_plugin_panics_total"), stats.panicked as f64);
+    }
+}
+
+/// Memory that is resident, in pages.
+fn resident() -> usize {
+    let pages = fs::read_to_string("/proc/self/statm").expect("the system tells");
+    let resident = pages.split(' ').nth(1).and_then(|pages| pages.parse().ok());
+    resident.expect("it is the second number")
+}
+
+/// A million wakes, each by clones that are made and dropped, leave nothing behind: what they
+/// would, at 16 bytes each, is 4000 pages.
+fn wakes(folder: &Path, names: &[&str]) {
+    let runtime = two_and_two();
+    for plugin in load_all(&runtime, folder, names) {
+        ask(&plugin, "wakes");
+        is_left_clean(&plugin);
+        let before = resident();
+        ask(&plugin, "wakes");
+        is_left_clean(&plugin);
+        let grown = resident().saturating_sub(before);
+        assert!(grown < 500, "{grown} pages");
+        until(|| live() == Report::default());
+    }
+}
+
+/// How often threads of this process were given a CPU.
+fn turns() -> u64 {
+    let tasks = fs::read_dir("/proc/self/task").expect("the system tells");
+    let turns = tasks.filter_map(|task| {
+        let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        text.split_whitespace().nth(2)?.parse::<u64>().ok()
+    });
+    turns.sum()
+}
+
+/// While its task waits, a plug-in's threads and the host's sleep.
+fn idle(folder: &Path, names: &[&str]) {
+    let runtime = two_and_two();
+    for plugin in load_all(&runtime, folder, names) {
+        ask(&plugin, "idle");
+        // Whoever has just had work looks around for a while; then nobody is given a CPU, but
+        // for the keepers and this thread.
+        let quiet = (0..50).any(|_| {
+            let before = turns();
+            thread::sleep(Duration::from_millis(200));
+            turns() - before <= 12
+        });
+        assert!(quiet, "threads that have nothing to do are busy");
+        ask(&plugin, "idle_polls");
+        is_left_clean(&plugin);
+    }
+}

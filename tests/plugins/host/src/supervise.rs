@@ -1,0 +1,88 @@
+//! Runs every case, again and again, each in a process that may hang or die.
+
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, io, thread};
+
+use crate::cases::CASES;
+
+/// How long a case may take, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+/// After so many that failed there is no use in more.
+const MOST_FAILURES: u32 = 5;
+
+/// In seconds, in place of the limit.
+const LIMIT_VARIABLE: &str = "PLUGIN_CASE_SECONDS";
+
+pub fn all(folder: &Path, rounds: u32) -> ExitCode {
+    let mut failures = 0;
+    'cases: for case in CASES {
+        for plugins in case.plugins {
+            let started = Instant::now();
+            // What takes long by itself is not repeated as often.
+            let rounds = if case.is_long { rounds.div_ceil(10) } else { rounds };
+            let failed = (0..rounds).find_map(|round| {
+                one(folder, case.name, plugins).err().map(|error| (round, error))
+            });
+            match failed {
+                None => {
+                    let took = started.elapsed().as_millis();
+                    println!("{:<18} {plugins:<13} {rounds:>3} times, {took:>6} ms", case.name);
+                }
+                Some((round, error)) => {
+                    failures += 1;
+                    println!("{:<18} {plugins:<13} FAILED in round {round}: {error}", case.name);
+                    if failures == MOST_FAILURES {
+                        break 'cases;
+                    }
+                }
+            }
+        }
+    }
+    if failures == 0 {
+        println!("all cases passed");
+        return ExitCode::SUCCESS;
+    }
+    println!("{failures} failed");
+    ExitCode::FAILURE
+}
+
+fn one(folder: &Path, case: &str, plugins: &str) -> Result<(), String> {
+    let mut child = start(folder, case, plugins).map_err(|error| error.to_string())?;
+    let seconds = env::var(LIMIT_VARIABLE).ok().and_then(|seconds| seconds.parse().ok());
+    let limit = seconds.map_or(LIMIT, Duration::from_secs);
+    let deadline = Instant::now() + limit;
+    let mut pause = Duration::from_micros(500);
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) if status.success() => return Ok(()),
+            Ok(Some(status)) => {
+                let output = child.wait_with_output().map(|output| output.stderr);
+                let text = output.map(|text| String::from_utf8_lossy(&text).into_owned());
+                return Err(format!("{status}\n{}", text.unwrap_or_default()));
+            }
+            Ok(None) if Instant::now() < deadline => {
+                thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(20));
+            }
+            Ok(None) => {
+                // It is ours, and has had its time.
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(format!("it did not end within {limit:?}"));
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+}
+
+fn start(folder: &Path, case: &str, plugins: &str) -> io::Result<Child> {
+    Command::new(env::current_exe()?)
+        .arg(folder)
+        .args([case, plugins])
+        .env("RUST_BACKTRACE", "0")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+}

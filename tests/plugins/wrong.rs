@@ -1,0 +1,20 @@
+//! A library that says it is a plug-in of another version: a header alone, with nothing behind it.
+//! Which part of it is wrong, a `--cfg` says.
+
+/// As in `loom-abi`.
+#[repr(C)]
+pub struct Header {
+    magic: u64,
+    major: u32,
+    minor: u32,
+    size: usize,
+}
+
+#[cfg(not(wrong = "none"))]
+#[unsafe(no_mangle)]
+pub static LOOM_PLUGIN: Header = Header {
+    magic: if cfg!(wrong = "magic") { 1 } else { u64::from_le_bytes(*b"loom-abi") },
+    major: if cfg!(wrong = "major") { 99 } else { 1 },
+    minor: 0,
+    size: if cfg!(wrong = "size") { 24 } else { 4096 },
+};
