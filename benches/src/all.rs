@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde_json::{Map, Value};
 
 use crate::report::Report;
-use crate::{alloc, decide, http, local, macros, micro, readme, regret, shed};
+use crate::{alloc, decide, http, local, macros, micro, plugins, readme, regret, shed};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -40,7 +40,7 @@ impl Depth {
 type Run = fn(Depth) -> Result<Report, Box<dyn Error>>;
 
 /// By the names that the README has for them.
-const BENCHES: [(&str, Run); 8] = [
+const BENCHES: [(&str, Run); 9] = [
     ("alloc", |depth| alloc::run(&alloc::Options { quick: depth != Depth::Full })),
     ("micro", |depth| {
         micro::run(&micro::Options {
@@ -57,6 +57,9 @@ const BENCHES: [(&str, Run); 8] = [
     }),
     ("local", |depth| {
         local::run(&local::Options { quick: depth == Depth::Check, rounds: depth.of(3, 15) })
+    }),
+    ("plugins", |depth| {
+        plugins::run(&plugins::Options { quick: depth == Depth::Check, rounds: depth.of(5, 15) })
     }),
     ("regret", |depth| {
         regret::run(&regret::Options { quick: depth == Depth::Check, brief: true, seed: 1 })

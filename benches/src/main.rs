@@ -3,6 +3,7 @@
 //! `loom-bench micro` prints what a call costs, by the number of callers and the length of
 //! its work, and what tracking adds to an async task; `alloc` what a call allocates; `decide` what
 //! a call costs that is not moved; `local` what tasks and timers cost that stay on one thread;
+//! `plugins` what tasks cost whose runtime is another library's;
 //! `regret` what decisions cost on described workloads; `macros` how
 //! long the compiler checks annotated functions; `http` how long the requests of a service take;
 //! `shed` what becomes of them under twice the load that it can bear; and `all` all of that, into
@@ -22,6 +23,7 @@ mod machine;
 mod macros;
 mod micro;
 mod plot;
+mod plugins;
 mod readme;
 mod regret;
 mod report;
@@ -60,6 +62,8 @@ enum Bench {
     Decide(decide::Options),
     /// Tasks and timers that stay on one thread.
     Local(local::Options),
+    /// Tasks whose runtime is another library's.
+    Plugins(plugins::Options),
     /// Decisions on described workloads, against the better arm in hindsight.
     Regret(regret::Options),
     /// What the attribute costs the compiler.
@@ -76,6 +80,9 @@ enum Bench {
     /// One sample of `local`, as a process of its own.
     #[command(hide = true)]
     LocalSample(local::SampleOptions),
+    /// One sample of `plugins`, likewise.
+    #[command(hide = true)]
+    PluginsSample(plugins::SampleOptions),
     /// Calls for callgrind to count.
     #[command(hide = true)]
     Instructions(instructions::Options),
@@ -94,6 +101,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Bench::Alloc(options) => alloc::run(&options)?,
         Bench::Decide(options) => decide::run(&options)?,
         Bench::Local(options) => local::run(&options)?,
+        Bench::Plugins(options) => plugins::run(&options)?,
         Bench::Regret(options) => regret::run(&options)?,
         Bench::Macros(options) => macros::run(&options)?,
         Bench::Http(options) => http::run(&options)?,
@@ -101,6 +109,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Bench::All(options) => return all::run(&options),
         Bench::Sample(options) => return sample::run(&options),
         Bench::LocalSample(options) => return local::sample(&options),
+        Bench::PluginsSample(options) => return plugins::sample(&options),
         Bench::Instructions(options) => return instructions::sample(&options),
         Bench::HttpServer(options) => return http::serve(&options),
         Bench::HttpLoad(options) => return http::load(&options),

@@ -176,7 +176,7 @@ where
     F: std::future::Future<Output = ()> + Send + 'static,
 {
     match catch_unwind(AssertUnwindSafe(make)) {
-        Ok(made) => future::lower(made),
+        Ok(future) => future::lower(future),
         Err(payload) => {
             drop_quietly(payload);
             future::lower(async { panic!("the host has none to give") })

@@ -14,7 +14,7 @@ use super::text::{self, Room};
 #[derive(Debug)]
 pub(crate) struct Library {
     mapped: ManuallyDrop<Mapped>,
-    plugin: Plugin,
+    plugin: Box<Plugin>,
 }
 
 // SAFETY: X8, its functions may be called on any thread.
@@ -57,7 +57,7 @@ impl Library {
         // SAFETY: X7, there is a header.
         unsafe { *header }.check::<Plugin>().map_err(LoadFault::Version)?;
         // SAFETY: X7, it fits, so this is a plug-in's.
-        let plugin = unsafe { *header.cast::<Plugin>() };
+        let plugin = Box::new(unsafe { *header.cast::<Plugin>() });
         Ok(Self { mapped: ManuallyDrop::new(mapped), plugin })
     }
 

@@ -1,1 +1,443 @@
+//! Both sides at once, with a host of a few lines.
 
+use std::future::{pending, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use loom_abi::{Handle, Header, Lack, Place, Pressure, Runtime, Seat, Status, Table, Work};
+
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Arc, Mutex, thread};
+
+use super::waker::foreign::Foreign;
+use super::{
+    Facts, ForeignCall, ForeignFuture, ForeignGuest, ForeignJob, Host, HostRef, handle, job,
+};
+
+/// Keeps what it is given until it is asked.
+#[derive(Default)]
+struct Fake {
+    futures: Mutex<Vec<ForeignFuture>>,
+    jobs: Mutex<Vec<ForeignJob>>,
+    guest: Mutex<Option<ForeignGuest>>,
+    aborts: Arc<AtomicUsize>,
+    calls: AtomicUsize,
+}
+
+impl Fake {
+    fn called(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Host for Fake {
+    type Task = Arc<AtomicUsize>;
+
+    fn facts(&self) -> Facts<'_> {
+        Facts { io_threads: 1, compute_threads: 2, compute_queue: 3, prefix: "fake", name: "guest" }
+    }
+
+    fn register(&self, guest: ForeignGuest) -> Status {
+        *self.guest.lock().expect("nobody panics") = Some(guest);
+        Status::DONE
+    }
+
+    fn spawn(&self, future: ForeignFuture) -> Result<Arc<AtomicUsize>, Status> {
+        let mut futures = self.futures.lock().expect("nobody panics");
+        if futures.len() == 3 {
+            return Err(Status::SHUT_DOWN);
+        }
+        futures.push(future);
+        Ok(Arc::clone(&self.aborts))
+    }
+
+    fn abort(task: &Arc<AtomicUsize>) {
+        task.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn block_on(&self, future: ForeignFuture) -> Status {
+        let mut future = pin!(future);
+        loop {
+            match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(Ok(())) => return Status::DONE,
+                Poll::Ready(Err(_)) => return Status::PANICKED,
+                Poll::Pending => {}
+            }
+        }
+    }
+
+    fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send + 'static {
+        let mut polls = time.as_nanos();
+        poll_fn(move |cx| {
+            cx.waker().wake_by_ref();
+            polls = polls.saturating_sub(1);
+            if polls == 0 { Poll::Ready(()) } else { Poll::Pending }
+        })
+    }
+
+    fn yield_now(&self) -> impl Future<Output = ()> + Send + 'static {
+        assert!(self.calls.load(Ordering::Relaxed) < 100, "it is told to fail");
+        async {}
+    }
+
+    fn block_in_place(&self, call: ForeignCall<'_>) -> Status {
+        if self.calls.load(Ordering::Relaxed) > 0 {
+            // One that does not keep to the rules.
+            return Status::REFUSED;
+        }
+        call.run()
+    }
+
+    fn compute(&self, job: ForeignJob, _priority: u32) -> Status {
+        self.jobs.lock().expect("nobody panics").push(job);
+        Status::DONE
+    }
+
+    fn join(&self, a: ForeignCall<'_>, b: ForeignCall<'_>) -> Status {
+        thread::scope(|scope| {
+            let a = scope.spawn(|| a.run());
+            let b = b.run();
+            let a = a.join().expect("a call panics in no thread");
+            if a == Status::DONE { b } else { a }
+        })
+    }
+
+    fn start_thread(&self, _seat: Seat, _number: usize, body: ForeignJob) -> Status {
+        drop(thread::spawn(|| body.run()));
+        Status::DONE
+    }
+
+    fn place_thread(&self) {
+        self.called();
+    }
+
+    fn here(&self) -> Place {
+        panic!("it cannot tell");
+    }
+
+    fn begin(&self, _work: Work) -> Status {
+        self.called();
+        Status::DONE
+    }
+
+    fn end(&self, _work: Work, _how: Status) {
+        self.called();
+    }
+
+    fn pressure(&self) -> Pressure {
+        Pressure { ready: 1.5, arrivals: 2.5, mood: 3 }
+    }
+}
+
+fn pair() -> (Arc<Fake>, HostRef) {
+    let fake = Arc::new(Fake::default());
+    let host = HostRef::of(handle(&fake)).expect("it is of this version");
+    (fake, host)
+}
+
+/// Counts wakes, and panics when it is told to.
+#[derive(Default)]
+struct Counting {
+    wakes: AtomicUsize,
+    panics: bool,
+}
+
+impl Wake for Counting {
+    fn wake(self: Arc<Self>) {
+        self.wakes.fetch_add(1, Ordering::Relaxed);
+        assert!(!self.panics, "a waker that panics");
+    }
+}
+
+/// Adds one when it is dropped.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn quietly<R>(f: impl FnOnce() -> R) -> R {
+    // What is thrown on purpose is caught; its words in the output of a test harm nobody.
+    f()
+}
+
+#[test]
+fn a_runtime_is_counted() {
+    let (fake, host) = pair();
+    assert_eq!(Arc::strong_count(&fake), 2);
+    let facts = host.facts();
+    assert_eq!((facts.io_threads, facts.compute_threads, facts.compute_queue), (1, 2, 3));
+    assert_eq!((facts.prefix.as_str(), facts.name.as_str()), ("fake", "guest"));
+    assert_eq!(host.compute_threads(), 2);
+    let pressure = host.pressure();
+    assert_eq!((pressure.ready.to_bits(), pressure.mood), (1.5_f64.to_bits(), 3));
+    host.place_thread();
+    assert_eq!(host.begin(Work::TASK), Status::DONE);
+    host.end(Work::TASK, Status::DONE);
+    assert_eq!(fake.calls.load(Ordering::Relaxed), 3);
+    drop(host);
+    assert_eq!(Arc::strong_count(&fake), 1);
+}
+
+#[test]
+fn what_a_host_throws_does_not_cross() {
+    let (fake, host) = pair();
+    assert_eq!(quietly(|| host.here()), Place::WORKER, "whoever cannot tell must not wait");
+    fake.calls.store(100, Ordering::Relaxed);
+    let mut failed = quietly(|| host.yield_now());
+    let polled = Pin::new(&mut failed).poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(polled, Poll::Ready(Err(_))));
+}
+
+#[test]
+fn a_table_that_does_not_fit_is_not_called() {
+    let fake = Arc::new(Fake::default());
+    // SAFETY: X1, the table is one of this library's.
+    let mut table = unsafe { *handle(&fake).table() };
+    let own = table.header;
+    for (header, lack) in [
+        (Header { magic: 7, ..own }, Lack::Magic(7)),
+        (Header { major: 9, ..own }, Lack::Major(9)),
+        (Header { size: 8, ..own }, Lack::Size { minor: 0, found: 8, needed: size_of::<Table>() }),
+    ] {
+        table.header = header;
+        // A count of nothing: it would be used by any call.
+        let nobody = std::ptr::null::<Runtime>();
+        // SAFETY: X7, it begins with a header, which does not fit.
+        let wrong = unsafe { Handle::from_parts(&raw const table, nobody) };
+        assert_eq!(HostRef::of(wrong).err(), Some(lack));
+    }
+}
+
+#[test]
+fn a_task_is_polled_dropped_and_aborted_on_the_other_side() {
+    let (fake, host) = pair();
+    let drops = Arc::new(AtomicUsize::new(0));
+    let held = Counted(Arc::clone(&drops));
+    let mut polls = 0;
+    let task = host.spawn(async move {
+        let _held = held;
+        poll_fn(|_| {
+            polls += 1;
+            if polls == 2 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    });
+    let task = task.expect("it is taken");
+    let mut future = fake.futures.lock().expect("nobody panics").pop().expect("it was spawned");
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(Pin::new(&mut future).poll(&mut cx).is_pending());
+    assert_eq!(Pin::new(&mut future).poll(&mut cx), Poll::Ready(Ok(())));
+    let again = quietly(|| catch_unwind(AssertUnwindSafe(|| Pin::new(&mut future).poll(&mut cx))));
+    assert!(again.is_err(), "nothing is polled after its end");
+    task.abort();
+    task.abort();
+    assert_eq!(fake.aborts.load(Ordering::Relaxed), 2);
+    drop(task);
+    assert_eq!(Arc::strong_count(&fake.aborts), 1);
+    drop(future);
+    assert_eq!(drops.load(Ordering::Relaxed), 1);
+
+    // One that is refused is dropped, once.
+    for _ in 0..3 {
+        drop(host.spawn(pending()));
+    }
+    let held = Counted(Arc::clone(&drops));
+    let refused = host.spawn(async move {
+        let _held = held;
+        pending::<()>().await;
+    });
+    assert_eq!(refused.err(), Some(Status::SHUT_DOWN));
+    assert_eq!(drops.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_panic_in_a_poll_or_in_a_drop_stays_where_it_was() {
+    struct Throws;
+    impl Drop for Throws {
+        fn drop(&mut self) {
+            panic!("in a drop");
+        }
+    }
+    let (fake, host) = pair();
+    let polled = host.spawn(async { panic!("in a poll") }).map(drop);
+    assert_eq!(polled, Ok(()));
+    let throws = Throws;
+    let dropped = host.spawn(async move {
+        let _throws = throws;
+        pending::<()>().await;
+    });
+    assert!(dropped.is_ok());
+    let mut futures = std::mem::take(&mut *fake.futures.lock().expect("nobody panics"));
+    let mut cx = Context::from_waker(Waker::noop());
+    let unpolled = futures.pop().expect("it was spawned");
+    let mut polled = futures.pop().expect("it was spawned");
+    assert!(matches!(Pin::new(&mut polled).poll(&mut cx), Poll::Ready(Err(_))));
+    drop(polled);
+    drop(unpolled);
+}
+
+#[test]
+fn block_on_lends_what_it_likes() {
+    let (_fake, host) = pair();
+    let mut borrowed = String::from("not ");
+    let shared = std::rc::Rc::new(());
+    let status = host.block_on(async {
+        borrowed.push_str("static");
+        host.sleep(Duration::from_nanos(3)).await.expect("it does not panic");
+        drop(shared.clone());
+    });
+    assert_eq!((status, borrowed.as_str()), (Status::DONE, "not static"));
+    let thrown = quietly(|| host.block_on(async { panic!("in block_on") }));
+    assert_eq!(thrown, Status::PANICKED);
+}
+
+/// What a waker of another library's is to those who keep it.
+#[test]
+fn a_foreign_waker_wakes_is_the_same_and_is_given_back() {
+    let counting = Arc::new(Counting::default());
+    let foreign = Foreign::lower(Waker::from(Arc::clone(&counting)));
+    assert_eq!(foreign.counts(), 1);
+    let kept = foreign.with(Waker::clone);
+    assert_eq!(foreign.counts(), 2);
+    foreign.with(|waker| {
+        assert!(kept.will_wake(waker), "the same task");
+        assert!(kept.clone().will_wake(waker));
+        assert!(!kept.will_wake(Waker::noop()));
+    });
+    kept.wake_by_ref();
+    let clone = kept.clone();
+    clone.wake();
+    assert_eq!(counting.wakes.load(Ordering::Relaxed), 2);
+    let sent = kept.clone();
+    thread::spawn(move || sent.wake()).join().expect("it does not panic");
+    assert_eq!((counting.wakes.load(Ordering::Relaxed), foreign.counts()), (3, 2));
+    // Who keeps one longer than it was lent keeps what it needs.
+    drop(foreign);
+    kept.wake();
+    assert_eq!((counting.wakes.load(Ordering::Relaxed), Arc::strong_count(&counting)), (4, 1));
+}
+
+#[test]
+fn a_foreign_waker_that_goes_on_is_the_one_that_came() {
+    let counting = Arc::new(Counting::default());
+    let foreign = Foreign::lower(Waker::from(counting));
+    let mut kept = None;
+    let came = foreign.with(|waker| super::waker::LoweredWaker::of(waker, &mut kept).cast::<()>());
+    assert_eq!(came, foreign.with(Waker::data));
+    assert!(kept.is_none(), "nothing was made");
+}
+
+#[test]
+fn a_waker_that_panics_harms_nobody_on_the_other_side() {
+    let counting = Arc::new(Counting { panics: true, ..Counting::default() });
+    let foreign = Foreign::lower(Waker::from(Arc::clone(&counting)));
+    quietly(|| foreign.with(Waker::wake_by_ref));
+    assert_eq!(counting.wakes.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_future_sees_the_same_waker_in_each_poll_and_another_when_it_changes() {
+    let (fake, host) = pair();
+    let seen: Arc<Mutex<Vec<Waker>>> = Arc::default();
+    let task = host.spawn({
+        let seen = Arc::clone(&seen);
+        poll_fn(move |cx| {
+            seen.lock().expect("nobody panics").push(cx.waker().clone());
+            Poll::Pending
+        })
+    });
+    let mut future = fake.futures.lock().expect("nobody panics").pop().expect("it was spawned");
+    let [one, other] = [Arc::new(Counting::default()), Arc::new(Counting::default())];
+    for counting in [&one, &one, &other] {
+        let waker = Waker::from(Arc::clone(counting));
+        assert!(Pin::new(&mut future).poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    let seen = std::mem::take(&mut *seen.lock().expect("nobody panics"));
+    assert!(seen[0].will_wake(&seen[1]) && !seen[1].will_wake(&seen[2]));
+    drop((task, future));
+    seen.into_iter().for_each(Waker::wake);
+    let wakes = |of: &Counting| of.wakes.load(Ordering::Relaxed);
+    assert_eq!((wakes(&one), wakes(&other)), (2, 1));
+    assert_eq!((Arc::strong_count(&one), Arc::strong_count(&other)), (1, 1));
+}
+
+#[test]
+fn a_job_runs_once_or_is_dropped_once() {
+    let (fake, host) = pair();
+    let (runs, drops) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    for _ in 0..2 {
+        let (runs, held) = (Arc::clone(&runs), Counted(Arc::clone(&drops)));
+        let job = move || {
+            let _held = held;
+            runs.fetch_add(1, Ordering::Relaxed);
+        };
+        assert_eq!(host.compute(job, 1), Status::DONE);
+    }
+    let mut jobs = std::mem::take(&mut *fake.jobs.lock().expect("nobody panics"));
+    drop(jobs.pop());
+    assert_eq!((runs.load(Ordering::Relaxed), drops.load(Ordering::Relaxed)), (0, 1));
+    assert_eq!(jobs.pop().map(ForeignJob::run), Some(Status::DONE));
+    assert_eq!((runs.load(Ordering::Relaxed), drops.load(Ordering::Relaxed)), (1, 2));
+    host.compute(|| panic!("in a job"), 1);
+    let job = fake.jobs.lock().expect("nobody panics").pop();
+    assert_eq!(job.map(ForeignJob::run), Some(Status::PANICKED));
+}
+
+#[test]
+fn a_call_gives_its_result_or_what_it_threw() {
+    let (fake, host) = pair();
+    let text = String::from("lent");
+    let (status, result) = host.block_in_place(|| text.len());
+    assert_eq!((status, result.and_then(Result::ok)), (Status::DONE, Some(4)));
+    let (status, thrown) = quietly(|| host.block_in_place(|| panic!("in place")));
+    let payload = thrown.map(|thrown: thread::Result<()>| thrown.expect_err("it panics"));
+    assert_eq!(status, Status::PANICKED);
+    assert_eq!(payload.and_then(|payload| payload.downcast_ref().copied()), Some("in place"));
+    let (status, one, other) = host.join(|| text.len(), || -> u32 { panic!("in join") });
+    assert_eq!(status, Status::PANICKED);
+    assert_eq!(one.and_then(Result::ok), Some(4));
+    assert!(other.is_some_and(|other| other.is_err()));
+    // A host that does not call is seen through.
+    fake.called();
+    let (status, result) = host.block_in_place(|| text.len());
+    assert!(status == Status::REFUSED && result.is_none());
+    // One that calls twice gets nothing the second time.
+    let mut runs = 0;
+    let twice = job::lend(
+        || runs += 1,
+        |call| {
+            // SAFETY: X6, the call is there; that it is used twice is what is tested.
+            let first = unsafe { ForeignCall::raise(call) }.run();
+            // SAFETY: as above.
+            let second = unsafe { ForeignCall::raise(call) }.run();
+            assert_eq!((first, second), (Status::DONE, Status::REFUSED));
+            second
+        },
+    );
+    assert!(twice.1.is_some());
+    assert_eq!(runs, 1);
+}
+
+#[test]
+fn a_guest_is_told_once_and_dropped_once() {
+    let (fake, host) = pair();
+    let told = Arc::new(AtomicUsize::new(0));
+    let drops = Arc::new(AtomicUsize::new(0));
+    let leave = {
+        let (told, held) = (Arc::clone(&told), Counted(Arc::clone(&drops)));
+        move || {
+            let _held = &held;
+            told.fetch_add(1, Ordering::Relaxed);
+            panic!("a guest that panics");
+        }
+    };
+    assert_eq!(host.register(leave), Status::DONE);
+    let guest = fake.guest.lock().expect("nobody panics").take().expect("it has registered");
+    quietly(|| guest.leave());
+    assert_eq!((told.load(Ordering::Relaxed), drops.load(Ordering::Relaxed)), (1, 1));
+}

@@ -58,7 +58,7 @@ pub(super) struct LoweredWaker(Arc<Lowered>);
 impl LoweredWaker {
     /// The waker of this poll as the other side is to see it; `kept` has the one of last time.
     pub(super) fn of<'a>(waker: &'a Waker, kept: &'a mut Option<Self>) -> *const loom_abi::Waker {
-        if ptr::eq(waker.vtable(), &RAISED) {
+        if ptr::eq(waker.vtable(), &raw const RAISED) {
             // It came from another side, and goes on as it came.
             return waker.data().cast();
         }
@@ -82,29 +82,36 @@ impl LoweredWaker {
 static RAISED: RawWakerVTable = RawWakerVTable::new(
     |raw| {
         // SAFETY: X4, the waker that is cloned has a count, or is lent.
-        unsafe { (table_of(raw).retain)(raw.cast()) };
+        unsafe { call(raw, |table| table.retain) };
         RawWaker::new(raw, &RAISED)
     },
     |raw| {
         // SAFETY: X4, the waker's count is there until the next line.
-        unsafe { (table_of(raw).wake)(raw.cast()) };
+        unsafe { call(raw, |table| table.wake) };
         // SAFETY: X4, the waker is used up, and its count with it.
-        unsafe { (table_of(raw).release)(raw.cast()) };
+        unsafe { call(raw, |table| table.release) };
     },
     // SAFETY: X4, the waker has a count, or is lent.
-    |raw| unsafe { (table_of(raw).wake)(raw.cast()) },
+    |raw| unsafe { call(raw, |table| table.wake) },
     // SAFETY: X4, the waker goes, and its count with it.
-    |raw| unsafe { (table_of(raw).release)(raw.cast()) },
+    |raw| unsafe { call(raw, |table| table.release) },
 );
 
+type Function = unsafe extern "C" fn(*const loom_abi::Waker);
+
+/// Calls one of its functions with a waker.
+///
 /// # Safety
 ///
-/// X4: a pointer to a waker that is counted, or lent.
-unsafe fn table_of<'a>(raw: *const ()) -> &'a WakerTable {
+/// X4: a pointer to a waker that is counted, or lent; with `release`, a count that is given up.
+unsafe fn call(raw: *const (), function: fn(&WakerTable) -> Function) {
+    let raw = raw.cast::<loom_abi::Waker>();
     // SAFETY: X4, it begins with its table.
-    let table = unsafe { (*raw.cast::<loom_abi::Waker>()).table };
+    let table = unsafe { (*raw).table };
     // SAFETY: X4, which is there as long as the waker.
-    unsafe { &*table }
+    let function = function(unsafe { &*table });
+    // SAFETY: X4, as by contract.
+    unsafe { function(raw) };
 }
 
 /// Calls with the waker of a poll.

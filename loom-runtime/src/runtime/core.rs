@@ -253,12 +253,6 @@ impl Core {
         }
     }
 
-    /// Tells those that use this runtime from other libraries that it has ended.
-    pub(crate) fn tell_plugins(&self) {
-        #[cfg(feature = "plugin-host")]
-        self.plugins.leave();
-    }
-
     /// The pool, unless the runtime is gone.
     pub(crate) fn pool(&self) -> Option<Arc<ThreadPool>> {
         self.pool.get()?.upgrade()

@@ -169,7 +169,8 @@ impl LoomRuntime {
         let of_user = self.inner.task_tracker.get().map_or(0, TaskTracker::len);
         let tasks = core.tasks() + of_user;
         // They end what they have here, so after it was counted.
-        core.tell_plugins();
+        #[cfg(feature = "plugin-host")]
+        core.plugins.leave();
         StillRunning { tasks, compute_calls }
     }
 
@@ -239,7 +240,8 @@ impl Drop for Inner {
         guests::leave(&self.core);
         // Before the threads go, so that what is still queued is refused, not run.
         self.core.lifecycle.leave();
-        self.core.tell_plugins();
+        #[cfg(feature = "plugin-host")]
+        self.core.plugins.leave();
         self.core.release_time();
         self.core.keep_profile();
         if self.core.owner.must_not_wait() {

@@ -94,7 +94,7 @@ mod alone {
 
     /// Nobody else.
     #[derive(Debug, Default)]
-    pub(crate) struct Owner;
+    pub(crate) struct Owner(());
 
     #[expect(clippy::unused_self, reason = "the other form looks at it")]
     impl Owner {

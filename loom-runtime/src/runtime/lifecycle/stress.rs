@@ -17,7 +17,7 @@ use super::{Admitted, Over};
 use crate::runtime::compute::{ComputeFuture, offload};
 use crate::runtime::core::Core;
 use crate::runtime::drain;
-use crate::runtime::spawn::tracked;
+use crate::runtime::spawn::spawn;
 use crate::runtime::ticket::How;
 use crate::scheduler::MabKnobs;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -62,7 +62,7 @@ fn start_work(core: &Arc<Core>, tokio: &Handle, random: &mut Random, ended: &End
     for _ in 0..tasks {
         let Ok(admitted) = Admitted::to(core) else { break };
         let (guard, yields) = (Ended(Arc::clone(&ended.0)), random.below(4));
-        let task = tracked(admitted, tokio, async move {
+        let task = spawn(admitted, tokio, async move {
             let _guard = guard;
             for _ in 0..yields {
                 yield_now().await;

@@ -80,15 +80,15 @@ impl<F: Future> Future for Within<F> {
 /// Tokio sets its budget where it drives a future, so it is given one that is ready at once.
 #[inline]
 fn with_budget<R>(driver: &Handle, f: impl FnOnce() -> R) -> R {
-    // A worker of the driver's own has set it, and would not drive another.
-    if HAS_BUDGET.get() || worker_index().is_some() {
-        return f();
-    }
     struct Has;
     impl Drop for Has {
         fn drop(&mut self) {
             HAS_BUDGET.set(false);
         }
+    }
+    // A worker of the driver's own has set it, and would not drive another.
+    if HAS_BUDGET.get() || worker_index().is_some() {
+        return f();
     }
     let _has = Has;
     HAS_BUDGET.set(true);
