@@ -7,6 +7,8 @@
 
 #[cfg(feature = "test-util")]
 pub(crate) use std::sync::Condvar;
+#[cfg(feature = "plugin-host")]
+pub(crate) use std::sync::MutexGuard;
 pub(crate) use std::sync::{Arc, Barrier, Mutex, Once, OnceLock, PoisonError, RwLock, Weak, mpsc};
 pub(crate) use std::thread;
 

@@ -81,7 +81,7 @@ pub(crate) struct Panicked;
 
 // SAFETY: X3, it may be sent to other threads.
 unsafe impl Send for ForeignFuture {}
-// SAFETY: there is nothing to be done with a shared reference.
+// SAFETY: X3, it is polled by who has it alone; a shared reference can do nothing.
 unsafe impl Sync for ForeignFuture {}
 
 impl ForeignFuture {

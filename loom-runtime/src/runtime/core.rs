@@ -379,33 +379,5 @@ impl Core {
 }
 
 #[cfg(all(test, not(loom_model)))]
-mod tests {
-    use super::*;
-    use crate::topology::{CoreBudget, Request};
-
-    /// Where a closure like this was made, as one that is given to a scope.
-    #[track_caller]
-    fn times<F: FnOnce()>(core: &Core, _closure: &F) -> Arc<ScopeTimes> {
-        core.scope_times(typeid::of::<F>(), Location::caller())
-    }
-
-    #[test]
-    fn scopes_of_one_function_are_learned_apart() {
-        let plan = Arc::new(Plan::new(CoreBudget::discover(), Request::default()));
-        let core = Core::new(plan, Some(1), 1, 1, MabKnobs::new());
-        let text = String::from("borrowed");
-        let kinds: Vec<_> = (0..2)
-            .map(|_| {
-                let one = || assert_eq!(text.len(), 8);
-                let other = || assert!(!text.is_empty());
-                [times(&core, &one), times(&core, &other), times(&core, &one)]
-            })
-            .collect();
-        let [one, other, elsewhere] = &kinds[0];
-        assert!(!Arc::ptr_eq(one, other), "two closures");
-        assert!(!Arc::ptr_eq(one, elsewhere), "two places");
-        for (first, second) in kinds[0].iter().zip(&kinds[1]) {
-            assert!(Arc::ptr_eq(first, second), "the same twice");
-        }
-    }
-}
+#[path = "core_tests.rs"]
+mod tests;

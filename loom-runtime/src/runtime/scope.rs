@@ -18,7 +18,7 @@ use tokio::task::block_in_place;
 use crate::bridge::{self, Fault, Lent};
 use crate::quiet::quietly;
 use crate::scheduler::ComputeHint;
-use crate::sync::Arc;
+use crate::sync::{Arc, thread};
 
 use super::baggage::Baggage;
 use super::block_on::help_until;
@@ -147,7 +147,7 @@ where
     struct InFlight(Admitted);
     impl Drop for InFlight {
         fn drop(&mut self) {
-            self.0.core().end_call(std::thread::panicking());
+            self.0.core().end_call(thread::panicking());
         }
     }
     admitted.core().begin_call();
@@ -196,9 +196,7 @@ where
         if rayon::current_thread_index().is_some() {
             // A compute thread of another runtime, whose work this may in turn wait for.
             help_until(|| lent.is_done());
-        } else if core.owner.block_in_place(|| lent.park()) {
-            // It was the host's worker.
-        } else if is_on_a_worker() {
+        } else if !core.owner.block_in_place(|| lent.park()) && is_on_a_worker() {
             // Tokio refuses where a worker drives another runtime, and does not say so
             // beforehand; its refusal comes before the wait.
             quietly(|| block_in_place(|| lent.park()));

@@ -30,7 +30,7 @@ use super::within::TokioContext;
 /// }
 ///
 /// fn serve(attached: &Attached) {
-///     drop(attached.spawn(async { tokio::time::sleep(std::time::Duration::from_secs(1)).await }));
+///     drop(attached.spawn(async { /* tokio's sockets and timers work in here */ }));
 /// }
 /// # assert!(loom::current_runtime().is_none());
 /// ```

@@ -132,7 +132,7 @@ fn wait_for(
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(StillAttached(left));
         }
-        thread::sleep(LOOK_AGAIN);
+        thread::park_timeout(LOOK_AGAIN);
     }
     Ok(())
 }

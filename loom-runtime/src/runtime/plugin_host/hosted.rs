@@ -2,8 +2,6 @@
 
 use std::cell::Cell;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use loom_abi::{Place, Pressure, Seat, Status, Work};
@@ -13,8 +11,8 @@ use tokio::task::{AbortHandle, block_in_place};
 use crate::boundary::{Facts, ForeignCall, ForeignFuture, ForeignGuest, ForeignJob, Host};
 use crate::bridge::Priority;
 use crate::quiet::quietly;
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Arc, Mutex, PoisonError, Weak, thread};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, thread};
 use crate::topology::{Role, ThreadPlacement, os};
 
 use crate::runtime::compute::{ComputeFuture, try_offload};
@@ -27,7 +25,7 @@ use crate::runtime::threads::begin_blocking;
 use crate::runtime::ticket::How;
 use crate::runtime::{keeper, local, spawn};
 
-use super::handle::{PluginStats, stats};
+use super::counts::{Counted, Counts, Task};
 
 /// How long the name of a plug-in is, of those that the system cuts off after 15 bytes, in the
 /// names of its threads.
@@ -54,57 +52,6 @@ pub(crate) struct Hosted {
     pub(crate) counts: Arc<Counts>,
 }
 
-/// What one plug-in has and did. All `Relaxed`: statistics, which publish nothing.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    /// Tasks and blocking functions that have not ended.
-    pub(crate) tasks: AtomicUsize,
-    pub(crate) spawned: AtomicU64,
-    pub(crate) compute_calls: AtomicUsize,
-    pub(crate) computed: AtomicU64,
-    pub(crate) panicked: AtomicU64,
-    pub(crate) threads: AtomicUsize,
-}
-
-/// One that counts while it is there.
-struct Counted<'a>(&'a AtomicUsize);
-
-impl<'a> Counted<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A task of a plug-in.
-struct Task {
-    future: ForeignFuture,
-    counts: Arc<Counts>,
-}
-
-impl Future for Task {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if ready!(Pin::new(&mut self.future).poll(cx)).is_err() {
-            self.counts.panicked.fetch_add(1, Ordering::Relaxed);
-        }
-        Poll::Ready(())
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.counts.tasks.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Hosted {
     pub(crate) fn new(runtime: &LoomRuntime, name: String) -> Arc<Self> {
         let core = Arc::clone(runtime.core());
@@ -128,7 +75,7 @@ impl Hosted {
     }
 
     /// Tells the plug-in that this is the end.
-    fn leave(&self) {
+    pub(super) fn leave(&self) {
         self.is_taken.store(true, Ordering::Relaxed);
         let guest = self.guest.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Outside of the lock: it ends what it has here.
@@ -151,7 +98,7 @@ impl Hosted {
         }
     }
 
-    fn lock_threads(&self) -> std::sync::MutexGuard<'_, Vec<thread::JoinHandle<()>>> {
+    fn lock_threads(&self) -> MutexGuard<'_, Vec<thread::JoinHandle<()>>> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -206,9 +153,7 @@ impl Host for Hosted {
 
     fn spawn(&self, future: ForeignFuture) -> Result<AbortHandle, Status> {
         let admitted = self.admit()?;
-        self.counts.tasks.fetch_add(1, Ordering::Relaxed);
-        self.counts.spawned.fetch_add(1, Ordering::Relaxed);
-        let task = Task { future, counts: Arc::clone(&self.counts) };
+        let task = Task::new(future, &self.counts);
         Ok(spawn::spawn(admitted, &self.tokio, task).abort_handle())
     }
 
@@ -382,40 +327,6 @@ impl Host for Hosted {
 impl Drop for Hosted {
     fn drop(&mut self) {
         self.core.plugins.forget();
-    }
-}
-
-/// The handles of one runtime that were given to plug-ins.
-#[derive(Debug, Default)]
-pub(crate) struct Plugins(Mutex<Vec<Weak<Hosted>>>);
-
-impl Plugins {
-    fn add(&self, hosted: &Arc<Hosted>) {
-        self.lock().push(Arc::downgrade(hosted));
-    }
-
-    /// Forgets those that are gone.
-    fn forget(&self) {
-        self.lock().retain(|hosted| hosted.strong_count() > 0);
-    }
-
-    fn all(&self) -> Vec<Arc<Hosted>> {
-        self.lock().iter().filter_map(Weak::upgrade).collect()
-    }
-
-    pub(crate) fn stats(&self) -> Vec<PluginStats> {
-        self.all().iter().map(|hosted| stats(hosted)).collect()
-    }
-
-    /// Tells all of them that the runtime has ended.
-    pub(crate) fn leave(&self) {
-        for hosted in self.all() {
-            hosted.leave();
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Weak<Hosted>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,14 +1,17 @@
 //! The side of a program that lends its runtime to plug-ins.
 //!
 //! Owns what a plug-in's requests come to here, what is counted of it, and the libraries that were
-//! loaded. How things cross is `boundary`'s.
+//! loaded. How things cross is `boundary`'s, and so are the rules that SAFETY notes cite: **X8.** is
+//! that the functions of a library are called only while it is mapped.
 
+mod counts;
 mod handle;
 mod hosted;
 mod library;
+mod plugins;
 
 #[cfg(feature = "plugin")]
 pub(crate) use handle::is_own;
 pub use handle::{PluginHandle, PluginStats, live};
-pub(crate) use hosted::Plugins;
 pub use library::{LoadError, Plugin, UnloadError};
+pub(crate) use plugins::Plugins;

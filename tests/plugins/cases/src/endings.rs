@@ -44,6 +44,11 @@ pub(crate) fn abort_drops_once() {
     }
 }
 
+/// For work that takes that long.
+async fn wait(time: Duration) {
+    let _over = tokio::time::timeout(time, std::future::pending::<()>()).await;
+}
+
 static PENDING: AtomicUsize = AtomicUsize::new(0);
 const LEFT: usize = 20;
 
@@ -57,7 +62,7 @@ pub(crate) fn leaves_pending() {
             let _held = held;
             match n % 4 {
                 0 => std::future::pending().await,
-                1 => tokio::time::sleep(Duration::from_secs(1000)).await,
+                1 => wait(Duration::from_secs(1000)).await,
                 2 => host.sleep(Duration::from_secs(1000)).await,
                 _ => loom::spawn_async(std::future::pending()).await.unwrap_or(()),
             }
@@ -81,7 +86,7 @@ pub(crate) fn leaves_sleepers() {
     SLEEPERS.store(0, Ordering::Relaxed);
     for _ in 0..LEFT {
         drop(attached().spawn(async {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            wait(Duration::from_millis(20)).await;
             // What is being finished may need it.
             loom::spawn_compute(|| {
                 SLEEPERS.fetch_add(1, Ordering::Relaxed);
@@ -89,7 +94,7 @@ pub(crate) fn leaves_sleepers() {
             .await;
         }));
         loom::spawn_compute(|| {
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::park_timeout(Duration::from_millis(1));
             SLEEPERS.fetch_add(1, Ordering::Relaxed);
         })
         .detach();

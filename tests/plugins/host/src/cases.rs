@@ -1,10 +1,13 @@
 //! The cases: what the host does, and which ones of the plug-ins' it asks for.
 
+mod long;
+mod unloading;
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{fs, thread};
 
 use loom::plugin::host::{LoadError, Plugin, live};
 use loom::{LoomBuilder, LoomRuntime, Pin, TokioFlavor};
@@ -59,11 +62,11 @@ pub const CASES: &[Case] = &[
     case("draining", EACH, draining),
     case("wrong_hosts", EITHER, wrong_hosts),
     case("wrong_plugins", &["first"], wrong_plugins),
-    case("unload", EACH, unload),
-    case("unload_in_use", EITHER, unload_in_use),
-    case("metrics", EITHER, metrics),
-    long("wakes", wakes),
-    long("idle", idle),
+    case("unload", EACH, unloading::unload),
+    case("unload_in_use", EITHER, unloading::unload_in_use),
+    case("metrics", EITHER, long::metrics),
+    long("wakes", long::wakes),
+    long("idle", long::idle),
 ];
 
 pub fn run(folder: &Path, name: &str, plugins: &str) -> ExitCode {
@@ -323,163 +326,4 @@ fn wrong_plugins(folder: &Path, _names: &[&str]) {
     assert!(matches!(missing, LoadError::Unloadable { .. }), "{missing}");
     assert!(missing.to_string().contains("libthere_is_none.so"), "{missing}");
     assert!(runtime.plugins().is_empty());
-}
-
-/// Whether the process has a file mapped.
-fn is_mapped(name: &str) -> bool {
-    let maps = fs::read_to_string("/proc/self/maps").expect("the system tells");
-    maps.contains(&format!("lib{name}.so"))
-}
-
-fn keeps_nothing() {
-    // SAFETY: nobody else is here yet.
-    unsafe { std::env::set_var("PLUGIN_KEEPS_NOTHING", "1") };
-}
-
-/// What has begun is finished, then everything ends; unmapped once the workers have ended that
-/// ran its tasks.
-fn unload(folder: &Path, names: &[&str]) {
-    keeps_nothing();
-    let runtime = two_and_two();
-    for plugin in load_all(&runtime, folder, names) {
-        // On a thread of its own: what is left in its thread-locals goes with it.
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                ask(&plugin, "sleepers");
-            });
-        });
-        let name = plugin.name().to_owned();
-        // SAFETY: nothing of it is used from now on.
-        let unloaded = unsafe { plugin.unload(Duration::from_secs(30)) };
-        unloaded.unwrap_or_else(|error| panic!("{error}"));
-        let threads = thread_names();
-        let prefix = format!("host-{name}");
-        assert!(!threads.iter().any(|thread| thread.starts_with(&prefix)), "{threads:?}");
-    }
-    // The host goes on, and has forgotten them.
-    assert!(runtime.plugins().is_empty());
-    assert_eq!(runtime.block_on(runtime.spawn_compute(|| 1)), 1);
-    drop(runtime);
-    let other = two_and_two();
-    for name in names {
-        until(|| {
-            // The system looks for what is in use no longer when another library goes.
-            // SAFETY: it is an empty one.
-            let none = unsafe { other.load_plugin(folder.join("libwrong_none.so")) };
-            none.is_err() && !is_mapped(name)
-        });
-    }
-}
-
-fn thread_names() -> Vec<String> {
-    let tasks = fs::read_dir("/proc/self/task").expect("the system tells");
-    let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.map(|name| name.trim_end().to_owned()).collect()
-}
-
-/// Refused while something is in use, and done once it is not.
-fn unload_in_use(folder: &Path, names: &[&str]) {
-    keeps_nothing();
-    let runtime = two_and_two();
-    for plugin in load_all(&runtime, folder, names) {
-        ask(&plugin, "forever");
-        // SAFETY: nothing of it is used unless it stays.
-        let refused = unsafe { plugin.unload(Duration::from_millis(10)) };
-        let refused = refused.expect_err("a task is running");
-        assert!(refused.to_string().contains("1 tasks"), "{refused}");
-        let plugin = refused.plugin;
-        ask(&plugin, "results");
-        ask(&plugin, "tell");
-        until(|| plugin.stats().tasks == 0);
-        ask(&plugin, "keep");
-        // SAFETY: as above.
-        let refused = unsafe { plugin.unload(Duration::from_millis(10)) };
-        let refused = refused.expect_err("a handle is kept");
-        assert!(refused.to_string().contains("handle"), "{refused}");
-        let plugin = refused.plugin;
-        ask(&plugin, "keep");
-        // SAFETY: as above.
-        let unloaded = unsafe { plugin.unload(Duration::from_secs(30)) };
-        unloaded.unwrap_or_else(|error| panic!("{error}"));
-    }
-}
-
-/// A plug-in's work is counted under its name.
-fn metrics(folder: &Path, names: &[&str]) {
-    let registry = prometheus::Registry::new();
-    let runtime = builder().rayon_threads(2).prometheus_registry(registry.clone()).build();
-    let runtime = runtime.expect("the system has threads");
-    for plugin in load_all(&runtime, folder, names) {
-        let before = plugin.stats();
-        assert_eq!((before.name.as_str(), before.tasks), (plugin.name(), 0));
-        ask(&plugin, "results");
-        ask(&plugin, "panics");
-        is_left_clean(&plugin);
-        let stats = plugin.stats();
-        assert!(stats.spawned > 40 && stats.computed > 40 && stats.panicked >= 80, "{stats}");
-        assert!(stats.threads >= 2, "{stats}");
-        assert_eq!(runtime.plugins(), [stats.clone()]);
-        let families = registry.gather();
-        let of = |family: &str| {
-            let family = families.iter().find(|one| one.name() == family);
-            let metric = &family.expect("it is exported").get_metric()[0];
-            assert_eq!(metric.get_label()[0].value(), plugin.name());
-            metric.get_counter().get_value().max(metric.get_gauge().get_value())
-        };
-        assert_eq!(of("host_plugin_tasks"), 0.0);
-        assert_eq!(of("host_plugin_spawned_total"), stats.spawned as f64);
-        assert_eq!(of("host_plugin_compute_run_total"), stats.computed as f64);
-        assert_eq!(of("host_plugin_panics_total"), stats.panicked as f64);
-    }
-}
-
-/// Memory that is resident, in pages.
-fn resident() -> usize {
-    let pages = fs::read_to_string("/proc/self/statm").expect("the system tells");
-    let resident = pages.split(' ').nth(1).and_then(|pages| pages.parse().ok());
-    resident.expect("it is the second number")
-}
-
-/// A million wakes, each by clones that are made and dropped, leave nothing behind: what they
-/// would, at 16 bytes each, is 4000 pages.
-fn wakes(folder: &Path, names: &[&str]) {
-    let runtime = two_and_two();
-    for plugin in load_all(&runtime, folder, names) {
-        ask(&plugin, "wakes");
-        is_left_clean(&plugin);
-        let before = resident();
-        ask(&plugin, "wakes");
-        is_left_clean(&plugin);
-        let grown = resident().saturating_sub(before);
-        assert!(grown < 500, "{grown} pages");
-        until(|| live() == Report::default());
-    }
-}
-
-/// How often threads of this process were given a CPU.
-fn turns() -> u64 {
-    let tasks = fs::read_dir("/proc/self/task").expect("the system tells");
-    let turns = tasks.filter_map(|task| {
-        let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-        text.split_whitespace().nth(2)?.parse::<u64>().ok()
-    });
-    turns.sum()
-}
-
-/// While its task waits, a plug-in's threads and the host's sleep.
-fn idle(folder: &Path, names: &[&str]) {
-    let runtime = two_and_two();
-    for plugin in load_all(&runtime, folder, names) {
-        ask(&plugin, "idle");
-        // Whoever has just had work looks around for a while; then nobody is given a CPU, but
-        // for the keepers and this thread.
-        let quiet = (0..50).any(|_| {
-            let before = turns();
-            thread::sleep(Duration::from_millis(200));
-            turns() - before <= 12
-        });
-        assert!(quiet, "threads that have nothing to do are busy");
-        ask(&plugin, "idle_polls");
-        is_left_clean(&plugin);
-    }
 }

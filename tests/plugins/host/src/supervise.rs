@@ -63,7 +63,7 @@ fn one(folder: &Path, case: &str, plugins: &str) -> Result<(), String> {
                 return Err(format!("{status}\n{}", text.unwrap_or_default()));
             }
             Ok(None) if Instant::now() < deadline => {
-                thread::sleep(pause);
+                thread::park_timeout(pause);
                 pause = (pause * 2).min(Duration::from_millis(20));
             }
             Ok(None) => {

@@ -1,0 +1,67 @@
+//! What is counted of one plug-in.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use crate::boundary::ForeignFuture;
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// What one plug-in has and did. All `Relaxed`: statistics, which publish nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    /// Tasks and blocking functions that have not ended.
+    pub(crate) tasks: AtomicUsize,
+    pub(crate) spawned: AtomicU64,
+    pub(crate) compute_calls: AtomicUsize,
+    pub(crate) computed: AtomicU64,
+    pub(crate) panicked: AtomicU64,
+    pub(crate) threads: AtomicUsize,
+}
+
+/// One that counts while it is there.
+pub(super) struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    pub(super) fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A task of a plug-in.
+pub(super) struct Task {
+    future: ForeignFuture,
+    counts: Arc<Counts>,
+}
+
+impl Task {
+    pub(super) fn new(future: ForeignFuture, counts: &Arc<Counts>) -> Self {
+        counts.tasks.fetch_add(1, Ordering::Relaxed);
+        counts.spawned.fetch_add(1, Ordering::Relaxed);
+        Self { future, counts: Arc::clone(counts) }
+    }
+}
+
+impl Future for Task {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if ready!(Pin::new(&mut self.future).poll(cx)).is_err() {
+            self.counts.panicked.fetch_add(1, Ordering::Relaxed);
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.counts.tasks.fetch_sub(1, Ordering::Relaxed);
+    }
+}

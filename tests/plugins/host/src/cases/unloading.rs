@@ -1,0 +1,86 @@
+//! Plug-ins that are taken away.
+
+use std::path::Path;
+use std::time::Duration;
+use std::{fs, thread};
+
+use super::{ask, load_all, two_and_two, until};
+
+/// Whether the process has a file mapped.
+fn is_mapped(name: &str) -> bool {
+    let maps = fs::read_to_string("/proc/self/maps").expect("the system tells");
+    maps.contains(&format!("lib{name}.so"))
+}
+
+fn keeps_nothing() {
+    // SAFETY: nobody else is here yet.
+    unsafe { std::env::set_var("PLUGIN_KEEPS_NOTHING", "1") };
+}
+
+/// What has begun is finished, then everything ends; unmapped once the workers have ended that
+/// ran its tasks.
+pub(super) fn unload(folder: &Path, names: &[&str]) {
+    keeps_nothing();
+    let runtime = two_and_two();
+    for plugin in load_all(&runtime, folder, names) {
+        // On a thread of its own: what is left in its thread-locals goes with it.
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                ask(&plugin, "sleepers");
+            });
+        });
+        let name = plugin.name().to_owned();
+        // SAFETY: nothing of it is used from now on.
+        let unloaded = unsafe { plugin.unload(Duration::from_secs(30)) };
+        unloaded.unwrap_or_else(|error| panic!("{error}"));
+        let threads = thread_names();
+        let prefix = format!("host-{name}");
+        assert!(!threads.iter().any(|thread| thread.starts_with(&prefix)), "{threads:?}");
+    }
+    // The host goes on, and has forgotten them.
+    assert!(runtime.plugins().is_empty());
+    assert_eq!(runtime.block_on(runtime.spawn_compute(|| 1)), 1);
+    drop(runtime);
+    let other = two_and_two();
+    for name in names {
+        until(|| {
+            // The system looks for what is in use no longer when another library goes.
+            // SAFETY: it is an empty one.
+            let none = unsafe { other.load_plugin(folder.join("libwrong_none.so")) };
+            none.is_err() && !is_mapped(name)
+        });
+    }
+}
+
+fn thread_names() -> Vec<String> {
+    let tasks = fs::read_dir("/proc/self/task").expect("the system tells");
+    let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.map(|name| name.trim_end().to_owned()).collect()
+}
+
+/// Refused while something is in use, and done once it is not.
+pub(super) fn unload_in_use(folder: &Path, names: &[&str]) {
+    keeps_nothing();
+    let runtime = two_and_two();
+    for plugin in load_all(&runtime, folder, names) {
+        ask(&plugin, "forever");
+        // SAFETY: nothing of it is used unless it stays.
+        let refused = unsafe { plugin.unload(Duration::from_millis(10)) };
+        let refused = refused.expect_err("a task is running");
+        assert!(refused.to_string().contains("1 tasks"), "{refused}");
+        let plugin = refused.plugin;
+        ask(&plugin, "results");
+        ask(&plugin, "tell");
+        until(|| plugin.stats().tasks == 0);
+        ask(&plugin, "keep");
+        // SAFETY: as above.
+        let refused = unsafe { plugin.unload(Duration::from_millis(10)) };
+        let refused = refused.expect_err("a handle is kept");
+        assert!(refused.to_string().contains("handle"), "{refused}");
+        let plugin = refused.plugin;
+        ask(&plugin, "keep");
+        // SAFETY: as above.
+        let unloaded = unsafe { plugin.unload(Duration::from_secs(30)) };
+        unloaded.unwrap_or_else(|error| panic!("{error}"));
+    }
+}
