@@ -238,7 +238,9 @@ unsafe extern "C" fn here<H: Host>(runtime: *const Runtime) -> Place {
     // SAFETY: X1.
     let host = unsafe { host::<H>(runtime) };
     // Whoever cannot tell must not wait.
-    catch_unwind(AssertUnwindSafe(|| host.here())).unwrap_or(Place::WORKER)
+    let mut place = Place::WORKER;
+    quietly(|| place = host.here());
+    place
 }
 
 unsafe extern "C" fn begin<H: Host>(runtime: *const Runtime, work: Work) -> Status {
@@ -256,8 +258,8 @@ unsafe extern "C" fn end<H: Host>(runtime: *const Runtime, work: Work, how: Stat
 unsafe extern "C" fn pressure<H: Host>(runtime: *const Runtime, place: *mut Pressure) {
     // SAFETY: X1.
     let host = unsafe { host::<H>(runtime) };
-    let pressure = catch_unwind(AssertUnwindSafe(|| host.pressure()));
-    let pressure = pressure.unwrap_or(Pressure { ready: 0.0, arrivals: 0.0, mood: 0 });
+    let mut pressure = Pressure { ready: 0.0, arrivals: 0.0, mood: 0 };
+    quietly(|| pressure = host.pressure());
     // SAFETY: X4, it is a place for this.
     unsafe { place.write(pressure) };
 }

@@ -18,20 +18,20 @@ mod lowered {
 
     struct Lowered<F> {
         f: F,
-        _entry: Option<Entry>,
+        _entry: Entry,
     }
 
     /// A closure of this side, for the other to run some time. What panics in it is dropped.
     pub(in crate::boundary) fn lower<F: FnOnce() + Send + 'static>(f: F) -> Job {
-        lower_as(f, Some(ledger::JOBS.enter()))
+        lower_as(f, ledger::JOBS.enter())
     }
 
-    /// The same of a thread's body, which runs for as long as the host knows of the thread.
+    /// The same of a thread's body, which runs for long.
     pub(in crate::boundary) fn lower_body<F: FnOnce() + Send + 'static>(f: F) -> Job {
-        lower_as(f, None)
+        lower_as(f, ledger::BODIES.enter())
     }
 
-    fn lower_as<F: FnOnce() + Send + 'static>(f: F, entry: Option<Entry>) -> Job {
+    fn lower_as<F: FnOnce() + Send + 'static>(f: F, entry: Entry) -> Job {
         let lowered = Box::new(Lowered { f, _entry: entry });
         Job { data: Box::into_raw(lowered).cast(), run: run_box::<F>, drop: drop_box::<F> }
     }

@@ -10,6 +10,10 @@ pub(super) struct Kind(AtomicUsize);
 pub(super) static FUTURES: Kind = Kind(AtomicUsize::new(0));
 pub(super) static WAKERS: Kind = Kind(AtomicUsize::new(0));
 pub(super) static JOBS: Kind = Kind(AtomicUsize::new(0));
+/// Threads of others that run a body of this library's: these are not in the report, since they
+/// stay for as long as it is attached.
+#[cfg(feature = "plugin")]
+pub(super) static BODIES: Kind = Kind(AtomicUsize::new(0));
 pub(super) static TASKS: Kind = Kind(AtomicUsize::new(0));
 
 /// One such thing, while it lives.
@@ -33,6 +37,12 @@ impl Drop for Entry {
         // Release: with the acquire of `count`.
         self.0.fetch_sub(1, Ordering::Release);
     }
+}
+
+/// How many threads of others run this library's bodies.
+#[cfg(feature = "plugin")]
+pub(crate) fn bodies() -> usize {
+    BODIES.count()
 }
 
 /// What there is now.

@@ -32,6 +32,7 @@ pub(crate) use ledger::report;
 #[cfg(feature = "plugin")]
 pub(crate) use {
     guest::HostRef,
+    ledger::bodies,
     table::{Exported, exported},
     task::ForeignTask,
 };

@@ -141,6 +141,7 @@ impl LoomRuntime {
         };
         self.inner.local.end(rest());
         self.inner.tokio.end(rest());
+        self.tell_plugins();
         left
     }
 
@@ -152,7 +153,15 @@ impl LoomRuntime {
         let left = self.leave();
         self.inner.local.end(Patience::None);
         self.inner.tokio.end(Patience::None);
+        self.tell_plugins();
         left
+    }
+
+    /// After tokio has ended, so that their tasks have, too, before what those use does.
+    #[cfg_attr(not(feature = "plugin-host"), expect(clippy::unused_self, reason = "as below"))]
+    fn tell_plugins(&self) {
+        #[cfg(feature = "plugin-host")]
+        self.core().plugins.leave();
     }
 
     fn leave(&self) -> StillRunning {
@@ -168,9 +177,6 @@ impl LoomRuntime {
         // Two counts, read one after the other while work ends.
         let of_user = self.inner.task_tracker.get().map_or(0, TaskTracker::len);
         let tasks = core.tasks() + of_user;
-        // They end what they have here, so after it was counted.
-        #[cfg(feature = "plugin-host")]
-        core.plugins.leave();
         StillRunning { tasks, compute_calls }
     }
 
@@ -180,6 +186,12 @@ impl LoomRuntime {
         if os::is_forked() {
             return true;
         }
+        // Tokio sees to that where it is the tokio that drives the thread.
+        assert!(
+            !self.core().owner.must_not_wait(),
+            "this thread drives async tasks of the host's, or computes for it, and must not wait: \
+             call this from `spawn_blocking`"
+        );
         self.shutdown();
         let deadline = Instant::now().checked_add(limit);
         let over = pin!(self.wait_for_shutdown());
@@ -240,11 +252,10 @@ impl Drop for Inner {
         guests::leave(&self.core);
         // Before the threads go, so that what is still queued is refused, not run.
         self.core.lifecycle.leave();
-        #[cfg(feature = "plugin-host")]
-        self.core.plugins.leave();
         self.core.release_time();
         self.core.keep_profile();
         if self.core.owner.must_not_wait() {
+            self.tokio.wait_until(Instant::now());
             self.tokio.end(Patience::None);
         }
     }

@@ -67,6 +67,10 @@ pub(crate) struct Inner {
     /// Made when somebody asks for them.
     pub(super) metrics: OnceLock<LoomMetrics>,
     pub(super) tokio: TokioSide,
+    /// After tokio, whose tasks use what plug-ins have.
+    #[cfg(feature = "plugin-host")]
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    pub(super) tells: super::plugin_host::Tells,
 }
 
 impl LoomRuntime {

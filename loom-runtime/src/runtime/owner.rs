@@ -16,22 +16,41 @@ mod attached {
     use loom_abi::{Place, Status, Work};
 
     use crate::boundary::HostRef;
+    use crate::sync::atomic::{AtomicUsize, Ordering};
     use crate::sync::{Arc, OnceLock};
 
     use super::Refusal;
 
     /// The host, where there is one.
     #[derive(Debug, Default)]
-    pub(crate) struct Owner(OnceLock<Arc<HostRef>>);
+    pub(crate) struct Owner {
+        host: OnceLock<Arc<HostRef>>,
+        /// Those of the plug-in's own tokio, from before they start until they end.
+        threads: AtomicUsize,
+    }
 
     impl Owner {
         pub(crate) fn is(&self, host: Arc<HostRef>) {
             // It is said once, before the runtime is anybody's.
-            let _ = self.0.set(host);
+            let _ = self.host.set(host);
         }
 
         pub(crate) fn host(&self) -> Option<&Arc<HostRef>> {
-            self.0.get()
+            self.host.get()
+        }
+
+        pub(crate) fn thread_starts(&self) {
+            self.threads.fetch_add(1, Ordering::Relaxed);
+        }
+
+        pub(crate) fn thread_ends(&self) {
+            // Release: with the acquire of `threads`.
+            self.threads.fetch_sub(1, Ordering::Release);
+        }
+
+        pub(crate) fn threads(&self) -> usize {
+            // Acquire: with the release of `thread_ends`.
+            self.threads.load(Ordering::Acquire)
         }
 
         /// Work is admitted here.

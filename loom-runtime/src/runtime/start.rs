@@ -80,6 +80,8 @@ fn start(
     };
     let pool = Arc::new(pool);
     let inner = Arc::new(Inner {
+        #[cfg(feature = "plugin-host")]
+        tells: super::plugin_host::Tells::of(&core),
         tokio_cpus: union(&io),
         rayon_cpus: union(&compute),
         task_tracker: OnceLock::new(),

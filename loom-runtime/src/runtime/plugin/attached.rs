@@ -105,7 +105,9 @@ impl Attached {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let spawned = Admitted::here(self.runtime.core()).and_then(|admitted| {
+        let core = self.runtime.core();
+        let spawned = Admitted::here(core).and_then(|admitted| {
+            core.counters.spawned.add_one();
             task::spawn(&self.host.raw, admitted, self.within(context, future))
         });
         match spawned {

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use loom_abi::Report;
 
 use crate::boundary;
-use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Weak, thread};
 
 use crate::runtime::core::Core;
@@ -20,7 +19,8 @@ use super::current;
 /// How often it is looked whether what others hold has come back.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
-/// Why a library is attached still.
+/// Why a library is attached still, or is not done: what has ended by then has ended, and it can
+/// be tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StillAttached(String);
 
@@ -44,11 +44,11 @@ impl Attached {
     ///
     /// # Errors
     ///
-    /// What is running when the time is up; then nothing has changed.
+    /// What is running, or kept, when the time is up.
     ///
     /// # Panics
     ///
-    /// Within async code, which must not be blocked.
+    /// Within async code and on compute threads, which must not be blocked.
     #[track_caller]
     pub fn detach(self, limit: Duration) -> Result<(), StillAttached> {
         let core = Arc::clone(self.runtime.core());
@@ -70,9 +70,6 @@ impl Attached {
 #[track_caller]
 pub fn detach(limit: Duration) -> Result<(), StillAttached> {
     let deadline = Instant::now().checked_add(limit);
-    for core in current::all() {
-        end(&core, deadline)?;
-    }
     if process_wide::started().is_some() {
         return Err(StillAttached(
             "compute functions were called before it was attached, and started threads that never \
@@ -80,7 +77,14 @@ pub fn detach(limit: Duration) -> Result<(), StillAttached> {
                 .to_owned(),
         ));
     }
+    for core in current::all() {
+        end(&core, deadline)?;
+    }
     keeper::end();
+    wait_for(deadline, || {
+        let threads = boundary::bodies();
+        (threads > 0).then(|| format!("{threads} threads of its own are running still"))
+    })?;
     wait_for(deadline, || {
         let left = boundary::report();
         (left != Report::default()).then(|| {
@@ -110,8 +114,11 @@ fn end(core: &Arc<Core>, deadline: Option<Instant>) -> Result<(), StillAttached>
     }
     let is_kept = || core.runtime.get().is_some_and(|runtime| runtime.strong_count() > 0);
     wait_for(deadline, || {
-        let threads = core.tokio_threads.load(Ordering::Relaxed);
-        if is_kept() {
+        let threads = core.owner.threads();
+        let (work, calls) = (core.lifecycle.count(), core.in_flight());
+        if work > 0 || calls > 0 {
+            Some(format!("{work} tasks and {calls} compute calls are running still"))
+        } else if is_kept() {
             Some("a handle of its runtime is kept".to_owned())
         } else if threads > 0 {
             Some(format!("{threads} threads of its tokio are blocked"))
@@ -121,6 +128,14 @@ fn end(core: &Arc<Core>, deadline: Option<Instant>) -> Result<(), StillAttached>
     })?;
     drop(current::remove(core));
     Ok(())
+}
+
+/// Ends what was attached a moment ago, without waiting for anything.
+pub(super) fn abandon(core: &Arc<Core>) {
+    core.lifecycle.leave();
+    if let Some(inner) = current::remove(core) {
+        inner.tokio.end(Patience::None);
+    }
 }
 
 /// Waits until nothing is left, or says what is.

@@ -1,14 +1,17 @@
 //! What a library exports, so that a host can load it.
 
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use loom_abi::{Handle, Plugin};
 
 use crate::boundary;
+use crate::sync::Arc;
 
 use super::attach::Attach;
-use super::detach::detach;
+use super::current;
+use super::detach::{abandon, detach};
 
 /// What [`export!`](crate::plugin::export) makes of its arguments.
 pub trait Start: 'static {
@@ -25,7 +28,19 @@ struct Adaptor<S>(PhantomData<S>);
 
 impl<S: Start> boundary::Exported for Adaptor<S> {
     fn attach(handle: Handle<'_>) -> Result<(), String> {
-        S::start(Attach::to(handle)).map_err(|error| error.to_string())
+        let before = current::all();
+        let started = catch_unwind(AssertUnwindSafe(|| S::start(Attach::to(handle))));
+        if !matches!(started, Ok(Ok(()))) {
+            // The host does not know of it, and nobody else is to use it.
+            current::all()
+                .iter()
+                .filter(|core| !before.iter().any(|known| Arc::ptr_eq(known, core)))
+                .for_each(abandon);
+        }
+        match started {
+            Ok(started) => started.map_err(|error| error.to_string()),
+            Err(payload) => resume_unwind(payload),
+        }
     }
 
     fn detach(limit: Duration) -> Result<(), String> {

@@ -13,7 +13,7 @@ use crate::quiet::drop_quietly;
 use crate::scheduler::{CalibrationConfig, MabKnobs};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, OnceLock, Weak, mpsc};
-use crate::topology::{CoreBudget, CpuSet, Pin, Plan, Request};
+use crate::topology::{CoreBudget, CpuSet, Pin, Plan, Request, os};
 
 use crate::runtime::config::{LoomConfig, TokioFlavor};
 use crate::runtime::core::Core;
@@ -30,7 +30,11 @@ use super::host::Host;
 /// How long `LoomRuntime::drop` and its like wait, which nobody sets for a plug-in.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long tokio may take to start: it asks for threads and waits for none of them.
+const LONGEST_START: Duration = Duration::from_secs(10);
+
 pub(super) fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> {
+    os::watch_forks();
     let facts = host.facts();
     let threads = how.compute_threads.unwrap_or(facts.compute_threads).max(1);
     let request = Request {
@@ -72,6 +76,8 @@ pub(super) fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, At
         sources: Vec::new(),
     };
     let inner = Arc::new(Inner {
+        #[cfg(feature = "plugin-host")]
+        tells: crate::runtime::plugin_host::Tells::of(&core),
         config,
         io: Vec::new(),
         local: LocalCores::default(),
@@ -127,16 +133,22 @@ fn start_driver(
     name: &str,
     threads: usize,
 ) -> Result<Runtime, LoomError> {
-    let name = {
-        let name = name.to_owned();
-        let started = AtomicUsize::new(0);
-        move || match started.fetch_add(1, Ordering::Relaxed) {
-            n if n < threads => format!("{name}-io-{n:02}"),
-            n => format!("{name}-blocking-{:02}", n - threads),
-        }
-    };
     // Weakly: the core knows tokio's handle, and that these.
     let weak = Arc::downgrade(core);
+    let name = {
+        let (name, weak) = (name.to_owned(), weak.clone());
+        let started = AtomicUsize::new(0);
+        move || {
+            // Before there is a thread, so that there is none that was not counted.
+            if let Some(core) = weak.upgrade() {
+                core.owner.thread_starts();
+            }
+            match started.fetch_add(1, Ordering::Relaxed) {
+                n if n < threads => format!("{name}-io-{n:02}"),
+                n => format!("{name}-blocking-{:02}", n - threads),
+            }
+        }
+    };
     let on_start = {
         let (weak, host) = (weak.clone(), Arc::clone(host));
         move || {
@@ -150,6 +162,7 @@ fn start_driver(
     let on_stop = move || {
         if let Some(core) = weak.upgrade() {
             core.tokio_threads.fetch_sub(1, Ordering::Relaxed);
+            core.owner.thread_ends();
         }
     };
     let (sender, built) = mpsc::channel();
@@ -164,10 +177,11 @@ fn start_driver(
         Status::DONE => {}
         refused => return Err(LoomError::Host(refused.0)),
     }
-    match built.recv() {
+    // Where the system refuses it a thread tokio panics, or waits for those that it has started,
+    // which nobody has told to end: then it is left behind.
+    match built.recv_timeout(LONGEST_START) {
         Ok(built) => built.map_err(LoomError::TokioRuntime),
-        // It has panicked, as tokio does where the system refuses it a thread.
-        Err(_gone) => Err(LoomError::ThreadsRefused {
+        Err(_refused) => Err(LoomError::ThreadsRefused {
             wanted: threads,
             source: io::Error::other("tokio could not start its own"),
         }),

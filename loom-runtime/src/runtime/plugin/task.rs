@@ -1,10 +1,12 @@
 //! Tasks on the host's I/O workers: their results, and what they threw, stay in this library.
 
 use std::any::Any;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use loom_abi::Status;
 use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 use tokio::task;
@@ -192,7 +194,10 @@ where
         Arc::new(Shared { state: Mutex::new(State::Running(None)), task: OnceLock::new() });
     let handle = JoinHandle { shared: Arc::clone(&shared) };
     let task = host.spawn(Task { future: Some(future), shared, admitted });
-    let task = task.map_err(|_refused| Refusal::ShutDown)?;
+    let task = task.map_err(|status| match status {
+        Status::FORKED => Refusal::Forked,
+        _ => Refusal::ShutDown,
+    })?;
     // Nobody else has it.
     let _ = handle.shared.task.set(task);
     Ok(handle)
@@ -218,17 +223,39 @@ where
         }
     }
     let future = Within::new(future, driver.clone(), TokioContext::default());
-    let handle = match spawn(host, admitted, future) {
-        Ok(handle) => handle,
+    // It counts until its result is where the handle finds it: the driver may end after that.
+    let counts = Admitted::to(admitted.core());
+    let spawned = counts.and_then(|counts| Ok((spawn(host, admitted, future)?, counts)));
+    let (mut task, counts) = match spawned {
+        Ok((handle, counts)) => (Aborts(handle), counts),
         Err(refusal) => panic!("{refusal}"),
     };
-    let mut task = Aborts(handle);
-    driver.spawn(async move {
-        match (&mut task.0).await.map_err(JoinError::try_into_panic) {
-            Ok(value) => value,
-            Err(Ok(payload)) => resume_unwind(payload as Box<dyn Any + Send>),
-            // The host has ended, and the driver ends with it, this task included.
-            Err(Err(_cancelled)) => std::future::pending().await,
+    let own: Arc<OnceLock<task::AbortHandle>> = Arc::default();
+    let proxy = driver.spawn({
+        let own = Arc::clone(&own);
+        async move {
+            let _counts = counts;
+            match (&mut task.0).await.map_err(JoinError::try_into_panic) {
+                Ok(value) => value,
+                Err(Ok(payload)) => resume_unwind(payload as Box<dyn Any + Send>),
+                Err(Err(_cancelled)) => is_cancelled(&own).await,
+            }
         }
+    });
+    // It has just been made.
+    let _ = own.set(proxy.abort_handle());
+    proxy
+}
+
+/// Ends the task that awaits this as one that was aborted, which nobody but tokio can say.
+async fn is_cancelled<T>(own: &OnceLock<task::AbortHandle>) -> T {
+    poll_fn(|cx| {
+        match own.get() {
+            Some(own) => own.abort(),
+            // Whoever spawned it is about to say who it is.
+            None => cx.waker().wake_by_ref(),
+        }
+        Poll::Pending
     })
+    .await
 }

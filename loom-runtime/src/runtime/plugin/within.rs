@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use tokio::runtime::{Handle, worker_index};
+use tokio::runtime::Handle;
 
 /// What a plug-in's task finds of the plug-in's own tokio while it is polled.
 ///
@@ -15,7 +15,8 @@ use tokio::runtime::{Handle, worker_index};
 #[non_exhaustive]
 pub enum TokioContext {
     /// All that a task of tokio's finds, its cooperative budget included: what is always ready
-    /// lets other tasks have their turn.
+    /// lets other tasks have their turn. On a thread that is inside this library's tokio already
+    /// the budget is what that has given.
     #[default]
     Budget,
     /// The runtime, so that sockets, timers and `tokio::spawn` work, and no budget: a task that
@@ -86,8 +87,13 @@ fn with_budget<R>(driver: &Handle, f: impl FnOnce() -> R) -> R {
             HAS_BUDGET.set(false);
         }
     }
-    // A worker of the driver's own has set it, and would not drive another.
-    if HAS_BUDGET.get() || worker_index().is_some() {
+    if HAS_BUDGET.get() {
+        return f();
+    }
+    // Where some tokio of this library's drives the thread there is a budget already, and it would
+    // not drive another future.
+    if Handle::try_current().is_ok() {
+        let _entered = driver.enter();
         return f();
     }
     let _has = Has;

@@ -35,6 +35,22 @@ impl Drop for Counted<'_> {
     }
 }
 
+/// A call at the host's pool, from its submission on.
+pub(super) struct Call(Arc<Counts>);
+
+impl Call {
+    pub(super) fn new(counts: &Arc<Counts>) -> Self {
+        counts.compute_calls.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(counts))
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.0.compute_calls.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A task of a plug-in.
 pub(super) struct Task {
     future: ForeignFuture,

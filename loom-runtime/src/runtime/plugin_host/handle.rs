@@ -56,8 +56,8 @@ impl LoomRuntime {
     /// # }
     /// ```
     #[must_use]
-    pub fn plugin_handle(&self, name: impl Into<String>) -> PluginHandle {
-        PluginHandle { hosted: Hosted::new(self, name.into()) }
+    pub fn plugin_handle(&self, name: &str) -> PluginHandle {
+        PluginHandle { hosted: Hosted::new(self, name) }
     }
 
     /// What each plug-in has and did, of those that still have a handle.

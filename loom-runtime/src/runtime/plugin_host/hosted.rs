@@ -25,7 +25,7 @@ use crate::runtime::threads::begin_blocking;
 use crate::runtime::ticket::How;
 use crate::runtime::{keeper, local, spawn};
 
-use super::counts::{Counted, Counts, Task};
+use super::counts::{Call, Counted, Counts, Task};
 
 /// How long the name of a plug-in is, of those that the system cuts off after 15 bytes, in the
 /// names of its threads.
@@ -48,20 +48,24 @@ pub(crate) struct Hosted {
     is_taken: AtomicBool,
     /// It takes no work of this plug-in any more, whatever the runtime does.
     is_closed: AtomicBool,
+    /// Held while the plug-in is told, which runs code of its library.
+    telling: Mutex<()>,
     threads: Mutex<Vec<thread::JoinHandle<()>>>,
     pub(crate) counts: Arc<Counts>,
 }
 
 impl Hosted {
-    pub(crate) fn new(runtime: &LoomRuntime, name: String) -> Arc<Self> {
+    pub(crate) fn new(runtime: &LoomRuntime, name: &str) -> Arc<Self> {
         let core = Arc::clone(runtime.core());
         let hosted = Arc::new(Self {
             tokio: runtime.tokio_handle().clone(),
             prefix: runtime.config().prefix.clone(),
-            name,
+            // Threads cannot have it in their names.
+            name: name.replace('\0', "?"),
             guest: Mutex::new(None),
             is_taken: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
+            telling: Mutex::new(()),
             threads: Mutex::new(Vec::new()),
             counts: Arc::default(),
             core,
@@ -76,6 +80,7 @@ impl Hosted {
 
     /// Tells the plug-in that this is the end.
     pub(super) fn leave(&self) {
+        let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_taken.store(true, Ordering::Relaxed);
         let guest = self.guest.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Outside of the lock: it ends what it has here.
@@ -84,13 +89,18 @@ impl Hosted {
         }
     }
 
-    /// Refuses all work of this plug-in.
-    pub(crate) fn close(&self) {
+    /// Refuses all work of this plug-in, and forgets it: no code of its library is run from here
+    /// any more.
+    pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
+        let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_taken.store(true, Ordering::Relaxed);
+        let guest = self.guest.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(guest);
     }
 
     /// Waits for the threads that were started for it, which have nothing left to do.
-    pub(crate) fn join_threads(&self) {
+    pub(super) fn join_threads(&self) {
         let threads = std::mem::take(&mut *self.lock_threads());
         for thread in threads {
             // Its body catches what panics.
@@ -140,6 +150,9 @@ impl Host for Hosted {
     }
 
     fn register(&self, guest: ForeignGuest) -> Status {
+        if self.core.lifecycle.is_gone() {
+            return Status::SHUT_DOWN;
+        }
         if self.is_taken.swap(true, Ordering::Relaxed) {
             return Status::REFUSED;
         }
@@ -211,8 +224,10 @@ impl Host for Hosted {
             return Status::SHUT_DOWN;
         }
         let counts = Arc::clone(&self.counts);
+        // From now on, and also where it is refused or never runs.
+        let call = Call::new(&counts);
         let work = move || {
-            let _counted = Counted::new(&counts.compute_calls);
+            let _call = call;
             if job.run() == Status::PANICKED {
                 counts.panicked.fetch_add(1, Ordering::Relaxed);
             }
@@ -240,6 +255,9 @@ impl Host for Hosted {
     }
 
     fn start_thread(&self, seat: Seat, number: usize, body: ForeignJob) -> Status {
+        if self.is_closed.load(Ordering::Relaxed) || self.core.lifecycle.is_gone() {
+            return Status::SHUT_DOWN;
+        }
         let plan = &self.core.plan;
         let is_compute = seat == Seat::COMPUTE;
         let seat_of = if is_compute {

@@ -1,12 +1,13 @@
 //! Libraries that are loaded.
 
+use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use loom_abi::{Lack, PLUGIN_SYMBOL, Report, Status};
+use loom_abi::{Lack, PLUGIN_SYMBOL, Place, Report, Status};
 
-use crate::boundary::{Library, LoadFault};
+use crate::boundary::{Host, Library, LoadFault};
 use crate::sync::thread;
 
 use crate::runtime::handle::LoomRuntime;
@@ -32,7 +33,7 @@ pub enum LoadError {
         /// The library.
         path: PathBuf,
         /// What the system says.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// It is no plug-in.
     #[error(
@@ -43,7 +44,7 @@ pub enum LoadError {
         /// The library.
         path: PathBuf,
         /// What the system says.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// It was built against a version that does not fit. Nothing of it was called.
     #[error("`{path}` cannot be used: {lack}")]
@@ -71,7 +72,10 @@ pub enum LoadError {
     },
 }
 
-/// Why a plug-in is still there. It stays mapped, and takes work as before.
+/// Why a plug-in is still there: it stays mapped.
+///
+/// Where its work did not end in time it goes on as before; where something of it was kept, its
+/// work has ended, and more is refused. Either way it can be tried again.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct UnloadError {
@@ -88,7 +92,7 @@ impl fmt::Display for UnloadError {
     }
 }
 
-impl std::error::Error for UnloadError {}
+impl Error for UnloadError {}
 
 impl LoomRuntime {
     /// Loads a library and has it use this runtime, through what it exports with
@@ -111,10 +115,10 @@ impl LoomRuntime {
         let library = match opened {
             Ok(library) => library,
             Err(LoadFault::Unloadable(source)) => {
-                return Err(LoadError::Unloadable { path, source: Box::new(source) });
+                return Err(LoadError::Unloadable { path, source: told(source) });
             }
             Err(LoadFault::NoPlugin(source)) => {
-                return Err(LoadError::NoPlugin { path, source: Box::new(source) });
+                return Err(LoadError::NoPlugin { path, source: told(source) });
             }
             Err(LoadFault::Version(lack)) => return Err(LoadError::Version { path, lack }),
         };
@@ -165,12 +169,9 @@ impl Plugin {
     /// It has this type, of which everything has a layout that both sides agree on
     /// (`extern "C"`, `#[repr(C)]`), and is not used after [`unload`](Self::unload).
     #[allow(unsafe_code, reason = "the contract is the caller's")]
-    pub unsafe fn symbol<T: Copy>(
-        &self,
-        name: &str,
-    ) -> Result<T, Box<dyn std::error::Error + Send + Sync>> {
+    pub unsafe fn symbol<T: Copy>(&self, name: &str) -> Result<T, Box<dyn Error + Send + Sync>> {
         // SAFETY: X8, as by contract.
-        unsafe { self.library.symbol(name) }.map_err(Into::into)
+        unsafe { self.library.symbol(name) }.map_err(told)
     }
 
     /// Has it finish its work, end its threads, and go. Waits for that no longer than `limit`.
@@ -182,7 +183,7 @@ impl Plugin {
     ///
     /// # Errors
     ///
-    /// [`UnloadError`] where something is in use when the time is up: the plug-in is as before.
+    /// [`UnloadError`] where something is in use when the time is up.
     ///
     /// # Safety
     ///
@@ -192,10 +193,15 @@ impl Plugin {
     ///
     /// # Panics
     ///
-    /// Within async code, which must not be blocked.
+    /// Within async code and on compute threads, which must not be blocked.
     #[allow(unsafe_code, reason = "the contract is the caller's")]
     pub unsafe fn unload(self, limit: Duration) -> Result<(), UnloadError> {
         let hosted = &self.handle.hosted;
+        assert!(
+            hosted.here() == Place::ELSEWHERE,
+            "unloading waits for the plug-in's work, and this thread must not wait: call it from \
+             `spawn_blocking`"
+        );
         let detached = match apart(|| self.library.detach(limit)) {
             Ok(detached) => detached,
             Err(error) => Err((Status::NO_THREAD, error.to_string())),
@@ -203,13 +209,21 @@ impl Plugin {
         if let Err((_status, reason)) = detached {
             return Err(UnloadError { plugin: self, reason });
         }
-        hosted.close();
         hosted.join_threads();
+        hosted.close();
         // SAFETY: X8, it has ended all that it had, as it says, and the rest is by contract.
         match unsafe { self.library.close() } {
             // It stays mapped, and has nothing left to do.
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+}
+
+/// What the system says, which is behind what the loader says.
+fn told(error: impl Error + Send + Sync + 'static) -> Box<dyn Error + Send + Sync> {
+    match error.source() {
+        Some(told) => told.to_string().into(),
+        None => error.into(),
     }
 }
 

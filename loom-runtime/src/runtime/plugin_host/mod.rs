@@ -14,4 +14,4 @@ mod plugins;
 pub(crate) use handle::is_own;
 pub use handle::{PluginHandle, PluginStats, live};
 pub use library::{LoadError, Plugin, UnloadError};
-pub(crate) use plugins::Plugins;
+pub(crate) use plugins::{Plugins, Tells};

@@ -1,9 +1,29 @@
 //! All plug-ins of one runtime.
 
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use crate::topology::os;
+
+use crate::runtime::core::Core;
 
 use super::handle::{PluginStats, stats};
 use super::hosted::Hosted;
+
+/// Tells the plug-ins of a runtime of its end when it is dropped.
+pub(crate) struct Tells(Arc<Core>);
+
+impl Tells {
+    pub(crate) fn of(core: &Arc<Core>) -> Self {
+        Self(Arc::clone(core))
+    }
+}
+
+impl Drop for Tells {
+    fn drop(&mut self) {
+        if !os::is_forked() {
+            self.0.plugins.leave();
+        }
+    }
+}
 
 /// The handles of one runtime that were given to plug-ins.
 #[derive(Debug, Default)]

@@ -144,3 +144,54 @@ pub(crate) fn keeps_a_handle() {
     let mut kept = KEPT.lock().expect("nobody panics");
     *kept = if kept.is_some() { None } else { loom::plugin::current() };
 }
+
+static AWAITED: AtomicUsize = AtomicUsize::new(0);
+
+/// A thread of this library's own awaits tasks by tokio's handles while the host ends.
+pub(crate) fn awaits_from_a_thread() {
+    AWAITED.store(0, Ordering::Relaxed);
+    for _ in 0..LEFT {
+        let task = loom::spawn_async(async {
+            wait(Duration::from_millis(5)).await;
+            1
+        });
+        std::thread::spawn(move || {
+            let waker = std::task::Waker::noop();
+            let mut task = std::pin::pin!(task);
+            let mut cx = std::task::Context::from_waker(waker);
+            let ended = loop {
+                if let std::task::Poll::Ready(ended) = task.as_mut().poll(&mut cx) {
+                    break ended;
+                }
+                std::thread::yield_now();
+            };
+            AWAITED.fetch_add(ended.expect("it has ended before its host"), Ordering::Relaxed);
+        });
+    }
+}
+
+pub(crate) fn what_was_awaited_came() {
+    until(|| AWAITED.load(Ordering::Relaxed) == LEFT);
+}
+
+static SPINS: AtomicUsize = AtomicUsize::new(0);
+
+/// Computes for as long as nobody tells it to stop.
+pub(crate) fn computes_until_told() {
+    SPINS.store(1, Ordering::Relaxed);
+    loom::spawn_compute(|| {
+        SPINS.store(2, Ordering::Relaxed);
+        until(|| SPINS.load(Ordering::Relaxed) == 0);
+    })
+    .detach();
+    until(|| SPINS.load(Ordering::Relaxed) == 2);
+}
+
+pub(crate) fn stops_computing() {
+    SPINS.store(0, Ordering::Relaxed);
+}
+
+pub(crate) fn is_attached_to_nothing() {
+    assert!(loom::plugin::current().is_none());
+    assert!(loom::current_runtime().is_none());
+}

@@ -207,3 +207,23 @@ pub(crate) fn busy() {
         }
     }));
 }
+
+/// Polled where another tokio of this library's drives the thread, it finds the plug-in's all the
+/// same.
+pub(crate) fn within_another() {
+    let driver = attached().runtime().tokio_handle().clone();
+    let inside = || {
+        attached().within(TokioContext::Budget, async {
+            let never = tokio::time::timeout(MOMENT, std::future::pending::<()>());
+            assert!(never.await.is_err());
+            tokio::runtime::Handle::current().id()
+        })
+    };
+    assert_eq!(driver.block_on(inside()), driver.id());
+    let other = tokio::runtime::Builder::new_current_thread().build().expect("it is built");
+    assert_eq!(other.block_on(inside()), driver.id());
+    let workers = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build();
+    let workers = workers.expect("it is built");
+    let there = workers.block_on(workers.spawn(inside()));
+    assert_eq!(there.expect("it ends"), driver.id());
+}

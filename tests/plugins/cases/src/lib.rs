@@ -20,6 +20,11 @@ static ATTACHED: OnceLock<Option<Attached>> = OnceLock::new();
 
 pub fn start(attach: Attach<'_>) -> Result<(), Box<dyn Error>> {
     let attached = attach.start()?;
+    match std::env::var("PLUGIN_START").as_deref() {
+        Ok("fails") => return Err("it was told to fail".into()),
+        Ok("panics") => panic!("it was told to panic"),
+        _ => {}
+    }
     // One that keeps no handle can be unloaded.
     let keeps = std::env::var_os("PLUGIN_KEEPS_NOTHING").is_none();
     let _ = ATTACHED.set(keeps.then_some(attached));
@@ -52,6 +57,7 @@ const CASES: &[(&str, Case)] = &[
     ("signals", facilities::signals),
     ("tasks", facilities::tasks),
     ("budget", facilities::budget),
+    ("within", facilities::within_another),
     ("contexts", facilities::contexts),
     ("busy", facilities::busy),
     ("abort", endings::abort_drops_once),
@@ -63,6 +69,11 @@ const CASES: &[(&str, Case)] = &[
     ("tell", endings::tells_it),
     ("refused", endings::is_refused_after_the_end),
     ("keep", endings::keeps_a_handle),
+    ("awaited", endings::awaits_from_a_thread),
+    ("awaited_done", endings::what_was_awaited_came),
+    ("spin", endings::computes_until_told),
+    ("stop", endings::stops_computing),
+    ("detached", endings::is_attached_to_nothing),
     ("worker", entries::refused_on_a_worker),
     ("compute", entries::refused_on_compute_threads),
     ("here", entries::refused_here),

@@ -19,6 +19,8 @@ pub struct Case {
     pub plugins: &'static [&'static str],
     /// It is one of a million steps, or waits on purpose.
     pub is_long: bool,
+    /// It has libraries unmapped.
+    pub unmaps: bool,
     run: fn(&Path, &[&str]),
 }
 
@@ -30,11 +32,11 @@ const fn case(
     plugins: &'static [&'static str],
     run: fn(&Path, &[&str]),
 ) -> Case {
-    Case { name, plugins, is_long: false, run }
+    Case { name, plugins, is_long: false, unmaps: false, run }
 }
 
 const fn long(name: &'static str, run: fn(&Path, &[&str])) -> Case {
-    Case { name, plugins: EITHER, is_long: true, run }
+    Case { name, plugins: EITHER, is_long: true, unmaps: false, run }
 }
 
 pub const CASES: &[Case] = &[
@@ -47,7 +49,7 @@ pub const CASES: &[Case] = &[
     case("processes", EITHER, |folder, plugins| asks(folder, plugins, &["processes"])),
     case("signals", EITHER, |folder, plugins| asks(folder, plugins, &["signals"])),
     case("tasks", EITHER, |folder, plugins| asks(folder, plugins, &["tasks", "contexts"])),
-    case("budget", EITHER, |folder, plugins| asks(folder, plugins, &["budget"])),
+    case("budget", EITHER, |folder, plugins| asks(folder, plugins, &["budget", "within"])),
     case("nested", EACH, |folder, plugins| asks(folder, plugins, &["nested"])),
     case("panics", EACH, |folder, plugins| asks(folder, plugins, &["panics", "results"])),
     case("abort", EITHER, |folder, plugins| asks(folder, plugins, &["abort"])),
@@ -60,10 +62,14 @@ pub const CASES: &[Case] = &[
     case("fairness", EITHER, fairness),
     case("pending", EACH, pending),
     case("draining", EACH, draining),
+    case("awaited", EITHER, awaited),
     case("wrong_hosts", EITHER, wrong_hosts),
+    case("wrong_starts", EITHER, wrong_starts),
     case("wrong_plugins", &["first"], wrong_plugins),
-    case("unload", EACH, unloading::unload),
-    case("unload_in_use", EITHER, unloading::unload_in_use),
+    Case { unmaps: true, ..case("unload", EACH, unloading::unload) },
+    Case { unmaps: true, ..case("unload_unused", EACH, unloading::unload_unused) },
+    Case { unmaps: true, ..case("unload_busy", EITHER, unloading::unload_busy) },
+    Case { unmaps: true, ..case("unload_in_use", EITHER, unloading::unload_in_use) },
     case("metrics", EITHER, long::metrics),
     long("wakes", long::wakes),
     long("idle", long::idle),
@@ -261,6 +267,40 @@ fn draining(folder: &Path, names: &[&str]) {
     for plugin in &plugins {
         ask(plugin, "sleepers_done");
         is_left_clean(plugin);
+    }
+}
+
+/// What was there when the host's end let its work finish reaches who awaits it.
+fn awaited(folder: &Path, names: &[&str]) {
+    let runtime = two_and_two();
+    let plugins = load_all(&runtime, folder, names);
+    for plugin in &plugins {
+        ask(plugin, "awaited");
+    }
+    runtime.block_until_idle();
+    drop(runtime);
+    for plugin in &plugins {
+        ask(plugin, "awaited_done");
+    }
+}
+
+/// A plug-in that attaches and then fails is attached no more, and may be loaded again.
+fn wrong_starts(folder: &Path, names: &[&str]) {
+    let runtime = two_and_two();
+    for name in names {
+        for how in ["fails", "panics"] {
+            // SAFETY: nobody else is here to read it meanwhile.
+            unsafe { std::env::set_var("PLUGIN_START", how) };
+            // SAFETY: it was built for this.
+            let refused = unsafe { runtime.load_plugin(folder.join(format!("lib{name}.so"))) };
+            let text = refused.expect_err("it does not start").to_string();
+            assert!(text.contains(&format!("it was told to {}", &how[..4])), "{text}");
+        }
+        // SAFETY: as above.
+        unsafe { std::env::remove_var("PLUGIN_START") };
+        let plugin = load(&runtime, folder, name);
+        ask(&plugin, "results");
+        is_left_clean(&plugin);
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, io, thread};
 
-use crate::cases::CASES;
+use crate::cases::{CASES, Case};
 
 /// How long a case may take, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -22,9 +22,8 @@ pub fn all(folder: &Path, rounds: u32) -> ExitCode {
             let started = Instant::now();
             // What takes long by itself is not repeated as often.
             let rounds = if case.is_long { rounds.div_ceil(10) } else { rounds };
-            let failed = (0..rounds).find_map(|round| {
-                one(folder, case.name, plugins).err().map(|error| (round, error))
-            });
+            let failed = (0..rounds)
+                .find_map(|round| one(folder, case, plugins).err().map(|error| (round, error)));
             match failed {
                 None => {
                     let took = started.elapsed().as_millis();
@@ -48,7 +47,7 @@ pub fn all(folder: &Path, rounds: u32) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn one(folder: &Path, case: &str, plugins: &str) -> Result<(), String> {
+fn one(folder: &Path, case: &Case, plugins: &str) -> Result<(), String> {
     let mut child = start(folder, case, plugins).map_err(|error| error.to_string())?;
     let seconds = env::var(LIMIT_VARIABLE).ok().and_then(|seconds| seconds.parse().ok());
     let limit = seconds.map_or(LIMIT, Duration::from_secs);
@@ -77,11 +76,18 @@ fn one(folder: &Path, case: &str, plugins: &str) -> Result<(), String> {
     }
 }
 
-fn start(folder: &Path, case: &str, plugins: &str) -> io::Result<Child> {
+/// What the statics of a library keep is lost with it, which is no leak of the case.
+fn sanitizer_options() -> (&'static str, String) {
+    const NAME: &str = "ASAN_OPTIONS";
+    (NAME, env::var(NAME).unwrap_or_default() + ":detect_leaks=0")
+}
+
+fn start(folder: &Path, case: &Case, plugins: &str) -> io::Result<Child> {
     Command::new(env::current_exe()?)
         .arg(folder)
-        .args([case, plugins])
+        .args([case.name, plugins])
         .env("RUST_BACKTRACE", "0")
+        .envs(case.unmaps.then(sanitizer_options))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

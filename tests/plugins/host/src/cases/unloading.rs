@@ -84,3 +84,53 @@ pub(super) fn unload_in_use(folder: &Path, names: &[&str]) {
         unloaded.unwrap_or_else(|error| panic!("{error}"));
     }
 }
+
+/// One that did nothing goes at once, and nobody calls it any more.
+pub(super) fn unload_unused(folder: &Path, names: &[&str]) {
+    keeps_nothing();
+    let runtime = two_and_two();
+    for plugin in load_all(&runtime, folder, names) {
+        // SAFETY: nothing of it is used from now on.
+        let unloaded = unsafe { plugin.unload(Duration::from_secs(30)) };
+        unloaded.unwrap_or_else(|error| panic!("{error}"));
+    }
+    for name in names {
+        assert!(!is_mapped(name), "nobody has anything of it");
+    }
+    drop(runtime);
+}
+
+/// Waits no longer than it is told, also for computation that the host has given up, and on no
+/// thread that must not wait.
+pub(super) fn unload_busy(folder: &Path, names: &[&str]) {
+    keeps_nothing();
+    let runtime = two_and_two();
+    for plugin in load_all(&runtime, folder, names) {
+        ask(&plugin, "spin");
+        // SAFETY: nothing of it is used unless it stays.
+        let refused = unsafe { plugin.unload(Duration::from_millis(10)) };
+        let plugin = refused.expect_err("it computes").plugin;
+        let left = runtime.clone().shutdown_timeout(Duration::from_millis(10));
+        assert_eq!(left.compute_calls, 1, "{left}");
+        // SAFETY: as above.
+        let refused = unsafe { plugin.unload(Duration::from_millis(10)) };
+        let refused = refused.expect_err("it computes still");
+        assert!(refused.to_string().contains("running still"), "{refused}");
+        let plugin = refused.plugin;
+        ask(&plugin, "stop");
+        // SAFETY: as above.
+        let unloaded = unsafe { plugin.unload(Duration::from_secs(30)) };
+        unloaded.unwrap_or_else(|error| panic!("{error}"));
+    }
+    let runtime = two_and_two();
+    for plugin in load_all(&runtime, folder, names) {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let refused = runtime.block_on(runtime.spawn_async(async move {
+            // SAFETY: as above.
+            drop(unsafe { plugin.unload(Duration::from_secs(30)) });
+        }));
+        std::panic::set_hook(hook);
+        assert!(refused.is_err_and(|error| error.is_panic()), "a worker must not wait");
+    }
+}
