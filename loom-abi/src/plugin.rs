@@ -1,6 +1,6 @@
 //! What a guest says of itself.
 
-use crate::{Handle, Header, Status};
+use crate::{Header, RuntimeHandle, Status};
 
 /// The symbol under which a library has its [`Plugin`].
 pub const PLUGIN_SYMBOL: &str = "LOOM_PLUGIN";
@@ -64,7 +64,7 @@ pub struct Plugin {
     /// What it calls itself.
     pub name: Bytes,
     /// Has it use this runtime. Text says why it does not.
-    pub attach: unsafe extern "C" fn(Handle<'_>, *mut Text) -> Status,
+    pub attach: unsafe extern "C" fn(RuntimeHandle<'_>, *mut Text) -> Status,
     /// Has it stop: its threads end, and nothing of it is left with others, within so many
     /// nanoseconds. Text says what is in use still, where it is not done.
     pub detach: unsafe extern "C" fn(nanos: u64, *mut Text) -> Status,

@@ -82,13 +82,13 @@ pub struct Runtime {
 /// A host's runtime, lent to a guest. It gets a count of its own by [`Table::retain`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct Handle<'a> {
+pub struct RuntimeHandle<'a> {
     table: *const Table,
     runtime: *const Runtime,
     lent: PhantomData<&'a Runtime>,
 }
 
-impl<'a> Handle<'a> {
+impl<'a> RuntimeHandle<'a> {
     /// A handle of these parts.
     ///
     /// # Safety
@@ -117,8 +117,8 @@ impl<'a> Handle<'a> {
 
     /// The same, for less long.
     #[must_use]
-    pub const fn reborrow(&self) -> Handle<'_> {
-        Handle { table: self.table, runtime: self.runtime, lent: PhantomData::<&'a Runtime> }
+    pub const fn reborrow(&self) -> RuntimeHandle<'_> {
+        RuntimeHandle { table: self.table, runtime: self.runtime, lent: PhantomData::<&'a Runtime> }
     }
 }
 

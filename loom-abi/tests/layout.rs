@@ -3,8 +3,8 @@
 use std::mem::{offset_of, size_of};
 
 use loom_abi::{
-    Call, Facts, Future, Guest, Handle, Header, Job, Lack, MAGIC, MAJOR, Plugin, Report, Table,
-    Task, Text, Waker, WakerTable,
+    Call, Facts, Future, Guest, Header, Job, Lack, MAGIC, MAJOR, Plugin, Report, RuntimeHandle,
+    Table, Task, Text, Waker, WakerTable,
 };
 
 const WORD: usize = size_of::<usize>();
@@ -63,7 +63,7 @@ fn the_other_structures_are_as_they_were_in_version_1_0() {
     assert_eq!(offset_of!(Plugin, report), after_header(4));
     assert_eq!(size_of::<Plugin>(), after_header(5));
     for (size, words) in [
-        (size_of::<Handle<'_>>(), 2),
+        (size_of::<RuntimeHandle<'_>>(), 2),
         (size_of::<Future>(), 3),
         (size_of::<Job>(), 3),
         (size_of::<Task>(), 3),

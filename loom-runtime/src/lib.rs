@@ -138,7 +138,7 @@ pub mod plugin {
     }
 
     /// What crosses the boundary, and how much of it is alive.
-    pub use loom_abi::{Handle, Report};
+    pub use loom_abi::{Report, RuntimeHandle};
 }
 
 /// The vocabulary of decisions.

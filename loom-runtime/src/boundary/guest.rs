@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
-use loom_abi::{Handle, Header, Lack, Place, Pressure, Runtime, Seat, Status, Table, Work};
+use loom_abi::{Header, Lack, Place, Pressure, Runtime, RuntimeHandle, Seat, Status, Table, Work};
 
 use crate::sync::thread;
 
@@ -36,7 +36,7 @@ pub(crate) struct Facts {
 
 impl HostRef {
     /// A count of the runtime, if this side understands its table.
-    pub(crate) fn of(handle: Handle<'_>) -> Result<Self, Lack> {
+    pub(crate) fn of(handle: RuntimeHandle<'_>) -> Result<Self, Lack> {
         // SAFETY: X7, by the contract of a handle there is a header.
         let header = unsafe { *handle.table().cast::<Header>() };
         header.check::<Table>()?;

@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use loom_abi::{
-    Call, Future, Guest, Handle, Header, Job, Place, Pressure, Runtime, Seat, Status, Table, Task,
-    Work,
+    Call, Future, Guest, Header, Job, Place, Pressure, Runtime, RuntimeHandle, Seat, Status, Table,
+    Task, Work,
 };
 
 use crate::quiet::{drop_quietly, quietly};
@@ -49,10 +49,10 @@ pub(crate) struct Facts<'a> {
 }
 
 /// A handle of a host, for as long as that is lent.
-pub(crate) fn handle<H: Host>(host: &Arc<H>) -> Handle<'_> {
+pub(crate) fn handle<H: Host>(host: &Arc<H>) -> RuntimeHandle<'_> {
     // SAFETY: X1, the pointer is that of an `Arc` of the type that the table is for; the table is
     // a constant of this library, which a host does not unmap below its guests (X8).
-    unsafe { Handle::from_parts(&raw const *table::<H>(), Arc::as_ptr(host).cast()) }
+    unsafe { RuntimeHandle::from_parts(&raw const *table::<H>(), Arc::as_ptr(host).cast()) }
 }
 
 pub(crate) fn table<H: Host>() -> &'static Table {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use libloading::{Library as Mapped, Symbol};
-use loom_abi::{Handle, Header, Lack, PLUGIN_SYMBOL, Plugin, Report, Status};
+use loom_abi::{Header, Lack, PLUGIN_SYMBOL, Plugin, Report, RuntimeHandle, Status};
 
 use super::text::{self, Room};
 
@@ -67,7 +67,7 @@ impl Library {
     }
 
     /// Has it use this runtime.
-    pub(crate) fn attach(&self, handle: Handle<'_>) -> Result<(), (Status, String)> {
+    pub(crate) fn attach(&self, handle: RuntimeHandle<'_>) -> Result<(), (Status, String)> {
         // SAFETY: X8, it is mapped; X4, there is room.
         said(|room| unsafe { (self.plugin.attach)(handle, room) })
     }

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use loom_abi::{Handle, Header, Plugin, Report, Status, Text};
+use loom_abi::{Header, Plugin, Report, RuntimeHandle, Status, Text};
 
 use crate::quiet::drop_quietly;
 
@@ -16,7 +16,7 @@ pub(crate) trait Exported: 'static {
     /// # Errors
     ///
     /// What kept it from that.
-    fn attach(handle: Handle<'_>) -> Result<(), String>;
+    fn attach(handle: RuntimeHandle<'_>) -> Result<(), String>;
 
     /// Stops that, and waits for what is in use.
     ///
@@ -38,7 +38,7 @@ pub(crate) const fn exported<E: Exported>(name: &'static str) -> Plugin {
     }
 }
 
-unsafe extern "C" fn attach<E: Exported>(handle: Handle<'_>, place: *mut Text) -> Status {
+unsafe extern "C" fn attach<E: Exported>(handle: RuntimeHandle<'_>, place: *mut Text) -> Status {
     // SAFETY: X4, there is room.
     unsafe { tell(place, Status::REFUSED, || E::attach(handle)) }
 }

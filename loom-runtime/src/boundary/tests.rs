@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use loom_abi::{Handle, Header, Lack, Place, Pressure, Runtime, Seat, Status, Table, Work};
+use loom_abi::{Header, Lack, Place, Pressure, Runtime, RuntimeHandle, Seat, Status, Table, Work};
 
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, thread};
@@ -209,7 +209,7 @@ fn a_table_that_does_not_fit_is_not_called() {
         // A count of nothing: it would be used by any call.
         let nobody = std::ptr::null::<Runtime>();
         // SAFETY: X7, it begins with a header, which does not fit.
-        let wrong = unsafe { Handle::from_parts(&raw const table, nobody) };
+        let wrong = unsafe { RuntimeHandle::from_parts(&raw const table, nobody) };
         assert_eq!(HostRef::of(wrong).err(), Some(lack));
     }
 }

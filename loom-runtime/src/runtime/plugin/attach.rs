@@ -1,6 +1,6 @@
 //! Attaching to a host.
 
-use loom_abi::{Handle, Lack};
+use loom_abi::{Lack, RuntimeHandle};
 
 use crate::boundary::HostRef;
 use crate::error::LoomError;
@@ -20,7 +20,7 @@ use super::within::TokioContext;
 /// use loom::plugin::Attached;
 ///
 /// /// What the host calls first; `handle` is lent by it.
-/// pub extern "C" fn thumbnails_start(handle: loom_abi::Handle<'_>) -> bool {
+/// pub extern "C" fn thumbnails_start(handle: loom_abi::RuntimeHandle<'_>) -> bool {
 ///     match loom::plugin::attach(handle) {
 ///         // It stays attached when this is dropped.
 ///         Ok(attached) => serve(&attached),
@@ -38,7 +38,7 @@ use super::within::TokioContext;
 /// # Errors
 ///
 /// [`AttachError`].
-pub fn attach(handle: Handle<'_>) -> Result<Attached, AttachError> {
+pub fn attach(handle: RuntimeHandle<'_>) -> Result<Attached, AttachError> {
     Attach::to(handle).start()
 }
 
@@ -46,7 +46,7 @@ pub fn attach(handle: Handle<'_>) -> Result<Attached, AttachError> {
 #[derive(Clone, Copy, Debug)]
 #[must_use = "nothing is attached until `start` is called"]
 pub struct Attach<'a> {
-    handle: Handle<'a>,
+    handle: RuntimeHandle<'a>,
     pub(super) driver_threads: usize,
     pub(super) compute_threads: Option<usize>,
     pub(super) context: TokioContext,
@@ -87,7 +87,7 @@ pub enum AttachError {
 impl<'a> Attach<'a> {
     /// All defaults: one thread for the plug-in's tokio, as many compute threads as the host has,
     /// and tasks with all that tokio's have ([`TokioContext::Budget`]).
-    pub fn to(handle: Handle<'a>) -> Self {
+    pub fn to(handle: RuntimeHandle<'a>) -> Self {
         let context = TokioContext::default();
         Self { handle, driver_threads: 1, compute_threads: None, context }
     }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use loom_abi::{Handle, Plugin};
+use loom_abi::{Plugin, RuntimeHandle};
 
 use crate::boundary;
 use crate::sync::Arc;
@@ -27,7 +27,7 @@ pub trait Start: 'static {
 struct Adaptor<S>(PhantomData<S>);
 
 impl<S: Start> boundary::Exported for Adaptor<S> {
-    fn attach(handle: Handle<'_>) -> Result<(), String> {
+    fn attach(handle: RuntimeHandle<'_>) -> Result<(), String> {
         let before = current::all();
         let started = catch_unwind(AssertUnwindSafe(|| S::start(Attach::to(handle))));
         if !matches!(started, Ok(Ok(()))) {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use loom_abi::{Handle, Lack, Status};
+use loom_abi::{Lack, RuntimeHandle, Status};
 
 use crate::boundary::{ForeignFuture, HostRef};
 use crate::bridge::{self, Priority};
@@ -31,7 +31,7 @@ impl Host {
     /// # Errors
     ///
     /// What does not fit. Nothing was called then.
-    pub fn of(handle: Handle<'_>) -> Result<Self, Lack> {
+    pub fn of(handle: RuntimeHandle<'_>) -> Result<Self, Lack> {
         HostRef::of(handle).map(|raw| Self { raw: Arc::new(raw) })
     }
 

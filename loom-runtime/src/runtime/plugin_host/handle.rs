@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use loom_abi::{Handle, Report};
+use loom_abi::{Report, RuntimeHandle};
 
 use crate::boundary;
 use crate::sync::Arc;
@@ -70,7 +70,7 @@ impl LoomRuntime {
 impl PluginHandle {
     /// The handle as it crosses the boundary, lent.
     #[must_use]
-    pub fn as_raw(&self) -> Handle<'_> {
+    pub fn as_raw(&self) -> RuntimeHandle<'_> {
         boundary::handle(&self.hosted)
     }
 
@@ -102,7 +102,7 @@ pub(super) fn stats(hosted: &Hosted) -> PluginStats {
 
 /// Whether a handle is one of this library's.
 #[cfg(feature = "plugin")]
-pub(crate) fn is_own(handle: Handle<'_>) -> bool {
+pub(crate) fn is_own(handle: RuntimeHandle<'_>) -> bool {
     std::ptr::eq(handle.table(), boundary::table::<Hosted>())
 }
 

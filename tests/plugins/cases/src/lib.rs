@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use loom::plugin::{Attach, Attached};
-use loom_abi::{Bytes, Handle};
+use loom_abi::{Bytes, RuntimeHandle};
 
 /// What this library was attached to when it was loaded.
 static ATTACHED: OnceLock<Option<Attached>> = OnceLock::new();
@@ -99,7 +99,7 @@ pub fn run(name: Bytes) -> u32 {
     }
 }
 
-pub fn attach_to_wrong(handle: Handle<'_>) -> u32 {
+pub fn attach_to_wrong(handle: RuntimeHandle<'_>) -> u32 {
     let one = loom::plugin::Host::of(handle).is_err();
     let other = matches!(loom::plugin::attach(handle), Err(loom::plugin::AttachError::Version(_)));
     u32::from(!(one && other))

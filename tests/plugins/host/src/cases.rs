@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use loom::plugin::host::{LoadError, Plugin, live};
 use loom::{LoomBuilder, LoomRuntime, Pin, TokioFlavor};
-use loom_abi::{Bytes, Handle, Header, Lack, Report, Runtime, Table};
+use loom_abi::{Bytes, Header, Lack, Report, Runtime, RuntimeHandle, Table};
 
 pub struct Case {
     pub name: &'static str,
@@ -306,7 +306,7 @@ fn wrong_starts(folder: &Path, names: &[&str]) {
 
 /// Handles of other versions, which end the process where anything of them is called.
 fn wrong_hosts(folder: &Path, names: &[&str]) {
-    type Attach = extern "C" fn(Handle<'_>) -> u32;
+    type Attach = extern "C" fn(RuntimeHandle<'_>) -> u32;
     let runtime = two_and_two();
     for plugin in load_all(&runtime, folder, names) {
         // SAFETY: that is what it exports.
@@ -322,7 +322,7 @@ fn wrong_hosts(folder: &Path, names: &[&str]) {
             let table = wrong_table(header);
             let runtime = std::ptr::null::<Runtime>();
             // SAFETY: it begins with a header, and does not fit.
-            let handle = unsafe { Handle::from_parts(&raw const table, runtime) };
+            let handle = unsafe { RuntimeHandle::from_parts(&raw const table, runtime) };
             assert_eq!(attach(handle), 0, "{header:?}");
         }
     }

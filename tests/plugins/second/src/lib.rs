@@ -10,7 +10,7 @@ pub extern "C" fn plugin_case(name: loom_abi::Bytes) -> u32 {
 
 /// Attaches to a handle that may be wrong; 0 where it was refused for its version.
 #[unsafe(no_mangle)]
-pub extern "C" fn plugin_attach(handle: loom_abi::Handle<'_>) -> u32 {
+pub extern "C" fn plugin_attach(handle: loom_abi::RuntimeHandle<'_>) -> u32 {
     plugin_cases::attach_to_wrong(handle)
 }
 
