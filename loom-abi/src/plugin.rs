@@ -49,7 +49,8 @@ pub struct Guest {
     pub header: Header,
     /// What the functions are given.
     pub data: *mut (),
-    /// The host has ended, and takes no work from now on. At most once, before `drop`.
+    /// The host has ended, and takes no work from now on. At most once, before `drop`. It must not
+    /// wait for anything, nor end a runtime of the host's.
     pub leave: unsafe extern "C" fn(data: *mut ()),
     /// The host will call none of these any more. Once.
     pub drop: unsafe extern "C" fn(data: *mut ()),
@@ -69,7 +70,8 @@ pub struct Plugin {
     /// nanoseconds. Text says what is in use still, where it is not done.
     pub detach: unsafe extern "C" fn(nanos: u64, *mut Text) -> Status,
     /// What it has in the hands of others, all its runtimes together.
-    pub report: unsafe extern "C" fn(*mut Report),
+    /// Written as [`Table::describe`](crate::Table::describe) does.
+    pub report: unsafe extern "C" fn(*mut Report, size: usize),
 }
 
 #[allow(unsafe_code, reason = "a static needs it")]

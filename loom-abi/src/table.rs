@@ -162,10 +162,16 @@ pub struct Table {
     pub retain: unsafe extern "C" fn(*const Runtime),
     /// Gives a count back.
     pub release: unsafe extern "C" fn(*const Runtime),
-    /// Writes what there is to know to a place for [`Facts`].
-    pub describe: unsafe extern "C" fn(*const Runtime, *mut Facts),
-    /// Tells the host whom it has to do with: once for each handle.
+    /// Writes what there is to know to a place for [`Facts`], of so many bytes; what is beyond
+    /// them is left out, and what the host does not know is left as it is.
+    pub describe: unsafe extern "C" fn(*const Runtime, *mut Facts, size: usize),
+    /// Tells the host whom it has to do with: once for each handle, a second time is
+    /// [`Status::REFUSED`]. The guest is the host's from then on, whatever it says, but for
+    /// [`Status::VERSION`]: then nothing but the header was looked at.
     pub register: unsafe extern "C" fn(*const Runtime, *const Guest) -> Status,
+    /// Has the host give the guest back, by its `drop`: it calls nothing of it from then on. Waits
+    /// for a `leave` that is under way.
+    pub unregister: unsafe extern "C" fn(*const Runtime),
     /// Spawns a task and writes it to the place. Without one it is detached.
     pub spawn: unsafe extern "C" fn(*const Runtime, Future, *mut Task) -> Status,
     /// Drives a future to its end on the calling thread. Where that must not wait, it says so
@@ -185,7 +191,8 @@ pub struct Table {
     /// How many compute threads there are.
     pub compute_threads: unsafe extern "C" fn(*const Runtime) -> usize,
     /// Starts a thread of the host's, for the guest, in such a seat; the closure is its body,
-    /// and the number part of its name and, among compute threads, its seat.
+    /// and the number part of its name and, among compute threads, its seat, counted round. What
+    /// the closure says is not looked at. A seat of another number is one of [`Seat::IO`].
     pub start_thread: unsafe extern "C" fn(*const Runtime, Seat, number: usize, Job) -> Status,
     /// Puts the calling thread, which the guest has started, in the seat of an I/O thread.
     pub place_thread: unsafe extern "C" fn(*const Runtime),
@@ -196,6 +203,6 @@ pub struct Table {
     pub begin: unsafe extern "C" fn(*const Runtime, Work) -> Status,
     /// The end of such work: done or panicked.
     pub end: unsafe extern "C" fn(*const Runtime, Work, Status),
-    /// Writes how busy the I/O side is.
-    pub pressure: unsafe extern "C" fn(*const Runtime, *mut Pressure),
+    /// Writes how busy the I/O side is, as [`describe`](Self::describe) does.
+    pub pressure: unsafe extern "C" fn(*const Runtime, *mut Pressure, size: usize),
 }

@@ -34,6 +34,7 @@ fn functions_of_the_host_are_where_they_were_in_version_1_0() {
         offset_of!(Table, release),
         offset_of!(Table, describe),
         offset_of!(Table, register),
+        offset_of!(Table, unregister),
         offset_of!(Table, spawn),
         offset_of!(Table, block_on),
         offset_of!(Table, sleep),

@@ -125,8 +125,8 @@ pub mod plugin {
     pub use crate::export_plugin as export;
     #[cfg(feature = "plugin")]
     pub use crate::runtime::plugin::{
-        Attach, AttachError, Attached, BlockOnError, Host, JoinHandle, Sleep, StillAttached,
-        TokioContext, Within, attach, block_in_place, current, detach, live, spawn,
+        Attach, AttachError, Attached, BlockOnError, Host, JoinHandle, Sleep, SpawnError,
+        StillAttached, TokioContext, Within, attach, block_in_place, current, detach, live, spawn,
     };
 
     /// The side of the program that lends its runtime.

@@ -9,6 +9,7 @@ use loom_abi::{Context, Poll, Status};
 use crate::quiet::drop_quietly;
 
 use super::ledger::{self, Entry};
+use super::pin;
 use super::waker::{LoweredWaker, with_waker};
 
 struct Lowered<F> {
@@ -56,6 +57,7 @@ unsafe extern "C" fn poll<F: Future<Output = ()>>(data: *mut (), context: *const
 }
 
 unsafe extern "C" fn drop_box<F>(data: *mut ()) -> Status {
+    pin::stay();
     // SAFETY: X2 and X9, it is such a box, and this is its end.
     let lowered = unsafe { Box::from_raw(data.cast::<Lowered<F>>()) };
     match catch_unwind(AssertUnwindSafe(|| drop(lowered))) {

@@ -49,11 +49,17 @@ impl HostRef {
     }
 
     pub(crate) fn facts(&self) -> Facts {
-        let mut place = MaybeUninit::<loom_abi::Facts>::uninit();
+        let nothing = text::lower("");
+        let mut facts = loom_abi::Facts {
+            io_threads: 1,
+            compute_threads: 1,
+            compute_queue: 1,
+            prefix: nothing,
+            name: nothing,
+        };
+        let size = size_of_val(&facts);
         // SAFETY: X1; X4, it is a place for this.
-        unsafe { (self.table.describe)(self.runtime, place.as_mut_ptr()) };
-        // SAFETY: X4, it has been written.
-        let facts = unsafe { place.assume_init() };
+        unsafe { (self.table.describe)(self.runtime, &raw mut facts, size) };
         // SAFETY: X4, it is there as long as our count.
         let prefix = unsafe { text::raise(&facts.prefix) };
         // SAFETY: X4, as above.
@@ -72,6 +78,12 @@ impl HostRef {
             unsafe { registered::take_back(guest) };
         }
         status
+    }
+
+    /// Has the host forget whom it has registered.
+    pub(crate) fn unregister(&self) {
+        // SAFETY: X1.
+        unsafe { (self.table.unregister)(self.runtime) };
     }
 
     /// Spawns a task, of which a panic is dropped.
@@ -187,11 +199,11 @@ impl HostRef {
     }
 
     pub(crate) fn pressure(&self) -> Pressure {
-        let mut place = MaybeUninit::uninit();
+        let mut pressure = Pressure { ready: 0.0, arrivals: 0.0, mood: 0 };
+        let size = size_of_val(&pressure);
         // SAFETY: X1; X4, it is a place for this.
-        unsafe { (self.table.pressure)(self.runtime, place.as_mut_ptr()) };
-        // SAFETY: X4, it has been written.
-        unsafe { place.assume_init() }
+        unsafe { (self.table.pressure)(self.runtime, &raw mut pressure, size) };
+        pressure
     }
 }
 

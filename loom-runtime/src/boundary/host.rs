@@ -14,7 +14,7 @@ use crate::sync::Arc;
 use super::future::{self, ForeignFuture};
 use super::job::{ForeignCall, ForeignJob};
 use super::registered::ForeignGuest;
-use super::{task, text};
+use super::{out, task, text};
 
 /// What a runtime does for a guest. None of it may rely on what the guest does not say.
 pub(crate) trait Host: Send + Sync + 'static {
@@ -23,6 +23,7 @@ pub(crate) trait Host: Send + Sync + 'static {
 
     fn facts(&self) -> Facts<'_>;
     fn register(&self, guest: ForeignGuest) -> Status;
+    fn unregister(&self);
     fn spawn(&self, future: ForeignFuture) -> Result<Self::Task, Status>;
     fn abort(task: &Self::Task);
     fn block_on(&self, future: ForeignFuture) -> Status;
@@ -63,6 +64,7 @@ pub(crate) fn table<H: Host>() -> &'static Table {
             release: release::<H>,
             describe: describe::<H>,
             register: register::<H>,
+            unregister: unregister::<H>,
             spawn: spawn::<H>,
             block_on: block_on::<H>,
             sleep: sleep::<H>,
@@ -108,7 +110,11 @@ unsafe extern "C" fn release<H: Host>(runtime: *const Runtime) {
     quietly(|| drop(count));
 }
 
-unsafe extern "C" fn describe<H: Host>(runtime: *const Runtime, place: *mut loom_abi::Facts) {
+unsafe extern "C" fn describe<H: Host>(
+    runtime: *const Runtime,
+    place: *mut loom_abi::Facts,
+    size: usize,
+) {
     // SAFETY: X1.
     let facts = unsafe { host::<H>(runtime) }.facts();
     let facts = loom_abi::Facts {
@@ -119,7 +125,7 @@ unsafe extern "C" fn describe<H: Host>(runtime: *const Runtime, place: *mut loom
         name: text::lower(facts.name),
     };
     // SAFETY: X4, it is a place for this.
-    unsafe { place.write(facts) };
+    unsafe { out::fill(place, size, &facts) };
 }
 
 unsafe extern "C" fn register<H: Host>(runtime: *const Runtime, guest: *const Guest) -> Status {
@@ -128,6 +134,12 @@ unsafe extern "C" fn register<H: Host>(runtime: *const Runtime, guest: *const Gu
     // SAFETY: X1.
     let host = unsafe { host::<H>(runtime) };
     caught(|| host.register(guest))
+}
+
+unsafe extern "C" fn unregister<H: Host>(runtime: *const Runtime) {
+    // SAFETY: X1.
+    let host = unsafe { host::<H>(runtime) };
+    quietly(|| host.unregister());
 }
 
 unsafe extern "C" fn spawn<H: Host>(
@@ -255,11 +267,11 @@ unsafe extern "C" fn end<H: Host>(runtime: *const Runtime, work: Work, how: Stat
     quietly(|| host.end(work, how));
 }
 
-unsafe extern "C" fn pressure<H: Host>(runtime: *const Runtime, place: *mut Pressure) {
+unsafe extern "C" fn pressure<H: Host>(runtime: *const Runtime, place: *mut Pressure, size: usize) {
     // SAFETY: X1.
     let host = unsafe { host::<H>(runtime) };
     let mut pressure = Pressure { ready: 0.0, arrivals: 0.0, mood: 0 };
     quietly(|| pressure = host.pressure());
     // SAFETY: X4, it is a place for this.
-    unsafe { place.write(pressure) };
+    unsafe { out::fill(place, size, &pressure) };
 }

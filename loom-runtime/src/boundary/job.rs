@@ -13,6 +13,7 @@ mod lowered {
     use loom_abi::{Call, Job, Status};
 
     use crate::boundary::ledger::{self, Entry};
+    use crate::boundary::pin;
     use crate::quiet::{drop_quietly, quietly};
     use crate::sync::thread;
 
@@ -37,12 +38,14 @@ mod lowered {
     }
 
     unsafe extern "C" fn run_box<F: FnOnce()>(data: *mut ()) -> Status {
+        pin::stay();
         // SAFETY: X2 and X9, it is such a box, and this is its end.
         let Lowered { f, _entry } = *unsafe { Box::from_raw(data.cast::<Lowered<F>>()) };
         status(catch_unwind(AssertUnwindSafe(f)))
     }
 
     unsafe extern "C" fn drop_box<F>(data: *mut ()) {
+        pin::stay();
         // SAFETY: X2 and X9, as above.
         let lowered = unsafe { Box::from_raw(data.cast::<Lowered<F>>()) };
         quietly(|| drop(lowered));

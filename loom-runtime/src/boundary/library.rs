@@ -83,7 +83,7 @@ impl Library {
     pub(crate) fn report(&self) -> Report {
         let mut report = Report::default();
         // SAFETY: X8, it is mapped; X4, it is a place for this.
-        unsafe { (self.plugin.report)(&raw mut report) };
+        unsafe { (self.plugin.report)(&raw mut report, size_of::<Report>()) };
         report
     }
 

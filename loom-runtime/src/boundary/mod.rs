@@ -15,6 +15,8 @@ mod job;
 mod ledger;
 #[cfg(feature = "plugin-host")]
 mod library;
+mod out;
+mod pin;
 mod registered;
 #[cfg(feature = "plugin")]
 mod table;

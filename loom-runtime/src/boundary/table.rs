@@ -7,7 +7,7 @@ use loom_abi::{Header, Plugin, Report, RuntimeHandle, Status, Text};
 
 use crate::quiet::drop_quietly;
 
-use super::{ledger, text};
+use super::{ledger, out, text};
 
 /// What a library does when its host says so. Errors are for people to read.
 pub(crate) trait Exported: 'static {
@@ -71,7 +71,7 @@ fn message(payload: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
-unsafe extern "C" fn report(place: *mut Report) {
+unsafe extern "C" fn report(place: *mut Report, size: usize) {
     // SAFETY: X4, it is a place for this.
-    unsafe { place.write(ledger::report()) };
+    unsafe { out::fill(place, size, &ledger::report()) };
 }

@@ -45,6 +45,10 @@ impl Host for Fake {
         Status::DONE
     }
 
+    fn unregister(&self) {
+        drop(self.guest.lock().expect("nobody panics").take());
+    }
+
     fn spawn(&self, future: ForeignFuture) -> Result<Arc<AtomicUsize>, Status> {
         let mut futures = self.futures.lock().expect("nobody panics");
         if futures.len() == 3 {
@@ -371,4 +375,23 @@ fn a_guest_is_told_once_and_dropped_once() {
     let guest = fake.guest.lock().expect("nobody panics").take().expect("it has registered");
     quietly(|| guest.leave());
     assert_eq!((told.load(Ordering::Relaxed), drops.load(Ordering::Relaxed)), (1, 1));
+    let held = Counted(Arc::clone(&drops));
+    let leave = move || {
+        let _held = &held;
+    };
+    assert_eq!(host.register(leave), Status::DONE);
+    host.unregister();
+    host.unregister();
+    assert_eq!(drops.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_structure_that_has_grown_is_filled_as_far_as_it_is_known() {
+    let mut place = [7_u32; 4];
+    // SAFETY: X4, there is room for as many.
+    unsafe { super::out::fill(&raw mut place, 8, &[1, 2, 3, 4]) };
+    assert_eq!(place, [1, 2, 7, 7]);
+    // SAFETY: X4, as above.
+    unsafe { super::out::fill(&raw mut place, 1000, &[1, 2, 3, 4]) };
+    assert_eq!(place, [1, 2, 3, 4]);
 }

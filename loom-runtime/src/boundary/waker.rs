@@ -10,6 +10,7 @@ use crate::quiet::{drop_quietly, quietly};
 use crate::sync::Arc;
 
 use super::ledger::{self, Entry};
+use super::pin;
 
 /// A waker of this side, as the other sees it: it begins with its table (X4).
 #[repr(C)]
@@ -27,6 +28,7 @@ unsafe impl Sync for Lowered {}
 
 impl Drop for Lowered {
     fn drop(&mut self) {
+        pin::stay();
         // SAFETY: X9, it is dropped here and nowhere else.
         let waker = unsafe { ManuallyDrop::take(&mut self.waker) };
         // Foreign code may be what gives the last count back (X5).

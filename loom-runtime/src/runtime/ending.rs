@@ -161,7 +161,9 @@ impl LoomRuntime {
     #[cfg_attr(not(feature = "plugin-host"), expect(clippy::unused_self, reason = "as below"))]
     fn tell_plugins(&self) {
         #[cfg(feature = "plugin-host")]
-        self.core().plugins.leave();
+        if !os::is_forked() {
+            self.core().plugins.leave();
+        }
     }
 
     fn leave(&self) -> StillRunning {

@@ -167,7 +167,7 @@ impl LoomRuntime {
         assert!(!os::is_forked(), "{}", Refusal::Forked);
         #[cfg(feature = "plugin")]
         if let Some(host) = self.core().owner.host() {
-            let context = super::plugin::TokioContext::default();
+            let context = self.core().owner.context();
             let future = super::plugin::Within::new(future, self.tokio_handle().clone(), context);
             return super::plugin::block_on(self.core(), host, future)
                 .unwrap_or_else(|refused| panic!("{refused}"));

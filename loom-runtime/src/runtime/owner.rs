@@ -20,14 +20,20 @@ mod attached {
     use crate::sync::{Arc, OnceLock};
 
     use super::Refusal;
+    use crate::runtime::plugin::TokioContext;
 
     /// The host, where there is one.
     #[derive(Debug, Default)]
     pub(crate) struct Owner {
         host: OnceLock<Arc<HostRef>>,
-        /// Those of the plug-in's own tokio, from before they start until they end.
-        threads: AtomicUsize,
+        /// What tasks find of the plug-in's tokio, where they do not say.
+        context: OnceLock<TokioContext>,
+        /// 1 while the plug-in's tokio is there, its last thread included.
+        drivers: AtomicUsize,
     }
+
+    /// Those of all runtimes of this library.
+    static DRIVERS: AtomicUsize = AtomicUsize::new(0);
 
     impl Owner {
         pub(crate) fn is(&self, host: Arc<HostRef>) {
@@ -39,18 +45,36 @@ mod attached {
             self.host.get()
         }
 
-        pub(crate) fn thread_starts(&self) {
-            self.threads.fetch_add(1, Ordering::Relaxed);
+        pub(crate) fn finds(&self, context: TokioContext) {
+            // It is said once, as above.
+            let _ = self.context.set(context);
         }
 
-        pub(crate) fn thread_ends(&self) {
-            // Release: with the acquire of `threads`.
-            self.threads.fetch_sub(1, Ordering::Release);
+        pub(crate) fn context(&self) -> TokioContext {
+            self.context.get().copied().unwrap_or_default()
         }
 
-        pub(crate) fn threads(&self) -> usize {
-            // Acquire: with the release of `thread_ends`.
-            self.threads.load(Ordering::Acquire)
+        pub(crate) fn driver_starts(&self) {
+            self.drivers.fetch_add(1, Ordering::Relaxed);
+            DRIVERS.fetch_add(1, Ordering::Relaxed);
+        }
+
+        /// Its threads have been joined.
+        pub(crate) fn driver_has_ended(&self) {
+            // Release: with the acquire of those who ask.
+            self.drivers.fetch_sub(1, Ordering::Release);
+            DRIVERS.fetch_sub(1, Ordering::Release);
+        }
+
+        pub(crate) fn has_driver(&self) -> bool {
+            // Acquire: with the release of `driver_has_ended`.
+            self.drivers.load(Ordering::Acquire) > 0
+        }
+
+        /// Whether any runtime of this library has.
+        pub(crate) fn any_has_driver() -> bool {
+            // Acquire: as above.
+            DRIVERS.load(Ordering::Acquire) > 0
         }
 
         /// Work is admitted here.

@@ -33,12 +33,25 @@ pub(crate) struct TokioSide {
     lent: OnceLock<Arc<Runtime>>,
     /// Until when a drop waits for blocking functions; without it, until they end.
     deadline: OnceLock<Instant>,
+    /// Who ends it, if somebody has a way of his own, which waits for nothing here.
+    ender: Option<Ender>,
 }
+
+/// Ends a runtime.
+pub(crate) type Ender = Box<dyn Fn(Runtime) + Send + Sync>;
 
 impl TokioSide {
     pub(crate) fn of(runtime: Runtime) -> Self {
         let handle = runtime.handle().clone();
         Self::new(handle, Some(Arc::new(runtime)))
+    }
+
+    /// One that somebody ends in a way of his own.
+    #[cfg(feature = "plugin")]
+    pub(crate) fn ended_by(runtime: Runtime, ender: Ender) -> Self {
+        let mut side = Self::of(runtime);
+        side.ender = Some(ender);
+        side
     }
 
     /// Somebody else's.
@@ -53,6 +66,7 @@ impl TokioSide {
             own: Mutex::new(own),
             lent: OnceLock::new(),
             deadline: OnceLock::new(),
+            ender: None,
         }
     }
 
@@ -94,7 +108,15 @@ impl TokioSide {
     pub(crate) fn end(&self, patience: Patience) {
         let runtime = self.own.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(runtime) = runtime {
-            end(runtime, patience);
+            self.end_one(runtime, patience);
+        }
+    }
+
+    fn end_one(&self, runtime: Arc<Runtime>, patience: Patience) {
+        let Some(ender) = &self.ender else { return end(runtime, patience) };
+        // While it is lent out, that is the last.
+        if let Some(runtime) = Arc::into_inner(runtime) {
+            ender(runtime);
         }
     }
 
@@ -168,7 +190,7 @@ impl Drop for TokioSide {
         if let Some(lent) = self.lent.take() {
             // The other count is ours as well.
             drop(self.own.get_mut().unwrap_or_else(PoisonError::into_inner).take());
-            end(lent, patience);
+            self.end_one(lent, patience);
         } else {
             self.end(patience);
         }

@@ -53,9 +53,14 @@ async fn ask(text: String) -> Result<String, Box<dyn Error + Send + Sync>> {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn answer(request: Text, reply: Reply) {
+static INTERFACE_VERSION: u32 = interface::VERSION;
+
+#[unsafe(no_mangle)]
+extern "C" fn answer(request: Text<'_>, reply: Reply) {
     let text = request.to_text();
-    drop(loom::plugin::spawn(async move {
+    // Where there is no host any more the reply is dropped, which says so.
+    let Some(attached) = loom::plugin::current() else { return };
+    drop(attached.try_spawn(async move {
         match ask(text).await {
             Ok(answer) => reply.send(&answer),
             Err(error) => reply.send(&format!("no answer: {error}")),

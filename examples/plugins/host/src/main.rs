@@ -5,11 +5,22 @@
 use std::env;
 use std::error::Error;
 
-use interface::{ANSWER, Answer, Reply, Text};
+use interface::{ANSWER, Answer, Reply, Text, VERSION, VERSION_SYMBOL};
 use loom::plugin::host::Plugin;
 use tokio::sync::oneshot;
 
 const TEXT: &str = include_str!("../../../../README.md");
+
+/// Whether it is a plug-in of this example, as we know it.
+fn check(plugin: &Plugin) -> Result<(), Box<dyn Error + Send + Sync>> {
+    // SAFETY: under this name a plug-in of this example exports a number.
+    let version: *const u32 = unsafe { plugin.symbol(VERSION_SYMBOL) }?;
+    // SAFETY: it stays for as long as the library, and nobody changes it.
+    match unsafe { *version } {
+        VERSION => Ok(()),
+        other => Err(format!("`{}` has interface {other}, not {VERSION}", plugin.name()).into()),
+    }
+}
 
 /// Asks a plug-in; the answer is awaited like any other.
 async fn ask(plugin: &Plugin, text: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
@@ -30,7 +41,9 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut plugins = Vec::new();
     for path in env::args_os().skip(1) {
         // SAFETY: they are the libraries of this example.
-        plugins.push(unsafe { runtime.load_plugin(path) }?);
+        let plugin = unsafe { runtime.load_plugin(path) }?;
+        check(&plugin)?;
+        plugins.push(plugin);
     }
     if plugins.is_empty() {
         return Err("usage: host LIBRARY... (see `examples/plugins/run`)".into());

@@ -27,10 +27,16 @@ fn count(text: String) -> BTreeMap<String, u32> {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn answer(request: Text, reply: Reply) {
+static INTERFACE_VERSION: u32 = interface::VERSION;
+
+#[unsafe(no_mangle)]
+extern "C" fn answer(request: Text<'_>, reply: Reply) {
     let text = request.to_text();
-    // A task on the host's I/O workers. Where it panics, the reply is dropped and says so.
-    drop(loom::plugin::spawn(async move {
+    // A function that is exported must not panic: where there is no host any more the reply is
+    // dropped, which says so.
+    let Some(attached) = loom::plugin::current() else { return };
+    // A task on the host's I/O workers. Where it panics, the reply is dropped as well.
+    drop(attached.try_spawn(async move {
         let counts = count(text).await;
         let most = counts.iter().max_by_key(|(_, n)| **n);
         let most =

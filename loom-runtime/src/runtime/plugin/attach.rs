@@ -20,7 +20,7 @@ use super::within::TokioContext;
 /// use loom::plugin::Attached;
 ///
 /// /// What the host calls first; `handle` is lent by it.
-/// pub extern "C" fn thumbnails_start(handle: loom_abi::RuntimeHandle<'_>) -> bool {
+/// pub extern "C" fn thumbnails_start(handle: loom::plugin::RuntimeHandle<'_>) -> bool {
 ///     match loom::plugin::attach(handle) {
 ///         // It stays attached when this is dropped.
 ///         Ok(attached) => serve(&attached),
@@ -99,7 +99,8 @@ impl<'a> Attach<'a> {
         self
     }
 
-    /// How many threads the host starts for this plug-in's rayon, 1 to 8192.
+    /// How many threads the host starts for this plug-in's rayon, 1 to 8192. Where a host has many
+    /// plug-ins on many CPUs, a few for each are enough: all of them share the same CPUs.
     pub fn compute_threads(mut self, threads: usize) -> Self {
         self.compute_threads = Some(threads);
         self
@@ -111,11 +112,11 @@ impl<'a> Attach<'a> {
         self
     }
 
-    /// Attaches: the host starts the threads, and this waits until they are there.
+    /// Attaches: the host starts the threads, and this waits until they are there, 10 s at most.
     ///
     /// # Errors
     ///
-    /// [`AttachError`].
+    /// [`AttachError`]; [`Start`](AttachError::Start) also where the host has ended.
     pub fn start(self) -> Result<Attached, AttachError> {
         let settings = [
             ("driver_threads", self.driver_threads),

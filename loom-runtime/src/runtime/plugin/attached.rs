@@ -23,14 +23,26 @@ use super::within::{TokioContext, Within};
 
 /// The host's runtime, as this library uses it. Cheap to clone; dropping it detaches nothing.
 ///
-/// [`runtime`](Self::runtime) has all that a [`LoomRuntime`] has, and code that was written for
-/// one does not see the difference. What is different, and what a plug-in alone needs, is here.
+/// [`runtime`](Self::runtime) has all that a [`LoomRuntime`] has. It differs where a thread waits:
+/// `block_on` panics on compute threads, where it runs other work in a program, and once the host
+/// has ended. What a plug-in alone needs is here.
 #[derive(Clone, Debug)]
 pub struct Attached {
     pub(super) runtime: LoomRuntime,
     pub(super) host: Host,
-    pub(super) context: TokioContext,
 }
+
+/// Why a task is not spawned: the host has shut down, or this process was forked from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpawnError(Refusal);
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for SpawnError {}
 
 /// Why a thread must not wait for a future.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +103,7 @@ impl Attached {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.spawn_within(self.context, future)
+        self.spawn_within(self.context(), future)
     }
 
     /// [`spawn`](Self::spawn) with more or less of this library's tokio.
@@ -105,15 +117,46 @@ impl Attached {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        match self.try_spawn_within(context, future) {
+            Ok(handle) => handle,
+            Err(refused) => panic!("{refused}"),
+        }
+    }
+
+    /// [`spawn`](Self::spawn) that gives as an error what that panics with, which a function that
+    /// a library exports must not.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`], and the future is dropped.
+    pub fn try_spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.try_spawn_within(self.context(), future)
+    }
+
+    /// [`spawn_within`](Self::spawn_within), likewise.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_spawn`](Self::try_spawn).
+    pub fn try_spawn_within<F>(
+        &self,
+        context: TokioContext,
+        future: F,
+    ) -> Result<JoinHandle<F::Output>, SpawnError>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
         let core = self.runtime.core();
         let spawned = Admitted::here(core).and_then(|admitted| {
             core.counters.spawned.add_one();
             task::spawn(&self.host.raw, admitted, self.within(context, future))
         });
-        match spawned {
-            Ok(handle) => handle,
-            Err(refusal) => panic!("{refusal}"),
-        }
+        spawned.map_err(SpawnError)
     }
 
     /// A future that finds this library's tokio wherever it is polled.
@@ -132,7 +175,12 @@ impl Attached {
     ///
     /// When `future` does.
     pub fn block_on<F: Future>(&self, future: F) -> Result<F::Output, BlockOnError> {
-        block_on(self.runtime.core(), &self.host.raw, self.within(self.context, future))
+        block_on(self.runtime.core(), &self.host.raw, self.within(self.context(), future))
+    }
+
+    /// What [`Attach::context`](super::Attach::context) has said.
+    fn context(&self) -> TokioContext {
+        self.runtime.core().owner.context()
     }
 }
 
@@ -173,7 +221,7 @@ pub(crate) fn block_on<F: Future>(
 pub fn current() -> Option<Attached> {
     let runtime = LoomRuntime::from_inner(here::inner()?);
     let host = Host { raw: Arc::clone(runtime.core().owner.host()?) };
-    Some(Attached { runtime, host, context: TokioContext::default() })
+    Some(Attached { runtime, host })
 }
 
 /// [`Attached::spawn`] on what this library is attached to.

@@ -10,12 +10,15 @@ use crate::sync::{Arc, Weak, thread};
 
 use crate::runtime::core::Core;
 use crate::runtime::handle::LoomRuntime;
+use crate::runtime::owner::Owner;
 use crate::runtime::tokio_side::Patience;
 use crate::runtime::{keeper, process_wide};
 
 use super::attached::Attached;
 use super::current;
 
+pub(super) const MUST_NOT_WAIT: &str = "this thread drives async tasks of the host's, or computes for it, and must not wait: call this \
+     from `spawn_blocking`";
 /// How often it is looked whether what others hold has come back.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
@@ -32,7 +35,8 @@ impl fmt::Display for StillAttached {
 
 impl std::error::Error for StillAttached {}
 
-/// What this library has made and others hold: after the last work there is nothing.
+/// What this library has made and others hold: after the last work there is nothing. The threads
+/// that the host runs for it while it is attached are not among it.
 #[must_use]
 pub fn live() -> Report {
     boundary::report()
@@ -40,11 +44,14 @@ pub fn live() -> Report {
 
 impl Attached {
     /// Lets the work of this library finish, for no longer than `limit`, and ends what it has of
-    /// its own. New work is refused from then on. The host goes on.
+    /// its own. The work may start more; once it has ended, more is refused. The host goes on.
+    ///
+    /// Every other handle has to be gone by then, clones of this one and those of
+    /// [`current`](super::current) and [`current_runtime`](crate::current_runtime) included.
     ///
     /// # Errors
     ///
-    /// What is running, or kept, when the time is up.
+    /// What is running, or kept, when the time is up; [`detach`](super::detach) tries again.
     ///
     /// # Panics
     ///
@@ -53,7 +60,9 @@ impl Attached {
     pub fn detach(self, limit: Duration) -> Result<(), StillAttached> {
         let core = Arc::clone(self.runtime.core());
         drop(self);
-        end(&core, Instant::now().checked_add(limit))
+        end(&core, Instant::now().checked_add(limit))?;
+        drop(current::remove(&core));
+        Ok(())
     }
 }
 
@@ -77,13 +86,15 @@ pub fn detach(limit: Duration) -> Result<(), StillAttached> {
                 .to_owned(),
         ));
     }
-    for core in current::all() {
-        end(&core, deadline)?;
+    let attached = current::all();
+    for core in &attached {
+        end(core, deadline)?;
     }
     keeper::end();
     wait_for(deadline, || {
         let threads = boundary::bodies();
-        (threads > 0).then(|| format!("{threads} threads of its own are running still"))
+        (threads > 0 || Owner::any_has_driver())
+            .then(|| format!("{threads} threads of its own are running still"))
     })?;
     wait_for(deadline, || {
         let left = boundary::report();
@@ -93,41 +104,49 @@ pub fn detach(limit: Duration) -> Result<(), StillAttached> {
                 "others hold {futures} futures, {wakers} wakers, {jobs} closures, {tasks} tasks"
             )
         })
-    })
+    })?;
+    // Until here they refuse what is asked for without a handle.
+    for core in &attached {
+        drop(current::remove(core));
+    }
+    Ok(())
 }
 
+/// Ends what one runtime has. Code without a handle finds it for as long as it is in the list, and
+/// is refused.
 #[track_caller]
 fn end(core: &Arc<Core>, deadline: Option<Instant>) -> Result<(), StillAttached> {
-    let rest = || deadline.map(|at| at.saturating_duration_since(Instant::now()));
+    assert!(!core.owner.must_not_wait(), "{MUST_NOT_WAIT}");
     let runtime = core.runtime.get().and_then(Weak::upgrade).map(LoomRuntime::from_inner);
     if let Some(runtime) = runtime {
-        let limit = rest().unwrap_or(Duration::MAX);
-        if !core.lifecycle.is_gone() && !runtime.wait_at_most(limit) {
-            let (tasks, calls) = (core.tasks(), core.in_flight());
-            return Err(StillAttached(format!(
-                "{tasks} tasks and {calls} compute calls are running still"
-            )));
+        let rest = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        if !core.lifecycle.is_gone() && !runtime.wait_at_most(rest.unwrap_or(Duration::MAX)) {
+            return Err(StillAttached(running(core)));
         }
         core.lifecycle.leave();
         drop(current::leave(core));
-        runtime.inner.tokio.end(rest().map_or(Patience::Forever, Patience::AtMost));
+        runtime.inner.tokio.end(Patience::None);
     }
-    let is_kept = || core.runtime.get().is_some_and(|runtime| runtime.strong_count() > 0);
     wait_for(deadline, || {
-        let threads = core.owner.threads();
-        let (work, calls) = (core.lifecycle.count(), core.in_flight());
-        if work > 0 || calls > 0 {
-            Some(format!("{work} tasks and {calls} compute calls are running still"))
-        } else if is_kept() {
+        if core.lifecycle.count() > 0 || core.in_flight() > 0 {
+            Some(running(core))
+        } else if core.runtime.get().is_some_and(|runtime| runtime.strong_count() > 0) {
             Some("a handle of its runtime is kept".to_owned())
-        } else if threads > 0 {
-            Some(format!("{threads} threads of its tokio are blocked"))
+        } else if core.owner.has_driver() {
+            Some("blocking functions of its tokio are running still".to_owned())
         } else {
             None
         }
     })?;
-    drop(current::remove(core));
+    if let Some(host) = core.owner.host() {
+        host.unregister();
+    }
     Ok(())
+}
+
+fn running(core: &Core) -> String {
+    let (tasks, calls) = (core.tasks(), core.in_flight());
+    format!("{tasks} tasks and {calls} compute calls are running still")
 }
 
 /// Ends what was attached a moment ago, without waiting for anything.
@@ -135,6 +154,9 @@ pub(super) fn abandon(core: &Arc<Core>) {
     core.lifecycle.leave();
     if let Some(inner) = current::remove(core) {
         inner.tokio.end(Patience::None);
+    }
+    if let Some(host) = core.owner.host() {
+        host.unregister();
     }
 }
 

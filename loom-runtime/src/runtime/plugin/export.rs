@@ -7,7 +7,7 @@ use std::time::Duration;
 use loom_abi::{Plugin, RuntimeHandle};
 
 use crate::boundary;
-use crate::sync::Arc;
+use crate::sync::{Arc, Mutex, PoisonError};
 
 use super::attach::Attach;
 use super::current;
@@ -26,8 +26,12 @@ pub trait Start: 'static {
 /// A [`Start`] as the boundary wants it.
 struct Adaptor<S>(PhantomData<S>);
 
+static STARTING: Mutex<()> = Mutex::new(());
+
 impl<S: Start> boundary::Exported for Adaptor<S> {
     fn attach(handle: RuntimeHandle<'_>) -> Result<(), String> {
+        // One at a time, so that each sees what it has attached itself.
+        let _one = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         let before = current::all();
         let started = catch_unwind(AssertUnwindSafe(|| S::start(Attach::to(handle))));
         if !matches!(started, Ok(Ok(()))) {

@@ -15,7 +15,7 @@ mod task;
 mod within;
 
 pub use attach::{Attach, AttachError, attach};
-pub use attached::{Attached, BlockOnError, block_in_place, current, spawn};
+pub use attached::{Attached, BlockOnError, SpawnError, block_in_place, current, spawn};
 pub(crate) use current::{current as current_core, start_keeper, with as with_current};
 pub use detach::{StillAttached, detach, live};
 pub use export::{Start, exported};

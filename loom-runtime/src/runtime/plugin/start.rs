@@ -12,7 +12,7 @@ use crate::error::LoomError;
 use crate::quiet::drop_quietly;
 use crate::scheduler::{CalibrationConfig, MabKnobs};
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Arc, OnceLock, Weak, mpsc};
+use crate::sync::{Arc, Mutex, OnceLock, PoisonError, Weak, mpsc, thread};
 use crate::topology::{CoreBudget, CpuSet, Pin, Plan, Request, os};
 
 use crate::runtime::config::{LoomConfig, TokioFlavor};
@@ -30,6 +30,8 @@ use super::host::Host;
 /// How long `LoomRuntime::drop` and its like wait, which nobody sets for a plug-in.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The number of a thread that ends the driver, among those that the host starts for I/O.
+const ENDER: usize = 98;
 /// How long tokio may take to start: it asks for threads and waits for none of them.
 const LONGEST_START: Duration = Duration::from_secs(10);
 
@@ -53,9 +55,14 @@ pub(super) fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, At
         MabKnobs::new(),
     ));
     core.owner.is(Arc::clone(&host));
+    core.owner.finds(how.context);
     let name = format!("{}-{}", facts.prefix, facts.name);
     let driver = start_driver(&core, &host, &name, how.driver_threads)?;
-    let pool = start_pool(&core, &host, threads, driver.handle())?;
+    let tokio = {
+        let core = Arc::clone(&core);
+        TokioSide::ended_by(driver, Box::new(move |driver| end_driver(&core, driver)))
+    };
+    let pool = start_pool(&core, &host, threads, tokio.handle())?;
     drain::prepare(&core, &pool);
     let pool = Arc::new(pool);
     let config = LoomConfig {
@@ -89,7 +96,7 @@ pub(super) fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, At
         pool,
         calibration: OnceLock::new(),
         metrics: OnceLock::new(),
-        tokio: TokioSide::of(driver),
+        tokio,
         core,
     });
     let core = &inner.core;
@@ -114,7 +121,7 @@ pub(super) fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, At
         });
     }
     let runtime = LoomRuntime::from_inner(inner);
-    Ok(Attached { runtime, host: Host { raw: host }, context: how.context })
+    Ok(Attached { runtime, host: Host { raw: host } })
 }
 
 /// Nothing is accepted from now on, and the threads end, on whichever thread this is told.
@@ -136,17 +143,11 @@ fn start_driver(
     // Weakly: the core knows tokio's handle, and that these.
     let weak = Arc::downgrade(core);
     let name = {
-        let (name, weak) = (name.to_owned(), weak.clone());
+        let name = name.to_owned();
         let started = AtomicUsize::new(0);
-        move || {
-            // Before there is a thread, so that there is none that was not counted.
-            if let Some(core) = weak.upgrade() {
-                core.owner.thread_starts();
-            }
-            match started.fetch_add(1, Ordering::Relaxed) {
-                n if n < threads => format!("{name}-io-{n:02}"),
-                n => format!("{name}-blocking-{:02}", n - threads),
-            }
+        move || match started.fetch_add(1, Ordering::Relaxed) {
+            n if n < threads => format!("{name}-io-{n:02}"),
+            n => format!("{name}-blocking-{:02}", n - threads),
         }
     };
     let on_start = {
@@ -162,7 +163,6 @@ fn start_driver(
     let on_stop = move || {
         if let Some(core) = weak.upgrade() {
             core.tokio_threads.fetch_sub(1, Ordering::Relaxed);
-            core.owner.thread_ends();
         }
     };
     let (sender, built) = mpsc::channel();
@@ -170,7 +170,7 @@ fn start_driver(
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(threads).enable_all();
         builder.thread_name_fn(name).on_thread_start(on_start).on_thread_stop(on_stop);
-        // Whoever waits is there until this has ended.
+        // Nobody waits any more where it took too long: then it ends here, on this thread.
         let _ = sender.send(builder.build());
     };
     match host.start_thread(Seat::IO, 0, body) {
@@ -180,11 +180,40 @@ fn start_driver(
     // Where the system refuses it a thread tokio panics, or waits for those that it has started,
     // which nobody has told to end: then it is left behind.
     match built.recv_timeout(LONGEST_START) {
-        Ok(built) => built.map_err(LoomError::TokioRuntime),
+        Ok(built) => {
+            let driver = built.map_err(LoomError::TokioRuntime)?;
+            core.owner.driver_starts();
+            Ok(driver)
+        }
         Err(_refused) => Err(LoomError::ThreadsRefused {
             wanted: threads,
             source: io::Error::other("tokio could not start its own"),
         }),
+    }
+}
+
+/// Ends the plug-in's tokio on a thread that may wait for all of its threads, so that it is known
+/// when the last of them has.
+fn end_driver(core: &Arc<Core>, driver: Runtime) {
+    let kept = Arc::new(Mutex::new(Some(driver)));
+    let body = || {
+        let (core, kept) = (Arc::clone(core), Arc::clone(&kept));
+        move || {
+            drop(kept.lock().unwrap_or_else(PoisonError::into_inner).take());
+            core.owner.driver_has_ended();
+        }
+    };
+    let is_started = core
+        .owner
+        .host()
+        .is_some_and(|host| host.start_thread(Seat::IO, ENDER, body()) == Status::DONE);
+    // A host that has ended starts none.
+    if !is_started
+        && thread::Builder::new().name("loom-end".to_owned()).spawn(body()).is_err()
+        && let Some(driver) = kept.lock().unwrap_or_else(PoisonError::into_inner).take()
+    {
+        // Nobody can say when it has ended, so the library stays.
+        driver.shutdown_background();
     }
 }
 

@@ -18,7 +18,7 @@ use crate::sync::{Arc, Mutex, OnceLock, PoisonError, thread};
 
 use crate::runtime::lifecycle::{Admitted, Refusal};
 
-use super::within::{TokioContext, Within};
+use super::within::Within;
 
 /// What a task and its handle share.
 struct Shared<T> {
@@ -222,7 +222,7 @@ where
             self.0.abort();
         }
     }
-    let future = Within::new(future, driver.clone(), TokioContext::default());
+    let future = Within::new(future, driver.clone(), admitted.core().owner.context());
     // It counts until its result is where the handle finds it: the driver may end after that.
     let counts = Admitted::to(admitted.core());
     let spawned = counts.and_then(|counts| Ok((spawn(host, admitted, future)?, counts)));

@@ -88,6 +88,8 @@ fn with_budget<R>(driver: &Handle, f: impl FnOnce() -> R) -> R {
         }
     }
     if HAS_BUDGET.get() {
+        // Perhaps that of another driver.
+        let _entered = driver.enter();
         return f();
     }
     // Where some tokio of this library's drives the thread there is a budget already, and it would

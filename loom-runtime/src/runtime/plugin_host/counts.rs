@@ -3,9 +3,11 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use tokio::task::AbortHandle;
+
 use crate::boundary::ForeignFuture;
-use crate::sync::Arc;
-use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What one plug-in has and did. All `Relaxed`: statistics, which publish nothing.
 #[derive(Debug, Default)]
@@ -32,6 +34,41 @@ impl<'a> Counted<'a> {
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Tasks of a plug-in that has not started, to be ended where it does not.
+#[derive(Debug, Default)]
+pub(super) struct Starting {
+    is_on: AtomicBool,
+    tasks: Mutex<Vec<AbortHandle>>,
+}
+
+impl Starting {
+    pub(super) fn begin(&self) {
+        self.is_on.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn note(&self, task: &AbortHandle) {
+        if self.is_on.load(Ordering::Relaxed) {
+            self.lock().push(task.clone());
+        }
+    }
+
+    /// It has started, and its tasks are its own.
+    pub(super) fn succeed(&self) {
+        self.is_on.store(false, Ordering::Relaxed);
+        drop(std::mem::take(&mut *self.lock()));
+    }
+
+    /// It has not.
+    pub(super) fn fail(&self) {
+        let tasks = std::mem::take(&mut *self.lock());
+        tasks.iter().for_each(AbortHandle::abort);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<AbortHandle>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

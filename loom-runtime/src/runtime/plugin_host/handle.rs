@@ -14,7 +14,10 @@ use super::hosted::Hosted;
 
 /// A runtime as a plug-in may have it. Cheap to clone; all clones are one plug-in's.
 ///
-/// It keeps no runtime alive: once that has ended, all that a plug-in asks for is refused.
+/// It keeps no runtime alive: once that has ended, all that a plug-in asks for is refused. (A
+/// thread of the plug-in's that waits in `block_on` does, until that ends.) A host that unmaps a
+/// library by itself has that detach first (`loom::plugin::detach`), after which nothing of the
+/// library is called from here.
 #[derive(Clone, Debug)]
 pub struct PluginHandle {
     pub(super) hosted: Arc<Hosted>,
@@ -26,11 +29,14 @@ pub struct PluginHandle {
 pub struct PluginStats {
     /// Its name.
     pub name: String,
-    /// Tasks, blocking functions and compute calls of its own that have not ended.
+    /// Its tasks, blocking functions and compute calls that have not ended. A task that
+    /// `loom::spawn_async` has spawned counts twice, since one of the plug-in's tokio stands for
+    /// it.
     pub tasks: usize,
     /// Tasks that it has spawned on this runtime.
     pub spawned: u64,
-    /// Compute calls that have not ended.
+    /// Compute calls that have not ended, those on the host's own pool (`Host::compute`) among
+    /// them.
     pub compute_calls: usize,
     /// Compute calls that have.
     pub computed: u64,
@@ -107,7 +113,7 @@ pub(crate) fn is_own(handle: RuntimeHandle<'_>) -> bool {
 }
 
 /// What this library has made and other libraries hold, all runtimes together: after the last
-/// work of the last plug-in there is nothing.
+/// work of the last plug-in there is nothing. Handles are not among it.
 #[must_use]
 pub fn live() -> Report {
     boundary::report()
@@ -118,8 +124,8 @@ impl fmt::Display for PluginStats {
         let Self { name, tasks, spawned, compute_calls, computed, panicked, threads } = self;
         write!(
             f,
-            "{name}: {tasks} of {spawned} tasks, {compute_calls} compute calls now and {computed} \
-             before, {panicked} panics, {threads} threads"
+            "{name}: {tasks} running, {compute_calls} of them compute calls; {spawned} tasks spawned, \
+             {computed} calls done, {panicked} panics; {threads} threads"
         )
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use loom_abi::{Place, Pressure, Seat, Status, Work};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::{AbortHandle, block_in_place};
 
 use crate::boundary::{Facts, ForeignCall, ForeignFuture, ForeignGuest, ForeignJob, Host};
@@ -25,7 +25,7 @@ use crate::runtime::threads::begin_blocking;
 use crate::runtime::ticket::How;
 use crate::runtime::{keeper, local, spawn};
 
-use super::counts::{Call, Counted, Counts, Task};
+use super::counts::{Call, Counted, Counts, Starting, Task};
 
 /// How long the name of a plug-in is, of those that the system cuts off after 15 bytes, in the
 /// names of its threads.
@@ -48,6 +48,8 @@ pub(crate) struct Hosted {
     is_taken: AtomicBool,
     /// It takes no work of this plug-in any more, whatever the runtime does.
     is_closed: AtomicBool,
+    /// What it has spawned before it has started.
+    pub(super) starting: Starting,
     /// Held while the plug-in is told, which runs code of its library.
     telling: Mutex<()>,
     threads: Mutex<Vec<thread::JoinHandle<()>>>,
@@ -66,6 +68,7 @@ impl Hosted {
             is_taken: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             telling: Mutex::new(()),
+            starting: Starting::default(),
             threads: Mutex::new(Vec::new()),
             counts: Arc::default(),
             core,
@@ -76,6 +79,32 @@ impl Hosted {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// It was unloaded, though threads may remember it.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
+    }
+
+    /// Waits for what a library does on a thread of its own, where that may be waited for: a
+    /// worker gives its other tasks away.
+    ///
+    /// # Panics
+    ///
+    /// On threads that must not wait, and cannot give their work away.
+    #[track_caller]
+    pub(super) fn wait<R>(&self, what: &str, f: impl FnOnce() -> R) -> R {
+        let is_alone = self.tokio.runtime_flavor() == RuntimeFlavor::CurrentThread;
+        let place = self.here();
+        let refused = place == Place::COMPUTE
+            || local::is_here()
+            || place == Place::WORKER && is_alone && !is_on_a_worker();
+        assert!(
+            !refused,
+            "{what} a plug-in waits for it, and this thread must not wait: do it before the \
+             runtime's tasks run, or from `spawn_blocking`"
+        );
+        if is_on_a_worker() { block_in_place(f) } else { f() }
     }
 
     /// Tells the plug-in that this is the end.
@@ -93,6 +122,11 @@ impl Hosted {
     /// any more.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
+        self.give_back();
+    }
+
+    /// Gives the guest back, once nobody tells it anything.
+    fn give_back(&self) {
         let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_taken.store(true, Ordering::Relaxed);
         let guest = self.guest.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -164,10 +198,16 @@ impl Host for Hosted {
         Status::DONE
     }
 
+    fn unregister(&self) {
+        self.give_back();
+    }
+
     fn spawn(&self, future: ForeignFuture) -> Result<AbortHandle, Status> {
         let admitted = self.admit()?;
         let task = Task::new(future, &self.counts);
-        Ok(spawn::spawn(admitted, &self.tokio, task).abort_handle())
+        let task = spawn::spawn(admitted, &self.tokio, task).abort_handle();
+        self.starting.note(&task);
+        Ok(task)
     }
 
     fn abort(task: &AbortHandle) {
@@ -245,6 +285,9 @@ impl Host for Hosted {
 
     fn join(&self, a: ForeignCall<'_>, b: ForeignCall<'_>) -> Status {
         let both = |(a, b): (Status, Status)| if a == Status::DONE { b } else { a };
+        if os::is_forked() {
+            return Status::FORKED;
+        }
         if COMPUTES.get() {
             // Compute threads of this runtime may wait for those of its plug-ins, so these must
             // not wait for them.
@@ -267,6 +310,9 @@ impl Host for Hosted {
         };
         let name = self.thread_name(seat, number);
         let (core, counts) = (Arc::clone(&self.core), Arc::clone(&self.counts));
+        // Kept here as well: where it does not run it is dropped on this thread, not on the keeper.
+        let kept = Arc::new(Mutex::new(Some(body)));
+        let body = Arc::clone(&kept);
         let body = move || {
             let _counted = Counted::new(&counts.threads);
             let role = if is_compute { Role::Compute } else { Role::Blocking };
@@ -274,7 +320,10 @@ impl Host for Hosted {
             ThreadPlacement::take(role, name, &seat_of, &core.plan.budget);
             drop(core);
             COMPUTES.set(is_compute);
-            body.run();
+            let body = body.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(body) = body {
+                body.run();
+            }
         };
         // On a thread that hands down neither a mask nor a class.
         let started = keeper::run(move || thread::Builder::new().name(name).spawn(body));

@@ -2,12 +2,13 @@
 
 use std::error::Error;
 use std::fmt;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use loom_abi::{Lack, PLUGIN_SYMBOL, Place, Report, Status};
+use loom_abi::{Lack, PLUGIN_SYMBOL, Report, Status};
 
-use crate::boundary::{Host, Library, LoadFault};
+use crate::boundary::{Library, LoadFault};
 use crate::sync::thread;
 
 use crate::runtime::handle::LoomRuntime;
@@ -98,10 +99,20 @@ impl LoomRuntime {
     /// Loads a library and has it use this runtime, through what it exports with
     /// `loom::plugin::export!`. Its version is looked at before anything of it is called.
     ///
+    /// Its start runs on a thread of its own, which ends with it, and this waits for that. Loaded
+    /// again under the same path it is the same library with the same statics, attached once more,
+    /// and unloading either ends both; a new build needs a new path.
+    ///
     /// # Errors
     ///
     /// [`LoadError`] for a library that the system does not load, that is no plug-in, that was
-    /// built against another version of `loom-abi`, and whose own start failed.
+    /// built against another version of `loom-abi`, and whose own start failed: then what it has
+    /// begun here is ended, and it stays mapped. Its reason is cut off after 512 bytes.
+    ///
+    /// # Panics
+    ///
+    /// On compute threads and local cores, and within async code of a current-thread runtime: these
+    /// must not wait. On an I/O worker other tasks go on meanwhile, on another thread.
     ///
     /// # Safety
     ///
@@ -124,12 +135,23 @@ impl LoomRuntime {
         };
         let name = library.name();
         let handle = self.plugin_handle(&name);
-        let attached = apart(|| library.attach(handle.as_raw()));
-        match attached {
-            Ok(Ok(())) => Ok(Plugin { path, library, handle }),
-            Ok(Err((_status, reason))) => Err(LoadError::Refused { name, reason }),
-            Err(source) => Err(LoadError::NoThread { name, source }),
+        let hosted = &handle.hosted;
+        hosted.starting.begin();
+        let attached = hosted.wait("loading", || apart(|| library.attach(handle.as_raw())));
+        if let Ok(Ok(())) = attached {
+            hosted.starting.succeed();
+            return Ok(Plugin { path, library, handle });
         }
+        // Whatever it has begun is nobody's.
+        hosted.close();
+        hosted.starting.fail();
+        Err(match attached {
+            Ok(attached) => {
+                let reason = attached.err().map(|(_status, reason)| reason);
+                LoadError::Refused { name, reason: reason.unwrap_or_default() }
+            }
+            Err(source) => LoadError::NoThread { name, source },
+        })
     }
 }
 
@@ -193,18 +215,16 @@ impl Plugin {
     ///
     /// # Panics
     ///
-    /// Within async code and on compute threads, which must not be blocked.
+    /// On compute threads and local cores, and within async code of a current-thread runtime: these
+    /// must not wait. On an I/O worker other tasks go on meanwhile, on another thread.
     #[allow(unsafe_code, reason = "the contract is the caller's")]
     pub unsafe fn unload(self, limit: Duration) -> Result<(), UnloadError> {
         let hosted = &self.handle.hosted;
-        assert!(
-            hosted.here() == Place::ELSEWHERE,
-            "unloading waits for the plug-in's work, and this thread must not wait: call it from \
-             `spawn_blocking`"
-        );
-        let detached = match apart(|| self.library.detach(limit)) {
+        let detached = match hosted.wait("unloading", || apart(|| self.library.detach(limit))) {
             Ok(detached) => detached,
-            Err(error) => Err((Status::NO_THREAD, error.to_string())),
+            Err(error) => {
+                Err((Status::NO_THREAD, format!("the system has no thread to end it on: {error}")))
+            }
         };
         if let Err((_status, reason)) = detached {
             return Err(UnloadError { plugin: self, reason });
@@ -234,6 +254,6 @@ fn apart<R: Send>(f: impl FnOnce() -> R + Send) -> std::io::Result<R> {
         let builder = thread::Builder::new().name("loom-plugin".to_owned());
         let thread = builder.spawn_scoped(scope, f)?;
         // What panics over there does not get here.
-        thread.join().map_err(|_panic| std::io::Error::other("it panicked"))
+        Ok(thread.join().unwrap_or_else(|payload| resume_unwind(payload)))
     })
 }

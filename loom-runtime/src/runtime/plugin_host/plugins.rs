@@ -44,7 +44,7 @@ impl Plugins {
     }
 
     pub(crate) fn stats(&self) -> Vec<PluginStats> {
-        self.all().iter().map(|hosted| stats(hosted)).collect()
+        self.all().iter().filter(|hosted| !hosted.is_closed()).map(|hosted| stats(hosted)).collect()
     }
 
     /// Tells all of them that the runtime has ended.

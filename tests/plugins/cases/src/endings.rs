@@ -195,3 +195,26 @@ pub(crate) fn is_attached_to_nothing() {
     assert!(loom::plugin::current().is_none());
     assert!(loom::current_runtime().is_none());
 }
+
+/// A function that blocks, on a thread of this library's tokio, with a handle of that lent out.
+pub(crate) fn blocks_until_told() {
+    SPINS.store(1, Ordering::Relaxed);
+    let attached = attached();
+    let lent = attached.runtime().tokio_runtime();
+    drop(lent.spawn_blocking(|| {
+        SPINS.store(2, Ordering::Relaxed);
+        until(|| SPINS.load(Ordering::Relaxed) == 0);
+    }));
+    until(|| SPINS.load(Ordering::Relaxed) == 2);
+}
+
+/// After it was to be unloaded, and was not.
+pub(crate) fn refuses_what_comes_late() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let computed = std::panic::catch_unwind(|| loom::spawn_compute(|| ()).detach());
+    let _ = std::panic::take_hook();
+    let payload = computed.expect_err("it is refused");
+    let text = payload.downcast_ref::<String>().expect("a text");
+    assert!(text.contains("has been shut down"), "{text}");
+    assert!(loom::plugin::current().is_none());
+}

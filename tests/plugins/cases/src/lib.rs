@@ -73,6 +73,8 @@ const CASES: &[(&str, Case)] = &[
     ("awaited_done", endings::what_was_awaited_came),
     ("spin", endings::computes_until_told),
     ("stop", endings::stops_computing),
+    ("block", endings::blocks_until_told),
+    ("refuses", endings::refuses_what_comes_late),
     ("detached", endings::is_attached_to_nothing),
     ("worker", entries::refused_on_a_worker),
     ("compute", entries::refused_on_compute_threads),
@@ -101,6 +103,7 @@ pub fn run(name: Bytes) -> u32 {
 
 pub fn attach_to_wrong(handle: RuntimeHandle<'_>) -> u32 {
     let one = loom::plugin::Host::of(handle).is_err();
+    // Where it is none that is wrong, it stays attached.
     let other = matches!(loom::plugin::attach(handle), Err(loom::plugin::AttachError::Version(_)));
     u32::from(!(one && other))
 }

@@ -69,6 +69,8 @@ pub const CASES: &[Case] = &[
     Case { unmaps: true, ..case("unload", EACH, unloading::unload) },
     Case { unmaps: true, ..case("unload_unused", EACH, unloading::unload_unused) },
     Case { unmaps: true, ..case("unload_busy", EITHER, unloading::unload_busy) },
+    Case { unmaps: true, ..case("unload_two", EITHER, unloading::unload_twice_attached) },
+    Case { unmaps: true, ..case("unload_blocked", EITHER, unloading::unload_blocked) },
     Case { unmaps: true, ..case("unload_in_use", EITHER, unloading::unload_in_use) },
     case("metrics", EITHER, long::metrics),
     long("wakes", long::wakes),

@@ -4,7 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 use std::{fs, thread};
 
-use super::{ask, load_all, two_and_two, until};
+use loom::TokioFlavor;
+use loom_abi::RuntimeHandle;
+
+use super::{ask, builder, load_all, two_and_two, until};
 
 /// Whether the process has a file mapped.
 fn is_mapped(name: &str) -> bool {
@@ -122,7 +125,17 @@ pub(super) fn unload_busy(folder: &Path, names: &[&str]) {
         let unloaded = unsafe { plugin.unload(Duration::from_secs(30)) };
         unloaded.unwrap_or_else(|error| panic!("{error}"));
     }
+    // A worker gives its other tasks away meanwhile; a thread that cannot is told.
     let runtime = two_and_two();
+    for plugin in load_all(&runtime, folder, names) {
+        let unloaded = runtime.block_on(runtime.spawn_async(async move {
+            // SAFETY: as above.
+            unsafe { plugin.unload(Duration::from_secs(30)) }.is_ok()
+        }));
+        assert_eq!(unloaded.ok(), Some(true));
+    }
+    let runtime = builder().tokio_flavor(TokioFlavor::CurrentThread).build();
+    let runtime = runtime.expect("the system has threads");
     for plugin in load_all(&runtime, folder, names) {
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(|_| {}));
@@ -131,6 +144,53 @@ pub(super) fn unload_busy(folder: &Path, names: &[&str]) {
             drop(unsafe { plugin.unload(Duration::from_secs(30)) });
         }));
         std::panic::set_hook(hook);
-        assert!(refused.is_err_and(|error| error.is_panic()), "a worker must not wait");
+        assert!(refused.is_err_and(|error| error.is_panic()), "it must not wait");
+    }
+}
+
+/// Handles that a plug-in got some other way are given back before it goes: neither their end nor
+/// that of their runtime calls it.
+pub(super) fn unload_twice_attached(folder: &Path, names: &[&str]) {
+    type Attach = extern "C" fn(RuntimeHandle<'_>) -> u32;
+    keeps_nothing();
+    let (runtime, other) = (two_and_two(), two_and_two());
+    for plugin in load_all(&runtime, folder, names) {
+        let handle = other.plugin_handle("by hand");
+        // SAFETY: that is what it exports.
+        let attach: Attach = unsafe { plugin.symbol("plugin_attach") }.expect("it is exported");
+        thread::scope(|scope| {
+            // It is no wrong one, so it is attached.
+            scope.spawn(|| assert_eq!(attach(handle.as_raw()), 1));
+        });
+        assert!(handle.stats().threads > 0, "{}", handle.stats());
+        // SAFETY: nothing of it is used from now on.
+        let unloaded = unsafe { plugin.unload(Duration::from_secs(30)) };
+        unloaded.unwrap_or_else(|error| panic!("{error}"));
+        until(|| handle.stats().threads == 0);
+        drop(handle);
+    }
+    other.shutdown_background();
+    for name in names {
+        assert!(!is_mapped(name), "nobody has anything of it");
+    }
+}
+
+/// What nobody counted, a blocking function of tokio's own, keeps it from going while it runs.
+pub(super) fn unload_blocked(folder: &Path, names: &[&str]) {
+    keeps_nothing();
+    let runtime = two_and_two();
+    for plugin in load_all(&runtime, folder, names) {
+        ask(&plugin, "block");
+        // SAFETY: nothing of it is used unless it stays.
+        let refused = unsafe { plugin.unload(Duration::from_millis(10)) };
+        let refused = refused.expect_err("a function blocks");
+        assert!(refused.to_string().contains("blocking functions"), "{refused}");
+        let plugin = refused.plugin;
+        // What is kept refuses in words, and starts nothing by itself.
+        ask(&plugin, "refuses");
+        ask(&plugin, "stop");
+        // SAFETY: as above.
+        let unloaded = unsafe { plugin.unload(Duration::from_secs(30)) };
+        unloaded.unwrap_or_else(|error| panic!("{error}"));
     }
 }
