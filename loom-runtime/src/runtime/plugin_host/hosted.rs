@@ -1,7 +1,5 @@
 //! The runtime as a plug-in has it: what it asks for, done on this side.
 
-use std::cell::Cell;
-use std::io;
 use std::time::Duration;
 
 use loom_abi::{Place, Pressure, Seat, Status, Work};
@@ -12,8 +10,8 @@ use crate::boundary::{Facts, ForeignCall, ForeignFuture, ForeignGuest, ForeignJo
 use crate::bridge::Priority;
 use crate::quiet::quietly;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, thread};
-use crate::topology::{Role, ThreadPlacement, os};
+use crate::sync::{Arc, Mutex, PoisonError, Weak};
+use crate::topology::os;
 
 use crate::runtime::compute::{ComputeFuture, try_offload};
 use crate::runtime::context::{self, Freedom};
@@ -23,18 +21,14 @@ use crate::runtime::lifecycle::{Admitted, Refusal};
 use crate::runtime::scope::is_on_a_worker;
 use crate::runtime::threads::begin_blocking;
 use crate::runtime::ticket::How;
-use crate::runtime::{keeper, local, spawn};
+use crate::runtime::{local, spawn};
 
-use super::counts::{Call, Counted, Counts, Starting, Task};
+use super::counts::{Call, Counts, Starting, Task};
+use super::threads::{self, Threads};
 
 /// How long the name of a plug-in is, of those that the system cuts off after 15 bytes, in the
 /// names of its threads.
 const NAMED: usize = 8;
-
-thread_local! {
-    /// This is a compute thread of some plug-in, started here.
-    static COMPUTES: Cell<bool> = const { Cell::new(false) };
-}
 
 /// One handle that was given to a plug-in, and what that does with it.
 pub(crate) struct Hosted {
@@ -52,7 +46,7 @@ pub(crate) struct Hosted {
     pub(super) starting: Starting,
     /// Held while the plug-in is told, which runs code of its library.
     telling: Mutex<()>,
-    threads: Mutex<Vec<thread::JoinHandle<()>>>,
+    pub(super) threads: Threads,
     pub(crate) counts: Arc<Counts>,
 }
 
@@ -69,7 +63,7 @@ impl Hosted {
             is_closed: AtomicBool::new(false),
             telling: Mutex::new(()),
             starting: Starting::default(),
-            threads: Mutex::new(Vec::new()),
+            threads: Threads::default(),
             counts: Arc::default(),
             core,
         });
@@ -131,19 +125,6 @@ impl Hosted {
         self.is_taken.store(true, Ordering::Relaxed);
         let guest = self.guest.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(guest);
-    }
-
-    /// Waits for the threads that were started for it, which have nothing left to do.
-    pub(super) fn join_threads(&self) {
-        let threads = std::mem::take(&mut *self.lock_threads());
-        for thread in threads {
-            // Its body catches what panics.
-            let _ = thread.join();
-        }
-    }
-
-    fn lock_threads(&self) -> MutexGuard<'_, Vec<thread::JoinHandle<()>>> {
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn admit(&self) -> Result<Admitted, Status> {
@@ -288,7 +269,7 @@ impl Host for Hosted {
         if os::is_forked() {
             return Status::FORKED;
         }
-        if COMPUTES.get() {
+        if threads::computes() {
             // Compute threads of this runtime may wait for those of its plug-ins, so these must
             // not wait for them.
             return both((a.run(), b.run()));
@@ -298,44 +279,11 @@ impl Host for Hosted {
     }
 
     fn start_thread(&self, seat: Seat, number: usize, body: ForeignJob) -> Status {
-        if self.is_closed.load(Ordering::Relaxed) || self.core.lifecycle.is_gone() {
+        if self.is_closed() || self.core.lifecycle.is_gone() {
             return Status::SHUT_DOWN;
         }
-        let plan = &self.core.plan;
-        let is_compute = seat == Seat::COMPUTE;
-        let seat_of = if is_compute {
-            plan.compute.get(number % plan.compute.len().max(1)).unwrap_or(&plan.blocking).clone()
-        } else {
-            plan.blocking.clone()
-        };
         let name = self.thread_name(seat, number);
-        let (core, counts) = (Arc::clone(&self.core), Arc::clone(&self.counts));
-        // Kept here as well: where it does not run it is dropped on this thread, not on the keeper.
-        let kept = Arc::new(Mutex::new(Some(body)));
-        let body = Arc::clone(&kept);
-        let body = move || {
-            let _counted = Counted::new(&counts.threads);
-            let role = if is_compute { Role::Compute } else { Role::Blocking };
-            let name = thread::current().name().unwrap_or_default().to_owned();
-            ThreadPlacement::take(role, name, &seat_of, &core.plan.budget);
-            drop(core);
-            COMPUTES.set(is_compute);
-            let body = body.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(body) = body {
-                body.run();
-            }
-        };
-        // On a thread that hands down neither a mask nor a class.
-        let started = keeper::run(move || thread::Builder::new().name(name).spawn(body));
-        match started.and_then(|started: io::Result<_>| started) {
-            Ok(thread) => {
-                let mut threads = self.lock_threads();
-                threads.retain(|thread| !thread.is_finished());
-                threads.push(thread);
-                Status::DONE
-            }
-            Err(_refused) => Status::NO_THREAD,
-        }
+        self.threads.start(&self.core, &self.counts, name, (seat, number), body)
     }
 
     fn place_thread(&self) {
@@ -343,7 +291,7 @@ impl Host for Hosted {
     }
 
     fn here(&self) -> Place {
-        if COMPUTES.get() || rayon::current_thread_index().is_some() {
+        if threads::computes() || rayon::current_thread_index().is_some() {
             Place::COMPUTE
         } else if local::is_here() || context::freedom() == Freedom::None && !context::may_block() {
             Place::WORKER

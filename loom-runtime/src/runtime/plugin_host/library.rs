@@ -229,7 +229,7 @@ impl Plugin {
         if let Err((_status, reason)) = detached {
             return Err(UnloadError { plugin: self, reason });
         }
-        hosted.join_threads();
+        hosted.threads.join();
         hosted.close();
         // SAFETY: X8, it has ended all that it had, as it says, and the rest is by contract.
         match unsafe { self.library.close() } {

@@ -9,6 +9,7 @@ mod handle;
 mod hosted;
 mod library;
 mod plugins;
+mod threads;
 
 #[cfg(feature = "plugin")]
 pub(crate) use handle::is_own;
