@@ -1,42 +1,35 @@
 //! Wakes, and what they leave behind.
 
-use std::pin::pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Poll, Waker};
 
 use crate::{attached, until};
 
-/// A task that is woken by another one each time, through clones that are made and dropped.
+/// A task that is woken again and again by clones that are made, kept for one poll, and dropped;
+/// now and then on another thread.
 pub(crate) fn a_million_wakes() {
     static SLOT: Mutex<Option<Waker>> = Mutex::new(None);
-    static POLLS: AtomicUsize = AtomicUsize::new(0);
     const WAKES: usize = 1_000_000;
-    POLLS.store(0, Ordering::Relaxed);
-    let woken = attached().spawn(std::future::poll_fn(|cx| {
-        if POLLS.fetch_add(1, Ordering::Relaxed) + 1 >= WAKES {
+    const ELSEWHERE: usize = 10_000;
+    let mut polls = 0;
+    let woken = attached().spawn(std::future::poll_fn(move |cx| {
+        polls += 1;
+        if polls >= WAKES {
             return Poll::Ready(());
         }
-        *SLOT.lock().expect("nobody panics") = Some(cx.waker().clone());
+        let waker = cx.waker().clone();
+        let before = SLOT.lock().expect("nobody panics").replace(waker.clone());
+        drop(before);
+        if polls % ELSEWHERE == 0 {
+            loom::spawn_compute(move || waker.wake()).detach();
+        } else {
+            waker.wake();
+        }
         Poll::Pending
     }));
-    let mut woken = pin!(woken);
-    let done = attached().block_on(async {
-        let wakes = std::future::poll_fn(|cx| {
-            if let Poll::Ready(ended) = woken.as_mut().poll(cx) {
-                return Poll::Ready(ended);
-            }
-            let waker = SLOT.lock().expect("nobody panics").take();
-            if let Some(waker) = waker {
-                waker.wake_by_ref();
-                waker.clone().wake();
-            }
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        });
-        wakes.await
-    });
-    done.expect("it may wait").expect("it ends");
+    attached().block_on(woken).expect("it may wait").expect("it ends");
+    drop(SLOT.lock().expect("nobody panics").take());
 }
 
 /// What is kept from one poll is what the next one brings.

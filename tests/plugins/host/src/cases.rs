@@ -17,8 +17,6 @@ pub struct Case {
     pub name: &'static str,
     /// With which plug-ins it is run.
     pub plugins: &'static [&'static str],
-    /// It is one of a million steps, or waits on purpose.
-    pub is_long: bool,
     /// It has libraries unmapped.
     pub unmaps: bool,
     run: fn(&Path, &[&str]),
@@ -32,11 +30,7 @@ const fn case(
     plugins: &'static [&'static str],
     run: fn(&Path, &[&str]),
 ) -> Case {
-    Case { name, plugins, is_long: false, unmaps: false, run }
-}
-
-const fn long(name: &'static str, run: fn(&Path, &[&str])) -> Case {
-    Case { name, plugins: EITHER, is_long: true, unmaps: false, run }
+    Case { name, plugins, unmaps: false, run }
 }
 
 pub const CASES: &[Case] = &[
@@ -73,8 +67,8 @@ pub const CASES: &[Case] = &[
     Case { unmaps: true, ..case("unload_blocked", EITHER, unloading::unload_blocked) },
     Case { unmaps: true, ..case("unload_in_use", EITHER, unloading::unload_in_use) },
     case("metrics", EITHER, long::metrics),
-    long("wakes", long::wakes),
-    long("idle", long::idle),
+    case("wakes", EITHER, long::wakes),
+    case("idle", EITHER, long::idle),
 ];
 
 pub fn run(folder: &Path, name: &str, plugins: &str) -> ExitCode {

@@ -20,8 +20,6 @@ pub fn all(folder: &Path, rounds: u32) -> ExitCode {
     'cases: for case in CASES {
         for plugins in case.plugins {
             let started = Instant::now();
-            // What takes long by itself is not repeated as often.
-            let rounds = if case.is_long { rounds.div_ceil(10) } else { rounds };
             let failed = (0..rounds)
                 .find_map(|round| one(folder, case, plugins).err().map(|error| (round, error)));
             match failed {
