@@ -21,19 +21,22 @@ pub(crate) struct Counts {
     pub(crate) threads: AtomicUsize,
 }
 
-/// One that counts while it is there.
-pub(super) struct Counted<'a>(&'a AtomicUsize);
+/// One call or one thread, from before it begins until it is gone, however it ends.
+pub(super) struct Counted {
+    counts: Arc<Counts>,
+    which: fn(&Counts) -> &AtomicUsize,
+}
 
-impl<'a> Counted<'a> {
-    pub(super) fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
+impl Counted {
+    pub(super) fn new(counts: &Arc<Counts>, which: fn(&Counts) -> &AtomicUsize) -> Self {
+        which(counts).fetch_add(1, Ordering::Relaxed);
+        Self { counts: Arc::clone(counts), which }
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        (self.which)(&self.counts).fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -69,22 +72,6 @@ impl Starting {
 
     fn lock(&self) -> MutexGuard<'_, Vec<AbortHandle>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A call at the host's pool, from its submission on.
-pub(super) struct Call(Arc<Counts>);
-
-impl Call {
-    pub(super) fn new(counts: &Arc<Counts>) -> Self {
-        counts.compute_calls.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(counts))
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        self.0.compute_calls.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -23,7 +23,7 @@ use crate::runtime::threads::begin_blocking;
 use crate::runtime::ticket::How;
 use crate::runtime::{local, spawn};
 
-use super::counts::{Call, Counts, Starting, Task};
+use super::counts::{Counted, Counts, Starting, Task};
 use super::threads::{self, Threads};
 
 /// How long the name of a plug-in is, of those that the system cuts off after 15 bytes, in the
@@ -246,7 +246,7 @@ impl Host for Hosted {
         }
         let counts = Arc::clone(&self.counts);
         // From now on, and also where it is refused or never runs.
-        let call = Call::new(&counts);
+        let call = Counted::new(&counts, |counts| &counts.compute_calls);
         let work = move || {
             let _call = call;
             if job.run() == Status::PANICKED {

@@ -47,9 +47,10 @@ impl Threads {
         };
         // Kept here as well: where it does not run it is dropped on this thread, not on the keeper.
         let kept = Arc::new(Mutex::new(Some(body)));
-        let (body, core, counts) = (Arc::clone(&kept), Arc::clone(core), Arc::clone(counts));
+        let counted = Counted::new(counts, |counts| &counts.threads);
+        let (body, core) = (Arc::clone(&kept), Arc::clone(core));
         let body = move || {
-            let _counted = Counted::new(&counts.threads);
+            let _counted = counted;
             let role = if is_compute { Role::Compute } else { Role::Blocking };
             let name = thread::current().name().unwrap_or_default().to_owned();
             ThreadPlacement::take(role, name, &seat, &core.plan.budget);

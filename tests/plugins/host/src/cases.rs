@@ -178,24 +178,31 @@ fn nested_join(folder: &Path, names: &[&str]) {
     runtime.install(|| plugins.iter().for_each(|plugin| ask(plugin, "join_there")));
 }
 
-/// Refused at once where it would be a deadlock: one worker, a current-thread runtime, compute
-/// threads.
+/// Refused where it would be a deadlock: one worker, a current-thread runtime, compute threads.
 fn re_entry(folder: &Path, names: &[&str]) {
     let runtime = builder().tokio_threads(1).rayon_threads(1).build().expect("threads");
     let plugins = load_all(&runtime, folder, names);
-    let started = Instant::now();
     for plugin in &plugins {
-        ask(plugin, "worker");
-        ask(plugin, "compute");
-        runtime.block_on(async { ask(plugin, "here") });
-        runtime.install(|| ask(plugin, "here"));
+        at_once(|| ask(plugin, "worker"));
+        at_once(|| ask(plugin, "compute"));
+        at_once(|| runtime.block_on(async { ask(plugin, "here") }));
+        at_once(|| runtime.install(|| ask(plugin, "here")));
         thread::scope(|scope| {
-            scope.spawn(|| runtime.block_on(async { ask(plugin, "here") }));
+            scope.spawn(|| at_once(|| runtime.block_on(async { ask(plugin, "here") })));
         });
         is_left_clean(plugin);
     }
-    // The supervisor's limit is for machines that are busy; this is for deadlocks.
-    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
+/// Within a second, once in a while at least: one that hangs never is.
+#[track_caller]
+fn at_once(f: impl Fn()) {
+    let within_a_second = || {
+        let started = Instant::now();
+        f();
+        started.elapsed().as_secs() < 1
+    };
+    assert!((0..10).any(|_| within_a_second()), "it takes longer than a second");
 }
 
 fn current_thread(folder: &Path, names: &[&str]) {
@@ -206,7 +213,7 @@ fn current_thread(folder: &Path, names: &[&str]) {
         ask(plugin, "results");
         ask(plugin, "worker");
         ask(plugin, "timers");
-        runtime.block_on(async { ask(plugin, "here") });
+        at_once(|| runtime.block_on(async { ask(plugin, "here") }));
         is_left_clean(plugin);
     }
 }

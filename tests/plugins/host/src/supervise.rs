@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, io, thread};
 
@@ -9,16 +10,22 @@ use crate::cases::{CASES, Case};
 
 /// How long a case may take, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
-/// After so many that failed there is no use in more.
-const MOST_FAILURES: u32 = 5;
-
 /// In seconds, in place of the limit.
 const LIMIT_VARIABLE: &str = "PLUGIN_CASE_SECONDS";
+/// After so many that failed there is no use in more.
+const MOST_FAILURES: usize = 5;
+/// How many run at once: most of them wait most of the time.
+const AT_ONCE: usize = 2;
 
 pub fn all(folder: &Path, rounds: u32) -> ExitCode {
-    let mut failures = 0;
-    'cases: for case in CASES {
-        for plugins in case.plugins {
+    let (next, failures) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let runs: Vec<_> =
+        CASES.iter().flat_map(|case| case.plugins.iter().map(move |of| (case, *of))).collect();
+    let work = || {
+        while let Some((case, plugins)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if failures.load(Ordering::Relaxed) >= MOST_FAILURES {
+                break;
+            }
             let started = Instant::now();
             let failed = (0..rounds)
                 .find_map(|round| one(folder, case, plugins).err().map(|error| (round, error)));
@@ -28,21 +35,27 @@ pub fn all(folder: &Path, rounds: u32) -> ExitCode {
                     println!("{:<18} {plugins:<13} {rounds:>3} times, {took:>6} ms", case.name);
                 }
                 Some((round, error)) => {
-                    failures += 1;
+                    failures.fetch_add(1, Ordering::Relaxed);
                     println!("{:<18} {plugins:<13} FAILED in round {round}: {error}", case.name);
-                    if failures == MOST_FAILURES {
-                        break 'cases;
-                    }
                 }
             }
         }
+    };
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(work);
+        }
+    });
+    match failures.into_inner() {
+        0 => {
+            println!("all cases passed");
+            ExitCode::SUCCESS
+        }
+        failures => {
+            println!("{failures} failed");
+            ExitCode::FAILURE
+        }
     }
-    if failures == 0 {
-        println!("all cases passed");
-        return ExitCode::SUCCESS;
-    }
-    println!("{failures} failed");
-    ExitCode::FAILURE
 }
 
 fn one(folder: &Path, case: &Case, plugins: &str) -> Result<(), String> {
@@ -61,7 +74,7 @@ fn one(folder: &Path, case: &Case, plugins: &str) -> Result<(), String> {
             }
             Ok(None) if Instant::now() < deadline => {
                 thread::park_timeout(pause);
-                pause = (pause * 2).min(Duration::from_millis(20));
+                pause = (pause * 2).min(Duration::from_millis(10));
             }
             Ok(None) => {
                 // It is ours, and has had its time.
