@@ -106,7 +106,7 @@ impl Hosted {
         let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_taken.store(true, Ordering::Relaxed);
         let guest = self.guest.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Outside of the lock: it ends what it has here.
+        // Outside of the guest's lock, within `telling`: the library stays until it has been told.
         if let Some(guest) = guest {
             guest.leave();
         }
