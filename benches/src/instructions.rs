@@ -124,7 +124,7 @@ fn count(what: &str, calls: u64) -> Result<u64, Box<dyn Error>> {
     let text = text?;
     let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
     let total: u64 = total.ok_or("callgrind says no total")?.trim().parse()?;
-    Ok(total.saturating_sub(within(&text, "loom::runtime::adaptive::look")))
+    Ok(total.saturating_sub(within(&text, "loom::call::adaptive::look")))
 }
 
 /// Instructions of all calls of a function, with what it calls, by callgrind's own format: a line

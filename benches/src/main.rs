@@ -32,6 +32,7 @@ mod sample;
 mod shed;
 mod spawn;
 mod statistics;
+mod work;
 
 use std::error::Error;
 use std::fs;

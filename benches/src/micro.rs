@@ -12,8 +12,9 @@ use crate::machine;
 use crate::report::{Bar, Report, Table, figure, ratio};
 use crate::rounds::at_least_one;
 use crate::rounds::{Rounds, Taken, in_a_process};
-use crate::sample::{Seen, burn, calls};
+use crate::sample::{Seen, calls};
 use crate::spawn;
+use crate::work::burn;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {

@@ -12,6 +12,7 @@ use tokio::sync::Barrier;
 
 use crate::allocations;
 use crate::contenders::{Contender, Visit, make};
+use crate::work::burn;
 
 /// How long calls are made before they count.
 const WARM_UP: Duration = Duration::from_millis(30);
@@ -188,17 +189,4 @@ async fn decide<C: Contender>(contender: &C, calls: u64) -> Duration {
 #[inline(never)]
 fn next(n: u64) -> u64 {
     black_box(n).wrapping_add(1)
-}
-
-/// Keeps a CPU busy for so long.
-pub(crate) fn burn(work: Duration) -> u64 {
-    if work.is_zero() {
-        return black_box(1);
-    }
-    let until = Instant::now() + work;
-    let mut steps = 0;
-    while Instant::now() < until {
-        steps += 1;
-    }
-    black_box(steps)
 }

@@ -11,8 +11,8 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use toml::{Table, Value};
 
-use crate::compute::HINTS;
 use crate::diag::{Diagnostics, nearest, one_of};
+use crate::words::HINTS;
 
 /// The name of the file where nothing else is said.
 const FILE: &str = "loom-hints.toml";

@@ -6,6 +6,7 @@
 //! once, and the item is emitted beside them so that none causes a second one.
 
 mod args;
+mod attributes;
 mod body;
 mod compute;
 mod diag;
@@ -17,6 +18,7 @@ mod hints;
 mod item;
 mod paths;
 mod recover;
+mod words;
 
 use proc_macro::TokenStream;
 

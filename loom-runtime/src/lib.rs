@@ -46,100 +46,59 @@ pub mod __private;
 #[cfg(any(feature = "plugin", feature = "plugin-host"))]
 mod boundary;
 mod bridge;
+mod call;
+mod config;
+mod core;
+#[cfg(feature = "dashboard")]
+pub mod dashboard;
 mod error;
 mod executor;
+#[cfg(feature = "plugin")]
+mod guest;
+mod learned;
+pub mod local;
 mod metrics;
+mod observe;
+mod panics;
+#[cfg(any(feature = "plugin", feature = "plugin-host"))]
+pub mod plugin;
+#[cfg(feature = "plugin-host")]
+mod plugin_host;
 mod pool;
-mod quiet;
 mod runtime;
 mod scheduler;
 mod sync;
+mod threads;
 pub mod time;
 mod topology;
+#[cfg(feature = "tower")]
+pub mod tower;
 
+pub use bridge::Priority;
+pub use call::{
+    AdaptiveFuture, AdaptiveMap, ComputeError, ComputeFuture, ComputeMap, ComputePanic,
+    ComputeStreamExt, Scope, ScopeFuture, TryComputeFuture, is_cancelled,
+};
+#[cfg(feature = "clap")]
+pub use config::LoomArgs;
+pub use config::{LoomConfig, TokioFlavor};
+pub use core::EnterGuard;
 pub use error::{LoomError, Result, Source};
+#[cfg(feature = "hints")]
+pub use learned::hints;
 pub use loom_macros::{compute, main, test};
 pub use metrics::Histogram;
-#[cfg(feature = "clap")]
-pub use runtime::LoomArgs;
-#[cfg(feature = "dashboard")]
-pub use runtime::dashboard;
-#[cfg(feature = "hints")]
-pub use runtime::hints;
-#[cfg(feature = "tower")]
-pub use runtime::tower;
+pub use observe::{FunctionStats, LoomMetrics, Reading, ThreadReport, ThreadRole, functions};
 pub use runtime::{
-    AdaptiveFuture, AdaptiveMap, ComputeError, ComputeFuture, ComputeMap, ComputePanic,
-    ComputeStreamExt, EnterGuard, FunctionStats, LoomBuilder, LoomConfig, LoomMetrics, LoomRuntime,
-    Priority, Reading, Scope, ScopeFuture, StillRunning, ThreadReport, ThreadRole, TokioFlavor,
-    TryComputeFuture, command_reset, current_runtime, functions, is_cancelled, scope_adaptive,
+    LoomBuilder, LoomRuntime, StillRunning, current_runtime, scope_adaptive,
     scope_adaptive_with_hint, scope_compute, scope_compute_with, spawn_adaptive,
     spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
     spawn_compute_with_priority, try_spawn_adaptive, try_spawn_compute,
     try_spawn_compute_with_priority,
 };
 pub use scheduler::{Arm, ComputeHint, Mode};
+pub use threads::command_reset;
 pub use topology::{ComputePriority, Pin, Placement};
-
-/// A thread a core: tasks that need not be `Send`, on threads of their own.
-///
-/// [`LoomBuilder::local_cores`] starts them, [`LoomRuntime::local`] and
-/// [`local_for`](LoomRuntime::local_for) give them work, and [`spawn`](local::spawn) and its
-/// neighbours are for code that runs there. [`Executor`](local::Executor) is what a core runs its
-/// tasks with, and can be driven by hand.
-///
-/// # Tokio on a core
-///
-/// A core's thread is inside a tokio runtime of its own. `tokio::spawn` and
-/// `tokio::task::spawn_local` make tasks on this core, which are not tracked;
-/// `tokio::task::block_in_place` panics. [`spawn_async`] goes to the I/O
-/// workers, and [`spawn_compute`] to the compute pool. A task that computes
-/// without awaiting holds up the core's other tasks, its sockets and its timers.
-///
-/// # The end
-///
-/// Tasks of a core are tracked: `#[loom::main]` waits for them up to `shutdown_timeout`, so a loop
-/// that accepts connections needs to be told to stop. After that, or when the last [`LoomRuntime`]
-/// is dropped, each core drops its tasks on its thread, then each [`CoreState`](local::CoreState);
-/// handles say that they were cancelled. A [`LocalCore`](local::LocalCore) keeps no runtime: once
-/// that has ended, `spawn_with` panics, and delays of the core's clock fail.
-pub mod local {
-    pub use crate::executor::{
-        Executor, ExecutorBuilder, JoinError, JoinHandle, RemoteSpawner, SlabClaim, Spawner,
-        TaskId, Unplaced,
-    };
-    pub use crate::runtime::local::{
-        CoreState, LocalCore, StateError, clock, current, spawn, spawner,
-    };
-    pub use crate::time::CoreId;
-}
-
-/// Plug-ins: a runtime that crosses the boundary of a dynamic library.
-#[cfg(any(feature = "plugin", feature = "plugin-host"))]
-#[doc = include_str!("plugin.md")]
-pub mod plugin {
-    #[cfg(feature = "plugin")]
-    pub use crate::executor::JoinError;
-    #[cfg(feature = "plugin")]
-    #[doc(inline)]
-    pub use crate::export_plugin as export;
-    #[cfg(feature = "plugin")]
-    pub use crate::runtime::plugin::{
-        Attach, AttachError, Attached, BlockOnError, Host, JoinHandle, Sleep, SpawnError,
-        StillAttached, TokioContext, Within, attach, block_in_place, current, detach, live, spawn,
-    };
-
-    /// The side of the program that lends its runtime.
-    #[cfg(feature = "plugin-host")]
-    pub mod host {
-        pub use crate::runtime::plugin_host::{
-            LoadError, Plugin, PluginHandle, PluginStats, UnloadError, live,
-        };
-    }
-
-    /// What crosses the boundary, and how much of it is alive.
-    pub use loom_abi::{Report, RuntimeHandle};
-}
 
 /// The vocabulary of decisions.
 pub mod mab {

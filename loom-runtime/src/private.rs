@@ -1,14 +1,21 @@
 //! All that expansions of the attributes may name. Not for people: it changes without
 //! notice.
 
-pub use crate::runtime::{
-    Argument, At, Carry, ComputeHint, ComputePriority, LoomBuilder, Magnitude, Mode, On, Outcome,
-    Pin, Placement, Priority, RuntimeRef, SimulatedFunction, Site, Surroundings, TokioFlavor,
-    call0, call1, call2, call3, call4, call5, call6, call7, call8, call9, call10, call11, call12,
-    hint_of, magnitude, on, run_main, run_plain_test, run_plain_test_on_both, run_test,
-    run_test_on_both, scoped0, scoped1, scoped2, scoped3, scoped4, scoped5, scoped6, scoped7,
-    scoped8, scoped9, scoped10, scoped11, scoped12, test_builder,
+pub use crate::bridge::Priority;
+pub use crate::call::{
+    Argument, At, Carry, On, Outcome, call0, call1, call2, call3, call4, call5, call6, call7,
+    call8, call9, call10, call11, call12, magnitude, scoped0, scoped1, scoped2, scoped3, scoped4,
+    scoped5, scoped6, scoped7, scoped8, scoped9, scoped10, scoped11, scoped12,
 };
+pub use crate::config::TokioFlavor;
+pub use crate::runtime::{
+    LoomBuilder, RuntimeRef, on, run_main, run_plain_test, run_plain_test_on_both, run_test,
+    run_test_on_both, test_builder,
+};
+pub use crate::scheduler::{
+    ComputeHint, Magnitude, Mode, SimulatedFunction, Site, Surroundings, hint_of,
+};
+pub use crate::topology::{ComputePriority, Pin, Placement};
 
 pub use core::option::Option::{None, Some};
 pub use core::time::Duration;
@@ -31,7 +38,7 @@ macro_rules! __loom_at {
 pub use __loom_at as at;
 
 #[cfg(feature = "hints")]
-pub use crate::runtime::hints::{HINTED, Hinted};
+pub use crate::learned::hints::{HINTED, Hinted};
 #[cfg(feature = "hints")]
 pub use linkme;
 
@@ -39,6 +46,6 @@ pub use linkme;
 pub mod plugin {
     //! What `loom::plugin::export!` expands to.
 
-    pub use crate::runtime::plugin::{Start, exported};
+    pub use crate::plugin::exported::{Start, exported};
     pub use loom_abi::Plugin;
 }

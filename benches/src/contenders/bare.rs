@@ -15,7 +15,7 @@ use crossbeam_queue::ArrayQueue;
 use loom::{ComputeHint, LoomRuntime};
 use tokio::runtime::{Handle, Runtime};
 
-use super::Contender;
+use super::contender::Contender;
 use super::ours::{loom_runtime, split_runtime};
 use super::peers::tokio_runtime;
 

@@ -7,8 +7,8 @@ use loom::__private::{At, Site, call0};
 use loom::{ComputeHint, LoomBuilder, LoomRuntime, Placement};
 use tokio::runtime::Handle;
 
-use super::Contender;
-use crate::sample::burn;
+use super::contender::Contender;
+use crate::work::burn;
 
 /// As it comes, and as `LOOM_BENCH_PLACEMENT` and its like say.
 pub(super) fn loom_runtime() -> LoomRuntime {

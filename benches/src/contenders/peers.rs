@@ -7,8 +7,8 @@ use async_scoped::TokioScope;
 use loom::ComputeHint;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use super::Contender;
-use crate::sample::burn;
+use super::contender::Contender;
+use crate::work::burn;
 
 /// Unless they say otherwise pools have two threads of each kind, so that all share the
 /// same machine alike.

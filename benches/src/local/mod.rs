@@ -1,6 +1,7 @@
 //! `loom-bench local`: what tasks and timers cost that stay on one thread, beside tokio's and
 //! others'; each sample a process of its own.
 
+mod column;
 mod tasks;
 mod timers;
 
@@ -9,6 +10,7 @@ use std::error::Error;
 use crate::report::{Bar, Report, Table, figure, ratio};
 use crate::rounds::{Rounds, Taken, at_least_one, in_a_process};
 use crate::sample::Seen;
+use column::Column;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -36,14 +38,6 @@ pub(crate) fn sample(options: &SampleOptions) -> Result<(), Box<dyn Error>> {
     let seen = seen.ok_or_else(|| format!("nobody is called `{contender}` in `{scenario}`"))?;
     println!("{}", serde_json::to_string(&seen)?);
     Ok(())
-}
-
-/// A column: its name, of how many things a sample is, and what is told of them.
-struct Column {
-    scenario: &'static str,
-    says: &'static str,
-    n: u64,
-    digits: usize,
 }
 
 pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use loom::local::{Executor, Spawner};
 use tokio::runtime::{Builder, LocalOptions};
 
-use super::Column;
+use super::column::Column;
 use crate::allocations;
 use crate::sample::Seen;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::{Builder, LocalOptions};
 
-use super::Column;
+use super::column::Column;
 use crate::sample::Seen;
 use crate::statistics::percentile;
 

@@ -7,7 +7,10 @@ use syn::{Expr, ExprLit, Lit, LitStr, Path};
 
 use crate::args::{self, Arg, Known, expected};
 use crate::diag::Diagnostics;
+#[cfg(feature = "hints")]
+use crate::hints;
 use crate::paths;
+use crate::words::{HINTS, MODES, PRIORITIES};
 
 const KNOWN: Known<'_> = Known {
     names: &["hint", "mode", "size", "priority", "key", "scope", "carry", "runtime", "crate"],
@@ -24,13 +27,6 @@ const WORDS: &[(&str, &str)] = &[
     ("inline", "did you mean `mode = \"inline\"`?"),
     ("observe", "did you mean `mode = \"observe\"`?"),
 ];
-/// The variants of `ComputeHint`, by the words for them; and so on.
-pub(crate) const HINTS: (&[&str], &[&str]) =
-    (&["low", "medium", "high", "unknown"], &["Low", "Medium", "High", "Unknown"]);
-const MODES: (&[&str], &[&str]) =
-    (&["adaptive", "offload", "inline", "observe"], &["Adaptive", "Offload", "Inline", "Observe"]);
-const PRIORITIES: (&[&str], &[&str]) = (&["low", "normal", "high"], &["Low", "Normal", "High"]);
-
 pub(super) struct ComputeArgs {
     pub(super) loom: Path,
     /// An expression of a `ComputeHint`.
@@ -149,7 +145,7 @@ impl ComputeArgs {
             // What is written down is what there is without a file.
             return;
         }
-        let crate::hints::Hints { hint, registered } = crate::hints::of(item, &self.loom, diag);
+        let hints::Hints { hint, registered } = hints::of(item, &self.loom, diag);
         self.of_file = registered;
         let is_told = matches!(&self.mode, Some(mode) if mode == "Offload" || mode == "Inline");
         if self.hint.is_none() && !is_told {

@@ -13,10 +13,6 @@ use crate::body::Words;
 use crate::diag::Diagnostics;
 use crate::recover::{beside, parse_function};
 
-#[cfg(feature = "hints")]
-pub(crate) use args::HINTS;
-pub(crate) use validate::is_compute;
-
 pub(crate) fn compute(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut diag = Diagnostics::default();
     #[cfg_attr(not(feature = "hints"), expect(unused_mut))]

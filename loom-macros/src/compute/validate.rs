@@ -5,9 +5,9 @@ use syn::{Attribute, Expr, FnArg, Pat, Receiver, ReceiverKind, ReturnType, Signa
 
 use super::args::ComputeArgs;
 use super::borrow::{find_borrow, way_out};
+use crate::attributes::{entry_of, is_compute};
 use crate::body::{Words, find_awaits, mentions};
 use crate::diag::{Diagnostics, shown};
-use crate::entry::entry_of;
 use crate::item::Function;
 
 pub(super) fn validate(
@@ -91,13 +91,6 @@ fn attribute(attr: &Attribute, diag: &mut Diagnostics) {
             format!("a compute function cannot be `#[{entry}]` as well: call it from there"),
         );
     }
-}
-
-pub(crate) fn is_compute(attr: &Attribute) -> bool {
-    let mut path = attr.path().segments.iter();
-    path.next().is_some_and(|krate| krate.ident == "loom")
-        && path.next().is_some_and(|word| word.ident == "compute")
-        && path.next().is_none()
 }
 
 /// It names the lifetime that it adds.

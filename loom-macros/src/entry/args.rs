@@ -10,7 +10,8 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path};
 
-use super::{Kind, literal};
+use super::kind::Kind;
+use super::literal;
 use crate::args::{self, Arg, Known, expected};
 use crate::diag::Diagnostics;
 use crate::paths;

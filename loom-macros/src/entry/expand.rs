@@ -16,8 +16,8 @@ use syn::{
     Path, ReturnType, Safety, Signature, parse_quote,
 };
 
-use super::Kind;
 use super::args::{Arms, Settings};
+use super::kind::Kind;
 use crate::body::{in_place_of, leading_attributes, mentions, without_impl};
 use crate::item::{Function, typed_mut};
 use crate::paths::of_macro;

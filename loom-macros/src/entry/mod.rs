@@ -2,32 +2,19 @@
 
 mod args;
 mod expand;
+mod kind;
 mod literal;
 
 use proc_macro2::TokenStream;
 use syn::{Attribute, Safety};
 
-use crate::compute::is_compute;
+use crate::attributes::{entry_of, is_compute};
 use crate::diag::Diagnostics;
 use crate::item::Function;
 use crate::recover::{beside, parse_function};
 
-use self::args::Settings;
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Main,
-    Test,
-}
-
-impl Kind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Main => "loom::main",
-            Self::Test => "loom::test",
-        }
-    }
-}
+use args::Settings;
+pub(crate) use kind::Kind;
 
 pub(crate) fn entry(kind: Kind, args: TokenStream, item: TokenStream) -> TokenStream {
     let mut diag = Diagnostics::default();
@@ -145,19 +132,5 @@ fn attribute(kind: Kind, attr: &Attribute, diag: &mut Diagnostics) {
     }
     if kind == Kind::Test && attr.path().is_ident("test") {
         diag.at(attr, "`#[loom::test]` makes a test of it already: remove this attribute");
-    }
-}
-
-/// Which attribute it is, if it makes a function the entry of a runtime.
-pub(crate) fn entry_of(attr: &Attribute) -> Option<&'static str> {
-    let mut path = attr.path().segments.iter();
-    let krate = path.next()?.ident.to_string();
-    let word = path.next()?.ident.to_string();
-    match (&*krate, &*word) {
-        ("tokio", "main") => Some("tokio::main"),
-        ("tokio", "test") => Some("tokio::test"),
-        ("loom", "main") => Some("loom::main"),
-        ("loom", "test") => Some("loom::test"),
-        _ => None,
     }
 }

@@ -6,7 +6,7 @@ use std::task;
 
 use loom_abi::{Context, Poll, Status};
 
-use crate::quiet::drop_quietly;
+use crate::panics::drop_ignoring_panic;
 
 use super::ledger::{self, Entry};
 use super::pin;
@@ -50,7 +50,7 @@ unsafe extern "C" fn poll<F: Future<Output = ()>>(data: *mut (), context: *const
         Ok(task::Poll::Pending) => Poll::PENDING,
         Ok(task::Poll::Ready(())) => Poll::READY,
         Err(payload) => {
-            drop_quietly(payload);
+            drop_ignoring_panic(payload);
             Poll::PANICKED
         }
     }
@@ -63,7 +63,7 @@ unsafe extern "C" fn drop_box<F>(data: *mut ()) -> Status {
     match catch_unwind(AssertUnwindSafe(|| drop(lowered))) {
         Ok(()) => Status::DONE,
         Err(payload) => {
-            drop_quietly(payload);
+            drop_ignoring_panic(payload);
             Status::PANICKED
         }
     }

@@ -14,7 +14,7 @@ mod lowered {
 
     use crate::boundary::ledger::{self, Entry};
     use crate::boundary::pin;
-    use crate::quiet::{drop_quietly, quietly};
+    use crate::panics::{drop_ignoring_panic, ignore_panic};
     use crate::sync::thread;
 
     struct Lowered<F> {
@@ -48,14 +48,14 @@ mod lowered {
         pin::stay();
         // SAFETY: X2 and X9, as above.
         let lowered = unsafe { Box::from_raw(data.cast::<Lowered<F>>()) };
-        quietly(|| drop(lowered));
+        ignore_panic(|| drop(lowered));
     }
 
     fn status(result: thread::Result<()>) -> Status {
         match result {
             Ok(()) => Status::DONE,
             Err(payload) => {
-                drop_quietly(payload);
+                drop_ignoring_panic(payload);
                 Status::PANICKED
             }
         }

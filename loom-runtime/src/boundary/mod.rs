@@ -11,6 +11,8 @@ mod future;
 mod guest;
 #[cfg(feature = "plugin-host")]
 mod host;
+#[cfg(feature = "plugin-host")]
+mod host_table;
 mod job;
 mod ledger;
 #[cfg(feature = "plugin-host")]
@@ -29,7 +31,7 @@ mod tests;
 
 pub(crate) use future::ForeignFuture;
 #[cfg(all(feature = "plugin", feature = "plugin-host"))]
-pub(crate) use host::table;
+pub(crate) use host_table::table;
 pub(crate) use ledger::report;
 #[cfg(feature = "plugin")]
 pub(crate) use {
@@ -40,7 +42,8 @@ pub(crate) use {
 };
 #[cfg(feature = "plugin-host")]
 pub(crate) use {
-    host::{Facts, Host, handle},
+    host::{Facts, Host},
+    host_table::handle,
     job::{ForeignCall, ForeignJob},
     library::{Library, LoadFault},
     registered::ForeignGuest,

@@ -10,7 +10,7 @@ pub(crate) use raised::ForeignGuest;
 mod lowered {
     use loom_abi::{Guest, Header};
 
-    use crate::quiet::quietly;
+    use crate::panics::ignore_panic;
 
     /// A guest of this side, to be told of its host's end.
     pub(in crate::boundary) fn lower<F: Fn() + Send + Sync + 'static>(leave: F) -> Guest {
@@ -25,13 +25,13 @@ mod lowered {
     unsafe extern "C" fn leave_box<F: Fn()>(data: *mut ()) {
         // SAFETY: X2, it is such a box, and not yet dropped.
         let leave = unsafe { &*data.cast::<F>() };
-        quietly(leave);
+        ignore_panic(leave);
     }
 
     unsafe extern "C" fn drop_box<F>(data: *mut ()) {
         // SAFETY: X2 and X9, this is its end.
         let leave = unsafe { Box::from_raw(data.cast::<F>()) };
-        quietly(|| drop(leave));
+        ignore_panic(|| drop(leave));
     }
 
     /// Takes back what was not registered.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use loom_abi::{Header, Plugin, Report, RuntimeHandle, Status, Text};
 
-use crate::quiet::drop_quietly;
+use crate::panics::drop_ignoring_panic;
 
 use super::{ledger, out, text};
 
@@ -57,7 +57,7 @@ unsafe fn tell(place: *mut Text, fault: Status, f: impl FnOnce() -> Result<(), S
         Ok(Err(reason)) => (fault, reason),
         Err(payload) => {
             let reason = message(&*payload);
-            drop_quietly(payload);
+            drop_ignoring_panic(payload);
             (Status::PANICKED, reason)
         }
     };

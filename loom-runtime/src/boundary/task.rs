@@ -12,7 +12,7 @@ mod lowered {
 
     use crate::boundary::host::Host;
     use crate::boundary::ledger::{self, Entry};
-    use crate::quiet::quietly;
+    use crate::panics::ignore_panic;
     use crate::sync::Arc;
 
     struct Lowered<H: Host> {
@@ -29,13 +29,13 @@ mod lowered {
         // SAFETY: X2, it has not been given back.
         let lowered = unsafe { &*data.cast::<Lowered<H>>() };
         // Who is aborted may be dropped here, destructors and all (X5).
-        quietly(|| H::abort(&lowered.task));
+        ignore_panic(|| H::abort(&lowered.task));
     }
 
     unsafe extern "C" fn release<H: Host>(data: *const ()) {
         // SAFETY: X2 and X9, this is its end.
         let lowered = unsafe { Arc::from_raw(data.cast::<Lowered<H>>()) };
-        quietly(|| drop(lowered));
+        ignore_panic(|| drop(lowered));
     }
 }
 

@@ -6,7 +6,7 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use loom_abi::{Context, WakerTable};
 
-use crate::quiet::{drop_quietly, quietly};
+use crate::panics::{drop_ignoring_panic, ignore_panic};
 use crate::sync::Arc;
 
 use super::ledger::{self, Entry};
@@ -32,7 +32,7 @@ impl Drop for Lowered {
         // SAFETY: X9, it is dropped here and nowhere else.
         let waker = unsafe { ManuallyDrop::take(&mut self.waker) };
         // Foreign code may be what gives the last count back (X5).
-        drop_quietly(waker);
+        drop_ignoring_panic(waker);
     }
 }
 
@@ -51,7 +51,7 @@ unsafe extern "C" fn release(raw: *const loom_abi::Waker) {
 unsafe extern "C" fn wake(raw: *const loom_abi::Waker) {
     // SAFETY: X4, the caller has a count while this runs.
     let lowered = unsafe { &*raw.cast::<Lowered>() };
-    quietly(|| lowered.waker.wake_by_ref());
+    ignore_panic(|| lowered.waker.wake_by_ref());
 }
 
 /// A waker that was lowered, with a count of it.

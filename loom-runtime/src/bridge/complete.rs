@@ -6,10 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::task::Waker;
 
+use super::outcome::{Fault, Outcome, Ticket};
 use super::slot::{Header, Slot, state, take_waker};
 use super::state::{Publish, Settle, Start};
-use super::{Fault, Outcome, Ticket};
-use crate::quiet::{drop_quietly, quietly};
+use crate::panics::{drop_ignoring_panic, ignore_panic};
 
 /// The working end before it has started: waits in the line.
 pub(crate) struct Job(NonNull<Header>);
@@ -148,12 +148,12 @@ where
     let closure = unsafe { Slot::<F, R, T>::take_closure(header) };
     let mut may_start = false;
     // SAFETY: B2, and so is the ticket, which stays where it is.
-    quietly(|| may_start = unsafe { Slot::<F, R, T>::may_start(header) });
+    ignore_panic(|| may_start = unsafe { Slot::<F, R, T>::may_start(header) });
     let outcome = if way == Way::Run && may_start {
         let _current = Current::enter(Some(header));
         catch_unwind(AssertUnwindSafe(closure)).map_err(Fault::Panicked)
     } else {
-        drop_quietly(closure);
+        drop_ignoring_panic(closure);
         Err(Fault::Refused)
     };
     // SAFETY: B1, the job runs, so the room of the outcome is its own, and empty.
@@ -178,7 +178,7 @@ where
         Settle::Orphaned { unwanted } => {
             // SAFETY: B1, the call is gone, so the outcome is the job's.
             unsafe { drop_outcome::<F, R, T>(header) };
-            quietly(|| drop(ticket.end(end, unwanted)));
+            ignore_panic(|| drop(ticket.end(end, unwanted)));
             // SAFETY: B1, the call is gone, and nothing is left in the slot.
             return unsafe { free(header) };
         }
@@ -189,10 +189,10 @@ where
     };
     before();
     let mut after = None;
-    quietly(|| after = Some(ticket.end(end, false)));
+    ignore_panic(|| after = Some(ticket.end(end, false)));
     // SAFETY: B1, as before.
     unsafe { publish(header, waker) };
-    drop_quietly(after);
+    drop_ignoring_panic(after);
 }
 
 /// Lets go of the slot, and wakes whoever waits.
@@ -206,17 +206,17 @@ unsafe fn publish(header: NonNull<Header>, mut waker: Option<Waker>) {
         match unsafe { state(header) }.publish() {
             Publish::Done => {
                 if let Some(waker) = waker {
-                    quietly(|| waker.wake());
+                    ignore_panic(|| waker.wake());
                 }
                 return;
             }
             Publish::WithWaker(cell) => {
                 // SAFETY: B3, the flag was cleared by the job, so the cell is its own.
                 let shown = unsafe { take_waker(header, cell) };
-                drop_quietly(waker.replace(shown));
+                drop_ignoring_panic(waker.replace(shown));
             }
             Publish::Orphaned => {
-                drop_quietly(waker);
+                drop_ignoring_panic(waker);
                 // SAFETY: B1, the job has nothing of its own left in the slot.
                 return unsafe { leave(header) };
             }
@@ -235,7 +235,7 @@ where
     let mut outcome = mem::MaybeUninit::<Outcome<R>>::uninit();
     // SAFETY: B1, by contract it is ours; there is room for it.
     unsafe { Slot::<F, R, T>::take_outcome(header, outcome.as_mut_ptr().cast()) };
-    drop_quietly({
+    drop_ignoring_panic({
         // SAFETY: B1, it was just put there.
         unsafe { outcome.assume_init() }
     });

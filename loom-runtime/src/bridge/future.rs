@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker};
 
-use super::Outcome;
 use super::complete::{free, leave};
+use super::outcome::Outcome;
 use super::slot::{Header, put_waker, state, take_waker};
 use super::state::{Cell, GiveUp, State};
-use crate::quiet::drop_quietly;
+use crate::panics::drop_ignoring_panic;
 
 /// Resolves to what the closure came to.
 pub(crate) struct Call<R> {
@@ -144,7 +144,7 @@ impl<R> Call<R> {
             && state.hide_waker(cell)
         {
             // SAFETY: B3, the flag was set, and cleared by the call.
-            drop_quietly(unsafe { take_waker(slot, cell) });
+            drop_ignoring_panic(unsafe { take_waker(slot, cell) });
         }
         match state.give_up(waited) {
             GiveUp::Orphaned => {}
@@ -158,13 +158,13 @@ impl<R> Call<R> {
             }
             GiveUp::Settled => {
                 // SAFETY: B1, settled: the outcome is the call's.
-                drop_quietly(unsafe { Self::take_outcome(slot) });
+                drop_ignoring_panic(unsafe { Self::take_outcome(slot) });
                 // SAFETY: B1, the call has dropped what was its own.
                 unsafe { leave(slot) };
             }
             GiveUp::Done => {
                 // SAFETY: B1, done: outcome and slot are the call's.
-                drop_quietly(unsafe { Self::take_outcome(slot) });
+                drop_ignoring_panic(unsafe { Self::take_outcome(slot) });
                 // SAFETY: B1, nothing is left in it, and nobody else has it.
                 unsafe { free(slot) };
             }

@@ -5,7 +5,10 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use crate::sync::{Arc, thread};
 
-use super::{Call, Job, Outcome, Priority, Ticket, pair};
+use super::complete::Job;
+use super::future::Call;
+use super::outcome::{Outcome, Priority, Ticket};
+use super::pair::pair;
 
 /// Wakes the thread that made it.
 struct Unpark(thread::Thread);

@@ -5,13 +5,13 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 use std::task::Waker;
 
+use crate::panics::{drop_ignoring_panic, ignore_panic};
 use crate::pool;
-use crate::quiet::{drop_quietly, quietly};
 use crate::sync::modelled::UnsafeCell;
 
 use super::complete::{self, Way};
+use super::outcome::{End, Fault, Outcome, Priority, Ticket};
 use super::state::{Cell, State};
-use super::{End, Fault, Outcome, Priority, Ticket};
 
 /// What both ends and the line know of a slot, whatever is in it.
 ///
@@ -250,10 +250,10 @@ where
             // SAFETY: B1, it was made with a ticket, which is taken once.
             unsafe { ticket.cast::<T>().read() }
         });
-        quietly(|| ticket.withdraw());
+        ignore_panic(|| ticket.withdraw());
         // SAFETY: B1, as by contract.
-        drop_quietly(unsafe { Self::take_closure(header) });
-        quietly(|| drop(ticket.end(End::Cancelled, true)));
+        drop_ignoring_panic(unsafe { Self::take_closure(header) });
+        ignore_panic(|| drop(ticket.end(End::Cancelled, true)));
     }
 
     /// # Safety

@@ -2,7 +2,7 @@
 
 use crate::sync::modelled::{AtomicUsize, Ordering};
 
-use super::Priority;
+use super::outcome::Priority;
 
 const PHASE: usize = 0b111;
 const QUEUED: usize = 0;

@@ -47,7 +47,7 @@ impl Ticket for Telling {
 
 /// A job, with what its ticket was told.
 struct Job {
-    job: super::Job,
+    job: super::complete::Job,
     told: Arc<Told>,
 }
 

@@ -4,6 +4,7 @@
 //! `std::task` alone: threads, sockets and timers are tokio's, and how a local core runs an
 //! executor inside tokio is for `runtime`.
 
+mod error;
 mod join;
 mod run;
 mod spawner;
@@ -18,7 +19,8 @@ mod slab_tests;
 #[cfg(all(test, not(loom_model)))]
 mod tests;
 
-pub use join::{JoinError, JoinHandle};
+pub use error::JoinError;
+pub use join::JoinHandle;
 pub use run::{Executor, ExecutorBuilder};
 pub use spawner::{RemoteSpawner, SlabClaim, Spawner, Unplaced};
 pub use task::TaskId;

@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
+use super::block::{SIZES, free};
 use super::chain::{Block, Chain};
-use super::{SIZES, free};
 
 #[cfg(not(all(test, loom_model)))]
 static RESERVES: [super::reserve::Reserve; SIZES.len()] =

@@ -4,9 +4,9 @@ use std::ptr::NonNull;
 
 use loom_model::{cell::UnsafeCell, sync::Arc, thread};
 
+use super::block::{block_layout, free, fresh};
 use super::chain::{Block, CHAIN, Chain};
 use super::reserve::Reserve;
-use super::{block_layout, free, fresh};
 
 /// A full chain of blocks of the smallest class.
 fn chain() -> Chain {

@@ -3,7 +3,8 @@
 use std::alloc::Layout;
 use std::collections::HashSet;
 
-use super::{SIZES, class_of, give, take};
+use super::block::{SIZES, class_of};
+use super::{give, take};
 use crate::sync::thread;
 
 fn layout(size: usize) -> Layout {

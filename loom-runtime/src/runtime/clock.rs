@@ -4,12 +4,12 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
-use super::handle::LoomRuntime;
-use super::keeper;
-use super::timer::Timer;
 use crate::sync::modelled::DriverWaker;
 use crate::sync::{Arc, thread};
+use crate::threads::{Timer, keeper};
 use crate::time::{Clock, ClockDriver, InactiveClock};
+
+use super::handle::LoomRuntime;
 
 impl LoomRuntime {
     /// A clock for everyone, driven by this runtime: by a task on its I/O side that sleeps until

@@ -1,10 +1,9 @@
 //! The runtime's decisions, as its users ask for them.
 
+use crate::call::{AdaptiveFuture, Called, TryComputeFuture, place, try_place};
 use crate::scheduler::{ComputeHint, Context, MabScheduler};
 use crate::sync::Arc;
 
-use super::adaptive::{AdaptiveFuture, Called, place, try_place};
-use super::fallible::TryComputeFuture;
 use super::handle::LoomRuntime;
 
 impl LoomRuntime {

@@ -8,14 +8,13 @@ use std::time::{Duration, Instant};
 
 use tokio_util::task::TaskTracker;
 
+use crate::core::{Over, beside};
 use crate::sync::Arc;
+use crate::threads::{Alarm, Patience};
 use crate::topology::os;
 
-use super::guests;
-use super::handle::{Inner, LoomRuntime};
-use super::keeper::Alarm;
-use super::lifecycle::Over;
-use super::tokio_side::Patience;
+use super::handle::LoomRuntime;
+use super::inner::Inner;
 
 /// What was still running when a runtime was ended without waiting for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -161,9 +160,7 @@ impl LoomRuntime {
     #[cfg_attr(not(feature = "plugin-host"), expect(clippy::unused_self, reason = "as below"))]
     fn tell_plugins(&self) {
         #[cfg(feature = "plugin-host")]
-        if !os::is_forked() {
-            self.core().plugins.leave();
-        }
+        self.core().end_extension();
     }
 
     fn leave(&self) -> StillRunning {
@@ -174,7 +171,7 @@ impl LoomRuntime {
         }
         core.lifecycle.leave();
         core.release_time();
-        core.keep_profile();
+        self.inner.keep_profile();
         let compute_calls = core.in_flight();
         // Two counts, read one after the other while work ends.
         let of_user = self.inner.task_tracker.get().map_or(0, TaskTracker::len);
@@ -184,7 +181,7 @@ impl LoomRuntime {
 
     /// Waits for all tracked work; false if it took longer than `limit`.
     #[track_caller]
-    pub(super) fn wait_at_most(&self, limit: Duration) -> bool {
+    pub(crate) fn wait_at_most(&self, limit: Duration) -> bool {
         if os::is_forked() {
             return true;
         }
@@ -222,7 +219,7 @@ impl LoomRuntime {
         let deadline = started.checked_add(limit).unwrap_or(started);
         self.inner.local.wait_until(deadline);
         self.inner.tokio.wait_until(deadline);
-        self.core().keep_profile();
+        self.inner.keep_profile();
     }
 }
 
@@ -251,11 +248,11 @@ impl Drop for Inner {
             std::mem::forget(Arc::clone(&self.pool));
             return;
         }
-        guests::leave(&self.core);
+        beside::leave(&self.core);
         // Before the threads go, so that what is still queued is refused, not run.
         self.core.lifecycle.leave();
         self.core.release_time();
-        self.core.keep_profile();
+        self.keep_profile();
         if self.core.owner.must_not_wait() {
             self.tokio.wait_until(Instant::now());
             self.tokio.end(Patience::None);

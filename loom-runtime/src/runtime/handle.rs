@@ -6,24 +6,15 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use crate::bridge::Priority;
-use crate::scheduler::CalibrationResult;
-use crate::sync::{Arc, OnceLock};
-use crate::time::Clock;
-use crate::topology::{CpuSet, ThreadPlacement, os};
+use crate::call::{ComputeFuture, How, TryComputeFuture, offload, try_offload};
+use crate::config::LoomConfig;
+use crate::core::{Admitted, Core, EnterGuard, Refusal, context};
+use crate::observe::{FunctionStats, of_core};
+use crate::sync::Arc;
+use crate::threads::{blocking, help_until_ready, task};
+use crate::topology::os;
 
-use super::block_on::help_until_ready;
-use super::compute::{ComputeFuture, offload, try_offload};
-use super::config::LoomConfig;
-use super::context::{self, EnterGuard};
-use super::core::Core;
-use super::fallible::TryComputeFuture;
-use super::functions::{self, FunctionStats};
-use super::lifecycle::{Admitted, Refusal};
-use super::local::LocalCores;
-use super::metrics::LoomMetrics;
-use super::ticket::How;
-use super::tokio_side::TokioSide;
-use super::{blocking, spawn};
+use super::inner::Inner;
 
 /// One runtime of I/O workers and compute threads. Cheap to clone; all clones are the same
 /// runtime, which ends when the last one is dropped.
@@ -43,34 +34,7 @@ use super::{blocking, spawn};
 /// program that forks its workers does so before it builds its first runtime.
 #[derive(Clone)]
 pub struct LoomRuntime {
-    pub(super) inner: Arc<Inner>,
-}
-
-/// Owns the threads. Neither they nor their jobs own it.
-pub(crate) struct Inner {
-    pub(super) core: Arc<Core>,
-    pub(super) config: LoomConfig,
-    /// The I/O workers, where they are ours.
-    pub(super) io: Vec<ThreadPlacement>,
-    /// Before tokio ends, which their tasks may use.
-    pub(super) local: LocalCores,
-    /// Driven since somebody asked for it.
-    pub(super) clock: OnceLock<Clock>,
-    /// Tokio's time is held.
-    pub(super) is_paused: bool,
-    pub(super) tokio_cpus: CpuSet,
-    pub(super) rayon_cpus: CpuSet,
-    /// Made when somebody asks for it.
-    pub(super) task_tracker: OnceLock<TaskTracker>,
-    pub(super) pool: Arc<ThreadPool>,
-    pub(super) calibration: OnceLock<CalibrationResult>,
-    /// Made when somebody asks for them.
-    pub(super) metrics: OnceLock<LoomMetrics>,
-    pub(super) tokio: TokioSide,
-    /// After tokio, whose tasks use what plug-ins have.
-    #[cfg(feature = "plugin-host")]
-    #[expect(dead_code, reason = "it is there to be dropped")]
-    pub(super) tells: super::plugin_host::Tells,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl LoomRuntime {
@@ -168,8 +132,8 @@ impl LoomRuntime {
         #[cfg(feature = "plugin")]
         if let Some(host) = self.core().owner.host() {
             let context = self.core().owner.context();
-            let future = super::plugin::Within::new(future, self.tokio_handle().clone(), context);
-            return super::plugin::block_on(self.core(), host, future)
+            let future = crate::guest::Within::new(future, self.tokio_handle().clone(), context);
+            return crate::guest::block_on(self.core(), host, future)
                 .unwrap_or_else(|refused| panic!("{refused}"));
         }
         if self.inner.pool.current_thread_index().is_some() {
@@ -192,7 +156,7 @@ impl LoomRuntime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        spawn::tracked(self.core(), self.tokio_handle(), future)
+        task::tracked(self.core(), self.tokio_handle(), future)
     }
 
     /// Runs a function that blocks, such as file access, on one of tokio's threads for that:
@@ -343,7 +307,7 @@ impl LoomRuntime {
     /// What this runtime has seen of each function, by name.
     #[must_use]
     pub fn functions(&self) -> Vec<FunctionStats> {
-        functions::of_core(self.core())
+        of_core(self.core())
     }
 
     /// How many I/O workers there are; 1 for a current-thread runtime, which has the thread
@@ -384,7 +348,7 @@ impl LoomRuntime {
         self.core().plan.budget.cpus.as_slice()
     }
 
-    pub(super) fn core(&self) -> &Arc<Core> {
+    pub(crate) fn core(&self) -> &Arc<Core> {
         &self.inner.core
     }
 }

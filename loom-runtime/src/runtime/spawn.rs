@@ -1,79 +1,20 @@
 //! The free functions: spawning on whichever runtime the current thread belongs to.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::bridge::Priority;
-use crate::scheduler::{ComputeHint, Site};
-use crate::sync::{Arc, Weak};
+use crate::call::{
+    AdaptiveFuture, Called, ComputeFuture, How, TryComputeFuture, current_core, is_settled,
+    offload, place, settled, try_offload, try_place,
+};
+use crate::core::{Admitted, Core, context};
+use crate::scheduler::ComputeHint;
+use crate::sync::Arc;
+use crate::threads::blocking;
+use crate::threads::task::tracked;
 
-use super::adaptive::{AdaptiveFuture, Called, place, settled, try_place};
-use super::compute::{ComputeFuture, offload, try_offload};
-use super::core::Core;
-use super::fallible::TryComputeFuture;
 use super::handle::LoomRuntime;
-use super::lifecycle::Admitted;
-use super::ticket::How;
-use super::{blocking, context, guests, process_wide, shares};
-
-pin_project! {
-    /// A task that counts until it has been dropped, result and all.
-    pub(super) struct Tracked<F, A = Admitted> {
-        #[pin]
-        future: F,
-        // After the future, whose drop is still part of the work.
-        admitted: A,
-    }
-}
-
-impl<F, A> Tracked<F, A> {
-    pub(super) fn new(future: F, admitted: A) -> Self {
-        Self { future, admitted }
-    }
-}
-
-impl<F: Future, A> Future for Tracked<F, A> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.project().future.poll(cx)
-    }
-}
-
-/// Spawns a task that is admitted, and counts until it has ended.
-#[track_caller]
-pub(crate) fn tracked<F>(core: &Arc<Core>, tokio: &Handle, future: F) -> JoinHandle<F::Output>
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    // Where there is an owner, it admits the task itself.
-    let admitted = match Admitted::here(core) {
-        Ok(admitted) => admitted,
-        Err(refusal) => panic!("{refusal}"),
-    };
-    #[cfg(feature = "plugin")]
-    if let Some(host) = core.owner.host() {
-        core.counters.spawned.add_one();
-        return super::plugin::proxied(host, admitted, tokio, future);
-    }
-    spawn(admitted, tokio, future)
-}
-
-/// Spawns a task that counts as admitted until it has ended.
-#[track_caller]
-pub(crate) fn spawn<F>(admitted: Admitted, tokio: &Handle, future: F) -> JoinHandle<F::Output>
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    admitted.core().counters.spawned.add_one();
-    tokio.spawn(Tracked { future, admitted })
-}
 
 /// The current runtime's core and tokio, or words for a panic.
 #[track_caller]
@@ -109,12 +50,7 @@ fn current_tokio(function: &str, instead: &str) -> (Arc<Core>, Handle) {
 /// ```
 #[must_use]
 pub fn current_runtime() -> Option<LoomRuntime> {
-    context::current()?.runtime.get().and_then(Weak::upgrade).map(LoomRuntime::from_inner)
-}
-
-/// The core that compute work of this thread goes to.
-pub(crate) fn current_core() -> Arc<Core> {
-    context::current().unwrap_or_else(process_wide::core)
+    context::current()?.handle().map(LoomRuntime::from_inner)
 }
 
 /// [`LoomRuntime::spawn_async`] on the current runtime.
@@ -262,16 +198,4 @@ where
     R: Send + 'static,
 {
     try_place(&current_core(), Called::closure::<F>(ComputeHint::Unknown), f)
-}
-
-/// Whether a call runs here and now, by what this thread has at hand of its runtime: without a
-/// count of the core, which all threads would have to share.
-#[inline]
-pub(super) fn is_settled(site: &'static Site, class: u8) -> bool {
-    let index = site.index(class);
-    context::with_current(|core| shares::is_settled(core, index)).unwrap_or_else(|| {
-        // As `current_core` would find it, but for guests, which are found by a lock.
-        !guests::are_there()
-            && process_wide::get().is_some_and(|core| shares::is_settled(core, index))
-    })
 }

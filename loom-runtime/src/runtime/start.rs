@@ -2,23 +2,25 @@
 
 use std::io;
 
-use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::runtime::Handle;
 
+use crate::config::{LoomConfig, TokioFlavor};
+#[cfg(feature = "test-util")]
+use crate::core::Held;
+use crate::core::{Core, beside};
 use crate::error::{LoomError, Result};
+use crate::learned::{ProfileFile, calibrate};
+use crate::local::{self, LocalCores};
 use crate::sync::atomic::AtomicBool;
 use crate::sync::{Arc, OnceLock, mpsc};
+use crate::threads::{TokioSide, await_placed, keeper, probe, start_rayon, start_tokio, warn_once};
 use crate::time::InactiveClock;
 use crate::topology::{CpuSet, Pin, Plan, Role, ThreadPlacement, os};
 
-use super::config::{LoomConfig, TokioFlavor};
-use super::core::Core;
-use super::handle::{Inner, LoomRuntime};
-#[cfg(feature = "test-util")]
-use super::hold::Held;
-use super::local::LocalCores;
-use super::tokio_side::TokioSide;
-use super::watch::once;
-use super::{guests, keeper, local, threads};
+use super::handle::LoomRuntime;
+#[cfg(feature = "plugin-host")]
+use super::inner::EndsExtension;
+use super::inner::Inner;
 
 impl LoomRuntime {
     /// Starts the threads on one that has nothing to hand down to them. With `host`, the
@@ -28,14 +30,18 @@ impl LoomRuntime {
         plan: Plan,
         host: Option<Handle>,
         is_paused: bool,
+        profile: Option<ProfileFile>,
     ) -> Result<Self> {
         if os::is_forked() {
             return Err(LoomError::Forked);
         }
-        let started = keeper::run(move || start(config, plan, host, is_paused));
+        let started = keeper::run(move || start(config, plan, host, is_paused, profile));
         let inner = started.map_err(|source| LoomError::ThreadsRefused { wanted: 1, source })??;
         let runtime = Self::from_inner(inner);
-        runtime.calibrate();
+        if let Some(measured) = calibrate(runtime.core(), runtime.inner.config.calibration) {
+            // It is measured once, by whoever built it.
+            let _ = runtime.inner.calibration.set(measured);
+        }
         Ok(runtime)
     }
 }
@@ -45,6 +51,7 @@ fn start(
     plan: Plan,
     host: Option<Handle>,
     is_paused: bool,
+    profile: Option<ProfileFile>,
 ) -> Result<Arc<Inner>> {
     let plan = Arc::new(plan);
     let is_ours = host.is_none();
@@ -53,7 +60,7 @@ fn start(
         if is_ours && config.tokio_flavor == TokioFlavor::MultiThread { plan.io.len() } else { 0 };
     let io_workers = host.as_ref().map_or(plan.io.len(), |host| host.metrics().num_workers());
     let wanted = io_threads + plan.compute.len();
-    threads::probe(wanted + plan.local.len())?;
+    probe(wanted + plan.local.len())?;
 
     let (threads, queue) = (plan.compute.len(), config.compute_queue);
     let core =
@@ -63,12 +70,12 @@ fn start(
         TokioSide::beside(host)
     } else {
         let (flavor, prefix) = (config.tokio_flavor, &config.prefix);
-        TokioSide::of(threads::start_tokio(&core, flavor, is_paused, prefix, sender.clone())?)
+        TokioSide::of(start_tokio(&core, flavor, is_paused, prefix, sender.clone())?)
     };
     let handle = tokio.handle();
-    let pool = threads::start_rayon(&core, &config.prefix, Some(handle), &sender)?;
+    let pool = start_rayon(&core, &config.prefix, Some(handle), &sender)?;
     drop(sender);
-    let mut io = threads::await_placed(&placed, wanted, handle)?;
+    let mut io = await_placed(&placed, wanted, handle)?;
     let compute: Vec<_> = io.extract_if(.., |thread| thread.role == Role::Compute).collect();
     let local = start_local_cores(&core, &config.prefix)?;
     let all: Vec<_> = io.iter().chain(local.placements()).chain(&compute).collect();
@@ -81,7 +88,7 @@ fn start(
     let pool = Arc::new(pool);
     let inner = Arc::new(Inner {
         #[cfg(feature = "plugin-host")]
-        tells: super::plugin_host::Tells::of(&core),
+        ends_extension: EndsExtension::of(&core),
         tokio_cpus: union(&io),
         rayon_cpus: union(&compute),
         task_tracker: OnceLock::new(),
@@ -93,6 +100,7 @@ fn start(
         tokio,
         core,
         config,
+        profile,
         io,
         pool,
     });
@@ -109,10 +117,10 @@ fn start(
     let of_cores = inner.local.all().iter().map(|local| Arc::clone(local.tasks()));
     let _ = core.local_tasks.set(of_cores.collect());
     let _ = core.pool.set(Arc::downgrade(&inner.pool));
-    let _ = core.runtime.set(Arc::downgrade(&inner));
+    core.set_handle(&inner);
     let _ = core.compute_seats.set(compute);
     if !is_ours {
-        guests::join(inner.tokio.handle(), core);
+        beside::join(inner.tokio.handle(), core);
     }
     Ok(inner)
 }
@@ -127,14 +135,6 @@ fn start_local_cores(core: &Arc<Core>, prefix: &str) -> Result<LocalCores> {
         threads.add(thread, placement);
     }
     Ok(threads)
-}
-
-/// A given tokio runtime as the configuration names flavours.
-pub(crate) fn flavor_of(host: &Handle) -> TokioFlavor {
-    match host.runtime_flavor() {
-        RuntimeFlavor::CurrentThread => TokioFlavor::CurrentThread,
-        _ => TokioFlavor::MultiThread,
-    }
 }
 
 fn check_pinned(pin: Pin, threads: &[&ThreadPlacement]) -> Result<()> {
@@ -158,7 +158,7 @@ fn warn_of_refusals(threads: &[&ThreadPlacement]) {
     // A system that has no such thing refuses nobody.
     let told = |error: &&io::Error| error.kind() != io::ErrorKind::Unsupported;
     if let Some(error) = threads.iter().find_map(|t| t.refused.as_ref()).filter(told) {
-        once(
+        warn_once(
             &PIN,
             &format!(
                 "the system refuses to pin threads ({error}): they run on any CPU; allow \
@@ -167,7 +167,7 @@ fn warn_of_refusals(threads: &[&ThreadPlacement]) {
         );
     }
     if let Some(error) = threads.iter().find_map(|t| t.class_refused.as_ref()).filter(told) {
-        once(
+        warn_once(
             &CLASS,
             &format!(
                 "the system refuses the priority of compute threads ({error}): they compete \

@@ -1,12 +1,9 @@
 //! The clock as its users hold it.
 
 use std::fmt;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
-use super::delay::{Delay, Timeout};
-use super::periodic::Periodic;
-use super::stopwatch::Stopwatch;
-use super::timers::{Timers, later};
+use super::timers::Timers;
 use crate::sync::Arc;
 
 /// Tells the time, and makes timers that its driver fires.
@@ -130,62 +127,6 @@ impl Clock {
                 told.system_from + (told.now)().saturating_duration_since(told.from)
             }
         }
-    }
-
-    /// Completes after so long, counted from now. Zero is over at once; what is longer than the
-    /// system can count, in about thirty years.
-    ///
-    /// Dropping it removes the timer.
-    ///
-    /// # Errors
-    ///
-    /// It completes with [`DriverGone`](super::DriverGone) where nobody drives the clock any more,
-    /// at once: a loop has to end then.
-    #[must_use = "a delay does nothing unless it is awaited"]
-    pub fn delay(&self, duration: Duration) -> Delay {
-        if duration.is_zero() {
-            return Delay::over(self.clone());
-        }
-        Delay::until(self.clone(), later(self.instant(), duration))
-    }
-
-    /// Completes at that time, or at once if it has passed.
-    ///
-    /// # Errors
-    ///
-    /// As [`delay`](Self::delay).
-    #[must_use = "a delay does nothing unless it is awaited"]
-    pub fn delay_until(&self, deadline: Instant) -> Delay {
-        Delay::until(self.clone(), deadline)
-    }
-
-    /// The future's result, unless it takes longer than that from now on. The future comes first:
-    /// where both are ready it is its result.
-    ///
-    /// # Errors
-    ///
-    /// When it takes too long, and at once where nobody drives the clock any more, though the
-    /// future might still complete.
-    pub fn timeout<F: Future>(&self, duration: Duration, future: F) -> Timeout<F> {
-        Timeout::new(future, self.delay(duration))
-    }
-
-    /// Ticks now, and then each time that long after.
-    ///
-    /// # Panics
-    ///
-    /// If the period is zero.
-    #[must_use]
-    #[track_caller]
-    pub fn periodic(&self, period: Duration) -> Periodic {
-        assert!(!period.is_zero(), "a period of zero would tick all the time: use a longer one");
-        Periodic::new(self.clone(), period)
-    }
-
-    /// Measures from now on.
-    #[must_use]
-    pub fn stopwatch(&self) -> Stopwatch {
-        Stopwatch::new(self.clone())
     }
 }
 

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
 use super::clock::Clock;
-use super::timers::{Key, Timer};
+use super::timers::{Key, Timer, later};
 
 /// A timer's driver has gone, and nobody would fire it.
 ///
@@ -26,6 +26,46 @@ impl fmt::Display for DriverGone {
 }
 
 impl std::error::Error for DriverGone {}
+
+impl Clock {
+    /// Completes after so long, counted from now. Zero is over at once; what is longer than the
+    /// system can count, in about thirty years.
+    ///
+    /// Dropping it removes the timer.
+    ///
+    /// # Errors
+    ///
+    /// It completes with [`DriverGone`](super::DriverGone) where nobody drives the clock any more,
+    /// at once: a loop has to end then.
+    #[must_use = "a delay does nothing unless it is awaited"]
+    pub fn delay(&self, duration: Duration) -> Delay {
+        if duration.is_zero() {
+            return Delay::over(self.clone());
+        }
+        Delay::until(self.clone(), later(self.instant(), duration))
+    }
+
+    /// Completes at that time, or at once if it has passed.
+    ///
+    /// # Errors
+    ///
+    /// As [`delay`](Self::delay).
+    #[must_use = "a delay does nothing unless it is awaited"]
+    pub fn delay_until(&self, deadline: Instant) -> Delay {
+        Delay::until(self.clone(), deadline)
+    }
+
+    /// The future's result, unless it takes longer than that from now on. The future comes first:
+    /// where both are ready it is its result.
+    ///
+    /// # Errors
+    ///
+    /// When it takes too long, and at once where nobody drives the clock any more, though the
+    /// future might still complete.
+    pub fn timeout<F: Future>(&self, duration: Duration, future: F) -> Timeout<F> {
+        Timeout::new(future, self.delay(duration))
+    }
+}
 
 /// Completes when its time has come; see [`Clock::delay`].
 ///

@@ -24,6 +24,20 @@ pub enum MissedTicks {
     Skip,
 }
 
+impl Clock {
+    /// Ticks now, and then each time that long after.
+    ///
+    /// # Panics
+    ///
+    /// If the period is zero.
+    #[must_use]
+    #[track_caller]
+    pub fn periodic(&self, period: Duration) -> Periodic {
+        assert!(!period.is_zero(), "a period of zero would tick all the time: use a longer one");
+        Periodic::new(self.clone(), period)
+    }
+}
+
 /// Ticks once a period; see [`Clock::periodic`].
 ///
 /// The first tick comes at once. As a stream it ends where its driver has gone.

@@ -4,6 +4,14 @@ use std::time::{Duration, Instant};
 
 use super::clock::Clock;
 
+impl Clock {
+    /// Measures from now on.
+    #[must_use]
+    pub fn stopwatch(&self) -> Stopwatch {
+        Stopwatch::new(self.clone())
+    }
+}
+
 /// Measures how long something takes, by the clock that made it.
 #[derive(Clone, Debug)]
 pub struct Stopwatch {

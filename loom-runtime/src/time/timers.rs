@@ -12,7 +12,7 @@ use std::mem;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use crate::quiet::quietly;
+use crate::panics::ignore_panic;
 use crate::sync::modelled::{AtomicU64, Mutex, Ordering};
 use crate::sync::{Arc, PoisonError};
 
@@ -179,7 +179,7 @@ impl Timers {
             }
             left = left.saturating_sub(due.len());
             for waker in due.drain(..) {
-                quietly(|| waker.wake());
+                ignore_panic(|| waker.wake());
             }
         }
     }
@@ -234,13 +234,13 @@ impl Timers {
         });
         drop(before);
         for waker in waiting {
-            quietly(|| waker.wake());
+            ignore_panic(|| waker.wake());
         }
     }
 }
 
 fn wake_all(drivers: Option<&Drivers>) {
     for (_, waker) in drivers.into_iter().flat_map(|drivers| drivers.iter()) {
-        quietly(|| waker.wake_by_ref());
+        ignore_panic(|| waker.wake_by_ref());
     }
 }

@@ -3,11 +3,11 @@
 use std::mem::ManuallyDrop;
 use std::task::{Context, Waker};
 
+use super::header::{NOWHERE, Task, TaskId};
 use super::home::{Home, Local};
 use super::state::{Pause, Start};
 use super::waker::{refer, wake_handle};
-use super::{NOWHERE, Task, TaskId};
-use crate::quiet::quietly;
+use crate::panics::ignore_panic;
 
 /// Who completes a task, and so whether its entry may be out (L3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,7 +158,7 @@ impl Home {
     /// For whoever sleeps, where somebody else has polled the executor, or ended its tasks.
     pub(in super::super) fn tell(&self) {
         if self.has_ready() || self.len() == 0 {
-            quietly(|| self.driver.wake());
+            ignore_panic(|| self.driver.wake());
         }
     }
 
@@ -217,6 +217,6 @@ impl Home {
             }
         }
         // Whoever drives it finds out that there is nothing left.
-        quietly(|| self.driver.wake());
+        ignore_panic(|| self.driver.wake());
     }
 }

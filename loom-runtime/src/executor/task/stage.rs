@@ -7,9 +7,10 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
-use super::super::join::JoinError;
-use super::{Header, SLOT_ALIGN, Task};
-use crate::quiet::{drop_quietly, quietly};
+use super::super::error::JoinError;
+use super::header::{Header, Task, Vtable};
+use super::slots::SLOT_ALIGN;
+use crate::panics::{drop_ignoring_panic, ignore_panic};
 use crate::sync::modelled::UnsafeCell;
 
 /// How a task ended.
@@ -29,20 +30,6 @@ pub(super) struct Whole<F: Future> {
     stage: UnsafeCell<Stage<F>>,
 }
 
-/// The functions that know the type. Each takes a task of that type that is there.
-pub(super) struct Vtable {
-    /// Polls the future (L2: for the owner). True if the stage holds the result from now on.
-    pub(super) poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> bool,
-    /// Drops the future, and leaves the error as the result (L2, L8).
-    pub(super) cancel: unsafe fn(NonNull<Header>),
-    /// Drops the result, if there is one (L2).
-    pub(super) drop_result: unsafe fn(NonNull<Header>),
-    /// Moves the result to an `Option<Outcome<T>>`, if there is one (L2).
-    pub(super) take: unsafe fn(NonNull<Header>, *mut ()),
-    /// Gives the memory back, the stage being empty (L4).
-    pub(super) free: unsafe fn(NonNull<Header>),
-}
-
 /// Whether a future, or its result, has room in slots of so many bytes.
 pub(in super::super) const fn fits<F: Future>(stride: usize) -> bool {
     size_of::<Whole<F>>() <= stride && align_of::<Whole<F>>() <= SLOT_ALIGN
@@ -52,10 +39,6 @@ pub(in super::super) const fn fits<F: Future>(stride: usize) -> bool {
 pub(in super::super) const fn room<F: Future>() -> usize {
     size_of::<Whole<F>>()
 }
-
-/// The part of a slot that is not for the future or its result: the header, and what tells one from
-/// the other.
-pub(in super::super) const OVERHEAD: usize = size_of::<Header>() + 2 * size_of::<usize>();
 
 impl<F: Future> Whole<F> {
     pub(super) const VTABLE: Vtable = Vtable {
@@ -138,7 +121,7 @@ fn finish<F: Future>(stage: &mut Stage<F>, outcome: Outcome<F::Output>) {
     *stage = Stage::Done(match dropped {
         Ok(()) => outcome,
         Err(payload) => {
-            drop_quietly(outcome);
+            drop_ignoring_panic(outcome);
             Err(JoinError::panicked(payload))
         }
     });
@@ -150,7 +133,7 @@ fn finish<F: Future>(stage: &mut Stage<F>, outcome: Outcome<F::Output>) {
 unsafe fn drop_result<F: Future>(task: NonNull<Header>) {
     // SAFETY: L2, L9: by contract.
     let stage = unsafe { Whole::<F>::with_stage(task, |stage| mem::replace(stage, Stage::Empty)) };
-    drop_quietly(stage);
+    drop_ignoring_panic(stage);
 }
 
 /// # Safety
@@ -177,7 +160,7 @@ unsafe fn free<F: Future>(mut task: NonNull<Header>) {
     let whole = task.cast::<Whole<F>>();
     // The handle's waker may be anybody's.
     // SAFETY: L4: it is there, and used by nobody.
-    quietly(|| unsafe { whole.drop_in_place() });
+    ignore_panic(|| unsafe { whole.drop_in_place() });
     if is_in_slot {
         // SAFETY: L7: the slot was this task's, which is gone.
         unsafe { home.give(task.cast()) };

@@ -5,10 +5,10 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
+use super::header::{Header, Task};
 use super::home::Turn;
 use super::stage::Outcome;
-use super::{Header, Task};
-use crate::quiet::{drop_quietly, quietly};
+use crate::panics::{drop_ignoring_panic, ignore_panic};
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
 
@@ -69,7 +69,7 @@ pub(super) unsafe fn wake_handle(header: &Header) {
     header.waker.with(|waker| {
         // SAFETY: L5, by contract.
         if let Some(waker) = unsafe { &*waker } {
-            quietly(|| waker.wake_by_ref());
+            ignore_panic(|| waker.wake_by_ref());
         }
     });
 }
@@ -146,7 +146,7 @@ impl<T> Handle<T> {
             // SAFETY: L5: `WAKER` is 0.
             unsafe { cell.replace(Some(waker)) }
         });
-        drop_quietly(before);
+        drop_ignoring_panic(before);
         header.state.show_waker()
     }
 }
@@ -157,7 +157,7 @@ impl<T> Drop for Handle<T> {
         // A waker that stayed would keep its task there for as long as this one, and two of them
         // each other.
         if header.state.shows_waker() && header.state.hide_waker() {
-            drop_quietly(header.waker.with_mut(|cell| {
+            drop_ignoring_panic(header.waker.with_mut(|cell| {
                 // SAFETY: L5: `WAKER` is 0, and the task had not completed.
                 unsafe { (*cell).take() }
             }));

@@ -1,0 +1,25 @@
+//! Attributes that are told by their path, since they may stand above or below one of ours.
+
+use syn::Attribute;
+
+/// Whether it is `#[loom::compute]`.
+pub(crate) fn is_compute(attr: &Attribute) -> bool {
+    let mut path = attr.path().segments.iter();
+    path.next().is_some_and(|krate| krate.ident == "loom")
+        && path.next().is_some_and(|word| word.ident == "compute")
+        && path.next().is_none()
+}
+
+/// Which attribute it is, if it makes a function the entry of a runtime.
+pub(crate) fn entry_of(attr: &Attribute) -> Option<&'static str> {
+    let mut path = attr.path().segments.iter();
+    let krate = path.next()?.ident.to_string();
+    let word = path.next()?.ident.to_string();
+    match (&*krate, &*word) {
+        ("tokio", "main") => Some("tokio::main"),
+        ("tokio", "test") => Some("tokio::test"),
+        ("loom", "main") => Some("loom::main"),
+        ("loom", "test") => Some("loom::test"),
+        _ => None,
+    }
+}

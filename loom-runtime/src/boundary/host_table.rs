@@ -1,0 +1,245 @@
+//! A host's functions, as the table of `loom-abi` has them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use loom_abi::{
+    Call, Future, Guest, Header, Job, Place, Pressure, Runtime, RuntimeHandle, Seat, Status, Table,
+    Task, Work,
+};
+
+use crate::panics::{drop_ignoring_panic, ignore_panic};
+use crate::sync::Arc;
+
+use super::future::{self, ForeignFuture};
+use super::host::Host;
+use super::job::{ForeignCall, ForeignJob};
+use super::registered::ForeignGuest;
+use super::{out, task, text};
+
+/// A handle of a host, for as long as that is lent.
+pub(crate) fn handle<H: Host>(host: &Arc<H>) -> RuntimeHandle<'_> {
+    // SAFETY: X1, the pointer is that of an `Arc` of the type that the table is for; the table is
+    // a constant of this library, which a host does not unmap below its guests (X8).
+    unsafe { RuntimeHandle::from_parts(&raw const *table::<H>(), Arc::as_ptr(host).cast()) }
+}
+
+pub(crate) fn table<H: Host>() -> &'static Table {
+    const {
+        &Table {
+            header: Header::of::<Table>(),
+            retain: retain::<H>,
+            release: release::<H>,
+            describe: describe::<H>,
+            register: register::<H>,
+            unregister: unregister::<H>,
+            spawn: spawn::<H>,
+            block_on: block_on::<H>,
+            sleep: sleep::<H>,
+            yield_now: yield_now::<H>,
+            block_in_place: block_in_place::<H>,
+            compute: compute::<H>,
+            join: join::<H>,
+            compute_threads: compute_threads::<H>,
+            start_thread: start_thread::<H>,
+            place_thread: place_thread::<H>,
+            here: here::<H>,
+            begin: begin::<H>,
+            end: end::<H>,
+            pressure: pressure::<H>,
+        }
+    }
+}
+
+/// # Safety
+///
+/// X1: whoever calls has a count for as long as this lasts.
+unsafe fn host<'a, H: Host>(runtime: *const Runtime) -> &'a H {
+    // SAFETY: X1, as by contract.
+    unsafe { &*runtime.cast::<H>() }
+}
+
+/// What comes of it, where a panic is a status (X5).
+fn caught(f: impl FnOnce() -> Status) -> Status {
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|payload| {
+        drop_ignoring_panic(payload);
+        Status::PANICKED
+    })
+}
+
+unsafe extern "C" fn retain<H: Host>(runtime: *const Runtime) {
+    // SAFETY: X1, it is that of an `Arc`, of which the caller has a count.
+    unsafe { Arc::increment_strong_count(runtime.cast::<H>()) };
+}
+
+unsafe extern "C" fn release<H: Host>(runtime: *const Runtime) {
+    // SAFETY: X1, the count is the caller's, who gives it up.
+    let count = unsafe { Arc::from_raw(runtime.cast::<H>()) };
+    ignore_panic(|| drop(count));
+}
+
+unsafe extern "C" fn describe<H: Host>(
+    runtime: *const Runtime,
+    place: *mut loom_abi::Facts,
+    size: usize,
+) {
+    // SAFETY: X1.
+    let facts = unsafe { host::<H>(runtime) }.facts();
+    let facts = loom_abi::Facts {
+        io_threads: facts.io_threads,
+        compute_threads: facts.compute_threads,
+        compute_queue: facts.compute_queue,
+        prefix: text::lower(facts.prefix),
+        name: text::lower(facts.name),
+    };
+    // SAFETY: X4, it is a place for this.
+    unsafe { out::fill(place, size, &facts) };
+}
+
+unsafe extern "C" fn register<H: Host>(runtime: *const Runtime, guest: *const Guest) -> Status {
+    // SAFETY: X7, it begins with a header, and is a guest if that fits.
+    let Ok(guest) = (unsafe { ForeignGuest::raise(guest) }) else { return Status::VERSION };
+    // SAFETY: X1.
+    let host = unsafe { host::<H>(runtime) };
+    caught(|| host.register(guest))
+}
+
+unsafe extern "C" fn unregister<H: Host>(runtime: *const Runtime) {
+    // SAFETY: X1.
+    let host = unsafe { host::<H>(runtime) };
+    ignore_panic(|| host.unregister());
+}
+
+unsafe extern "C" fn spawn<H: Host>(
+    runtime: *const Runtime,
+    future: Future,
+    place: *mut Task,
+) -> Status {
+    // SAFETY: X2, it was given by value.
+    let future = unsafe { ForeignFuture::raise(future) };
+    // SAFETY: X1.
+    let host = unsafe { host::<H>(runtime) };
+    caught(|| match host.spawn(future) {
+        Ok(_detached) if place.is_null() => Status::DONE,
+        Ok(spawned) => {
+            // SAFETY: X4, it is a place for this.
+            unsafe { place.write(task::lower::<H>(spawned)) };
+            Status::DONE
+        }
+        Err(status) => status,
+    })
+}
+
+unsafe extern "C" fn block_on<H: Host>(runtime: *const Runtime, future: Future) -> Status {
+    // SAFETY: X2, it was given by value.
+    let future = unsafe { ForeignFuture::raise(future) };
+    // SAFETY: X1.
+    let host = unsafe { host::<H>(runtime) };
+    caught(|| host.block_on(future))
+}
+
+unsafe extern "C" fn sleep<H: Host>(runtime: *const Runtime, nanos: u64) -> Future {
+    // SAFETY: X1.
+    let host = unsafe { host::<H>(runtime) };
+    made(|| host.sleep(Duration::from_nanos(nanos)))
+}
+
+unsafe extern "C" fn yield_now<H: Host>(runtime: *const Runtime) -> Future {
+    // SAFETY: X1.
+    let host = unsafe { host::<H>(runtime) };
+    made(|| host.yield_now())
+}
+
+/// A future of the host's, or one that panics in its place.
+fn made<F>(make: impl FnOnce() -> F) -> Future
+where
+    F: std::future::Future<Output = ()> + Send + 'static,
+{
+    match catch_unwind(AssertUnwindSafe(make)) {
+        Ok(future) => future::lower(future),
+        Err(payload) => {
+            drop_ignoring_panic(payload);
+            future::lower(async { panic!("the host has none to give") })
+        }
+    }
+}
+
+unsafe extern "C" fn block_in_place<H: Host>(runtime: *const Runtime, call: Call) -> Status {
+    // SAFETY: X6, it is used up below.
+    let call = unsafe { ForeignCall::raise(call) };
+    // SAFETY: X1.
+    let host = unsafe { host::<H>(runtime) };
+    caught(|| host.block_in_place(call))
+}
+
+unsafe extern "C" fn compute<H: Host>(runtime: *const Runtime, job: Job, priority: u32) -> Status {
+    // SAFETY: X2, it was given by value.
+    let job = unsafe { ForeignJob::raise(job) };
+    // SAFETY: X1.
+    let host = unsafe { host::<H>(runtime) };
+    caught(|| host.compute(job, priority))
+}
+
+unsafe extern "C" fn join<H: Host>(runtime: *const Runtime, a: Call, b: Call) -> Status {
+    // SAFETY: X6, it is used up below.
+    let a = unsafe { ForeignCall::raise(a) };
+    // SAFETY: X6, as well.
+    let b = unsafe { ForeignCall::raise(b) };
+    // SAFETY: X1.
+    let host = unsafe { host::<H>(runtime) };
+    caught(|| host.join(a, b))
+}
+
+unsafe extern "C" fn compute_threads<H: Host>(runtime: *const Runtime) -> usize {
+    // SAFETY: X1.
+    unsafe { host::<H>(runtime) }.facts().compute_threads
+}
+
+unsafe extern "C" fn start_thread<H: Host>(
+    runtime: *const Runtime,
+    seat: Seat,
+    number: usize,
+    body: Job,
+) -> Status {
+    // SAFETY: X2, it was given by value.
+    let body = unsafe { ForeignJob::raise(body) };
+    // SAFETY: X1.
+    let host = unsafe { host::<H>(runtime) };
+    caught(|| host.start_thread(seat, number, body))
+}
+
+unsafe extern "C" fn place_thread<H: Host>(runtime: *const Runtime) {
+    // SAFETY: X1.
+    let host = unsafe { host::<H>(runtime) };
+    ignore_panic(|| host.place_thread());
+}
+
+unsafe extern "C" fn here<H: Host>(runtime: *const Runtime) -> Place {
+    // SAFETY: X1.
+    let host = unsafe { host::<H>(runtime) };
+    // Whoever cannot tell must not wait.
+    let mut place = Place::WORKER;
+    ignore_panic(|| place = host.here());
+    place
+}
+
+unsafe extern "C" fn begin<H: Host>(runtime: *const Runtime, work: Work) -> Status {
+    // SAFETY: X1.
+    let host = unsafe { host::<H>(runtime) };
+    caught(|| host.begin(work))
+}
+
+unsafe extern "C" fn end<H: Host>(runtime: *const Runtime, work: Work, how: Status) {
+    // SAFETY: X1.
+    let host = unsafe { host::<H>(runtime) };
+    ignore_panic(|| host.end(work, how));
+}
+
+unsafe extern "C" fn pressure<H: Host>(runtime: *const Runtime, place: *mut Pressure, size: usize) {
+    // SAFETY: X1.
+    let host = unsafe { host::<H>(runtime) };
+    let mut pressure = Pressure { ready: 0.0, arrivals: 0.0, mood: 0 };
+    ignore_panic(|| pressure = host.pressure());
+    // SAFETY: X4, it is a place for this.
+    unsafe { out::fill(place, size, &pressure) };
+}

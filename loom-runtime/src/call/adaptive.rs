@@ -1,0 +1,302 @@
+//! Adaptive calls: decided by the scheduler, measured on either arm.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use tokio::runtime::worker_index;
+
+use crate::bridge::Priority;
+use crate::core::{Admitted, Core, Function, local_core, nanos, thread_stats};
+use crate::scheduler::{Arm, Around, At, ComputeHint, Decision, Mode, Site};
+use crate::sync::atomic::Ordering;
+use crate::sync::{Arc, thread};
+use crate::topology::os;
+
+use super::accounting::How;
+use super::baggage::Carrying;
+use super::compute::{ComputeFuture, offload, try_offload};
+use super::fallible::TryComputeFuture;
+use super::spans;
+use super::turn::{steps, use_up};
+
+/// A call that Loom placed, as a future of its result.
+///
+/// An offloaded call behaves as [`ComputeFuture`] does. An inline call has already ended
+/// when this exists; its result, or its panic, waits for the first poll.
+#[must_use = "the work runs, but its result is lost; await it, or say `.detach()`"]
+pub struct AdaptiveFuture<R>(Placed<R>);
+
+enum Placed<R> {
+    /// `None` once it was taken; and how much of its task's turn it has used up.
+    Inline(Option<thread::Result<R>>, u32),
+    Offloaded(ComputeFuture<R>),
+}
+
+/// What is called, and what is said of the call.
+#[derive(Clone, Copy)]
+pub(crate) struct Called {
+    pub(crate) site: &'static Site,
+    /// Which class of its inputs.
+    pub(crate) class: u8,
+    pub(crate) hint: ComputeHint,
+    /// Before or after what else waits, where it is offloaded.
+    pub(crate) priority: Priority,
+    /// Task-locals that go along there.
+    pub(crate) carrying: Carrying,
+}
+
+impl Called {
+    /// A closure of that type.
+    pub(crate) fn closure<F: 'static>(hint: ComputeHint) -> Self {
+        let site = Site::of_type::<F>();
+        let class = site.class_of_hint(hint);
+        Self { site, class, hint, priority: Priority::Normal, carrying: &[] }
+    }
+}
+
+/// A call that runs inline, as the verdict of this thread has it: nobody looks at a clock.
+#[inline]
+pub(crate) fn settled<F, R>(site: &Site, f: F) -> AdaptiveFuture<R>
+where
+    F: FnOnce() -> R,
+{
+    // Caught so that both arms give a panic to whoever awaits, at the same place.
+    let result = catch_unwind(AssertUnwindSafe(|| spans::inline(site, f)));
+    AdaptiveFuture(Placed::Inline(Some(result), 0))
+}
+
+/// Runs `f` where the scheduler says, as the call that is described.
+#[track_caller]
+#[inline]
+pub(crate) fn place<F, R>(core: &Arc<Core>, called: Called, f: F) -> AdaptiveFuture<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let Called { site, class, .. } = called;
+    if thread_stats::is_settled(core, site.index(class)) {
+        return settled(site, f)
+            .counting_panics(|| core.function(site, class).counters.panicked_inline.add_one());
+    }
+    look(core, called, f)
+}
+
+/// The same, of a call that is looked at.
+#[track_caller]
+fn look<F, R>(core: &Arc<Core>, called: Called, f: F) -> AdaptiveFuture<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let Called { site, class, priority, carrying, .. } = called;
+    let admitted = Admitted::or_panic(core);
+    let decision = decide(core, called);
+    let function = core.function(site, class);
+    AdaptiveFuture(match decision.arm {
+        Arm::InlineTokio => {
+            let (result, turn) = run_inline(core, function, decision.calls, f);
+            drop(admitted);
+            Placed::Inline(Some(result), turn)
+        }
+        Arm::OffloadRayon => {
+            let how = How { function: Some(Arc::clone(function)), priority, carrying };
+            let call = ComputeFuture::or_panic(offload(core, admitted, how, f));
+            function.counters.offloaded.add_one();
+            Placed::Offloaded(call)
+        }
+    })
+}
+
+/// The same for those who want an error where others panic.
+pub(crate) fn try_place<F, R>(core: &Arc<Core>, called: Called, f: F) -> TryComputeFuture<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let Called { site, class, priority, carrying, .. } = called;
+    let function = core.function(site, class);
+    if thread_stats::is_settled(core, site.index(class)) {
+        let count = || function.counters.panicked_inline.add_one();
+        let AdaptiveFuture(placed) = settled(site, f).counting_panics(count);
+        if let Placed::Inline(Some(result), _) = placed {
+            return TryComputeFuture::ended(result, 0);
+        }
+        unreachable!("it has just run");
+    }
+    let admitted = match Admitted::to(core) {
+        Ok(admitted) => admitted,
+        Err(refusal) => return TryComputeFuture::new(Err(refusal)),
+    };
+    let decision = decide(core, called);
+    match decision.arm {
+        Arm::InlineTokio => {
+            let (result, turn) = run_inline(core, function, decision.calls, f);
+            drop(admitted);
+            TryComputeFuture::ended(result, turn)
+        }
+        Arm::OffloadRayon => {
+            drop(admitted);
+            let how = How { function: Some(Arc::clone(function)), priority, carrying };
+            let offloaded = try_offload(core, how, f);
+            if offloaded.is_ok() {
+                function.counters.offloaded.add_one();
+            }
+            TryComputeFuture::new(offloaded)
+        }
+    }
+}
+
+/// Decides where a call runs, for whoever runs it.
+pub(crate) fn decide(core: &Core, called: Called) -> Decision {
+    let Called { site, class, hint, .. } = called;
+    let now = core.now();
+    let mode = site.mode();
+    let told = match mode {
+        Mode::Adaptive => core.forced.get().copied(),
+        mode => mode.told(),
+    };
+    let around = Around { told, ..core.around(now) };
+    let at = At { mood: core.mood(), now, tick: os::tick() };
+    let decision = thread_stats::with(core, site, class, |own| {
+        own.share.look(&own.function.record, &core.knobs, &around, hint, at)
+    });
+    if mode == Mode::Observe && decision.arm == Arm::OffloadRayon {
+        core.function(site, class).counters.withheld.add_one();
+        return Decision { arm: Arm::InlineTokio, ..decision };
+    }
+    if let Some(guardrail) = decision.reason.guardrail() {
+        core.counters.guardrails[guardrail].add_one();
+    }
+    decision
+}
+
+/// Runs a call here and now, and takes in how long it took, as one of so many. Tells how much
+/// of the task's turn they have used up.
+pub(crate) fn run_inline<R>(
+    core: &Core,
+    function: &Function,
+    calls: u64,
+    f: impl FnOnce() -> R,
+) -> (thread::Result<R>, u32) {
+    let started = Instant::now();
+    // Caught so that both arms give a panic to whoever awaits, at the same place.
+    let result = catch_unwind(AssertUnwindSafe(|| spans::inline(function.site, f)));
+    let run_time = started.elapsed();
+    core.ran(function, Arm::InlineTokio, run_time);
+    let all = nanos(run_time).saturating_mul(calls);
+    // For who estimates how busy workers are with anything else; other threads are no workers.
+    let is_worker = worker_index().is_some() && !local_core::is_here();
+    if is_worker && rayon::current_thread_index().is_none() {
+        core.inline_nanos.fetch_add(all, Ordering::Relaxed);
+    }
+    if result.is_err() {
+        function.counters.panicked_inline.add_one();
+    }
+    // Every call that takes long is looked at, and a look stands for those that do not.
+    (result, steps(all))
+}
+
+impl<R> AdaptiveFuture<R> {
+    /// Of a call that has run, with how much of its task's turn it has used up.
+    pub(crate) fn ended((result, turn): (thread::Result<R>, u32)) -> Self {
+        Self(Placed::Inline(Some(result), turn))
+    }
+
+    /// Tells of a panic that waits to be awaited.
+    pub(crate) fn counting_panics(self, count: impl FnOnce()) -> Self {
+        if let Placed::Inline(Some(Err(_)), _) = &self.0 {
+            count();
+        }
+        self
+    }
+
+    /// Where the call runs, or ran.
+    pub fn arm(&self) -> Arm {
+        match self.0 {
+            Placed::Inline(..) => Arm::InlineTokio,
+            Placed::Offloaded(_) => Arm::OffloadRayon,
+        }
+    }
+
+    /// Lets the work run to its end without anyone waiting for it.
+    pub fn detach(self) {
+        if let Placed::Offloaded(call) = self.0 {
+            call.detach();
+        }
+    }
+}
+
+/// A result is only ever moved out, never polled in place.
+impl<R> Unpin for AdaptiveFuture<R> {}
+
+impl<R> AdaptiveFuture<R> {
+    /// The value, or what the call threw.
+    #[inline]
+    pub(crate) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<thread::Result<R>> {
+        match &mut self.0 {
+            Placed::Inline(result, turn) => {
+                // Results that are always there at once must not keep their task running for
+                // ever.
+                if *turn > 0 {
+                    ready!(use_up(turn, cx));
+                }
+                let Some(result) = result.take() else { panic!("{POLLED_AGAIN}") };
+                Poll::Ready(result)
+            }
+            Placed::Offloaded(call) => call.poll_outcome(cx),
+        }
+    }
+
+    /// Somebody waits for it: dropping it gives the call up.
+    pub(crate) fn ask(&mut self) {
+        if let Placed::Offloaded(call) = &mut self.0 {
+            call.ask();
+        }
+    }
+
+    /// Whether its end will wake the task that polled it last. A poll may end before that, where
+    /// the task's turn does.
+    pub(crate) fn is_shown(&self) -> bool {
+        match &self.0 {
+            Placed::Inline(..) => false,
+            Placed::Offloaded(call) => call.is_shown(),
+        }
+    }
+
+    /// Whether the outcome can be had without waiting.
+    pub(crate) fn is_done(&self) -> bool {
+        match &self.0 {
+            Placed::Inline(..) => true,
+            Placed::Offloaded(call) => call.is_done(),
+        }
+    }
+}
+
+const POLLED_AGAIN: &str = "an adaptive call was polled after it had completed";
+
+impl<R> From<ComputeFuture<R>> for AdaptiveFuture<R> {
+    fn from(call: ComputeFuture<R>) -> Self {
+        Self(Placed::Offloaded(call))
+    }
+}
+
+impl<R> Future for AdaptiveFuture<R> {
+    type Output = R;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+        match ready!(self.poll_outcome(cx)) {
+            Ok(value) => Poll::Ready(value),
+            Err(payload) => resume_unwind(payload),
+        }
+    }
+}
+
+impl<R> fmt::Debug for AdaptiveFuture<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdaptiveFuture").field("arm", &self.arm()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,236 @@
+//! What goes with work to other threads: the current span of `tracing`, and the task-locals that
+//! an attribute names.
+//!
+//! A thread that waits for parallel work of one call may run another above it. What the lower one
+//! has, task-locals and spans, is set aside meanwhile.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::panic::resume_unwind;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::vec;
+
+use tokio::runtime::Handle;
+use tokio::task::LocalKey;
+
+use crate::core::{Function, context};
+use crate::sync::thread;
+
+use super::spans::{self, Along};
+
+/// What `carry(…)` may name: a static of `tokio::task_local!`.
+#[diagnostic::on_unimplemented(
+    message = "`carry` cannot take `{Self}` along",
+    label = "expected a static of `tokio::task_local!` whose value is `Clone` and `Send`"
+)]
+pub trait Carry: Sync {
+    /// A copy of what it is to the calling task, if it is anything.
+    fn take_along(&'static self) -> Option<Box<dyn Carried>>;
+
+    /// Whether it can be made nothing: not where the code around borrows it (`LocalKey::with`).
+    fn is_free(&'static self) -> bool;
+
+    /// Calls `f` where it is nothing. It has to be free.
+    fn without(&'static self, f: &mut dyn FnMut());
+}
+
+/// The value of a task-local on its way.
+pub trait Carried: Send {
+    /// Calls `f` where it has this value.
+    fn within(self: Box<Self>, f: &mut dyn FnMut());
+}
+
+/// The names after `carry`.
+pub(crate) type Carrying = &'static [&'static dyn Carry];
+
+struct Value<T: 'static> {
+    key: &'static LocalKey<T>,
+    value: T,
+}
+
+impl<T: Clone + Send + 'static> Carry for LocalKey<T> {
+    fn take_along(&'static self) -> Option<Box<dyn Carried>> {
+        let value = self.try_with(T::clone).ok()?;
+        Some(Box::new(Value { key: self, value }))
+    }
+
+    fn is_free(&'static self) -> bool {
+        /// Tells, when it is dropped, whether there is no value.
+        struct Probe<'a, T: 'static>(&'static LocalKey<T>, &'a Cell<bool>);
+        impl<T> Future for Probe<'_, T> {
+            type Output = ();
+
+            fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<()> {
+                Poll::Ready(())
+            }
+        }
+        impl<T> Drop for Probe<'_, T> {
+            fn drop(&mut self) {
+                self.1.set(self.0.try_with(|_| ()).is_err());
+            }
+        }
+        let Ok(value) = self.try_with(T::clone) else { return true };
+        let is_free = Cell::new(false);
+        // A scope whose own value was taken out is one where there is none; and a future that
+        // was never polled is dropped within its scope, if that can be entered at all.
+        let mut scope = Box::pin(self.scope(value, Probe(self, &is_free)));
+        drop(scope.as_mut().take_value());
+        drop(scope);
+        is_free.get()
+    }
+
+    fn without(&'static self, f: &mut dyn FnMut()) {
+        let Ok(value) = self.try_with(T::clone) else { return f() };
+        let mut scope = pin!(self.scope(
+            value,
+            poll_fn(|_| {
+                f();
+                Poll::Ready(())
+            })
+        ));
+        drop(scope.as_mut().take_value());
+        let ended = scope.poll(&mut Context::from_waker(Waker::noop()));
+        debug_assert!(ended.is_ready(), "it never waits");
+    }
+}
+
+impl<T: Send> Carried for Value<T> {
+    fn within(self: Box<Self>, f: &mut dyn FnMut()) {
+        self.key.sync_scope(self.value, f);
+    }
+}
+
+thread_local! {
+    /// What the calls carry that run on this thread, one above the other.
+    static RUNNING: RefCell<Vec<Carrying>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A call while it runs.
+struct Running {
+    /// Above no other.
+    is_alone: bool,
+}
+
+impl Running {
+    fn enter(carrying: Carrying) -> Self {
+        let is_alone = RUNNING.with_borrow_mut(|running| {
+            running.push(carrying);
+            running.len() == 1
+        });
+        Self { is_alone }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.with_borrow_mut(Vec::pop);
+    }
+}
+
+/// Packed where work is made, and unpacked where it runs.
+pub(crate) struct Baggage {
+    carrying: Carrying,
+    /// Nothing is allocated for none.
+    carried: Box<[Box<dyn Carried>]>,
+    pub(crate) along: Along,
+}
+
+impl Baggage {
+    /// For a call of `F`.
+    pub(crate) fn pack<F>(carrying: Carrying, function: Option<&Function>) -> Self {
+        let carried = carrying.iter().filter_map(|name| name.take_along()).collect();
+        Self { carrying, carried, along: Along::offloaded::<F>(function) }
+    }
+
+    /// For work that a call spreads over other threads.
+    pub(crate) fn of_scope() -> Self {
+        Self { carrying: &[], carried: Box::default(), along: Along::current() }
+    }
+
+    /// Calls `f` with all of it in place, and nothing of what a call below it has.
+    pub(crate) fn unpack<F, R>(self, f: F) -> R
+    where
+        F: FnOnce() -> R + Send,
+        R: Send,
+    {
+        if self.set_aside().iter().all(|name| name.is_free()) {
+            return self.unpack_here(f);
+        }
+        // A call below borrows one across a wait, so it can be neither set nor unset on this
+        // thread. On one of its own there is nothing to set aside.
+        let (core, tokio) = (context::current(), Handle::try_current().ok());
+        let run = move || {
+            let _entered = tokio.as_ref().map(Handle::enter);
+            if let Some(core) = core {
+                context::adopt(core);
+            }
+            self.unpack_here(f)
+        };
+        let ended = thread::scope(|scope| {
+            match thread::Builder::new().name("loom-apart".to_owned()).spawn_scoped(scope, run) {
+                Ok(thread) => thread.join(),
+                Err(error) => panic!(
+                    "a call below this one borrows a task-local while it waits, and the system \
+                     refuses the thread that this one takes then ({error}): take a copy out of \
+                     `LocalKey::with` before waiting for parallel work"
+                ),
+            }
+        });
+        ended.unwrap_or_else(|payload| resume_unwind(payload))
+    }
+
+    /// Task-locals that are to be nothing, unless it carries them.
+    fn set_aside(&self) -> Vec<&'static dyn Carry> {
+        let below = RUNNING
+            .with_borrow(|running| running.iter().copied().flatten().copied().collect::<Vec<_>>());
+        // One that is not set where the call was made is not to be found here either.
+        let own =
+            self.carrying.iter().copied().filter(|_| self.carried.len() < self.carrying.len());
+        below.into_iter().chain(own).collect()
+    }
+
+    /// The same, where what is to be set aside is free.
+    fn unpack_here<R>(self, f: impl FnOnce() -> R) -> R {
+        let set_aside = self.set_aside();
+        let Self { carrying, carried, along } = self;
+        let running = Running::enter(carrying);
+        let is_alone = running.is_alone;
+        if is_alone && carried.is_empty() && set_aside.is_empty() {
+            return along.within(f);
+        }
+        let (mut work, mut result) = (Some(|| along.within(f)), None);
+        let mut innermost = || result = work.take().map(|work| work());
+        let mut carried = Some(carried.into_vec().into_iter());
+        let mut inner = || {
+            carried.take().into_iter().for_each(|carried| within(carried, &mut innermost));
+        };
+        let mut outer = || without(&set_aside, &mut inner);
+        if is_alone {
+            outer();
+        } else {
+            spans::apart(outer);
+        }
+        let Some(result) = result else { unreachable!("the innermost has called it") };
+        result
+    }
+}
+
+/// One within another.
+fn within(mut carried: vec::IntoIter<Box<dyn Carried>>, f: &mut dyn FnMut()) {
+    match carried.next() {
+        None => f(),
+        Some(first) => {
+            let mut rest = Some(carried);
+            first.within(&mut || rest.take().into_iter().for_each(|rest| within(rest, f)));
+        }
+    }
+}
+
+/// The same of those that are to be nothing.
+fn without(names: &[&'static dyn Carry], f: &mut dyn FnMut()) {
+    match names {
+        [] => f(),
+        [first, rest @ ..] => first.without(&mut || without(rest, f)),
+    }
+}

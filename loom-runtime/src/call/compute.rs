@@ -1,0 +1,297 @@
+//! Offloaded calls: the bridge between the current task and the compute pool.
+
+use std::fmt;
+use std::panic::resume_unwind;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use tokio::runtime::Handle;
+use tokio::task::{coop, yield_now};
+
+use crate::bridge::{self, Call, Fault, Outcome};
+use crate::core::{Admitted, Core, Function, Refusal};
+use crate::sync::{Arc, thread};
+use crate::threads::{drainer, keeper};
+
+use super::accounting::{How, Queued, Ticket};
+use super::baggage::Baggage;
+use super::spin::{Company, wait_a_little};
+
+/// Work on the compute pool, as a future of its result.
+///
+/// The work was submitted when this was made; awaiting it only waits.
+///
+/// - Dropped before it was ever polled, or given to [`detach`](Self::detach): the work
+///   runs to its end without an audience.
+/// - Dropped after a poll (a timeout, a `select!`): work that has not started never runs,
+///   and what it captured is dropped there and then; work that runs finishes, and its result
+///   is dropped on the compute thread; a result that is there already is dropped with the
+///   future. None of this waits for anything.
+///   [`is_cancelled`] tells such work that it may stop.
+///
+/// Cost: no allocation where closure and result fit a block of 1024 bytes with about 150 of
+/// Loom's; one otherwise. `loom-bench micro` prints what a call costs.
+///
+/// # Panics
+///
+/// A panic of the work is raised again by the poll that would have given the result.
+/// Work that was still queued when the last handle of its runtime went makes the poll
+/// panic with the reason. A poll after the one that gave the result panics, too.
+#[must_use = "the work runs, but its result is lost; await it, or say `.detach()`"]
+pub struct ComputeFuture<R>(Offloaded<R>);
+
+/// A call on its way through the pool.
+pub(crate) struct Offloaded<R> {
+    call: Call<Timed<R>>,
+    /// Whose overhead the round trip of this call tells.
+    sampled: Option<Sampled>,
+    /// Somebody was waiting when it completed, so the way back was not of their making.
+    waited: bool,
+    /// A thread was just looking for work, and had nothing else to do.
+    is_expected_soon: bool,
+    /// The waker of the last poll is where whoever completes it will find it.
+    is_shown: bool,
+}
+
+struct Sampled {
+    core: Arc<Core>,
+    submitted: Instant,
+}
+
+/// A result, and when it was worked on, if anybody wants to know.
+struct Timed<R> {
+    value: R,
+    times: Option<(Instant, Instant)>,
+}
+
+/// Submits `f` to the compute pool of the core that admitted it. It stands in line even
+/// where that is full.
+pub(crate) fn offload<F, R>(
+    core: &Arc<Core>,
+    admitted: Admitted,
+    how: How,
+    f: F,
+) -> Result<Offloaded<R>, Refusal>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    offload_within(usize::MAX, core, admitted, how, f)
+}
+
+/// The same, unless so many wait already.
+fn offload_within<F, R>(
+    limit: usize,
+    core: &Arc<Core>,
+    admitted: Admitted,
+    how: How,
+    f: F,
+) -> Result<Offloaded<R>, Refusal>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    if core.compute_threads == 0 {
+        return Err(Refusal::NoPool);
+    }
+    let full = |function: Option<&Function>| {
+        core.counters.refused.add_one();
+        function.inspect(|function| function.counters.refused.add_one());
+        Refusal::QueueFull(limit)
+    };
+    if core.line.waiting() >= limit {
+        return Err(full(how.function.as_deref()));
+    }
+    let queued = Queued::of(core, &how);
+    // Before the call is counted in, since it runs code of others, which may panic.
+    let baggage = Baggage::pack::<F>(how.carrying, how.function.as_deref());
+    let before = keeper::begin_call(core);
+    let How { function, priority, .. } = how;
+    // A compute thread should have been free, so the round trip tells what the bridge costs.
+    let sampled = queued.as_ref().filter(|_| before < core.compute_threads);
+    let sampled =
+        sampled.map(|queued| Sampled { core: Arc::clone(core), submitted: queued.submitted() });
+    // Our own compute threads have entered our tokio; those of the process-wide pool
+    // serve whichever runtime asks.
+    let guest = if core.is_process_wide() { Handle::try_current().ok() } else { None };
+    let work = move || {
+        let _entered = guest.as_ref().map(Handle::enter);
+        let Some(queued) = queued else {
+            return Timed { value: baggage.unpack(f), times: None };
+        };
+        let started = queued.starts(&baggage.along);
+        let measured = queued.measured(started);
+        let value = baggage.unpack(f);
+        drop(measured);
+        Timed { value, times: Some((started, Instant::now())) }
+    };
+    let (job, call) = bridge::call(work, Ticket::new(admitted, function), priority);
+    let searching = core.line.searching();
+    // Last, since drainers look for the job from here on. Where the line has just become
+    // full, the job is dropped, which counts it out again.
+    let Some(place) = core.line.enter(limit) else {
+        // The job counts itself as refused, where it is of a function.
+        return Err(full(None));
+    };
+    if place.submit(job) {
+        drainer::fetch(core);
+    }
+    let is_expected_soon = searching > 0 && before == 0 && !core.spread.is_beneath(searching);
+    Ok(Offloaded { call, sampled, waited: false, is_expected_soon, is_shown: false })
+}
+
+/// Admits and submits a call, unless the runtime has ended or its line is full.
+pub(crate) fn try_offload<F, R>(core: &Arc<Core>, how: How, f: F) -> Result<Offloaded<R>, Refusal>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    offload_within(core.compute_queue, core, Admitted::to(core)?, how, f)
+}
+
+impl<R> Offloaded<R> {
+    pub(crate) fn detach(self) {
+        self.call.detach();
+    }
+
+    /// The value or why there is none.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<R, Fault>> {
+        // A result that is always there at once must not keep its task running for ever.
+        // Whoever asks and goes gives the call up, however far the asking came.
+        self.call.ask();
+        self.is_shown = false;
+        let budget = ready!(coop::poll_proceed(cx));
+        if self.is_expected_soon {
+            let (is_alone, has_had_its_turn) = Company::poll(cx);
+            if has_had_its_turn && pin!(yield_now()).poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.is_expected_soon = false;
+            if is_alone {
+                wait_a_little(&self.call);
+            }
+        }
+        let outcome = Pin::new(&mut self.call).poll(cx);
+        if outcome.is_pending() {
+            self.waited = true;
+            self.is_shown = true;
+            return Poll::Pending;
+        }
+        budget.made_progress();
+        outcome.map(|outcome| self.resolve(outcome))
+    }
+
+    fn resolve(&mut self, outcome: Outcome<Timed<R>>) -> Result<R, Fault> {
+        let Timed { value, times } = outcome?;
+        if let Some(Sampled { core, submitted }) = self.sampled.take()
+            && let Some((started, ended)) = times
+            && self.waited
+        {
+            let there = started.saturating_duration_since(submitted);
+            core.overhead.record((there + ended.elapsed()).as_secs_f64() * 1e9, core.now());
+        }
+        Ok(value)
+    }
+}
+
+impl<R> ComputeFuture<R> {
+    /// A call that was submitted, or a panic in words.
+    #[track_caller]
+    pub(crate) fn or_panic(submitted: Result<Offloaded<R>, Refusal>) -> Self {
+        match submitted {
+            Ok(call) => Self(call),
+            Err(refusal) => panic!("{refusal}"),
+        }
+    }
+
+    /// Lets the work run to its end without anyone waiting for it.
+    ///
+    /// It stays tracked: a graceful shutdown waits for it. A panic is counted, and
+    /// reported by the panic hook like that of any thread.
+    ///
+    /// ```
+    /// # fn main() -> loom::Result<()> {
+    /// let runtime = loom::LoomBuilder::new().build()?;
+    /// let (sender, receiver) = std::sync::mpsc::channel();
+    /// runtime.spawn_compute(move || sender.send(6 * 7)).detach();
+    /// assert_eq!(receiver.recv(), Ok(42));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn detach(self) {
+        self.0.detach();
+    }
+}
+
+impl<R> ComputeFuture<R> {
+    /// The value, or what the work threw; words for work that never ran.
+    pub(crate) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<thread::Result<R>> {
+        self.0.poll(cx).map_err(|fault| match fault {
+            Fault::Panicked(payload) => payload,
+            Fault::Refused => Box::new(Refusal::ShutDown.to_string()),
+        })
+    }
+
+    pub(crate) fn ask(&mut self) {
+        self.0.call.ask();
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.0.call.is_done()
+    }
+
+    /// Whether its end will wake the task that polled it last.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.0.is_shown
+    }
+}
+
+impl<R> Future for ComputeFuture<R> {
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+        self.0.poll(cx).map(|outcome| match outcome {
+            Ok(value) => value,
+            Err(Fault::Panicked(payload)) => resume_unwind(payload),
+            Err(Fault::Refused) => panic!("{}", Refusal::ShutDown),
+        })
+    }
+}
+
+impl<R> fmt::Debug for ComputeFuture<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ComputeFuture").finish_non_exhaustive()
+    }
+}
+
+/// Whether the compute work that asks is no longer wanted: whoever awaited it has gone, or
+/// its runtime was ended while it ran.
+///
+/// Work that takes long may ask now and then and stop early; whatever it returns then is
+/// dropped. It is about the call that the calling thread runs. Work that a call spreads over
+/// other threads (`rayon::join`, parallel iterators) may run there on top of another call that
+/// waits, and would be told of that one, also where that is cancelled and this is wanted: ask
+/// before spreading, and share the answer.
+/// False outside of compute work, in calls that run inline, and for detached work as long as
+/// its runtime lives.
+///
+/// Cost: a thread-local and two relaxed loads.
+///
+/// ```
+/// # use std::time::Duration;
+/// # #[loom::main]
+/// # async fn main() {
+/// let (sender, stopped) = std::sync::mpsc::channel();
+/// let search = loom::spawn_compute(move || {
+///     while !loom::is_cancelled() {}
+///     sender.send(())
+/// });
+/// assert!(tokio::time::timeout(Duration::from_millis(10), search).await.is_err());
+/// assert_eq!(stopped.recv(), Ok(()));
+/// # }
+/// ```
+#[must_use]
+pub fn is_cancelled() -> bool {
+    bridge::current_is_unwanted().unwrap_or(false)
+}

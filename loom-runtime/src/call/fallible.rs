@@ -1,0 +1,209 @@
+//! The `try_` forms: what went wrong, as a value.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use crate::bridge::Fault;
+use crate::core::Refusal;
+use crate::panics::drop_ignoring_panic;
+use crate::sync::{Mutex, PoisonError, thread};
+
+use super::compute::Offloaded;
+use super::turn::use_up;
+
+/// Why compute work has no result.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ComputeError {
+    /// It panicked.
+    Panicked(ComputePanic),
+    /// As many calls as `compute_queue` says wait already. Try later, or shed the load.
+    QueueFull {
+        /// How many may wait.
+        limit: usize,
+    },
+    /// The runtime takes no new work, or was ended before the work could start.
+    ShutDown,
+    /// There are no threads to run it: the system refused them, or the process was forked.
+    NoThreads,
+}
+
+impl ComputeError {
+    /// What the work threw, if it panicked.
+    ///
+    /// ```
+    /// # #[loom::main]
+    /// # async fn main() {
+    /// let failed = loom::try_spawn_compute(|| -> () { panic!("out of ink") }).await;
+    /// let payload = failed.unwrap_err().into_panic().expect("it panicked");
+    /// assert_eq!(payload.downcast_ref(), Some(&"out of ink"));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn into_panic(self) -> Option<Box<dyn Any + Send>> {
+        match self {
+            Self::Panicked(panic) => panic.into_payload(),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(feature = "plugin")]
+impl ComputeError {
+    pub(crate) fn of_panic(payload: Box<dyn Any + Send>) -> Self {
+        Fault::Panicked(payload).into()
+    }
+}
+
+impl fmt::Display for ComputeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(panic) => write!(f, "compute work panicked{panic}"),
+            Self::QueueFull { limit } => write!(
+                f,
+                "{limit} compute calls wait already: try later, shed load, or raise \
+                 `compute_queue`"
+            ),
+            Self::ShutDown => Refusal::ShutDown.fmt(f),
+            Self::NoThreads => Refusal::NoPool.fmt(f),
+        }
+    }
+}
+
+impl Error for ComputeError {}
+
+impl From<Refusal> for ComputeError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::ShutDown => Self::ShutDown,
+            Refusal::QueueFull(limit) => Self::QueueFull { limit },
+            Refusal::NoPool | Refusal::Forked => Self::NoThreads,
+        }
+    }
+}
+
+impl From<Fault> for ComputeError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Panicked(payload) => Self::Panicked(ComputePanic(Mutex::new(Some(payload)))),
+            Fault::Refused => Self::ShutDown,
+        }
+    }
+}
+
+/// What compute work threw.
+///
+/// In a lock, so that the error that holds it can be shared between threads as others can.
+pub struct ComputePanic(Mutex<Option<Box<dyn Any + Send>>>);
+
+impl ComputePanic {
+    fn into_payload(mut self) -> Option<Box<dyn Any + Send>> {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for ComputePanic {
+    fn drop(&mut self) {
+        // It is dropped wherever errors are, where nobody expects a panic.
+        drop_ignoring_panic(self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+/// `: ` and the message, where there is one.
+impl fmt::Display for ComputePanic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let payload = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let message = payload.as_deref().and_then(|payload| {
+            let text = payload.downcast_ref::<&str>().copied();
+            text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        });
+        message.map_or(Ok(()), |message| write!(f, ": {message}"))
+    }
+}
+
+impl fmt::Debug for ComputePanic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ComputePanic({self})")
+    }
+}
+
+const POLLED_AGAIN: &str = "a compute call was polled after it had completed";
+
+/// Work on the compute pool, as a future of its result or of what went wrong.
+///
+/// It is to [`ComputeFuture`](crate::ComputeFuture) as a `Result` is to a value: what panics
+/// there is an error here. Work that is refused is dropped before this exists, and the first
+/// poll says so.
+#[must_use = "the work runs, but its result is lost; await it, or say `.detach()`"]
+pub struct TryComputeFuture<R>(State<R>);
+
+enum State<R> {
+    Submitted(Offloaded<R>),
+    /// It ran where it was called. Nothing once it was told; and how much of its task's turn it
+    /// has used up.
+    Ended(Option<thread::Result<R>>, u32),
+    /// Nothing once it was told.
+    Refused(Option<Refusal>),
+}
+
+impl<R> TryComputeFuture<R> {
+    pub(crate) fn new(submitted: Result<Offloaded<R>, Refusal>) -> Self {
+        Self(match submitted {
+            Ok(call) => State::Submitted(call),
+            Err(refusal) => State::Refused(Some(refusal)),
+        })
+    }
+
+    pub(crate) fn ended(result: thread::Result<R>, turn: u32) -> Self {
+        Self(State::Ended(Some(result), turn))
+    }
+
+    /// Lets the work run to its end without anyone waiting for it.
+    ///
+    /// # Errors
+    ///
+    /// Where it was refused.
+    pub fn detach(self) -> Result<(), ComputeError> {
+        match self.0 {
+            State::Submitted(call) => {
+                call.detach();
+                Ok(())
+            }
+            State::Ended(..) => Ok(()),
+            State::Refused(refusal) => refusal.map_or(Ok(()), |refusal| Err(refusal.into())),
+        }
+    }
+}
+
+/// A result is only ever moved out, never polled in place.
+impl<R> Unpin for TryComputeFuture<R> {}
+
+impl<R> Future for TryComputeFuture<R> {
+    type Output = Result<R, ComputeError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            State::Submitted(call) => call.poll(cx).map_err(ComputeError::from),
+            State::Ended(result, turn) => {
+                if *turn > 0 {
+                    ready!(use_up(turn, cx));
+                }
+                let Some(result) = result.take() else { panic!("{POLLED_AGAIN}") };
+                Poll::Ready(result.map_err(|payload| Fault::Panicked(payload).into()))
+            }
+            State::Refused(refusal) => match refusal.take() {
+                Some(refusal) => Poll::Ready(Err(refusal.into())),
+                None => panic!("{POLLED_AGAIN}"),
+            },
+        }
+    }
+}
+
+impl<R> fmt::Debug for TryComputeFuture<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TryComputeFuture").finish_non_exhaustive()
+    }
+}

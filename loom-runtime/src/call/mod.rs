@@ -1,0 +1,41 @@
+//! Compute calls: what an attribute, a spawn, a scope or a stream makes of a closure.
+//!
+//! Owns placing a call by the scheduler's decision, the futures that wait for it, and what travels
+//! with it. Where threads come from is `threads`'; the rule that decides is `scheduler`'s.
+
+mod accounting;
+mod adaptive;
+mod attribute;
+mod baggage;
+mod compute;
+mod current;
+mod fallible;
+mod parallel;
+mod scope;
+mod spans;
+mod spin;
+mod stream;
+mod turn;
+
+#[cfg(all(test, not(loom_model)))]
+mod lifecycle_stress;
+
+pub(crate) use accounting::How;
+pub use adaptive::AdaptiveFuture;
+pub(crate) use adaptive::{Called, place, settled, try_place};
+pub use attribute::{
+    Argument, At, On, Outcome, call0, call1, call2, call3, call4, call5, call6, call7, call8,
+    call9, call10, call11, call12, magnitude, scoped0, scoped1, scoped2, scoped3, scoped4, scoped5,
+    scoped6, scoped7, scoped8, scoped9, scoped10, scoped11, scoped12,
+};
+pub use baggage::Carry;
+pub use compute::{ComputeFuture, is_cancelled};
+pub(crate) use compute::{offload, try_offload};
+pub(crate) use current::{current_core, is_settled};
+pub use fallible::{ComputeError, ComputePanic, TryComputeFuture};
+pub use parallel::Scope;
+pub use scope::ScopeFuture;
+#[cfg(feature = "plugin-host")]
+pub(crate) use scope::is_on_a_worker;
+pub(crate) use scope::owned as owned_scope;
+pub use stream::{AdaptiveMap, ComputeMap, ComputeStreamExt};

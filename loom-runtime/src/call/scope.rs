@@ -1,0 +1,238 @@
+//! Scopes: parallel work on the compute pool that borrows what its caller has.
+//!
+//! A future may be leaked, and its borrow would end while threads still use it. So a
+//! borrowing scope runs within one poll, which comes back when all of it has ended. So that
+//! this holds up nobody but its own task, the poll gives its I/O worker's other tasks to
+//! another thread as soon as it takes longer than that costs.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::{Location, resume_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Handle, RuntimeFlavor, worker_index};
+use tokio::task::block_in_place;
+
+use crate::bridge::{self, Fault, Lent};
+use crate::core::{Admitted, Core, Refusal, ScopeTimes};
+use crate::panics::ignore_panic;
+use crate::scheduler::ComputeHint;
+use crate::sync::{Arc, thread};
+use crate::threads::{drainer, help_until, keeper};
+
+use super::accounting::{How, Queued, Ticket};
+use super::baggage::Baggage;
+use super::compute::{ComputeFuture, offload};
+use super::parallel::{Scope, in_scope};
+
+/// How long a poll waits on the spot at most: less than it costs to give the other tasks of the
+/// worker to another thread and to be woken, since parallel work may want this CPU, too.
+const ON_THE_SPOT: Duration = Duration::from_micros(4);
+/// Above what a scope is expected to take before its worker is given away at once.
+pub(super) const LONG: Duration = Duration::from_micros(20);
+
+/// A borrowing scope, as a future of what its closure returns.
+///
+/// It starts with its first poll, and that poll ends with it: whatever was borrowed is free
+/// again, and may be used, when the future is ready or dropped.
+///
+/// A `timeout` or a `select!` around it cannot cut it short, nor can dropping it: where that
+/// is needed, [`scope_compute_with`] takes the data over instead.
+///
+/// # Panics
+///
+/// When the closure or work that it spawned panics, once all of it has ended; on a runtime
+/// that has been shut down, that the system refused its threads, or that was left behind in
+/// the parent by a fork; and when it is polled again after it was ready.
+#[must_use = "nothing runs before it is awaited"]
+pub struct ScopeFuture<'env, F, R> {
+    core: Arc<Core>,
+    /// Nothing once it has run.
+    f: Option<F>,
+    hint: ComputeHint,
+    /// How long scopes of this kind take, where that is learned.
+    learned: Option<Arc<ScopeTimes>>,
+    /// It calls `f` with a scope that lives as long as what it borrows, and gives its result.
+    result: PhantomData<fn(&Scope<'_, 'env>) -> R>,
+}
+
+/// The closure is only ever moved out.
+impl<F, R> Unpin for ScopeFuture<'_, F, R> {}
+
+impl<'env, F, R> ScopeFuture<'env, F, R>
+where
+    F: FnOnce(&Scope<'_, 'env>) -> R + Send + 'env,
+    R: Send + 'env,
+{
+    pub(crate) fn new(core: Arc<Core>, f: F) -> Self {
+        let hint = ComputeHint::Unknown;
+        Self { core, f: Some(f), hint, learned: None, result: PhantomData }
+    }
+
+    /// Learned apart for each closure and each place of its call.
+    pub(crate) fn adaptive(
+        core: Arc<Core>,
+        hint: ComputeHint,
+        called: &'static Location<'static>,
+        f: F,
+    ) -> Self {
+        let learned = Some(core.scope_times(typeid::of::<F>(), called));
+        Self { core, f: Some(f), hint, learned, result: PhantomData }
+    }
+
+    /// Whether it is expected to take so long that waiting for it on the spot is in vain.
+    fn is_long(&self) -> bool {
+        let Some(learned) = &self.learned else { return false };
+        // What was measured outweighs what was said.
+        learned
+            .mean()
+            .map_or(matches!(self.hint, ComputeHint::Medium | ComputeHint::High), |expected| {
+                expected > LONG
+            })
+    }
+}
+
+impl<'env, F, R> Future for ScopeFuture<'env, F, R>
+where
+    F: FnOnce(&Scope<'_, 'env>) -> R + Send + 'env,
+    R: Send + 'env,
+{
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<R> {
+        let is_long = self.is_long();
+        let Some(f) = self.f.take() else { panic!("a scope was polled after it had completed") };
+        let admitted = Admitted::or_panic(&self.core);
+        let core = &self.core;
+        if core.pool().is_some_and(|pool| pool.current_thread_index().is_some()) {
+            // On a compute thread there is nowhere to go, and rayon helps while it waits.
+            return Poll::Ready(on_the_spot(admitted, f));
+        }
+        let work = move || {
+            let started = Instant::now();
+            let value = in_scope(f);
+            (value, started.elapsed())
+        };
+        Poll::Ready(match lend(core, admitted, How::default(), is_long, work) {
+            Ok((value, took)) => {
+                if let Some(learned) = &self.learned {
+                    learned.record(took);
+                }
+                value
+            }
+            Err(Fault::Panicked(payload)) => resume_unwind(payload),
+            Err(Fault::Refused) => panic!("{}", Refusal::ShutDown),
+        })
+    }
+}
+
+impl<F, R> fmt::Debug for ScopeFuture<'_, F, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScopeFuture").finish_non_exhaustive()
+    }
+}
+
+/// Runs a scope on a thread of the pool that is there already.
+fn on_the_spot<'env, F, R>(admitted: Admitted, f: F) -> R
+where
+    F: FnOnce(&Scope<'_, 'env>) -> R + Send,
+    R: Send,
+{
+    struct InFlight(Admitted);
+    impl Drop for InFlight {
+        fn drop(&mut self) {
+            self.0.core().end_call(thread::panicking());
+        }
+    }
+    keeper::begin_call(admitted.core());
+    let _counted = InFlight(admitted);
+    in_scope(f)
+}
+
+/// Runs work that borrows on the pool, and waits for it.
+pub(super) fn lend<F, R>(
+    core: &Arc<Core>,
+    admitted: Admitted,
+    how: How,
+    is_long: bool,
+    f: F,
+) -> bridge::Outcome<R>
+where
+    F: FnOnce() -> R + Send,
+    R: Send,
+{
+    assert!(core.compute_threads > 0, "{}", Refusal::NoPool);
+    let guest = if core.is_process_wide() { Handle::try_current().ok() } else { None };
+    let queued = Queued::of(core, &how);
+    let baggage = Baggage::pack::<F>(how.carrying, how.function.as_deref());
+    let How { function, priority, .. } = how;
+    let work = move || {
+        let _entered = guest.as_ref().map(Handle::enter);
+        if let Some(queued) = queued {
+            queued.starts(&baggage.along);
+        }
+        baggage.unpack(f)
+    };
+    let searching = core.line.searching();
+    keeper::begin_call(core);
+    let ticket = Ticket::new(admitted, function);
+    let submit = |job| {
+        // There is no limit; were there one, dropping the job would refuse the call.
+        if core.line.enter(usize::MAX).is_some_and(|place| place.submit(job)) {
+            drainer::fetch(core);
+        }
+    };
+    let may_wait = !is_long && searching > 0 && !core.spread.is_beneath(searching);
+    let wait = |lent: &Lent<'_, _>| {
+        if may_wait && ends_soon(lent) {
+            return;
+        }
+        if rayon::current_thread_index().is_some() {
+            // A compute thread of another runtime, whose work this may in turn wait for.
+            help_until(|| lent.is_done());
+        } else if !core.owner.block_in_place(|| lent.park()) && is_on_a_worker() {
+            // Tokio refuses where a worker drives another runtime, and does not say so
+            // beforehand; its refusal comes before the wait.
+            ignore_panic(|| block_in_place(|| lent.park()));
+        }
+        // Elsewhere there is nobody else to hold up, or no way not to: the rest parks.
+    };
+    bridge::lend(work, ticket, priority, submit, wait)
+}
+
+/// Looks for the end for about as long as it would take to give the worker away.
+fn ends_soon<R>(lent: &Lent<'_, R>) -> bool {
+    let since = Instant::now();
+    while since.elapsed() < ON_THE_SPOT {
+        for _ in 0..16 {
+            if lent.is_done() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+    }
+    false
+}
+
+/// Whether the thread is a worker of a tokio runtime, with tasks that it can give away.
+pub(crate) fn is_on_a_worker() -> bool {
+    let flavor = Handle::try_current().map(|handle| handle.runtime_flavor());
+    worker_index().is_some() && flavor.is_ok_and(|flavor| flavor == RuntimeFlavor::MultiThread)
+}
+
+/// A scope that owns what its work looks at, and gives it back with the result.
+#[track_caller]
+pub(crate) fn owned<S, F, R>(core: &Arc<Core>, state: S, f: F) -> ComputeFuture<(S, R)>
+where
+    S: Send + Sync + 'static,
+    F: for<'scope> FnOnce(&Scope<'_, 'scope>, &'scope S) -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let work = move || {
+        let result = in_scope(|scope| f(scope, &state));
+        (state, result)
+    };
+    ComputeFuture::or_panic(offload(core, Admitted::or_panic(core), How::default(), work))
+}

@@ -1,0 +1,174 @@
+//! Spans of `tracing`: a span for each compute call, and the current one where work goes.
+//!
+//! Without the feature of that name all of this is nothing.
+
+#[cfg(feature = "tracing")]
+mod spans {
+    use std::any::type_name;
+    use std::time::{Duration, Instant};
+
+    use tracing::level_filters::LevelFilter;
+    use tracing::{Level, Span, field, span_enabled, trace_span};
+
+    use crate::core::Function;
+    use crate::scheduler::Site;
+
+    /// Whether calls have spans of their own. Cost: a relaxed load where no subscriber wants
+    /// them.
+    #[inline]
+    pub(crate) fn is_on() -> bool {
+        LevelFilter::current() >= LevelFilter::TRACE && is_wanted()
+    }
+
+    #[cold]
+    fn is_wanted() -> bool {
+        span_enabled!(target: "loom::compute", Level::TRACE)
+    }
+
+    /// As many spans as a thread is taken to be in, one within another.
+    const DEEPEST: usize = 64;
+
+    fn call(function: &str, arm: &str) -> Span {
+        trace_span!(
+            target: "loom::compute",
+            "compute",
+            function,
+            arm,
+            queue_wait_us = field::Empty,
+            run_time_us = field::Empty,
+        )
+    }
+
+    fn micros(duration: Duration) -> f64 {
+        duration.as_secs_f64() * 1e6
+    }
+
+    /// The span that work runs in.
+    pub(crate) struct Along {
+        span: Span,
+        /// It is of this call, which is to tell how long it took.
+        is_own: bool,
+    }
+
+    impl Along {
+        /// The current one.
+        pub(crate) fn current() -> Self {
+            Self { span: Span::current(), is_own: false }
+        }
+
+        /// That of a call of `F`, below the current one; or the current one.
+        pub(crate) fn offloaded<F>(function: Option<&Function>) -> Self {
+            if !is_on() {
+                return Self::current();
+            }
+            let name = function.map_or_else(type_name::<F>, |function| function.site.name());
+            Self { span: call(name, "offload"), is_own: true }
+        }
+
+        /// The call has waited so long for a thread.
+        pub(crate) fn waited(&self, waited: Duration) {
+            if self.is_own {
+                self.span.record("queue_wait_us", micros(waited));
+            }
+        }
+
+        pub(crate) fn within<R>(self, f: impl FnOnce() -> R) -> R {
+            let Self { span, is_own } = self;
+            if span.is_none() {
+                return f();
+            }
+            if is_own { measured(&span, f) } else { span.in_scope(f) }
+        }
+    }
+
+    fn measured<R>(span: &Span, f: impl FnOnce() -> R) -> R {
+        struct Measured<'a>(&'a Span, Instant);
+        impl Drop for Measured<'_> {
+            fn drop(&mut self) {
+                self.0.record("run_time_us", micros(self.1.elapsed()));
+            }
+        }
+        span.in_scope(|| {
+            let _measured = Measured(span, Instant::now());
+            f()
+        })
+    }
+
+    /// Calls `f` outside of the spans that this thread is in.
+    pub(crate) fn apart<R>(f: impl FnOnce() -> R) -> R {
+        struct Left(Vec<Span>);
+        impl Drop for Left {
+            fn drop(&mut self) {
+                for span in self.0.iter().rev() {
+                    span.with_subscriber(|(id, subscriber)| subscriber.enter(id));
+                }
+            }
+        }
+        let mut left = Left(Vec::new());
+        loop {
+            let span = Span::current();
+            // A subscriber that keeps no account of who left would name it for ever.
+            if span.id().is_none() || left.0.len() == DEEPEST {
+                break;
+            }
+            span.with_subscriber(|(id, subscriber)| subscriber.exit(id));
+            left.0.push(span);
+        }
+        f()
+    }
+
+    /// A call that runs here.
+    #[inline]
+    pub(crate) fn inline<R>(site: &Site, f: impl FnOnce() -> R) -> R {
+        if is_on() { in_span(site, f) } else { f() }
+    }
+
+    #[cold]
+    fn in_span<R>(site: &Site, f: impl FnOnce() -> R) -> R {
+        measured(&call(site.name(), "inline"), f)
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+mod spans {
+    use std::time::Duration;
+
+    use crate::core::Function;
+    use crate::scheduler::Site;
+
+    pub(crate) struct Along;
+
+    impl Along {
+        pub(crate) fn current() -> Self {
+            Self
+        }
+
+        #[expect(clippy::extra_unused_type_parameters, reason = "as with the feature")]
+        pub(crate) fn offloaded<F>(_function: Option<&Function>) -> Self {
+            Self
+        }
+
+        #[expect(clippy::unused_self, reason = "as with the feature")]
+        pub(crate) fn waited(&self, _waited: Duration) {}
+
+        #[expect(clippy::unused_self, reason = "as with the feature")]
+        pub(crate) fn within<R>(self, f: impl FnOnce() -> R) -> R {
+            f()
+        }
+    }
+
+    pub(crate) fn is_on() -> bool {
+        false
+    }
+
+    pub(crate) fn apart<R>(f: impl FnOnce() -> R) -> R {
+        f()
+    }
+
+    #[inline]
+    pub(crate) fn inline<R>(_site: &Site, f: impl FnOnce() -> R) -> R {
+        f()
+    }
+}
+
+pub(crate) use spans::{Along, apart, inline, is_on};

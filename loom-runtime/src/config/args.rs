@@ -1,0 +1,116 @@
+//! Settings from the command line, to flatten into a program's own arguments.
+
+#[cfg(feature = "config-files")]
+use std::path::PathBuf;
+
+use crate::error::Result;
+
+use super::settings::Settings;
+use super::words::Raw;
+use crate::error::Source;
+
+/// Arguments such as `--loom-tokio-threads 4`, for `#[command(flatten)]`.
+///
+/// They win over every other source ([`with_cli_args`](crate::LoomBuilder::with_cli_args)).
+///
+/// ```
+/// use clap::Parser;
+/// use loom::{LoomArgs, LoomBuilder};
+///
+/// #[derive(Parser)]
+/// struct Args {
+///     #[command(flatten)]
+///     loom: LoomArgs,
+/// }
+///
+/// let args = Args::parse_from(["shop", "--loom-rayon-threads", "3"]);
+/// let runtime = LoomBuilder::new().rayon_threads(1).with_cli_args(&args.loom).build()?;
+/// assert_eq!(runtime.rayon_threads(), 3);
+/// # Ok::<(), loom::LoomError>(())
+/// ```
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Runtime")]
+#[non_exhaustive]
+pub struct LoomArgs {
+    /// The first part of every thread's name
+    #[arg(long, value_name = "NAME")]
+    pub loom_prefix: Option<String>,
+
+    /// How many I/O workers, 1 to 8192
+    #[arg(long, value_name = "N")]
+    pub loom_tokio_threads: Option<usize>,
+
+    /// How many compute threads, 1 to 8192
+    #[arg(long, value_name = "N")]
+    pub loom_rayon_threads: Option<usize>,
+
+    /// How many local cores, 0 to 1024
+    #[arg(long, value_name = "N")]
+    pub loom_local_cores: Option<usize>,
+
+    /// The CPUs to keep to, such as 0-3,8
+    #[arg(long, value_name = "LIST")]
+    pub loom_cpuset: Option<String>,
+
+    /// Whether threads are bound to CPUs: true, false or required
+    #[arg(long, value_name = "WORD")]
+    pub loom_pin: Option<String>,
+
+    /// How I/O and compute threads divide the CPUs: shared or split
+    #[arg(long, value_name = "WORD")]
+    pub loom_placement: Option<String>,
+
+    /// The priority of compute threads: idle, nice or normal
+    #[arg(long, value_name = "WORD")]
+    pub loom_compute_priority: Option<String>,
+
+    /// Which tokio runtime: `multi_thread` or `current_thread`
+    #[arg(long, value_name = "WORD")]
+    pub loom_tokio_flavor: Option<String>,
+
+    /// How many compute calls may wait, 1 to 16777216
+    #[arg(long, value_name = "N")]
+    pub loom_compute_queue: Option<usize>,
+
+    /// How long to wait for work at the end, such as 5s
+    #[arg(long, value_name = "TIME")]
+    pub loom_shutdown_timeout: Option<String>,
+
+    /// Where learned costs are kept
+    #[arg(long, value_name = "FILE")]
+    pub loom_profile: Option<String>,
+
+    /// A configuration file in TOML, YAML or JSON, after those of the program
+    #[arg(long, value_name = "FILE")]
+    #[cfg(feature = "config-files")]
+    pub loom_config: Option<PathBuf>,
+}
+
+impl LoomArgs {
+    /// What was given.
+    pub(crate) fn settings(&self) -> Result<Settings> {
+        let number = |n: &Option<usize>| n.map(|n| Raw::Integer(n as i128));
+        let text = |text: &Option<String>| text.clone().map(Raw::Text);
+        let mut settings = Settings::default();
+        for (key, raw) in [
+            ("prefix", text(&self.loom_prefix)),
+            ("tokio_threads", number(&self.loom_tokio_threads)),
+            ("rayon_threads", number(&self.loom_rayon_threads)),
+            ("local_cores", number(&self.loom_local_cores)),
+            ("cpuset", text(&self.loom_cpuset)),
+            ("pin", text(&self.loom_pin)),
+            ("placement", text(&self.loom_placement)),
+            ("compute_priority", text(&self.loom_compute_priority)),
+            ("tokio_flavor", text(&self.loom_tokio_flavor)),
+            ("compute_queue", number(&self.loom_compute_queue)),
+            ("shutdown_timeout", text(&self.loom_shutdown_timeout)),
+            ("profile", text(&self.loom_profile)),
+        ] {
+            if let Some(raw) = raw {
+                let argument = format!("--loom-{}", key.replace('_', "-"));
+                settings.set(key, &raw, &Source::Argument(argument))?;
+            }
+        }
+        Ok(settings)
+    }
+}

@@ -1,0 +1,87 @@
+//! The bounds of settings, whichever way they came.
+
+use std::fmt::Debug;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::error::{LoomError, Result};
+use crate::topology::CpuSet;
+
+use super::settings::{Given, Settings};
+use super::words::{EXPECTED_CALLS, EXPECTED_CORES, EXPECTED_THREADS};
+
+/// More threads than any machine can use; a number above it is a mistake in the unit.
+const THREADS: RangeInclusive<usize> = 1..=8192;
+/// None is what there is without.
+const CORES: RangeInclusive<usize> = 0..=1024;
+/// More would be gigabytes of calls that wait.
+const CALLS: RangeInclusive<usize> = 1..=16_777_216;
+/// Leaves room for the role and number in a debugger's column.
+const LONGEST_PREFIX: usize = 64;
+/// Whoever means "for ever" should not mean "until the next release".
+const LONGEST_TIMEOUT: Duration = Duration::from_hours(24);
+
+impl Settings {
+    /// Whether every value is one that the setting can have.
+    pub(crate) fn check(&self) -> Result<()> {
+        check("tokio_threads", self.tokio_threads.as_ref(), |n| threads(*n))?;
+        check("rayon_threads", self.rayon_threads.as_ref(), |n| threads(*n))?;
+        check("local_cores", self.local_cores.as_ref(), |n| cores(n.0))?;
+        check("prefix", self.prefix.as_ref(), |prefix| prefix_is_a_name(prefix))?;
+        check("cpuset", self.cpuset.as_ref(), |list| CpuSet::parse(list).map(|_| ()))?;
+        check("compute_queue", self.compute_queue.as_ref(), |queue| calls(queue.0))?;
+        check("shutdown_timeout", self.shutdown_timeout.as_ref(), timeout)?;
+        check("profile", self.profile.as_ref(), |path| file_has_a_name(path))
+    }
+}
+
+/// Says where a value that breaks a rule came from.
+fn check<T: Debug>(
+    setting: &'static str,
+    given: Option<&Given<T>>,
+    rule: impl Fn(&T) -> Result<(), String>,
+) -> Result<()> {
+    let Some(Given { value, source }) = given else { return Ok(()) };
+    rule(value).map_err(|remedy| LoomError::InvalidSetting {
+        setting,
+        value: format!("{value:?}"),
+        source_of_value: source.clone(),
+        remedy,
+    })
+}
+
+fn threads(n: usize) -> Result<(), String> {
+    if THREADS.contains(&n) { Ok(()) } else { Err(EXPECTED_THREADS.to_owned()) }
+}
+
+fn cores(n: usize) -> Result<(), String> {
+    if CORES.contains(&n) { Ok(()) } else { Err(EXPECTED_CORES.to_owned()) }
+}
+
+fn calls(n: usize) -> Result<(), String> {
+    if CALLS.contains(&n) { Ok(()) } else { Err(EXPECTED_CALLS.to_owned()) }
+}
+
+fn prefix_is_a_name(prefix: &str) -> Result<(), String> {
+    if prefix.is_empty() {
+        Err("expected a name for the threads: leave it out to get `loom`".to_owned())
+    } else if prefix.len() > LONGEST_PREFIX {
+        Err(format!("expected at most {LONGEST_PREFIX} bytes, found {}", prefix.len()))
+    } else if prefix.chars().any(char::is_control) {
+        Err("expected no control characters, since it becomes part of thread names".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+fn file_has_a_name(path: &str) -> Result<(), String> {
+    if path.is_empty() {
+        Err("expected the name of a file; leave it out to keep none".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+fn timeout(limit: &Duration) -> Result<(), String> {
+    if *limit <= LONGEST_TIMEOUT { Ok(()) } else { Err("expected at most `24h`".to_owned()) }
+}

@@ -1,0 +1,81 @@
+//! Settings from environment variables: `MYAPP_TOKIO_THREADS` for `tokio_threads`.
+
+use std::ffi::{OsStr, OsString};
+
+use crate::error::{LoomError, Result};
+
+use super::settings::{Settings, keys};
+use super::words::{Raw, nearest};
+use crate::error::Source;
+
+/// Reads every key below the prefix, from these variables.
+///
+/// A program has variables of its own under its name. Those that are no key are passed
+/// over, but for the ones that look like a slip of the hand.
+pub(crate) fn from_environment(
+    prefix: &str,
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Settings> {
+    let given = prefix;
+    let prefix = prefix.trim_end_matches('_');
+    if prefix.is_empty() || prefix.contains(|c: char| c == '=' || c == '\0' || c.is_whitespace()) {
+        return Err(LoomError::InvalidSetting {
+            setting: "env_prefix",
+            value: format!("{given:?}"),
+            source_of_value: Source::Code,
+            remedy: "expected a name such as `MYAPP`, for variables such as \
+                     `MYAPP_TOKIO_THREADS`"
+                .to_owned(),
+        });
+    }
+    let mut settings = Settings::default();
+    for (variable, value) in variables {
+        let Some((variable, key)) = key_below(prefix, &variable) else { continue };
+        let source = Source::Environment(variable.to_owned());
+        let known = keys().find(|known| known.to_uppercase().replace('.', "_") == key);
+        let Some(known) = known else {
+            // What begins so is nobody else's.
+            let is_ours = key.starts_with("MAB_KNOBS_");
+            let near = || nearest(&key.to_lowercase(), keys()).filter(|_| is_ours);
+            let Some(meant) = slip(key).or_else(near) else { continue };
+            let meant = meant.to_uppercase().replace('.', "_");
+            return Err(LoomError::UnknownSetting {
+                key: key.to_owned(),
+                source_of_key: source,
+                remedy: format!(
+                    "did you mean `{prefix}_{meant}`? If it is the program's own, choose another \
+                     `env_prefix`"
+                ),
+            });
+        };
+        let Some(text) = value.to_str() else {
+            return Err(LoomError::InvalidSetting {
+                setting: known,
+                value: format!("`{}`", value.display()),
+                source_of_value: source,
+                remedy: "expected UTF-8".to_owned(),
+            });
+        };
+        settings.set(known, &Raw::Text(text.to_owned()), &source)?;
+    }
+    Ok(settings)
+}
+
+/// The key that a variable's name is almost: nothing else is likely to be so close.
+fn slip(name: &str) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    keys().find(|key| {
+        let key = key.replace('.', "_");
+        let likely = match key.len() {
+            ..4 => 0,
+            4..8 => 1,
+            _ => 2,
+        };
+        strsim::damerau_levenshtein(&name, &key) <= likely
+    })
+}
+
+fn key_below<'a>(prefix: &str, variable: &'a OsStr) -> Option<(&'a str, &'a str)> {
+    let variable = variable.to_str()?;
+    Some((variable, variable.strip_prefix(prefix)?.strip_prefix('_')?))
+}

@@ -1,0 +1,33 @@
+//! Configuration: where settings come from, which of them counts, and what they may be.
+//!
+//! Later wins: defaults, files, environment, attribute or builder, command line. Each value
+//! keeps where it came from, so that an error and a curious reader can be told.
+//! Threads are started elsewhere.
+
+#[cfg(feature = "clap")]
+mod args;
+mod check;
+mod environment;
+#[cfg(feature = "config-files")]
+mod file;
+mod possible;
+mod resolved;
+mod settings;
+mod tuning;
+mod words;
+
+#[cfg(feature = "clap")]
+pub use args::LoomArgs;
+pub(crate) use environment::from_environment;
+#[cfg(feature = "config-files")]
+pub(crate) use file::from_file;
+pub(crate) use possible::{budget, check_beside, check_flavor, flavor_of, hold_time};
+pub use resolved::LoomConfig;
+pub(crate) use settings::{Given, Settings};
+pub(crate) use tuning::Change;
+pub use words::TokioFlavor;
+pub(crate) use words::{Calls, Cores};
+
+/// How many compute calls may wait, unless said otherwise: a second of work for 40 threads at 10 ms
+/// a call.
+pub(crate) const DEFAULT_COMPUTE_QUEUE: usize = 4096;

@@ -1,0 +1,184 @@
+//! What one source says, and how several become one.
+
+use std::time::Duration;
+
+use crate::error::{LoomError, Result};
+use crate::topology::{ComputePriority, Pin, Placement};
+
+use super::tuning::{self, Change, TABLES, TUNING, Tuning};
+use super::words::TokioFlavor;
+use super::words::{Calls, Cores, FromRaw, Raw, nearest};
+use crate::error::Source;
+
+/// A value, and where it came from.
+#[derive(Clone, Debug)]
+pub(crate) struct Given<T> {
+    pub(crate) value: T,
+    pub(crate) source: Source,
+}
+
+impl<T> Given<T> {
+    /// Whether somebody asked for it.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.source != Source::Default
+    }
+}
+
+/// One struct, its keys, and what goes over all of them.
+macro_rules! settings {
+    ($($key:ident: $kind:ty,)*) => {
+        /// What was set, by one source or by all of them together.
+        #[derive(Clone, Debug, Default)]
+        pub(crate) struct Settings {
+            $(pub(crate) $key: Option<Given<$kind>>,)*
+            /// What is set below keys of their own, the latest last.
+            pub(crate) tuning: Vec<Given<Change>>,
+        }
+
+        /// The keys, as they are written everywhere.
+        pub(crate) const KEYS: &[&str] = &[$(stringify!($key),)*];
+
+        impl Settings {
+            /// Sets one key to a value that somebody wrote down.
+            pub(crate) fn set(&mut self, key: &str, raw: &Raw, source: &Source) -> Result<()> {
+                match key {
+                    $(stringify!($key) => {
+                        let value = <$kind>::from_raw(raw).map_err(|remedy| {
+                            let setting = stringify!($key);
+                            LoomError::InvalidSetting {
+                                setting,
+                                value: raw.to_string(),
+                                source_of_value: source.clone(),
+                                remedy,
+                            }
+                        })?;
+                        self.$key = Some(Given { value, source: source.clone() });
+                        Ok(())
+                    })*
+                    _ => self.set_below(key, raw, source),
+                }
+            }
+
+            /// Takes over what `later` sets.
+            pub(crate) fn merge(&mut self, later: Self) {
+                $(if later.$key.is_some() {
+                    self.$key = later.$key;
+                })*
+                self.tuning.extend(later.tuning);
+            }
+
+            /// Where each value came from, in the order of the keys.
+            pub(crate) fn sources(&self) -> Vec<(&'static str, Source)> {
+                vec![$((
+                    stringify!($key),
+                    self.$key.as_ref().map_or(Source::Default, |given| given.source.clone()),
+                ),)*]
+                .into_iter()
+                .chain(self.sources_of_tuning())
+                .collect()
+            }
+
+            /// Forgets that anybody set them, for defaults that are not the usual ones.
+            pub(crate) fn into_defaults(mut self) -> Self {
+                $(if let Some(given) = &mut self.$key {
+                    given.source = Source::Default;
+                })*
+                for given in &mut self.tuning {
+                    given.source = Source::Default;
+                }
+                self
+            }
+        }
+    };
+}
+
+settings! {
+    prefix: String,
+    tokio_threads: usize,
+    rayon_threads: usize,
+    local_cores: Cores,
+    cpuset: String,
+    pin: Pin,
+    placement: Placement,
+    compute_priority: ComputePriority,
+    tokio_flavor: TokioFlavor,
+    compute_queue: Calls,
+    shutdown_timeout: Duration,
+    profile: String,
+}
+
+impl Settings {
+    /// Sets what stands below a key: all of a table, or one key in full.
+    fn set_below(&mut self, key: &str, raw: &Raw, source: &Source) -> Result<()> {
+        if let Raw::Table(below) = raw
+            && TABLES.contains(&key)
+        {
+            return below
+                .iter()
+                .try_for_each(|(name, raw)| self.set_below(&format!("{key}.{name}"), raw, source));
+        }
+        if let Some(table) = TABLES.iter().find(|table| **table == key) {
+            return Err(LoomError::InvalidSetting {
+                setting: table,
+                value: raw.to_string(),
+                source_of_value: source.clone(),
+                remedy: format!("expected a table, with keys such as `{}`", first_below(table)),
+            });
+        }
+        let Some(known) = TUNING.iter().find(|known| known.name == key) else {
+            return Err(unknown(key, raw, source));
+        };
+        let value = Change::One(known, raw.clone());
+        // Each on its own: a bad value is one although a later source does not want it.
+        Tuning::default().apply(&value, source)?;
+        self.tuning.push(Given { value, source: source.clone() });
+        Ok(())
+    }
+
+    /// What all sources together come to.
+    pub(crate) fn tuning(&self) -> Result<Tuning> {
+        let mut tuning = Tuning::default();
+        for Given { value, source } in &self.tuning {
+            tuning.apply(value, source)?;
+        }
+        Ok(tuning)
+    }
+
+    fn sources_of_tuning(&self) -> impl Iterator<Item = (&'static str, Source)> {
+        TUNING.iter().map(|key| {
+            let latest = self.tuning.iter().rev().find(|given| given.value.sets(key));
+            (key.name, latest.map_or(Source::Default, |given| given.source.clone()))
+        })
+    }
+}
+
+/// The first key below another.
+fn first_below(table: &str) -> &'static str {
+    let below = |key: &&tuning::Key| key.name.starts_with(table);
+    TUNING.iter().find(below).map_or("", |key| key.name)
+}
+
+/// All keys, in full.
+pub(super) fn keys() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().copied().chain(TUNING.iter().map(|key| key.name))
+}
+
+/// A key that there is not, with the one that was probably meant.
+fn unknown(key: &str, raw: &Raw, source: &Source) -> LoomError {
+    let remedy = match nearest(key, keys()) {
+        Some(_) | None if raw.is_table() && nearest(key, TABLES.into_iter()).is_some() => {
+            format!("did you mean `{}`?", nearest(key, TABLES.into_iter()).unwrap_or_default())
+        }
+        _ if raw.is_table() => {
+            "settings stand at the top level, but for `mab_knobs` and `calibration`".to_owned()
+        }
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!(
+            "the keys are {}, and those below `{}` and `{}`",
+            KEYS.join(", "),
+            TABLES[0],
+            TABLES[1]
+        ),
+    };
+    LoomError::UnknownSetting { key: key.to_owned(), source_of_key: source.clone(), remedy }
+}

@@ -1,0 +1,194 @@
+//! Settings as words: what files, variables and arguments call them.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::topology::{ComputePriority, Pin, Placement};
+
+pub(super) const EXPECTED_THREADS: &str =
+    "expected a whole number from 1 to 8192, or leave it out for the default";
+pub(super) const EXPECTED_CORES: &str =
+    "expected a whole number from 0 to 1024, or leave it out for none";
+pub(super) const EXPECTED_CALLS: &str =
+    "expected a whole number from 1 to 16777216, or leave it out for the default";
+
+/// Which of tokio's runtimes drives async tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokioFlavor {
+    /// Workers of its own.
+    #[default]
+    MultiThread,
+    /// None: tasks run on the thread that is inside
+    /// [`block_on`](crate::LoomRuntime::block_on), while it is.
+    CurrentThread,
+}
+
+impl fmt::Display for TokioFlavor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MultiThread => "multi_thread",
+            Self::CurrentThread => "current_thread",
+        })
+    }
+}
+
+/// A value as a file, a variable or an argument gives it.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(not(feature = "config-files"), allow(dead_code, reason = "the others have text alone"))]
+pub(crate) enum Raw {
+    Text(String),
+    Integer(i128),
+    Float(f64),
+    Bool(bool),
+    /// What stands below a key, in its order.
+    Table(Vec<(String, Raw)>),
+    /// Anything that no setting is, in words.
+    Other(String),
+}
+
+impl Raw {
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self, Self::Table(_))
+    }
+}
+
+impl fmt::Display for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Integer(n) => write!(f, "{n}"),
+            Self::Float(x) => write!(f, "{x}"),
+            Self::Bool(b) => write!(f, "{b}"),
+            Self::Table(_) => f.write_str("a table"),
+            Self::Other(what) => f.write_str(what),
+        }
+    }
+}
+
+/// What may stand for a setting's value; the error says what was expected.
+pub(crate) trait FromRaw: Sized {
+    fn from_raw(raw: &Raw) -> Result<Self, String>;
+}
+
+impl FromRaw for String {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        match raw {
+            Raw::Text(text) => Ok(text.clone()),
+            _ => Err("expected a string".to_owned()),
+        }
+    }
+}
+
+/// Variables and arguments have nothing but text. The bounds are checked for all sources
+/// alike.
+fn number(raw: &Raw) -> Option<usize> {
+    let number: i128 = match raw {
+        Raw::Integer(n) => *n,
+        Raw::Text(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    number.try_into().ok()
+}
+
+impl FromRaw for usize {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        number(raw).ok_or_else(|| EXPECTED_THREADS.to_owned())
+    }
+}
+
+/// Whole numbers of something, each with words of its own for what is none.
+macro_rules! numbers {
+    ($($(#[$doc:meta])* $kind:ident: $expected:ident,)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(crate) struct $kind(pub(crate) usize);
+
+        impl fmt::Debug for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromRaw for $kind {
+            fn from_raw(raw: &Raw) -> Result<Self, String> {
+                number(raw).map(Self).ok_or_else(|| $expected.to_owned())
+            }
+        }
+    )*};
+}
+
+numbers! {
+    /// A number of calls.
+    Calls: EXPECTED_CALLS,
+    /// A number of local cores.
+    Cores: EXPECTED_CORES,
+}
+
+impl FromRaw for Duration {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        let expected = |why| format!("expected a duration such as `500ms`, `5s` or `2min`{why}");
+        match raw {
+            Raw::Text(text) => humantime::parse_duration(text.trim())
+                .map_err(|error| expected(format!(": {error}"))),
+            Raw::Integer(_) => Err(expected(", with its unit".to_owned())),
+            _ => Err(expected(String::new())),
+        }
+    }
+}
+
+impl FromRaw for Pin {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        match raw {
+            Raw::Bool(pin) => Ok((*pin).into()),
+            Raw::Text(text) if text == "true" => Ok(Self::Yes),
+            Raw::Text(text) if text == "false" => Ok(Self::No),
+            Raw::Text(text) if text == "required" => Ok(Self::Required),
+            _ => Err("expected `true`, `false` or `required`".to_owned()),
+        }
+    }
+}
+
+fn one_of<T: Copy + fmt::Display>(raw: &Raw, known: &[T]) -> Result<T, String> {
+    let words: Vec<String> = known.iter().map(ToString::to_string).collect();
+    if let Raw::Text(text) = raw {
+        if let Some(at) = words.iter().position(|word| word == text) {
+            return Ok(known[at]);
+        }
+        if let Some(near) = nearest(text, words.iter().map(String::as_str)) {
+            return Err(format!("did you mean `{near}`?"));
+        }
+    }
+    let (last, others) = words.split_last().map_or(("", &[][..]), |(last, rest)| (&**last, rest));
+    let others: Vec<_> = others.iter().map(|word| format!("`{word}`")).collect();
+    Err(format!("expected {} or `{last}`", others.join(", ")))
+}
+
+impl FromRaw for Placement {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        one_of(raw, &[Self::Shared, Self::Split])
+    }
+}
+
+impl FromRaw for ComputePriority {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        one_of(raw, &[Self::Idle, Self::Nice, Self::Normal])
+    }
+}
+
+impl FromRaw for TokioFlavor {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        one_of(raw, &[Self::MultiThread, Self::CurrentThread])
+    }
+}
+
+/// The word that was probably meant.
+pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    /// As likely a slip as not; clap uses the same.
+    const LIKELY: f64 = 0.7;
+    known
+        .map(|known| (strsim::jaro(word, known), known))
+        .filter(|(likeness, _)| *likeness > LIKELY)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
+}

@@ -1,0 +1,54 @@
+//! What decisions depend on beside the function.
+
+use crate::scheduler::{Around, Caller};
+use crate::sync::atomic::Ordering;
+
+use super::local_core;
+use super::shared::Core;
+
+impl Core {
+    /// What decisions depend on beside the function, as it is now.
+    pub(crate) fn around(&self, now: u64) -> Around {
+        if let Some((ready, arrivals, mood)) = self.owner.pressure() {
+            self.pressure.is_told(ready, arrivals, mood);
+        } else if let Some(tokio) = self.tokio.get() {
+            let inline = self.inline_nanos.load(Ordering::Relaxed);
+            self.pressure.refresh(tokio, &self.knobs, inline, now);
+        }
+        Around {
+            caller: self.caller(),
+            told: None,
+            overhead: self.overhead.belief(self.knobs.offload_overhead_us() * 1e3),
+            overhead_age: self.overhead.age(now),
+            pressure: self.pressure.ready(),
+            arrivals: self.pressure.arrivals(),
+        }
+    }
+
+    /// Who is asking, in the scheduler's words.
+    pub(crate) fn caller(&self) -> Caller {
+        if self.compute_threads == 0 {
+            Caller::NoPool
+        } else if self.is_own_compute_thread() {
+            Caller::ComputeWorker
+        } else if local_core::is_here() || self.io_workers.is_none_or(|n| n == 1) {
+            // Nobody else runs the tasks of a local core.
+            Caller::LoneIoWorker
+        } else {
+            Caller::IoWorker
+        }
+    }
+
+    /// Verdicts are looked at again when it changes.
+    #[inline]
+    pub(crate) fn mood(&self) -> u32 {
+        self.pressure.mood()
+    }
+
+    /// Whether the calling thread is one of this pool's.
+    fn is_own_compute_thread(&self) -> bool {
+        // First, since most callers are on no pool's thread, and the pool is counted.
+        rayon::current_thread_index().is_some()
+            && self.pool().is_some_and(|pool| pool.current_thread_index().is_some())
+    }
+}

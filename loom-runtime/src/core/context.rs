@@ -1,0 +1,191 @@
+//! Which runtime the current thread belongs to.
+//!
+//! Workers are given their context once, at their start; `block_on` and `enter` lend one to
+//! their thread and put back what was there before, so that nesting loses nothing.
+
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
+
+use tokio::runtime::{self, Handle};
+
+use crate::sync::Arc;
+
+#[cfg(feature = "plugin")]
+use super::attached as process;
+use super::beside;
+use super::shared::Core;
+
+/// How a thread came to its context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Means {
+    /// It is one of the runtime's, and must not be kept waiting.
+    Works,
+    /// It drives a future, likewise.
+    Drives,
+    /// It has a guard, and is free to wait.
+    Entered,
+}
+
+struct Current {
+    core: Arc<Core>,
+    means: Means,
+}
+
+thread_local! {
+    static CONTEXT: RefCell<Option<Current>> = const { RefCell::new(None) };
+}
+
+thread_local! {
+    static IS_KEEPER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The calling thread is the keeper, for which everybody waits and which waits for nobody.
+pub(crate) fn become_keeper() {
+    IS_KEEPER.set(true);
+}
+
+/// Whether the calling thread is the keeper.
+pub(crate) fn is_keeper() -> bool {
+    IS_KEEPER.get()
+}
+
+/// Gives the calling thread its context for as long as it lives.
+pub(crate) fn adopt(core: Arc<Core>) {
+    drop(replace(Some(Current { core, means: Means::Works })));
+}
+
+/// Lends the calling thread a context until the guard is dropped, to drive a future in it.
+pub(crate) fn drive(core: Arc<Core>) -> EnteredContext {
+    EnteredContext::new(core, Means::Drives)
+}
+
+/// The same for a thread that goes on with whatever it did.
+fn enter(core: Arc<Core>) -> EnteredContext {
+    // Whoever was not free to wait before is not free with one more guard.
+    let means =
+        if freedom() == Freedom::None { means().unwrap_or(Means::Drives) } else { Means::Entered };
+    EnteredContext::new(core, means)
+}
+
+pub(crate) struct EnteredContext {
+    outer: Option<Current>,
+    /// It puts the context back on the thread it was taken from.
+    not_send: PhantomData<*const ()>,
+}
+
+impl EnteredContext {
+    fn new(core: Arc<Core>, means: Means) -> Self {
+        Self { outer: replace(Some(Current { core, means })), not_send: PhantomData }
+    }
+}
+
+impl Drop for EnteredContext {
+    fn drop(&mut self) {
+        drop(replace(self.outer.take()));
+    }
+}
+
+/// The core of the current thread's runtime, if it has one.
+pub(crate) fn current() -> Option<Arc<Core>> {
+    let own = |context: &RefCell<Option<Current>>| {
+        context.borrow().as_ref().map(|current| Arc::clone(&current.core))
+    };
+    CONTEXT.try_with(own).ok().flatten().or_else(attached).or_else(beside::current)
+}
+
+/// Looks at the core of the current thread's runtime, without counting it. Nothing where it has
+/// none by itself. `f` must not call foreign code, which might change the context.
+#[inline]
+pub(crate) fn with_current<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
+    // Only one of the two calls it.
+    let mut f = Some(f);
+    let own = |context: &RefCell<Option<Current>>| {
+        let context = context.borrow();
+        let current = context.as_ref()?;
+        Some(f.take()?(&current.core))
+    };
+    CONTEXT.try_with(own).ok().flatten().or_else(|| with_attached(f?))
+}
+
+/// The host's runtime, in a plug-in.
+#[cfg(feature = "plugin")]
+fn attached() -> Option<Arc<Core>> {
+    process::current()
+}
+
+#[cfg(feature = "plugin")]
+#[inline]
+fn with_attached<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
+    process::with(f)
+}
+
+#[cfg(not(feature = "plugin"))]
+fn attached() -> Option<Arc<Core>> {
+    None
+}
+
+#[cfg(not(feature = "plugin"))]
+fn with_attached<R>(_f: impl FnOnce(&Core) -> R) -> Option<R> {
+    None
+}
+
+/// Whether a thread may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Freedom {
+    /// It belongs to a runtime, or drives a future.
+    None,
+    /// It has entered a runtime, which says nothing of what else it does.
+    Guarded,
+    /// It is in nobody's runtime.
+    Full,
+}
+
+fn means() -> Option<Means> {
+    CONTEXT.try_with(|context| context.borrow().as_ref().map(|current| current.means)).ok()?
+}
+
+/// Whether a thread of a runtime of ours runs something that may block, and no tasks.
+#[cfg(feature = "plugin-host")]
+pub(crate) fn may_block() -> bool {
+    means() == Some(Means::Works) && runtime::worker_index().is_none()
+}
+
+pub(crate) fn freedom() -> Freedom {
+    let means = CONTEXT.try_with(|context| context.borrow().as_ref().map(|current| current.means));
+    match means {
+        _ if is_keeper() => Freedom::None,
+        Ok(Some(Means::Entered)) => Freedom::Guarded,
+        Ok(None) => match Handle::try_current() {
+            Err(error) if error.is_missing_context() => Freedom::Full,
+            _ => Freedom::None,
+        },
+        // A thread that is being torn down may be one that somebody waits for.
+        Ok(Some(Means::Works | Means::Drives)) | Err(_) => Freedom::None,
+    }
+}
+
+/// Swaps the context; the old one is dropped by the caller, outside the borrow.
+fn replace(context: Option<Current>) -> Option<Current> {
+    // A thread that is being torn down has no context to keep.
+    CONTEXT.try_with(|slot| slot.replace(context)).ok().flatten()
+}
+
+/// The context of a runtime, until this is dropped; made by
+/// [`LoomRuntime::enter`](crate::LoomRuntime::enter).
+#[must_use = "the context ends when the guard is dropped"]
+pub struct EnterGuard<'a> {
+    _context: EnteredContext,
+    _tokio: runtime::EnterGuard<'a>,
+}
+
+impl<'a> EnterGuard<'a> {
+    pub(crate) fn new(core: Arc<Core>, tokio: &'a Handle) -> Self {
+        Self { _context: enter(core), _tokio: tokio.enter() }
+    }
+}
+
+impl std::fmt::Debug for EnterGuard<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EnterGuard").finish_non_exhaustive()
+    }
+}

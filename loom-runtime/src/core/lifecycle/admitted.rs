@@ -1,0 +1,89 @@
+//! Work that a runtime has admitted, and the wait for the last of it.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::core::Core;
+use crate::sync::Arc;
+use crate::topology::os;
+
+use super::refusal::Refusal;
+use super::word::Place;
+
+/// Work that was admitted; it has ended when this is dropped.
+pub(crate) struct Admitted {
+    /// Let go of last, after the count (L4).
+    core: Arc<Core>,
+    /// Whoever owns the runtime was told, and is told of its end.
+    is_told: bool,
+}
+
+impl Admitted {
+    /// Counts work in, or says why not.
+    pub(crate) fn to(core: &Arc<Core>) -> Result<Self, Refusal> {
+        let mut admitted = Self::here(core)?;
+        core.owner.begin()?;
+        admitted.is_told = true;
+        Ok(admitted)
+    }
+
+    /// The same of what the owner of the runtime sees by himself.
+    pub(crate) fn here(core: &Arc<Core>) -> Result<Self, Refusal> {
+        if os::is_forked() {
+            return Err(Refusal::Forked);
+        }
+        if !core.lifecycle.admit() {
+            return Err(Refusal::ShutDown);
+        }
+        Ok(Self { core: Arc::clone(core), is_told: false })
+    }
+
+    /// The same for those who promise to panic where work is refused.
+    #[track_caller]
+    pub(crate) fn or_panic(core: &Arc<Core>) -> Self {
+        match Self::to(core) {
+            Ok(admitted) => admitted,
+            Err(refusal) => panic!("{refusal}"),
+        }
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        if self.is_told {
+            self.core.owner.end();
+        }
+        self.core.lifecycle.end_one();
+    }
+}
+
+/// Completes when the end has begun and no work is left; nothing is admitted from then on.
+pub(crate) struct Over {
+    core: Arc<Core>,
+    place: Place,
+}
+
+impl Over {
+    pub(crate) fn of(core: &Arc<Core>) -> Self {
+        Self { core: Arc::clone(core), place: Place::default() }
+    }
+}
+
+impl Future for Over {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { core, place } = &mut *self;
+        core.lifecycle.poll_over(place, cx)
+    }
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.core.lifecycle.forget(&mut self.place);
+    }
+}

@@ -1,0 +1,159 @@
+//! The steps of the protocol under a model checker, in every interleaving.
+//!
+//! `RUSTFLAGS="--cfg loom_model" cargo test --release -p loom-runtime --lib model`
+
+use std::task::{Context, Poll, Waker};
+
+use loom_model::future::block_on;
+use loom_model::sync::atomic::{AtomicUsize, Ordering};
+use loom_model::thread;
+
+use crate::core::lifecycle::word::{Lifecycle, Place};
+use crate::sync::Arc;
+
+/// How often a thread is interrupted in one run, at most. Every bug of this kind that was
+/// ever found showed with two or three; without a bound three threads take hours.
+const MOST_PREEMPTIONS: usize = 4;
+
+fn model(run: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom_model::model::Builder::new();
+    builder.preemption_bound = Some(MOST_PREEMPTIONS);
+    builder.check(run);
+}
+
+/// A wait as `Over` is one, without a core.
+async fn over(lifecycle: &Lifecycle) {
+    let mut place = Place::default();
+    std::future::poll_fn(|cx| lifecycle.poll_over(&mut place, cx)).await;
+    lifecycle.forget(&mut place);
+}
+
+/// What loom's cells would tell: an increment that a finishing call must see.
+fn work(lifecycle: &Lifecycle, done: &AtomicUsize) -> bool {
+    let admitted = lifecycle.admit();
+    if admitted {
+        done.fetch_add(1, Ordering::Relaxed);
+        lifecycle.end_one();
+    }
+    admitted
+}
+
+#[test]
+fn a_wait_ends_after_the_last_work_and_none_comes_after() {
+    model(|| {
+        let lifecycle = Arc::new(Lifecycle::default());
+        let (done, admitted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let (lifecycle, done) = (Arc::clone(&lifecycle), Arc::clone(&done));
+                let admitted = Arc::clone(&admitted);
+                thread::spawn(move || {
+                    if work(&lifecycle, &done) {
+                        admitted.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        lifecycle.drain();
+        block_on(over(&lifecycle));
+        // Whatever was admitted has been done by now, and nothing more will be.
+        let seen = done.load(Ordering::Relaxed);
+        assert!(lifecycle.is_idle() && !lifecycle.accepts_work());
+        for thread in threads {
+            thread.join().expect("it does not panic");
+        }
+        assert_eq!(done.load(Ordering::Relaxed), seen);
+        assert_eq!(admitted.load(Ordering::Relaxed), seen);
+        assert_eq!(lifecycle.count(), 0);
+    });
+}
+
+#[test]
+fn work_that_admits_work_keeps_the_end_away() {
+    model(|| {
+        let lifecycle = Arc::new(Lifecycle::default());
+        let done = Arc::new(AtomicUsize::new(0));
+        assert!(lifecycle.admit());
+        let parent = {
+            let (lifecycle, done) = (Arc::clone(&lifecycle), Arc::clone(&done));
+            thread::spawn(move || {
+                assert!(lifecycle.admit(), "its parent has not ended");
+                lifecycle.end_one();
+                done.fetch_add(1, Ordering::Relaxed);
+                lifecycle.end_one();
+            })
+        };
+        lifecycle.drain();
+        block_on(over(&lifecycle));
+        assert_eq!(done.load(Ordering::Relaxed), 1);
+        parent.join().expect("it does not panic");
+    });
+}
+
+#[test]
+fn a_cancelled_wait_takes_nobodys_wake() {
+    model(|| {
+        let lifecycle = Arc::new(Lifecycle::default());
+        assert!(lifecycle.admit());
+        lifecycle.drain();
+        let worker = {
+            let lifecycle = Arc::clone(&lifecycle);
+            thread::spawn(move || lifecycle.end_one())
+        };
+        let waiter = {
+            let lifecycle = Arc::clone(&lifecycle);
+            thread::spawn(move || block_on(over(&lifecycle)))
+        };
+        let mut place = Place::default();
+        let mut cx = Context::from_waker(Waker::noop());
+        let _: Poll<()> = lifecycle.poll_over(&mut place, &mut cx);
+        lifecycle.forget(&mut place);
+        worker.join().expect("it does not panic");
+        waiter.join().expect("it was woken");
+    });
+}
+
+#[test]
+fn draining_wakes_those_who_waited_before_it() {
+    model(|| {
+        let lifecycle = Arc::new(Lifecycle::default());
+        let waiter = {
+            let lifecycle = Arc::clone(&lifecycle);
+            thread::spawn(move || block_on(over(&lifecycle)))
+        };
+        let worker = {
+            let lifecycle = Arc::clone(&lifecycle);
+            thread::spawn(move || {
+                if lifecycle.admit() {
+                    lifecycle.end_one();
+                }
+            })
+        };
+        lifecycle.drain();
+        waiter.join().expect("it was woken");
+        worker.join().expect("it does not panic");
+    });
+}
+
+#[test]
+fn leaving_ends_a_wait_once_what_was_admitted_has_ended() {
+    model(|| {
+        let lifecycle = Arc::new(Lifecycle::default());
+        let done = Arc::new(AtomicUsize::new(0));
+        let worker = {
+            let (lifecycle, done) = (Arc::clone(&lifecycle), Arc::clone(&done));
+            thread::spawn(move || work(&lifecycle, &done))
+        };
+        let leaver = {
+            let lifecycle = Arc::clone(&lifecycle);
+            thread::spawn(move || lifecycle.leave())
+        };
+        block_on(over(&lifecycle));
+        assert!(lifecycle.is_gone());
+        leaver.join().expect("it does not panic");
+        let admitted = worker.join().expect("it does not panic");
+        assert_eq!(done.load(Ordering::Relaxed), usize::from(admitted));
+        assert!(!lifecycle.admit());
+        assert_eq!(lifecycle.count(), 0);
+    });
+}

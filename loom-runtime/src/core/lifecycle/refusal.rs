@@ -1,0 +1,42 @@
+//! Why a runtime refuses work, in words.
+
+use std::fmt;
+
+/// Why work is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    ShutDown,
+    Forked,
+    NoPool,
+    /// So many wait already.
+    QueueFull(usize),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match *self {
+            Self::QueueFull(limit) => {
+                return write!(
+                    f,
+                    "{limit} compute calls wait already: try later, shed load, or raise \
+                     `compute_queue`"
+                );
+            }
+            Self::ShutDown => {
+                "the runtime has been shut down: it takes no new work once `block_until_idle`, \
+                 `wait_for_shutdown`, `shutdown_timeout` or `shutdown_background` has ended it, \
+                 or its last handle is gone; finish the work before, or keep the runtime until \
+                 it has ended"
+            }
+            Self::Forked => {
+                "this process was forked, and the threads of its runtimes stayed in the parent, \
+                 with the locks that they held: `exec` a program, or fork before the first \
+                 runtime is built"
+            }
+            Self::NoPool => {
+                "the system refused every compute thread: raise the limit on threads \
+                 (`ulimit -u`), or build a `LoomRuntime` with fewer `rayon_threads`"
+            }
+        })
+    }
+}

@@ -1,0 +1,200 @@
+//! The phase of a runtime and the count of its work, in one word. Protocol: `README.md`.
+
+use std::task::{Context, Poll, Waker};
+
+use crate::panics::ignore_panic;
+use crate::sync::atomic::AtomicBool;
+use crate::sync::modelled::{AtomicUsize, Mutex, Ordering};
+use crate::sync::{Arc, PoisonError};
+
+/// The phase is in the low bits, the count above them.
+const PHASE: usize = 0b11;
+const ONE: usize = 0b100;
+
+const OPEN: usize = 0;
+const DRAINING: usize = 1;
+const CLOSED: usize = 2;
+const GONE: usize = 3;
+
+#[derive(Debug)]
+pub(crate) struct Lifecycle {
+    word: AtomicUsize,
+    /// Who waits for the end, each under a number of its own. Apart, since the word shares a
+    /// cache line with others that every call changes.
+    rest: Box<Rest>,
+}
+
+#[derive(Debug)]
+struct Rest {
+    waiters: Mutex<Waiters>,
+    refuses: Arc<AtomicBool>,
+}
+
+#[derive(Debug, Default)]
+struct Waiters {
+    next: u64,
+    waiting: Vec<(u64, Waker)>,
+}
+
+/// The place on the list of one who waits.
+#[derive(Debug, Default)]
+pub(crate) struct Place(Option<u64>);
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        let waiters = Mutex::new(Waiters::default());
+        let rest = Rest { waiters, refuses: Arc::default() };
+        Self { word: AtomicUsize::new(OPEN), rest: Box::new(rest) }
+    }
+}
+
+impl Lifecycle {
+    /// Counts a piece of work in, or refuses it. Each that is counted in needs its
+    /// [`end_one`](Self::end_one).
+    #[must_use]
+    pub(crate) fn admit(&self) -> bool {
+        // First, so that those who are merely refused do not disturb the count.
+        if !self.accepts_work() {
+            return false;
+        }
+        // Acquire: with the release of `drain` and `leave`, so that who is refused sees
+        // what was done before the end began.
+        let before = self.word.fetch_add(ONE, Ordering::Acquire);
+        let is_admitted = before & PHASE < CLOSED;
+        if !is_admitted {
+            self.end_one();
+        }
+        is_admitted
+    }
+
+    /// One piece of work has ended.
+    pub(crate) fn end_one(&self) {
+        // Release: with the acquire of `try_close` (L3). Acquire: the last one passes on,
+        // by the lock and the wake, what all before it did.
+        let before = self.word.fetch_sub(ONE, Ordering::AcqRel);
+        if before & PHASE != OPEN && before & !PHASE == ONE {
+            self.wake_all();
+        }
+    }
+
+    /// Whether work would be admitted right now.
+    pub(crate) fn accepts_work(&self) -> bool {
+        self.word.load(Ordering::Relaxed) & PHASE < CLOSED
+    }
+
+    /// Whether work is refused, a little late: for those who make no work that is counted, and
+    /// who have to leave alone what others change all the time.
+    pub(crate) fn refusals(&self) -> &Arc<AtomicBool> {
+        &self.rest.refuses
+    }
+
+    /// Whether the end has begun.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.word.load(Ordering::Relaxed) & PHASE != OPEN
+    }
+
+    /// Whether queued work may no longer start.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.word.load(Ordering::Relaxed) & PHASE == GONE
+    }
+
+    /// Admitted work that has not ended.
+    pub(crate) fn count(&self) -> usize {
+        self.word.load(Ordering::Relaxed) / ONE
+    }
+
+    /// The end has begun, and nothing is left.
+    pub(crate) fn is_idle(&self) -> bool {
+        // Acquire: with the release of `end_one` (L3).
+        let word = self.word.load(Ordering::Acquire);
+        word == DRAINING || is_over(word)
+    }
+
+    /// Begins the end.
+    pub(crate) fn drain(&self) {
+        self.advance(DRAINING);
+    }
+
+    /// Refuses everything, queued work included.
+    pub(crate) fn leave(&self) {
+        self.advance(GONE);
+        self.refuse();
+    }
+
+    fn advance(&self, phase: usize) {
+        let mut word = self.word.load(Ordering::Relaxed);
+        while word & PHASE < phase {
+            let next = word & !PHASE | phase;
+            // AcqRel: as a link in the chain from `end_one` to `try_close`.
+            match self.word.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) if next & !PHASE == 0 => return self.wake_all(),
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Waits until the end has begun and nothing is left, then closes.
+    pub(crate) fn poll_over(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
+        if self.try_close() {
+            return Poll::Ready(());
+        }
+        self.register(place, cx.waker());
+        // Once more: what was the last may have ended before it could find us (L2).
+        if self.try_close() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// The wait of this place is over, whether or not it saw the end.
+    pub(crate) fn forget(&self, place: &mut Place) {
+        let Some(own) = place.0.take() else { return };
+        let mut waiters = self.rest.waiters.lock().unwrap_or_else(PoisonError::into_inner);
+        let waker = waiters.waiting.iter().position(|(number, _)| *number == own);
+        let waker = waker.map(|at| waiters.waiting.swap_remove(at));
+        // A waker is foreign code: it runs, and is dropped, outside of the lock.
+        drop(waiters);
+        drop(waker);
+    }
+
+    fn try_close(&self) -> bool {
+        // Acquire: with the release of `end_one` (L3).
+        match self.word.compare_exchange(DRAINING, CLOSED, Ordering::Acquire, Ordering::Acquire) {
+            Ok(_) => {
+                self.refuse();
+                true
+            }
+            Err(word) => is_over(word),
+        }
+    }
+
+    fn refuse(&self) {
+        self.rest.refuses.store(true, Ordering::Relaxed);
+    }
+
+    fn register(&self, place: &mut Place, waker: &Waker) {
+        let waker = waker.clone();
+        let mut waiters = self.rest.waiters.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = *place.0.get_or_insert_with(|| {
+            waiters.next += 1;
+            waiters.next
+        });
+        let at = waiters.waiting.iter().position(|(number, _)| *number == own);
+        let replaced = at.map(|at| waiters.waiting.swap_remove(at));
+        waiters.waiting.push((own, waker));
+        drop(waiters);
+        drop(replaced);
+    }
+
+    fn wake_all(&self) {
+        let mut waiters = self.rest.waiters.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = std::mem::take(&mut waiters.waiting);
+        drop(waiters);
+        for (_, waker) in waiting {
+            ignore_panic(|| waker.wake());
+        }
+    }
+}
+
+fn is_over(word: usize) -> bool {
+    // Whoever is counted in *closed* is just being refused.
+    word & PHASE == CLOSED || word == GONE
+}

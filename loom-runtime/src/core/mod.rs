@@ -1,0 +1,40 @@
+//! What the threads, jobs and handles of one runtime share.
+//!
+//! Owns the state of a runtime ([`Core`]): counters, lifecycle, records of functions, estimates, and
+//! which runtime a thread belongs to. It starts no thread, submits no call, and knows neither the
+//! handle that users hold nor plug-ins: what a room above keeps for each runtime it hands in.
+
+#[cfg(feature = "plugin")]
+pub(crate) mod attached;
+mod backlog;
+pub(crate) mod beside;
+mod conditions;
+pub(crate) mod context;
+mod drainer_cpus;
+#[cfg(feature = "plugin-host")]
+mod extension;
+mod function;
+pub(crate) mod lifecycle;
+pub(crate) mod local_core;
+mod owner;
+mod paused;
+mod pressure;
+mod shared;
+pub(crate) mod thread_stats;
+mod watched;
+
+pub use context::EnterGuard;
+pub(crate) use drainer_cpus::Place;
+#[cfg(feature = "plugin-host")]
+pub(crate) use extension::Extension;
+pub(crate) use function::{Function, inline, nanos};
+pub(crate) use lifecycle::{Admitted, Over, Refusal};
+pub(crate) use local_core::LocalTasks;
+#[cfg(feature = "plugin")]
+pub(crate) use owner::Owner;
+#[cfg(feature = "plugin")]
+pub use owner::TokioContext;
+#[cfg(feature = "test-util")]
+pub(crate) use paused::Held;
+pub(crate) use paused::Holding;
+pub(crate) use shared::{Core, ScopeTimes};

@@ -1,0 +1,95 @@
+//! Time that stands still while compute work is in flight, for tests that hold it.
+//!
+//! Tokio moves a paused clock on when a current-thread runtime has nothing to do, but not while a
+//! blocking function runs. So one does, from the first call in flight to the last, and does nothing
+//! but wait. It ends with the runtime, or when whoever awaits the last call has been woken, so that
+//! time moves only after that one has run.
+
+#[cfg(feature = "test-util")]
+pub(crate) use held::{Held, Holding};
+
+/// Nothing holds the time of a program.
+#[cfg(not(feature = "test-util"))]
+pub(crate) struct Holding;
+
+#[cfg(feature = "test-util")]
+mod held {
+    use tokio::runtime::Handle;
+
+    use crate::sync::{Arc, Condvar, Mutex, PoisonError};
+
+    /// The time of a runtime that a test holds.
+    #[derive(Debug)]
+    pub(crate) struct Held {
+        state: Mutex<State>,
+        is_over: Condvar,
+        tokio: Handle,
+    }
+
+    #[derive(Debug, Default)]
+    struct State {
+        /// Calls in flight.
+        calls: usize,
+        /// A blocking function waits for the last of them.
+        is_waiting: bool,
+        /// Nobody has the time any more, and tokio's end waits for blocking functions.
+        is_over: bool,
+    }
+
+    impl Held {
+        pub(crate) fn new(tokio: Handle) -> Arc<Self> {
+            Arc::new(Self { state: Mutex::default(), is_over: Condvar::new(), tokio })
+        }
+
+        fn begin(self: &Arc<Self>) {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.calls += 1;
+            if state.is_over || std::mem::replace(&mut state.is_waiting, true) {
+                return;
+            }
+            drop(state);
+            let held = Arc::clone(self);
+            // Time stands still from here on, before the thread has started.
+            drop(self.tokio.spawn_blocking(move || held.wait()));
+        }
+
+        fn wait(&self) {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            while state.calls > 0 && !state.is_over {
+                state = self.is_over.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            state.is_waiting = false;
+        }
+
+        /// The runtime ends.
+        pub(crate) fn release(&self) {
+            self.state.lock().unwrap_or_else(PoisonError::into_inner).is_over = true;
+            self.is_over.notify_all();
+        }
+
+        fn end(&self) {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.calls -= 1;
+            if state.calls == 0 {
+                self.is_over.notify_all();
+            }
+        }
+    }
+
+    /// Time stands still for as long as this is there, where a test holds it.
+    pub(crate) struct Holding(Option<Arc<Held>>);
+
+    impl Holding {
+        pub(crate) fn of(held: Option<&Arc<Held>>) -> Self {
+            Self(held.cloned().inspect(Held::begin))
+        }
+    }
+
+    impl Drop for Holding {
+        fn drop(&mut self) {
+            if let Some(held) = &self.0 {
+                held.end();
+            }
+        }
+    }
+}

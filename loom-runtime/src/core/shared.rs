@@ -1,0 +1,368 @@
+//! What threads, jobs and handles of one runtime share, and no thread by itself.
+//!
+//! Jobs and threads own a count of the core, never of the runtime: a job that is still
+//! running when the last handle goes keeps what it touches, and no more.
+
+use std::any::{Any, TypeId};
+use std::ops::Deref;
+use std::panic::Location;
+use std::time::{Duration, Instant};
+
+use rayon::ThreadPool;
+use tokio::runtime::Handle;
+
+use crate::bridge::{Line, Priority};
+use crate::metrics::RuntimeCounters;
+use crate::scheduler::{
+    Arm, Estimate, MabKnobs, MabScheduler, Overhead, Profile, Record, Site, Table, Trie,
+};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Arc, OnceLock, Weak};
+#[cfg(any(feature = "plugin-host", feature = "test-util"))]
+use crate::topology::os;
+use crate::topology::{Plan, ThreadPlacement};
+
+use super::backlog::Backlog;
+use super::drainer_cpus::Spread;
+#[cfg(feature = "plugin-host")]
+use super::extension::Extension;
+use super::function::{Function, Shares, nanos};
+use super::lifecycle::Lifecycle;
+use super::local_core::LocalTasks;
+use super::owner::Owner;
+#[cfg(feature = "test-util")]
+use super::paused::Held;
+use super::paused::Holding;
+use super::pressure::Pressure;
+use super::watched::Watched;
+
+/// How long scopes of one kind take; remembers eight of them or so.
+pub(crate) type ScopeTimes = Estimate<8>;
+/// The number of the next runtime.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
+/// What every call changes stands on one cache line, ahead of the rest: a call that is made
+/// on one CPU and run on another moves that line twice or three times, not five.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Core {
+    in_flight: AtomicUsize,
+    pub(crate) lifecycle: Lifecycle,
+    /// Compute calls that wait for a thread.
+    pub(crate) line: Line,
+    rest: Rest,
+}
+
+/// What calls read, or change seldom.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct Rest {
+    /// Nobody else's in this process.
+    pub(crate) id: u64,
+    /// What times of the scheduler count from.
+    started: Instant,
+    pub(crate) knobs: MabKnobs,
+    pub(crate) pressure: Pressure,
+    pub(crate) backlog: Backlog,
+    /// What was learned another time.
+    pub(crate) profile: OnceLock<Profile>,
+    /// Where the calls of adaptive functions run, if a test says so.
+    pub(crate) forced: OnceLock<Arm>,
+    /// The time, where a test holds it.
+    #[cfg(feature = "test-util")]
+    pub(crate) held: OnceLock<Arc<Held>>,
+    /// Nanoseconds that inline calls took.
+    pub(crate) inline_nanos: AtomicU64,
+    /// Whether the keeper looks at this core from time to time.
+    watched: Watched,
+    /// None only where the system refused the process-wide pool its threads.
+    pub(crate) compute_threads: usize,
+    /// How many compute calls may wait before the `try_` forms refuse.
+    pub(crate) compute_queue: usize,
+    /// I/O workers, where there is a runtime that has them.
+    pub(super) io_workers: Option<usize>,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) counters: RuntimeCounters,
+    /// The bridge's overhead: round trip less run time.
+    pub(crate) overhead: Arc<Overhead>,
+    /// Decisions by hand, once somebody asks for them.
+    pub(crate) manual: OnceLock<Arc<MabScheduler>>,
+    /// How long scopes take, by closure and place.
+    scopes: Trie<(TypeId, &'static Location<'static>), Arc<ScopeTimes>>,
+    /// Callers of `install` whose work has yet to start.
+    installing: AtomicUsize,
+    /// Where drainers run.
+    pub(crate) spread: Spread,
+    functions: Table<Arc<Function>>,
+    /// Blocking functions that wait for a thread.
+    pub(crate) blocking_queued: AtomicUsize,
+    /// Tokio's threads of either kind, where they are ours.
+    pub(crate) tokio_threads: AtomicUsize,
+    /// How many of them are workers; not set where they are not ours.
+    pub(crate) own_workers: OnceLock<usize>,
+    /// How many tasks each local core has, where there are any.
+    pub(crate) local_tasks: OnceLock<Vec<Arc<LocalTasks>>>,
+    /// Set once the threads have started; they and their jobs must not keep it alive.
+    pub(crate) pool: OnceLock<Weak<ThreadPool>>,
+    /// The runtime as its users hold it, which a room above knows.
+    handle: OnceLock<Weak<dyn Any + Send + Sync>>,
+    pub(crate) tokio: OnceLock<Handle>,
+    /// Where the compute threads are, once they have said so.
+    pub(crate) compute_seats: OnceLock<Vec<ThreadPlacement>>,
+    /// Whose runtime this is a part of, where that is another library's.
+    pub(crate) owner: Owner,
+    /// What a room above keeps for this runtime.
+    #[cfg(feature = "plugin-host")]
+    pub(crate) extension: OnceLock<Arc<dyn Extension>>,
+}
+
+impl Deref for Core {
+    type Target = Rest;
+
+    fn deref(&self) -> &Rest {
+        &self.rest
+    }
+}
+
+impl Core {
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        io_workers: Option<usize>,
+        compute_threads: usize,
+        compute_queue: usize,
+        knobs: MabKnobs,
+    ) -> Self {
+        Self {
+            in_flight: AtomicUsize::new(0),
+            lifecycle: Lifecycle::default(),
+            line: Line::new(compute_threads),
+            rest: Rest {
+                id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+                started: Instant::now(),
+                knobs,
+                pressure: Pressure::default(),
+                backlog: Backlog::default(),
+                profile: OnceLock::new(),
+                forced: OnceLock::new(),
+                #[cfg(feature = "test-util")]
+                held: OnceLock::new(),
+                inline_nanos: AtomicU64::new(0),
+                watched: Watched::default(),
+                compute_threads,
+                compute_queue,
+                io_workers,
+                scopes: Trie::new(),
+                installing: AtomicUsize::new(0),
+                spread: Spread::new(&plan.budget.cpus),
+                plan,
+                counters: RuntimeCounters::default(),
+                overhead: Arc::default(),
+                manual: OnceLock::new(),
+                functions: Table::default(),
+                blocking_queued: AtomicUsize::new(0),
+                tokio_threads: AtomicUsize::new(0),
+                own_workers: OnceLock::new(),
+                local_tasks: OnceLock::new(),
+                pool: OnceLock::new(),
+                handle: OnceLock::new(),
+                tokio: OnceLock::new(),
+                compute_seats: OnceLock::new(),
+                owner: Owner::default(),
+                #[cfg(feature = "plugin-host")]
+                extension: OnceLock::new(),
+            },
+        }
+    }
+
+    /// This runtime's record of a site, for one class of its inputs.
+    pub(crate) fn function(&self, site: &'static Site, class: u8) -> &Arc<Function> {
+        self.functions.entry(site.index(class), || {
+            let record = Record::default();
+            let sizes = site.sizes(class);
+            let known = self.profile.get();
+            if let Some(parts) = known.and_then(|of| of.of(site.name(), sizes.as_ref())) {
+                record.prime(parts);
+            }
+            Arc::new(Function {
+                site,
+                class,
+                record,
+                shares: Shares::default(),
+                counters: Default::default(),
+            })
+        })
+    }
+
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &Function> {
+        self.functions.iter().map(|function| &**function)
+    }
+
+    /// Takes in how long one call of a function took.
+    pub(crate) fn ran(&self, function: &Function, arm: Arm, run_time: Duration) {
+        let nanos = run_time.as_secs_f64() * 1e9;
+        function.record.observe(&self.knobs, arm, nanos, self.now());
+        function.counters.run_times.record(run_time);
+    }
+
+    /// How long scopes of this closure have taken, of those that are made at this place.
+    pub(crate) fn scope_times(
+        &self,
+        closure: TypeId,
+        place: &'static Location<'static>,
+    ) -> Arc<ScopeTimes> {
+        Arc::clone(self.scopes.entry((closure, place), Arc::default))
+    }
+
+    /// Nanoseconds since this runtime was made.
+    pub(crate) fn now(&self) -> u64 {
+        nanos(self.started.elapsed())
+    }
+
+    /// Remembers the runtime as its users hold it, without keeping it.
+    pub(crate) fn set_handle<T: Any + Send + Sync>(&self, handle: &Arc<T>) {
+        let handle: Weak<T> = Arc::downgrade(handle);
+        // It is said once, by whoever has made both.
+        let _ = self.handle.set(handle);
+    }
+
+    /// The runtime as its users hold it, while somebody does.
+    pub(crate) fn handle<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.handle.get()?.upgrade()?.downcast().ok()
+    }
+
+    /// Whether somebody holds the runtime.
+    #[cfg(feature = "plugin")]
+    pub(crate) fn is_held(&self) -> bool {
+        self.handle.get().is_some_and(|handle| handle.strong_count() > 0)
+    }
+
+    /// Lets tokio end, where a test held its time.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn release_time(&self) {
+        if let Some(held) = self.held.get().filter(|_| !os::is_forked()) {
+            held.release();
+        }
+    }
+
+    /// Nobody holds the time of a program.
+    #[cfg(not(feature = "test-util"))]
+    #[expect(clippy::unused_self, reason = "the other form looks at it")]
+    pub(crate) fn release_time(&self) {}
+
+    /// Holds the time, where a test does, for as long as the result is there.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn hold_time(&self) -> Holding {
+        Holding::of(self.held.get())
+    }
+
+    /// Nothing holds the time of a program.
+    #[cfg(not(feature = "test-util"))]
+    #[expect(clippy::unused_self, reason = "the other form looks at it")]
+    pub(crate) fn hold_time(&self) -> Holding {
+        Holding
+    }
+
+    /// How long a call would wait that comes now, where that is longer than `bound`.
+    pub(crate) fn would_wait(&self, priority: Priority, bound: Duration) -> Option<Duration> {
+        let (waiting, now) = (self.line.waiting(), self.now());
+        let wait = self.backlog.expected(priority, waiting, now);
+        (wait > bound && !self.backlog.may_probe(priority, bound, now)).then_some(wait)
+    }
+
+    /// The pool, unless the runtime is gone.
+    pub(crate) fn pool(&self) -> Option<Arc<ThreadPool>> {
+        self.pool.get()?.upgrade()
+    }
+
+    /// Whether the I/O side is any that happens to ask (a plain tokio program).
+    pub(crate) fn is_process_wide(&self) -> bool {
+        self.io_workers.is_none()
+    }
+
+    /// Whether tokio would have to start its first thread for a blocking function.
+    pub(crate) fn has_no_blocking_thread(&self) -> bool {
+        let threads = self.tokio_threads.load(Ordering::Relaxed);
+        self.own_workers.get().is_some_and(|workers| threads <= *workers)
+    }
+
+    /// Tracked work that is no compute call: async tasks, those of local cores among them, and
+    /// blocking functions.
+    pub(crate) fn tasks(&self) -> usize {
+        let uncounted = self.local_tasks.get().into_iter().flatten().map(|tasks| tasks.uncounted());
+        self.lifecycle.count().saturating_sub(self.in_flight()) + uncounted.sum::<usize>()
+    }
+
+    /// Compute calls that were submitted and have not ended.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Runs `f` on the pool, and lets drainers know that somebody waits for a thread.
+    pub(crate) fn install<R: Send>(&self, pool: &ThreadPool, f: impl FnOnce() -> R + Send) -> R {
+        // Relaxed: a hint; a drainer that misses it looks some milliseconds later.
+        self.installing.fetch_add(1, Ordering::Relaxed);
+        pool.install(|| {
+            self.installing.fetch_sub(1, Ordering::Relaxed);
+            f()
+        })
+    }
+
+    /// Whether installed work waits for a thread.
+    pub(crate) fn is_installing(&self) -> bool {
+        self.installing.load(Ordering::Relaxed) > 0
+    }
+
+    /// Counts a compute call in; tells how many there were. For [`begin_call`](
+    /// crate::threads::keeper::begin_call), which has the core watched, too.
+    pub(crate) fn count_call(&self) -> usize {
+        // SeqCst: with `may_be_left_alone`.
+        self.in_flight.fetch_add(1, Ordering::SeqCst)
+    }
+
+    pub(crate) fn end_call(&self, has_panicked: bool) {
+        self.owner.end_call(has_panicked);
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The extension, made if there is none.
+    #[cfg(feature = "plugin-host")]
+    pub(crate) fn extension<T: Extension + Default>(&self) -> &T {
+        let extension = self.extension.get_or_init(|| Arc::new(T::default()));
+        let extension: &dyn Any = &**extension;
+        extension.downcast_ref().expect("one room alone extends a runtime")
+    }
+
+    /// Tells the extension, if there is one, that the runtime has ended.
+    #[cfg(feature = "plugin-host")]
+    pub(crate) fn end_extension(&self) {
+        // A forked child has none of its threads, and perhaps locks that one of them held.
+        if let Some(extension) = self.extension.get().filter(|_| !os::is_forked()) {
+            extension.end();
+        }
+    }
+
+    /// Notes that there is work. True if nobody watches this core: then whoever asks has the keeper
+    /// watch it, or says that it does [not](Self::is_not_watched).
+    #[must_use]
+    pub(crate) fn needs_a_watch(&self) -> bool {
+        self.watched.begin()
+    }
+
+    /// There is no keeper to watch it: the next call tries again.
+    pub(crate) fn is_not_watched(&self) {
+        self.watched.stop();
+    }
+
+    /// For the keeper: whether it may forget this core, which had no work just now, and
+    /// none since it was last asked.
+    pub(crate) fn may_be_left_alone(&self) -> bool {
+        self.watched.may_end(|| {
+            self.in_flight.load(Ordering::SeqCst) > 0
+                || self.blocking_queued.load(Ordering::SeqCst) > 0
+        })
+    }
+}
+
+#[cfg(all(test, not(loom_model)))]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,95 @@
+//! Each thread's parts of the functions that it calls, at hand without a lock or a count.
+
+use std::cell::RefCell;
+
+use crate::scheduler::{Share, Site};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Arc, PoisonError};
+use crate::topology::os;
+
+use super::function::Function;
+use super::shared::Core;
+
+/// Of how many runtimes a thread keeps its shares; most threads see one.
+const RUNTIMES: usize = 4;
+
+/// One thread's part of one function.
+pub(crate) struct Own {
+    pub(crate) function: Arc<Function>,
+    pub(crate) share: Arc<Share>,
+}
+
+/// What a thread has of one runtime, by the index of the site.
+struct OfRuntime {
+    id: u64,
+    /// Whether it takes no new work.
+    refuses: Arc<AtomicBool>,
+    own: Vec<Option<Own>>,
+}
+
+thread_local! {
+    /// The one used last comes first.
+    static SHARES: RefCell<Vec<OfRuntime>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether a call runs inline, as the verdict of this thread has it. The usual answer, at the
+/// cost of a thread-local and some loads.
+#[inline]
+pub(crate) fn is_settled(core: &Core, index: u32) -> bool {
+    let settled = SHARES.try_with(|shares| {
+        let Ok(shares) = shares.try_borrow() else { return false };
+        let Some(first) = shares.first().filter(|first| first.id == core.id) else { return false };
+        let own = first.own.get(index as usize).and_then(Option::as_ref);
+        let own = own.filter(|_| !first.refuses.load(Ordering::Relaxed));
+        own.is_some_and(|own| own.share.is_settled(&own.function.record, core.mood(), os::tick()))
+    });
+    settled.unwrap_or(false)
+}
+
+/// Gives this thread's part of a function to `f`.
+pub(crate) fn with<R>(core: &Core, site: &'static Site, class: u8, f: impl FnOnce(&Own) -> R) -> R {
+    let index = site.index(class);
+    let mut f = Some(f);
+    let given = SHARES.try_with(|shares| {
+        let mut shares = shares.try_borrow_mut().ok()?;
+        let at = shares.iter().position(|of| of.id == core.id);
+        match at {
+            Some(0) => {}
+            Some(at) => shares.swap(0, at),
+            None => {
+                shares.truncate(RUNTIMES - 1);
+                let refuses = Arc::clone(core.lifecycle.refusals());
+                shares.insert(0, OfRuntime { id: core.id, refuses, own: Vec::new() });
+            }
+        }
+        let own_of = &mut shares[0].own;
+        let place = index as usize;
+        if own_of.len() <= place {
+            own_of.resize_with(place + 1, || None);
+        }
+        let own = own_of[place].get_or_insert_with(|| own(core, site, class));
+        f.take().map(|f| f(own))
+    });
+    match (given, f) {
+        (Ok(Some(result)), _) => result,
+        // A thread that is being torn down has nothing at hand.
+        (_, Some(f)) => f(&own(core, site, class)),
+        (_, None) => unreachable!("it was either called or not"),
+    }
+}
+
+/// A share of a thread that has ended, or a new one.
+fn own(core: &Core, site: &'static Site, class: u8) -> Own {
+    let function = Arc::clone(core.function(site, class));
+    let mut shares = function.shares.lock().unwrap_or_else(PoisonError::into_inner);
+    // The list has one count of each, so who has no other has no thread.
+    let left = shares.iter().find(|share| Arc::strong_count(share) == 1).map(Arc::clone);
+    let share = left.unwrap_or_else(|| {
+        let seed = u64::from(site.index(class)) << 32 | shares.len() as u64;
+        let share = Arc::new(Share::new(seed));
+        shares.push(Arc::clone(&share));
+        share
+    });
+    drop(shares);
+    Own { function, share }
+}

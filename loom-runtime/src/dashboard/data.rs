@@ -1,0 +1,156 @@
+//! What the page shows, as JSON.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::bridge::Priority;
+use crate::metrics::{Counter, Histogram};
+use crate::runtime::Inner;
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+use crate::topology::{Role, ThreadPlacement, os};
+
+use crate::core::Core;
+use crate::observe::{FunctionStats, of_core};
+
+/// Each takes reading two files of the system's.
+const MOST_THREADS: usize = 128;
+
+/// The state of a runtime. Counters only grow; the page takes differences.
+pub(super) fn of(core: &Arc<Core>) -> Value {
+    let now = core.now();
+    let around = core.around(now);
+    let runtime = core.handle::<Inner>();
+    let counters = &core.counters;
+    let expected = |priority| micros(core.backlog.expected(priority, core.line.waiting(), now));
+    json!({
+        "name": runtime.as_ref().map_or("process-wide compute pool", |of| &of.config.prefix),
+        "version": env!("CARGO_PKG_VERSION"),
+        // Of this runtime of this process, and no other.
+        "run": format!("{}-{}", std::process::id(), core.id),
+        "now_ms": now / 1_000_000,
+        "plan": {
+            "placement": core.plan.placement.to_string(),
+            "cpus": core.plan.budget.cpus.to_string(),
+            "at_once": core.plan.budget.parallelism,
+            "quota": core.plan.budget.quota,
+        },
+        "cpus": cpus(core),
+        "threads": runtime.iter().flat_map(|of| of.io.iter().chain(of.local.placements()))
+            .chain(core.compute_seats.get().into_iter().flatten())
+            .take(MOST_THREADS)
+            .map(thread)
+            .collect::<Vec<_>>(),
+        "io": {
+            "workers": core.tokio.get().map(|tokio| tokio.metrics().num_workers()),
+            "tasks": core.tasks(),
+            "spawned": counters.spawned.count(),
+            "pressure": around.pressure,
+            "inline_ms": core.inline_nanos.load(Ordering::Relaxed) / 1_000_000,
+        },
+        "local": {
+            "cores": core.plan.local.len(),
+            "tasks": core.local_tasks.get().into_iter().flatten().map(|of| of.count()).sum::<usize>(),
+        },
+        "compute": {
+            "threads": core.compute_threads,
+            "in_flight": core.in_flight(),
+            "waiting": core.line.waiting(),
+            "run": counters.run.count(),
+            "wakes": counters.wakes.count(),
+            "panics": counters.compute_panics.count(),
+            "abandoned": counters.abandoned.count(),
+            "refused": counters.refused.count(),
+            "shed": counters.shed.count(),
+            "overhead_us": around.overhead.mean / 1e3,
+            "expected_wait_us": {
+                "low": expected(Priority::Low),
+                "normal": expected(Priority::Normal),
+                "high": expected(Priority::High),
+            },
+            "waits": histogram(&counters.queue_waits.snapshot()),
+        },
+        "guardrails": counters.guardrails.each_ref().map(Counter::count),
+        "starved": counters.starved.count(),
+        "demoted": counters.demoted.count(),
+        "threads_refused": counters.threads_refused.count(),
+        "functions": of_core(core).iter().map(|function| of_function(core, function))
+            .collect::<Vec<_>>(),
+    })
+}
+
+/// Of the budget, where the system tells.
+fn cpus(core: &Core) -> Vec<Value> {
+    let ticks = os::cpu_ticks();
+    let of_budget = ticks.iter().filter(|of| core.plan.budget.cpus.as_slice().contains(&of.cpu));
+    of_budget.map(|of| json!({ "cpu": of.cpu, "busy": of.busy, "all": of.all })).collect()
+}
+
+fn thread(placement: &ThreadPlacement) -> Value {
+    let times = placement.id.and_then(os::time_on_cpu);
+    json!({
+        "name": placement.name,
+        "role": match placement.role {
+            Role::Compute => "compute",
+            Role::Local => "local",
+            Role::Io | Role::Blocking => "io",
+        },
+        "cpus": placement.cpus.to_string(),
+        "class": placement.class.to_string(),
+        "cpu": times.and_then(|times| times.cpu),
+        "ran_ms": times.map(|times| times.nanos / 1_000_000),
+        "waited_ms": times.map(|times| times.waited / 1_000_000),
+    })
+}
+
+fn of_function(core: &Core, function: &FunctionStats) -> Value {
+    let verdict = function.verdict.map(|verdict| {
+        json!({
+            "arm": verdict.arm.to_string(),
+            "reason": verdict.reason.to_string(),
+            "is_guardrail": verdict.reason.is_guardrail(),
+            "explanation": verdict.explain(&core.knobs),
+            "inline_us": micros(verdict.inline_cost),
+            "offload_us": micros(verdict.offload_cost),
+            "samples": verdict.samples,
+            "age_ms": u64::try_from(verdict.age.as_millis()).unwrap_or(u64::MAX),
+        })
+    });
+    json!({
+        "id": function.index,
+        "name": function.name,
+        "key": format!("{:016x}", function.key.0),
+        "sizes": function.sizes.as_ref().map(|sizes| [*sizes.start(), *sizes.end()]),
+        "hint": format!("{:?}", function.hint).to_lowercase(),
+        "mode": format!("{:?}", function.mode).to_lowercase(),
+        "inline": function.inline,
+        "offloaded": function.offloaded,
+        "withheld": function.withheld,
+        "returned": function.returned,
+        "panicked": function.panicked,
+        "abandoned": function.abandoned,
+        "refused": function.refused,
+        "mean_us": function.mean.map(micros),
+        "run": histogram(&function.run_times),
+        "wait": histogram(&function.queue_waits),
+        "verdict": verdict,
+    })
+}
+
+fn histogram(times: &Histogram) -> Value {
+    let quantile = |q| times.quantile(q).map(micros);
+    json!({
+        "count": times.count(),
+        "sum_us": micros(times.sum()),
+        "p50_us": quantile(0.5),
+        "p90_us": quantile(0.9),
+        "p99_us": quantile(0.99),
+        "max_us": quantile(1.0),
+        "buckets": times.buckets().map(|(edge, count)| (micros(edge), count)).collect::<Vec<_>>(),
+    })
+}
+
+fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}

@@ -1,0 +1,75 @@
+//! Waiting for a future on a thread that the host knows.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::task::{Context, Poll};
+
+use loom_abi::Status;
+use tokio::runtime::worker_index;
+
+use crate::boundary::HostRef;
+use crate::core::{Core, Refusal, context};
+use crate::sync::Arc;
+
+/// Why a thread must not wait for a future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BlockOnError {
+    /// It drives async tasks, of the host's or of this library's.
+    OnAWorker,
+    /// It computes, for the host or for a plug-in, and others may wait for it.
+    OnAComputeThread,
+    /// The host has ended.
+    ShutDown,
+}
+
+impl fmt::Display for BlockOnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OnAWorker => {
+                "this thread drives async tasks, and must not wait for one: await the future \
+                 instead, or call from `spawn_blocking`"
+            }
+            Self::OnAComputeThread => {
+                "this thread computes, and what the future waits for may wait for this thread: \
+                 await the future in a task, and give the result to the computation"
+            }
+            Self::ShutDown => return Refusal::ShutDown.fmt(f),
+        })
+    }
+}
+
+impl std::error::Error for BlockOnError {}
+
+/// Drives `future` with the host's consent.
+pub(crate) fn block_on<F: Future>(
+    core: &Arc<Core>,
+    host: &HostRef,
+    future: F,
+) -> Result<F::Output, BlockOnError> {
+    // The driver's own workers are not known to the host.
+    if worker_index().is_some() {
+        return Err(BlockOnError::OnAWorker);
+    }
+    let _context = context::drive(Arc::clone(core));
+    let mut output = None;
+    let status = host.block_on(async {
+        let mut future = pin!(future);
+        let caught = |cx: &mut Context<'_>| match catch_unwind(AssertUnwindSafe(|| {
+            future.as_mut().poll(cx)
+        })) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+            Err(payload) => Poll::Ready(Err(payload)),
+        };
+        output = Some(std::future::poll_fn(caught).await);
+    });
+    match (output, status) {
+        (Some(Ok(value)), _) => Ok(value),
+        (Some(Err(payload)), _) => resume_unwind(payload),
+        (None, Status::ON_A_WORKER) => Err(BlockOnError::OnAWorker),
+        (None, Status::ON_A_COMPUTE_THREAD) => Err(BlockOnError::OnAComputeThread),
+        (None, _) => Err(BlockOnError::ShutDown),
+    }
+}

@@ -1,0 +1,110 @@
+//! Futures that find the plug-in's own tokio, on whichever thread they are polled.
+
+use std::cell::Cell;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use tokio::runtime::Handle;
+
+use crate::core::TokioContext;
+
+thread_local! {
+    /// A poll further down on this stack has the budget already, which tokio gives but once.
+    static HAS_BUDGET: Cell<bool> = const { Cell::new(false) };
+}
+
+pin_project! {
+    /// A future within a plug-in's own tokio; made by [`Attached::within`](super::Attached::within).
+    #[must_use = "futures do nothing unless they are awaited"]
+    pub struct Within<F> {
+        // Nothing once it is being dropped.
+        #[pin]
+        future: Option<F>,
+        driver: Handle,
+        context: TokioContext,
+    }
+
+    impl<F> PinnedDrop for Within<F> {
+        fn drop(this: Pin<&mut Self>) {
+            // Destructors find what polls found.
+            let mut this = this.project();
+            let _entered = (*this.context != TokioContext::None).then(|| this.driver.enter());
+            this.future.set(None);
+        }
+    }
+}
+
+impl<F> Within<F> {
+    pub(crate) fn new(future: F, driver: Handle, context: TokioContext) -> Self {
+        Self { future: Some(future), driver, context }
+    }
+}
+
+impl<F: Future> Future for Within<F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let future = this.future.as_pin_mut().expect("it is there until it is dropped");
+        match this.context {
+            TokioContext::Budget => with_budget(this.driver, || future.poll(cx)),
+            TokioContext::Entered => {
+                let _entered = this.driver.enter();
+                future.poll(cx)
+            }
+            TokioContext::None => future.poll(cx),
+        }
+    }
+}
+
+/// Calls `f` as tokio would poll a task.
+///
+/// Tokio sets its budget where it drives a future, so it is given one that is ready at once.
+#[inline]
+fn with_budget<R>(driver: &Handle, f: impl FnOnce() -> R) -> R {
+    struct Has;
+    impl Drop for Has {
+        fn drop(&mut self) {
+            HAS_BUDGET.set(false);
+        }
+    }
+    if HAS_BUDGET.get() {
+        // Perhaps that of another driver.
+        let _entered = driver.enter();
+        return f();
+    }
+    // Where some tokio of this library's drives the thread there is a budget already, and it would
+    // not drive another future.
+    if Handle::try_current().is_ok() {
+        let _entered = driver.enter();
+        return f();
+    }
+    let _has = Has;
+    HAS_BUDGET.set(true);
+    driver.block_on(Once(Some(f)))
+}
+
+/// A future that calls, and is ready.
+struct Once<F>(Option<F>);
+
+/// The closure is only ever moved out.
+impl<F> Unpin for Once<F> {}
+
+impl<R, F: FnOnce() -> R> Future for Once<F> {
+    type Output = R;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<R> {
+        let f = self.0.take().expect("it is polled once");
+        Poll::Ready(f())
+    }
+}
+
+impl<F> fmt::Debug for Within<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Within").field("context", &self.context).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,119 @@
+//! Learned costs in a file: read when a runtime starts, written when it ends.
+
+use std::collections::HashMap;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::time::SystemTime;
+
+use crate::core::Core;
+use crate::error::{LoomError, Result};
+use crate::scheduler::Profile;
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::sync::{Mutex, PoisonError};
+use crate::topology::os;
+
+/// Held by the runtime that writes, of those that end at the same time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// A runtime's file.
+#[derive(Debug)]
+pub(crate) struct ProfileFile {
+    path: PathBuf,
+    is_written: AtomicBool,
+}
+
+impl ProfileFile {
+    /// Reads the file; there need not be one yet, but a place for it.
+    /// Gives what is in it, too.
+    pub(crate) fn open(path: &Path) -> Result<(Self, Profile)> {
+        // Whoever reads an error may not know the working directory, which may change, too.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let problem =
+            |problem: &str| LoomError::Profile { path: path.clone(), problem: problem.to_owned() };
+        let loaded = match fs::metadata(&path) {
+            Ok(metadata) if !metadata.is_file() => return Err(problem("expected a regular file")),
+            Ok(_) => {
+                let text =
+                    fs::read_to_string(&path).map_err(|error| problem(&error.to_string()))?;
+                Profile::parse(&text).map_err(|error| problem(&error))?
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if path.to_string_lossy().ends_with(std::path::is_separator) {
+                    return Err(problem("expected the name of a file"));
+                }
+                if !path.parent().is_some_and(Path::is_dir) {
+                    return Err(problem("its folder is not there: make it"));
+                }
+                Profile::default()
+            }
+            Err(error) => return Err(problem(&error.to_string())),
+        };
+        Ok((Self { path, is_written: AtomicBool::new(false) }, loaded))
+    }
+
+    /// Writes what is known by now, once. What was known before and not called since is kept.
+    pub(crate) fn write(&self, core: &Core) {
+        // A forked child has learned nothing that its parent does not know.
+        if os::is_forked() || self.is_written.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        // Another runtime may have written meanwhile, and no other shall in between.
+        let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let there = fs::read_to_string(&self.path).ok();
+        let there = there.and_then(|text| Profile::parse(&text).ok());
+        let mut profile = there.or_else(|| core.profile.get().cloned()).unwrap_or_default();
+        let mut names = HashMap::new();
+        for function in core.functions() {
+            *names.entry((function.site.name(), function.class)).or_insert(0) += 1;
+        }
+        for function in core.functions() {
+            let site = function.site;
+            // What several have for a name is nobody's.
+            let is_one = names.get(&(site.name(), function.class)) == Some(&1);
+            if let Some(parts) = function.record.learned().filter(|_| is_one) {
+                let sizes = site.sizes(function.class);
+                profile.learn((site.name(), site.path()), sizes.as_ref(), &parts);
+            }
+        }
+        if let Err(error) = self.replace(&profile.to_string()) {
+            // The end is no place to fail.
+            let _ = writeln!(
+                io::stderr(),
+                "loom: cannot write profile `{}`: {error}; what was learned is lost",
+                self.path.display()
+            );
+        }
+    }
+
+    /// All of it or nothing: who reads it meanwhile finds the old one.
+    fn replace(&self, text: &str) -> io::Result<()> {
+        /// Tells those of one moment apart.
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        // What a link leads to, not the link.
+        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let mut name = path.clone().into_os_string();
+        let unique = NEXT.fetch_add(1, Ordering::Relaxed);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.map_or(0, |since| since.subsec_nanos());
+        name.push(format!(".{}-{unique}-{now}", process::id()));
+        let new = PathBuf::from(name);
+        let written =
+            write_new(&new, text, fs::metadata(&path).ok()).and_then(|()| fs::rename(&new, &path));
+        if written.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+        written
+    }
+}
+
+/// Writes a file that is not there yet, with the permissions of the one that it is to replace.
+fn write_new(path: &Path, text: &str, old: Option<Metadata>) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
+    if let Some(old) = old {
+        // As far as they can be kept.
+        let _ = file.set_permissions(old.permissions());
+    }
+    file.write_all(text.as_bytes())
+}

@@ -1,0 +1,132 @@
+//! A local core as any thread holds it.
+
+use std::fmt;
+
+use crate::core::{Admitted, Core, LocalTasks};
+use crate::executor::{JoinHandle, RemoteSpawner};
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+use crate::threads::Tracked;
+use crate::time::{Clock, CoreId};
+
+/// One local core of a runtime, as any thread holds it. Cheap to clone.
+///
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// # fn main() -> loom::Result<()> {
+/// let runtime = loom::LoomBuilder::new().local_cores(1).build()?;
+/// let echoed = runtime.local(0).spawn_with(|| async {
+///     // Not `Send`, and needs no lock.
+///     let seen = Rc::new(RefCell::new(Vec::new()));
+///     let (mut near, mut far) = tokio::io::duplex(16);
+///     let reader = loom::local::spawn({
+///         let seen = Rc::clone(&seen);
+///         async move { far.read_buf(&mut *seen.borrow_mut()).await.is_ok() }
+///     });
+///     let _ = near.write_all(b"hello").await;
+///     let _ = reader.await;
+///     seen.take()
+/// });
+/// assert_eq!(runtime.block_on(echoed).ok(), Some(b"hello".to_vec()));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct LocalCore {
+    pub(super) shared: Arc<CoreShared>,
+}
+
+pub(crate) struct CoreShared {
+    id: CoreId,
+    pub(super) core: Arc<Core>,
+    remote: RemoteSpawner,
+    clock: Clock,
+    pub(super) tasks: Arc<LocalTasks>,
+}
+
+impl LocalCore {
+    pub(crate) fn new(id: CoreId, core: Arc<Core>, remote: RemoteSpawner, clock: Clock) -> Self {
+        let tasks = Arc::default();
+        Self { shared: Arc::new(CoreShared { id, core, remote, clock, tasks }) }
+    }
+
+    /// Which one it is.
+    #[must_use]
+    pub fn id(&self) -> CoreId {
+        self.shared.id
+    }
+
+    /// Spawns a task whose future `make` returns on the core, at the task's first poll: it need not
+    /// be `Send`, and never leaves its thread. Tracked, as what
+    /// [`spawn_async`](crate::LoomRuntime::spawn_async) spawns.
+    ///
+    /// The handle says why a task that panicked, or was aborted, has no result; the core goes on.
+    /// One allocation; on the core itself [`spawn`](super::spawn) needs none.
+    ///
+    /// # Panics
+    ///
+    /// On a runtime that has been shut down.
+    #[track_caller]
+    pub fn spawn_with<M, F>(&self, make: M) -> JoinHandle<F::Output>
+    where
+        M: FnOnce() -> F + Send + 'static,
+        F: Future<Output: Send> + 'static,
+    {
+        let tracked = self.track();
+        self.shared.remote.spawn_with(move || Tracked::new(make(), tracked))
+    }
+
+    /// Tracked tasks that have not ended: of [`spawn_with`](Self::spawn_with) and
+    /// [`spawn`](super::spawn).
+    #[must_use]
+    pub fn task_count(&self) -> usize {
+        self.shared.tasks.count()
+    }
+
+    /// The core's own clock. Its timers fire on the core, which no other can delay; a delay of it
+    /// may be awaited anywhere.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// For whoever counts all tasks of a runtime.
+    pub(crate) fn tasks(&self) -> &Arc<LocalTasks> {
+        &self.shared.tasks
+    }
+
+    /// Counts in a task that comes from anywhere.
+    #[track_caller]
+    fn track(&self) -> Tracking {
+        let admitted = Admitted::or_panic(&self.shared.core);
+        self.shared.core.counters.spawned.add_one();
+        self.shared.tasks.sent.fetch_add(1, Ordering::Relaxed);
+        Tracking { _counted: Counted(Arc::clone(&self.shared)), _admitted: admitted }
+    }
+}
+
+/// A task that was counted in, until it has ended.
+pub(crate) struct Tracking {
+    // Before it counts as ended for those who wait for that.
+    _counted: Counted,
+    _admitted: Admitted,
+}
+
+struct Counted(Arc<CoreShared>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.tasks.sent.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for LocalCore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalCore")
+            .field("id", &self.id())
+            .field("task_count", &self.task_count())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,213 @@
+//! The thread of a local core.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+use tokio::task::coop::has_budget_remaining;
+
+use super::handle::LocalCore;
+use super::here::{self, Here};
+use super::states::States;
+use crate::core::{Core, context};
+use crate::executor::Executor;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::modelled::DriverWaker;
+use crate::sync::{Arc, Mutex, PoisonError, mpsc, thread};
+use crate::threads::{Patience, Timer, begin_blocking};
+use crate::time::{ClockDriver, CoreId, InactiveClock};
+use crate::topology::{Role, ThreadPlacement};
+
+/// Tasks that a core has storage for; more are on the heap. Memory that was never used is not
+/// touched.
+const SLOTS: usize = 4096;
+
+/// Polls before the core looks at its sockets and timers, and whether it is to end.
+const POLLS_A_TURN: usize = 61;
+
+/// Rouses a core from its sleep.
+#[derive(Default)]
+struct Rouse {
+    is_over: AtomicBool,
+    patience: Mutex<Option<Duration>>,
+    sleeper: DriverWaker,
+}
+
+impl Wake for Rouse {
+    fn wake(self: Arc<Self>) {
+        self.sleeper.wake();
+    }
+}
+
+/// A core that runs, as whoever ends it holds it.
+pub(crate) struct Started {
+    pub(super) core: LocalCore,
+    pub(super) thread: thread::JoinHandle<()>,
+    /// Disconnected once everything of it is gone.
+    pub(super) over: mpsc::Receiver<()>,
+    rouse: Arc<Rouse>,
+}
+
+impl Started {
+    pub(super) fn ask_to_end(&self, patience: Patience) {
+        let limit = match patience {
+            Patience::None => Some(Duration::ZERO),
+            Patience::AtMost(limit) => Some(limit),
+            Patience::Forever => None,
+        };
+        *self.rouse.patience.lock().unwrap_or_else(PoisonError::into_inner) = limit;
+        // Release: with the acquire of the core's look.
+        self.rouse.is_over.store(true, Ordering::Release);
+        self.rouse.sleeper.wake();
+    }
+}
+
+/// Starts one, and waits until it is at its place.
+pub(crate) fn start(
+    core: &Arc<Core>,
+    prefix: &str,
+    clock: &InactiveClock,
+    index: usize,
+) -> io::Result<(Started, ThreadPlacement)> {
+    let name = format!("{prefix}-local-{index:04}");
+    let (ready, at_its_place) = mpsc::channel();
+    let (over_sender, over) = mpsc::channel();
+    let rouse = Arc::<Rouse>::default();
+    let thread = {
+        let (core, prefix, rouse) = (Arc::clone(core), prefix.to_owned(), Arc::clone(&rouse));
+        let (mut clock, name) = (clock.clone(), name.clone());
+        thread::Builder::new().name(name.clone()).spawn(move || {
+            let _over = over_sender;
+            let seat = &core.plan.local[index];
+            let placement = ThreadPlacement::take(Role::Local, name, seat, &core.plan.budget);
+            let runtime = match local_runtime(&core, &prefix, index) {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(ready.send(Err(error))),
+            };
+            context::adopt(Arc::clone(&core));
+            let id = CoreId::new(index);
+            clock.relocate(None, id);
+            let executor = Executor::builder().slots(SLOTS).spill_to_heap(true).build();
+            let (clock, driver) = clock.activate_with(Waker::from(Arc::clone(&rouse)));
+            let local = LocalCore::new(id, core, executor.remote_spawner(), clock);
+            let spawner = executor.spawner();
+            let states = States::default();
+            let here = here::settle(Here {
+                core: local.clone(),
+                spawner,
+                states,
+                admitted: RefCell::default(),
+            });
+            if ready.send(Ok((local, placement))).is_ok() {
+                run(&runtime, executor, driver, &rouse);
+            }
+            {
+                // State may hold what belongs to tokio, as tasks do.
+                let _entered = runtime.enter();
+                here.end();
+            }
+            let patience = *rouse.patience.lock().unwrap_or_else(PoisonError::into_inner);
+            match patience {
+                Some(limit) => shut_down(runtime, limit),
+                None => drop(runtime),
+            }
+        })?
+    };
+    match at_its_place.recv() {
+        Ok(Ok((core, placement))) => Ok((Started { core, thread, over, rouse }, placement)),
+        Ok(Err(error)) => Err(error),
+        Err(_gone) => Err(io::Error::other("the thread of a local core ended at its start")),
+    }
+}
+
+fn local_runtime(core: &Arc<Core>, prefix: &str, index: usize) -> io::Result<LocalRuntime> {
+    let prefix = prefix.to_owned();
+    let started = AtomicUsize::new(0);
+    let name = move || {
+        let n = started.fetch_add(1, Ordering::Relaxed);
+        format!("{prefix}-local-{index:04}-blocking-{n:04}")
+    };
+    // Weakly: they may be left behind when the runtime ends.
+    let core = Arc::downgrade(core);
+    // Its threads for blocking functions, which inherit the one CPU of the core.
+    let on_start = move || {
+        if let Some(core) = core.upgrade() {
+            begin_blocking(&core);
+            context::adopt(core);
+        }
+    };
+    Builder::new_current_thread()
+        .enable_all()
+        .thread_name_fn(name)
+        .on_thread_start(on_start)
+        .build_local(LocalOptions::default())
+}
+
+fn shut_down(runtime: LocalRuntime, limit: Duration) {
+    if limit.is_zero() { runtime.shutdown_background() } else { runtime.shutdown_timeout(limit) }
+}
+
+/// Runs tasks and fires timers until somebody asks for the end; then drops the tasks.
+fn run(runtime: &LocalRuntime, mut executor: Executor, mut driver: ClockDriver, rouse: &Rouse) {
+    runtime.block_on(async {
+        let mut timer = Timer::new();
+        poll_fn(|cx| turn(&mut executor, &mut driver, &mut timer, rouse, cx)).await;
+        // Within the runtime, whose sockets and timers they hold.
+        drop(executor);
+        drop(driver);
+    });
+}
+
+fn turn(
+    executor: &mut Executor,
+    driver: &mut ClockDriver,
+    timer: &mut Timer,
+    rouse: &Rouse,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    // What this turn registers needs nobody roused: it is looked at below.
+    rouse.sleeper.clear();
+    fire(driver);
+    // Tokio gives a budget to each turn, not to each task: who comes after it is used up is
+    // first in the next.
+    run_ready(executor);
+    rouse.sleeper.register(cx.waker());
+    // Acquire: with the release of `ask_to_end`.
+    if rouse.is_over.load(Ordering::Acquire) {
+        return Poll::Ready(());
+    }
+    if executor.sleep_in(cx) && timer.wake_at(driver.next_deadline(), cx).is_ready() {
+        // It is due by now.
+        cx.waker().wake_by_ref();
+    }
+    Poll::Pending
+}
+
+/// Polls tasks, those again that wake themselves, as many as tokio does before it looks at its
+/// sockets.
+fn run_ready(executor: &mut Executor) {
+    let mut left = POLLS_A_TURN;
+    let mut may_go_on = || {
+        let may = left > 0 && has_budget_remaining();
+        left -= usize::from(may);
+        may
+    };
+    let mut goes_on = true;
+    while goes_on && executor.has_ready() {
+        executor.cycle(|| {
+            goes_on = may_go_on();
+            goes_on
+        });
+    }
+}
+
+/// Reads the clock only where a timer waits.
+fn fire(driver: &mut ClockDriver) {
+    if driver.next_deadline().is_some() {
+        // The core's own handle has a clock, so it is never without.
+        let _ = driver.advance_timers(Instant::now());
+    }
+}

@@ -1,0 +1,158 @@
+//! The figures of one runtime, for programs that watch it.
+
+use std::fmt;
+
+use crate::core::{Core, Function, inline};
+use crate::sync::Arc;
+
+/// What one runtime has counted.
+///
+/// Its Prometheus metrics have these names, after the runtime's prefix and `_`; those of compute
+/// calls and of requests end in `_total` where they count, and times in `_seconds`.
+///
+/// Always counted, registered or not; read when somebody asks. Cheap to clone, and valid after
+/// the runtime has ended.
+///
+/// Cost: a settled inline call adds to what its own thread has at hand; other calls add to
+/// relaxed atomics. `loom-bench decide` prints what a settled call costs with all of it.
+///
+/// ```
+/// # fn main() -> loom::Result<()> {
+/// let runtime = loom::LoomBuilder::new().build()?;
+/// runtime.block_on(runtime.spawn_async(async {})).expect("it does not panic");
+/// assert_eq!(runtime.prometheus_metrics().total_spawns.get(), 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LoomMetrics {
+    #[cfg(feature = "prometheus")]
+    pub(super) core: Arc<Core>,
+    /// What their names begin with.
+    #[cfg(feature = "prometheus")]
+    pub(super) prefix: Arc<str>,
+    /// Tracked async tasks and blocking functions that have not ended.
+    pub inflight_tasks: Reading<i64>,
+    /// Those of them that are on local cores.
+    pub local_tasks: Reading<i64>,
+    /// Compute calls that wait for a thread.
+    pub rayon_queue_depth: Reading<i64>,
+    /// Tracked async tasks that are spawned a second, since this was last asked a second ago
+    /// or more; whoever reads it, `Debug` too, is who asks.
+    pub spawn_rate: Reading<f64>,
+    /// Tasks that are taken to be ready behind each I/O worker's current one, 0 to 10.
+    pub pressure_index: Reading<f64>,
+    /// Tracked async tasks that were spawned.
+    pub total_spawns: Reading<u64>,
+    /// Tenths of a second in which a compute thread had work and got no CPU.
+    pub starvation_events: Reading<u64>,
+    /// Calls that GR0 kept on the pool: the only I/O worker.
+    pub gr0_activations: Reading<u64>,
+    /// Calls that GR1 kept on the pool: they would block for too long.
+    pub gr1_activations: Reading<u64>,
+    /// Calls that GR2 kept on the pool: they would block for too long under pressure.
+    pub gr2_activations: Reading<u64>,
+    /// Calls that GR3 kept on the pool: earlier ones had blocked for far too long.
+    pub gr3_activations: Reading<u64>,
+    /// Calls of annotated functions and of `spawn_adaptive` that ran inline, whatever the mode.
+    pub inline_decisions: Reading<u64>,
+    /// Those that were offloaded.
+    pub offload_decisions: Reading<u64>,
+    /// Compute calls, adaptive or not, that a compute thread has run to their end.
+    pub compute_run: Reading<u64>,
+    /// Compute calls that were submitted and have not ended.
+    pub compute_in_flight: Reading<i64>,
+    /// Compute calls that panicked, and panics of work spawned on the pool itself.
+    pub compute_panics: Reading<u64>,
+    /// Compute calls that were given up by their caller before they ended.
+    pub compute_abandoned: Reading<u64>,
+    /// Compute calls that were refused because the queue was full.
+    pub compute_refused: Reading<u64>,
+    /// Times a compute thread was fetched from its sleep, or from other work.
+    pub compute_wakes: Reading<u64>,
+    /// Requests that load shedding answered.
+    pub requests_shed: Reading<u64>,
+    /// What the way to the compute pool and back is taken to cost, in seconds.
+    pub bridge_overhead: Reading<f64>,
+}
+
+/// One figure of one runtime.
+pub struct Reading<T> {
+    core: Arc<Core>,
+    read: fn(&Core) -> T,
+}
+
+impl<T> Reading<T> {
+    /// What it is now. A count is exact once whoever counts has rested; a total over functions
+    /// takes a lock of each in turn, which no call waits for.
+    #[must_use]
+    pub fn get(&self) -> T {
+        (self.read)(&self.core)
+    }
+}
+
+impl<T> Clone for Reading<T> {
+    fn clone(&self) -> Self {
+        Self { core: Arc::clone(&self.core), read: self.read }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Reading<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
+}
+
+fn signed(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+impl LoomMetrics {
+    pub(crate) fn of(core: &Arc<Core>, #[cfg(feature = "prometheus")] prefix: &str) -> Self {
+        fn reading<T>(core: &Arc<Core>, read: fn(&Core) -> T) -> Reading<T> {
+            Reading { core: Arc::clone(core), read }
+        }
+        Self {
+            #[cfg(feature = "prometheus")]
+            core: Arc::clone(core),
+            #[cfg(feature = "prometheus")]
+            prefix: prefix.into(),
+            inflight_tasks: reading(core, |core| {
+                // The compute calls among them are read a moment later.
+                signed(core.tasks())
+            }),
+            local_tasks: reading(core, |core| {
+                let all = core.local_tasks.get().into_iter().flatten();
+                signed(all.map(|tasks| tasks.count()).sum())
+            }),
+            rayon_queue_depth: reading(core, |core| signed(core.line.waiting())),
+            spawn_rate: reading(core, |core| {
+                let counters = &core.counters;
+                counters.spawn_rate.of(counters.spawned.count(), core.now())
+            }),
+            pressure_index: reading(core, |core| core.around(core.now()).pressure),
+            total_spawns: reading(core, |core| core.counters.spawned.count()),
+            starvation_events: reading(core, |core| core.counters.starved.count()),
+            gr0_activations: reading(core, |core| core.counters.guardrails[0].count()),
+            gr1_activations: reading(core, |core| core.counters.guardrails[1].count()),
+            gr2_activations: reading(core, |core| core.counters.guardrails[2].count()),
+            gr3_activations: reading(core, |core| core.counters.guardrails[3].count()),
+            inline_decisions: reading(core, |core| {
+                let of = |f: &Function| inline(&f.shares) + f.counters.withheld.count();
+                core.functions().map(of).sum()
+            }),
+            offload_decisions: reading(core, |core| {
+                core.functions().map(|function| function.counters.offloaded.count()).sum()
+            }),
+            compute_run: reading(core, |core| core.counters.run.count()),
+            compute_in_flight: reading(core, |core| signed(core.in_flight())),
+            compute_panics: reading(core, |core| core.counters.compute_panics.count()),
+            compute_abandoned: reading(core, |core| core.counters.abandoned.count()),
+            compute_refused: reading(core, |core| core.counters.refused.count()),
+            compute_wakes: reading(core, |core| core.counters.wakes.count()),
+            requests_shed: reading(core, |core| core.counters.shed.count()),
+            bridge_overhead: reading(core, |core| core.around(core.now()).overhead.mean / 1e9),
+        }
+    }
+}

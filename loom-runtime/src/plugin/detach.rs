@@ -1,0 +1,181 @@
+//! The end of it, before the host's.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use loom_abi::Report;
+
+use crate::boundary;
+use crate::sync::{Arc, thread};
+
+use crate::core::Core;
+use crate::core::Owner;
+use crate::runtime::{Inner, LoomRuntime};
+use crate::threads::Patience;
+use crate::threads::keeper;
+use crate::threads::process_wide;
+
+use super::attached::Attached;
+use crate::core::attached;
+
+pub(super) const MUST_NOT_WAIT: &str = "this thread drives async tasks of the host's, or computes for it, and must not wait: call this \
+     from `spawn_blocking`";
+/// How often it is looked whether what others hold has come back.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+/// Why a library is attached still, or is not done: what has ended by then has ended, and it can
+/// be tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StillAttached(String);
+
+impl fmt::Display for StillAttached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StillAttached {}
+
+/// What this library has made and others hold: after the last work there is nothing. The threads
+/// that the host runs for it while it is attached are not among it.
+#[must_use]
+pub fn live() -> Report {
+    boundary::report()
+}
+
+impl Attached {
+    /// Lets the work of this library finish, for no longer than `limit`, and ends what it has of
+    /// its own. The work may start more; once it has ended, more is refused. The host goes on.
+    ///
+    /// Every other handle has to be gone by then, clones of this one and those of
+    /// [`current`](super::current) and [`current_runtime`](crate::current_runtime) included.
+    ///
+    /// # Errors
+    ///
+    /// What is running, or kept, when the time is up; [`detach`](super::detach) tries again.
+    ///
+    /// # Panics
+    ///
+    /// Within async code and on compute threads, which must not be blocked.
+    #[track_caller]
+    pub fn detach(self, limit: Duration) -> Result<(), StillAttached> {
+        let core = Arc::clone(self.runtime.core());
+        drop(self);
+        end(&core, Instant::now().checked_add(limit))?;
+        drop(attached::remove(&core));
+        Ok(())
+    }
+}
+
+/// Detaches this library from all that it is attached to, and waits until nothing of it is left
+/// with others; with what [`export!`](crate::plugin::export) exports, a host does this.
+///
+/// # Errors
+///
+/// What is in use when the time is up.
+///
+/// # Panics
+///
+/// As [`Attached::detach`].
+#[track_caller]
+pub fn detach(limit: Duration) -> Result<(), StillAttached> {
+    let deadline = Instant::now().checked_add(limit);
+    if process_wide::started().is_some() {
+        return Err(StillAttached(
+            "compute functions were called before it was attached, and started threads that never \
+             end: attach first"
+                .to_owned(),
+        ));
+    }
+    let attached = attached::all();
+    for core in &attached {
+        end(core, deadline)?;
+    }
+    keeper::end();
+    wait_for(deadline, || {
+        let threads = boundary::bodies();
+        (threads > 0 || Owner::any_has_driver())
+            .then(|| format!("{threads} threads of its own are running still"))
+    })?;
+    wait_for(deadline, || {
+        let left = boundary::report();
+        (left != Report::default()).then(|| {
+            let Report { futures, wakers, jobs, tasks } = left;
+            format!(
+                "others hold {futures} futures, {wakers} wakers, {jobs} closures, {tasks} tasks"
+            )
+        })
+    })?;
+    // Until here they refuse what is asked for without a handle.
+    for core in &attached {
+        drop(attached::remove(core));
+    }
+    Ok(())
+}
+
+/// Ends what one runtime has. Code without a handle finds it for as long as it is in the list, and
+/// is refused.
+#[track_caller]
+fn end(core: &Arc<Core>, deadline: Option<Instant>) -> Result<(), StillAttached> {
+    assert!(!core.owner.must_not_wait(), "{MUST_NOT_WAIT}");
+    let runtime = core.handle::<Inner>().map(LoomRuntime::from_inner);
+    if let Some(runtime) = runtime {
+        let rest = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        if !core.lifecycle.is_gone() && !runtime.wait_at_most(rest.unwrap_or(Duration::MAX)) {
+            return Err(StillAttached(running(core)));
+        }
+        core.lifecycle.leave();
+        drop(attached::leave(core));
+        runtime.inner.tokio.end(Patience::None);
+    }
+    wait_for(deadline, || {
+        if core.lifecycle.count() > 0 || core.in_flight() > 0 {
+            Some(running(core))
+        } else if core.is_held() {
+            Some("a handle of its runtime is kept".to_owned())
+        } else if core.owner.has_driver() {
+            Some("blocking functions of its tokio are running still".to_owned())
+        } else {
+            None
+        }
+    })?;
+    if let Some(host) = core.owner.host() {
+        host.unregister();
+    }
+    Ok(())
+}
+
+fn running(core: &Core) -> String {
+    let (tasks, calls) = (core.tasks(), core.in_flight());
+    format!("{tasks} tasks and {calls} compute calls are running still")
+}
+
+/// Ends what was attached a moment ago, without waiting for anything.
+pub(super) fn abandon(core: &Arc<Core>) {
+    core.lifecycle.leave();
+    end_tokio(attached::remove(core));
+    if let Some(host) = core.owner.host() {
+        host.unregister();
+    }
+}
+
+/// Ends the tokio of a runtime that was attached, without waiting for it.
+pub(super) fn end_tokio(handle: Option<attached::Handle>) {
+    if let Some(inner) = handle.and_then(|handle| handle.downcast::<Inner>().ok()) {
+        inner.tokio.end(Patience::None);
+    }
+}
+
+/// Waits until nothing is left, or says what is.
+fn wait_for(
+    deadline: Option<Instant>,
+    left: impl Fn() -> Option<String>,
+) -> Result<(), StillAttached> {
+    while let Some(left) = left() {
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Err(StillAttached(left));
+        }
+        thread::park_timeout(LOOK_AGAIN);
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! The host's runtime by itself: what can be had of it with a handle and nothing else.
+
+use std::fmt;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use loom_abi::{Lack, RuntimeHandle, Status};
+
+use crate::boundary::{ForeignFuture, HostRef};
+use crate::bridge::{self, Priority};
+use crate::sync::{Arc, thread};
+
+use crate::call::ComputeError;
+
+/// The host's runtime, with nothing of this library's: no tokio, no rayon, no thread-local.
+/// Cheap to clone.
+///
+/// Everything here goes to the host as it is said: tasks to its I/O workers, closures to its own
+/// compute pool. [`attach`](super::attach) gives more, and has one of these
+/// ([`Attached::host`](super::Attached::host)).
+#[derive(Clone, Debug)]
+pub struct Host {
+    pub(super) raw: Arc<HostRef>,
+}
+
+impl Host {
+    /// A count of the host's runtime, if its version fits; nothing is started.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit. Nothing was called then.
+    pub fn of(handle: RuntimeHandle<'_>) -> Result<Self, Lack> {
+        HostRef::of(handle).map(|raw| Self { raw: Arc::new(raw) })
+    }
+
+    /// How many compute threads the host has.
+    #[must_use]
+    pub fn compute_threads(&self) -> usize {
+        self.raw.compute_threads()
+    }
+
+    /// A future that is ready after some time, by the host's clock; a nanosecond's precision is
+    /// not to be had, a millisecond's is.
+    pub fn sleep(&self, time: Duration) -> Sleep {
+        Sleep(self.raw.sleep(time))
+    }
+
+    /// A future that lets the host's other tasks have their turn once.
+    pub fn yield_now(&self) -> Sleep {
+        Sleep(self.raw.yield_now())
+    }
+
+    /// Runs what blocks where it is called, having given the other tasks of the host's worker to
+    /// another thread. Off the host's workers it is a call. (`tokio::task::block_in_place` of
+    /// this library knows nothing of the host's workers, and holds them up.)
+    ///
+    /// # Panics
+    ///
+    /// When `f` does, with what it threw.
+    pub fn block_in_place<R>(&self, f: impl FnOnce() -> R) -> R {
+        let (_status, result) = self.raw.block_in_place(f);
+        match result {
+            Some(Ok(value)) => value,
+            Some(Err(payload)) => resume_unwind(payload),
+            None => unreachable!("a host calls, whatever the thread"),
+        }
+    }
+
+    /// Runs `f` on the host's own compute pool, in line with the host's calls, from now on; the
+    /// future waits for its result.
+    ///
+    /// Parallel iterators in `f` are those of this library's rayon, which knows nothing of the
+    /// host's pool: [`spawn_compute`](crate::spawn_compute) is for those. What dropping the future
+    /// does is said at [`ComputeFuture`](crate::ComputeFuture).
+    ///
+    /// # Errors
+    ///
+    /// The future gives [`ComputeError`]: what `f` threw, a queue that is full, and a host that
+    /// has shut down.
+    pub fn compute<F, R>(
+        &self,
+        priority: Priority,
+        f: F,
+    ) -> impl Future<Output = Result<R, ComputeError>> + Send + 'static
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let (job, call) = bridge::call(f, Counted, priority);
+        let level = match priority {
+            Priority::Low => 0,
+            Priority::Normal => 1,
+            Priority::High => 2,
+        };
+        let work = move || {
+            if let Some(job) = job.start() {
+                job.run();
+            }
+        };
+        let status = self.raw.compute(work, level);
+        let limit = if status == Status::QUEUE_FULL { self.raw.facts().compute_queue } else { 0 };
+        async move {
+            match status {
+                Status::DONE => call.await.map_err(ComputeError::from),
+                Status::QUEUE_FULL => Err(ComputeError::QueueFull { limit }),
+                Status::NO_THREAD | Status::FORKED => Err(ComputeError::NoThreads),
+                _ => Err(ComputeError::ShutDown),
+            }
+        }
+    }
+
+    /// Calls both, perhaps at the same time, on the host's compute pool, and waits for them; on
+    /// one of its compute threads without leaving it. Nested ones need no further thread.
+    ///
+    /// On an I/O worker it holds up the worker, as [`install`](crate::LoomRuntime::install) does.
+    ///
+    /// # Errors
+    ///
+    /// [`ComputeError::ShutDown`] where the host has ended, and [`ComputeError::Panicked`] with
+    /// what the first of them threw, once both have ended.
+    pub fn join<A, B>(
+        &self,
+        a: impl FnOnce() -> A + Send,
+        b: impl FnOnce() -> B + Send,
+    ) -> Result<(A, B), ComputeError>
+    where
+        A: Send,
+        B: Send,
+    {
+        let (_status, a, b) = self.raw.join(a, b);
+        let (Some(a), Some(b)) = (a, b) else { return Err(ComputeError::ShutDown) };
+        let ended = |result: thread::Result<_>| result.map_err(ComputeError::of_panic);
+        let b = b.map_err(ComputeError::of_panic);
+        Ok((ended(a)?, b?))
+    }
+}
+
+/// Goes with a call that the host counts.
+struct Counted;
+
+impl bridge::Ticket for Counted {
+    type After = ();
+
+    fn may_start(&self) -> bool {
+        true
+    }
+
+    fn withdraw(&self) {}
+
+    fn end(self, _end: bridge::End, _unwanted: bool) {}
+}
+
+/// A wait at the host's; made by [`Host::sleep`] and [`Host::yield_now`].
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct Sleep(ForeignFuture);
+
+impl Future for Sleep {
+    type Output = ();
+
+    /// # Panics
+    ///
+    /// Where the host cannot wait: its runtime has ended.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(cx).map(|ended| {
+            assert!(ended.is_ok(), "the host has shut down, and its timers with it");
+        })
+    }
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sleep").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,313 @@
+//! What a plug-in has of its own: a tokio runtime and a rayon pool, on threads of the host's.
+
+use std::io;
+use std::time::Duration;
+
+use loom_abi::RuntimeHandle;
+use loom_abi::{Seat, Status};
+use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuilder};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use crate::boundary::HostRef;
+use crate::error::LoomError;
+use crate::panics::drop_ignoring_panic;
+use crate::scheduler::{CalibrationConfig, MabKnobs};
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Arc, Mutex, OnceLock, PoisonError, Weak, mpsc, thread};
+use crate::topology::{CoreBudget, CpuSet, Pin, Plan, Request, os};
+
+use crate::config::{LoomConfig, TokioFlavor};
+use crate::core::Core;
+use crate::core::context;
+use crate::local::LocalCores;
+use crate::runtime::{Inner, LoomRuntime};
+use crate::threads::drainer;
+use crate::threads::serve;
+use crate::threads::{Patience, TokioSide};
+
+use super::attach::{Attach, AttachError};
+use super::attached::Attached;
+use super::detach::end_tokio;
+use super::own::Host;
+use crate::core::attached;
+
+/// How long `LoomRuntime::drop` and its like wait, which nobody sets for a plug-in.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The number of a thread that ends the driver, among those that the host starts for I/O.
+const ENDER: usize = 98;
+/// How long tokio may take to start: it asks for threads and waits for none of them.
+const LONGEST_START: Duration = Duration::from_secs(10);
+
+/// Has this library use the host's runtime; the same as [`Attach::to`] with all defaults.
+///
+/// From then on, and until [`Attached::detach`] or the end of the host, the free functions of
+/// this crate ([`loom::spawn_async`](crate::spawn_async) and its neighbours), compute functions
+/// and `loom::current_runtime` mean the host's runtime on every thread that has no other.
+///
+/// ```
+/// use loom::plugin::Attached;
+///
+/// /// What the host calls first; `handle` is lent by it.
+/// pub extern "C" fn thumbnails_start(handle: loom::plugin::RuntimeHandle<'_>) -> bool {
+///     match loom::plugin::attach(handle) {
+///         // It stays attached when this is dropped.
+///         Ok(attached) => serve(&attached),
+///         Err(error) => eprintln!("thumbnails: {error}"),
+///     }
+///     loom::current_runtime().is_some()
+/// }
+///
+/// fn serve(attached: &Attached) {
+///     drop(attached.spawn(async { /* tokio's sockets and timers work in here */ }));
+/// }
+/// # assert!(loom::current_runtime().is_none());
+/// ```
+///
+/// # Errors
+///
+/// [`AttachError`].
+pub fn attach(handle: RuntimeHandle<'_>) -> Result<Attached, AttachError> {
+    Attach::to(handle).start()
+}
+
+impl Attach<'_> {
+    /// Attaches: the host starts the threads, and this waits until they are there, 10 s at most.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError`]; [`Start`](AttachError::Start) also where the host has ended.
+    pub fn start(self) -> Result<Attached, AttachError> {
+        let settings = [
+            ("driver_threads", self.driver_threads),
+            ("compute_threads", self.compute_threads.unwrap_or(1)),
+        ];
+        for (setting, value) in settings {
+            if !(1..=8192).contains(&value) {
+                return Err(AttachError::Setting { setting, value });
+            }
+        }
+        let host = HostRef::of(self.handle)?;
+        #[cfg(feature = "plugin-host")]
+        if crate::plugin_host::is_own(self.handle) {
+            return Err(AttachError::SameLibrary);
+        }
+        start(Arc::new(host), &self)
+    }
+}
+
+fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> {
+    os::watch_forks();
+    let facts = host.facts();
+    let threads = how.compute_threads.unwrap_or(facts.compute_threads).max(1);
+    let request = Request {
+        io_threads: Some(1),
+        compute_threads: Some(threads),
+        // The host sees to that.
+        pin: Pin::No,
+        ..Request::default()
+    };
+    let plan = Arc::new(Plan::new(CoreBudget::discover(), request));
+    let core = Arc::new(Core::new(
+        Arc::clone(&plan),
+        Some(facts.io_threads),
+        threads,
+        facts.compute_queue,
+        MabKnobs::new(),
+    ));
+    core.owner.is(Arc::clone(&host));
+    core.owner.finds(how.context);
+    let name = format!("{}-{}", facts.prefix, facts.name);
+    let driver = start_driver(&core, &host, &name, how.driver_threads)?;
+    let tokio = {
+        let core = Arc::clone(&core);
+        TokioSide::ended_by(driver, Box::new(move |driver| end_driver(&core, driver)))
+    };
+    let pool = start_pool(&core, &host, threads, tokio.handle())?;
+    drainer::prepare(&core, &pool);
+    let pool = Arc::new(pool);
+    let config = LoomConfig {
+        prefix: name,
+        tokio_threads: facts.io_threads,
+        rayon_threads: threads,
+        local_cores: 0,
+        cpuset: plan.budget.cpus.to_string(),
+        pin: request.pin,
+        placement: request.placement,
+        compute_priority: request.compute_priority,
+        tokio_flavor: TokioFlavor::MultiThread,
+        compute_queue: facts.compute_queue,
+        shutdown_timeout: SHUTDOWN_TIMEOUT,
+        profile: None,
+        mab_knobs: MabKnobs::new(),
+        calibration: CalibrationConfig::new(),
+        sources: Vec::new(),
+    };
+    let inner = Arc::new(Inner {
+        #[cfg(feature = "plugin-host")]
+        ends_extension: crate::runtime::EndsExtension::of(&core),
+        config,
+        profile: None,
+        io: Vec::new(),
+        local: LocalCores::default(),
+        clock: OnceLock::new(),
+        is_paused: false,
+        tokio_cpus: CpuSet::default(),
+        rayon_cpus: CpuSet::default(),
+        task_tracker: OnceLock::new(),
+        pool,
+        calibration: OnceLock::new(),
+        metrics: OnceLock::new(),
+        tokio,
+        core,
+    });
+    let core = &inner.core;
+    // The core was made here, so nobody has set them.
+    let _ = core.tokio.set(inner.tokio.handle().clone());
+    let _ = core.own_workers.set(how.driver_threads);
+    let _ = core.pool.set(Arc::downgrade(&inner.pool));
+    core.set_handle(&inner);
+    attached::add(core, Arc::clone(&inner) as attached::Handle);
+    let registered = host.register({
+        // Weakly: the host has it, and this has the host.
+        let core = Arc::downgrade(core);
+        move || host_has_ended(&core)
+    });
+    if registered != Status::DONE {
+        drop(attached::remove(&inner.core));
+        inner.core.lifecycle.leave();
+        inner.tokio.end(Patience::None);
+        return Err(match registered {
+            Status::REFUSED => AttachError::Used,
+            _ => LoomError::Host(registered.0).into(),
+        });
+    }
+    let runtime = LoomRuntime::from_inner(inner);
+    Ok(Attached { runtime, host: Host { raw: host } })
+}
+
+/// Nothing is accepted from now on, and the threads end, on whichever thread this is told.
+fn host_has_ended(core: &Weak<Core>) {
+    let Some(core) = core.upgrade() else { return };
+    core.lifecycle.leave();
+    end_tokio(attached::leave(&core));
+}
+
+/// Starts the plug-in's tokio, on a thread of the host's, whose CPUs and class its own inherit.
+fn start_driver(
+    core: &Arc<Core>,
+    host: &Arc<HostRef>,
+    name: &str,
+    threads: usize,
+) -> Result<Runtime, LoomError> {
+    // Weakly: the core knows tokio's handle, and that these.
+    let weak = Arc::downgrade(core);
+    let name = {
+        let name = name.to_owned();
+        let started = AtomicUsize::new(0);
+        move || match started.fetch_add(1, Ordering::Relaxed) {
+            n if n < threads => format!("{name}-io-{n:02}"),
+            n => format!("{name}-blocking-{:02}", n - threads),
+        }
+    };
+    let on_start = {
+        let (weak, host) = (weak.clone(), Arc::clone(host));
+        move || {
+            host.place_thread();
+            if let Some(core) = weak.upgrade() {
+                core.tokio_threads.fetch_add(1, Ordering::Relaxed);
+                context::adopt(core);
+            }
+        }
+    };
+    let on_stop = move || {
+        if let Some(core) = weak.upgrade() {
+            core.tokio_threads.fetch_sub(1, Ordering::Relaxed);
+        }
+    };
+    let (sender, built) = mpsc::channel();
+    let body = move || {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(threads).enable_all();
+        builder.thread_name_fn(name).on_thread_start(on_start).on_thread_stop(on_stop);
+        // Nobody waits any more where it took too long: then it ends here, on this thread.
+        let _ = sender.send(builder.build());
+    };
+    match host.start_thread(Seat::IO, 0, body) {
+        Status::DONE => {}
+        refused => return Err(LoomError::Host(refused.0)),
+    }
+    // Where the system refuses it a thread tokio panics, or waits for those that it has started,
+    // which nobody has told to end: then it is left behind.
+    match built.recv_timeout(LONGEST_START) {
+        Ok(built) => {
+            let driver = built.map_err(LoomError::TokioRuntime)?;
+            core.owner.driver_starts();
+            Ok(driver)
+        }
+        Err(_refused) => Err(LoomError::ThreadsRefused {
+            wanted: threads,
+            source: io::Error::other("tokio could not start its own"),
+        }),
+    }
+}
+
+/// Ends the plug-in's tokio on a thread that may wait for all of its threads, so that it is known
+/// when the last of them has.
+fn end_driver(core: &Arc<Core>, driver: Runtime) {
+    let kept = Arc::new(Mutex::new(Some(driver)));
+    let body = || {
+        let (core, kept) = (Arc::clone(core), Arc::clone(&kept));
+        move || {
+            drop(kept.lock().unwrap_or_else(PoisonError::into_inner).take());
+            core.owner.driver_has_ended();
+        }
+    };
+    let is_started = core
+        .owner
+        .host()
+        .is_some_and(|host| host.start_thread(Seat::IO, ENDER, body()) == Status::DONE);
+    // A host that has ended starts none.
+    if !is_started
+        && thread::Builder::new().name("loom-end".to_owned()).spawn(body()).is_err()
+        && let Some(driver) = kept.lock().unwrap_or_else(PoisonError::into_inner).take()
+    {
+        // Nobody can say when it has ended, so the library stays.
+        driver.shutdown_background();
+    }
+}
+
+/// Starts the plug-in's rayon, each thread of which the host starts, names and places.
+fn start_pool(
+    core: &Arc<Core>,
+    host: &Arc<HostRef>,
+    threads: usize,
+    driver: &Handle,
+) -> Result<ThreadPool, LoomError> {
+    let on_panic = {
+        let core = Arc::clone(core);
+        move |payload| {
+            core.counters.compute_panics.add_one();
+            drop_ignoring_panic(payload);
+        }
+    };
+    let spawn = |thread: ThreadBuilder| -> io::Result<()> {
+        let (core, driver, index) = (Arc::clone(core), driver.clone(), thread.index());
+        let body = move || {
+            let _entered = driver.enter();
+            serve(Arc::clone(&core));
+            context::adopt(core);
+            thread.run();
+        };
+        match host.start_thread(Seat::COMPUTE, index, body) {
+            Status::DONE => Ok(()),
+            refused => Err(io::Error::other(LoomError::Host(refused.0))),
+        }
+    };
+    ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .panic_handler(on_panic)
+        .spawn_handler(spawn)
+        .build()
+        .map_err(|error| LoomError::RayonThreadPool(Box::new(error)))
+}

@@ -1,0 +1,89 @@
+//! Threads that are started for a plug-in, each on one of the host's seats.
+
+use std::cell::Cell;
+use std::io;
+
+use loom_abi::{Seat, Status};
+
+use crate::boundary::ForeignJob;
+use crate::core::Core;
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, thread};
+use crate::threads::keeper;
+use crate::topology::{Role, ThreadPlacement};
+
+use super::counts::{Counted, Counts};
+
+thread_local! {
+    /// This is a compute thread of some plug-in, started here.
+    static COMPUTES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread is a compute thread of some plug-in.
+pub(super) fn computes() -> bool {
+    COMPUTES.get()
+}
+
+/// Those that have not been joined.
+#[derive(Debug, Default)]
+pub(super) struct Threads(Mutex<Vec<thread::JoinHandle<()>>>);
+
+impl Threads {
+    /// Starts one that takes a seat and runs the body.
+    pub(super) fn start(
+        &self,
+        core: &Arc<Core>,
+        counts: &Arc<Counts>,
+        name: String,
+        (seat, number): (Seat, usize),
+        body: ForeignJob,
+    ) -> Status {
+        let plan = &core.plan;
+        let is_compute = seat == Seat::COMPUTE;
+        let seat = if is_compute {
+            plan.compute.get(number % plan.compute.len().max(1)).unwrap_or(&plan.blocking).clone()
+        } else {
+            plan.blocking.clone()
+        };
+        // Kept here as well: where it does not run it is dropped on this thread, not on the keeper.
+        let kept = Arc::new(Mutex::new(Some(body)));
+        let counted = Counted::new(counts, |counts| &counts.threads);
+        let (body, core) = (Arc::clone(&kept), Arc::clone(core));
+        let body = move || {
+            let _counted = counted;
+            let role = if is_compute { Role::Compute } else { Role::Blocking };
+            let name = thread::current().name().unwrap_or_default().to_owned();
+            ThreadPlacement::take(role, name, &seat, &core.plan.budget);
+            drop(core);
+            COMPUTES.set(is_compute);
+            let body = body.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(body) = body {
+                body.run();
+            }
+        };
+        // On a thread that hands down neither a mask nor a class.
+        let started = keeper::run(move || thread::Builder::new().name(name).spawn(body));
+        match started.and_then(|started: io::Result<_>| started) {
+            Ok(thread) => {
+                let mut threads = self.lock();
+                // One that is on its way out keeps its library by its thread-locals.
+                threads.retain(|thread| !thread.is_finished());
+                threads.push(thread);
+                Status::DONE
+            }
+            Err(_refused) => Status::NO_THREAD,
+        }
+    }
+
+    /// Waits for those that have nothing left to do.
+    pub(super) fn join(&self) {
+        let threads = std::mem::take(&mut *self.lock());
+        for thread in threads {
+            // Its body catches what panics.
+            let _ = thread.join();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<thread::JoinHandle<()>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,140 @@
+//! What the settings of all sources come to: a plan, and a runtime.
+
+use std::env;
+use std::time::Duration;
+
+#[cfg(feature = "config-files")]
+use crate::config::from_file;
+use crate::config::{
+    Calls, Cores, DEFAULT_COMPUTE_QUEUE, Given, LoomConfig, Settings, TokioFlavor, budget,
+    check_beside, check_flavor, flavor_of, from_environment, hold_time,
+};
+use crate::error::{LoomError, Result, Source};
+use crate::learned::ProfileFile;
+use crate::runtime::handle::LoomRuntime;
+use crate::topology::{Plan, Request};
+
+use super::LoomBuilder;
+
+const DEFAULT_PREFIX: &str = "loom";
+const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+fn of_host<T>(value: T) -> Given<T> {
+    Given { value, source: Source::Host }
+}
+
+fn value<T: Clone>(given: Option<&Given<T>>) -> Option<T> {
+    given.map(|given| given.value.clone())
+}
+
+impl LoomBuilder {
+    /// Starts the threads and waits until each has taken its place.
+    ///
+    /// # Errors
+    ///
+    /// [`LoomError::InvalidSetting`], [`LoomError::UnknownSetting`] and
+    /// [`LoomError::ConfigFile`] for what was set, with where; the other variants where the
+    /// system refuses threads, what tokio needs, or, with [`Pin::Required`], CPUs. What has
+    /// been started ends by itself then.
+    pub fn build(self) -> Result<LoomRuntime> {
+        let mut settings = self.settings()?;
+        let is_paused = self.is_paused();
+        if is_paused {
+            hold_time(&mut settings, self.host.is_some())?;
+        }
+        if let Some(host) = &self.host {
+            check_beside(&settings, host)?;
+            settings.tokio_threads = Some(of_host(host.metrics().num_workers()));
+            settings.tokio_flavor = Some(of_host(flavor_of(host)));
+        } else {
+            check_flavor(&settings)?;
+        }
+        let budget = budget(&settings)?;
+        let flavor = value(settings.tokio_flavor.as_ref()).unwrap_or_default();
+        let places_io = self.host.is_none() && flavor == TokioFlavor::MultiThread;
+        let io_threads = value(settings.tokio_threads.as_ref());
+        let request = Request {
+            // Threads that are not placed need no seats; a split leaves them a core.
+            io_threads: if places_io { io_threads } else { Some(1) },
+            compute_threads: value(settings.rayon_threads.as_ref()),
+            local_cores: value(settings.local_cores.as_ref()).map_or(0, |Cores(cores)| cores),
+            placement: value(settings.placement.as_ref()).unwrap_or_default(),
+            compute_priority: value(settings.compute_priority.as_ref()).unwrap_or_default(),
+            pin: value(settings.pin.as_ref()).unwrap_or_default(),
+        };
+        let plan = Plan::new(budget, request);
+        let tuning = settings.tuning()?;
+        let profile = value(settings.profile.as_ref());
+        let (file, profile) =
+            profile.map(|path| ProfileFile::open(path.as_ref())).transpose()?.unzip();
+        let config = LoomConfig {
+            prefix: value(settings.prefix.as_ref()).unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
+            tokio_threads: if places_io { plan.io.len() } else { io_threads.unwrap_or(1) },
+            rayon_threads: plan.compute.len(),
+            local_cores: plan.local.len(),
+            cpuset: plan.budget.cpus.to_string(),
+            pin: request.pin,
+            placement: request.placement,
+            compute_priority: request.compute_priority,
+            tokio_flavor: flavor,
+            compute_queue: value(settings.compute_queue.as_ref())
+                .map_or(DEFAULT_COMPUTE_QUEUE, |Calls(calls)| calls),
+            shutdown_timeout: value(settings.shutdown_timeout.as_ref())
+                .unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT),
+            profile: value(settings.profile.as_ref()),
+            mab_knobs: tuning.knobs,
+            calibration: tuning.calibration,
+            sources: settings.sources(),
+        };
+        let runtime = LoomRuntime::start(config, plan, self.host, is_paused, file)?;
+        if let Some(arm) = self.forced {
+            // Nobody else has had it yet.
+            let _ = runtime.core().forced.set(arm);
+        }
+        if let Some(profile) = profile {
+            let _ = runtime.core().profile.set(profile);
+        }
+        #[cfg(feature = "prometheus")]
+        runtime.register_with(self.registry.as_ref())?;
+        Ok(runtime)
+    }
+
+    #[cfg(feature = "test-util")]
+    fn is_paused(&self) -> bool {
+        self.start_paused
+    }
+
+    #[cfg(not(feature = "test-util"))]
+    #[expect(clippy::unused_self, reason = "the other form looks at it")]
+    fn is_paused(&self) -> bool {
+        false
+    }
+
+    /// All sources as one, later ones winning.
+    fn settings(&self) -> Result<Settings> {
+        let mut settings = self.defaults.clone();
+        // Each on its own: a bad value is one although a later source does not want it.
+        let mut merge = |later: Settings| {
+            later.check()?;
+            settings.merge(later);
+            Ok::<_, LoomError>(())
+        };
+        #[cfg(feature = "config-files")]
+        for file in &self.files {
+            merge(from_file(file)?)?;
+        }
+        if let Some(prefix) = &self.env_prefix {
+            merge(from_environment(prefix, env::vars_os())?)?;
+        }
+        merge(self.code.clone())?;
+        #[cfg(feature = "clap")]
+        {
+            #[cfg(feature = "config-files")]
+            if let Some(file) = &self.args.loom_config {
+                merge(from_file(file)?)?;
+            }
+            merge(self.args.settings()?)?;
+        }
+        Ok(settings)
+    }
+}

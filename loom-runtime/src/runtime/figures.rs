@@ -1,0 +1,80 @@
+//! The figures of a runtime, as its users ask for them.
+
+use std::time::Duration;
+
+use crate::bridge::Priority;
+use crate::observe::LoomMetrics;
+use crate::scheduler::CalibrationResult;
+
+use super::handle::LoomRuntime;
+
+impl LoomRuntime {
+    /// How long a compute call of that priority would wait for a thread if it came now: an
+    /// estimate, from what calls of that priority have waited lately for each place in the
+    /// line, and from how long none has started. Zero where nobody waits.
+    ///
+    /// To look at; [`would_wait`](Self::would_wait) is for programs that shed load.
+    /// Cost: a look at a clock and some relaxed loads.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use loom::Priority;
+    /// # fn main() -> loom::Result<()> {
+    /// let runtime = loom::LoomBuilder::new().build()?;
+    /// assert_eq!(runtime.expected_queue_wait(Priority::Normal), Duration::ZERO);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn expected_queue_wait(&self, priority: Priority) -> Duration {
+        let core = self.core();
+        core.backlog.expected(priority, core.line.waiting(), core.now())
+    }
+
+    /// How long a compute call of that priority would wait for a thread if it came now, where
+    /// that is longer than `bound`: then do not make it, and say so to whoever wants it. The
+    /// layer of the feature `tower` does.
+    ///
+    /// Where none of that priority has started for a while (`bound`, or a tenth of a second if
+    /// that is longer) nobody knows how long they really wait, and the answer is nothing for one
+    /// caller, which is to make its call and so to tell; if it does not, it takes ten times as
+    /// long until another may.
+    /// Cost: a look at a clock and some relaxed loads.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use loom::Priority;
+    /// # fn main() -> loom::Result<()> {
+    /// let runtime = loom::LoomBuilder::new().build()?;
+    /// let bound = Duration::from_millis(200);
+    /// let sum = match runtime.would_wait(Priority::Normal, bound) {
+    ///     Some(wait) => Err(format!("try again in {wait:?}")),
+    ///     None => Ok(runtime.block_on(runtime.spawn_compute(|| (1..=10).sum::<u32>()))),
+    /// };
+    /// assert_eq!(sum, Ok(55));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn would_wait(&self, priority: Priority, bound: Duration) -> Option<Duration> {
+        self.core().would_wait(priority, bound)
+    }
+
+    /// What this runtime has counted; with the feature `prometheus` it can be registered.
+    #[must_use]
+    pub fn prometheus_metrics(&self) -> &LoomMetrics {
+        self.inner.metrics.get_or_init(|| {
+            LoomMetrics::of(
+                self.core(),
+                #[cfg(feature = "prometheus")]
+                &self.inner.config.prefix,
+            )
+        })
+    }
+
+    /// What calibration measured when this runtime started, if it was asked to.
+    #[must_use]
+    pub fn calibration(&self) -> Option<CalibrationResult> {
+        self.inner.calibration.get().copied()
+    }
+}

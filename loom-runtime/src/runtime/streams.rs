@@ -1,0 +1,18 @@
+//! Streams on a runtime that is named.
+
+use crate::call::{AdaptiveMap, ComputeMap};
+
+use super::handle::LoomRuntime;
+
+macro_rules! on {
+    ($($name:ident)*) => {$(
+        impl<S, F, U> $name<S, F, U> {
+            /// Computes on this runtime, whichever the stream is polled on.
+            pub fn on(self, runtime: &LoomRuntime) -> Self {
+                self.on_core(runtime.core())
+            }
+        }
+    )*};
+}
+
+on! { ComputeMap AdaptiveMap }

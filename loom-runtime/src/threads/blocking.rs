@@ -1,0 +1,104 @@
+//! Blocking functions, on threads that have the whole budget and normal priority.
+
+use std::panic::resume_unwind;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::sync::atomic::Ordering;
+use crate::sync::{Arc, Mutex, PoisonError};
+use crate::topology::os;
+
+use crate::core::{Admitted, Core};
+
+use super::io::leave_worker_seat;
+use super::keeper::{self, Alarm};
+use super::warn::{threads_were_refused, try_thread};
+
+/// How long a function without any thread waits before it asks for one again.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
+/// A function that waits for a thread, counted while it does.
+struct Queued(Arc<Core>);
+
+impl Queued {
+    fn on(core: &Arc<Core>) -> Self {
+        // SeqCst: with `may_be_left_alone`.
+        core.blocking_queued.fetch_add(1, Ordering::SeqCst);
+        keeper::watch_while_busy(core);
+        Self(Arc::clone(core))
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.0.blocking_queued.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+pub(crate) fn spawn<F, R>(admitted: Admitted, tokio: &Handle, f: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let admitted_core = Arc::clone(admitted.core());
+    let queued = Queued::on(&admitted_core);
+    let work = move || {
+        drop(queued);
+        leave_worker_seat(admitted.core());
+        let result = f();
+        drop(admitted);
+        result
+    };
+    // Tokio would panic, and keep the function in its queue.
+    if admitted_core.has_no_blocking_thread()
+        && let Err(error) = try_thread()
+    {
+        threads_were_refused(&admitted_core, &error);
+        return tokio.spawn(once_there_is_a_thread(tokio.clone(), work));
+    }
+    // The thread that tokio starts for it inherits the class of the one that asks.
+    let class = os::class();
+    if class.is_idle || class.nice > class.base_nice {
+        // Kept here as well: where tokio does not take it, it is dropped on this thread.
+        let kept = Arc::new(Mutex::new(Some(work)));
+        let work = {
+            let kept = Arc::clone(&kept);
+            move || {
+                let work = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+                work.map(|work| work()).expect("it is called once")
+            }
+        };
+        let for_keeper = tokio.clone();
+        if let Ok(task) = keeper::run(move || for_keeper.spawn_blocking(work)) {
+            return task;
+        }
+        // No keeper: better at a low priority than not at all.
+        let work = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        return tokio.spawn_blocking(work.expect("nobody has called it"));
+    }
+    tokio.spawn_blocking(work)
+}
+
+/// Asks the system now and then, and runs `work` when it gives in.
+async fn once_there_is_a_thread<R, F>(tokio: Handle, work: F) -> R
+where
+    R: Send + 'static,
+    F: FnOnce() -> R + Send + 'static,
+{
+    loop {
+        Alarm::at(Instant::now() + ASK_AGAIN).await;
+        if try_thread().is_ok() {
+            break;
+        }
+    }
+    match tokio.spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(payload) => resume_unwind(payload),
+            // The runtime ends, and this with it.
+            Err(_cancelled) => std::future::pending().await,
+        },
+    }
+}

@@ -1,0 +1,59 @@
+//! Starting the compute side: rayon's threads, each at its place.
+
+use std::io;
+
+use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuilder};
+use tokio::runtime::Handle;
+
+use crate::core::{Core, context};
+use crate::error::{LoomError, Result};
+use crate::sync::{Arc, mpsc, thread};
+use crate::topology::{Role, ThreadPlacement};
+
+use super::{block_on, drainer};
+
+/// Starts the compute side. With `tokio`, compute threads enter it for good, so that
+/// `Handle::current` and `tokio::spawn` work there.
+pub(crate) fn start_rayon(
+    core: &Arc<Core>,
+    prefix: &str,
+    tokio: Option<&Handle>,
+    placed: &mpsc::Sender<ThreadPlacement>,
+) -> Result<ThreadPool> {
+    let on_panic = {
+        let core = Arc::clone(core);
+        // Only work that was given to rayon directly gets here; bridged calls catch theirs.
+        move |payload| {
+            core.counters.compute_panics.add_one();
+            crate::panics::drop_ignoring_panic(payload);
+        }
+    };
+    let spawn = |rayon_thread: ThreadBuilder| -> io::Result<()> {
+        let name = rayon_thread.name().unwrap_or_default().to_owned();
+        let core = Arc::clone(core);
+        let (tokio, placed) = (tokio.cloned(), placed.clone());
+        thread::Builder::new().name(name.clone()).spawn(move || {
+            let _entered = tokio.as_ref().map(Handle::enter);
+            let (plan, index) = (&core.plan, rayon_thread.index());
+            let seat = &plan.compute[index];
+            let placement = ThreadPlacement::take(Role::Compute, name, seat, &plan.budget);
+            block_on::serve(Arc::clone(&core));
+            context::adopt(core);
+            // Nobody listens where starting a later one was refused.
+            let _ = placed.send(placement);
+            drop(placed);
+            rayon_thread.run();
+        })?;
+        Ok(())
+    };
+    let prefix = prefix.to_owned();
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(core.plan.compute.len())
+        .thread_name(move |i| format!("{prefix}-rayon-{i:04}"))
+        .panic_handler(on_panic)
+        .spawn_handler(spawn)
+        .build()
+        .map_err(|error| LoomError::RayonThreadPool(Box::new(error)))?;
+    drainer::prepare(core, &pool);
+    Ok(pool)
+}

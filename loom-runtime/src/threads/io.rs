@@ -1,0 +1,170 @@
+//! Starting the I/O side: tokio's workers, each at its place, and its threads for blocking functions.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime, worker_index};
+
+use crate::config::TokioFlavor;
+use crate::core::{Core, context};
+use crate::error::{LoomError, Result};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Arc, mpsc, thread};
+use crate::topology::{Role, ThreadPlacement, os};
+
+use super::probe::{FIRST_LOOK, probe, refused};
+use super::warn::warn_once;
+
+/// Tokio asks for threads and waits for none of them: whoever looks for so long looks at
+/// one that hangs.
+const LAST_LOOK: Duration = Duration::from_secs(10);
+
+thread_local! {
+    /// The worker whose seat this thread has taken.
+    static PLACED_AS: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// Starts the I/O side. Each worker reports its placement to `placed`.
+pub(crate) fn start_tokio(
+    core: &Arc<Core>,
+    flavor: TokioFlavor,
+    is_paused: bool,
+    prefix: &str,
+    placed: mpsc::Sender<ThreadPlacement>,
+) -> Result<Runtime> {
+    let workers = match flavor {
+        TokioFlavor::MultiThread => core.plan.io.len(),
+        TokioFlavor::CurrentThread => 0,
+    };
+    let mut builder = match flavor {
+        TokioFlavor::MultiThread => Builder::new_multi_thread(),
+        TokioFlavor::CurrentThread => Builder::new_current_thread(),
+    };
+    if flavor == TokioFlavor::MultiThread {
+        builder.worker_threads(workers).on_thread_park(on_park(core, placed));
+    }
+    let name = {
+        let prefix = prefix.to_owned();
+        let started = AtomicUsize::new(0);
+        move || match started.fetch_add(1, Ordering::Relaxed) {
+            n if n < workers => format!("{prefix}-tokio-{n:04}"),
+            n => format!("{prefix}-blocking-{:04}", n - workers),
+        }
+    };
+    // Weakly: the core knows tokio's handle, and that these.
+    let weak = Arc::downgrade(core);
+    let on_start = {
+        let weak = weak.clone();
+        move || {
+            if let Some(core) = weak.upgrade() {
+                core.tokio_threads.fetch_add(1, Ordering::Relaxed);
+                begin_blocking(&core);
+                context::adopt(core);
+            }
+        }
+    };
+    let on_stop = move || {
+        if let Some(core) = weak.upgrade() {
+            core.tokio_threads.fetch_sub(1, Ordering::Relaxed);
+        }
+    };
+    hold_time(&mut builder, is_paused);
+    builder.enable_all().thread_name_fn(name).on_thread_start(on_start).on_thread_stop(on_stop);
+    build_apart(builder)
+}
+
+#[cfg(feature = "test-util")]
+fn hold_time(builder: &mut Builder, is_paused: bool) {
+    if is_paused {
+        builder.start_paused(true);
+    }
+}
+
+#[cfg(not(feature = "test-util"))]
+fn hold_time(_builder: &mut Builder, _is_paused: bool) {}
+
+/// Calls tokio's `build` on a thread of its own, since it may not come back.
+///
+/// Where the system refuses a worker that it had for the probe, tokio panics, and then
+/// waits for the workers it has started, which nobody has told to end. Such a thread and
+/// its workers are left behind: that is what a lost race against another taker of threads
+/// costs, instead of a caller that hangs.
+fn build_apart(mut builder: Builder) -> Result<Runtime> {
+    let (sender, built) = mpsc::channel();
+    let body = move || {
+        // Nobody listens any more where it took too long.
+        let _ = sender.send(catch_unwind(AssertUnwindSafe(|| builder.build())));
+    };
+    let apart = thread::Builder::new().name("loom-start".to_owned()).spawn(body);
+    apart.map_err(|error| refused(1, error))?;
+    let mut patience = FIRST_LOOK;
+    loop {
+        match built.recv_timeout(patience) {
+            Ok(Ok(built)) => return built.map_err(LoomError::TokioRuntime),
+            Ok(Err(payload)) => {
+                crate::panics::drop_ignoring_panic(payload);
+                return Err(refused(1, os::no_more_threads()));
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) if patience < LAST_LOOK => probe(1)?,
+            Err(_) => return Err(refused(1, os::no_more_threads())),
+        }
+        patience *= 2;
+    }
+}
+
+/// Undoes what a thread inherits from the one that starts it: a single CPU, an idle class.
+pub(crate) fn begin_blocking(core: &Core) {
+    let plan = &core.plan;
+    let placed = ThreadPlacement::take(Role::Blocking, own_name(), &plan.blocking, &plan.budget);
+    if placed.class.is_idle {
+        static SAID: AtomicBool = AtomicBool::new(false);
+        core.counters.demoted.add_one();
+        warn_once(
+            &SAID,
+            &format!(
+                "thread `{}` of the I/O side runs at idle priority, which it inherited: use \
+                 `LoomRuntime::spawn_blocking` instead of tokio's on compute threads, and start \
+                 the program at normal priority",
+                placed.name
+            ),
+        );
+    }
+}
+
+/// Places workers.
+///
+/// Tokio keeps one set of threads for workers and for blocking work, and any of them may
+/// become a worker. What a thread is shows when it parks, which only workers do.
+fn on_park(
+    core: &Arc<Core>,
+    placed: mpsc::Sender<ThreadPlacement>,
+) -> impl Fn() + Send + Sync + 'static {
+    let plan = Arc::clone(&core.plan);
+    move || {
+        let worker = worker_index();
+        if worker.is_none() || worker == PLACED_AS.get() {
+            return;
+        }
+        PLACED_AS.set(worker);
+        if let Some(seat) = worker.and_then(|i| plan.io.get(i)) {
+            let placement = ThreadPlacement::take(Role::Io, own_name(), seat, &plan.budget);
+            // Nobody listens any more once the runtime is up.
+            let _ = placed.send(placement);
+        }
+    }
+}
+
+/// Gives a thread that was a worker before the whole budget, now that it runs something
+/// that may block.
+pub(crate) fn leave_worker_seat(core: &Core) {
+    if PLACED_AS.get().is_some() && worker_index().is_none() {
+        PLACED_AS.set(None);
+        let plan = &core.plan;
+        ThreadPlacement::take(Role::Blocking, own_name(), &plan.blocking, &plan.budget);
+    }
+}
+
+fn own_name() -> String {
+    thread::current().name().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,207 @@
+//! The one thread of the process that serves all runtimes.
+//!
+//! Masks and classes are inherited by whatever a thread starts, and an unprivileged thread
+//! cannot get rid of an idle class. So threads are started here, on a thread that has
+//! neither, whoever asks for them. While there is work it also looks whether that gets to
+//! run at all (`watch`), and it wakes those who wait for a deadline. Otherwise it sleeps.
+//!
+//! No code of the user's runs on it, destructors included: everybody waits for this thread.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use crate::panics::ignore_panic;
+use crate::sync::{Arc, Mutex, PoisonError, Weak, mpsc, thread};
+use crate::topology::{ComputePriority, CoreBudget, Role, Seat, ThreadPlacement, os};
+
+use crate::core::{Core, Refusal, context};
+
+use super::watch::{TICK, Watched};
+
+enum Command {
+    Run(Box<dyn FnOnce() + Send>),
+    Watch(Weak<Core>),
+    /// A function of ours, which takes a core that somebody else keeps as well.
+    With(Arc<Core>, fn(&Arc<Core>)),
+    WakeAt(Instant, Waker),
+}
+
+static KEEPER: Mutex<Option<mpsc::Sender<Command>>> = Mutex::new(None);
+
+/// Runs `f` on the keeper and waits for it.
+///
+/// # Errors
+///
+/// Where the system refuses the keeper its thread.
+pub(crate) fn run<R, F>(f: F) -> io::Result<R>
+where
+    R: Send + 'static,
+    F: FnOnce() -> R + Send + 'static,
+{
+    if context::is_keeper() {
+        return Ok(f());
+    }
+    let (sender, done) = mpsc::channel();
+    let job = move || {
+        // Nobody waits any more where the caller's thread was ended.
+        let _ = sender.send(catch_unwind(AssertUnwindSafe(f)));
+    };
+    send(Command::Run(Box::new(job)))?;
+    match done.recv() {
+        Ok(Ok(result)) => Ok(result),
+        Ok(Err(payload)) => resume_unwind(payload),
+        Err(gone) => Err(io::Error::other(gone)),
+    }
+}
+
+/// Looks after `core` while there is work in it.
+///
+/// # Errors
+///
+/// As [`run`].
+fn watch(core: &Arc<Core>) -> io::Result<()> {
+    send(Command::Watch(Arc::downgrade(core)))
+}
+
+/// Calls `f` on the keeper, from which it is not of the calling thread's pool.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn call_with(core: &Arc<Core>, f: fn(&Arc<Core>)) -> io::Result<()> {
+    send(Command::With(Arc::clone(core), f))
+}
+
+/// Counts a compute call in, and has its core watched; tells how many there were.
+pub(crate) fn begin_call(core: &Arc<Core>) -> usize {
+    let before = core.count_call();
+    watch_while_busy(core);
+    core.owner.begin_call();
+    before
+}
+
+/// Has the keeper look after a core that has work, for as long as it has.
+pub(crate) fn watch_while_busy(core: &Arc<Core>) {
+    if core.needs_a_watch() && watch(core).is_err() {
+        core.is_not_watched();
+    }
+}
+
+/// Completes at a time, whatever becomes of tokio and its timers.
+///
+/// Where the system refuses the keeper its thread, it does when it is next polled.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    time: Instant,
+    /// Who is woken then.
+    set_for: Option<Waker>,
+}
+
+impl Alarm {
+    pub(crate) fn at(time: Instant) -> Self {
+        Self { time, set_for: None }
+    }
+}
+
+impl Future for Alarm {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.time <= Instant::now() {
+            return Poll::Ready(());
+        }
+        if !self.set_for.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            self.set_for = Some(cx.waker().clone());
+            let _ = send(Command::WakeAt(self.time, cx.waker().clone()));
+        }
+        Poll::Pending
+    }
+}
+
+fn send(command: Command) -> io::Result<()> {
+    if os::is_forked() {
+        // Its lock may be held by a thread that is not here.
+        return Err(io::Error::other(Refusal::Forked.to_string()));
+    }
+    let mut keeper = KEEPER.lock().unwrap_or_else(PoisonError::into_inner);
+    let unsent = match &*keeper {
+        Some(live) => match live.send(command) {
+            Ok(()) => return Ok(()),
+            // It is gone, and gives back what it did not take.
+            Err(mpsc::SendError(command)) => command,
+        },
+        None => command,
+    };
+    let new = start()?;
+    // It has just begun to listen.
+    let _ = new.send(unsent);
+    *keeper = Some(new);
+    Ok(())
+}
+
+fn start() -> io::Result<mpsc::Sender<Command>> {
+    os::watch_forks();
+    let (commands, received) = mpsc::channel();
+    let name = "loom-keeper";
+    let body = move || {
+        context::become_keeper();
+        let budget = CoreBudget::discover();
+        let seat = Seat { cpus: Some(budget.cpus.clone()), priority: ComputePriority::Normal };
+        ThreadPlacement::take(Role::Blocking, name.to_owned(), &seat, &budget);
+        keep(&received);
+    };
+    #[cfg(feature = "plugin")]
+    let body = match crate::guest::start_keeper(body) {
+        Ok(started) => return started.map(|()| commands),
+        Err(body) => body,
+    };
+    thread::Builder::new().name(name.to_owned()).spawn(body)?;
+    Ok(commands)
+}
+
+/// Ends the thread, until somebody needs it again.
+#[cfg(feature = "plugin")]
+pub(crate) fn end() {
+    drop(KEEPER.lock().unwrap_or_else(PoisonError::into_inner).take());
+}
+
+fn keep(commands: &mpsc::Receiver<Command>) {
+    let mut watched: Vec<Watched> = Vec::new();
+    let mut waiting: Vec<(Instant, Waker)> = Vec::new();
+    let mut tick = Instant::now();
+    loop {
+        let next = waiting.iter().map(|(time, _)| *time);
+        let next = next.chain((!watched.is_empty()).then_some(tick)).min();
+        let command = match next {
+            None => commands.recv().map_err(mpsc::RecvTimeoutError::from),
+            Some(next) => commands.recv_timeout(next.saturating_duration_since(Instant::now())),
+        };
+        // Everybody depends on this thread, whatever becomes of what it is asked for.
+        match command {
+            Ok(Command::Run(job)) => ignore_panic(job),
+            Ok(Command::WakeAt(time, waker)) => waiting.push((time, waker)),
+            Ok(Command::With(core, f)) => ignore_panic(|| f(&core)),
+            Ok(Command::Watch(core)) => {
+                if watched.is_empty() {
+                    tick = Instant::now() + TICK;
+                }
+                watched.push(Watched::new(core));
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+        }
+        let now = Instant::now();
+        for (_, waker) in waiting.extract_if(.., |(time, _)| *time <= now) {
+            ignore_panic(|| waker.wake());
+        }
+        if tick <= now && !watched.is_empty() {
+            watched.retain_mut(|core| {
+                catch_unwind(AssertUnwindSafe(|| core.is_still_needed())).unwrap_or(true)
+            });
+            tick = Instant::now() + TICK;
+        }
+    }
+}

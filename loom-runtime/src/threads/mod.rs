@@ -1,0 +1,32 @@
+//! The threads of a runtime: tokio's and rayon's, the drainers on them, and the keeper.
+//!
+//! Owns how threads are started, placed, watched and ended, what blocks on which of them, and the
+//! process-wide compute pool. It decides nothing about calls, and knows none but as a core's queue.
+
+mod block_on;
+pub(crate) mod blocking;
+mod command;
+mod compute;
+pub(crate) mod drainer;
+mod io;
+pub(crate) mod keeper;
+mod probe;
+pub(crate) mod process_wide;
+pub(crate) mod task;
+mod timer;
+mod tokio_side;
+mod warn;
+mod watch;
+
+#[cfg(feature = "plugin")]
+pub(crate) use block_on::serve;
+pub(crate) use block_on::{help_until, help_until_ready};
+pub use command::command_reset;
+pub(crate) use compute::start_rayon;
+pub(crate) use io::{begin_blocking, start_tokio};
+pub(crate) use keeper::Alarm;
+pub(crate) use probe::{await_placed, probe};
+pub(crate) use task::Tracked;
+pub(crate) use timer::Timer;
+pub(crate) use tokio_side::{Patience, TokioSide};
+pub(crate) use warn::warn_once;

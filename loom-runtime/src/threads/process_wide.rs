@@ -1,0 +1,88 @@
+//! The compute pool of programs that have no Loom runtime.
+//!
+//! It lets a plain `#[tokio::main]` program adopt one compute function at a time. It is
+//! started at the first call outside of any Loom runtime and lives as long as the
+//! process.
+
+use std::io::{self, Write};
+
+use rayon::ThreadPool;
+
+use crate::config::DEFAULT_COMPUTE_QUEUE;
+use crate::core::Core;
+use crate::error::{LoomError, Result};
+use crate::scheduler::MabKnobs;
+use crate::sync::{Arc, OnceLock, mpsc};
+use crate::topology::{CoreBudget, Plan, Request};
+
+use super::compute::start_rayon;
+use super::keeper;
+use super::probe::probe;
+
+struct ProcessWide {
+    core: Arc<Core>,
+    /// Kept for its threads; the core knows it weakly, as every core does.
+    _pool: Option<Arc<ThreadPool>>,
+}
+
+static PROCESS_WIDE: OnceLock<ProcessWide> = OnceLock::new();
+
+/// The core of the process-wide pool, started if need be.
+pub(crate) fn core() -> Arc<Core> {
+    Arc::clone(&PROCESS_WIDE.get_or_init(start).core)
+}
+
+/// The same, if it was ever used, without a count.
+pub(crate) fn get() -> Option<&'static Core> {
+    PROCESS_WIDE.get().map(|process_wide| &*process_wide.core)
+}
+
+/// The core of the process-wide pool, if it was ever used.
+pub(crate) fn started() -> Option<Arc<Core>> {
+    PROCESS_WIDE.get().map(|process_wide| Arc::clone(&process_wide.core))
+}
+
+fn start() -> ProcessWide {
+    let plan = Arc::new(Plan::new(CoreBudget::discover(), Request::default()));
+    let threads = plan.compute.len();
+    let core = Arc::new(Core::new(
+        Arc::clone(&plan),
+        None,
+        threads,
+        DEFAULT_COMPUTE_QUEUE,
+        MabKnobs::new(),
+    ));
+    // On a thread that hands down neither a mask nor a class.
+    let started = {
+        let core = Arc::clone(&core);
+        keeper::run(move || start_pool(&core))
+            .map_err(|source| LoomError::ThreadsRefused { wanted: 1, source })
+            .flatten()
+    };
+    match started {
+        Ok(pool) => ProcessWide { core, _pool: Some(pool) },
+        Err(error) => {
+            // Told where somebody listens; the work goes on regardless.
+            let _ = writeln!(
+                io::stderr(),
+                "loom: {error}; compute functions run inline until the process is restarted"
+            );
+            ProcessWide {
+                core: Arc::new(Core::new(plan, None, 0, DEFAULT_COMPUTE_QUEUE, MabKnobs::new())),
+                _pool: None,
+            }
+        }
+    }
+}
+
+fn start_pool(core: &Arc<Core>) -> Result<Arc<ThreadPool>> {
+    let wanted = core.plan.compute.len();
+    probe(wanted)?;
+    let (sender, placed) = mpsc::channel();
+    let pool = Arc::new(start_rayon(core, "loom", None, &sender)?);
+    drop(sender);
+    // The core was made for this, so nobody has set them.
+    let _ = core.pool.set(Arc::downgrade(&pool));
+    let _ = core.compute_seats.set(placed.iter().take(wanted).collect());
+    Ok(pool)
+}

@@ -1,0 +1,323 @@
+//! Load shedding for `tower` services: requests whose compute calls would wait for too long
+//! are answered at once.
+//!
+//! Owns the layer and what it answers. How long a call would wait is the backlog's to say.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::header::{EXPECT, RETRY_AFTER};
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tokio::task::coop;
+use tokio_util::bytes::Buf;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::bridge::Priority;
+use crate::core::{Core, context};
+use crate::runtime::LoomRuntime;
+use crate::sync::Arc;
+use crate::threads::process_wide;
+
+/// How much of the body of a request that is shed is read, and thrown away: a connection that
+/// is closed on a client that is still sending may lose the answer.
+const MOST_READ: usize = 16 * 1024 * 1024;
+
+/// What a frame counts at least, since there may be empty ones without end.
+const LEAST_FRAME: usize = 1024;
+
+/// Answers 503 with `Retry-After` in place of a service whose compute calls would wait longer
+/// than a bound.
+///
+/// Put it around the routes that compute, and not around those that must always answer. Behind
+/// it the compute queue stays about as long as the bound, whatever is offered; without it the
+/// queue, and with it every wait, grows as long as more is offered than can be done.
+/// `loom-bench shed` prints what that comes to for the example's service.
+///
+/// How long a call would wait is [`expected_queue_wait`](LoomRuntime::expected_queue_wait) for
+/// the layer's [`priority`](Self::priority), which should be that of the functions behind it: under
+/// the same load routes of low priority are shed first. Where none of that priority has told for a
+/// while, one request is let through to see.
+/// Requests that have been let through and have yet to make their calls (a body that is still
+/// being read) are in nobody's queue, so a burst of them may overshoot the bound.
+///
+/// A request that is shed has its body read (up to 16 MiB of it) and thrown away first, so that its
+/// client gets to see the answer, unless it waits to be asked for it (`Expect: 100-continue`). A
+/// client that never sends it is for a time-out outside of this
+/// layer, as everywhere.
+///
+/// It is ready when the service within is: a limit of concurrency there holds requests up before
+/// this layer sees them, unless something that sheds load stands directly outside of that limit.
+///
+/// Cost of a request that is let through: a look at a clock and some relaxed loads.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use loom::tower::LoadShedLayer;
+/// use axum::Router;
+/// use axum::routing::{get, post};
+///
+/// #[loom::compute(hint = "high", priority = "low")]
+/// fn index(text: String) -> usize {
+///     text.split(' ').count()
+/// }
+///
+/// let shed = LoadShedLayer::new(Duration::from_millis(200)).priority(loom::Priority::Low);
+/// let router: Router = Router::new()
+///     .route("/index", post(|text: String| async { index(text).await.to_string() }).layer(shed))
+///     .route("/health", get(|| async { "ok" }));
+/// ```
+#[derive(Clone)]
+pub struct LoadShedLayer<A = Empty> {
+    guard: Guard,
+    answer: A,
+}
+
+/// The service that a [`LoadShedLayer`] makes.
+#[derive(Clone)]
+pub struct LoadShed<S, A = Empty> {
+    inner: S,
+    guard: Guard,
+    answer: A,
+}
+
+/// Answers with an empty body.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Empty;
+
+/// Why a request is not let through.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Shed {
+    /// How long its compute calls would have waited.
+    pub expected_wait: Duration,
+    /// How long they may.
+    pub bound: Duration,
+}
+
+impl Shed {
+    /// When to come back: whole seconds, one at least, after which the queue should be empty.
+    #[must_use]
+    pub fn retry_after(&self) -> Duration {
+        let seconds = self.expected_wait.as_secs_f64().ceil().clamp(1.0, 3600.0);
+        Duration::from_secs_f64(seconds)
+    }
+}
+
+/// What a request that is shed is answered.
+pub trait Answer<B> {
+    /// The answer. `Retry-After` is set where it has none.
+    fn answer(&self, shed: &Shed) -> Response<B>;
+}
+
+impl<B: Default> Answer<B> for Empty {
+    fn answer(&self, _shed: &Shed) -> Response<B> {
+        let mut response = Response::new(B::default());
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        response
+    }
+}
+
+impl<B, F: Fn(&Shed) -> Response<B>> Answer<B> for F {
+    fn answer(&self, shed: &Shed) -> Response<B> {
+        self(shed)
+    }
+}
+
+/// When to shed.
+#[derive(Clone)]
+struct Guard {
+    bound: Duration,
+    priority: Priority,
+    /// The one that was named, or the current one of each request.
+    core: Option<Arc<Core>>,
+}
+
+impl Guard {
+    fn sheds(&self) -> Option<Shed> {
+        let sheds = |core: &Core| {
+            let expected_wait = core.would_wait(self.priority, self.bound)?;
+            core.counters.shed.add_one();
+            Some(Shed { expected_wait, bound: self.bound })
+        };
+        match &self.core {
+            Some(core) => sheds(core),
+            // A pool that nobody has started has no queue.
+            None => context::current().or_else(process_wide::started).and_then(|core| sheds(&core)),
+        }
+    }
+}
+
+impl LoadShedLayer {
+    /// Sheds what would wait longer than `bound`, on the runtime that each request is served by.
+    ///
+    /// A bound below a few times what one call takes sheds where nothing is wrong.
+    #[must_use]
+    pub fn new(bound: Duration) -> Self {
+        let guard = Guard { bound, priority: Priority::Normal, core: None };
+        Self { guard, answer: Empty }
+    }
+}
+
+impl<A> LoadShedLayer<A> {
+    /// That of the compute functions behind the layer; [`Priority::Normal`] unless said
+    /// otherwise.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.guard.priority = priority;
+        self
+    }
+
+    /// Where the calls are made, if that is another runtime than the one that serves.
+    #[must_use]
+    pub fn on(mut self, runtime: &LoomRuntime) -> Self {
+        self.guard.core = Some(Arc::clone(runtime.core()));
+        self
+    }
+
+    /// What is answered in place of an empty body and the status 503. It should be quick.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use loom::tower::{LoadShedLayer, Shed};
+    /// use axum::body::Body;
+    /// use axum::http::{Response, StatusCode};
+    ///
+    /// let layer = LoadShedLayer::new(Duration::from_millis(200)).answer_with(|shed: &Shed| {
+    ///     let sentence = format!("Try again in {} s.", shed.retry_after().as_secs());
+    ///     let mut response = Response::new(Body::from(sentence));
+    ///     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    ///     response
+    /// });
+    /// # let _router: axum::Router = axum::Router::new().layer(layer);
+    /// ```
+    #[must_use]
+    pub fn answer_with<B, F>(self, answer: F) -> LoadShedLayer<F>
+    where
+        F: Fn(&Shed) -> Response<B>,
+    {
+        LoadShedLayer { guard: self.guard, answer }
+    }
+}
+
+impl<S, A: Clone> Layer<S> for LoadShedLayer<A> {
+    type Service = LoadShed<S, A>;
+
+    fn layer(&self, inner: S) -> LoadShed<S, A> {
+        LoadShed { inner, guard: self.guard.clone(), answer: self.answer.clone() }
+    }
+}
+
+impl<S, A, B, R> Service<Request<B>> for LoadShed<S, A>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    A: Answer<R>,
+    B: Body,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = LoadShedFuture<S::Future, B, R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let Some(shed) = self.guard.sheds() else {
+            return LoadShedFuture { state: State::Through { future: self.inner.call(request) } };
+        };
+        let mut response = self.answer.answer(&shed);
+        let after = HeaderValue::from(shed.retry_after().as_secs());
+        response.headers_mut().entry(RETRY_AFTER).or_insert(after);
+        // Whoever waits to be asked for its body has sent nothing that could get lost.
+        let is_waiting = request.headers().contains_key(EXPECT);
+        let read = if is_waiting { MOST_READ } else { 0 };
+        let (body, response) = (request.into_body(), Some(response));
+        LoadShedFuture { state: State::Shed { body, read, response } }
+    }
+}
+
+pin_project! {
+    /// The answer of a [`LoadShed`].
+    pub struct LoadShedFuture<F, B, R> {
+        #[pin]
+        state: State<F, B, R>,
+    }
+}
+
+pin_project! {
+    #[project = Projected]
+    enum State<F, B, R> {
+        Through {
+            #[pin]
+            future: F,
+        },
+        Shed {
+            #[pin]
+            body: B,
+            read: usize,
+            response: Option<Response<R>>,
+        },
+    }
+}
+
+impl<F, B, R, E> Future for LoadShedFuture<F, B, R>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    B: Body,
+{
+    type Output = Result<Response<R>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            Projected::Through { future } => future.poll(cx),
+            Projected::Shed { mut body, read, response } => {
+                while *read < MOST_READ && !body.is_end_stream() {
+                    // A body that is always ready must not keep its task running for ever.
+                    let budget = ready!(coop::poll_proceed(cx));
+                    match ready!(body.as_mut().poll_frame(cx)) {
+                        Some(Ok(frame)) => {
+                            let bytes = frame.data_ref().map_or(0, Buf::remaining);
+                            *read += bytes.max(LEAST_FRAME);
+                        }
+                        Some(Err(_)) | None => break,
+                    }
+                    budget.made_progress();
+                }
+                let Some(response) = response.take() else {
+                    panic!("a request that was shed was polled after it had been answered")
+                };
+                Poll::Ready(Ok(response))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bound, priority, .. } = self;
+        f.debug_struct("Guard").field("bound", bound).field("priority", priority).finish()
+    }
+}
+
+impl<A> fmt::Debug for LoadShedLayer<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadShedLayer").field("guard", &self.guard).finish_non_exhaustive()
+    }
+}
+
+impl<S, A> fmt::Debug for LoadShed<S, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadShed").field("guard", &self.guard).finish_non_exhaustive()
+    }
+}
+
+impl<F, B, R> fmt::Debug for LoadShedFuture<F, B, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadShedFuture").finish_non_exhaustive()
+    }
+}
