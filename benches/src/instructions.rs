@@ -124,7 +124,7 @@ fn count(what: &str, calls: u64) -> Result<u64, Box<dyn Error>> {
     let text = text?;
     let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
     let total: u64 = total.ok_or("callgrind says no total")?.trim().parse()?;
-    Ok(total.saturating_sub(within(&text, "loom::call::adaptive::look")))
+    Ok(total.saturating_sub(within(&text, "loom::call::adaptive::place_measured")))
 }
 
 /// Instructions of all calls of a function, with what it calls, by callgrind's own format: a line
@@ -156,9 +156,9 @@ mod tests {
 
     #[test]
     fn what_a_function_costs_is_read_from_its_calls() {
-        let text = "fn=(1) main\n0 5\ncfn=(2) a::look\ncalls=3 0\n0 30\nfn=(2)\n0 20\n\
+        let text = "fn=(1) main\n0 5\ncfn=(2) a::place\ncalls=3 0\n0 30\nfn=(2)\n0 20\n\
                     cfn=(3) b\ncalls=1 0\n0 10\nfn=(4) c\ncfn=(2)\ncalls=1 0\n0 12\n";
-        assert_eq!(within(text, "a::look"), 42);
+        assert_eq!(within(text, "a::place"), 42);
         assert_eq!(within(text, "x"), 0);
     }
 }

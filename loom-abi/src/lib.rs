@@ -29,4 +29,4 @@ mod table;
 pub use future::{Call, Context, Future, Job, Poll, Task, Waker, WakerTable};
 pub use header::{Header, Lack, MAGIC, MAJOR, MINOR};
 pub use plugin::{Bytes, Guest, PLUGIN_SYMBOL, Plugin, Report, Text};
-pub use table::{Facts, Place, Pressure, Runtime, RuntimeHandle, Seat, Status, Table, Work};
+pub use table::{Facts, Place, Pressure, Runtime, RuntimeHandle, Status, Table, ThreadKind, Work};

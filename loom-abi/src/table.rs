@@ -51,9 +51,9 @@ impl Place {
 /// Which of the host's seats a thread takes.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seat(pub u32);
+pub struct ThreadKind(pub u32);
 
-impl Seat {
+impl ThreadKind {
     /// Beside the host's I/O workers: every CPU of the budget, at normal priority.
     pub const IO: Self = Self(0);
     /// That of a compute thread of the host's, at its priority.
@@ -147,7 +147,7 @@ pub struct Pressure {
     /// Tasks that become ready on a worker, a nanosecond.
     pub arrivals: f64,
     /// Changes when decisions should be looked at again.
-    pub mood: u32,
+    pub pressure_level: u32,
 }
 
 /// A host's functions. All take a runtime that the caller has a count of.
@@ -192,8 +192,9 @@ pub struct Table {
     pub compute_threads: unsafe extern "C" fn(*const Runtime) -> usize,
     /// Starts a thread of the host's, for the guest, in such a seat; the closure is its body,
     /// and the number part of its name and, among compute threads, its seat, counted round. What
-    /// the closure says is not looked at. A seat of another number is one of [`Seat::IO`].
-    pub start_thread: unsafe extern "C" fn(*const Runtime, Seat, number: usize, Job) -> Status,
+    /// the closure says is not looked at. A seat of another number is one of [`ThreadKind::IO`].
+    pub start_thread:
+        unsafe extern "C" fn(*const Runtime, ThreadKind, number: usize, Job) -> Status,
     /// Puts the calling thread, which the guest has started, in the seat of an I/O thread.
     pub place_thread: unsafe extern "C" fn(*const Runtime),
     /// What the calling thread is.

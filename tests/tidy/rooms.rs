@@ -28,7 +28,7 @@ pub(crate) const CIRCLES: &[(&[&str], &str)] = &[
         "a slot is made with a table of the functions that act on it",
     ),
     (
-        &["executor/task/header.rs", "executor/task/home.rs"],
+        &["executor/task/header.rs", "executor/task/shared.rs"],
         "a task knows its executor, and that one has queues of tasks",
     ),
     (

@@ -3,7 +3,9 @@
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
-use loom_abi::{Header, Lack, Place, Pressure, Runtime, RuntimeHandle, Seat, Status, Table, Work};
+use loom_abi::{
+    Header, Lack, Place, Pressure, Runtime, RuntimeHandle, Status, Table, ThreadKind, Work,
+};
 
 use crate::sync::thread;
 
@@ -170,12 +172,12 @@ impl HostRef {
 
     pub(crate) fn start_thread(
         &self,
-        seat: Seat,
+        kind: ThreadKind,
         number: usize,
         body: impl FnOnce() + Send + 'static,
     ) -> Status {
         // SAFETY: X1; X2, the job is made for this.
-        unsafe { (self.table.start_thread)(self.runtime, seat, number, job::lower_body(body)) }
+        unsafe { (self.table.start_thread)(self.runtime, kind, number, job::lower_body(body)) }
     }
 
     pub(crate) fn place_thread(&self) {
@@ -199,7 +201,7 @@ impl HostRef {
     }
 
     pub(crate) fn pressure(&self) -> Pressure {
-        let mut pressure = Pressure { ready: 0.0, arrivals: 0.0, mood: 0 };
+        let mut pressure = Pressure { ready: 0.0, arrivals: 0.0, pressure_level: 0 };
         let size = size_of_val(&pressure);
         // SAFETY: X1; X4, it is a place for this.
         unsafe { (self.table.pressure)(self.runtime, &raw mut pressure, size) };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use loom_abi::{Place, Pressure, Seat, Status, Work};
+use loom_abi::{Place, Pressure, Status, ThreadKind, Work};
 
 use super::future::ForeignFuture;
 use super::job::{ForeignCall, ForeignJob};
@@ -24,7 +24,7 @@ pub(crate) trait Host: Send + Sync + 'static {
     fn block_in_place(&self, call: ForeignCall<'_>) -> Status;
     fn compute(&self, job: ForeignJob, priority: u32) -> Status;
     fn join(&self, a: ForeignCall<'_>, b: ForeignCall<'_>) -> Status;
-    fn start_thread(&self, seat: Seat, number: usize, body: ForeignJob) -> Status;
+    fn start_thread(&self, kind: ThreadKind, number: usize, body: ForeignJob) -> Status;
     fn place_thread(&self);
     fn here(&self) -> Place;
     fn begin(&self, work: Work) -> Status;

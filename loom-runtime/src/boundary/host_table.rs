@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use loom_abi::{
-    Call, Future, Guest, Header, Job, Place, Pressure, Runtime, RuntimeHandle, Seat, Status, Table,
-    Task, Work,
+    Call, Future, Guest, Header, Job, Place, Pressure, Runtime, RuntimeHandle, Status, Table, Task,
+    ThreadKind, Work,
 };
 
 use crate::panics::{drop_ignoring_panic, ignore_panic};
@@ -197,7 +197,7 @@ unsafe extern "C" fn compute_threads<H: Host>(runtime: *const Runtime) -> usize 
 
 unsafe extern "C" fn start_thread<H: Host>(
     runtime: *const Runtime,
-    seat: Seat,
+    kind: ThreadKind,
     number: usize,
     body: Job,
 ) -> Status {
@@ -205,7 +205,7 @@ unsafe extern "C" fn start_thread<H: Host>(
     let body = unsafe { ForeignJob::raise(body) };
     // SAFETY: X1.
     let host = unsafe { host::<H>(runtime) };
-    caught(|| host.start_thread(seat, number, body))
+    caught(|| host.start_thread(kind, number, body))
 }
 
 unsafe extern "C" fn place_thread<H: Host>(runtime: *const Runtime) {
@@ -238,7 +238,7 @@ unsafe extern "C" fn end<H: Host>(runtime: *const Runtime, work: Work, how: Stat
 unsafe extern "C" fn pressure<H: Host>(runtime: *const Runtime, place: *mut Pressure, size: usize) {
     // SAFETY: X1.
     let host = unsafe { host::<H>(runtime) };
-    let mut pressure = Pressure { ready: 0.0, arrivals: 0.0, mood: 0 };
+    let mut pressure = Pressure { ready: 0.0, arrivals: 0.0, pressure_level: 0 };
     ignore_panic(|| pressure = host.pressure());
     // SAFETY: X4, it is a place for this.
     unsafe { out::fill(place, size, &pressure) };

@@ -8,7 +8,9 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use loom_abi::{Header, Lack, Place, Pressure, Runtime, RuntimeHandle, Seat, Status, Table, Work};
+use loom_abi::{
+    Header, Lack, Place, Pressure, Runtime, RuntimeHandle, Status, Table, ThreadKind, Work,
+};
 
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, thread};
@@ -109,7 +111,7 @@ impl Host for Fake {
         })
     }
 
-    fn start_thread(&self, _seat: Seat, _number: usize, body: ForeignJob) -> Status {
+    fn start_thread(&self, _seat: ThreadKind, _number: usize, body: ForeignJob) -> Status {
         drop(thread::spawn(|| body.run()));
         Status::DONE
     }
@@ -132,7 +134,7 @@ impl Host for Fake {
     }
 
     fn pressure(&self) -> Pressure {
-        Pressure { ready: 1.5, arrivals: 2.5, mood: 3 }
+        Pressure { ready: 1.5, arrivals: 2.5, pressure_level: 3 }
     }
 }
 
@@ -174,7 +176,7 @@ fn a_runtime_is_counted() {
     assert_eq!((facts.prefix.as_str(), facts.name.as_str()), ("fake", "guest"));
     assert_eq!(host.compute_threads(), 2);
     let pressure = host.pressure();
-    assert_eq!((pressure.ready.to_bits(), pressure.mood), (1.5_f64.to_bits(), 3));
+    assert_eq!((pressure.ready.to_bits(), pressure.pressure_level), (1.5_f64.to_bits(), 3));
     host.place_thread();
     assert_eq!(host.begin(Work::TASK), Status::DONE);
     host.end(Work::TASK, Status::DONE);

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::task::Waker;
 
-use super::outcome::{Fault, Outcome, Ticket};
+use super::outcome::{Fault, Observer, Outcome};
 use super::slot::{Header, Slot, state, take_waker};
 use super::state::{Publish, Settle, Start};
 use crate::panics::{drop_ignoring_panic, ignore_panic};
@@ -142,7 +142,7 @@ impl Drop for Worked {
 pub(super) unsafe fn work<F, R, T>(header: NonNull<Header>, way: Way)
 where
     F: FnOnce() -> R,
-    T: Ticket,
+    T: Observer,
 {
     // SAFETY: B2, the job has started, so the closure is its own.
     let closure = unsafe { Slot::<F, R, T>::take_closure(header) };
@@ -169,16 +169,16 @@ where
 pub(super) unsafe fn finish<F, R, T>(header: NonNull<Header>, before: &mut dyn FnMut())
 where
     F: FnOnce() -> R,
-    T: Ticket,
+    T: Observer,
 {
     // SAFETY: B1, outcome and ticket are the job's.
-    let (end, ticket) = unsafe { Slot::<F, R, T>::take_ticket(header) };
+    let (end, observer) = unsafe { Slot::<F, R, T>::take_observer(header) };
     // SAFETY: B1, the job has not let go of the slot.
     let waker = match unsafe { state(header) }.settle() {
         Settle::Orphaned { unwanted } => {
             // SAFETY: B1, the call is gone, so the outcome is the job's.
             unsafe { drop_outcome::<F, R, T>(header) };
-            ignore_panic(|| drop(ticket.end(end, unwanted)));
+            ignore_panic(|| drop(observer.end(end, unwanted)));
             // SAFETY: B1, the call is gone, and nothing is left in the slot.
             return unsafe { free(header) };
         }
@@ -189,7 +189,7 @@ where
     };
     before();
     let mut after = None;
-    ignore_panic(|| after = Some(ticket.end(end, false)));
+    ignore_panic(|| after = Some(observer.end(end, false)));
     // SAFETY: B1, as before.
     unsafe { publish(header, waker) };
     drop_ignoring_panic(after);
@@ -230,7 +230,7 @@ unsafe fn publish(header: NonNull<Header>, mut waker: Option<Waker>) {
 unsafe fn drop_outcome<F, R, T>(header: NonNull<Header>)
 where
     F: FnOnce() -> R,
-    T: Ticket,
+    T: Observer,
 {
     let mut outcome = mem::MaybeUninit::<Outcome<R>>::uninit();
     // SAFETY: B1, by contract it is ours; there is room for it.
@@ -297,7 +297,7 @@ pub(crate) fn current_is_unwanted() -> Option<bool> {
 }
 
 /// Runs something that is not part of the call that runs on this thread.
-pub(crate) fn set_aside<R>(f: impl FnOnce() -> R) -> R {
+pub(crate) fn without_current_call<R>(f: impl FnOnce() -> R) -> R {
     let _none = Current::enter(None);
     f()
 }

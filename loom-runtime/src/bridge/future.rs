@@ -62,7 +62,7 @@ impl<R> Call<R> {
     }
 
     /// Somebody waits, who has yet to show a waker: dropping the call gives it up (B4).
-    pub(crate) fn ask(&mut self) {
+    pub(crate) fn mark_awaited(&mut self) {
         if self.interest == Interest::Detached {
             self.interest = Interest::Asked;
         }

@@ -7,7 +7,7 @@ use crate::sync::{Arc, thread};
 
 use super::complete::Job;
 use super::future::Call;
-use super::outcome::{Outcome, Priority, Ticket};
+use super::outcome::{Observer, Outcome, Priority};
 use super::pair::pair;
 
 /// Wakes the thread that made it.
@@ -57,7 +57,7 @@ impl<R> Lent<'_, R> {
 /// do so in its own way, and what it leaves is parked for.
 pub(crate) fn lend<F, R, T>(
     f: F,
-    ticket: T,
+    observer: T,
     priority: Priority,
     submit: impl FnOnce(Job),
     wait: impl FnOnce(&Lent<'_, R>),
@@ -65,7 +65,7 @@ pub(crate) fn lend<F, R, T>(
 where
     F: FnOnce() -> R + Send,
     R: Send,
-    T: Ticket,
+    T: Observer,
 {
     /// Waits also where something unwinds (B7).
     struct Return<R>(Call<R>);
@@ -79,7 +79,7 @@ where
     let mut cx = Context::from_waker(&waker);
     // SAFETY: B7, the guard below is dropped before anything that is borrowed here, and waits
     // for the end of the job: this frame, unlike a future, cannot be forgotten.
-    let (job, call) = unsafe { pair(f, ticket, priority) };
+    let (job, call) = unsafe { pair(f, observer, priority) };
     let mut call = Return(call);
     // Declared after the guard, so that whatever unwinds before `submit` drops it first, which
     // refuses the call.

@@ -7,27 +7,27 @@
 #![expect(unsafe_code, reason = "slots without a type, owned by state")]
 
 mod complete;
-mod crew;
+mod drainer_set;
 mod future;
+mod jobs;
 mod lend;
-mod line;
 mod outcome;
 mod pair;
 mod queue;
 mod slot;
 mod state;
 
-#[cfg(all(test, not(loom_model)))]
-mod line_tests;
 #[cfg(all(test, loom_model))]
 mod model;
 #[cfg(all(test, not(loom_model)))]
+mod queue_tests;
+#[cfg(all(test, not(loom_model)))]
 mod tests;
 
-pub(crate) use complete::{current_is_unwanted, set_aside};
+pub(crate) use complete::{current_is_unwanted, without_current_call};
 pub(crate) use future::Call;
 pub(crate) use lend::{Lent, lend};
-pub(crate) use line::{Drainer, Line};
 pub use outcome::Priority;
-pub(crate) use outcome::{End, Fault, Outcome, Ticket};
+pub(crate) use outcome::{End, Fault, Observer, Outcome};
 pub(crate) use pair::call;
+pub(crate) use queue::{Drainer, Queue};

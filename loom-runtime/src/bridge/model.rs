@@ -7,7 +7,8 @@ use loom_model::sync::atomic::{AtomicUsize, Ordering};
 use loom_model::sync::{Arc, Notify};
 use loom_model::thread;
 
-use super::{Call, Drainer, End, Fault, Job, Line, Priority, Ticket, call};
+use super::complete::Job;
+use super::{Call, Drainer, End, Fault, Observer, Priority, Queue, call};
 use crate::sync::Arc as StdArc;
 
 /// Counts how calls ended.
@@ -34,7 +35,7 @@ impl Ends {
 
 struct Counted(Arc<Ends>);
 
-impl Ticket for Counted {
+impl Observer for Counted {
     type After = ();
 
     fn may_start(&self) -> bool {
@@ -194,7 +195,7 @@ fn a_refused_call_is_told() {
 
 /// A drainer that goes home as soon as it may.
 struct Hasty {
-    line: Arc<Line>,
+    queue: Arc<Queue>,
     fetched: Vec<thread::JoinHandle<()>>,
     /// Goes after each job, as one does that holds something up.
     is_nested: bool,
@@ -202,40 +203,40 @@ struct Hasty {
 
 impl Drainer for Hasty {
     fn fetch(&mut self) {
-        self.fetched.push(fetch(&self.line, self.is_nested));
+        self.fetched.push(fetch(&self.queue, self.is_nested));
     }
 
-    fn goes_on(&self) -> bool {
+    fn takes_more(&self) -> bool {
         !self.is_nested
     }
 
-    fn between(&mut self, _line: &Line, _is_searching: bool) {}
+    fn between(&mut self, _line: &Queue, _is_searching: bool) {}
 
-    fn lingers(&mut self, _line: &Line) -> bool {
+    fn lingers(&mut self, _line: &Queue) -> bool {
         thread::yield_now();
         false
     }
 }
 
-fn fetch(line: &Arc<Line>, is_nested: bool) -> thread::JoinHandle<()> {
-    let line = Arc::clone(line);
+fn fetch(queue: &Arc<Queue>, is_nested: bool) -> thread::JoinHandle<()> {
+    let queue = Arc::clone(queue);
     thread::spawn(move || {
-        let mut drainer = Hasty { line: Arc::clone(&line), fetched: Vec::new(), is_nested };
-        line.drain(&mut drainer);
+        let mut drainer = Hasty { queue: Arc::clone(&queue), fetched: Vec::new(), is_nested };
+        queue.drain(&mut drainer);
         for fetched in drainer.fetched {
             fetched.join().expect("no panic");
         }
     })
 }
 
-fn submit(line: &Arc<Line>, ends: &Arc<Ends>, jobs: usize, is_nested: bool) {
+fn submit(queue: &Arc<Queue>, ends: &Arc<Ends>, jobs: usize, is_nested: bool) {
     let mut fetched = Vec::new();
     for _ in 0..jobs {
         let value = Value(Arc::clone(ends));
-        let place = line.enter(usize::MAX).expect("no limit");
+        let place = queue.enter(usize::MAX).expect("no limit");
         let (job, call) = call(move || value, Counted(Arc::clone(ends)), Priority::Normal);
         if place.submit(job) {
-            fetched.push(fetch(line, is_nested));
+            fetched.push(fetch(queue, is_nested));
         }
         drop(call);
     }
@@ -249,16 +250,16 @@ fn submit(line: &Arc<Line>, ends: &Arc<Ends>, jobs: usize, is_nested: bool) {
 /// With fewer switches than elsewhere: there are up to four threads, each of many steps.
 fn nothing_is_left(drainers: usize, jobs: [usize; 2], is_nested: bool) {
     model_with(2, move || {
-        let line = Arc::new(Line::new(drainers));
+        let queue = Arc::new(Queue::new(drainers));
         let ends = Arc::new(Ends::default());
         let other = {
-            let (line, ends) = (Arc::clone(&line), Arc::clone(&ends));
-            thread::spawn(move || submit(&line, &ends, jobs[1], is_nested))
+            let (queue, ends) = (Arc::clone(&queue), Arc::clone(&ends));
+            thread::spawn(move || submit(&queue, &ends, jobs[1], is_nested))
         };
-        submit(&line, &ends, jobs[0], is_nested);
+        submit(&queue, &ends, jobs[0], is_nested);
         other.join().expect("no panic");
         assert_eq!(ends.returned.load(Ordering::Relaxed), jobs[0] + jobs[1]);
-        assert_eq!(line.waiting(), 0);
+        assert_eq!(queue.waiting(), 0);
     });
 }
 

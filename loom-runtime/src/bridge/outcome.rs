@@ -42,7 +42,7 @@ pub(crate) enum End {
 }
 
 /// Goes with a call, and is told how it ended (B6).
-pub(crate) trait Ticket: Send {
+pub(crate) trait Observer: Send {
     /// What is kept until whoever waits has been woken, and so may outlive what the call borrows.
     type After: 'static;
 

@@ -2,18 +2,18 @@
 
 use super::complete::Job;
 use super::future::Call;
-use super::outcome::{Priority, Ticket};
+use super::outcome::{Observer, Priority};
 use super::slot::Slot;
 
 /// The two ends of a call of `f`.
-pub(crate) fn call<F, R, T>(f: F, ticket: T, priority: Priority) -> (Job, Call<R>)
+pub(crate) fn call<F, R, T>(f: F, observer: T, priority: Priority) -> (Job, Call<R>)
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
-    T: Ticket + 'static,
+    T: Observer + 'static,
 {
     // SAFETY: B7, nothing in it is borrowed.
-    unsafe { pair(f, ticket, priority) }
+    unsafe { pair(f, observer, priority) }
 }
 
 /// The two ends of a call.
@@ -21,13 +21,13 @@ where
 /// # Safety
 ///
 /// B7: what closure, result and ticket borrow outlives the job.
-pub(super) unsafe fn pair<F, R, T>(f: F, ticket: T, priority: Priority) -> (Job, Call<R>)
+pub(super) unsafe fn pair<F, R, T>(f: F, observer: T, priority: Priority) -> (Job, Call<R>)
 where
     F: FnOnce() -> R + Send,
     R: Send,
-    T: Ticket,
+    T: Observer,
 {
-    let slot = Slot::make(f, ticket, priority);
+    let slot = Slot::make(f, observer, priority);
     // SAFETY: B1, the slot is new.
     let job = unsafe { Job::of(slot) };
     // SAFETY: B1, as before, and the closure returns this type.

@@ -1,235 +1,172 @@
-//! The jobs that wait for a thread (the line, in `README.md`).
+//! Jobs that wait, and the drainers that come for them (the line and the crew, in
+//! `README.md`).
 
-use std::ptr::{self, NonNull};
+use crate::sync::thread;
 
-use crate::sync::PoisonError;
-use crate::sync::modelled::{AtomicPtr, AtomicUsize, Mutex, Ordering};
+use super::complete::{Job, Started};
+use super::drainer_set::{DrainerSet, Fetch};
+use super::jobs::Jobs;
 
-use super::complete::Job;
-use super::slot::{Header, state};
-
-/// How often in a row a list is passed over for one of higher priority (Q3).
-const PATIENCE: u32 = 16;
-/// So many jobs that were cancelled may stay linked.
-const FEW: usize = 64;
-
-type Link = Option<NonNull<Header>>;
-
-/// On a cache line of its own, since drainers that linger look at it all the time.
-#[repr(align(64))]
-pub(super) struct Queue {
-    /// Newest first.
-    inbox: AtomicPtr<Header>,
-    /// Jobs that were cancelled and are still linked, about.
-    cancelled: AtomicUsize,
-    /// Apart from what submitters change.
-    lists: Box<Mutex<Lists>>,
+/// The crew's word comes first, so that it shares a cache line with what stands before a
+/// line.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Queue {
+    drainers: DrainerSet,
+    jobs: Jobs,
 }
 
-/// By priority, lowest first.
-#[derive(Default)]
-struct Lists([List; 3]);
-
-/// Oldest first.
-#[derive(Default)]
-struct List {
-    head: Link,
-    tail: Link,
-    passed_over: u32,
+/// A place in the line for one job.
+#[must_use]
+pub(crate) struct Reservation<'a> {
+    queue: &'a Queue,
+    fetch: Fetch,
 }
 
-// SAFETY: Q1: the headers in the lists are jobs, which may be sent.
-unsafe impl Send for Lists {}
+/// What a drainer does beside running jobs; its thread is somebody else's.
+pub(crate) trait Drainer {
+    /// Fetches another drainer, which is counted as up already.
+    fn fetch(&mut self);
+
+    /// Asked before each job; false to go after it although there may be more.
+    fn takes_more(&self) -> bool;
+
+    /// Called between two jobs. Tells whether others may rely on its search, which it leaves
+    /// while it does something else.
+    fn between(&mut self, queue: &Queue, is_searching: bool);
+
+    /// There is nothing to start. Lingers, perhaps until there is; false to go home.
+    fn lingers(&mut self, queue: &Queue) -> bool;
+}
 
 impl Queue {
-    pub(super) fn new() -> Self {
-        Self {
-            inbox: AtomicPtr::new(ptr::null_mut()),
-            cancelled: AtomicUsize::new(0),
-            lists: Box::new(Mutex::new(Lists::default())),
-        }
+    /// A line that up to so many drainers empty.
+    pub(crate) fn new(drainers: usize) -> Self {
+        Self { drainers: DrainerSet::new(drainers), jobs: Jobs::new() }
     }
 
-    /// Appends a job. Waits for nobody.
-    pub(super) fn push(&self, job: Job) {
-        let header = job.into_header();
-        let mut newest = self.inbox.load(Ordering::Relaxed);
+    /// Jobs that were submitted, and have neither started nor been cancelled.
+    pub(crate) fn waiting(&self) -> usize {
+        self.drainers.waiting()
+    }
+
+    /// Whether a job was submitted that no drainer has seen.
+    pub(crate) fn has_new(&self) -> bool {
+        self.jobs.has_new()
+    }
+
+    /// How many drainers are just about to look into the line.
+    pub(crate) fn searching(&self) -> usize {
+        self.drainers.searching()
+    }
+
+    /// Counts a job in, unless so many wait already.
+    pub(crate) fn enter(&self, limit: usize) -> Option<Reservation<'_>> {
+        self.drainers.submit(limit).map(|fetch| Reservation { queue: self, fetch })
+    }
+
+    /// Counts a job out that was cancelled before it started.
+    pub(crate) fn cancel(&self) {
+        self.drainers.cancel();
+        self.jobs.has_cancelled(self.waiting());
+    }
+
+    /// Takes the next job that was not cancelled, and starts it. For those who are not of the
+    /// crew.
+    pub(crate) fn start_next(&self) -> Option<Started> {
+        let started = self.find()?;
+        // Whoever does not search leaves nobody to be fetched.
+        let _nobody = self.drainers.start(false);
+        Some(started)
+    }
+
+    fn find(&self) -> Option<Started> {
+        while let Some(job) = self.jobs.pop() {
+            match job.start() {
+                Some(started) => return Some(started),
+                None => self.jobs.forget(1),
+            }
+        }
+        None
+    }
+
+    /// Empties the line, as a drainer that was counted as up.
+    pub(crate) fn drain(&self, drainer: &mut impl Drainer) {
+        let mut is_searching = true;
         loop {
-            // SAFETY: Q1, it is not in the inbox yet.
-            unsafe { set_next(header, NonNull::new(newest)) };
-            // Release: with the acquire of `pop` (Q1).
-            match self.inbox.compare_exchange_weak(
-                newest,
-                header.as_ptr(),
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return,
-                Err(now) => newest = now,
+            if let Some(job) = self.find() {
+                let fetch = self.drainers.start(is_searching);
+                is_searching = false;
+                fetch_if_needed(drainer, fetch);
+                if !drainer.takes_more() {
+                    // Before it works: it holds up a thread that may have another drainer
+                    // below, and two on one must not keep the last thread away.
+                    let fetch = self.drainers.retire_early();
+                    fetch_if_needed(drainer, fetch);
+                    return job.run();
+                }
+                // Before the caller learns of it, since that may submit the next call at once,
+                // and need not fetch another for it.
+                job.work().finish_after(|| {
+                    if self.waiting() == 0 {
+                        self.drainers.search();
+                        is_searching = true;
+                    }
+                });
+                drainer.between(self, is_searching);
+            } else if !is_searching {
+                // From here on submitters rely on it, so it looks again.
+                self.drainers.search();
+                is_searching = true;
+            } else if !drainer.lingers(self) && self.drainers.retire() {
+                return;
             }
         }
     }
 
-    /// Whether a job was pushed that nobody has taken over.
-    pub(super) fn has_new(&self) -> bool {
-        !self.inbox.load(Ordering::Relaxed).is_null()
+    /// Does something else for a while, during which nobody relies on this drainer's search.
+    pub(crate) fn pause_search<R>(&self, drainer: &mut impl Drainer, f: impl FnOnce() -> R) -> R {
+        let fetch = self.drainers.pause_search();
+        fetch_if_needed(drainer, fetch);
+        let result = f();
+        self.drainers.search();
+        result
     }
 
-    /// Takes in that a job was cancelled, of which so many wait beside it. Now and then lets go
-    /// of all that were: their blocks may be large, and the drainers busy for long.
-    pub(super) fn has_cancelled(&self, waiting: usize) {
-        let cancelled = self.cancelled.fetch_add(1, Ordering::Relaxed) + 1;
-        // As many as there are others at least, so that each is looked at twice or so.
-        if cancelled < FEW || cancelled < waiting {
-            return;
-        }
-        // Whoever has the lock may be stopped, and this thread must not wait for it. It takes
-        // jobs out itself, or the next one that is cancelled comes by.
-        let Ok(mut lists) = self.lists.try_lock() else { return };
-        self.collect(&mut lists);
-        let swept = lists.0.iter_mut().map(List::sweep).sum();
-        drop(lists);
-        self.forget(swept);
-    }
-
-    /// So many that were cancelled are linked no more.
-    pub(super) fn forget(&self, cancelled: usize) {
-        let fewer = |now: usize| Some(now.saturating_sub(cancelled));
-        // Never an error, since it always has an answer.
-        let _ = self.cancelled.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer);
-    }
-
-    /// Moves what was pushed to the lists.
-    fn collect(&self, lists: &mut Lists) {
-        if !self.inbox.load(Ordering::Relaxed).is_null() {
-            // Acquire: with the release of every push (Q1); each continues the one before.
-            let newest = self.inbox.swap(ptr::null_mut(), Ordering::Acquire);
-            lists.append(NonNull::new(newest));
-        }
-    }
-
-    /// Takes the next job. Waits for other drainers.
-    pub(super) fn pop(&self) -> Option<Job> {
-        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        self.collect(&mut lists);
-        let next = lists.next();
-        drop(lists);
-        // SAFETY: Q1, it was taken off its list, so it is ours.
-        next.map(|header| unsafe { Job::of(header) })
-    }
-}
-
-impl std::fmt::Debug for Queue {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Queue").finish_non_exhaustive()
-    }
-}
-
-impl Drop for Queue {
-    fn drop(&mut self) {
-        // Nobody is left to run them: their callers are told.
-        while let Some(job) = self.pop() {
-            drop(job);
-        }
-    }
-}
-
-impl Lists {
-    /// Appends what is linked from the newest on.
-    fn append(&mut self, mut newest: Link) {
-        let mut batch = <[List; 3]>::default();
-        while let Some(header) = newest {
-            // SAFETY: Q1, it was taken out of the inbox with all the others.
-            newest = unsafe { next(header) };
-            // SAFETY: Q1, as before: it is there, and nobody else's.
-            let list = &mut batch[unsafe { header.as_ref() }.state.priority()];
-            // SAFETY: Q1, as before.
-            unsafe { set_next(header, list.head) };
-            list.head = Some(header);
-            list.tail = list.tail.or(Some(header));
-        }
-        for (list, batch) in self.0.iter_mut().zip(batch) {
-            list.extend(&batch);
-        }
-    }
-
-    /// Takes the job whose turn it is (Q3).
-    fn next(&mut self) -> Link {
-        let impatient = |list: &List| list.passed_over >= PATIENCE;
-        let waits = |list: &List| list.head.is_some();
-        let chosen = match self.0.iter().position(|list| waits(list) && impatient(list)) {
-            Some(chosen) => chosen,
-            None => self.0.iter().rposition(waits)?,
-        };
-        for list in self.0.iter_mut().take(chosen).filter(|list| list.head.is_some()) {
-            list.passed_over += 1;
-        }
-        let list = &mut self.0[chosen];
-        list.passed_over = 0;
-        list.take_first()
-    }
-}
-
-impl List {
-    fn extend(&mut self, other: &Self) {
-        let Some(first) = other.head else { return };
-        match self.tail {
-            // SAFETY: Q1, what is on a list is the lock holder's.
-            Some(tail) => unsafe { set_next(tail, Some(first)) },
-            None => self.head = Some(first),
-        }
-        self.tail = other.tail;
-    }
-
-    /// Lets go of the jobs that were cancelled; tells how many they were.
-    fn sweep(&mut self) -> usize {
-        let mut kept = Self { passed_over: self.passed_over, ..Self::default() };
-        let mut swept = 0;
-        while let Some(first) = self.take_first() {
-            // SAFETY: Q1, it was taken off the list, so it is ours.
-            if unsafe { state(first) }.is_cancelled() {
-                swept += 1;
-                // SAFETY: Q1, as before; it leaves as it does when it is started.
-                drop(unsafe { Job::of(first) });
+    /// Refuses what waits, in place of a drainer that was counted as up and will not come.
+    pub(crate) fn refuse_all(&self) {
+        let mut is_searching = true;
+        loop {
+            if let Some(job) = self.find() {
+                if self.drainers.start(is_searching) == Fetch::One {
+                    self.drainers.count_out();
+                }
+                is_searching = false;
+                drop(job);
+            } else if !is_searching {
+                self.drainers.search();
+                is_searching = true;
+            } else if self.drainers.retire() {
+                return;
             } else {
-                // SAFETY: Q1, as before.
-                unsafe { set_next(first, None) };
-                kept.extend(&Self { head: Some(first), tail: Some(first), passed_over: 0 });
+                // Whoever was counted in is just about to push.
+                thread::yield_now();
             }
         }
-        *self = kept;
-        swept
-    }
-
-    fn take_first(&mut self) -> Link {
-        let first = self.head?;
-        // SAFETY: Q1, what is on a list is the lock holder's.
-        self.head = unsafe { next(first) };
-        if self.head.is_none() {
-            self.tail = None;
-        }
-        Some(first)
     }
 }
 
-/// # Safety
-///
-/// Q1: the job is there, and the caller's.
-unsafe fn next(header: NonNull<Header>) -> Link {
-    // SAFETY: Q1, by contract.
-    let header = unsafe { header.as_ref() };
-    // SAFETY: Q1, as before; it is a link until the job starts.
-    header.link.with(|link| unsafe { link.cast::<Link>().read() })
+fn fetch_if_needed(drainer: &mut impl Drainer, fetch: Fetch) {
+    if fetch == Fetch::One {
+        drainer.fetch();
+    }
 }
 
-/// # Safety
-///
-/// Q1: the job is there, and the caller's.
-unsafe fn set_next(header: NonNull<Header>, link: Link) {
-    // SAFETY: Q1, by contract.
-    let header = unsafe { header.as_ref() };
-    header.link.with_mut(|place| {
-        // SAFETY: Q1, as before.
-        unsafe { place.cast::<Link>().write(link) };
-    });
+impl Reservation<'_> {
+    /// Takes the place. True if a drainer has to be fetched, which is counted as up already.
+    #[must_use]
+    pub(crate) fn submit(self, job: Job) -> bool {
+        self.queue.jobs.push(job);
+        self.fetch == Fetch::One
+    }
 }

@@ -10,7 +10,7 @@ use crate::pool;
 use crate::sync::modelled::UnsafeCell;
 
 use super::complete::{self, Way};
-use super::outcome::{End, Fault, Outcome, Priority, Ticket};
+use super::outcome::{End, Fault, Observer, Outcome, Priority};
 use super::state::{Cell, State};
 
 /// What both ends and the line know of a slot, whatever is in it.
@@ -56,7 +56,7 @@ pub(super) struct VTable {
 #[repr(C)]
 pub(super) struct Slot<F, R, T> {
     header: Header,
-    ticket: UnsafeCell<MaybeUninit<T>>,
+    observer: UnsafeCell<MaybeUninit<T>>,
     payload: UnsafeCell<Payload<F, R>>,
 }
 
@@ -128,7 +128,7 @@ pub(super) unsafe fn take_waker(header: NonNull<Header>, cell: Cell) -> Waker {
 impl<F, R, T> Slot<F, R, T>
 where
     F: FnOnce() -> R,
-    T: Ticket,
+    T: Observer,
 {
     const VTABLE: &'static VTable = &VTable {
         work: complete::work::<F, R, T>,
@@ -140,7 +140,7 @@ where
     };
 
     /// A new slot, of which the first owner is whoever asked.
-    pub(super) fn make(closure: F, ticket: T, priority: Priority) -> NonNull<Header> {
+    pub(super) fn make(closure: F, observer: T, priority: Priority) -> NonNull<Header> {
         let slot = pool::take(Layout::new::<Self>()).cast::<Self>();
         let value = Self {
             header: Header {
@@ -149,7 +149,7 @@ where
                 waker: UnsafeCell::new(MaybeUninit::uninit()),
                 link: UnsafeCell::new(Tail { next: None }),
             },
-            ticket: UnsafeCell::new(MaybeUninit::new(ticket)),
+            observer: UnsafeCell::new(MaybeUninit::new(observer)),
             payload: UnsafeCell::new(Payload { closure: ManuallyDrop::new(closure) }),
         };
         // SAFETY: B1, the block is new, ours, and of this layout.
@@ -183,10 +183,10 @@ where
     pub(super) unsafe fn may_start(header: NonNull<Header>) -> bool {
         // SAFETY: B1, as by contract.
         let slot = unsafe { Self::of(header) };
-        slot.ticket.with(|ticket| {
+        slot.observer.with(|observer| {
             // SAFETY: B1, it was made with a ticket, which is still there.
-            let ticket = unsafe { &*ticket.cast::<T>() };
-            ticket.may_start()
+            let observer = unsafe { &*observer.cast::<T>() };
+            observer.may_start()
         })
     }
 
@@ -196,7 +196,7 @@ where
     ///
     /// B1: of this type, the outcome is there, and it and the ticket are the caller's; the
     /// ticket is gone after.
-    pub(super) unsafe fn take_ticket(header: NonNull<Header>) -> (End, T) {
+    pub(super) unsafe fn take_observer(header: NonNull<Header>) -> (End, T) {
         // SAFETY: B1, as by contract.
         let slot = unsafe { Self::of(header) };
         let end = slot.payload.with(|payload| {
@@ -207,11 +207,11 @@ where
                 Err(Fault::Refused) => End::Refused,
             }
         });
-        let ticket = slot.ticket.with_mut(|ticket| {
+        let observer = slot.observer.with_mut(|observer| {
             // SAFETY: B1, it was made with a ticket, which is taken once.
-            unsafe { ticket.cast::<T>().read() }
+            unsafe { observer.cast::<T>().read() }
         });
-        (end, ticket)
+        (end, observer)
     }
 
     /// # Safety
@@ -246,14 +246,14 @@ where
     unsafe fn drop_closure(header: NonNull<Header>) {
         // SAFETY: B1, as by contract.
         let slot = unsafe { Self::of(header) };
-        let ticket = slot.ticket.with_mut(|ticket| {
+        let observer = slot.observer.with_mut(|observer| {
             // SAFETY: B1, it was made with a ticket, which is taken once.
-            unsafe { ticket.cast::<T>().read() }
+            unsafe { observer.cast::<T>().read() }
         });
-        ignore_panic(|| ticket.withdraw());
+        ignore_panic(|| observer.withdraw());
         // SAFETY: B1, as by contract.
         drop_ignoring_panic(unsafe { Self::take_closure(header) });
-        ignore_panic(|| drop(ticket.end(End::Cancelled, true)));
+        ignore_panic(|| drop(observer.end(End::Cancelled, true)));
     }
 
     /// # Safety

@@ -107,7 +107,7 @@ impl State {
         Self(AtomicUsize::new(QUEUED | (priority as usize) << PRIORITY))
     }
 
-    /// Line: in which list the job waits.
+    /// Queue: in which list the job waits.
     pub(super) fn priority(&self) -> usize {
         // Relaxed: it does not change while the job waits.
         self.0.load(Ordering::Relaxed) >> PRIORITY
@@ -172,7 +172,7 @@ impl State {
         self.0.load(Ordering::Acquire) & PHASE == DONE
     }
 
-    /// Line: whether the caller has given up before the job started.
+    /// Queue: whether the caller has given up before the job started.
     pub(super) fn is_cancelled(&self) -> bool {
         // Relaxed: it stays so, and whoever leaves the slot acquires what was done to it.
         self.0.load(Ordering::Relaxed) & PHASE == CANCELLED

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::{Call, End, Fault, Priority, Ticket};
+use super::{Call, End, Fault, Observer, Priority};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, thread};
 
@@ -18,7 +18,7 @@ struct Told {
 impl Told {
     fn end(&self) -> (End, bool) {
         let ends = self.ends.lock().expect("not poisoned");
-        assert_eq!(ends.len(), 1, "a ticket ends once: {ends:?}");
+        assert_eq!(ends.len(), 1, "a observer ends once: {ends:?}");
         ends[0]
     }
 }
@@ -28,7 +28,7 @@ struct Telling {
     hook: Box<dyn FnOnce() + Send>,
 }
 
-impl Ticket for Telling {
+impl Observer for Telling {
     type After = ();
 
     fn may_start(&self) -> bool {
@@ -57,8 +57,8 @@ where
     R: Send + 'static,
 {
     let told = Arc::new(Told::default());
-    let ticket = Telling { told: Arc::clone(&told), hook: Box::new(hook) };
-    let (job, call) = super::call(f, ticket, Priority::Normal);
+    let observer = Telling { told: Arc::clone(&told), hook: Box::new(hook) };
+    let (job, call) = super::call(f, observer, Priority::Normal);
     (Job { job, told }, call)
 }
 
@@ -197,7 +197,7 @@ fn a_detached_result_is_dropped_before_the_job_says_that_it_has_ended() {
 
 #[test]
 fn a_panicking_ticket_does_not_lose_the_outcome() {
-    let (job, mut call) = call_with(|| 1, || panic!("a ticket that panics, as told"));
+    let (job, mut call) = call_with(|| 1, || panic!("a observer that panics, as told"));
     ended(job);
     assert!(matches!(poll(&mut call), Poll::Ready(Ok(1))));
 }

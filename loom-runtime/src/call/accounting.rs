@@ -4,52 +4,52 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use crate::bridge::{self, End, Priority};
-use crate::core::{Admitted, Core, Function, Holding};
+use crate::core::{Admitted, Core, Function, PauseGuard};
 use crate::scheduler::Arm;
 use crate::sync::Arc;
 
-use super::baggage::Carrying;
-use super::spans::{self, Along};
+use super::baggage::CarriedKeys;
+use super::spans::{self, CallSpan};
 
 /// One in so many calls that are nobody's tell what the bridge costs.
 const SAMPLED: u32 = 16;
 
-/// How a call goes to the pool.
+/// CallOptions a call goes to the pool.
 #[derive(Default)]
-pub(crate) struct How {
+pub(crate) struct CallOptions {
     /// Whose run time it tells.
     pub(crate) function: Option<Arc<Function>>,
     pub(crate) priority: Priority,
     /// Task-locals that go along.
-    pub(crate) carrying: Carrying,
+    pub(crate) carrying: CarriedKeys,
 }
 
 /// Goes with a call and counts it.
-pub(crate) struct Ticket {
+pub(crate) struct CallObserver {
     admitted: Admitted,
     function: Option<Arc<Function>>,
-    holding: Holding,
+    pause: PauseGuard,
 }
 
-impl Ticket {
+impl CallObserver {
     pub(crate) fn new(admitted: Admitted, function: Option<Arc<Function>>) -> Self {
-        let holding = admitted.core().hold_time();
-        Self { admitted, function, holding }
+        let pause = admitted.core().pause_time();
+        Self { admitted, function, pause }
     }
 }
 
-impl bridge::Ticket for Ticket {
-    type After = Holding;
+impl bridge::Observer for CallObserver {
+    type After = PauseGuard;
 
     fn may_start(&self) -> bool {
         !self.admitted.core().lifecycle.is_gone()
     }
 
     fn withdraw(&self) {
-        self.admitted.core().line.cancel();
+        self.admitted.core().queue.cancel();
     }
 
-    fn end(self, end: End, unwanted: bool) -> Holding {
+    fn end(self, end: End, unwanted: bool) -> PauseGuard {
         let core = self.admitted.core();
         core.end_call(end == End::Panicked);
         let function = self.function.as_deref().map(|function| &function.counters);
@@ -75,41 +75,41 @@ impl bridge::Ticket for Ticket {
         if unwanted {
             core.counters.abandoned.add_one();
         }
-        self.holding
+        self.pause
     }
 }
 
 /// Goes with a call that tells how long it waited for a thread.
-pub(super) struct Queued {
+pub(super) struct QueueTimer {
     core: Arc<Core>,
     function: Option<Arc<Function>>,
     priority: Priority,
     submitted: Instant,
-    /// How many waited already.
+    /// CallOptions many waited already.
     ahead: usize,
 }
 
-impl Queued {
+impl QueueTimer {
     /// For a call that is submitted now, if it is one to be timed.
-    pub(super) fn of(core: &Arc<Core>, how: &How) -> Option<Self> {
-        let is_timed = how.function.is_some()
+    pub(super) fn of(core: &Arc<Core>, options: &CallOptions) -> Option<Self> {
+        let is_timed = options.function.is_some()
             || is_turn()
-            || core.backlog.wants(how.priority)
+            || core.backlog.wants_sample(options.priority)
             || spans::is_on();
         is_timed.then(|| Self {
             core: Arc::clone(core),
-            function: how.function.clone(),
-            priority: how.priority,
+            function: options.function.clone(),
+            priority: options.priority,
             submitted: Instant::now(),
-            ahead: core.line.waiting(),
+            ahead: core.queue.waiting(),
         })
     }
 
     /// A thread begins with it, now.
-    pub(super) fn starts(&self, along: &Along) -> Instant {
+    pub(super) fn starts(&self, span: &CallSpan) -> Instant {
         let started = Instant::now();
         let waited = started.saturating_duration_since(self.submitted);
-        along.waited(waited);
+        span.waited(waited);
         self.core.backlog.observe(self.priority, waited, self.ahead, self.core.now());
         self.core.counters.queue_waits.record(waited);
         if let Some(function) = &self.function {
@@ -120,8 +120,8 @@ impl Queued {
 
     /// Takes in how long the call took that started then, when it is dropped, however the call
     /// ends.
-    pub(super) fn measured(self, started: Instant) -> Measured {
-        Measured { queued: self, started }
+    pub(super) fn measured(self, started: Instant) -> RunTimer {
+        RunTimer { queued: self, started }
     }
 
     pub(super) fn submitted(&self) -> Instant {
@@ -130,14 +130,14 @@ impl Queued {
 }
 
 /// A call that runs.
-pub(super) struct Measured {
-    queued: Queued,
+pub(super) struct RunTimer {
+    queued: QueueTimer,
     started: Instant,
 }
 
-impl Drop for Measured {
+impl Drop for RunTimer {
     fn drop(&mut self) {
-        let Queued { core, function, .. } = &self.queued;
+        let QueueTimer { core, function, .. } = &self.queued;
         if let Some(function) = function {
             core.ran(function, Arm::OffloadRayon, self.started.elapsed());
         }

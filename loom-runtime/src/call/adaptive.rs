@@ -10,13 +10,13 @@ use tokio::runtime::worker_index;
 
 use crate::bridge::Priority;
 use crate::core::{Admitted, Core, Function, local_core, nanos, thread_stats};
-use crate::scheduler::{Arm, Around, At, ComputeHint, Decision, Mode, Site};
+use crate::scheduler::{Arm, ComputeHint, Conditions, Decision, Mode, Moment, Site};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, thread};
 use crate::topology::os;
 
-use super::accounting::How;
-use super::baggage::Carrying;
+use super::accounting::CallOptions;
+use super::baggage::CarriedKeys;
 use super::compute::{ComputeFuture, offload, try_offload};
 use super::fallible::TryComputeFuture;
 use super::spans;
@@ -37,7 +37,7 @@ enum Placed<R> {
 
 /// What is called, and what is said of the call.
 #[derive(Clone, Copy)]
-pub(crate) struct Called {
+pub(crate) struct CallInfo {
     pub(crate) site: &'static Site,
     /// Which class of its inputs.
     pub(crate) class: u8,
@@ -45,10 +45,10 @@ pub(crate) struct Called {
     /// Before or after what else waits, where it is offloaded.
     pub(crate) priority: Priority,
     /// Task-locals that go along there.
-    pub(crate) carrying: Carrying,
+    pub(crate) carrying: CarriedKeys,
 }
 
-impl Called {
+impl CallInfo {
     /// A closure of that type.
     pub(crate) fn closure<F: 'static>(hint: ComputeHint) -> Self {
         let site = Site::of_type::<F>();
@@ -71,29 +71,29 @@ where
 /// Runs `f` where the scheduler says, as the call that is described.
 #[track_caller]
 #[inline]
-pub(crate) fn place<F, R>(core: &Arc<Core>, called: Called, f: F) -> AdaptiveFuture<R>
+pub(crate) fn place<F, R>(core: &Arc<Core>, info: CallInfo, f: F) -> AdaptiveFuture<R>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let Called { site, class, .. } = called;
+    let CallInfo { site, class, .. } = info;
     if thread_stats::is_settled(core, site.index(class)) {
         return settled(site, f)
             .counting_panics(|| core.function(site, class).counters.panicked_inline.add_one());
     }
-    look(core, called, f)
+    place_measured(core, info, f)
 }
 
 /// The same, of a call that is looked at.
 #[track_caller]
-fn look<F, R>(core: &Arc<Core>, called: Called, f: F) -> AdaptiveFuture<R>
+fn place_measured<F, R>(core: &Arc<Core>, info: CallInfo, f: F) -> AdaptiveFuture<R>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let Called { site, class, priority, carrying, .. } = called;
+    let CallInfo { site, class, priority, carrying, .. } = info;
     let admitted = Admitted::or_panic(core);
-    let decision = decide(core, called);
+    let decision = decide(core, info);
     let function = core.function(site, class);
     AdaptiveFuture(match decision.arm {
         Arm::InlineTokio => {
@@ -102,8 +102,8 @@ where
             Placed::Inline(Some(result), turn)
         }
         Arm::OffloadRayon => {
-            let how = How { function: Some(Arc::clone(function)), priority, carrying };
-            let call = ComputeFuture::or_panic(offload(core, admitted, how, f));
+            let options = CallOptions { function: Some(Arc::clone(function)), priority, carrying };
+            let call = ComputeFuture::or_panic(offload(core, admitted, options, f));
             function.counters.offloaded.add_one();
             Placed::Offloaded(call)
         }
@@ -111,12 +111,12 @@ where
 }
 
 /// The same for those who want an error where others panic.
-pub(crate) fn try_place<F, R>(core: &Arc<Core>, called: Called, f: F) -> TryComputeFuture<R>
+pub(crate) fn try_place<F, R>(core: &Arc<Core>, info: CallInfo, f: F) -> TryComputeFuture<R>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let Called { site, class, priority, carrying, .. } = called;
+    let CallInfo { site, class, priority, carrying, .. } = info;
     let function = core.function(site, class);
     if thread_stats::is_settled(core, site.index(class)) {
         let count = || function.counters.panicked_inline.add_one();
@@ -130,7 +130,7 @@ where
         Ok(admitted) => admitted,
         Err(refusal) => return TryComputeFuture::new(Err(refusal)),
     };
-    let decision = decide(core, called);
+    let decision = decide(core, info);
     match decision.arm {
         Arm::InlineTokio => {
             let (result, turn) = run_inline(core, function, decision.calls, f);
@@ -139,8 +139,8 @@ where
         }
         Arm::OffloadRayon => {
             drop(admitted);
-            let how = How { function: Some(Arc::clone(function)), priority, carrying };
-            let offloaded = try_offload(core, how, f);
+            let options = CallOptions { function: Some(Arc::clone(function)), priority, carrying };
+            let offloaded = try_offload(core, options, f);
             if offloaded.is_ok() {
                 function.counters.offloaded.add_one();
             }
@@ -150,18 +150,18 @@ where
 }
 
 /// Decides where a call runs, for whoever runs it.
-pub(crate) fn decide(core: &Core, called: Called) -> Decision {
-    let Called { site, class, hint, .. } = called;
+pub(crate) fn decide(core: &Core, info: CallInfo) -> Decision {
+    let CallInfo { site, class, hint, .. } = info;
     let now = core.now();
     let mode = site.mode();
-    let told = match mode {
+    let forced = match mode {
         Mode::Adaptive => core.forced.get().copied(),
-        mode => mode.told(),
+        mode => mode.forced_arm(),
     };
-    let around = Around { told, ..core.around(now) };
-    let at = At { mood: core.mood(), now, tick: os::tick() };
+    let conditions = Conditions { forced, ..core.conditions(now) };
+    let at = Moment { pressure_level: core.pressure_level(), now, tick: os::tick() };
     let decision = thread_stats::with(core, site, class, |own| {
-        own.share.look(&own.function.record, &core.knobs, &around, hint, at)
+        own.stats.decide(&own.function.record, &core.knobs, &conditions, hint, at)
     });
     if mode == Mode::Observe && decision.arm == Arm::OffloadRayon {
         core.function(site, class).counters.withheld.add_one();
@@ -251,18 +251,18 @@ impl<R> AdaptiveFuture<R> {
     }
 
     /// Somebody waits for it: dropping it gives the call up.
-    pub(crate) fn ask(&mut self) {
+    pub(crate) fn mark_awaited(&mut self) {
         if let Placed::Offloaded(call) = &mut self.0 {
-            call.ask();
+            call.mark_awaited();
         }
     }
 
     /// Whether its end will wake the task that polled it last. A poll may end before that, where
     /// the task's turn does.
-    pub(crate) fn is_shown(&self) -> bool {
+    pub(crate) fn has_waker(&self) -> bool {
         match &self.0 {
             Placed::Inline(..) => false,
-            Placed::Offloaded(call) => call.is_shown(),
+            Placed::Offloaded(call) => call.has_waker(),
         }
     }
 

@@ -22,9 +22,9 @@ use crate::pool::{Held, Kind};
 use crate::scheduler::{Arm, Magnitude, Site};
 use crate::sync::Arc;
 
-use super::accounting::How;
-use super::adaptive::{AdaptiveFuture, Called, decide, place, run_inline};
-use super::baggage::{Carry, Carrying};
+use super::accounting::CallOptions;
+use super::adaptive::{AdaptiveFuture, CallInfo, decide, place, run_inline};
+use super::baggage::{CarriedKeys, Carry};
 use super::current::{current_core, is_settled};
 use super::scope::{LONG, lend};
 use super::spans;
@@ -37,21 +37,21 @@ pub struct At<'a> {
     site: &'static Site,
     size: Option<u64>,
     priority: Priority,
-    carrying: Carrying,
-    apart: Apart,
+    carrying: CarriedKeys,
+    inlining: Inlining,
     /// Of the runtime that the attribute names.
     core: Option<&'a Arc<Core>>,
 }
 
 /// Whether the body has machine code of its own.
 #[derive(Clone, Copy, Debug)]
-enum Apart {
+enum Inlining {
     No,
     Never,
     Cold,
 }
 
-impl Apart {
+impl Inlining {
     /// Calls the body.
     #[inline]
     fn call<R>(self, body: impl FnOnce() -> R) -> R {
@@ -76,15 +76,15 @@ impl<'a> At<'a> {
     #[inline]
     #[must_use]
     pub const fn site(site: &'static Site) -> Self {
-        let (priority, apart) = (Priority::Normal, Apart::No);
-        Self { site, size: None, priority, carrying: &[], apart, core: None }
+        let (priority, inlining) = (Priority::Normal, Inlining::No);
+        Self { site, size: None, priority, carrying: &[], inlining, core: None }
     }
 
     /// A function with `#[inline(never)]`.
     #[inline]
     #[must_use]
     pub const fn out_of_line(mut self) -> Self {
-        self.apart = Apart::Never;
+        self.inlining = Inlining::Never;
         self
     }
 
@@ -92,11 +92,11 @@ impl<'a> At<'a> {
     #[inline]
     #[must_use]
     pub const fn cold(mut self) -> Self {
-        self.apart = Apart::Cold;
+        self.inlining = Inlining::Cold;
         self
     }
 
-    /// How large the input is.
+    /// CallOptions large the input is.
     #[inline]
     #[must_use]
     pub const fn size(mut self, size: u64) -> Self {
@@ -130,8 +130,8 @@ impl<'a> At<'a> {
 
     /// Whether a call runs here and now, by what this thread has at hand.
     #[inline]
-    fn is_settled(&self, called: Called) -> bool {
-        let Called { site, class, .. } = called;
+    fn is_settled(&self, info: CallInfo) -> bool {
+        let CallInfo { site, class, .. } = info;
         match self.core {
             None => is_settled(site, class),
             Some(core) => thread_stats::is_settled(core, site.index(class)),
@@ -145,20 +145,20 @@ impl<'a> At<'a> {
 
     /// The call of that instance.
     #[inline]
-    fn called(&self, site: &'static Site) -> Called {
+    fn call_info(&self, site: &'static Site) -> CallInfo {
         let class = self.size.map_or(0, |size| site.class(size));
         let Self { priority, carrying, .. } = *self;
-        Called { site, class, hint: site.hint(), priority, carrying }
+        CallInfo { site, class, hint: site.hint(), priority, carrying }
     }
 }
 
 /// Counts a panic that passes through a settled call, which nobody looks at.
-struct Passing<'a>(At<'a>, Called);
+struct CountsPanic<'a>(At<'a>, CallInfo);
 
-impl Drop for Passing<'_> {
+impl Drop for CountsPanic<'_> {
     #[cold]
     fn drop(&mut self) {
-        let Self(at, Called { site, class, .. }) = self;
+        let Self(at, CallInfo { site, class, .. }) = self;
         let core = at.into_core();
         core.function(site, *class).counters.panicked_inline.add_one();
     }
@@ -166,10 +166,10 @@ impl Drop for Passing<'_> {
 
 /// Runs a call that is settled: inline, and untimed.
 #[inline]
-fn settled<R>(at: At<'_>, called: Called, f: impl FnOnce() -> R) -> R {
-    let passing = Passing(at, called);
-    let result = spans::inline(called.site, f);
-    mem::forget(passing);
+fn settled<R>(at: At<'_>, info: CallInfo, f: impl FnOnce() -> R) -> R {
+    let counts_panic = CountsPanic(at, info);
+    let result = spans::inline(info.site, f);
+    mem::forget(counts_panic);
     result
 }
 
@@ -182,7 +182,7 @@ enum Placed<R> {
     /// It ran at once. Nothing once it was told.
     Ended(Option<R>),
     /// Somebody had a look at it. Held, since most have not, and should not carry its size.
-    Looked(Held<R>),
+    Measured(Held<R>),
 }
 
 /// Adaptive calls, as what is held.
@@ -205,7 +205,7 @@ impl<R> Future for Call<R> {
                 Some(result) => Poll::Ready(result),
                 None => panic!("a compute function was polled after it had completed"),
             },
-            Placed::Looked(call) => Pin::new(call).poll(cx),
+            Placed::Measured(call) => Pin::new(call).poll(cx),
         }
     }
 }
@@ -217,11 +217,11 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let called = at.called(at.site.instance::<Body>());
-    if at.is_settled(called) {
-        return Call(Placed::Ended(Some(settled(at, called, f))));
+    let info = at.call_info(at.site.instance::<Body>());
+    if at.is_settled(info) {
+        return Call(Placed::Ended(Some(settled(at, info, f))));
     }
-    Call(Placed::Looked(Held::new::<Adaptive>(place(&at.into_core(), called, f))))
+    Call(Placed::Measured(Held::new::<Adaptive>(place(&at.into_core(), info, f))))
 }
 
 /// A call that borrows: it has ended when this returns.
@@ -232,22 +232,22 @@ where
     F: FnOnce() -> R + Send,
     R: Send,
 {
-    let called = at.called(at.site.instance_that_borrows::<Body>());
-    if at.is_settled(called) {
-        return Call(Placed::Ended(Some(settled(at, called, f))));
+    let info = at.call_info(at.site.instance_that_borrows::<Body>());
+    if at.is_settled(info) {
+        return Call(Placed::Ended(Some(settled(at, info, f))));
     }
-    Call(Placed::Looked(Held::new::<Adaptive>(look_scoped(&at.into_core(), called, f))))
+    Call(Placed::Measured(Held::new::<Adaptive>(scoped_measured(&at.into_core(), info, f))))
 }
 
 #[track_caller]
-fn look_scoped<F, R>(core: &Arc<Core>, called: Called, f: F) -> AdaptiveFuture<R>
+fn scoped_measured<F, R>(core: &Arc<Core>, info: CallInfo, f: F) -> AdaptiveFuture<R>
 where
     F: FnOnce() -> R + Send,
     R: Send,
 {
     let admitted = Admitted::or_panic(core);
-    let decision = decide(core, called);
-    let Called { site, class, priority, carrying, .. } = called;
+    let decision = decide(core, info);
+    let CallInfo { site, class, priority, carrying, .. } = info;
     let function = core.function(site, class);
     let is_there = core.pool().is_some_and(|pool| pool.current_thread_index().is_some());
     if decision.arm == Arm::InlineTokio || is_there {
@@ -261,8 +261,8 @@ where
         let result = f();
         (result, started.elapsed())
     };
-    let how = How { function: Some(Arc::clone(function)), priority, carrying };
-    match lend(core, admitted, how, is_long, work) {
+    let options = CallOptions { function: Some(Arc::clone(function)), priority, carrying };
+    match lend(core, admitted, options, is_long, work) {
         Ok((result, took)) => {
             core.ran(function, Arm::OffloadRayon, took);
             AdaptiveFuture::ended((Ok(result), 1))
@@ -308,8 +308,8 @@ macro_rules! arity {
             F: FnOnce($($Arg),*) -> R + Argument + 'static,
             R: Outcome + 'static,
         {
-            let apart = at.apart;
-            call::<F, _, R>(at, move || apart.call(move || f($($arg),*)))
+            let inlining = at.inlining;
+            call::<F, _, R>(at, move || inlining.call(move || f($($arg),*)))
         }
 
         /// The same of one that borrows.
@@ -326,8 +326,8 @@ macro_rules! arity {
             F: FnOnce($($Arg),*) -> R + Argument,
             R: Outcome,
         {
-            let apart = at.apart;
-            scoped::<F, _, R>(at, move || apart.call(move || f($($arg),*)))
+            let inlining = at.inlining;
+            scoped::<F, _, R>(at, move || inlining.call(move || f($($arg),*)))
         }
     };
 }

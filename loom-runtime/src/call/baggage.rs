@@ -17,11 +17,11 @@ use tokio::task::LocalKey;
 use crate::core::{Function, context};
 use crate::sync::thread;
 
-use super::spans::{self, Along};
+use super::spans::{self, CallSpan};
 
 /// What `carry(…)` may name: a static of `tokio::task_local!`.
 #[diagnostic::on_unimplemented(
-    message = "`carry` cannot take `{Self}` along",
+    message = "`carry` cannot take `{Self}` span",
     label = "expected a static of `tokio::task_local!` whose value is `Clone` and `Send`"
 )]
 pub trait Carry: Sync {
@@ -42,7 +42,7 @@ pub trait Carried: Send {
 }
 
 /// The names after `carry`.
-pub(crate) type Carrying = &'static [&'static dyn Carry];
+pub(crate) type CarriedKeys = &'static [&'static dyn Carry];
 
 struct Value<T: 'static> {
     key: &'static LocalKey<T>,
@@ -103,7 +103,7 @@ impl<T: Send> Carried for Value<T> {
 
 thread_local! {
     /// What the calls carry that run on this thread, one above the other.
-    static RUNNING: RefCell<Vec<Carrying>> = const { RefCell::new(Vec::new()) };
+    static RUNNING: RefCell<Vec<CarriedKeys>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A call while it runs.
@@ -113,7 +113,7 @@ struct Running {
 }
 
 impl Running {
-    fn enter(carrying: Carrying) -> Self {
+    fn enter(carrying: CarriedKeys) -> Self {
         let is_alone = RUNNING.with_borrow_mut(|running| {
             running.push(carrying);
             running.len() == 1
@@ -130,22 +130,22 @@ impl Drop for Running {
 
 /// Packed where work is made, and unpacked where it runs.
 pub(crate) struct Baggage {
-    carrying: Carrying,
+    carrying: CarriedKeys,
     /// Nothing is allocated for none.
     carried: Box<[Box<dyn Carried>]>,
-    pub(crate) along: Along,
+    pub(crate) span: CallSpan,
 }
 
 impl Baggage {
     /// For a call of `F`.
-    pub(crate) fn pack<F>(carrying: Carrying, function: Option<&Function>) -> Self {
+    pub(crate) fn pack<F>(carrying: CarriedKeys, function: Option<&Function>) -> Self {
         let carried = carrying.iter().filter_map(|name| name.take_along()).collect();
-        Self { carrying, carried, along: Along::offloaded::<F>(function) }
+        Self { carrying, carried, span: CallSpan::offloaded::<F>(function) }
     }
 
     /// For work that a call spreads over other threads.
     pub(crate) fn of_scope() -> Self {
-        Self { carrying: &[], carried: Box::default(), along: Along::current() }
+        Self { carrying: &[], carried: Box::default(), span: CallSpan::current() }
     }
 
     /// Calls `f` with all of it in place, and nothing of what a call below it has.
@@ -193,13 +193,13 @@ impl Baggage {
     /// The same, where what is to be set aside is free.
     fn unpack_here<R>(self, f: impl FnOnce() -> R) -> R {
         let set_aside = self.set_aside();
-        let Self { carrying, carried, along } = self;
+        let Self { carrying, carried, span } = self;
         let running = Running::enter(carrying);
         let is_alone = running.is_alone;
         if is_alone && carried.is_empty() && set_aside.is_empty() {
-            return along.within(f);
+            return span.within(f);
         }
-        let (mut work, mut result) = (Some(|| along.within(f)), None);
+        let (mut work, mut result) = (Some(|| span.within(f)), None);
         let mut innermost = || result = work.take().map(|work| work());
         let mut carried = Some(carried.into_vec().into_iter());
         let mut inner = || {
@@ -209,7 +209,7 @@ impl Baggage {
         if is_alone {
             outer();
         } else {
-            spans::apart(outer);
+            spans::outside(outer);
         }
         let Some(result) = result else { unreachable!("the innermost has called it") };
         result

@@ -14,9 +14,9 @@ use crate::core::{Admitted, Core, Function, Refusal};
 use crate::sync::{Arc, thread};
 use crate::threads::{drainer, keeper};
 
-use super::accounting::{How, Queued, Ticket};
+use super::accounting::{CallObserver, CallOptions, QueueTimer};
 use super::baggage::Baggage;
-use super::spin::{Company, wait_a_little};
+use super::spin::{PollHistory, spin_briefly};
 
 /// Work on the compute pool, as a future of its result.
 ///
@@ -51,7 +51,7 @@ pub(crate) struct Offloaded<R> {
     /// A thread was just looking for work, and had nothing else to do.
     is_expected_soon: bool,
     /// The waker of the last poll is where whoever completes it will find it.
-    is_shown: bool,
+    has_waker: bool,
 }
 
 struct Sampled {
@@ -70,14 +70,14 @@ struct Timed<R> {
 pub(crate) fn offload<F, R>(
     core: &Arc<Core>,
     admitted: Admitted,
-    how: How,
+    options: CallOptions,
     f: F,
 ) -> Result<Offloaded<R>, Refusal>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    offload_within(usize::MAX, core, admitted, how, f)
+    offload_within(usize::MAX, core, admitted, options, f)
 }
 
 /// The same, unless so many wait already.
@@ -85,7 +85,7 @@ fn offload_within<F, R>(
     limit: usize,
     core: &Arc<Core>,
     admitted: Admitted,
-    how: How,
+    options: CallOptions,
     f: F,
 ) -> Result<Offloaded<R>, Refusal>
 where
@@ -100,14 +100,14 @@ where
         function.inspect(|function| function.counters.refused.add_one());
         Refusal::QueueFull(limit)
     };
-    if core.line.waiting() >= limit {
-        return Err(full(how.function.as_deref()));
+    if core.queue.waiting() >= limit {
+        return Err(full(options.function.as_deref()));
     }
-    let queued = Queued::of(core, &how);
+    let queued = QueueTimer::of(core, &options);
     // Before the call is counted in, since it runs code of others, which may panic.
-    let baggage = Baggage::pack::<F>(how.carrying, how.function.as_deref());
+    let baggage = Baggage::pack::<F>(options.carrying, options.function.as_deref());
     let before = keeper::begin_call(core);
-    let How { function, priority, .. } = how;
+    let CallOptions { function, priority, .. } = options;
     // A compute thread should have been free, so the round trip tells what the bridge costs.
     let sampled = queued.as_ref().filter(|_| before < core.compute_threads);
     let sampled =
@@ -120,34 +120,39 @@ where
         let Some(queued) = queued else {
             return Timed { value: baggage.unpack(f), times: None };
         };
-        let started = queued.starts(&baggage.along);
+        let started = queued.starts(&baggage.span);
         let measured = queued.measured(started);
         let value = baggage.unpack(f);
         drop(measured);
         Timed { value, times: Some((started, Instant::now())) }
     };
-    let (job, call) = bridge::call(work, Ticket::new(admitted, function), priority);
-    let searching = core.line.searching();
+    let (job, call) = bridge::call(work, CallObserver::new(admitted, function), priority);
+    let searching = core.queue.searching();
     // Last, since drainers look for the job from here on. Where the line has just become
     // full, the job is dropped, which counts it out again.
-    let Some(place) = core.line.enter(limit) else {
+    let Some(place) = core.queue.enter(limit) else {
         // The job counts itself as refused, where it is of a function.
         return Err(full(None));
     };
     if place.submit(job) {
         drainer::fetch(core);
     }
-    let is_expected_soon = searching > 0 && before == 0 && !core.spread.is_beneath(searching);
-    Ok(Offloaded { call, sampled, waited: false, is_expected_soon, is_shown: false })
+    let is_expected_soon =
+        searching > 0 && before == 0 && !core.drainer_cpus.may_all_be_here(searching);
+    Ok(Offloaded { call, sampled, waited: false, is_expected_soon, has_waker: false })
 }
 
 /// Admits and submits a call, unless the runtime has ended or its line is full.
-pub(crate) fn try_offload<F, R>(core: &Arc<Core>, how: How, f: F) -> Result<Offloaded<R>, Refusal>
+pub(crate) fn try_offload<F, R>(
+    core: &Arc<Core>,
+    options: CallOptions,
+    f: F,
+) -> Result<Offloaded<R>, Refusal>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    offload_within(core.compute_queue, core, Admitted::to(core)?, how, f)
+    offload_within(core.compute_queue, core, Admitted::to(core)?, options, f)
 }
 
 impl<R> Offloaded<R> {
@@ -159,23 +164,23 @@ impl<R> Offloaded<R> {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<R, Fault>> {
         // A result that is always there at once must not keep its task running for ever.
         // Whoever asks and goes gives the call up, however far the asking came.
-        self.call.ask();
-        self.is_shown = false;
+        self.call.mark_awaited();
+        self.has_waker = false;
         let budget = ready!(coop::poll_proceed(cx));
         if self.is_expected_soon {
-            let (is_alone, has_had_its_turn) = Company::poll(cx);
+            let (is_alone, has_had_its_turn) = PollHistory::poll(cx);
             if has_had_its_turn && pin!(yield_now()).poll(cx).is_pending() {
                 return Poll::Pending;
             }
             self.is_expected_soon = false;
             if is_alone {
-                wait_a_little(&self.call);
+                spin_briefly(&self.call);
             }
         }
         let outcome = Pin::new(&mut self.call).poll(cx);
         if outcome.is_pending() {
             self.waited = true;
-            self.is_shown = true;
+            self.has_waker = true;
             return Poll::Pending;
         }
         budget.made_progress();
@@ -233,8 +238,8 @@ impl<R> ComputeFuture<R> {
         })
     }
 
-    pub(crate) fn ask(&mut self) {
-        self.0.call.ask();
+    pub(crate) fn mark_awaited(&mut self) {
+        self.0.call.mark_awaited();
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -242,8 +247,8 @@ impl<R> ComputeFuture<R> {
     }
 
     /// Whether its end will wake the task that polled it last.
-    pub(crate) fn is_shown(&self) -> bool {
-        self.0.is_shown
+    pub(crate) fn has_waker(&self) -> bool {
+        self.0.has_waker
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn is_settled(site: &'static Site, class: u8) -> bool {
     let index = site.index(class);
     context::with_current(|core| thread_stats::is_settled(core, index)).unwrap_or_else(|| {
         // As `current_core` would find it, but for guests, which are found by a lock.
-        !beside::are_there()
+        !beside::any()
             && process_wide::get().is_some_and(|core| thread_stats::is_settled(core, index))
     })
 }

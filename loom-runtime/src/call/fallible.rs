@@ -22,7 +22,7 @@ pub enum ComputeError {
     Panicked(ComputePanic),
     /// As many calls as `compute_queue` says wait already. Try later, or shed the load.
     QueueFull {
-        /// How many may wait.
+        /// CallOptions many may wait.
         limit: usize,
     },
     /// The runtime takes no new work, or was ended before the work could start.

@@ -13,9 +13,9 @@ use tokio::runtime::{Builder, Handle};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use super::accounting::How;
+use super::accounting::CallOptions;
 use super::compute::{ComputeFuture, offload};
-use crate::core::{Admitted, Core, Over};
+use crate::core::{Admitted, Core, Drained};
 use crate::scheduler::MabKnobs;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, thread};
@@ -75,10 +75,11 @@ fn start_work(core: &Arc<Core>, tokio: &Handle, random: &mut Random, ended: &End
     for _ in 0..calls {
         let Ok(admitted) = Admitted::to(core) else { break };
         let (guard, steps) = (Ended(Arc::clone(&ended.0)), random.below(2_000));
-        let call = ComputeFuture::or_panic(offload(core, admitted, How::default(), move || {
-            burn(steps);
-            drop(guard);
-        }));
+        let call =
+            ComputeFuture::or_panic(offload(core, admitted, CallOptions::default(), move || {
+                burn(steps);
+                drop(guard);
+            }));
         match random.below(3) {
             0 => call.detach(),
             // Polled once, and cancelled: queued, running or done by now.
@@ -125,8 +126,8 @@ fn every_end_comes() {
         let ended = Ended(Arc::default());
 
         // One who waits from the start, and one who gives up half-way.
-        let early = tokio.spawn(Over::of(&core));
-        let fickle = tokio.spawn(Over::of(&core));
+        let early = tokio.spawn(Drained::of(&core));
+        let fickle = tokio.spawn(Drained::of(&core));
         let mut started = start_work(&core, tokio, &mut random, &ended);
         let leaves = random.below(4) == 0;
         if leaves {
@@ -138,7 +139,7 @@ fn every_end_comes() {
         started += start_work(&core, tokio, &mut random, &ended);
 
         let over = async {
-            Over::of(&core).await;
+            Drained::of(&core).await;
             early.await.expect("it does not panic");
         };
         let over = host.block_on(async { timeout(HANGS, over).await });

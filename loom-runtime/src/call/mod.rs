@@ -20,9 +20,9 @@ mod turn;
 #[cfg(all(test, not(loom_model)))]
 mod lifecycle_stress;
 
-pub(crate) use accounting::How;
+pub(crate) use accounting::CallOptions;
 pub use adaptive::AdaptiveFuture;
-pub(crate) use adaptive::{Called, place, settled, try_place};
+pub(crate) use adaptive::{CallInfo, place, settled, try_place};
 pub use attribute::{
     Argument, At, On, Outcome, call0, call1, call2, call3, call4, call5, call6, call7, call8,
     call9, call10, call11, call12, magnitude, scoped0, scoped1, scoped2, scoped3, scoped4, scoped5,

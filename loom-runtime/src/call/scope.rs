@@ -22,14 +22,14 @@ use crate::scheduler::ComputeHint;
 use crate::sync::{Arc, thread};
 use crate::threads::{drainer, help_until, keeper};
 
-use super::accounting::{How, Queued, Ticket};
+use super::accounting::{CallObserver, CallOptions, QueueTimer};
 use super::baggage::Baggage;
 use super::compute::{ComputeFuture, offload};
 use super::parallel::{Scope, in_scope};
 
-/// How long a poll waits on the spot at most: less than it costs to give the other tasks of the
+/// CallOptions long a poll waits on the spot at most: less than it costs to give the other tasks of the
 /// worker to another thread and to be woken, since parallel work may want this CPU, too.
-const ON_THE_SPOT: Duration = Duration::from_micros(4);
+const SPIN_LIMIT: Duration = Duration::from_micros(4);
 /// Above what a scope is expected to take before its worker is given away at once.
 pub(super) const LONG: Duration = Duration::from_micros(20);
 
@@ -52,7 +52,7 @@ pub struct ScopeFuture<'env, F, R> {
     /// Nothing once it has run.
     f: Option<F>,
     hint: ComputeHint,
-    /// How long scopes of this kind take, where that is learned.
+    /// CallOptions long scopes of this kind take, where that is learned.
     learned: Option<Arc<ScopeTimes>>,
     /// It calls `f` with a scope that lives as long as what it borrows, and gives its result.
     result: PhantomData<fn(&Scope<'_, 'env>) -> R>,
@@ -108,14 +108,14 @@ where
         let core = &self.core;
         if core.pool().is_some_and(|pool| pool.current_thread_index().is_some()) {
             // On a compute thread there is nowhere to go, and rayon helps while it waits.
-            return Poll::Ready(on_the_spot(admitted, f));
+            return Poll::Ready(run_here(admitted, f));
         }
         let work = move || {
             let started = Instant::now();
             let value = in_scope(f);
             (value, started.elapsed())
         };
-        Poll::Ready(match lend(core, admitted, How::default(), is_long, work) {
+        Poll::Ready(match lend(core, admitted, CallOptions::default(), is_long, work) {
             Ok((value, took)) => {
                 if let Some(learned) = &self.learned {
                     learned.record(took);
@@ -135,7 +135,7 @@ impl<F, R> fmt::Debug for ScopeFuture<'_, F, R> {
 }
 
 /// Runs a scope on a thread of the pool that is there already.
-fn on_the_spot<'env, F, R>(admitted: Admitted, f: F) -> R
+fn run_here<'env, F, R>(admitted: Admitted, f: F) -> R
 where
     F: FnOnce(&Scope<'_, 'env>) -> R + Send,
     R: Send,
@@ -155,7 +155,7 @@ where
 pub(super) fn lend<F, R>(
     core: &Arc<Core>,
     admitted: Admitted,
-    how: How,
+    options: CallOptions,
     is_long: bool,
     f: F,
 ) -> bridge::Outcome<R>
@@ -165,26 +165,26 @@ where
 {
     assert!(core.compute_threads > 0, "{}", Refusal::NoPool);
     let guest = if core.is_process_wide() { Handle::try_current().ok() } else { None };
-    let queued = Queued::of(core, &how);
-    let baggage = Baggage::pack::<F>(how.carrying, how.function.as_deref());
-    let How { function, priority, .. } = how;
+    let queued = QueueTimer::of(core, &options);
+    let baggage = Baggage::pack::<F>(options.carrying, options.function.as_deref());
+    let CallOptions { function, priority, .. } = options;
     let work = move || {
         let _entered = guest.as_ref().map(Handle::enter);
         if let Some(queued) = queued {
-            queued.starts(&baggage.along);
+            queued.starts(&baggage.span);
         }
         baggage.unpack(f)
     };
-    let searching = core.line.searching();
+    let searching = core.queue.searching();
     keeper::begin_call(core);
-    let ticket = Ticket::new(admitted, function);
+    let observer = CallObserver::new(admitted, function);
     let submit = |job| {
         // There is no limit; were there one, dropping the job would refuse the call.
-        if core.line.enter(usize::MAX).is_some_and(|place| place.submit(job)) {
+        if core.queue.enter(usize::MAX).is_some_and(|place| place.submit(job)) {
             drainer::fetch(core);
         }
     };
-    let may_wait = !is_long && searching > 0 && !core.spread.is_beneath(searching);
+    let may_wait = !is_long && searching > 0 && !core.drainer_cpus.may_all_be_here(searching);
     let wait = |lent: &Lent<'_, _>| {
         if may_wait && ends_soon(lent) {
             return;
@@ -199,13 +199,13 @@ where
         }
         // Elsewhere there is nobody else to hold up, or no way not to: the rest parks.
     };
-    bridge::lend(work, ticket, priority, submit, wait)
+    bridge::lend(work, observer, priority, submit, wait)
 }
 
 /// Looks for the end for about as long as it would take to give the worker away.
 fn ends_soon<R>(lent: &Lent<'_, R>) -> bool {
     let since = Instant::now();
-    while since.elapsed() < ON_THE_SPOT {
+    while since.elapsed() < SPIN_LIMIT {
         for _ in 0..16 {
             if lent.is_done() {
                 return true;
@@ -234,5 +234,5 @@ where
         let result = in_scope(|scope| f(scope, &state));
         (state, result)
     };
-    ComputeFuture::or_panic(offload(core, Admitted::or_panic(core), How::default(), work))
+    ComputeFuture::or_panic(offload(core, Admitted::or_panic(core), CallOptions::default(), work))
 }

@@ -44,13 +44,13 @@ mod spans {
     }
 
     /// The span that work runs in.
-    pub(crate) struct Along {
+    pub(crate) struct CallSpan {
         span: Span,
         /// It is of this call, which is to tell how long it took.
         is_own: bool,
     }
 
-    impl Along {
+    impl CallSpan {
         /// The current one.
         pub(crate) fn current() -> Self {
             Self { span: Span::current(), is_own: false }
@@ -95,7 +95,7 @@ mod spans {
     }
 
     /// Calls `f` outside of the spans that this thread is in.
-    pub(crate) fn apart<R>(f: impl FnOnce() -> R) -> R {
+    pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
         struct Left(Vec<Span>);
         impl Drop for Left {
             fn drop(&mut self) {
@@ -136,9 +136,9 @@ mod spans {
     use crate::core::Function;
     use crate::scheduler::Site;
 
-    pub(crate) struct Along;
+    pub(crate) struct CallSpan;
 
-    impl Along {
+    impl CallSpan {
         pub(crate) fn current() -> Self {
             Self
         }
@@ -161,7 +161,7 @@ mod spans {
         false
     }
 
-    pub(crate) fn apart<R>(f: impl FnOnce() -> R) -> R {
+    pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
         f()
     }
 
@@ -171,4 +171,4 @@ mod spans {
     }
 }
 
-pub(crate) use spans::{Along, apart, inline, is_on};
+pub(crate) use spans::{CallSpan, inline, is_on, outside};

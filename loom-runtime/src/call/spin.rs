@@ -11,15 +11,15 @@ use crate::bridge::Call;
 /// Which tasks poll calls on a thread: where they take turns, others have something to do
 /// while one waits.
 #[derive(Clone, Copy)]
-pub(super) struct Company {
+pub(super) struct PollHistory {
     task: *const (),
-    /// How often it polled in a row.
+    /// CallOptions often it polled in a row.
     in_a_row: u32,
-    /// How many polls it has to be for before it counts as alone.
+    /// CallOptions many polls it has to be for before it counts as alone.
     until_alone: u32,
 }
 
-impl Company {
+impl PollHistory {
     /// After how many polls in a row a task that never has to wait lets others come.
     const LONGEST_ROW: u32 = 64;
 
@@ -27,38 +27,38 @@ impl Company {
     /// come, so as to find that out.
     pub(super) fn poll(cx: &Context<'_>) -> (bool, bool) {
         thread_local! {
-            static COMPANY: Cell<Company> =
-                const { Cell::new(Company { task: ptr::null(), in_a_row: 0, until_alone: 0 }) };
+            static HISTORY: Cell<PollHistory> =
+                const { Cell::new(PollHistory { task: ptr::null(), in_a_row: 0, until_alone: 0 }) };
         }
-        let mut company = COMPANY.get();
+        let mut history = HISTORY.get();
         let task = cx.waker().data();
-        if company.task == task {
-            company.in_a_row += 1;
-            company.until_alone = company.until_alone.saturating_sub(1);
+        if history.task == task {
+            history.in_a_row += 1;
+            history.until_alone = history.until_alone.saturating_sub(1);
         } else {
-            company = Self { task, in_a_row: 0, until_alone: 2 * Self::LONGEST_ROW };
+            history = Self { task, in_a_row: 0, until_alone: 2 * Self::LONGEST_ROW };
         }
-        let has_had_its_turn = company.in_a_row >= Self::LONGEST_ROW;
+        let has_had_its_turn = history.in_a_row >= Self::LONGEST_ROW;
         if has_had_its_turn {
-            company.in_a_row = 0;
+            history.in_a_row = 0;
         }
-        COMPANY.set(company);
-        (company.until_alone == 0, has_had_its_turn)
+        HISTORY.set(history);
+        (history.until_alone == 0, has_had_its_turn)
     }
 }
 
 /// Looks for a result that may come sooner than this thread could go to sleep and be woken.
 ///
 /// Where that was in vain it is left out for a while, longer and longer.
-pub(super) fn wait_a_little<R>(call: &Call<R>) {
-    /// How long until a thread that was looking should have started: it may just have had to
+pub(super) fn spin_briefly<R>(call: &Call<R>) {
+    /// CallOptions long until a thread that was looking should have started: it may just have had to
     /// let another I/O worker have its CPU for a moment.
     const START: Duration = Duration::from_micros(20);
-    /// How long a short call may take from there on.
+    /// CallOptions long a short call may take from there on.
     const END: Duration = Duration::from_micros(2);
     const MOST_LEFT_OUT: u32 = 64;
     thread_local! {
-        /// How many waits to leave out, and how many to leave out after the next failure.
+        /// CallOptions many waits to leave out, and how many to leave out after the next failure.
         static LEAVE_OUT: Cell<(u32, u32)> = const { Cell::new((0, 1)) };
     }
     let (left, next) = LEAVE_OUT.get();

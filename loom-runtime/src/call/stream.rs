@@ -13,12 +13,12 @@ use crate::core::{Admitted, Core};
 use crate::scheduler::{Arm, ComputeHintProvider};
 use crate::sync::{Arc, thread};
 
-use super::accounting::How;
-use super::adaptive::{AdaptiveFuture, Called, place};
+use super::accounting::CallOptions;
+use super::adaptive::{AdaptiveFuture, CallInfo, place};
 use super::compute::{ComputeFuture, offload};
 use super::current::current_core;
 
-/// How many items are in flight for each compute thread, unless said otherwise: one that is
+/// CallOptions many items are in flight for each compute thread, unless said otherwise: one that is
 /// worked on, and one that is next.
 const EACH: usize = 2;
 
@@ -80,7 +80,7 @@ impl<S: Stream> ComputeStreamExt for S {}
 /// Items on their way, and how they are to come out.
 struct Flight<U> {
     items: VecDeque<AdaptiveFuture<U>>,
-    /// How many of them were polled with `waker`, from the front; in order only that one is.
+    /// CallOptions many of them were polled with `waker`, from the front; in order only that one is.
     polled: usize,
     waker: Option<Waker>,
     limit: Option<usize>,
@@ -121,7 +121,7 @@ impl<U> Flight<U> {
                     let mut item = start(&core, item);
                     self.is_over = false;
                     // Whoever drops the stream gives it up, polled or not.
-                    item.ask();
+                    item.mark_awaited();
                     let has_run = item.arm() == Arm::InlineTokio;
                     self.items.push_back(item);
                     // What ran here is given away before more runs here.
@@ -171,7 +171,7 @@ impl<U> Flight<U> {
                     return Some(Poll::Ready((at, outcome)));
                 }
                 // Polled is who will be heard of, in a row from the front.
-                if at == self.polled && item.is_shown() {
+                if at == self.polled && item.has_waker() {
                     self.polled += 1;
                 }
             }
@@ -270,7 +270,7 @@ map! {
     ComputeMap, item: [], |core, f| {
         let f = Arc::clone(f);
         let admitted = Admitted::or_panic(core);
-        let call = offload(core, admitted, How::default(), move || f(item));
+        let call = offload(core, admitted, CallOptions::default(), move || f(item));
         ComputeFuture::or_panic(call).into()
     }
 }
@@ -280,8 +280,8 @@ map! {
     /// [`adaptive_map`](ComputeStreamExt::adaptive_map).
     AdaptiveMap, item: [ComputeHintProvider +], |core, f| {
         let hint = item.compute_hint();
-        let called = Called::closure::<F>(hint);
+        let info = CallInfo::closure::<F>(hint);
         let f = Arc::clone(f);
-        place(core, called, move || f(item))
+        place(core, info, move || f(item))
     }
 }

@@ -10,7 +10,7 @@ const A_STEP: u64 = 10_000;
 /// The most steps that one call counts.
 const LONGEST: u32 = 64;
 
-/// How many steps inline calls count that took so many nanoseconds, at least one.
+/// CallOptions many steps inline calls count that took so many nanoseconds, at least one.
 pub(super) fn steps(nanos: u64) -> u32 {
     u32::try_from(nanos / A_STEP).unwrap_or(LONGEST).clamp(1, LONGEST)
 }

@@ -44,16 +44,16 @@ struct Price {
     wait: AtomicU32,
     places: AtomicU32,
     /// When a call told last, and when one was let through to tell.
-    told: AtomicU64,
+    last_sample: AtomicU64,
     probed: AtomicU64,
     /// The next call is to tell, whichever would.
-    is_wanted: AtomicBool,
+    sample_wanted: AtomicBool,
 }
 
 impl Price {
     fn observe(&self, wait: f32, places: f32, now: u64) {
         #[expect(clippy::cast_precision_loss, reason = "an estimate, which needs few digits")]
-        let passed = now.saturating_sub(self.told.swap(now, Ordering::Relaxed)) as f64;
+        let passed = now.saturating_sub(self.last_sample.swap(now, Ordering::Relaxed)) as f64;
         let weight = (1.0 - (-passed / MEMORY).exp()).max(LEAST_WEIGHT);
         #[expect(clippy::cast_possible_truncation, reason = "a share, which needs few digits")]
         let weight = weight as f32;
@@ -106,27 +106,28 @@ impl Backlog {
     /// Whether a call that is to be sent away should go all the same, to tell how long it
     /// waits: where none of its priority has told for longer than `bound`. One at a time.
     pub(crate) fn may_probe(&self, priority: Priority, bound: Duration, now: u64) -> bool {
-        let Price { told, probed, is_wanted, .. } = &self.prices[priority as usize];
-        let (told, before) = (told.load(Ordering::Relaxed), probed.load(Ordering::Relaxed));
+        let Price { last_sample, probed, sample_wanted, .. } = &self.prices[priority as usize];
+        let (last_sample, before) =
+            (last_sample.load(Ordering::Relaxed), probed.load(Ordering::Relaxed));
         let pause = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX).max(LEAST_PAUSE);
-        let is_silent = now.saturating_sub(told) > pause;
+        let is_silent = now.saturating_sub(last_sample) > pause;
         let lost = pause.saturating_mul(LOST);
-        let is_under_way = before > told && now.saturating_sub(before) <= lost;
+        let is_under_way = before > last_sample && now.saturating_sub(before) <= lost;
         let relaxed = Ordering::Relaxed;
         let may = is_silent
             && !is_under_way
             && probed.compare_exchange(before, now, relaxed, relaxed).is_ok();
         if may {
-            is_wanted.store(true, relaxed);
+            sample_wanted.store(true, relaxed);
         }
         may
     }
 
     /// Whether the call that is made now is to tell, although it is not its turn.
-    pub(crate) fn wants(&self, priority: Priority) -> bool {
-        let is_wanted = &self.prices[priority as usize].is_wanted;
+    pub(crate) fn wants_sample(&self, priority: Priority) -> bool {
+        let sample_wanted = &self.prices[priority as usize].sample_wanted;
         // A load first: the line is shared, and seldom changes.
-        is_wanted.load(Ordering::Relaxed) && is_wanted.swap(false, Ordering::Relaxed)
+        sample_wanted.load(Ordering::Relaxed) && sample_wanted.swap(false, Ordering::Relaxed)
     }
 
     /// For the keeper: since when calls have waited and none has ended.
@@ -146,7 +147,11 @@ mod tests {
     #[test]
     fn who_comes_waits_for_each_that_waits() {
         let backlog = Backlog::default();
-        assert_eq!(backlog.expected(Priority::Normal, 10, 0), Duration::ZERO, "nobody has told");
+        assert_eq!(
+            backlog.expected(Priority::Normal, 10, 0),
+            Duration::ZERO,
+            "nobody has last_sample"
+        );
         // Two threads, 10 ms a call.
         backlog.observe(Priority::Normal, 45 * MS, 8, 0);
         assert_eq!(backlog.expected(Priority::Normal, 0, 0), Duration::ZERO);
@@ -193,10 +198,13 @@ mod tests {
         let backlog = Backlog::default();
         let probes = |now: u64| backlog.may_probe(Priority::High, 300 * MS, now * A_MS);
         backlog.observe(Priority::High, MS, 0, 1000 * A_MS);
-        assert!(!probes(1300), "it was told just now");
+        assert!(!probes(1300), "it was last_sample just now");
         assert!(probes(1301));
         assert!(!probes(1302) && !probes(4301), "one is under way");
-        assert!(backlog.wants(Priority::High) && !backlog.wants(Priority::High), "the next tells");
+        assert!(
+            backlog.wants_sample(Priority::High) && !backlog.wants_sample(Priority::High),
+            "the next tells"
+        );
         assert!(probes(4302), "it must be lost");
         backlog.observe(Priority::High, MS, 0, 12_000 * A_MS);
         assert!(!probes(12_300) && probes(12_301));

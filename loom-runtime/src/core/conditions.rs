@@ -1,6 +1,6 @@
 //! What decisions depend on beside the function.
 
-use crate::scheduler::{Around, Caller};
+use crate::scheduler::{Caller, Conditions};
 use crate::sync::atomic::Ordering;
 
 use super::local_core;
@@ -8,16 +8,16 @@ use super::shared::Core;
 
 impl Core {
     /// What decisions depend on beside the function, as it is now.
-    pub(crate) fn around(&self, now: u64) -> Around {
-        if let Some((ready, arrivals, mood)) = self.owner.pressure() {
-            self.pressure.is_told(ready, arrivals, mood);
+    pub(crate) fn conditions(&self, now: u64) -> Conditions {
+        if let Some((ready, arrivals, pressure_level)) = self.owner.pressure() {
+            self.pressure.set_from_host(ready, arrivals, pressure_level);
         } else if let Some(tokio) = self.tokio.get() {
             let inline = self.inline_nanos.load(Ordering::Relaxed);
             self.pressure.refresh(tokio, &self.knobs, inline, now);
         }
-        Around {
+        Conditions {
             caller: self.caller(),
-            told: None,
+            forced: None,
             overhead: self.overhead.belief(self.knobs.offload_overhead_us() * 1e3),
             overhead_age: self.overhead.age(now),
             pressure: self.pressure.ready(),
@@ -41,8 +41,8 @@ impl Core {
 
     /// Verdicts are looked at again when it changes.
     #[inline]
-    pub(crate) fn mood(&self) -> u32 {
-        self.pressure.mood()
+    pub(crate) fn pressure_level(&self) -> u32 {
+        self.pressure.pressure_level()
     }
 
     /// Whether the calling thread is one of this pool's.

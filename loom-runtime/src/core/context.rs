@@ -17,18 +17,18 @@ use super::shared::Core;
 
 /// How a thread came to its context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Means {
+enum Origin {
     /// It is one of the runtime's, and must not be kept waiting.
-    Works,
+    Worker,
     /// It drives a future, likewise.
-    Drives,
+    BlockOn,
     /// It has a guard, and is free to wait.
-    Entered,
+    Guard,
 }
 
 struct Current {
     core: Arc<Core>,
-    means: Means,
+    origin: Origin,
 }
 
 thread_local! {
@@ -51,20 +51,23 @@ pub(crate) fn is_keeper() -> bool {
 
 /// Gives the calling thread its context for as long as it lives.
 pub(crate) fn adopt(core: Arc<Core>) {
-    drop(replace(Some(Current { core, means: Means::Works })));
+    drop(replace(Some(Current { core, origin: Origin::Worker })));
 }
 
 /// Lends the calling thread a context until the guard is dropped, to drive a future in it.
 pub(crate) fn drive(core: Arc<Core>) -> EnteredContext {
-    EnteredContext::new(core, Means::Drives)
+    EnteredContext::new(core, Origin::BlockOn)
 }
 
 /// The same for a thread that goes on with whatever it did.
 fn enter(core: Arc<Core>) -> EnteredContext {
     // Whoever was not free to wait before is not free with one more guard.
-    let means =
-        if freedom() == Freedom::None { means().unwrap_or(Means::Drives) } else { Means::Entered };
-    EnteredContext::new(core, means)
+    let origin = if may_block() == MayBlock::No {
+        origin().unwrap_or(Origin::BlockOn)
+    } else {
+        Origin::Guard
+    };
+    EnteredContext::new(core, origin)
 }
 
 pub(crate) struct EnteredContext {
@@ -74,8 +77,8 @@ pub(crate) struct EnteredContext {
 }
 
 impl EnteredContext {
-    fn new(core: Arc<Core>, means: Means) -> Self {
-        Self { outer: replace(Some(Current { core, means })), not_send: PhantomData }
+    fn new(core: Arc<Core>, origin: Origin) -> Self {
+        Self { outer: replace(Some(Current { core, origin })), not_send: PhantomData }
     }
 }
 
@@ -131,36 +134,37 @@ fn with_attached<R>(_f: impl FnOnce(&Core) -> R) -> Option<R> {
 
 /// Whether a thread may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Freedom {
+pub(crate) enum MayBlock {
     /// It belongs to a runtime, or drives a future.
-    None,
+    No,
     /// It has entered a runtime, which says nothing of what else it does.
-    Guarded,
+    Unknown,
     /// It is in nobody's runtime.
-    Full,
+    Yes,
 }
 
-fn means() -> Option<Means> {
-    CONTEXT.try_with(|context| context.borrow().as_ref().map(|current| current.means)).ok()?
+fn origin() -> Option<Origin> {
+    CONTEXT.try_with(|context| context.borrow().as_ref().map(|current| current.origin)).ok()?
 }
 
 /// Whether a thread of a runtime of ours runs something that may block, and no tasks.
 #[cfg(feature = "plugin-host")]
-pub(crate) fn may_block() -> bool {
-    means() == Some(Means::Works) && runtime::worker_index().is_none()
+pub(crate) fn runs_blocking_work() -> bool {
+    origin() == Some(Origin::Worker) && runtime::worker_index().is_none()
 }
 
-pub(crate) fn freedom() -> Freedom {
-    let means = CONTEXT.try_with(|context| context.borrow().as_ref().map(|current| current.means));
-    match means {
-        _ if is_keeper() => Freedom::None,
-        Ok(Some(Means::Entered)) => Freedom::Guarded,
+pub(crate) fn may_block() -> MayBlock {
+    let origin =
+        CONTEXT.try_with(|context| context.borrow().as_ref().map(|current| current.origin));
+    match origin {
+        _ if is_keeper() => MayBlock::No,
+        Ok(Some(Origin::Guard)) => MayBlock::Unknown,
         Ok(None) => match Handle::try_current() {
-            Err(error) if error.is_missing_context() => Freedom::Full,
-            _ => Freedom::None,
+            Err(error) if error.is_missing_context() => MayBlock::Yes,
+            _ => MayBlock::No,
         },
         // A thread that is being torn down may be one that somebody waits for.
-        Ok(Some(Means::Works | Means::Drives)) | Err(_) => Freedom::None,
+        Ok(Some(Origin::Worker | Origin::BlockOn)) | Err(_) => MayBlock::No,
     }
 }
 

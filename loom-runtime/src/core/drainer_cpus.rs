@@ -16,7 +16,7 @@ const REST: Duration = Duration::from_micros(500);
 const NOBODY: usize = usize::MAX;
 
 #[derive(Debug)]
-pub(crate) struct Spread {
+pub(crate) struct DrainerCpus {
     /// Drainers that are up, by CPU.
     drainers: Box<[AtomicU32]>,
     /// A CPU on which somebody waits for the drainer beneath.
@@ -24,15 +24,15 @@ pub(crate) struct Spread {
 }
 
 /// One drainer's place.
-pub(crate) struct Place<'a> {
-    spread: &'a Spread,
+pub(crate) struct DrainerCpu<'a> {
+    cpus_of_all: &'a DrainerCpus,
     /// Where it may be; nothing where it is left alone.
     cpus: Option<&'a CpuSet>,
     cpu: Option<usize>,
     moved: Option<Instant>,
 }
 
-impl Spread {
+impl DrainerCpus {
     pub(crate) fn new(budget: &CpuSet) -> Self {
         let cpus = budget.as_slice().last().map_or(0, |last| last + 1);
         let drainers = (0..cpus).map(|_| AtomicU32::new(0)).collect();
@@ -41,28 +41,28 @@ impl Spread {
 
     /// Whether so many searching drainers may all be on the caller's own CPU, so that waiting
     /// for them on the spot is in vain. They are asked to go elsewhere then.
-    pub(crate) fn is_beneath(&self, searching: usize) -> bool {
+    pub(crate) fn may_all_be_here(&self, searching: usize) -> bool {
         let Some(cpu) = os::current_cpu() else { return false };
-        let is_beneath =
+        let may_all_be_here =
             self.on(cpu).is_some_and(|on| on.load(Ordering::Relaxed) as usize >= searching);
-        if is_beneath {
+        if may_all_be_here {
             self.crowded.store(cpu, Ordering::Relaxed);
         }
-        is_beneath
+        may_all_be_here
     }
 
     fn on(&self, cpu: usize) -> Option<&AtomicU32> {
         self.drainers.get(cpu)
     }
 
-    pub(crate) fn enter<'a>(&'a self, cpus: Option<&'a CpuSet>) -> Place<'a> {
-        let mut place = Place { spread: self, cpus, cpu: None, moved: None };
+    pub(crate) fn enter<'a>(&'a self, cpus: Option<&'a CpuSet>) -> DrainerCpu<'a> {
+        let mut place = DrainerCpu { cpus_of_all: self, cpus, cpu: None, moved: None };
         place.look();
         place
     }
 }
 
-impl Place<'_> {
+impl DrainerCpu<'_> {
     /// Looks where the thread is, and moves it if it should be elsewhere.
     pub(crate) fn look(&mut self) {
         let Some(cpus) = self.cpus else { return };
@@ -70,19 +70,21 @@ impl Place<'_> {
         if now != self.cpu {
             self.count(now);
         }
-        let Some((cpu, on)) = now.and_then(|cpu| Some((cpu, self.spread.on(cpu)?))) else { return };
-        let is_crowded = self.spread.crowded.load(Ordering::Relaxed) == cpu;
+        let Some((cpu, on)) = now.and_then(|cpu| Some((cpu, self.cpus_of_all.on(cpu)?))) else {
+            return;
+        };
+        let is_crowded = self.cpus_of_all.crowded.load(Ordering::Relaxed) == cpu;
         if !is_crowded && on.load(Ordering::Relaxed) < 2 {
             return;
         }
         if is_crowded {
-            self.spread.crowded.store(NOBODY, Ordering::Relaxed);
+            self.cpus_of_all.crowded.store(NOBODY, Ordering::Relaxed);
         }
         if self.moved.is_some_and(|moved| moved.elapsed() < REST) {
             return;
         }
         let free = |cpu: &&usize| {
-            let on = self.spread.on(**cpu);
+            let on = self.cpus_of_all.on(**cpu);
             on.is_some_and(|on| on.load(Ordering::Relaxed) == 0)
         };
         if let Some(target) = cpus.as_slice().iter().find(free) {
@@ -95,11 +97,11 @@ impl Place<'_> {
 
     /// Whether somebody waits for this drainer to go elsewhere.
     pub(crate) fn is_crowded(&self) -> bool {
-        self.cpu.is_some_and(|cpu| self.spread.crowded.load(Ordering::Relaxed) == cpu)
+        self.cpu.is_some_and(|cpu| self.cpus_of_all.crowded.load(Ordering::Relaxed) == cpu)
     }
 
     fn count(&mut self, cpu: Option<usize>) {
-        let on = |cpu: Option<usize>| cpu.and_then(|cpu| self.spread.on(cpu));
+        let on = |cpu: Option<usize>| cpu.and_then(|cpu| self.cpus_of_all.on(cpu));
         if let Some(on) = on(self.cpu) {
             on.fetch_sub(1, Ordering::Relaxed);
         }
@@ -110,7 +112,7 @@ impl Place<'_> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for DrainerCpu<'_> {
     fn drop(&mut self) {
         self.count(None);
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::metrics::FunctionCounters;
-use crate::scheduler::{Record, Share, Site};
+use crate::scheduler::{Record, Site, ThreadStats};
 use crate::sync::{Arc, Mutex, PoisonError};
 
 /// What one runtime knows of one function.
@@ -13,7 +13,7 @@ pub(crate) struct Function {
     /// Which sizes of input it is about, where calls tell.
     pub(crate) class: u8,
     pub(crate) record: Record,
-    pub(crate) shares: Shares,
+    pub(crate) all_stats: ThreadStatsList,
     pub(crate) counters: FunctionCounters,
 }
 
@@ -23,10 +23,10 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
 }
 
 /// The shares of one function, one for each thread that has called it at the same time.
-pub(crate) type Shares = Mutex<Vec<Arc<Share>>>;
+pub(crate) type ThreadStatsList = Mutex<Vec<Arc<ThreadStats>>>;
 
 /// Calls that ran inline, of all threads.
-pub(crate) fn inline(shares: &Shares) -> u64 {
-    let shares = shares.lock().unwrap_or_else(PoisonError::into_inner);
-    shares.iter().map(|share| share.inline()).sum()
+pub(crate) fn inline(all_stats: &ThreadStatsList) -> u64 {
+    let all_stats = all_stats.lock().unwrap_or_else(PoisonError::into_inner);
+    all_stats.iter().map(|stats| stats.inline()).sum()
 }

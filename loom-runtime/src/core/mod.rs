@@ -24,17 +24,17 @@ pub(crate) mod thread_stats;
 mod watched;
 
 pub use context::EnterGuard;
-pub(crate) use drainer_cpus::Place;
+pub(crate) use drainer_cpus::DrainerCpu;
 #[cfg(feature = "plugin-host")]
 pub(crate) use extension::Extension;
 pub(crate) use function::{Function, inline, nanos};
-pub(crate) use lifecycle::{Admitted, Over, Refusal};
+pub(crate) use lifecycle::{Admitted, Drained, Refusal};
 pub(crate) use local_core::LocalTasks;
 #[cfg(feature = "plugin")]
 pub(crate) use owner::Owner;
 #[cfg(feature = "plugin")]
 pub use owner::TokioContext;
+pub(crate) use paused::PauseGuard;
 #[cfg(feature = "test-util")]
-pub(crate) use paused::Held;
-pub(crate) use paused::Holding;
+pub(crate) use paused::PausedTime;
 pub(crate) use shared::{Core, ScopeTimes};

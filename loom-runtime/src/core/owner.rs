@@ -55,7 +55,7 @@ mod attached {
     static DRIVERS: AtomicUsize = AtomicUsize::new(0);
 
     impl Owner {
-        pub(crate) fn is(&self, host: Arc<HostRef>) {
+        pub(crate) fn set_host(&self, host: Arc<HostRef>) {
             // It is said once, before the runtime is anybody's.
             let _ = self.host.set(host);
         }
@@ -64,7 +64,7 @@ mod attached {
             self.host.get()
         }
 
-        pub(crate) fn finds(&self, context: TokioContext) {
+        pub(crate) fn set_context(&self, context: TokioContext) {
             // It is said once, as above.
             let _ = self.context.set(context);
         }
@@ -135,7 +135,7 @@ mod attached {
         /// How busy the I/O side is, where that is the host's.
         pub(crate) fn pressure(&self) -> Option<(f64, f64, u32)> {
             let pressure = self.host()?.pressure();
-            Some((pressure.ready, pressure.arrivals, pressure.mood))
+            Some((pressure.ready, pressure.arrivals, pressure.pressure_level))
         }
 
         /// Waits, having given the tasks of the host's worker to another thread, if this is one.

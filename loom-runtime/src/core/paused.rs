@@ -6,21 +6,21 @@
 //! time moves only after that one has run.
 
 #[cfg(feature = "test-util")]
-pub(crate) use held::{Held, Holding};
+pub(crate) use paused_time::{PauseGuard, PausedTime};
 
 /// Nothing holds the time of a program.
 #[cfg(not(feature = "test-util"))]
-pub(crate) struct Holding;
+pub(crate) struct PauseGuard;
 
 #[cfg(feature = "test-util")]
-mod held {
+mod paused_time {
     use tokio::runtime::Handle;
 
     use crate::sync::{Arc, Condvar, Mutex, PoisonError};
 
     /// The time of a runtime that a test holds.
     #[derive(Debug)]
-    pub(crate) struct Held {
+    pub(crate) struct PausedTime {
         state: Mutex<State>,
         is_over: Condvar,
         tokio: Handle,
@@ -36,7 +36,7 @@ mod held {
         is_over: bool,
     }
 
-    impl Held {
+    impl PausedTime {
         pub(crate) fn new(tokio: Handle) -> Arc<Self> {
             Arc::new(Self { state: Mutex::default(), is_over: Condvar::new(), tokio })
         }
@@ -77,15 +77,15 @@ mod held {
     }
 
     /// Time stands still for as long as this is there, where a test holds it.
-    pub(crate) struct Holding(Option<Arc<Held>>);
+    pub(crate) struct PauseGuard(Option<Arc<PausedTime>>);
 
-    impl Holding {
-        pub(crate) fn of(held: Option<&Arc<Held>>) -> Self {
-            Self(held.cloned().inspect(Held::begin))
+    impl PauseGuard {
+        pub(crate) fn of(held: Option<&Arc<PausedTime>>) -> Self {
+            Self(held.cloned().inspect(PausedTime::begin))
         }
     }
 
-    impl Drop for Holding {
+    impl Drop for PauseGuard {
         fn drop(&mut self) {
             if let Some(held) = &self.0 {
                 held.end();

@@ -36,7 +36,7 @@ pub(crate) struct Pressure {
     ready: AtomicU32,
     arrivals: AtomicU32,
     /// Verdicts are looked at again when it changes.
-    mood: AtomicU32,
+    pressure_level: AtomicU32,
 }
 
 impl Pressure {
@@ -51,8 +51,8 @@ impl Pressure {
     }
 
     #[inline]
-    pub(crate) fn mood(&self) -> u32 {
-        self.mood.load(Ordering::Relaxed)
+    pub(crate) fn pressure_level(&self) -> u32 {
+        self.pressure_level.load(Ordering::Relaxed)
     }
 
     /// Estimates anew, if that was not done just now.
@@ -91,10 +91,10 @@ impl Pressure {
 
     /// Takes over what somebody else has estimated.
     #[expect(clippy::cast_possible_truncation, reason = "an estimate, which needs few digits")]
-    pub(crate) fn is_told(&self, ready: f64, arrivals: f64, mood: u32) {
+    pub(crate) fn set_from_host(&self, ready: f64, arrivals: f64, pressure_level: u32) {
         self.ready.store((ready as f32).to_bits(), Ordering::Relaxed);
         self.arrivals.store((arrivals as f32).to_bits(), Ordering::Relaxed);
-        self.mood.store(mood, Ordering::Relaxed);
+        self.pressure_level.store(pressure_level, Ordering::Relaxed);
     }
 
     fn set(&self, knobs: &MabKnobs, ready: f32, arrivals: f32) {
@@ -102,10 +102,10 @@ impl Pressure {
         let ready = ready.min(knobs.pressure_clip as f32);
         self.ready.store(ready.to_bits(), Ordering::Relaxed);
         self.arrivals.store(arrivals.to_bits(), Ordering::Relaxed);
-        let mood = knobs.mood(ready.into());
+        let pressure_level = knobs.pressure_level(ready.into());
         // A load first: whoever calls looks at it.
-        if self.mood.load(Ordering::Relaxed) != mood {
-            self.mood.store(mood, Ordering::Relaxed);
+        if self.pressure_level.load(Ordering::Relaxed) != pressure_level {
+            self.pressure_level.store(pressure_level, Ordering::Relaxed);
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rayon::ThreadPool;
 use tokio::runtime::Handle;
 
-use crate::bridge::{Line, Priority};
+use crate::bridge::{Priority, Queue};
 use crate::metrics::RuntimeCounters;
 use crate::scheduler::{
     Arm, Estimate, MabKnobs, MabScheduler, Overhead, Profile, Record, Site, Table, Trie,
@@ -23,16 +23,16 @@ use crate::topology::os;
 use crate::topology::{Plan, ThreadPlacement};
 
 use super::backlog::Backlog;
-use super::drainer_cpus::Spread;
+use super::drainer_cpus::DrainerCpus;
 #[cfg(feature = "plugin-host")]
 use super::extension::Extension;
-use super::function::{Function, Shares, nanos};
+use super::function::{Function, ThreadStatsList, nanos};
 use super::lifecycle::Lifecycle;
 use super::local_core::LocalTasks;
 use super::owner::Owner;
+use super::paused::PauseGuard;
 #[cfg(feature = "test-util")]
-use super::paused::Held;
-use super::paused::Holding;
+use super::paused::PausedTime;
 use super::pressure::Pressure;
 use super::watched::Watched;
 
@@ -49,7 +49,7 @@ pub(crate) struct Core {
     in_flight: AtomicUsize,
     pub(crate) lifecycle: Lifecycle,
     /// Compute calls that wait for a thread.
-    pub(crate) line: Line,
+    pub(crate) queue: Queue,
     rest: Rest,
 }
 
@@ -70,7 +70,7 @@ pub(crate) struct Rest {
     pub(crate) forced: OnceLock<Arm>,
     /// The time, where a test holds it.
     #[cfg(feature = "test-util")]
-    pub(crate) held: OnceLock<Arc<Held>>,
+    pub(crate) paused: OnceLock<Arc<PausedTime>>,
     /// Nanoseconds that inline calls took.
     pub(crate) inline_nanos: AtomicU64,
     /// Whether the keeper looks at this core from time to time.
@@ -92,7 +92,7 @@ pub(crate) struct Rest {
     /// Callers of `install` whose work has yet to start.
     installing: AtomicUsize,
     /// Where drainers run.
-    pub(crate) spread: Spread,
+    pub(crate) drainer_cpus: DrainerCpus,
     functions: Table<Arc<Function>>,
     /// Blocking functions that wait for a thread.
     pub(crate) blocking_queued: AtomicUsize,
@@ -108,7 +108,7 @@ pub(crate) struct Rest {
     handle: OnceLock<Weak<dyn Any + Send + Sync>>,
     pub(crate) tokio: OnceLock<Handle>,
     /// Where the compute threads are, once they have said so.
-    pub(crate) compute_seats: OnceLock<Vec<ThreadPlacement>>,
+    pub(crate) compute_placements: OnceLock<Vec<ThreadPlacement>>,
     /// Whose runtime this is a part of, where that is another library's.
     pub(crate) owner: Owner,
     /// What a room above keeps for this runtime.
@@ -135,7 +135,7 @@ impl Core {
         Self {
             in_flight: AtomicUsize::new(0),
             lifecycle: Lifecycle::default(),
-            line: Line::new(compute_threads),
+            queue: Queue::new(compute_threads),
             rest: Rest {
                 id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
                 started: Instant::now(),
@@ -145,7 +145,7 @@ impl Core {
                 profile: OnceLock::new(),
                 forced: OnceLock::new(),
                 #[cfg(feature = "test-util")]
-                held: OnceLock::new(),
+                paused: OnceLock::new(),
                 inline_nanos: AtomicU64::new(0),
                 watched: Watched::default(),
                 compute_threads,
@@ -153,7 +153,7 @@ impl Core {
                 io_workers,
                 scopes: Trie::new(),
                 installing: AtomicUsize::new(0),
-                spread: Spread::new(&plan.budget.cpus),
+                drainer_cpus: DrainerCpus::new(&plan.budget.cpus),
                 plan,
                 counters: RuntimeCounters::default(),
                 overhead: Arc::default(),
@@ -166,7 +166,7 @@ impl Core {
                 pool: OnceLock::new(),
                 handle: OnceLock::new(),
                 tokio: OnceLock::new(),
-                compute_seats: OnceLock::new(),
+                compute_placements: OnceLock::new(),
                 owner: Owner::default(),
                 #[cfg(feature = "plugin-host")]
                 extension: OnceLock::new(),
@@ -187,7 +187,7 @@ impl Core {
                 site,
                 class,
                 record,
-                shares: Shares::default(),
+                all_stats: ThreadStatsList::default(),
                 counters: Default::default(),
             })
         })
@@ -238,8 +238,8 @@ impl Core {
 
     /// Lets tokio end, where a test held its time.
     #[cfg(feature = "test-util")]
-    pub(crate) fn release_time(&self) {
-        if let Some(held) = self.held.get().filter(|_| !os::is_forked()) {
+    pub(crate) fn resume_time(&self) {
+        if let Some(held) = self.paused.get().filter(|_| !os::is_forked()) {
             held.release();
         }
     }
@@ -247,24 +247,24 @@ impl Core {
     /// Nobody holds the time of a program.
     #[cfg(not(feature = "test-util"))]
     #[expect(clippy::unused_self, reason = "the other form looks at it")]
-    pub(crate) fn release_time(&self) {}
+    pub(crate) fn resume_time(&self) {}
 
     /// Holds the time, where a test does, for as long as the result is there.
     #[cfg(feature = "test-util")]
-    pub(crate) fn hold_time(&self) -> Holding {
-        Holding::of(self.held.get())
+    pub(crate) fn pause_time(&self) -> PauseGuard {
+        PauseGuard::of(self.paused.get())
     }
 
     /// Nothing holds the time of a program.
     #[cfg(not(feature = "test-util"))]
     #[expect(clippy::unused_self, reason = "the other form looks at it")]
-    pub(crate) fn hold_time(&self) -> Holding {
-        Holding
+    pub(crate) fn pause_time(&self) -> PauseGuard {
+        PauseGuard
     }
 
     /// How long a call would wait that comes now, where that is longer than `bound`.
     pub(crate) fn would_wait(&self, priority: Priority, bound: Duration) -> Option<Duration> {
-        let (waiting, now) = (self.line.waiting(), self.now());
+        let (waiting, now) = (self.queue.waiting(), self.now());
         let wait = self.backlog.expected(priority, waiting, now);
         (wait > bound && !self.backlog.may_probe(priority, bound, now)).then_some(wait)
     }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use crate::scheduler::{Share, Site};
+use crate::scheduler::{Site, ThreadStats};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, PoisonError};
 use crate::topology::os;
@@ -14,43 +14,50 @@ use super::shared::Core;
 const RUNTIMES: usize = 4;
 
 /// One thread's part of one function.
-pub(crate) struct Own {
+pub(crate) struct OwnFunction {
     pub(crate) function: Arc<Function>,
-    pub(crate) share: Arc<Share>,
+    pub(crate) stats: Arc<ThreadStats>,
 }
 
 /// What a thread has of one runtime, by the index of the site.
-struct OfRuntime {
+struct RuntimeFunctions {
     id: u64,
     /// Whether it takes no new work.
     refuses: Arc<AtomicBool>,
-    own: Vec<Option<Own>>,
+    own: Vec<Option<OwnFunction>>,
 }
 
 thread_local! {
     /// The one used last comes first.
-    static SHARES: RefCell<Vec<OfRuntime>> = const { RefCell::new(Vec::new()) };
+    static FUNCTIONS: RefCell<Vec<RuntimeFunctions>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Whether a call runs inline, as the verdict of this thread has it. The usual answer, at the
 /// cost of a thread-local and some loads.
 #[inline]
 pub(crate) fn is_settled(core: &Core, index: u32) -> bool {
-    let settled = SHARES.try_with(|shares| {
+    let settled = FUNCTIONS.try_with(|shares| {
         let Ok(shares) = shares.try_borrow() else { return false };
         let Some(first) = shares.first().filter(|first| first.id == core.id) else { return false };
         let own = first.own.get(index as usize).and_then(Option::as_ref);
         let own = own.filter(|_| !first.refuses.load(Ordering::Relaxed));
-        own.is_some_and(|own| own.share.is_settled(&own.function.record, core.mood(), os::tick()))
+        own.is_some_and(|own| {
+            own.stats.is_settled(&own.function.record, core.pressure_level(), os::tick())
+        })
     });
     settled.unwrap_or(false)
 }
 
 /// Gives this thread's part of a function to `f`.
-pub(crate) fn with<R>(core: &Core, site: &'static Site, class: u8, f: impl FnOnce(&Own) -> R) -> R {
+pub(crate) fn with<R>(
+    core: &Core,
+    site: &'static Site,
+    class: u8,
+    f: impl FnOnce(&OwnFunction) -> R,
+) -> R {
     let index = site.index(class);
     let mut f = Some(f);
-    let given = SHARES.try_with(|shares| {
+    let given = FUNCTIONS.try_with(|shares| {
         let mut shares = shares.try_borrow_mut().ok()?;
         let at = shares.iter().position(|of| of.id == core.id);
         match at {
@@ -59,7 +66,7 @@ pub(crate) fn with<R>(core: &Core, site: &'static Site, class: u8, f: impl FnOnc
             None => {
                 shares.truncate(RUNTIMES - 1);
                 let refuses = Arc::clone(core.lifecycle.refusals());
-                shares.insert(0, OfRuntime { id: core.id, refuses, own: Vec::new() });
+                shares.insert(0, RuntimeFunctions { id: core.id, refuses, own: Vec::new() });
             }
         }
         let own_of = &mut shares[0].own;
@@ -79,17 +86,17 @@ pub(crate) fn with<R>(core: &Core, site: &'static Site, class: u8, f: impl FnOnc
 }
 
 /// A share of a thread that has ended, or a new one.
-fn own(core: &Core, site: &'static Site, class: u8) -> Own {
+fn own(core: &Core, site: &'static Site, class: u8) -> OwnFunction {
     let function = Arc::clone(core.function(site, class));
-    let mut shares = function.shares.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut shares = function.all_stats.lock().unwrap_or_else(PoisonError::into_inner);
     // The list has one count of each, so who has no other has no thread.
-    let left = shares.iter().find(|share| Arc::strong_count(share) == 1).map(Arc::clone);
-    let share = left.unwrap_or_else(|| {
+    let left = shares.iter().find(|stats| Arc::strong_count(stats) == 1).map(Arc::clone);
+    let stats = left.unwrap_or_else(|| {
         let seed = u64::from(site.index(class)) << 32 | shares.len() as u64;
-        let share = Arc::new(Share::new(seed));
-        shares.push(Arc::clone(&share));
-        share
+        let stats = Arc::new(ThreadStats::new(seed));
+        shares.push(Arc::clone(&stats));
+        stats
     });
     drop(shares);
-    Own { function, share }
+    OwnFunction { function, stats }
 }

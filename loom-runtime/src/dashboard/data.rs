@@ -20,10 +20,10 @@ const MOST_THREADS: usize = 128;
 /// The state of a runtime. Counters only grow; the page takes differences.
 pub(super) fn of(core: &Arc<Core>) -> Value {
     let now = core.now();
-    let around = core.around(now);
+    let conditions = core.conditions(now);
     let runtime = core.handle::<Inner>();
     let counters = &core.counters;
-    let expected = |priority| micros(core.backlog.expected(priority, core.line.waiting(), now));
+    let expected = |priority| micros(core.backlog.expected(priority, core.queue.waiting(), now));
     json!({
         "name": runtime.as_ref().map_or("process-wide compute pool", |of| &of.config.prefix),
         "version": env!("CARGO_PKG_VERSION"),
@@ -38,7 +38,7 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
         },
         "cpus": cpus(core),
         "threads": runtime.iter().flat_map(|of| of.io.iter().chain(of.local.placements()))
-            .chain(core.compute_seats.get().into_iter().flatten())
+            .chain(core.compute_placements.get().into_iter().flatten())
             .take(MOST_THREADS)
             .map(thread)
             .collect::<Vec<_>>(),
@@ -46,7 +46,7 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
             "workers": core.tokio.get().map(|tokio| tokio.metrics().num_workers()),
             "tasks": core.tasks(),
             "spawned": counters.spawned.count(),
-            "pressure": around.pressure,
+            "pressure": conditions.pressure,
             "inline_ms": core.inline_nanos.load(Ordering::Relaxed) / 1_000_000,
         },
         "local": {
@@ -56,14 +56,14 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
         "compute": {
             "threads": core.compute_threads,
             "in_flight": core.in_flight(),
-            "waiting": core.line.waiting(),
+            "waiting": core.queue.waiting(),
             "run": counters.run.count(),
             "wakes": counters.wakes.count(),
             "panics": counters.compute_panics.count(),
             "abandoned": counters.abandoned.count(),
             "refused": counters.refused.count(),
             "shed": counters.shed.count(),
-            "overhead_us": around.overhead.mean / 1e3,
+            "overhead_us": conditions.overhead.mean / 1e3,
             "expected_wait_us": {
                 "low": expected(Priority::Low),
                 "normal": expected(Priority::Normal),

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use super::join::JoinHandle;
 use super::spawner::{RemoteSpawner, SlabClaim, Spawner, Unplaced};
-use super::task::{Home, OVERHEAD, Size, TaskId, room};
+use super::task::{OVERHEAD, Shared, Size, TaskId, room};
 
 /// So many tasks are polled in a cycle where nobody says otherwise: as many as tokio polls before
 /// it looks at its sockets.
@@ -97,10 +97,10 @@ impl ExecutorBuilder {
     #[track_caller]
     pub fn build(self) -> Executor {
         let Self { size, spills, tasks_per_cycle } = self;
-        let Some(home) = Home::new(size) else {
+        let Some(shared) = Shared::new(size) else {
             panic!("{} slots of {} bytes are more than memory can hold", size.slots, size.bytes);
         };
-        let spawner = Spawner::new(home, spills);
+        let spawner = Spawner::new(shared, spills);
         Executor { spawner, tasks_per_cycle }
     }
 }
@@ -181,13 +181,13 @@ impl Executor {
     pub fn poll_while(&mut self, go_on: impl FnMut() -> bool) -> usize {
         let completed = self.cycle(go_on);
         // Somebody else may sleep over it.
-        self.spawner.home().tell();
+        self.spawner.shared().wake_driver();
         completed
     }
 
     /// The same for who looks himself what is left.
     pub(crate) fn cycle(&mut self, go_on: impl FnMut() -> bool) -> usize {
-        self.spawner.home().cycle(self.tasks_per_cycle, go_on)
+        self.spawner.shared().cycle(self.tasks_per_cycle, go_on)
     }
 
     /// Runs one cycle within another runtime's poll, which is woken when there is more to do.
@@ -202,7 +202,7 @@ impl Executor {
     /// Has whoever drives this woken when there is more to do: at once, where there is now. True
     /// if there is not, and it may sleep.
     pub(crate) fn sleep_in(&mut self, cx: &Context<'_>) -> bool {
-        let has_more = self.spawner.home().sleep(cx.waker());
+        let has_more = self.spawner.shared().sleep(cx.waker());
         if has_more {
             cx.waker().wake_by_ref();
         }
@@ -240,13 +240,13 @@ impl Executor {
     /// cycle.
     #[must_use]
     pub fn task_count(&self) -> usize {
-        self.spawner.home().len()
+        self.spawner.shared().len()
     }
 
     /// Whether the next cycle has something to do.
     #[must_use]
     pub fn has_ready(&self) -> bool {
-        self.spawner.home().has_ready()
+        self.spawner.shared().has_ready()
     }
 
     /// How many tasks a cycle polls at most; at least one.
@@ -257,16 +257,16 @@ impl Executor {
     /// Drops the future of a task, now. False, and nothing else, if the task has completed, or is
     /// another executor's.
     pub fn cancel(&mut self, task: TaskId) -> bool {
-        let was_there = self.spawner.home().cancel(task);
-        self.spawner.home().tell();
+        let was_there = self.spawner.shared().cancel(task);
+        self.spawner.shared().wake_driver();
         was_there
     }
 
     /// Drops the futures of all tasks there are, now; tells how many there were. The executor can
     /// be used as before.
     pub fn drain(&mut self) -> usize {
-        let cancelled = self.spawner.home().cancel_all();
-        self.spawner.home().tell();
+        let cancelled = self.spawner.shared().cancel_all();
+        self.spawner.shared().wake_driver();
         cancelled
     }
 
@@ -279,6 +279,6 @@ impl Executor {
 
 impl Drop for Executor {
     fn drop(&mut self) {
-        self.spawner.home().close();
+        self.spawner.shared().close();
     }
 }

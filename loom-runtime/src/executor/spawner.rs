@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::join::JoinHandle;
-use super::task::{Claim, Home, SLOT_ALIGN, TaskId, fits};
+use super::task::{Claim, SLOT_ALIGN, Shared, TaskId, fits};
 use crate::sync::Arc;
 
 /// Makes tasks of an [`Executor`](super::Executor), on its thread: for the tasks themselves, say.
@@ -13,34 +13,34 @@ use crate::sync::Arc;
 /// cancelled.
 #[derive(Clone, Debug)]
 pub struct Spawner {
-    home: Arc<Home>,
+    shared: Arc<Shared>,
     spills: bool,
     /// Not for other threads.
     here: PhantomData<*const ()>,
 }
 
 impl Spawner {
-    pub(super) fn new(home: Arc<Home>, spills: bool) -> Self {
-        Self { home, spills, here: PhantomData }
+    pub(super) fn new(shared: Arc<Shared>, spills: bool) -> Self {
+        Self { shared, spills, here: PhantomData }
     }
 
-    pub(super) fn home(&self) -> &Home {
-        &self.home
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// Spawns a task in a slot, or on the heap where no slot is free or large enough.
     pub fn spawn<F: Future + 'static>(&self, future: F) -> JoinHandle<F::Output> {
-        let claim = if fits::<F>(self.home.stride()) { self.home.claim() } else { None };
+        let claim = if fits::<F>(self.shared.stride()) { self.shared.claim() } else { None };
         let (id, handle) = match claim {
             Some(claim) => claim.join(future),
-            None => self.home.join_boxed(future),
+            None => self.shared.join_boxed(future),
         };
         JoinHandle::new(handle, Some(id))
     }
 
     /// Spawns a task on the heap, of any size and alignment. Its result is dropped.
     pub fn spawn_boxed<F: Future + 'static>(&self, future: F) -> TaskId {
-        self.home.spawn_boxed(future)
+        self.shared.spawn_boxed(future)
     }
 
     /// Spawns a task in a slot, without an allocation. Its result is dropped.
@@ -66,7 +66,7 @@ impl Spawner {
                 Err(refused) if refused.why == Why::TooLarge => refused,
                 result => return result,
             },
-            None if self.home.is_closed() => return Err(Unplaced::new(future, Why::Gone)),
+            None if self.shared.is_closed() => return Err(Unplaced::new(future, Why::Gone)),
             None => Unplaced::new(future, Why::Full),
         };
         if self.spills { Ok(self.spawn_boxed(refused.future)) } else { Err(refused) }
@@ -88,7 +88,7 @@ impl Spawner {
     /// Takes a slot for a task to come, if one is free.
     #[must_use]
     pub fn try_claim_slab(&self) -> Option<SlabClaim> {
-        if self.home.is_closed() { None } else { self.home.claim().map(SlabClaim) }
+        if self.shared.is_closed() { None } else { self.shared.claim().map(SlabClaim) }
     }
 }
 
@@ -142,8 +142,8 @@ impl SlabClaim {
                  is 128 bytes: use `spawn_boxed`"
             );
         }
-        let has_room = fits::<F>(self.0.home().stride());
-        if self.0.home().is_closed() {
+        let has_room = fits::<F>(self.0.shared().stride());
+        if self.0.shared().is_closed() {
             Some(Why::Gone)
         } else {
             (!has_room).then_some(Why::TooLarge)
@@ -225,11 +225,11 @@ impl<F> std::error::Error for Unplaced<F> {}
 /// assert!(task.is_finished());
 /// ```
 #[derive(Clone, Debug)]
-pub struct RemoteSpawner(Arc<Home>);
+pub struct RemoteSpawner(Arc<Shared>);
 
 impl RemoteSpawner {
     pub(super) fn of(spawner: &Spawner) -> Self {
-        Self(Arc::clone(&spawner.home))
+        Self(Arc::clone(&spawner.shared))
     }
 
     /// Spawns a task whose future `make` returns on the executor's thread, so that it need not be

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use loom_abi::{Seat, Status};
+use loom_abi::{Status, ThreadKind};
 
 use crate::core::attached;
 use crate::error::LoomError;
@@ -16,7 +16,7 @@ where
     F: FnOnce() + Send + 'static,
 {
     let Some(host) = attached::host() else { return Err(body) };
-    Ok(match host.start_thread(Seat::IO, KEEPER, body) {
+    Ok(match host.start_thread(ThreadKind::IO, KEEPER, body) {
         Status::DONE => Ok(()),
         refused => Err(io::Error::other(LoomError::Host(refused.0))),
     })

@@ -4,14 +4,14 @@ use std::pin::pin;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use crate::call::{ComputeFuture, How, offload};
+use crate::call::{CallOptions, ComputeFuture, offload};
 use crate::core::{Admitted, Core};
 use crate::scheduler::{CalibrationConfig, CalibrationResult};
 use crate::sync::{Arc, thread};
 
 /// After how long it ends with what there is.
 const ENOUGH: Duration = Duration::from_millis(200);
-/// How many measurements of single calls what was measured here counts for.
+/// CallOptions many measurements of single calls what was measured here counts for.
 const CALIBRATED_SAMPLES: usize = 8;
 
 /// Makes calls that do nothing, one after another, and measures their round trips; nothing where
@@ -32,7 +32,7 @@ pub(crate) fn calibrate(core: &Arc<Core>, how: CalibrationConfig) -> Option<Cali
         for n in 0..warmup_iterations + sample_count {
             let started = Instant::now();
             let admitted = Admitted::or_panic(&measured);
-            let call = offload(&measured, admitted, How::default(), || ());
+            let call = offload(&measured, admitted, CallOptions::default(), || ());
             wait_for(ComputeFuture::or_panic(call), &wakers[n % 2]);
             let took = started.elapsed().as_secs_f64() * 1e6;
             // On a machine that is busy with other things each may wait for a CPU.

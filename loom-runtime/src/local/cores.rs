@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use super::handle::LocalCore;
 use super::thread::Started;
-use crate::core::context::{Freedom, freedom};
+use crate::core::context::{MayBlock, may_block};
 use crate::sync::mpsc::RecvTimeoutError;
 use crate::sync::{Mutex, OnceLock, PoisonError};
-use crate::threads::Patience;
+use crate::threads::ShutdownWait;
 use crate::topology::{ThreadPlacement, os};
 
 /// Ends its threads when it is dropped.
@@ -42,7 +42,7 @@ impl LocalCores {
 
     /// Ends them, if nobody has: each drops its tasks when the one that runs returns. Whoever comes
     /// second does not wait for the first, whose patience may be longer.
-    pub(crate) fn end(&self, patience: Patience) {
+    pub(crate) fn end(&self, patience: ShutdownWait) {
         // None of them is here, and locks may be held by those that are elsewhere.
         if os::is_forked() {
             return;
@@ -53,13 +53,13 @@ impl LocalCores {
             thread.ask_to_end(patience);
         }
         // A thread that others wait for waits for none, and so no core for itself.
-        if freedom() == Freedom::None {
+        if may_block() == MayBlock::No {
             return;
         }
         let deadline = match patience {
-            Patience::None => return,
-            Patience::AtMost(limit) => Instant::now().checked_add(limit),
-            Patience::Forever => None,
+            ShutdownWait::None => return,
+            ShutdownWait::AtMost(limit) => Instant::now().checked_add(limit),
+            ShutdownWait::Forever => None,
         };
         for thread in threads {
             let over = match deadline {
@@ -85,6 +85,6 @@ impl Drop for LocalCores {
             return;
         }
         let deadline = self.deadline.get();
-        self.end(deadline.map_or(Patience::Forever, |deadline| Patience::until(*deadline)));
+        self.end(deadline.map_or(ShutdownWait::Forever, |deadline| ShutdownWait::until(*deadline)));
     }
 }

@@ -25,9 +25,9 @@
 // themselves are `executor`'s; sockets, files and tokio's timers are those of the `LocalRuntime`
 // that each core drives.
 
+mod context;
 mod cores;
 mod handle;
-mod here;
 mod state;
 mod states;
 mod thread;
@@ -37,9 +37,9 @@ pub use crate::executor::{
     Unplaced,
 };
 pub use crate::time::CoreId;
+pub use context::{clock, current, spawn, spawner};
 pub(crate) use cores::LocalCores;
 pub use handle::LocalCore;
-pub use here::{clock, current, spawn, spawner};
 pub use state::CoreState;
 pub use states::StateError;
 pub(crate) use thread::start;

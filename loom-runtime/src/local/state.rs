@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::here::here;
+use super::context::current_context;
 use super::states::StateError;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -49,7 +49,7 @@ impl<T: 'static> CoreState<T> {
     ///
     /// Where `make` or `f` panics; `make` is called again the next time.
     pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Result<R, StateError> {
-        let here = here().ok_or(StateError::NotOnACore)?;
+        let here = current_context().ok_or(StateError::NotOnACore)?;
         let value = here.states.find(self.number, || (self.make)(here.core.id()))?;
         let mut value = value.try_borrow_mut().map_err(|_lent| StateError::Lent)?;
         // It was made by this very state.

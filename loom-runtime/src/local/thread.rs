@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::task::coop::has_budget_remaining;
 
+use super::context::{self as core_context, CoreContext};
 use super::handle::LocalCore;
-use super::here::{self, Here};
 use super::states::States;
 use crate::core::{Core, context};
 use crate::executor::Executor;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::modelled::DriverWaker;
 use crate::sync::{Arc, Mutex, PoisonError, mpsc, thread};
-use crate::threads::{Patience, Timer, begin_blocking};
+use crate::threads::{ShutdownWait, Timer, place_blocking_thread};
 use crate::time::{ClockDriver, CoreId, InactiveClock};
 use crate::topology::{Role, ThreadPlacement};
 
@@ -30,13 +30,13 @@ const POLLS_A_TURN: usize = 61;
 
 /// Rouses a core from its sleep.
 #[derive(Default)]
-struct Rouse {
+struct DriverWake {
     is_over: AtomicBool,
     patience: Mutex<Option<Duration>>,
     sleeper: DriverWaker,
 }
 
-impl Wake for Rouse {
+impl Wake for DriverWake {
     fn wake(self: Arc<Self>) {
         self.sleeper.wake();
     }
@@ -48,20 +48,20 @@ pub(crate) struct Started {
     pub(super) thread: thread::JoinHandle<()>,
     /// Disconnected once everything of it is gone.
     pub(super) over: mpsc::Receiver<()>,
-    rouse: Arc<Rouse>,
+    driver_wake: Arc<DriverWake>,
 }
 
 impl Started {
-    pub(super) fn ask_to_end(&self, patience: Patience) {
+    pub(super) fn ask_to_end(&self, patience: ShutdownWait) {
         let limit = match patience {
-            Patience::None => Some(Duration::ZERO),
-            Patience::AtMost(limit) => Some(limit),
-            Patience::Forever => None,
+            ShutdownWait::None => Some(Duration::ZERO),
+            ShutdownWait::AtMost(limit) => Some(limit),
+            ShutdownWait::Forever => None,
         };
-        *self.rouse.patience.lock().unwrap_or_else(PoisonError::into_inner) = limit;
+        *self.driver_wake.patience.lock().unwrap_or_else(PoisonError::into_inner) = limit;
         // Release: with the acquire of the core's look.
-        self.rouse.is_over.store(true, Ordering::Release);
-        self.rouse.sleeper.wake();
+        self.driver_wake.is_over.store(true, Ordering::Release);
+        self.driver_wake.sleeper.wake();
     }
 }
 
@@ -75,14 +75,16 @@ pub(crate) fn start(
     let name = format!("{prefix}-local-{index:04}");
     let (ready, at_its_place) = mpsc::channel();
     let (over_sender, over) = mpsc::channel();
-    let rouse = Arc::<Rouse>::default();
+    let driver_wake = Arc::<DriverWake>::default();
     let thread = {
-        let (core, prefix, rouse) = (Arc::clone(core), prefix.to_owned(), Arc::clone(&rouse));
+        let (core, prefix, driver_wake) =
+            (Arc::clone(core), prefix.to_owned(), Arc::clone(&driver_wake));
         let (mut clock, name) = (clock.clone(), name.clone());
         thread::Builder::new().name(name.clone()).spawn(move || {
             let _over = over_sender;
-            let seat = &core.plan.local[index];
-            let placement = ThreadPlacement::take(Role::Local, name, seat, &core.plan.budget);
+            let thread_plan = &core.plan.local[index];
+            let placement =
+                ThreadPlacement::apply(Role::Local, name, thread_plan, &core.plan.budget);
             let runtime = match local_runtime(&core, &prefix, index) {
                 Ok(runtime) => runtime,
                 Err(error) => return drop(ready.send(Err(error))),
@@ -91,25 +93,25 @@ pub(crate) fn start(
             let id = CoreId::new(index);
             clock.relocate(None, id);
             let executor = Executor::builder().slots(SLOTS).spill_to_heap(true).build();
-            let (clock, driver) = clock.activate_with(Waker::from(Arc::clone(&rouse)));
+            let (clock, driver) = clock.activate_with(Waker::from(Arc::clone(&driver_wake)));
             let local = LocalCore::new(id, core, executor.remote_spawner(), clock);
             let spawner = executor.spawner();
             let states = States::default();
-            let here = here::settle(Here {
+            let here = core_context::enter(CoreContext {
                 core: local.clone(),
                 spawner,
                 states,
                 admitted: RefCell::default(),
             });
             if ready.send(Ok((local, placement))).is_ok() {
-                run(&runtime, executor, driver, &rouse);
+                run(&runtime, executor, driver, &driver_wake);
             }
             {
                 // State may hold what belongs to tokio, as tasks do.
                 let _entered = runtime.enter();
                 here.end();
             }
-            let patience = *rouse.patience.lock().unwrap_or_else(PoisonError::into_inner);
+            let patience = *driver_wake.patience.lock().unwrap_or_else(PoisonError::into_inner);
             match patience {
                 Some(limit) => shut_down(runtime, limit),
                 None => drop(runtime),
@@ -117,7 +119,7 @@ pub(crate) fn start(
         })?
     };
     match at_its_place.recv() {
-        Ok(Ok((core, placement))) => Ok((Started { core, thread, over, rouse }, placement)),
+        Ok(Ok((core, placement))) => Ok((Started { core, thread, over, driver_wake }, placement)),
         Ok(Err(error)) => Err(error),
         Err(_gone) => Err(io::Error::other("the thread of a local core ended at its start")),
     }
@@ -135,7 +137,7 @@ fn local_runtime(core: &Arc<Core>, prefix: &str, index: usize) -> io::Result<Loc
     // Its threads for blocking functions, which inherit the one CPU of the core.
     let on_start = move || {
         if let Some(core) = core.upgrade() {
-            begin_blocking(&core);
+            place_blocking_thread(&core);
             context::adopt(core);
         }
     };
@@ -151,10 +153,15 @@ fn shut_down(runtime: LocalRuntime, limit: Duration) {
 }
 
 /// Runs tasks and fires timers until somebody asks for the end; then drops the tasks.
-fn run(runtime: &LocalRuntime, mut executor: Executor, mut driver: ClockDriver, rouse: &Rouse) {
+fn run(
+    runtime: &LocalRuntime,
+    mut executor: Executor,
+    mut driver: ClockDriver,
+    driver_wake: &DriverWake,
+) {
     runtime.block_on(async {
         let mut timer = Timer::new();
-        poll_fn(|cx| turn(&mut executor, &mut driver, &mut timer, rouse, cx)).await;
+        poll_fn(|cx| turn(&mut executor, &mut driver, &mut timer, driver_wake, cx)).await;
         // Within the runtime, whose sockets and timers they hold.
         drop(executor);
         drop(driver);
@@ -165,18 +172,18 @@ fn turn(
     executor: &mut Executor,
     driver: &mut ClockDriver,
     timer: &mut Timer,
-    rouse: &Rouse,
+    driver_wake: &DriverWake,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     // What this turn registers needs nobody roused: it is looked at below.
-    rouse.sleeper.clear();
+    driver_wake.sleeper.clear();
     fire(driver);
     // Tokio gives a budget to each turn, not to each task: who comes after it is used up is
     // first in the next.
     run_ready(executor);
-    rouse.sleeper.register(cx.waker());
+    driver_wake.sleeper.register(cx.waker());
     // Acquire: with the release of `ask_to_end`.
-    if rouse.is_over.load(Ordering::Acquire) {
+    if driver_wake.is_over.load(Ordering::Acquire) {
         return Poll::Ready(());
     }
     if executor.sleep_in(cx) && timer.wake_at(driver.next_deadline(), cx).is_ready() {

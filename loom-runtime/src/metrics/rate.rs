@@ -7,10 +7,10 @@ const LEAST: u64 = 1_000_000_000;
 
 /// Events a second since it was last asked, over a second at least.
 #[derive(Debug, Default)]
-pub(crate) struct Rate(Mutex<Told>);
+pub(crate) struct Rate(Mutex<LastRead>);
 
 #[derive(Debug, Default)]
-struct Told {
+struct LastRead {
     /// In nanoseconds.
     at: u64,
     count: u64,
@@ -20,15 +20,15 @@ struct Told {
 impl Rate {
     /// The rate, where there are so many by now.
     pub(crate) fn of(&self, count: u64, now: u64) -> f64 {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let passed = now.saturating_sub(told.at);
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed = now.saturating_sub(last.at);
         if passed >= LEAST {
-            let more = count.saturating_sub(told.count);
+            let more = count.saturating_sub(last.count);
             #[expect(clippy::cast_precision_loss, reason = "a rate is read by people")]
             let rate = more as f64 * 1e9 / passed as f64;
-            *told = Told { at: now, count, rate };
+            *last = LastRead { at: now, count, rate };
         }
-        told.rate
+        last.rate
     }
 }
 

@@ -90,7 +90,7 @@ static FAMILIES: [Family; 31] = {
 
 /// What becomes of the functions that share their labels: closures of one type that differ by
 /// their hint, and functions that were given one key.
-struct Together {
+struct MergedFunctions {
     calls: [u64; 2],
     outcomes: [u64; 4],
     run_times: Histogram,
@@ -100,7 +100,7 @@ struct Together {
 const ARMS: [&str; 2] = ["inline", "offload"];
 const OUTCOMES: [&str; 4] = ["done", "panicked", "abandoned", "refused"];
 
-impl Together {
+impl MergedFunctions {
     fn of(function: FunctionStats) -> Self {
         let FunctionStats { inline, offloaded, returned, panicked, abandoned, refused, .. } =
             function;
@@ -224,12 +224,12 @@ impl LoomMetrics {
     }
 
     fn samples_of_functions(&self) -> [Vec<Sample>; 4] {
-        let mut functions: BTreeMap<[String; 2], Together> = BTreeMap::new();
+        let mut functions: BTreeMap<[String; 2], MergedFunctions> = BTreeMap::new();
         for function in of_core(&self.core) {
             let sizes = function.sizes.as_ref();
             let size = sizes.map(|of| format!("{} to {}", of.start(), of.end()));
             let labels = [function.name.to_owned(), size.unwrap_or_default()];
-            let together = Together::of(function);
+            let together = MergedFunctions::of(function);
             if let Some(before) = functions.get_mut(&labels) {
                 before.merge(&together);
             } else {

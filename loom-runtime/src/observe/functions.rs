@@ -76,12 +76,12 @@ impl FunctionStats {
 
 impl FunctionStats {
     fn of(function: &Function, now: u64) -> Self {
-        let Function { site, class, record, counters, shares } = function;
+        let Function { site, class, record, counters, all_stats } = function;
         let [here, there] = record.summaries();
         let weight = here.weight + there.weight;
         let mean = (here.weight * here.mean + there.weight * there.mean) / weight;
         let withheld = counters.withheld.count();
-        let inline = inline(shares) + withheld;
+        let inline = inline(all_stats) + withheld;
         let panicked_inline = counters.panicked_inline.count();
         Self {
             name: site.name(),

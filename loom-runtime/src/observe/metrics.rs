@@ -126,12 +126,12 @@ impl LoomMetrics {
                 let all = core.local_tasks.get().into_iter().flatten();
                 signed(all.map(|tasks| tasks.count()).sum())
             }),
-            rayon_queue_depth: reading(core, |core| signed(core.line.waiting())),
+            rayon_queue_depth: reading(core, |core| signed(core.queue.waiting())),
             spawn_rate: reading(core, |core| {
                 let counters = &core.counters;
                 counters.spawn_rate.of(counters.spawned.count(), core.now())
             }),
-            pressure_index: reading(core, |core| core.around(core.now()).pressure),
+            pressure_index: reading(core, |core| core.conditions(core.now()).pressure),
             total_spawns: reading(core, |core| core.counters.spawned.count()),
             starvation_events: reading(core, |core| core.counters.starved.count()),
             gr0_activations: reading(core, |core| core.counters.guardrails[0].count()),
@@ -139,7 +139,7 @@ impl LoomMetrics {
             gr2_activations: reading(core, |core| core.counters.guardrails[2].count()),
             gr3_activations: reading(core, |core| core.counters.guardrails[3].count()),
             inline_decisions: reading(core, |core| {
-                let of = |f: &Function| inline(&f.shares) + f.counters.withheld.count();
+                let of = |f: &Function| inline(&f.all_stats) + f.counters.withheld.count();
                 core.functions().map(of).sum()
             }),
             offload_decisions: reading(core, |core| {
@@ -152,7 +152,7 @@ impl LoomMetrics {
             compute_refused: reading(core, |core| core.counters.refused.count()),
             compute_wakes: reading(core, |core| core.counters.wakes.count()),
             requests_shed: reading(core, |core| core.counters.shed.count()),
-            bridge_overhead: reading(core, |core| core.around(core.now()).overhead.mean / 1e9),
+            bridge_overhead: reading(core, |core| core.conditions(core.now()).overhead.mean / 1e9),
         }
     }
 }

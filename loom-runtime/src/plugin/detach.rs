@@ -11,7 +11,7 @@ use crate::sync::{Arc, thread};
 use crate::core::Core;
 use crate::core::Owner;
 use crate::runtime::{Inner, LoomRuntime};
-use crate::threads::Patience;
+use crate::threads::ShutdownWait;
 use crate::threads::keeper;
 use crate::threads::process_wide;
 
@@ -126,7 +126,7 @@ fn end(core: &Arc<Core>, deadline: Option<Instant>) -> Result<(), StillAttached>
         }
         core.lifecycle.leave();
         drop(attached::leave(core));
-        runtime.inner.tokio.end(Patience::None);
+        runtime.inner.tokio.end(ShutdownWait::None);
     }
     wait_for(deadline, || {
         if core.lifecycle.count() > 0 || core.in_flight() > 0 {
@@ -162,7 +162,7 @@ pub(super) fn abandon(core: &Arc<Core>) {
 /// Ends the tokio of a runtime that was attached, without waiting for it.
 pub(super) fn end_tokio(handle: Option<attached::Handle>) {
     if let Some(inner) = handle.and_then(|handle| handle.downcast::<Inner>().ok()) {
-        inner.tokio.end(Patience::None);
+        inner.tokio.end(ShutdownWait::None);
     }
 }
 

@@ -140,7 +140,7 @@ impl Host {
 /// Goes with a call that the host counts.
 struct Counted;
 
-impl bridge::Ticket for Counted {
+impl bridge::Observer for Counted {
     type After = ();
 
     fn may_start(&self) -> bool {

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use loom_abi::RuntimeHandle;
-use loom_abi::{Seat, Status};
+use loom_abi::{Status, ThreadKind};
 use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuilder};
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -23,7 +23,7 @@ use crate::local::LocalCores;
 use crate::runtime::{Inner, LoomRuntime};
 use crate::threads::drainer;
 use crate::threads::serve;
-use crate::threads::{Patience, TokioSide};
+use crate::threads::{ShutdownWait, TokioSide};
 
 use super::attach::{Attach, AttachError};
 use super::attached::Attached;
@@ -115,8 +115,8 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
         facts.compute_queue,
         MabKnobs::new(),
     ));
-    core.owner.is(Arc::clone(&host));
-    core.owner.finds(how.context);
+    core.owner.set_host(Arc::clone(&host));
+    core.owner.set_context(how.context);
     let name = format!("{}-{}", facts.prefix, facts.name);
     let driver = start_driver(&core, &host, &name, how.driver_threads)?;
     let tokio = {
@@ -176,7 +176,7 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
     if registered != Status::DONE {
         drop(attached::remove(&inner.core));
         inner.core.lifecycle.leave();
-        inner.tokio.end(Patience::None);
+        inner.tokio.end(ShutdownWait::None);
         return Err(match registered {
             Status::REFUSED => AttachError::Used,
             _ => LoomError::Host(registered.0).into(),
@@ -233,7 +233,7 @@ fn start_driver(
         // Nobody waits any more where it took too long: then it ends here, on this thread.
         let _ = sender.send(builder.build());
     };
-    match host.start_thread(Seat::IO, 0, body) {
+    match host.start_thread(ThreadKind::IO, 0, body) {
         Status::DONE => {}
         refused => return Err(LoomError::Host(refused.0)),
     }
@@ -266,7 +266,7 @@ fn end_driver(core: &Arc<Core>, driver: Runtime) {
     let is_started = core
         .owner
         .host()
-        .is_some_and(|host| host.start_thread(Seat::IO, ENDER, body()) == Status::DONE);
+        .is_some_and(|host| host.start_thread(ThreadKind::IO, ENDER, body()) == Status::DONE);
     // A host that has ended starts none.
     if !is_started
         && thread::Builder::new().name("loom-end".to_owned()).spawn(body()).is_err()
@@ -299,7 +299,7 @@ fn start_pool(
             context::adopt(core);
             thread.run();
         };
-        match host.start_thread(Seat::COMPUTE, index, body) {
+        match host.start_thread(ThreadKind::COMPUTE, index, body) {
             Status::DONE => Ok(()),
             refused => Err(io::Error::other(LoomError::Host(refused.0))),
         }

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use loom_abi::{Place, Pressure, Seat, Status, Work};
+use loom_abi::{Place, Pressure, Status, ThreadKind, Work};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::{AbortHandle, block_in_place};
 
 use crate::boundary::{Facts, ForeignCall, ForeignFuture, ForeignGuest, ForeignJob, Host};
 use crate::bridge::Priority;
-use crate::call::{ComputeFuture, How, is_on_a_worker, try_offload};
-use crate::core::context::{self, Freedom};
+use crate::call::{CallOptions, ComputeFuture, is_on_a_worker, try_offload};
+use crate::core::context::{self, MayBlock};
 use crate::core::{Admitted, Core, Refusal, local_core};
 use crate::panics::ignore_panic;
 use crate::runtime::{Inner, LoomRuntime};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex, PoisonError};
-use crate::threads::{begin_blocking, keeper, task};
+use crate::threads::{keeper, place_blocking_thread, task};
 use crate::topology::os;
 
 use super::counts::{Counted, Counts, Starting, Task};
@@ -23,7 +23,7 @@ use super::plugins::Plugins;
 use super::stats::PluginStats;
 use super::threads::{self, Threads};
 
-/// How long the name of a plug-in is, of those that the system cuts off after 15 bytes, in the
+/// CallOptions long the name of a plug-in is, of those that the system cuts off after 15 bytes, in the
 /// names of its threads.
 const NAMED: usize = 8;
 
@@ -146,9 +146,9 @@ impl Hosted {
     }
 
     /// The name of a thread that is started for it.
-    fn thread_name(&self, seat: Seat, number: usize) -> String {
+    fn thread_name(&self, kind: ThreadKind, number: usize) -> String {
         let name = &self.name[..self.name.floor_char_boundary(NAMED)];
-        let kind = if seat == Seat::COMPUTE { "" } else { "io-" };
+        let kind = if kind == ThreadKind::COMPUTE { "" } else { "io-" };
         format!("{}-{name}-{kind}{number:02}", self.prefix)
     }
 }
@@ -265,7 +265,7 @@ impl Host for Hosted {
             }
             counts.computed.fetch_add(1, Ordering::Relaxed);
         };
-        let how = How { priority, ..How::default() };
+        let how = CallOptions { priority, ..CallOptions::default() };
         match try_offload(&self.core, how, work) {
             Ok(call) => {
                 ComputeFuture::or_panic(Ok(call)).detach();
@@ -289,23 +289,23 @@ impl Host for Hosted {
         both(self.core.install(&pool, || rayon::join(|| a.run(), || b.run())))
     }
 
-    fn start_thread(&self, seat: Seat, number: usize, body: ForeignJob) -> Status {
+    fn start_thread(&self, kind: ThreadKind, number: usize, body: ForeignJob) -> Status {
         if self.is_closed() || self.core.lifecycle.is_gone() {
             return Status::SHUT_DOWN;
         }
-        let name = self.thread_name(seat, number);
-        self.threads.start(&self.core, &self.counts, name, (seat, number), body)
+        let name = self.thread_name(kind, number);
+        self.threads.start(&self.core, &self.counts, name, (kind, number), body)
     }
 
     fn place_thread(&self) {
-        begin_blocking(&self.core);
+        place_blocking_thread(&self.core);
     }
 
     fn here(&self) -> Place {
         if threads::computes() || rayon::current_thread_index().is_some() {
             Place::COMPUTE
         } else if local_core::is_here()
-            || context::freedom() == Freedom::None && !context::may_block()
+            || context::may_block() == MayBlock::No && !context::runs_blocking_work()
         {
             Place::WORKER
         } else {
@@ -346,9 +346,9 @@ impl Host for Hosted {
     }
 
     fn pressure(&self) -> Pressure {
-        let around = self.core.around(self.core.now());
-        let mood = self.core.mood();
-        Pressure { ready: around.pressure, arrivals: around.arrivals, mood }
+        let conditions = self.core.conditions(self.core.now());
+        let pressure_level = self.core.pressure_level();
+        Pressure { ready: conditions.pressure, arrivals: conditions.arrivals, pressure_level }
     }
 }
 

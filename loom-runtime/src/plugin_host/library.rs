@@ -127,10 +127,10 @@ impl LoomRuntime {
         let library = match opened {
             Ok(library) => library,
             Err(LoadFault::Unloadable(source)) => {
-                return Err(LoadError::Unloadable { path, source: told(source) });
+                return Err(LoadError::Unloadable { path, source: source_of(source) });
             }
             Err(LoadFault::NoPlugin(source)) => {
-                return Err(LoadError::NoPlugin { path, source: told(source) });
+                return Err(LoadError::NoPlugin { path, source: source_of(source) });
             }
             Err(LoadFault::Version(lack)) => return Err(LoadError::Version { path, lack }),
         };
@@ -194,7 +194,7 @@ impl Plugin {
     #[allow(unsafe_code, reason = "the contract is the caller's")]
     pub unsafe fn symbol<T: Copy>(&self, name: &str) -> Result<T, Box<dyn Error + Send + Sync>> {
         // SAFETY: X8, as by contract.
-        unsafe { self.library.symbol(name) }.map_err(told)
+        unsafe { self.library.symbol(name) }.map_err(source_of)
     }
 
     /// Has it finish its work, end its threads, and go. Waits for that no longer than `limit`.
@@ -241,7 +241,7 @@ impl Plugin {
 }
 
 /// What the system says, which is behind what the loader says.
-fn told(error: impl Error + Send + Sync + 'static) -> Box<dyn Error + Send + Sync> {
+fn source_of(error: impl Error + Send + Sync + 'static) -> Box<dyn Error + Send + Sync> {
     match error.source() {
         Some(told) => told.to_string().into(),
         None => error.into(),

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::io;
 
-use loom_abi::{Seat, Status};
+use loom_abi::{Status, ThreadKind};
 
 use crate::boundary::ForeignJob;
 use crate::core::Core;
@@ -34,12 +34,12 @@ impl Threads {
         core: &Arc<Core>,
         counts: &Arc<Counts>,
         name: String,
-        (seat, number): (Seat, usize),
+        (kind, number): (ThreadKind, usize),
         body: ForeignJob,
     ) -> Status {
         let plan = &core.plan;
-        let is_compute = seat == Seat::COMPUTE;
-        let seat = if is_compute {
+        let is_compute = kind == ThreadKind::COMPUTE;
+        let thread_plan = if is_compute {
             plan.compute.get(number % plan.compute.len().max(1)).unwrap_or(&plan.blocking).clone()
         } else {
             plan.blocking.clone()
@@ -52,7 +52,7 @@ impl Threads {
             let _counted = counted;
             let role = if is_compute { Role::Compute } else { Role::Blocking };
             let name = thread::current().name().unwrap_or_default().to_owned();
-            ThreadPlacement::take(role, name, &seat, &core.plan.budget);
+            ThreadPlacement::apply(role, name, &thread_plan, &core.plan.budget);
             drop(core);
             COMPUTES.set(is_compute);
             let body = body.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -35,11 +35,12 @@ impl LoomRuntime {
     fn start_clock(&self) -> Clock {
         let clock = InactiveClock::new_shared();
         if self.tokio_runtime_is_ours() {
-            let rouse = Arc::<Rouse>::default();
-            let (clock, driver) = self.told(clock).activate_with(Waker::from(Arc::clone(&rouse)));
+            let driver_wake = Arc::<DriverWake>::default();
+            let (clock, driver) =
+                self.with_time_of_tokio(clock).activate_with(Waker::from(Arc::clone(&driver_wake)));
             let is_paused = self.inner.is_paused;
             // Ends with tokio; the runtime is never kept by it.
-            drop(self.tokio_handle().spawn(drive(driver, rouse, is_paused)));
+            drop(self.tokio_handle().spawn(drive(driver, driver_wake, is_paused)));
             return clock;
         }
         let started = keeper::run(move || {
@@ -59,29 +60,29 @@ impl LoomRuntime {
 }
 
 #[derive(Default)]
-struct Rouse(DriverWaker);
+struct DriverWake(DriverWaker);
 
-impl Wake for Rouse {
+impl Wake for DriverWake {
     fn wake(self: Arc<Self>) {
         self.0.wake();
     }
 }
 
 /// Fires timers, asleep in between, until nobody has the clock any more.
-async fn drive(mut driver: ClockDriver, rouse: Arc<Rouse>, is_paused: bool) {
+async fn drive(mut driver: ClockDriver, driver_wake: Arc<DriverWake>, is_paused: bool) {
     let mut timer = timer(is_paused);
-    poll_fn(|cx| turn(&mut driver, &mut timer, &rouse, is_paused, cx)).await;
+    poll_fn(|cx| turn(&mut driver, &mut timer, &driver_wake, is_paused, cx)).await;
 }
 
 fn turn(
     driver: &mut ClockDriver,
     timer: &mut Timer,
-    rouse: &Rouse,
+    driver_wake: &DriverWake,
     is_paused: bool,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     // Before it looks: what is registered after that rouses it.
-    rouse.0.register(cx.waker());
+    driver_wake.0.register(cx.waker());
     let Ok(next) = driver.advance_timers(now(is_paused)) else { return Poll::Ready(()) };
     if timer.wake_at(next, cx).is_ready() {
         cx.waker().wake_by_ref();
@@ -135,7 +136,7 @@ fn now(_is_paused: bool) -> Instant {
 impl LoomRuntime {
     /// The clock with the time of a runtime that holds it.
     #[cfg(feature = "test-util")]
-    fn told(
+    fn with_time_of_tokio(
         &self,
         clock: InactiveClock<crate::time::Shared>,
     ) -> InactiveClock<crate::time::Shared> {
@@ -143,7 +144,7 @@ impl LoomRuntime {
             return clock;
         }
         let tokio = self.tokio_handle().clone();
-        clock.told(move || {
+        clock.with_time(move || {
             // Tokio's time is that of the runtime a thread is in.
             let _entered = tokio.enter();
             tokio::time::Instant::now().into_std()
@@ -152,7 +153,7 @@ impl LoomRuntime {
 
     #[cfg(not(feature = "test-util"))]
     #[expect(clippy::unused_self, reason = "only tests hold the time")]
-    fn told(
+    fn with_time_of_tokio(
         &self,
         clock: InactiveClock<crate::time::Shared>,
     ) -> InactiveClock<crate::time::Shared> {

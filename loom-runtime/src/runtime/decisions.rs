@@ -1,6 +1,6 @@
 //! The runtime's decisions, as its users ask for them.
 
-use crate::call::{AdaptiveFuture, Called, TryComputeFuture, place, try_place};
+use crate::call::{AdaptiveFuture, CallInfo, TryComputeFuture, place, try_place};
 use crate::scheduler::{ComputeHint, Context, MabScheduler};
 use crate::sync::Arc;
 
@@ -40,7 +40,7 @@ impl LoomRuntime {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        place(self.core(), Called::closure::<F>(hint), f)
+        place(self.core(), CallInfo::closure::<F>(hint), f)
     }
 
     /// [`spawn_adaptive`](Self::spawn_adaptive) that gives what goes wrong as an error, as
@@ -59,7 +59,7 @@ impl LoomRuntime {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        try_place(self.core(), Called::closure::<F>(ComputeHint::Unknown), f)
+        try_place(self.core(), CallInfo::closure::<F>(ComputeHint::Unknown), f)
     }
 
     /// Decisions by hand, for those who run what was decided themselves. Always the same one;
@@ -79,7 +79,7 @@ impl LoomRuntime {
     #[must_use]
     pub fn collect_context(&self) -> Context {
         let core = self.core();
-        let around = core.around(core.now());
+        let conditions = core.conditions(core.now());
         let workers = self.tokio_threads();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         #[expect(
@@ -89,15 +89,15 @@ impl LoomRuntime {
             reason = "estimates, which are never negative"
         )]
         let (ready, rate) = (
-            (around.pressure * workers as f64).round() as u32,
-            (around.arrivals * 1e9 * workers as f64) as f32,
+            (conditions.pressure * workers as f64).round() as u32,
+            (conditions.arrivals * 1e9 * workers as f64) as f32,
         );
         Context {
             tokio_workers: count(workers),
             inflight_tasks: ready,
             spawn_rate_per_s: rate,
             rayon_threads: count(self.rayon_threads()),
-            rayon_queue_depth: count(core.line.waiting()),
+            rayon_queue_depth: count(core.queue.waiting()),
         }
     }
 }

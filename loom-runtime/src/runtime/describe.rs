@@ -34,7 +34,7 @@ impl LoomRuntime {
         self.core().counters.demoted.count()
     }
 
-    /// How often blocking functions were seen to wait because the system refused a thread.
+    /// CallOptions often blocking functions were seen to wait because the system refused a thread.
     /// Told of on standard error, once.
     #[must_use]
     pub fn refused_threads(&self) -> u64 {
@@ -42,7 +42,7 @@ impl LoomRuntime {
     }
 
     fn placements(&self) -> impl Iterator<Item = &ThreadPlacement> {
-        let compute = self.core().compute_seats.get().into_iter().flatten();
+        let compute = self.core().compute_placements.get().into_iter().flatten();
         self.inner.io.iter().chain(self.inner.local.placements()).chain(compute)
     }
 }
@@ -84,10 +84,10 @@ impl fmt::Display for LoomRuntime {
             write!(f, " (but undivided: {why})")?;
         }
         for placement in self.placements() {
-            let ThreadPlacement { name, cpus, class, seat, .. } = placement;
+            let ThreadPlacement { name, cpus, class, thread_plan, .. } = placement;
             write!(f, "\n  {name}: CPUs {cpus}, {class}")?;
-            if !class.is(seat.priority) {
-                write!(f, " ({} was asked for)", seat.priority)?;
+            if !class.is(thread_plan.priority) {
+                write!(f, " ({} was asked for)", thread_plan.priority)?;
             }
             for refusal in ThreadReport::from(placement).refusals {
                 write!(f, " ({refusal})")?;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use tokio_util::task::TaskTracker;
 
-use crate::core::{Over, beside};
+use crate::core::{Drained, beside};
 use crate::sync::Arc;
-use crate::threads::{Alarm, Patience};
+use crate::threads::{Alarm, ShutdownWait};
 use crate::topology::os;
 
 use super::handle::LoomRuntime;
@@ -78,7 +78,7 @@ impl LoomRuntime {
     /// New work is refused from then on. May be cancelled and awaited again.
     pub async fn wait_for_shutdown(&self) {
         self.tracker_is_empty().await;
-        Over::of(self.core()).await;
+        Drained::of(self.core()).await;
         // What has just ended may have spawned on it.
         self.tracker_is_empty().await;
     }
@@ -90,7 +90,7 @@ impl LoomRuntime {
     }
 
     /// [`shutdown`](Self::shutdown), and blocks until all tracked work has ended. New work
-    /// is refused from then on. Called from tracked work it would wait for itself, for ever.
+    /// is refused from then on. CallInfo from tracked work it would wait for itself, for ever.
     ///
     /// # Panics
     ///
@@ -110,7 +110,7 @@ impl LoomRuntime {
     /// refused. Where [`tokio_runtime`](Self::tokio_runtime) was asked for, tokio's part
     /// ends with the last handle instead.
     ///
-    /// Called from tracked work it waits for itself until `limit` is over. On the threads of
+    /// CallInfo from tracked work it waits for itself until `limit` is over. On the threads of
     /// a runtime tokio's threads are not waited for. While another thread is inside
     /// [`block_on`](Self::block_on) on a current-thread runtime, that one goes on.
     ///
@@ -133,10 +133,10 @@ impl LoomRuntime {
     pub fn shutdown_timeout(self, limit: Duration) -> StillRunning {
         let deadline = Instant::now().checked_add(limit);
         self.wait_at_most(limit);
-        let left = self.leave();
+        let left = self.terminate();
         let rest = || {
             let rest = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            rest.map_or(Patience::Forever, Patience::AtMost)
+            rest.map_or(ShutdownWait::Forever, ShutdownWait::AtMost)
         };
         self.inner.local.end(rest());
         self.inner.tokio.end(rest());
@@ -149,9 +149,9 @@ impl LoomRuntime {
     /// [`shutdown_timeout`](Self::shutdown_timeout) with no time.
     #[expect(clippy::must_use_candidate, reason = "who waits for nothing may not care")]
     pub fn shutdown_background(self) -> StillRunning {
-        let left = self.leave();
-        self.inner.local.end(Patience::None);
-        self.inner.tokio.end(Patience::None);
+        let left = self.terminate();
+        self.inner.local.end(ShutdownWait::None);
+        self.inner.tokio.end(ShutdownWait::None);
         self.tell_plugins();
         left
     }
@@ -163,14 +163,14 @@ impl LoomRuntime {
         self.core().end_extension();
     }
 
-    fn leave(&self) -> StillRunning {
+    fn terminate(&self) -> StillRunning {
         let core = self.core();
         if os::is_forked() {
             self.inner.tokio.forget();
             return StillRunning::default();
         }
         core.lifecycle.leave();
-        core.release_time();
+        core.resume_time();
         self.inner.keep_profile();
         let compute_calls = core.in_flight();
         // Two counts, read one after the other while work ends.
@@ -197,7 +197,7 @@ impl LoomRuntime {
         // Panics where blocking is wrong, and drives a current-thread runtime. Tokio's timer
         // would not do: it is late when the workers are stuck, and gone when tokio is.
         let alarm = deadline.map(Alarm::at);
-        self.inner.tokio.block_on(Until { future: over, alarm })
+        self.inner.tokio.block_on(UntilAlarm { future: over, alarm })
     }
 
     /// Ends the runtime within its `shutdown_timeout`, for `#[loom::main]`.
@@ -205,7 +205,7 @@ impl LoomRuntime {
         let limit = self.inner.config.shutdown_timeout;
         let started = Instant::now();
         if !self.wait_at_most(limit) {
-            let left = self.leave();
+            let left = self.terminate();
             // A closed standard error is no reason to panic at the end.
             let _ = writeln!(
                 io::stderr(),
@@ -213,7 +213,7 @@ impl LoomRuntime {
                  without them (see `shutdown_timeout`)",
             );
             // Whoever still has a handle keeps no core busy with it.
-            self.inner.local.end(Patience::None);
+            self.inner.local.end(ShutdownWait::None);
         }
         // As far as the clock goes: 24 h at most.
         let deadline = started.checked_add(limit).unwrap_or(started);
@@ -224,12 +224,12 @@ impl LoomRuntime {
 }
 
 /// Waits for a future until an alarm; whether it was ready by then.
-struct Until<F> {
+struct UntilAlarm<F> {
     future: F,
     alarm: Option<Alarm>,
 }
 
-impl<F: Future + Unpin> Future for Until<F> {
+impl<F: Future + Unpin> Future for UntilAlarm<F> {
     type Output = bool;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
@@ -248,14 +248,14 @@ impl Drop for Inner {
             std::mem::forget(Arc::clone(&self.pool));
             return;
         }
-        beside::leave(&self.core);
+        beside::unregister(&self.core);
         // Before the threads go, so that what is still queued is refused, not run.
         self.core.lifecycle.leave();
-        self.core.release_time();
+        self.core.resume_time();
         self.keep_profile();
         if self.core.owner.must_not_wait() {
             self.tokio.wait_until(Instant::now());
-            self.tokio.end(Patience::None);
+            self.tokio.end(ShutdownWait::None);
         }
     }
 }

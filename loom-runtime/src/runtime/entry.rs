@@ -104,7 +104,7 @@ fn on_both<R: Termination>(
     run: impl Fn(LoomBuilder) -> R,
 ) -> R {
     let inline = || {
-        let says = Says("inline");
+        let says = ReportsArm("inline");
         let result = run(builder().always_inline());
         mem::forget(says);
         result
@@ -120,7 +120,7 @@ fn on_both<R: Termination>(
         let code = inline().report();
         assert!(code == ExitCode::SUCCESS, "the test failed with arm = \"inline\"");
     }
-    let says = Says("offload");
+    let says = ReportsArm("offload");
     let result = run(builder().always_offload());
     mem::forget(says);
     result
@@ -133,10 +133,10 @@ fn says(payload: &(dyn Any + Send), expected: &str) -> bool {
     expected.is_empty() || text.is_some_and(|text| text.contains(expected))
 }
 
-/// Says on which arm a test panicked.
-struct Says(&'static str);
+/// ReportsArm on which arm a test panicked.
+struct ReportsArm(&'static str);
 
-impl Drop for Says {
+impl Drop for ReportsArm {
     fn drop(&mut self) {
         let _ = writeln!(io::stderr(), "the test panicked with arm = {:?}", self.0);
     }

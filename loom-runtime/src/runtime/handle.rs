@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use crate::bridge::Priority;
-use crate::call::{ComputeFuture, How, TryComputeFuture, offload, try_offload};
+use crate::call::{CallOptions, ComputeFuture, TryComputeFuture, offload, try_offload};
 use crate::config::LoomConfig;
 use crate::core::{Admitted, Core, EnterGuard, Refusal, context};
 use crate::observe::{FunctionStats, of_core};
@@ -235,8 +235,8 @@ impl LoomRuntime {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let how = How { priority, ..How::default() };
-        ComputeFuture::or_panic(offload(self.core(), Admitted::or_panic(self.core()), how, f))
+        let options = CallOptions { priority, ..CallOptions::default() };
+        ComputeFuture::or_panic(offload(self.core(), Admitted::or_panic(self.core()), options, f))
     }
 
     /// [`spawn_compute`](Self::spawn_compute) that gives what goes wrong as an error: a panic
@@ -270,8 +270,8 @@ impl LoomRuntime {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let how = How { priority, ..How::default() };
-        TryComputeFuture::new(try_offload(self.core(), how, f))
+        let options = CallOptions { priority, ..CallOptions::default() };
+        TryComputeFuture::new(try_offload(self.core(), options, f))
     }
 
     /// Runs `f` on the compute pool and blocks until it returns; parallel iterators and
@@ -296,7 +296,7 @@ impl LoomRuntime {
         self.core().in_flight()
     }
 
-    /// How often a compute thread was fetched for calls, because none was looking for more:
+    /// CallOptions often a compute thread was fetched for calls, because none was looking for more:
     /// each time costs an allocation of the pool's, and a hand-over of the system's. Calls that
     /// come one soon after another need none.
     #[must_use]
@@ -310,14 +310,14 @@ impl LoomRuntime {
         of_core(self.core())
     }
 
-    /// How many I/O workers there are; 1 for a current-thread runtime, which has the thread
+    /// CallOptions many I/O workers there are; 1 for a current-thread runtime, which has the thread
     /// that drives it.
     #[must_use]
     pub fn tokio_threads(&self) -> usize {
         self.tokio_handle().metrics().num_workers()
     }
 
-    /// How many compute threads there are.
+    /// CallOptions many compute threads there are.
     #[must_use]
     pub fn rayon_threads(&self) -> usize {
         self.inner.pool.current_num_threads()

@@ -5,8 +5,8 @@ use tokio::task::JoinHandle;
 
 use crate::bridge::Priority;
 use crate::call::{
-    AdaptiveFuture, Called, ComputeFuture, How, TryComputeFuture, current_core, is_settled,
-    offload, place, settled, try_offload, try_place,
+    AdaptiveFuture, CallInfo, CallOptions, ComputeFuture, TryComputeFuture, current_core,
+    is_settled, offload, place, settled, try_offload, try_place,
 };
 use crate::core::{Admitted, Core, context};
 use crate::scheduler::ComputeHint;
@@ -119,9 +119,9 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let how = How { priority, ..How::default() };
+    let options = CallOptions { priority, ..CallOptions::default() };
     let core = current_core();
-    ComputeFuture::or_panic(offload(&core, Admitted::or_panic(&core), how, f))
+    ComputeFuture::or_panic(offload(&core, Admitted::or_panic(&core), options, f))
 }
 
 /// [`LoomRuntime::try_spawn_compute`] on the current runtime; outside of any, on the
@@ -151,8 +151,8 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let how = How { priority, ..How::default() };
-    TryComputeFuture::new(try_offload(&current_core(), how, f))
+    let options = CallOptions { priority, ..CallOptions::default() };
+    TryComputeFuture::new(try_offload(&current_core(), options, f))
 }
 
 /// [`LoomRuntime::spawn_adaptive`] on the current runtime; outside of any, with the
@@ -181,13 +181,13 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let called = Called::closure::<F>(hint);
-    let Called { site, class, .. } = called;
+    let info = CallInfo::closure::<F>(hint);
+    let CallInfo { site, class, .. } = info;
     if is_settled(site, class) {
         let count = || current_core().function(site, class).counters.panicked_inline.add_one();
         return settled(site, f).counting_panics(count);
     }
-    place(&current_core(), called, f)
+    place(&current_core(), info, f)
 }
 
 /// [`LoomRuntime::try_spawn_adaptive`] on the current runtime; outside of any, with the
@@ -197,5 +197,5 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    try_place(&current_core(), Called::closure::<F>(ComputeHint::Unknown), f)
+    try_place(&current_core(), CallInfo::closure::<F>(ComputeHint::Unknown), f)
 }

@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use crate::config::{LoomConfig, TokioFlavor};
 #[cfg(feature = "test-util")]
-use crate::core::Held;
+use crate::core::PausedTime;
 use crate::core::{Core, beside};
 use crate::error::{LoomError, Result};
 use crate::learned::{ProfileFile, calibrate};
@@ -109,7 +109,7 @@ fn start(
     let _ = core.tokio.set(inner.tokio.handle().clone());
     #[cfg(feature = "test-util")]
     if is_paused {
-        let _ = core.held.set(Held::new(inner.tokio.handle().clone()));
+        let _ = core.paused.set(PausedTime::new(inner.tokio.handle().clone()));
     }
     if is_ours {
         let _ = core.own_workers.set(io_threads);
@@ -118,9 +118,9 @@ fn start(
     let _ = core.local_tasks.set(of_cores.collect());
     let _ = core.pool.set(Arc::downgrade(&inner.pool));
     core.set_handle(&inner);
-    let _ = core.compute_seats.set(compute);
+    let _ = core.compute_placements.set(compute);
     if !is_ours {
-        beside::join(inner.tokio.handle(), core);
+        beside::register(inner.tokio.handle(), core);
     }
     Ok(inner)
 }
@@ -145,7 +145,7 @@ fn check_pinned(pin: Pin, threads: &[&ThreadPlacement]) -> Result<()> {
     refused.map_or(Ok(()), |(thread, error)| {
         Err(LoomError::PinRefused {
             thread: thread.name.clone(),
-            cpus: thread.seat.cpus.as_ref().map(ToString::to_string).unwrap_or_default(),
+            cpus: thread.thread_plan.cpus.as_ref().map(ToString::to_string).unwrap_or_default(),
             source: same_error(error),
         })
     })

@@ -59,7 +59,7 @@ pub enum Mode {
 
 impl Mode {
     /// The arm that it leaves no choice of.
-    pub(crate) fn told(self) -> Option<Arm> {
+    pub(crate) fn forced_arm(self) -> Option<Arm> {
         match self {
             Self::Adaptive | Self::Observe => None,
             Self::Offload => Some(Arm::OffloadRayon),

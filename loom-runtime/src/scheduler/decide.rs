@@ -23,10 +23,10 @@ pub(crate) enum Caller {
 
 /// What is known of the runtime when a call is made. Times in nanoseconds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Around {
+pub(crate) struct Conditions {
     pub(crate) caller: Caller,
     /// The arm that the function's mode names, where it names one.
-    pub(crate) told: Option<Arm>,
+    pub(crate) forced: Option<Arm>,
     /// `o`.
     pub(crate) overhead: Belief,
     /// How long ago the overhead was measured, if ever.
@@ -76,7 +76,7 @@ impl Costs {
     /// For a run time and an overhead that are taken for certain.
     pub(crate) fn of(
         knobs: &MabKnobs,
-        around: &Around,
+        conditions: &Conditions,
         known: &Known,
         run_time: f64,
         overhead: f64,
@@ -87,16 +87,20 @@ impl Costs {
         let square = known.square.max(run_time * run_time) * scale * scale;
         // Who is ready waits for all of it; who becomes ready meanwhile, for half (the mean
         // residual life: Pollaczek, 1930; Khinchine, 1932).
-        let ready = knobs.w_inflight * around.pressure * run_time;
-        let coming = knobs.w_spawn * around.arrivals * square / 2.0;
+        let ready = knobs.w_inflight * conditions.pressure * run_time;
+        let coming = knobs.w_spawn * conditions.arrivals * square / 2.0;
         let others = knobs.k_starve * (ready + coming);
         Self { inline: run_time + others, offload: run_time * known.factor + overhead }
     }
 }
 
 /// What stands above all cost: where the call has to run, and why.
-pub(crate) fn order(knobs: &MabKnobs, around: &Around, known: &Known) -> Option<(Arm, Reason)> {
-    match (around.caller, around.told) {
+pub(crate) fn order(
+    knobs: &MabKnobs,
+    conditions: &Conditions,
+    known: &Known,
+) -> Option<(Arm, Reason)> {
+    match (conditions.caller, conditions.forced) {
         (Caller::NoPool, _) => return Some((Arm::InlineTokio, Reason::NoPool)),
         // It is there already, and may be waited for by what it would wait for.
         (Caller::ComputeWorker, None | Some(Arm::OffloadRayon)) => {
@@ -113,11 +117,11 @@ pub(crate) fn order(knobs: &MabKnobs, around: &Around, known: &Known) -> Option<
         Reason::Strikes
     } else if is_long(knobs.t_block_hard_us, known.tails[1]) {
         Reason::HardCap
-    } else if around.caller == Caller::LoneIoWorker
-        && (around.pressure > knobs.p_low || is_long(knobs.t_tiny_inline_us, known.tails[0]))
+    } else if conditions.caller == Caller::LoneIoWorker
+        && (conditions.pressure > knobs.p_low || is_long(knobs.t_tiny_inline_us, known.tails[0]))
     {
         Reason::LoneWorker
-    } else if around.pressure > knobs.p_high
+    } else if conditions.pressure > knobs.p_high
         && is_long(knobs.t_inline_under_pressure_us, known.tails[2])
     {
         Reason::Pressure
@@ -136,15 +140,15 @@ pub(crate) fn order(knobs: &MabKnobs, around: &Around, known: &Known) -> Option<
 /// tried as often as it may well be the right one.
 pub(crate) fn draw(
     knobs: &MabKnobs,
-    around: &Around,
+    conditions: &Conditions,
     known: &Known,
     run_time: Belief,
     mut draw: impl FnMut() -> f64,
 ) -> Arm {
     let run_time = (run_time.mean + run_time.deviation * draw()).max(run_time.mean / 8.0);
-    let overhead = around.overhead;
+    let overhead = conditions.overhead;
     let overhead = (overhead.mean + overhead.deviation * draw()).max(overhead.mean / 8.0);
-    let costs = Costs::of(knobs, around, known, run_time, overhead);
+    let costs = Costs::of(knobs, conditions, known, run_time, overhead);
     if costs.inline <= costs.offload { Arm::InlineTokio } else { Arm::OffloadRayon }
 }
 
@@ -154,10 +158,10 @@ pub(super) mod tests {
 
     const US: f64 = 1e3;
 
-    pub(crate) fn around(caller: Caller, pressure: f64) -> Around {
-        Around {
+    pub(crate) fn conditions(caller: Caller, pressure: f64) -> Conditions {
+        Conditions {
             caller,
-            told: None,
+            forced: None,
             overhead: Belief { mean: 10.0 * US, deviation: 0.0 },
             overhead_age: Some(0),
             pressure,
@@ -178,13 +182,13 @@ pub(super) mod tests {
     }
 
     fn ordered(caller: Caller, pressure: f64, known: Known) -> Option<Reason> {
-        order(&MabKnobs::new(), &around(caller, pressure), &known).map(|(_, reason)| reason)
+        order(&MabKnobs::new(), &conditions(caller, pressure), &known).map(|(_, reason)| reason)
     }
 
     fn drawn(pressure: f64, mean: f64) -> Arm {
         let (knobs, known) = (MabKnobs::new(), known(mean));
         let run_time = known.run_time.expect("it was set");
-        draw(&knobs, &around(Caller::IoWorker, pressure), &known, run_time, || 0.0)
+        draw(&knobs, &conditions(Caller::IoWorker, pressure), &known, run_time, || 0.0)
     }
 
     #[test]
@@ -198,9 +202,9 @@ pub(super) mod tests {
     #[test]
     fn those_who_come_meanwhile_wait_for_half() {
         let costs = |arrivals: f64, square: f64| {
-            let around = Around { arrivals, ..around(Caller::IoWorker, 0.0) };
+            let conditions = Conditions { arrivals, ..conditions(Caller::IoWorker, 0.0) };
             let known = Known { square, ..known(55.0 * US) };
-            Costs::of(&MabKnobs::new(), &around, &known, 55.0 * US, 10.0 * US).inline
+            Costs::of(&MabKnobs::new(), &conditions, &known, 55.0 * US, 10.0 * US).inline
         };
         // A thousand a second; one call of a hundred takes 5 ms.
         let rare = 0.01 * (5000.0 * US).powi(2);
@@ -232,11 +236,11 @@ pub(super) mod tests {
     fn knobs_act() {
         let known = known(60.0 * US);
         let lax = MabKnobs::new().with_thresholds(100.0, 1e6, 1e6);
-        assert_eq!(order(&lax, &around(Caller::LoneIoWorker, 0.0), &known), None);
+        assert_eq!(order(&lax, &conditions(Caller::LoneIoWorker, 0.0), &known), None);
         let struck = Known { strikes: 50.0, ..known };
-        let around = around(Caller::IoWorker, 1.0);
-        assert_eq!(order(&MabKnobs::new().without_strikes(), &around, &struck), None);
-        let cost = |knobs: MabKnobs| Costs::of(&knobs, &around, &known, 60.0 * US, 0.0).inline;
+        let conditions = conditions(Caller::IoWorker, 1.0);
+        assert_eq!(order(&MabKnobs::new().without_strikes(), &conditions, &struck), None);
+        let cost = |knobs: MabKnobs| Costs::of(&knobs, &conditions, &known, 60.0 * US, 0.0).inline;
         assert!((cost(MabKnobs::new()) - 120.0 * US).abs() < 1.0);
         assert!((cost(MabKnobs::new().with_k_starve(0.5)) - 90.0 * US).abs() < 1.0);
         let deaf = MabKnobs { w_inflight: 0.0, ..MabKnobs::new() };

@@ -157,7 +157,7 @@ impl MabKnobs {
 
     /// Verdicts are looked at again when this changes: pressure by powers of two, and both of
     /// its thresholds.
-    pub(crate) fn mood(&self, pressure: f64) -> u32 {
+    pub(crate) fn pressure_level(&self, pressure: f64) -> u32 {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -174,13 +174,13 @@ impl MabKnobs {
         const WEIGHT: &str = "a number, at least 0, at most 1e6";
         let limit = |value: f64| (0.0..=1e9).contains(&value);
         let weight = |value: f64| (0.0..=1e6).contains(&value);
-        let share = |value: f64| value > 0.0 && value < 1.0;
+        let stats = |value: f64| value > 0.0 && value < 1.0;
         [
             ("k_starve", self.k_starve, weight(self.k_starve), WEIGHT),
             ("w_inflight", self.w_inflight, weight(self.w_inflight), WEIGHT),
             ("w_spawn", self.w_spawn, weight(self.w_spawn), WEIGHT),
             ("pressure_clip", self.pressure_clip, weight(self.pressure_clip), WEIGHT),
-            ("decay", self.decay, share(self.decay), SHARE),
+            ("decay", self.decay, stats(self.decay), SHARE),
             (
                 "strike_decay",
                 self.strike_decay,

@@ -6,10 +6,10 @@ use std::time::Instant;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU32, Ordering};
 
-use super::decide::{Around, Caller};
-use super::share::At;
+use super::decide::{Caller, Conditions};
+use super::thread_stats::Moment;
 use super::trie::Trie;
-use super::{Arm, ComputeHint, FunctionKey, MabKnobs, Overhead, Record, Share, Table};
+use super::{Arm, ComputeHint, FunctionKey, MabKnobs, Overhead, Record, Table, ThreadStats};
 
 /// Decides where functions should run that are given as keys, and learns from how long they
 /// took.
@@ -53,7 +53,7 @@ pub struct MabScheduler {
 
 struct Manual {
     record: Record,
-    share: Share,
+    stats: ThreadStats,
 }
 
 /// One decision, to be finished.
@@ -135,12 +135,13 @@ impl MabScheduler {
     ) -> (DecisionId, Arm) {
         let index = *self.keys.entry(key, || self.next.fetch_add(1, Ordering::Relaxed));
         let function = self.functions.entry(index, || {
-            Box::new(Manual { record: Record::default(), share: Share::new(key.0) })
+            Box::new(Manual { record: Record::default(), stats: ThreadStats::new(key.0) })
         });
-        let around = self.around(context, now);
+        let conditions = self.conditions(context, now);
         // Every call is looked at, so there is no need for ticks.
-        let at = At { mood: self.knobs.mood(around.pressure), now, tick: 0 };
-        let decision = function.share.look(&function.record, &self.knobs, &around, hint, at);
+        let at =
+            Moment { pressure_level: self.knobs.pressure_level(conditions.pressure), now, tick: 0 };
+        let decision = function.stats.decide(&function.record, &self.knobs, &conditions, hint, at);
         let arm = u64::from(decision.arm == Arm::InlineTokio);
         (DecisionId(u64::from(index) << 1 | arm), decision.arm)
     }
@@ -183,12 +184,12 @@ impl MabScheduler {
         &self.knobs
     }
 
-    fn around(&self, context: &Context, now: u64) -> Around {
+    fn conditions(&self, context: &Context, now: u64) -> Conditions {
         let workers = f64::from(context.tokio_workers.max(1));
         let ready = f64::from(context.inflight_tasks) / workers;
         let arrivals = f64::from(context.spawn_rate_per_s) / 1e9 / workers;
-        Around {
-            told: None,
+        Conditions {
+            forced: None,
             caller: match context {
                 Context { rayon_threads: 0, .. } => Caller::NoPool,
                 Context { tokio_workers: 0 | 1, .. } => Caller::LoneIoWorker,

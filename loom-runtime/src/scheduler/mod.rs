@@ -18,19 +18,19 @@ mod overhead;
 mod profile;
 mod reason;
 mod record;
-mod share;
 mod simulated;
 mod site;
 mod table;
 #[cfg(all(test, not(loom_model)))]
 mod tests;
+mod thread_stats;
 mod times;
 mod trie;
 mod verdict;
 
 pub use arm::{Arm, ComputeHint, Mode};
 pub use calibration::{CalibrationConfig, CalibrationResult};
-pub(crate) use decide::{Around, Caller};
+pub(crate) use decide::{Caller, Conditions};
 pub(crate) use estimate::Estimate;
 pub use hints::{ComputeHintProvider, Magnitude, hint_of};
 pub use key::FunctionKey;
@@ -40,10 +40,10 @@ pub(crate) use overhead::Overhead;
 pub(crate) use profile::Profile;
 pub use reason::Reason;
 pub(crate) use record::Record;
-pub(crate) use share::{At, Decision, Share};
 pub use simulated::{SimulatedFunction, Surroundings};
 pub use site::Site;
 pub(crate) use table::Table;
+pub(crate) use thread_stats::{Decision, Moment, ThreadStats};
 #[cfg(all(test, not(loom_model)))]
 use times::Times;
 pub(crate) use trie::Trie;

@@ -94,7 +94,7 @@ impl Profile {
         });
         let mut shares: Vec<(f64, f64)> = parts
             .into_iter()
-            .map(|(share, nanos)| ((share * 100.0).round(), nanos))
+            .map(|(stats, nanos)| ((stats * 100.0).round(), nanos))
             .filter(|(percent, _)| *percent > 0.0)
             .collect();
         // What rounding adds or loses is the largest one's, so that they come to 100: what is read
@@ -103,8 +103,8 @@ impl Profile {
         if let Some(largest) = shares.iter_mut().max_by(|a, b| a.0.total_cmp(&b.0)) {
             largest.0 -= over;
         }
-        for (share, _) in &mut shares {
-            *share /= 100.0;
+        for (stats, _) in &mut shares {
+            *stats /= 100.0;
         }
         if shares.is_empty() {
             return;
@@ -119,7 +119,7 @@ impl Profile {
     pub(crate) fn hints(&self) -> BTreeMap<&str, ComputeHint> {
         let mut longest: BTreeMap<&str, f64> = BTreeMap::new();
         for Learned { path, parts } in self.0.values() {
-            let mean: f64 = parts.iter().map(|(share, nanos)| share * nanos).sum();
+            let mean: f64 = parts.iter().map(|(stats, nanos)| stats * nanos).sum();
             let known = longest.entry(path).or_default();
             *known = known.max(mean);
         }
@@ -153,12 +153,12 @@ fn entry(line: &str) -> Option<(Key, Learned)> {
         Some((first.parse().ok()?, last.parse().ok()?))
     };
     let mut parts = parts.split(", ").map(part).collect::<Option<Vec<_>>>()?;
-    let all: f64 = parts.iter().map(|(share, _)| share).sum();
+    let all: f64 = parts.iter().map(|(stats, _)| stats).sum();
     if all <= 0.0 {
         return None;
     }
-    for (share, _) in &mut parts {
-        *share /= all;
+    for (stats, _) in &mut parts {
+        *stats /= all;
     }
     Some(((name.to_owned(), sizes), Learned { path: path.to_owned(), parts }))
 }
@@ -173,14 +173,14 @@ fn column(name: &str) -> Option<String> {
 
 /// `93% 5.2us`.
 fn part(text: &str) -> Option<(f64, f64)> {
-    let (share, time) = text.split_once("% ")?;
-    let share: f64 = share.parse().ok()?;
+    let (stats, time) = text.split_once("% ")?;
+    let stats: f64 = stats.parse().ok()?;
     let (number, unit) = time.split_at(time.find(|c: char| c.is_ascii_alphabetic())?);
     let (_, nanos) = UNITS.iter().find(|(name, _)| *name == unit)?;
     let number: f64 = number.parse().ok()?;
     let nanos = number * nanos;
-    let is_right = (0.0..=100.0).contains(&share) && (0.0..=LONGEST).contains(&nanos);
-    is_right.then_some((share / 100.0, nanos))
+    let is_right = (0.0..=100.0).contains(&stats) && (0.0..=LONGEST).contains(&nanos);
+    is_right.then_some((stats / 100.0, nanos))
 }
 
 /// To two digits.
@@ -199,14 +199,14 @@ impl fmt::Display for Profile {
                 Some((first, last)) => write!(f, "{first}..={last}")?,
                 None => f.write_str("any")?,
             }
-            for (i, (share, nanos)) in parts.iter().enumerate() {
+            for (i, (stats, nanos)) in parts.iter().enumerate() {
                 f.write_str(if i == 0 { " | " } else { ", " })?;
                 let (unit, size) =
                     UNITS.into_iter().find(|(_, size)| *nanos >= *size).unwrap_or(("ns", 1.0));
                 let mut number = String::new();
                 write!(number, "{:.1}", nanos / size)?;
                 let number = number.strip_suffix(".0").unwrap_or(&number);
-                write!(f, "{:.0}% {number}{unit}", share * 100.0)?;
+                write!(f, "{:.0}% {number}{unit}", stats * 100.0)?;
             }
             writeln!(f)?;
         }

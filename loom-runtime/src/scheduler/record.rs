@@ -3,7 +3,7 @@
 use crate::sync::OnceLock;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::decide::{Around, Costs, Known};
+use super::decide::{Conditions, Costs, Known};
 use super::knobs::MabKnobs;
 use super::overhead::Belief;
 use super::times::{Summary, Times, pack, unpack};
@@ -147,7 +147,7 @@ impl Record {
         let before = f64::from(f32::from_bits(self.novelty.load(Ordering::Relaxed)));
         let after = before + (f64::from(u8::from(is_new)) - before) * knobs.ema_alpha;
         let has_changed = after > CHANGED;
-        #[expect(clippy::cast_possible_truncation, reason = "a share, which needs few digits")]
+        #[expect(clippy::cast_possible_truncation, reason = "a stats, which needs few digits")]
         let kept = if has_changed { 0.0 } else { after as f32 };
         self.novelty.store(kept.to_bits(), Ordering::Relaxed);
         has_changed
@@ -162,7 +162,7 @@ impl Record {
         let prior = self.prior.get().map_or(&[][..], Vec::as_slice);
         let left = if prior.is_empty() { 0.0 } else { (PRIMED - measured).max(0.0) };
         let of_prior = |part: fn(f64) -> f64| -> f64 {
-            prior.iter().map(|(share, nanos)| share * part(*nanos)).sum::<f64>() * left
+            prior.iter().map(|(stats, nanos)| stats * part(*nanos)).sum::<f64>() * left
         };
         let weight = measured + left;
         let pooled = |inline_part: f64, offload_part: f64, prior_part: f64| {
@@ -189,7 +189,7 @@ impl Record {
         known.tails = caps.map(|cap| {
             let cap = cap * 1e3;
             let above = prior.iter().filter(|(_, nanos)| *nanos >= cap);
-            let of_prior = above.map(|(share, _)| share).sum::<f64>() * left;
+            let of_prior = above.map(|(stats, _)| stats).sum::<f64>() * left;
             (self.inline.above(cap) + self.offload.above(cap * factor) + of_prior) / weight
         });
         known.has_inline_tail = self.inline.above(knobs.t_block_hard_us * 1e3) > LITTLE;
@@ -247,7 +247,13 @@ impl Record {
     }
 
     /// Whether this call should go the other way, to see what that costs now.
-    pub(super) fn is_retest(&self, arm: Arm, around: &Around, costs: Costs, run_time: f64) -> bool {
+    pub(super) fn is_retest(
+        &self,
+        arm: Arm,
+        conditions: &Conditions,
+        costs: Costs,
+        run_time: f64,
+    ) -> bool {
         let calls = self.unproven.load(Ordering::Relaxed);
         if calls < RETEST_CALLS {
             return false;
@@ -255,11 +261,11 @@ impl Record {
         let others = costs.inline - run_time;
         let price = match arm {
             Arm::InlineTokio => {
-                let is_fresh = around.overhead_age.is_some_and(|age| age < STALE);
+                let is_fresh = conditions.overhead_age.is_some_and(|age| age < STALE);
                 if is_fresh || others < LEAST_OVERHEAD {
                     return false;
                 }
-                around.overhead.mean
+                conditions.overhead.mean
             }
             Arm::OffloadRayon => others,
         };
@@ -273,14 +279,14 @@ impl Record {
     }
 
     /// How many calls may go untimed after one that is.
-    pub(super) fn blink(&self, run_time: f64) -> u64 {
+    pub(super) fn calls_until_look(&self, run_time: f64) -> u64 {
         if self.samples.load(Ordering::Relaxed) < FEW_SAMPLES {
             return 0;
         }
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "between 0 and the longest blink"
+            reason = "between 0 and the longest calls_until_look"
         )]
         let calls = (WORTH_A_LOOK / run_time.max(1.0)).clamp(1.0, LONGEST_BLINK) as u64;
         calls - 1
@@ -314,14 +320,20 @@ impl Record {
         [self.inline.summary(), self.offload.summary()]
     }
 
-    pub(super) fn keep(&self, verdict: (Arm, Reason), around: &Around, costs: Costs, now: u64) {
+    pub(super) fn keep(
+        &self,
+        verdict: (Arm, Reason),
+        conditions: &Conditions,
+        costs: Costs,
+        now: u64,
+    ) {
         let (arm, reason) = verdict;
         let millisecond = now / 1_000_000 + 1;
         let what = millisecond << 16 | (reason as u64) << 1 | u64::from(arm == Arm::InlineTokio);
         let Drawn { what: place, costs: of_costs, pressure_and_overhead } = &self.drawn;
         of_costs.store(pack(costs.inline, costs.offload), Ordering::Relaxed);
-        let around = pack(around.pressure, around.overhead.mean);
-        pressure_and_overhead.store(around, Ordering::Relaxed);
+        let conditions = pack(conditions.pressure, conditions.overhead.mean);
+        pressure_and_overhead.store(conditions, Ordering::Relaxed);
         place.store(what, Ordering::Relaxed);
     }
 
@@ -345,7 +357,7 @@ impl Record {
 
 /// Wraps around after 49 days, which makes old strikes young once, for some milliseconds.
 fn milliseconds(now: u64) -> u32 {
-    #[expect(clippy::cast_possible_truncation, reason = "it may wrap around")]
+    #[expect(clippy::cast_possible_truncation, reason = "it may wrap conditions")]
     let milliseconds = (now / 1_000_000) as u32;
     milliseconds
 }

@@ -1,8 +1,8 @@
 //! The scheduler without a runtime, a clock or a thread: for simulations of it.
 
-use super::decide::{Around, Caller, order};
-use super::share::At;
-use super::{Arm, ComputeHint, MabKnobs, Overhead, Reason, Record, Share};
+use super::decide::{Caller, Conditions, order};
+use super::thread_stats::Moment;
+use super::{Arm, ComputeHint, MabKnobs, Overhead, Reason, Record, ThreadStats};
 
 /// How long, in nanoseconds, a cheap clock stands still.
 const TICK: u64 = 4_000_000;
@@ -13,7 +13,7 @@ pub struct SimulatedFunction {
     knobs: MabKnobs,
     record: Record,
     overhead: Overhead,
-    shares: Vec<Share>,
+    shares: Vec<ThreadStats>,
 }
 
 /// What surrounds a call, as a simulation has it. Times in nanoseconds.
@@ -33,7 +33,8 @@ impl SimulatedFunction {
     /// A function that so many threads call.
     #[must_use]
     pub fn new(knobs: MabKnobs, callers: usize, seed: u64) -> Self {
-        let shares = (1..=callers as u64).map(|caller| Share::new(seed ^ caller << 32)).collect();
+        let shares =
+            (1..=callers as u64).map(|caller| ThreadStats::new(seed ^ caller << 32)).collect();
         Self { knobs, record: Record::default(), overhead: Overhead::default(), shares }
     }
 
@@ -44,14 +45,14 @@ impl SimulatedFunction {
         hint: ComputeHint,
         surroundings: &Surroundings,
     ) -> (Arm, Option<Reason>) {
-        let share = &self.shares[caller];
-        let mood = self.knobs.mood(surroundings.pressure);
-        let at = At { mood, now: surroundings.now, tick: surroundings.now / TICK };
-        if share.is_settled(&self.record, mood, at.tick) {
+        let stats = &self.shares[caller];
+        let pressure_level = self.knobs.pressure_level(surroundings.pressure);
+        let at = Moment { pressure_level, now: surroundings.now, tick: surroundings.now / TICK };
+        if stats.is_settled(&self.record, pressure_level, at.tick) {
             return (Arm::InlineTokio, None);
         }
-        let around = self.around(surroundings);
-        let decision = share.look(&self.record, &self.knobs, &around, hint, at);
+        let conditions = self.conditions(surroundings);
+        let decision = stats.decide(&self.record, &self.knobs, &conditions, hint, at);
         (decision.arm, Some(decision.reason))
     }
 
@@ -69,15 +70,15 @@ impl SimulatedFunction {
     #[must_use]
     pub fn guardrail(&self, hint: ComputeHint, surroundings: &Surroundings) -> Option<Reason> {
         let known = self.record.known(&self.knobs, hint, surroundings.now);
-        let ordered = order(&self.knobs, &self.around(surroundings), &known);
+        let ordered = order(&self.knobs, &self.conditions(surroundings), &known);
         ordered.map(|(_, reason)| reason).filter(|reason| reason.is_guardrail())
     }
 
-    fn around(&self, surroundings: &Surroundings) -> Around {
+    fn conditions(&self, surroundings: &Surroundings) -> Conditions {
         let Surroundings { workers, pressure, arrivals, now } = *surroundings;
-        Around {
+        Conditions {
             caller: if workers == 1 { Caller::LoneIoWorker } else { Caller::IoWorker },
-            told: None,
+            forced: None,
             overhead: self.overhead.belief(self.knobs.offload_overhead_us() * 1e3),
             overhead_age: self.overhead.age(now),
             pressure: pressure.min(self.knobs.pressure_clip),

@@ -1,9 +1,9 @@
 //! What decisions come to over many calls, on a clock of their own.
 
-use super::share::At;
+use super::thread_stats::Moment;
 use super::{
-    Arm, ComputeHint, Context, FunctionKey, MabKnobs, MabScheduler, Reason, Record, Share,
-    SimulatedFunction, Surroundings, Times, Verdict,
+    Arm, ComputeHint, Context, FunctionKey, MabKnobs, MabScheduler, Reason, Record,
+    SimulatedFunction, Surroundings, ThreadStats, Times, Verdict,
 };
 
 const US: f64 = 1e3;
@@ -191,25 +191,25 @@ fn a_mean_that_is_old_stays_where_it_was() {
 }
 
 /// The verdict on a function of which fifty calls were measured, with one task behind each.
-fn drawn(nanos: f64, overhead: f64) -> (Verdict, Share) {
-    let (knobs, record, share) = (MabKnobs::new(), Record::default(), Share::new(1));
+fn drawn(nanos: f64, overhead: f64) -> (Verdict, ThreadStats) {
+    let (knobs, record, stats) = (MabKnobs::new(), Record::default(), ThreadStats::new(1));
     for now in 0..50 {
         record.observe(&knobs, Arm::OffloadRayon, nanos, now);
     }
-    let around = super::Around {
-        told: None,
+    let conditions = super::Conditions {
+        forced: None,
         caller: super::Caller::IoWorker,
         overhead: super::overhead::Belief { mean: overhead, deviation: 0.0 },
         overhead_age: Some(0),
         pressure: 1.0,
         arrivals: 0.0,
     };
-    let at = At { mood: 0, now: 50, tick: 0 };
+    let at = Moment { pressure_level: 0, now: 50, tick: 0 };
     // The first of a function without a hint is offloaded whatever was measured.
     for _ in 0..2 {
-        share.look(&record, &knobs, &around, ComputeHint::Unknown, at);
+        stats.decide(&record, &knobs, &conditions, ComputeHint::Unknown, at);
     }
-    (record.verdict(2_000_000_050).expect("it was drawn"), share)
+    (record.verdict(2_000_000_050).expect("it was drawn"), stats)
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rayon::{ThreadPool, Yield};
 
-use crate::bridge::set_aside;
+use crate::bridge::without_current_call;
 use crate::sync::{Arc, thread};
 
 use crate::core::Core;
@@ -76,13 +76,14 @@ pub(crate) fn help_until_ready<F: Future>(core: &Core, pool: &ThreadPool, future
             return output;
         }
         if !level.is_too_deep()
-            && let Some(call) = core.line.start_next()
+            && let Some(call) = core.queue.start_next()
         {
-            set_aside(|| call.run());
+            without_current_call(|| call.run());
             continue;
         }
         // A wake during the help leaves its token, so the park returns at once.
-        if level.is_too_deep() || set_aside(|| pool.yield_now()) != Some(Yield::Executed) {
+        if level.is_too_deep() || without_current_call(|| pool.yield_now()) != Some(Yield::Executed)
+        {
             thread::park_timeout(LOOK_AGAIN);
         }
     }
@@ -94,10 +95,12 @@ pub(crate) fn help_until(has_happened: impl Fn() -> bool) {
     let core = OWNER.try_with(|owner| owner.get().cloned()).ok().flatten();
     while !has_happened() {
         if !level.is_too_deep()
-            && let Some(call) = core.as_ref().and_then(|core| core.line.start_next())
+            && let Some(call) = core.as_ref().and_then(|core| core.queue.start_next())
         {
-            set_aside(|| call.run());
-        } else if level.is_too_deep() || set_aside(rayon::yield_now) != Some(Yield::Executed) {
+            without_current_call(|| call.run());
+        } else if level.is_too_deep()
+            || without_current_call(rayon::yield_now) != Some(Yield::Executed)
+        {
             thread::park_timeout(LOOK_AGAIN);
         }
     }

@@ -12,7 +12,7 @@ use crate::topology::os;
 
 use crate::core::{Admitted, Core};
 
-use super::io::leave_worker_seat;
+use super::io::leave_worker_cpu;
 use super::keeper::{self, Alarm};
 use super::warn::{threads_were_refused, try_thread};
 
@@ -46,7 +46,7 @@ where
     let queued = Queued::on(&admitted_core);
     let work = move || {
         drop(queued);
-        leave_worker_seat(admitted.core());
+        leave_worker_cpu(admitted.core());
         let result = f();
         drop(admitted);
         result

@@ -35,8 +35,8 @@ pub(crate) fn start_rayon(
         thread::Builder::new().name(name.clone()).spawn(move || {
             let _entered = tokio.as_ref().map(Handle::enter);
             let (plan, index) = (&core.plan, rayon_thread.index());
-            let seat = &plan.compute[index];
-            let placement = ThreadPlacement::take(Role::Compute, name, seat, &plan.budget);
+            let thread_plan = &plan.compute[index];
+            let placement = ThreadPlacement::apply(Role::Compute, name, thread_plan, &plan.budget);
             block_on::serve(Arc::clone(&core));
             context::adopt(core);
             // Nobody listens where starting a later one was refused.

@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 
 use rayon::{ThreadPool, Yield};
 
-use crate::bridge::{Drainer, Line};
+use crate::bridge::{Drainer, Queue};
 use crate::sync::{Arc, Barrier, thread};
 
-use crate::core::{Core, Place};
+use crate::core::{Core, DrainerCpu};
 
 use super::keeper;
 
@@ -43,7 +43,7 @@ thread_local! {
     /// Where on its stack a job of this thread runs that nothing else lies below.
     static BOTTOM: Cell<usize> = const { Cell::new(0) };
     /// How often in a row drainers of this thread have lingered in vain.
-    static LINGERED: Cell<u32> = const { Cell::new(0) };
+    static LINGERED_IN_VAIN: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Fetches a drainer that was counted as up.
@@ -54,7 +54,7 @@ pub(crate) fn fetch(core: &Arc<Core>) {
             spawn(&pool, Arc::clone(core), None);
         }
         // The last handle is gone, and with it the threads.
-        None => core.line.refuse_all(),
+        None => core.queue.refuse_all(),
     }
 }
 
@@ -85,13 +85,13 @@ fn run(core: &Arc<Core>, barrier: Option<&Barrier>) {
     }
     // Anything below would put it elsewhere.
     let is_nested = here != BOTTOM.get();
-    let seat = rayon::current_thread_index().and_then(|index| core.plan.compute.get(index));
+    let thread_plan = rayon::current_thread_index().and_then(|index| core.plan.compute.get(index));
     // One that lies on another has no place of its own.
-    let cpus = seat.filter(|_| !is_nested).and_then(|seat| seat.cpus.as_ref());
+    let cpus = thread_plan.filter(|_| !is_nested).and_then(|thread_plan| thread_plan.cpus.as_ref());
     let now = Instant::now();
-    core.line.drain(&mut OnPool {
+    core.queue.drain(&mut PoolDrainer {
         core,
-        place: core.spread.enter(cpus),
+        place: core.drainer_cpus.enter(cpus),
         is_nested,
         turn: 1,
         left: 1,
@@ -100,9 +100,9 @@ fn run(core: &Arc<Core>, barrier: Option<&Barrier>) {
     });
 }
 
-struct OnPool<'a> {
+struct PoolDrainer<'a> {
     core: &'a Arc<Core>,
-    place: Place<'a>,
+    place: DrainerCpu<'a>,
     is_nested: bool,
     /// How many calls a turn has, how many of them are left, and since when it lasts.
     turn: u32,
@@ -112,7 +112,7 @@ struct OnPool<'a> {
     yielded: Instant,
 }
 
-impl Drainer for OnPool<'_> {
+impl Drainer for PoolDrainer<'_> {
     fn fetch(&mut self) {
         // What a thread of the pool spawns goes to its own queue, in front of what lies below
         // a nested drainer. The keeper's goes to the queue that all share.
@@ -121,11 +121,11 @@ impl Drainer for OnPool<'_> {
         }
     }
 
-    fn goes_on(&self) -> bool {
+    fn takes_more(&self) -> bool {
         !self.is_nested
     }
 
-    fn between(&mut self, line: &Line, is_searching: bool) {
+    fn between(&mut self, queue: &Queue, is_searching: bool) {
         if self.place.is_crowded() {
             self.place.look();
         }
@@ -145,7 +145,7 @@ impl Drainer for OnPool<'_> {
             } else if self.core.is_installing()
                 || self.since.duration_since(self.yielded) > LONGEST_WAIT
             {
-                line.look_away(self, rayon::yield_now);
+                queue.pause_search(self, rayon::yield_now);
                 self.yielded = self.since;
             }
             self.place.look();
@@ -154,13 +154,13 @@ impl Drainer for OnPool<'_> {
         }
     }
 
-    fn lingers(&mut self, line: &Line) -> bool {
+    fn lingers(&mut self, queue: &Queue) -> bool {
         if self.is_nested {
             // Whoever was counted in may be just about to push.
             thread::yield_now();
             return false;
         }
-        let in_vain = LINGERED.get();
+        let in_vain = LINGERED_IN_VAIN.get();
         let pays = in_vain < IN_VAIN || in_vain.is_multiple_of(IN_VAIN);
         let rounds = if pays { ROUNDS[0] } else { ROUNDS[1] };
         // Rounds and not time, so that whoever takes the CPU meanwhile does not end it.
@@ -168,13 +168,13 @@ impl Drainer for OnPool<'_> {
             self.place.look();
             // What another drainer has moved to the lists is new to nobody; it is looked for
             // once a round, since the word that tells is one that submitters change.
-            if line.waiting() > 0 {
-                LINGERED.set(0);
+            if queue.waiting() > 0 {
+                LINGERED_IN_VAIN.set(0);
                 return true;
             }
             for _ in 0..LOOKS {
-                if line.has_new() {
-                    LINGERED.set(0);
+                if queue.has_new() {
+                    LINGERED_IN_VAIN.set(0);
                     return true;
                 }
                 hint::spin_loop();
@@ -182,14 +182,14 @@ impl Drainer for OnPool<'_> {
             // Less and less often: whoever submits while it looks away fetches another.
             let looks_away = round.is_power_of_two() && round >= ROUNDS[1];
             if (looks_away || self.core.is_installing())
-                && line.look_away(self, rayon::yield_now) == Some(Yield::Executed)
+                && queue.pause_search(self, rayon::yield_now) == Some(Yield::Executed)
             {
                 return true;
             }
             // Whatever the class of this thread, whoever wants the CPU may have it.
             thread::yield_now();
         }
-        LINGERED.set(in_vain.wrapping_add(1));
+        LINGERED_IN_VAIN.set(in_vain.wrapping_add(1));
         false
     }
 }

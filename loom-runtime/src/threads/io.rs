@@ -59,7 +59,7 @@ pub(crate) fn start_tokio(
         move || {
             if let Some(core) = weak.upgrade() {
                 core.tokio_threads.fetch_add(1, Ordering::Relaxed);
-                begin_blocking(&core);
+                place_blocking_thread(&core);
                 context::adopt(core);
             }
         }
@@ -114,14 +114,14 @@ fn build_apart(mut builder: Builder) -> Result<Runtime> {
 }
 
 /// Undoes what a thread inherits from the one that starts it: a single CPU, an idle class.
-pub(crate) fn begin_blocking(core: &Core) {
+pub(crate) fn place_blocking_thread(core: &Core) {
     let plan = &core.plan;
-    let placed = ThreadPlacement::take(Role::Blocking, own_name(), &plan.blocking, &plan.budget);
+    let placed = ThreadPlacement::apply(Role::Blocking, own_name(), &plan.blocking, &plan.budget);
     if placed.class.is_idle {
-        static SAID: AtomicBool = AtomicBool::new(false);
+        static WARNED: AtomicBool = AtomicBool::new(false);
         core.counters.demoted.add_one();
         warn_once(
-            &SAID,
+            &WARNED,
             &format!(
                 "thread `{}` of the I/O side runs at idle priority, which it inherited: use \
                  `LoomRuntime::spawn_blocking` instead of tokio's on compute threads, and start \
@@ -147,8 +147,8 @@ fn on_park(
             return;
         }
         PLACED_AS.set(worker);
-        if let Some(seat) = worker.and_then(|i| plan.io.get(i)) {
-            let placement = ThreadPlacement::take(Role::Io, own_name(), seat, &plan.budget);
+        if let Some(thread_plan) = worker.and_then(|i| plan.io.get(i)) {
+            let placement = ThreadPlacement::apply(Role::Io, own_name(), thread_plan, &plan.budget);
             // Nobody listens any more once the runtime is up.
             let _ = placed.send(placement);
         }
@@ -157,11 +157,11 @@ fn on_park(
 
 /// Gives a thread that was a worker before the whole budget, now that it runs something
 /// that may block.
-pub(crate) fn leave_worker_seat(core: &Core) {
+pub(crate) fn leave_worker_cpu(core: &Core) {
     if PLACED_AS.get().is_some() && worker_index().is_none() {
         PLACED_AS.set(None);
         let plan = &core.plan;
-        ThreadPlacement::take(Role::Blocking, own_name(), &plan.blocking, &plan.budget);
+        ThreadPlacement::apply(Role::Blocking, own_name(), &plan.blocking, &plan.budget);
     }
 }
 

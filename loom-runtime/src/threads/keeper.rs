@@ -15,11 +15,11 @@ use std::time::Instant;
 
 use crate::panics::ignore_panic;
 use crate::sync::{Arc, Mutex, PoisonError, Weak, mpsc, thread};
-use crate::topology::{ComputePriority, CoreBudget, Role, Seat, ThreadPlacement, os};
+use crate::topology::{ComputePriority, CoreBudget, Role, ThreadPlacement, ThreadPlan, os};
 
 use crate::core::{Core, Refusal, context};
 
-use super::watch::{TICK, Watched};
+use super::watch::{TICK, WatchedCore};
 
 enum Command {
     Run(Box<dyn FnOnce() + Send>),
@@ -149,8 +149,9 @@ fn start() -> io::Result<mpsc::Sender<Command>> {
     let body = move || {
         context::become_keeper();
         let budget = CoreBudget::discover();
-        let seat = Seat { cpus: Some(budget.cpus.clone()), priority: ComputePriority::Normal };
-        ThreadPlacement::take(Role::Blocking, name.to_owned(), &seat, &budget);
+        let thread_plan =
+            ThreadPlan { cpus: Some(budget.cpus.clone()), priority: ComputePriority::Normal };
+        ThreadPlacement::apply(Role::Blocking, name.to_owned(), &thread_plan, &budget);
         keep(&received);
     };
     #[cfg(feature = "plugin")]
@@ -169,7 +170,7 @@ pub(crate) fn end() {
 }
 
 fn keep(commands: &mpsc::Receiver<Command>) {
-    let mut watched: Vec<Watched> = Vec::new();
+    let mut watched: Vec<WatchedCore> = Vec::new();
     let mut waiting: Vec<(Instant, Waker)> = Vec::new();
     let mut tick = Instant::now();
     loop {
@@ -188,7 +189,7 @@ fn keep(commands: &mpsc::Receiver<Command>) {
                 if watched.is_empty() {
                     tick = Instant::now() + TICK;
                 }
-                watched.push(Watched::new(core));
+                watched.push(WatchedCore::new(core));
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {}
             Err(mpsc::RecvTimeoutError::Disconnected) => return,

@@ -83,6 +83,6 @@ fn start_pool(core: &Arc<Core>) -> Result<Arc<ThreadPool>> {
     drop(sender);
     // The core was made for this, so nobody has set them.
     let _ = core.pool.set(Arc::downgrade(&pool));
-    let _ = core.compute_seats.set(placed.iter().take(wanted).collect());
+    let _ = core.compute_placements.set(placed.iter().take(wanted).collect());
     Ok(pool)
 }

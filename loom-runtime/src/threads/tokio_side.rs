@@ -7,17 +7,17 @@ use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
 use crate::sync::{Arc, Mutex, OnceLock, PoisonError, thread};
 use crate::topology::os;
 
-use crate::core::context::{self, Freedom};
+use crate::core::context::{self, MayBlock};
 
 /// How long the end waits for blocking functions that have started.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Patience {
+pub(crate) enum ShutdownWait {
     None,
     AtMost(Duration),
     Forever,
 }
 
-impl Patience {
+impl ShutdownWait {
     /// What is left of it now.
     pub(crate) fn until(deadline: Instant) -> Self {
         Self::AtMost(deadline.saturating_duration_since(Instant::now()))
@@ -105,14 +105,14 @@ impl TokioSide {
     }
 
     /// Ends a runtime of ours, if it has not ended: tasks are dropped at their next await.
-    pub(crate) fn end(&self, patience: Patience) {
+    pub(crate) fn end(&self, patience: ShutdownWait) {
         let runtime = self.own.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(runtime) = runtime {
             self.end_one(runtime, patience);
         }
     }
 
-    fn end_one(&self, runtime: Arc<Runtime>, patience: Patience) {
+    fn end_one(&self, runtime: Arc<Runtime>, patience: ShutdownWait) {
         let Some(ender) = &self.ender else { return end(runtime, patience) };
         // While it is lent out, that is the last.
         if let Some(runtime) = Arc::into_inner(runtime) {
@@ -137,20 +137,20 @@ impl Drop for Driven {
     fn drop(&mut self) {
         // That the end came meanwhile is no reason to wait here.
         if let Some(runtime) = self.0.take() {
-            end(runtime, Patience::None);
+            end(runtime, ShutdownWait::None);
         }
     }
 }
 
-fn end(runtime: Arc<Runtime>, patience: Patience) {
+fn end(runtime: Arc<Runtime>, patience: ShutdownWait) {
     // While it is lent out, or driven by another thread, that one is the last.
     let Some(runtime) = Arc::into_inner(runtime) else { return };
     // Tokio panics when a thread that drives async code waits here, and a compute thread
     // has others waiting for it.
-    match (context::freedom(), patience) {
-        (Freedom::None, _) | (_, Patience::None) => runtime.shutdown_background(),
-        (Freedom::Full, patience) => wait(runtime, patience),
-        (Freedom::Guarded, patience) => {
+    match (context::may_block(), patience) {
+        (MayBlock::No, _) | (_, ShutdownWait::None) => runtime.shutdown_background(),
+        (MayBlock::Yes, patience) => wait(runtime, patience),
+        (MayBlock::Unknown, patience) => {
             // Within a guard tokio cannot tell us whether it would panic. Another thread may
             // wait, and this one for that.
             let kept = Arc::new(Mutex::new(Some(runtime)));
@@ -169,11 +169,11 @@ fn take(runtime: &Mutex<Option<Runtime>>) -> Option<Runtime> {
     runtime.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-fn wait(runtime: Runtime, patience: Patience) {
+fn wait(runtime: Runtime, patience: ShutdownWait) {
     match patience {
-        Patience::None => runtime.shutdown_background(),
-        Patience::AtMost(limit) => runtime.shutdown_timeout(limit),
-        Patience::Forever => drop(runtime),
+        ShutdownWait::None => runtime.shutdown_background(),
+        ShutdownWait::AtMost(limit) => runtime.shutdown_timeout(limit),
+        ShutdownWait::Forever => drop(runtime),
     }
 }
 
@@ -186,7 +186,8 @@ impl Drop for TokioSide {
             return;
         }
         let deadline = self.deadline.get();
-        let patience = deadline.map_or(Patience::Forever, |deadline| Patience::until(*deadline));
+        let patience =
+            deadline.map_or(ShutdownWait::Forever, |deadline| ShutdownWait::until(*deadline));
         if let Some(lent) = self.lent.take() {
             // The other count is ours as well.
             drop(self.own.get_mut().unwrap_or_else(PoisonError::into_inner).take());

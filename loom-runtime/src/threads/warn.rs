@@ -14,10 +14,10 @@ pub(crate) fn try_thread() -> io::Result<()> {
 
 /// Counts and tells that blocking functions wait for the system.
 pub(crate) fn threads_were_refused(core: &Core, error: &io::Error) {
-    static SAID: AtomicBool = AtomicBool::new(false);
+    static WARNED: AtomicBool = AtomicBool::new(false);
     core.counters.threads_refused.add_one();
     warn_once(
-        &SAID,
+        &WARNED,
         &format!(
             "blocking functions wait because the system refuses threads ({error}): raise the \
              limit on threads (`ulimit -u`, or `pids.max` of the control group)"

@@ -25,7 +25,7 @@ const WARN_AFTER: u32 = 10;
 const MOST_WATCHED: usize = 8;
 
 /// One core, as the keeper saw it last.
-pub(crate) struct Watched {
+pub(crate) struct WatchedCore {
     core: Weak<Core>,
     threads: Vec<Thread>,
     /// Ticks in which no blocking function got a thread though some waited.
@@ -44,16 +44,23 @@ struct Thread {
     starved: u32,
 }
 
-impl Watched {
+impl WatchedCore {
     pub(crate) fn new(core: Weak<Core>) -> Self {
         let mut threads = Vec::new();
-        if let Some(seats) = core.upgrade().as_ref().and_then(|core| core.compute_seats.get()) {
-            let idle = || seats.iter().filter(|seat| seat.class.is_idle);
+        if let Some(placements) =
+            core.upgrade().as_ref().and_then(|core| core.compute_placements.get())
+        {
+            let idle = || placements.iter().filter(|thread_plan| thread_plan.class.is_idle);
             let step = idle().count().div_ceil(MOST_WATCHED).max(1);
             threads = idle()
                 .step_by(step)
-                .filter_map(|seat| {
-                    Some(Thread { id: seat.id?, name: seat.name.clone(), last: None, starved: 0 })
+                .filter_map(|thread_plan| {
+                    Some(Thread {
+                        id: thread_plan.id?,
+                        name: thread_plan.name.clone(),
+                        last: None,
+                        starved: 0,
+                    })
                 })
                 .collect();
         }
@@ -83,10 +90,10 @@ impl Watched {
     /// Tells the backlog since when calls have waited and none has ended.
     fn look_at_line(&mut self, core: &Core) {
         let run = core.counters.run.count();
-        let is_still = core.line.waiting() > 0 && run == self.run;
+        let is_still = core.queue.waiting() > 0 && run == self.run;
         core.backlog.stalls(self.still_since.filter(|_| is_still));
         let since = self.still_since.filter(|_| is_still).or_else(|| Some(core.now()));
-        self.still_since = since.filter(|_| core.line.waiting() > 0);
+        self.still_since = since.filter(|_| core.queue.waiting() > 0);
         self.run = run;
     }
 
@@ -121,9 +128,9 @@ impl Thread {
 }
 
 fn warn_starved(thread: &str) {
-    static SAID: AtomicBool = AtomicBool::new(false);
+    static WARNED: AtomicBool = AtomicBool::new(false);
     warn_once(
-        &SAID,
+        &WARNED,
         &format!(
             "thread `{thread}` has work and got no CPU for a second: threads of normal priority, \
              of this process or its neighbours, take all of it; where they always do, set \

@@ -35,19 +35,19 @@ pub(super) enum Source {
     System,
     /// Whatever the function says; the system's time moves along with it.
     #[cfg(any(feature = "test-util", test))]
-    Told(Arc<Told>),
+    Given(Arc<Given>),
 }
 
 /// A time that is told, and when it was first asked.
 #[cfg(any(feature = "test-util", test))]
-pub(super) struct Told {
+pub(super) struct Given {
     now: Box<dyn Fn() -> Instant + Send + Sync>,
     from: Instant,
     system_from: SystemTime,
 }
 
 #[cfg(any(feature = "test-util", test))]
-impl Told {
+impl Given {
     pub(super) fn new(
         system_from: SystemTime,
         now: impl Fn() -> Instant + Send + Sync + 'static,
@@ -112,7 +112,7 @@ impl Clock {
         match &self.owner.source {
             Source::System => Instant::now(),
             #[cfg(any(feature = "test-util", test))]
-            Source::Told(told) => (told.now)(),
+            Source::Given(given) => (given.now)(),
         }
     }
 
@@ -123,8 +123,8 @@ impl Clock {
         match &self.owner.source {
             Source::System => SystemTime::now(),
             #[cfg(any(feature = "test-util", test))]
-            Source::Told(told) => {
-                told.system_from + (told.now)().saturating_duration_since(told.from)
+            Source::Given(given) => {
+                given.system_from + (given.now)().saturating_duration_since(given.from)
             }
         }
     }

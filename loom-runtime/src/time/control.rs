@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::clock::{Clock, Source, Told};
+use super::clock::{Clock, Given, Source};
 use super::timers::Timers;
 use crate::sync::{Arc, Mutex, PoisonError};
 
@@ -69,11 +69,11 @@ impl ClockControl {
         let timers = Arc::new(Timers::new());
         let driver = timers.add_driver(std::task::Waker::noop().clone());
         let now = Arc::new(Mutex::new(Time { now: Instant::now(), until: None }));
-        let told = {
+        let given = {
             let now = Arc::clone(&now);
-            Told::new(time, move || now.lock().unwrap_or_else(PoisonError::into_inner).now)
+            Given::new(time, move || now.lock().unwrap_or_else(PoisonError::into_inner).now)
         };
-        let source = Source::Told(Arc::new(told));
+        let source = Source::Given(Arc::new(given));
         Self { controlled: Arc::new(Controlled { timers, time: now, source, driver }) }
     }
 

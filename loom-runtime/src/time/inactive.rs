@@ -110,11 +110,14 @@ impl<Kind> InactiveClock<Kind> {
 
     /// The same, of a time that is told.
     #[cfg(feature = "test-util")]
-    pub(crate) fn told(self, now: impl Fn() -> std::time::Instant + Send + Sync + 'static) -> Self {
+    pub(crate) fn with_time(
+        self,
+        now: impl Fn() -> std::time::Instant + Send + Sync + 'static,
+    ) -> Self {
         // It may have begun before this.
         let timers = Arc::new(Timers::from(now()));
-        let told = super::clock::Told::new(std::time::SystemTime::now(), now);
-        Self { timers, source: Source::Told(Arc::new(told)), ..self }
+        let given = super::clock::Given::new(std::time::SystemTime::now(), now);
+        Self { timers, source: Source::Given(Arc::new(given)), ..self }
     }
 
     /// The clock, and what fires its timers, for a loop that comes round by itself.

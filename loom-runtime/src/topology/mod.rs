@@ -14,11 +14,11 @@ pub(crate) mod os;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
-mod seat;
 mod settings;
+mod thread_plan;
 
 pub(crate) use budget::CoreBudget;
 pub(crate) use cpu_set::CpuSet;
 pub(crate) use plan::{Plan, Request};
-pub(crate) use seat::{Role, Seat, ThreadPlacement};
 pub use settings::{ComputePriority, Pin, Placement};
+pub(crate) use thread_plan::{Role, ThreadPlacement, ThreadPlan};

@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 
 use super::machine::Cpu;
-use super::{ComputePriority, CoreBudget, CpuSet, Pin, Placement, Seat};
+use super::{ComputePriority, CoreBudget, CpuSet, Pin, Placement, ThreadPlan};
 
 /// What the settings ask for; thread counts are chosen where none is given.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,12 +32,12 @@ pub(crate) struct Plan {
     pub(crate) placement: Placement,
     /// Why a split was asked for and the CPUs are not divided all the same.
     pub(crate) undivided: Option<&'static str>,
-    pub(crate) io: Vec<Seat>,
-    pub(crate) compute: Vec<Seat>,
-    pub(crate) local: Vec<Seat>,
+    pub(crate) io: Vec<ThreadPlan>,
+    pub(crate) compute: Vec<ThreadPlan>,
+    pub(crate) local: Vec<ThreadPlan>,
     /// For the threads tokio starts for blocking work: the whole budget, whichever
     /// worker's narrower mask they would inherit.
-    pub(crate) blocking: Seat,
+    pub(crate) blocking: ThreadPlan,
 }
 
 impl Plan {
@@ -81,7 +81,7 @@ impl Plan {
                 })
                 .collect()
         };
-        let seat = |priority| move |cpus| Seat { cpus, priority };
+        let thread_plan = |priority| move |cpus| ThreadPlan { cpus, priority };
         // Where local cores have every CPU, who moves finds the one that is least in use.
         let has_own = request.local_cores < budget.cpus.len();
         let io = masks(io_threads, &io_cpus, has_own).into_iter();
@@ -100,10 +100,10 @@ impl Plan {
         Self {
             undivided,
             placement: request.placement,
-            io: io.map(seat(ComputePriority::Normal)).collect(),
-            compute: compute.map(seat(request.compute_priority)).collect(),
-            local: local.map(seat(ComputePriority::Normal)).collect(),
-            blocking: Seat {
+            io: io.map(thread_plan(ComputePriority::Normal)).collect(),
+            compute: compute.map(thread_plan(request.compute_priority)).collect(),
+            local: local.map(thread_plan(ComputePriority::Normal)).collect(),
+            blocking: ThreadPlan {
                 cpus: (request.pin != Pin::No).then(|| budget.cpus.clone()),
                 priority: ComputePriority::Normal,
             },
@@ -153,9 +153,9 @@ fn split(order: &[Cpu], io_threads: usize) -> (Vec<Cpu>, Vec<Cpu>) {
 /// The CPU of thread `i` of so many; with it its siblings that no other thread needs.
 fn own_cpus(i: usize, threads: usize, cpus: &[Cpu]) -> CpuSet {
     let own = cpus[i % cpus.len()];
-    let spare = cpus.iter().enumerate().filter(|(seat, cpu)| {
+    let spare = cpus.iter().enumerate().filter(|(thread_plan, cpu)| {
         // Only the first seats are physical cores; a sibling's is spare if nobody sits there.
-        *seat >= threads && cpu.core == own.core
+        *thread_plan >= threads && cpu.core == own.core
     });
     let alone = cpus.iter().take(threads).filter(|cpu| cpu.core == own.core).count() == 1;
     let spare = spare.filter(|_| alone).map(|(_, cpu)| cpu.id);

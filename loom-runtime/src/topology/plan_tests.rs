@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::machine::{Cpu, Machine, number_threads};
-use super::{ComputePriority, CoreBudget, CpuSet, Pin, Placement, Plan, Request, Seat};
+use super::{ComputePriority, CoreBudget, CpuSet, Pin, Placement, Plan, Request, ThreadPlan};
 
 /// A machine numbered as Linux does: the first threads of all cores, then the second ones.
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +50,10 @@ fn split() -> Request {
     Request { placement: Placement::Split, ..Request::default() }
 }
 
-fn masks(seats: &[Seat]) -> Vec<String> {
-    let mask = |seat: &Seat| seat.cpus.as_ref().map_or("any".to_owned(), ToString::to_string);
+fn masks(seats: &[ThreadPlan]) -> Vec<String> {
+    let mask = |thread_plan: &ThreadPlan| {
+        thread_plan.cpus.as_ref().map_or("any".to_owned(), ToString::to_string)
+    };
     seats.iter().map(mask).collect()
 }
 
@@ -229,14 +231,14 @@ proptest! {
 
         let seats =
             || plan.io.iter().chain(&plan.compute).chain(&plan.local).chain([&plan.blocking]);
-        prop_assert_eq!(seats().all(|seat| seat.cpus.is_none()), request.pin == Pin::No);
-        for cpus in seats().filter_map(|seat| seat.cpus.as_ref()) {
+        prop_assert_eq!(seats().all(|thread_plan| thread_plan.cpus.is_none()), request.pin == Pin::No);
+        for cpus in seats().filter_map(|thread_plan| thread_plan.cpus.as_ref()) {
             prop_assert!(!cpus.is_empty() && cpus.is_subset(&budget.cpus));
         }
         if request.pin == Pin::No || budget.is_capped() {
             return Ok(());
         }
-        let union = |seats: &[Seat]| -> CpuSet {
+        let union = |seats: &[ThreadPlan]| -> CpuSet {
             seats.iter().flat_map(|s| s.cpus.iter().flat_map(CpuSet::as_slice)).copied().collect()
         };
         let cores = |cpus: &CpuSet| -> CpuSet {

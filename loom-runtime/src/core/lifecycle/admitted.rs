@@ -8,14 +8,14 @@ use crate::sync::Arc;
 use crate::topology::os;
 
 use super::refusal::Refusal;
-use super::word::Place;
+use super::word::Waiter;
 
 /// Work that was admitted; it has ended when this is dropped.
 pub(crate) struct Admitted {
     /// Let go of last, after the count (L4).
     core: Arc<Core>,
     /// Whoever owns the runtime was told, and is told of its end.
-    is_told: bool,
+    owner_counts: bool,
 }
 
 impl Admitted {
@@ -23,7 +23,7 @@ impl Admitted {
     pub(crate) fn to(core: &Arc<Core>) -> Result<Self, Refusal> {
         let mut admitted = Self::here(core)?;
         core.owner.begin()?;
-        admitted.is_told = true;
+        admitted.owner_counts = true;
         Ok(admitted)
     }
 
@@ -35,7 +35,7 @@ impl Admitted {
         if !core.lifecycle.admit() {
             return Err(Refusal::ShutDown);
         }
-        Ok(Self { core: Arc::clone(core), is_told: false })
+        Ok(Self { core: Arc::clone(core), owner_counts: false })
     }
 
     /// The same for those who promise to panic where work is refused.
@@ -54,7 +54,7 @@ impl Admitted {
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        if self.is_told {
+        if self.owner_counts {
             self.core.owner.end();
         }
         self.core.lifecycle.end_one();
@@ -62,18 +62,18 @@ impl Drop for Admitted {
 }
 
 /// Completes when the end has begun and no work is left; nothing is admitted from then on.
-pub(crate) struct Over {
+pub(crate) struct Drained {
     core: Arc<Core>,
-    place: Place,
+    place: Waiter,
 }
 
-impl Over {
+impl Drained {
     pub(crate) fn of(core: &Arc<Core>) -> Self {
-        Self { core: Arc::clone(core), place: Place::default() }
+        Self { core: Arc::clone(core), place: Waiter::default() }
     }
 }
 
-impl Future for Over {
+impl Future for Drained {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -82,7 +82,7 @@ impl Future for Over {
     }
 }
 
-impl Drop for Over {
+impl Drop for Drained {
     fn drop(&mut self) {
         self.core.lifecycle.forget(&mut self.place);
     }

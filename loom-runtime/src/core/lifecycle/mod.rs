@@ -10,6 +10,6 @@ mod word;
 #[cfg(all(test, loom_model))]
 mod model;
 
-pub(crate) use admitted::{Admitted, Over};
+pub(crate) use admitted::{Admitted, Drained};
 pub(crate) use refusal::Refusal;
 pub(crate) use word::Lifecycle;

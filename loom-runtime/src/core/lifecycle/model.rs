@@ -8,7 +8,7 @@ use loom_model::future::block_on;
 use loom_model::sync::atomic::{AtomicUsize, Ordering};
 use loom_model::thread;
 
-use crate::core::lifecycle::word::{Lifecycle, Place};
+use crate::core::lifecycle::word::{Lifecycle, Waiter};
 use crate::sync::Arc;
 
 /// How often a thread is interrupted in one run, at most. Every bug of this kind that was
@@ -21,9 +21,9 @@ fn model(run: impl Fn() + Sync + Send + 'static) {
     builder.check(run);
 }
 
-/// A wait as `Over` is one, without a core.
+/// A wait as `Drained` is one, without a core.
 async fn over(lifecycle: &Lifecycle) {
-    let mut place = Place::default();
+    let mut place = Waiter::default();
     std::future::poll_fn(|cx| lifecycle.poll_over(&mut place, cx)).await;
     lifecycle.forget(&mut place);
 }
@@ -104,7 +104,7 @@ fn a_cancelled_wait_takes_nobodys_wake() {
             let lifecycle = Arc::clone(&lifecycle);
             thread::spawn(move || block_on(over(&lifecycle)))
         };
-        let mut place = Place::default();
+        let mut place = Waiter::default();
         let mut cx = Context::from_waker(Waker::noop());
         let _: Poll<()> = lifecycle.poll_over(&mut place, &mut cx);
         lifecycle.forget(&mut place);

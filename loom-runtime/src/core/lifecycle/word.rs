@@ -38,7 +38,7 @@ struct Waiters {
 
 /// The place on the list of one who waits.
 #[derive(Debug, Default)]
-pub(crate) struct Place(Option<u64>);
+pub(crate) struct Waiter(Option<u64>);
 
 impl Default for Lifecycle {
     fn default() -> Self {
@@ -135,7 +135,7 @@ impl Lifecycle {
     }
 
     /// Waits until the end has begun and nothing is left, then closes.
-    pub(crate) fn poll_over(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_over(&self, place: &mut Waiter, cx: &mut Context<'_>) -> Poll<()> {
         if self.try_close() {
             return Poll::Ready(());
         }
@@ -145,7 +145,7 @@ impl Lifecycle {
     }
 
     /// The wait of this place is over, whether or not it saw the end.
-    pub(crate) fn forget(&self, place: &mut Place) {
+    pub(crate) fn forget(&self, place: &mut Waiter) {
         let Some(own) = place.0.take() else { return };
         let mut waiters = self.rest.waiters.lock().unwrap_or_else(PoisonError::into_inner);
         let waker = waiters.waiting.iter().position(|(number, _)| *number == own);
@@ -170,7 +170,7 @@ impl Lifecycle {
         self.rest.refuses.store(true, Ordering::Relaxed);
     }
 
-    fn register(&self, place: &mut Place, waker: &Waker) {
+    fn register(&self, place: &mut Waiter, waker: &Waker) {
         let waker = waker.clone();
         let mut waiters = self.rest.waiters.lock().unwrap_or_else(PoisonError::into_inner);
         let own = *place.0.get_or_insert_with(|| {

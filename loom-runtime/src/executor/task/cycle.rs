@@ -4,14 +4,14 @@ use std::mem::ManuallyDrop;
 use std::task::{Context, Waker};
 
 use super::header::{NOWHERE, Task, TaskId};
-use super::home::{Home, Local};
+use super::shared::{Local, Shared};
 use super::state::{Pause, Start};
-use super::waker::{refer, wake_handle};
+use super::waker::{raw_waker, wake_handle};
 use crate::panics::ignore_panic;
 
 /// Who completes a task, and so whether its entry may be out (L3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(super) enum EndedBy {
     /// Whoever made it, and has its entry.
     BeforeAnyPoll,
     /// The owner, that has popped its entry, or has it to make.
@@ -26,13 +26,13 @@ impl Task {
     /// # Safety
     ///
     /// The stage is the caller's (L2, L8), and the executor's count with it.
-    pub(super) unsafe fn end(self, local: Option<&Local>, cut: Cut) {
+    pub(super) unsafe fn end(self, local: Option<&Local>, by: EndedBy) {
         // SAFETY: L3: it has not retired.
         let cancel = unsafe { self.header() }.vtable.cancel;
         // SAFETY: L2, by contract.
         unsafe { cancel(self.0) };
         // SAFETY: L2: by contract.
-        unsafe { self.complete(local, cut) };
+        unsafe { self.complete(local, by) };
     }
 
     /// Lets everyone know that the stage holds the result, and retires the task.
@@ -40,7 +40,7 @@ impl Task {
     /// # Safety
     ///
     /// So it does, and the executor's count is the caller's.
-    unsafe fn complete(self, local: Option<&Local>, cut: Cut) {
+    unsafe fn complete(self, local: Option<&Local>, by: EndedBy) {
         // SAFETY: L3: it has not retired.
         let header = unsafe { self.header() };
         if let Some(local) = local.filter(|_| header.place.get() != NOWHERE) {
@@ -55,7 +55,7 @@ impl Task {
             // SAFETY: L2: there is no handle.
             unsafe { (header.vtable.drop_result)(self.0) };
         }
-        if cut != Cut::Between || !completion.has_entry {
+        if by != EndedBy::Between || !completion.has_entry {
             // SAFETY: L3, by contract.
             unsafe { self.release() };
         }
@@ -77,18 +77,18 @@ impl Task {
             }
             Start::Cancel => {
                 // SAFETY: L2: this is the owner, and has the entry.
-                unsafe { self.end(Some(local), Cut::WithEntry) };
+                unsafe { self.end(Some(local), EndedBy::WithEntry) };
                 return true;
             }
             Start::Poll => {}
         }
         // SAFETY: the task outlives the poll (L3), and the waker is not dropped: a clone of it
         // takes a count of its own.
-        let waker = ManuallyDrop::new(unsafe { Waker::from_raw(refer(self)) });
+        let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw_waker(self)) });
         // SAFETY: L2: this is the owner.
         if unsafe { (header.vtable.poll)(self.0, &mut Context::from_waker(&waker)) } {
             // SAFETY: L2, L3: the same.
-            unsafe { self.complete(Some(local), Cut::WithEntry) };
+            unsafe { self.complete(Some(local), EndedBy::WithEntry) };
             return true;
         }
         match header.state.pause() {
@@ -100,7 +100,7 @@ impl Task {
             }
             Pause::Cancel => {
                 // SAFETY: L2: this is the owner, and nobody else makes an entry.
-                unsafe { self.end(Some(local), Cut::WithEntry) };
+                unsafe { self.end(Some(local), EndedBy::WithEntry) };
                 true
             }
         }
@@ -116,14 +116,14 @@ impl Drop for Polling<'_> {
     }
 }
 
-impl Home {
+impl Shared {
     /// Polls tasks that are ready, each at most once and no more than so many, for as long as
     /// `go_on` says so; tells how many completed.
     pub(in super::super) fn cycle(&self, most: usize, mut go_on: impl FnMut() -> bool) -> usize {
         let local = self.own();
         local.is_polling.set(true);
         let _polling = Polling(local);
-        local.is_told.set(false);
+        local.driver_is_woken.set(false);
         self.let_in(local);
         let mut completed = 0;
         for _ in 0..local.queue.len().min(most) {
@@ -139,7 +139,7 @@ impl Home {
 
     /// Moves what other threads pushed to the end of the queue.
     fn let_in(&self, local: &Local) {
-        for entry in self.arrivals.take() {
+        for entry in self.inbox.take() {
             // SAFETY: L3: an entry keeps its task there.
             if unsafe { Task(entry).header() }.place.get() == NOWHERE {
                 self.adopt(local, Task(entry));
@@ -156,7 +156,7 @@ impl Home {
     }
 
     /// For whoever sleeps, where somebody else has polled the executor, or ended its tasks.
-    pub(in super::super) fn tell(&self) {
+    pub(in super::super) fn wake_driver(&self) {
         if self.has_ready() || self.len() == 0 {
             ignore_panic(|| self.driver.wake());
         }
@@ -174,9 +174,9 @@ impl Home {
         let found = local.table.borrow().get(id.place).copied();
         // SAFETY: L3: what is in the table has not retired.
         let task = found.filter(|task| unsafe { task.header() }.serial.get() == id.serial);
-        let Some(task) = task.filter(|_| id.home == self.number()) else { return false };
+        let Some(task) = task.filter(|_| id.shared == self.number()) else { return false };
         // SAFETY: L2: this is the owner, and no poll is under way.
-        unsafe { task.end(Some(local), Cut::Between) };
+        unsafe { task.end(Some(local), EndedBy::Between) };
         true
     }
 
@@ -193,7 +193,7 @@ impl Home {
     fn id_of(&self, task: Task) -> TaskId {
         // SAFETY: L3: what is in the table has not retired.
         let header = unsafe { task.header() };
-        TaskId { home: self.number(), place: header.place.get(), serial: header.serial.get() }
+        TaskId { shared: self.number(), place: header.place.get(), serial: header.serial.get() }
     }
 
     /// The end (`README.md`). Nothing is left that could be polled.
@@ -205,12 +205,12 @@ impl Home {
             // SAFETY: L3: its task has completed, as all in the table have, and this was its entry.
             unsafe { Task(entry).release() };
         }
-        for entry in self.arrivals.close() {
+        for entry in self.inbox.close() {
             let task = Task(entry);
             // SAFETY: L3: an entry keeps its task there.
             if unsafe { task.header() }.place.get() == NOWHERE {
                 // SAFETY: L8, and the entry is ours.
-                unsafe { task.end(None, Cut::BeforeAnyPoll) };
+                unsafe { task.end(None, EndedBy::BeforeAnyPoll) };
             } else {
                 // SAFETY: L3: its task has completed, as all in the table have.
                 unsafe { task.release() };

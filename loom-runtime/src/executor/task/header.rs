@@ -5,8 +5,8 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::task::{Context, Waker};
 
-use super::home::Home;
 use super::queue::Linked;
+use super::shared::Shared;
 use super::state::State;
 use crate::sync::Arc;
 use crate::sync::modelled::UnsafeCell;
@@ -15,7 +15,7 @@ use crate::sync::modelled::UnsafeCell;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TaskId {
     /// Which executor of this process.
-    pub(super) home: u64,
+    pub(super) shared: u64,
     /// Where in its table; another task may be there later.
     pub(super) place: usize,
     /// How many tasks it made before.
@@ -30,7 +30,7 @@ pub(super) struct Header {
     pub(super) next: UnsafeCell<*mut Header>,
     pub(super) vtable: &'static Vtable,
     /// Taken when the memory goes.
-    pub(super) home: ManuallyDrop<Arc<Home>>,
+    pub(super) shared: ManuallyDrop<Arc<Shared>>,
     /// Where in the table; the owner's. [`NOWHERE`] before it has come there.
     pub(super) place: Cell<usize>,
     /// The owner's, and set with the place.

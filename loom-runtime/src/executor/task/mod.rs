@@ -6,10 +6,10 @@
 #![expect(unsafe_code, reason = "tasks are memory that queues, wakers and handles share")]
 
 mod cycle;
+mod deferred;
 mod header;
-mod home;
-mod late;
 mod queue;
+mod shared;
 mod slots;
 mod spawn;
 mod stage;
@@ -18,7 +18,7 @@ mod waker;
 
 pub(super) use header::OVERHEAD;
 pub use header::TaskId;
-pub(super) use home::{Home, Size};
+pub(super) use shared::{Shared, Size};
 pub(super) use slots::SLOT_ALIGN;
 pub(super) use spawn::Claim;
 pub(super) use stage::{fits, room};

@@ -84,11 +84,11 @@ impl<T: Linked> Fifo<T> {
 
 /// What other threads push, and one takes as a whole.
 #[derive(Debug)]
-pub(crate) struct Arrivals<T> {
+pub(crate) struct Inbox<T> {
     top: AtomicPtr<T>,
 }
 
-impl<T: Linked> Arrivals<T> {
+impl<T: Linked> Inbox<T> {
     pub(crate) fn new() -> Self {
         Self { top: AtomicPtr::new(ptr::null_mut()) }
     }

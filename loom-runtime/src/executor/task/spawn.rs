@@ -5,31 +5,31 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
-use super::cycle::Cut;
+use super::cycle::EndedBy;
+use super::deferred::Deferred;
 use super::header::{Header, NOWHERE, Task, TaskId};
-use super::home::{Home, Turn};
-use super::late::Late;
-use super::stage::{Whole, fits};
+use super::shared::{Shared, Turn};
+use super::stage::{TaskCell, fits};
 use super::state::State;
 use super::waker::Handle;
 use crate::panics::ignore_panic;
 use crate::sync::Arc;
 use crate::sync::modelled::UnsafeCell;
 
-impl Home {
+impl Shared {
     /// A slot for whoever will put a task there. None if all are taken.
     pub(in super::super) fn claim(self: &Arc<Self>) -> Option<Claim> {
         self.own();
         let slot = self.slots.take()?;
-        Some(Claim { slot, home: Arc::clone(self), here: PhantomData })
+        Some(Claim { slot, shared: Arc::clone(self), here: PhantomData })
     }
 
     fn header<F: Future>(self: &Arc<Self>, has_handle: bool, is_in_slot: bool) -> Header {
         Header {
             state: State::scheduled(has_handle),
             next: UnsafeCell::new(std::ptr::null_mut()),
-            vtable: &Whole::<F>::VTABLE,
-            home: ManuallyDrop::new(Arc::clone(self)),
+            vtable: &TaskCell::<F>::VTABLE,
+            shared: ManuallyDrop::new(Arc::clone(self)),
             place: Cell::new(NOWHERE),
             serial: Cell::new(0),
             waker: UnsafeCell::new(None),
@@ -42,7 +42,7 @@ impl Home {
         self: &Arc<Self>,
         future: F,
     ) -> TaskId {
-        self.begin(Whole::new(self.header::<F>(false, false), future).boxed())
+        self.begin(TaskCell::new(self.header::<F>(false, false), future).boxed())
     }
 
     /// The same, with a handle.
@@ -53,7 +53,7 @@ impl Home {
     where
         F: Future + 'static,
     {
-        let task = Whole::new(self.header::<F>(true, false), future).boxed();
+        let task = TaskCell::new(self.header::<F>(true, false), future).boxed();
         // The handle first: its count keeps the task there, however soon it ends.
         // SAFETY: L2: the task was made with a handle, and this is it.
         let handle = unsafe { Handle::of(task) };
@@ -66,16 +66,16 @@ impl Home {
         M: FnOnce() -> F + Send + 'static,
         F: Future<Output: Send> + 'static,
     {
-        let late = Late::Make { make: Some(make) };
-        let task = Whole::new(self.header::<Late<M, F>>(true, false), late).boxed();
+        let late = Deferred::Make { make: Some(make) };
+        let task = TaskCell::new(self.header::<Deferred<M, F>>(true, false), late).boxed();
         // SAFETY: L2: the task was made with a handle, and this is it.
         let handle = unsafe { Handle::of(task) };
         // SAFETY: L1: it was made `SCHEDULED`, so this is its entry; L3 keeps it there.
-        if unsafe { self.arrivals.push(task.0) } {
+        if unsafe { self.inbox.push(task.0) } {
             ignore_panic(|| self.driver.wake());
         } else {
             // SAFETY: L8: it is the caller's still, and is a function that can be sent.
-            unsafe { task.end(None, Cut::BeforeAnyPoll) };
+            unsafe { task.end(None, EndedBy::BeforeAnyPoll) };
         }
         handle
     }
@@ -85,8 +85,8 @@ impl Home {
         let local = self.own();
         if local.is_closed.get() {
             // SAFETY: L2: this is the owner, and the entry was never made.
-            unsafe { task.end(None, Cut::BeforeAnyPoll) };
-            return TaskId { home: self.number(), place: NOWHERE, serial: 0 };
+            unsafe { task.end(None, EndedBy::BeforeAnyPoll) };
+            return TaskId { shared: self.number(), place: NOWHERE, serial: 0 };
         }
         let id = self.adopt(local, task);
         // SAFETY: L1: it was made `SCHEDULED`, so this is its entry; L3 keeps it there.
@@ -98,20 +98,20 @@ impl Home {
 /// A slot that waits for a task. Stays on the owner's thread.
 pub(in super::super) struct Claim {
     slot: NonNull<u8>,
-    home: Arc<Home>,
+    shared: Arc<Shared>,
     here: PhantomData<*const ()>,
 }
 
 impl Claim {
-    pub(in super::super) fn home(&self) -> &Arc<Home> {
-        &self.home
+    pub(in super::super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// Puts a task there that fits.
     pub(in super::super) fn spawn<F: Future + 'static>(self, future: F) -> TaskId {
-        let header = self.home.header::<F>(false, true);
-        let (home, task) = self.place(Whole::new(header, future));
-        home.begin(task)
+        let header = self.shared.header::<F>(false, true);
+        let (shared, task) = self.place(TaskCell::new(header, future));
+        shared.begin(task)
     }
 
     /// The same, with a handle.
@@ -119,27 +119,27 @@ impl Claim {
     where
         F: Future + 'static,
     {
-        let header = self.home.header::<F>(true, true);
-        let (home, task) = self.place(Whole::new(header, future));
+        let header = self.shared.header::<F>(true, true);
+        let (shared, task) = self.place(TaskCell::new(header, future));
         // SAFETY: L2: the task was made with a handle, and this is it.
         let handle = unsafe { Handle::of(task) };
-        (home.begin(task), handle)
+        (shared.begin(task), handle)
     }
 
-    fn place<F: Future>(self, whole: Whole<F>) -> (Arc<Home>, Task) {
-        assert!(fits::<F>(self.home.stride()), "whoever has a claim looks whether it fits");
+    fn place<F: Future>(self, whole: TaskCell<F>) -> (Arc<Shared>, Task) {
+        assert!(fits::<F>(self.shared.stride()), "whoever has a claim looks whether it fits");
         let this = ManuallyDrop::new(self);
         // SAFETY: L4: the claim is not dropped, so its count is this one's.
-        let home = unsafe { std::ptr::read(&raw const this.home) };
+        let shared = unsafe { std::ptr::read(&raw const this.shared) };
         // SAFETY: L7: the slot is the claim's, and given away with it; the task fits.
         let task = unsafe { whole.placed(this.slot) };
-        (home, task)
+        (shared, task)
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
         // SAFETY: L7: the slot is the claim's, and nothing was put there.
-        unsafe { self.home.give(self.slot) };
+        unsafe { self.shared.give(self.slot) };
     }
 }

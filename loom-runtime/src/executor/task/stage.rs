@@ -24,7 +24,7 @@ enum Stage<F: Future> {
 
 /// A task as it stands in memory.
 #[repr(C)]
-pub(super) struct Whole<F: Future> {
+pub(super) struct TaskCell<F: Future> {
     pub(super) header: Header,
     /// L2.
     stage: UnsafeCell<Stage<F>>,
@@ -32,15 +32,15 @@ pub(super) struct Whole<F: Future> {
 
 /// Whether a future, or its result, has room in slots of so many bytes.
 pub(in super::super) const fn fits<F: Future>(stride: usize) -> bool {
-    size_of::<Whole<F>>() <= stride && align_of::<Whole<F>>() <= SLOT_ALIGN
+    size_of::<TaskCell<F>>() <= stride && align_of::<TaskCell<F>>() <= SLOT_ALIGN
 }
 
 /// How many bytes a slot needs for such a future.
 pub(in super::super) const fn room<F: Future>() -> usize {
-    size_of::<Whole<F>>()
+    size_of::<TaskCell<F>>()
 }
 
-impl<F: Future> Whole<F> {
+impl<F: Future> TaskCell<F> {
     pub(super) const VTABLE: Vtable = Vtable {
         poll: poll::<F>,
         cancel: cancel::<F>,
@@ -64,7 +64,7 @@ impl<F: Future> Whole<F> {
     ///
     /// The slot is the caller's to give away, and the task fits.
     pub(super) unsafe fn placed(self, slot: NonNull<u8>) -> Task {
-        debug_assert!(size_of::<Self>() <= self.header.home.stride());
+        debug_assert!(size_of::<Self>() <= self.header.shared.stride());
         let whole = slot.cast::<Self>();
         // SAFETY: L7, L9: by contract.
         unsafe { whole.write(self) };
@@ -77,7 +77,7 @@ impl<F: Future> Whole<F> {
     ///
     /// The task is there and of this type, and its stage the caller's (L2).
     unsafe fn with_stage<R>(task: NonNull<Header>, f: impl FnOnce(&mut Stage<F>) -> R) -> R {
-        // SAFETY: L9: by contract; the header comes first in `Whole`, which is `repr(C)`.
+        // SAFETY: L9: by contract; the header comes first in `TaskCell`, which is `repr(C)`.
         let whole = unsafe { task.cast::<Self>().as_ref() };
         whole.stage.with_mut(|stage| {
             // SAFETY: L2, by contract.
@@ -103,7 +103,7 @@ unsafe fn poll<F: Future>(task: NonNull<Header>, cx: &mut Context<'_>) -> bool {
         true
     };
     // SAFETY: L2, L9: by contract.
-    unsafe { Whole::<F>::with_stage(task, poll) }
+    unsafe { TaskCell::<F>::with_stage(task, poll) }
 }
 
 /// # Safety
@@ -111,7 +111,7 @@ unsafe fn poll<F: Future>(task: NonNull<Header>, cx: &mut Context<'_>) -> bool {
 /// See [`Vtable`].
 unsafe fn cancel<F: Future>(task: NonNull<Header>) {
     // SAFETY: L2, L9: by contract.
-    unsafe { Whole::<F>::with_stage(task, |stage| finish(stage, Err(JoinError::cancelled()))) };
+    unsafe { TaskCell::<F>::with_stage(task, |stage| finish(stage, Err(JoinError::cancelled()))) };
 }
 
 /// Drops the future, and puts the outcome in its place. A panic of the drop is the outcome then.
@@ -132,7 +132,8 @@ fn finish<F: Future>(stage: &mut Stage<F>, outcome: Outcome<F::Output>) {
 /// See [`Vtable`].
 unsafe fn drop_result<F: Future>(task: NonNull<Header>) {
     // SAFETY: L2, L9: by contract.
-    let stage = unsafe { Whole::<F>::with_stage(task, |stage| mem::replace(stage, Stage::Empty)) };
+    let stage =
+        unsafe { TaskCell::<F>::with_stage(task, |stage| mem::replace(stage, Stage::Empty)) };
     drop_ignoring_panic(stage);
 }
 
@@ -141,7 +142,8 @@ unsafe fn drop_result<F: Future>(task: NonNull<Header>) {
 /// See [`Vtable`]; `to` is an `Option<Outcome<F::Output>>`.
 unsafe fn take<F: Future>(task: NonNull<Header>, to: *mut ()) {
     // SAFETY: L2, L9: by contract.
-    let stage = unsafe { Whole::<F>::with_stage(task, |stage| mem::replace(stage, Stage::Empty)) };
+    let stage =
+        unsafe { TaskCell::<F>::with_stage(task, |stage| mem::replace(stage, Stage::Empty)) };
     if let Stage::Done(outcome) = stage {
         // SAFETY: L2: by contract.
         unsafe { *to.cast::<Option<Outcome<F::Output>>>() = Some(outcome) };
@@ -156,16 +158,16 @@ unsafe fn free<F: Future>(mut task: NonNull<Header>) {
     let header = unsafe { task.as_mut() };
     let is_in_slot = header.is_in_slot;
     // SAFETY: L4: the header is not used again. The home outlives the memory, which may be its own.
-    let home = unsafe { ManuallyDrop::take(&mut header.home) };
-    let whole = task.cast::<Whole<F>>();
+    let shared = unsafe { ManuallyDrop::take(&mut header.shared) };
+    let whole = task.cast::<TaskCell<F>>();
     // The handle's waker may be anybody's.
     // SAFETY: L4: it is there, and used by nobody.
     ignore_panic(|| unsafe { whole.drop_in_place() });
     if is_in_slot {
         // SAFETY: L7: the slot was this task's, which is gone.
-        unsafe { home.give(task.cast()) };
+        unsafe { shared.give(task.cast()) };
     } else {
         // SAFETY: L4: it was made by `boxed`, and what was in it has been dropped.
-        drop(unsafe { Box::from_raw(whole.cast::<MaybeUninit<Whole<F>>>().as_ptr()) });
+        drop(unsafe { Box::from_raw(whole.cast::<MaybeUninit<TaskCell<F>>>().as_ptr()) });
     }
 }

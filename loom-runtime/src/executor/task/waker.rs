@@ -6,14 +6,14 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
 use super::header::{Header, Task};
-use super::home::Turn;
+use super::shared::Turn;
 use super::stage::Outcome;
 use crate::panics::{drop_ignoring_panic, ignore_panic};
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
 
 /// A waker of the task, which has no count of its own.
-pub(super) fn refer(task: Task) -> RawWaker {
+pub(super) fn raw_waker(task: Task) -> RawWaker {
     RawWaker::new(task.0.as_ptr().cast_const().cast(), &VTABLE)
 }
 
@@ -32,7 +32,7 @@ unsafe fn clone(pointer: *const ()) -> RawWaker {
     let task = unsafe { task_of(pointer) };
     // SAFETY: L4: the waker keeps it there.
     unsafe { task.header() }.state.hold();
-    refer(task)
+    raw_waker(task)
 }
 
 unsafe fn wake(pointer: *const ()) {
@@ -49,7 +49,7 @@ unsafe fn wake_by_ref(pointer: *const ()) {
     let header = unsafe { task.header() };
     if header.state.schedule() {
         // SAFETY: L1: the entry is ours.
-        unsafe { header.home.enqueue(task, Turn::Last) };
+        unsafe { header.shared.enqueue(task, Turn::Last) };
     }
 }
 
@@ -110,7 +110,7 @@ impl<T> Handle<T> {
     pub(in super::super) fn abort(&self) {
         if self.header().state.abort() {
             // SAFETY: L1: the entry is ours.
-            unsafe { self.header().home.enqueue(self.task, Turn::Now) };
+            unsafe { self.header().shared.enqueue(self.task, Turn::Now) };
         }
     }
 

@@ -2,12 +2,12 @@
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-use super::decide::{Around, Costs, draw, order};
+use super::decide::{Conditions, Costs, draw, order};
 use super::knobs::MabKnobs;
 use super::record::Record;
 use super::{Arm, ComputeHint, Reason};
 
-// The word, from the top: the record's epoch and the runtime's mood when the verdict was drawn,
+// The word, from the top: the record's epoch and the runtime's pressure_level when the verdict was drawn,
 // the arm, how often in a row it was drawn, in which of the record's looks, and how many calls
 // before the next look.
 const TAGS: u32 = 32;
@@ -20,9 +20,9 @@ const LONGEST_STREAK: u64 = 4;
 
 /// When a call is looked at.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct At {
+pub(crate) struct Moment {
     /// Verdicts are looked at again when it changes.
-    pub(crate) mood: u32,
+    pub(crate) pressure_level: u32,
     /// Nanoseconds.
     pub(crate) now: u64,
     /// What a clock says that is cheap to read, and moves in steps.
@@ -42,7 +42,7 @@ pub(crate) struct Decision {
 ///
 /// `Relaxed` everywhere: nothing but the words themselves is shared.
 #[derive(Debug)]
-pub(crate) struct Share {
+pub(crate) struct ThreadStats {
     word: AtomicU64,
     /// The tick in which the last call was looked at.
     tick: AtomicU64,
@@ -52,7 +52,7 @@ pub(crate) struct Share {
     random: AtomicU64,
 }
 
-impl Share {
+impl ThreadStats {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             word: AtomicU64::new(0),
@@ -66,10 +66,10 @@ impl Share {
 
     /// Whether this call runs inline, with no look at anything else: the usual case.
     #[inline]
-    pub(crate) fn is_settled(&self, record: &Record, mood: u32, tick: u64) -> bool {
+    pub(crate) fn is_settled(&self, record: &Record, pressure_level: u32, tick: u64) -> bool {
         let word = self.word.load(Ordering::Relaxed);
         // A tick that went by since the last look may have gone by in a call that nobody timed.
-        let is_settled = word >> TAGS == tags(record, mood)
+        let is_settled = word >> TAGS == tags(record, pressure_level)
             && word & INLINE != 0
             && word & CALLS > 0
             && self.tick.load(Ordering::Relaxed) == tick;
@@ -81,23 +81,23 @@ impl Share {
     }
 
     /// Decides a call that has to be timed.
-    pub(crate) fn look(
+    pub(crate) fn decide(
         &self,
         record: &Record,
         knobs: &MabKnobs,
-        around: &Around,
+        conditions: &Conditions,
         hint: ComputeHint,
-        At { mood, now, tick }: At,
+        Moment { pressure_level, now, tick }: Moment,
     ) -> Decision {
         let known = record.known(knobs, hint, now);
         let made = self.uncounted() + 1;
         let looks_before = record.count_look(made);
         let word = self.word.load(Ordering::Relaxed);
-        let tags = tags(record, mood);
+        let tags = tags(record, pressure_level);
         let before = (word >> TAGS == tags).then_some(word & INLINE != 0);
         let run_time = known.run_time.unwrap_or_default();
-        let costs = Costs::of(knobs, around, &known, run_time.mean, around.overhead.mean);
-        let ordered = order(knobs, around, &known);
+        let costs = Costs::of(knobs, conditions, &known, run_time.mean, conditions.overhead.mean);
+        let ordered = order(knobs, conditions, &known);
         let streak = word >> STREAK & 0x7f;
         // Of all threads together, or else a verdict would stand the longer the more there are.
         let looks = looks_before & 0xff;
@@ -108,7 +108,7 @@ impl Share {
                 (arm_of(was_inline), Reason::Cost, streak, word >> LOOKS & 0xff)
             }
             (None, before) => {
-                let arm = draw(knobs, around, &known, run_time, || self.normal());
+                let arm = draw(knobs, conditions, &known, run_time, || self.normal());
                 let is_same = before == Some(arm == Arm::InlineTokio);
                 let streak = if is_same { (streak + 1).min(LONGEST_STREAK) } else { 0 };
                 (arm, Reason::Cost, streak, looks)
@@ -116,15 +116,15 @@ impl Share {
         };
         self.tick.store(tick, Ordering::Relaxed);
         let is_inline = arm == Arm::InlineTokio;
-        let calls = if is_inline { record.blink(run_time.mean) } else { 0 };
+        let calls = if is_inline { record.calls_until_look(run_time.mean) } else { 0 };
         let arm_bit = if is_inline { INLINE } else { 0 };
         self.word.store(
             tags << TAGS | arm_bit | streak << STREAK | drawn << LOOKS | calls.min(CALLS),
             Ordering::Relaxed,
         );
-        record.keep((arm, reason), around, costs, now);
+        record.keep((arm, reason), conditions, costs, now);
         let may_err = reason == Reason::Cost || known.is_barred_by_the_pool(knobs, reason);
-        let is_retest = may_err && record.is_retest(arm, around, costs, run_time.mean);
+        let is_retest = may_err && record.is_retest(arm, conditions, costs, run_time.mean);
         let (arm, reason) = if is_retest { (other(arm), Reason::Retest) } else { (arm, reason) };
         if arm == Arm::InlineTokio {
             self.count_inline();
@@ -178,7 +178,7 @@ fn other(arm: Arm) -> Arm {
 
 /// What a verdict stands and falls with.
 #[inline]
-fn tags(record: &Record, mood: u32) -> u64 {
+fn tags(record: &Record, pressure_level: u32) -> u64 {
     // Never zero, as the word of a share is that has no verdict yet.
-    u64::from(record.epoch() & 0xffff) << 16 | u64::from(mood % 0xffff + 1)
+    u64::from(record.epoch() & 0xffff) << 16 | u64::from(pressure_level % 0xffff + 1)
 }

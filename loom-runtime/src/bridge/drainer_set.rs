@@ -6,7 +6,7 @@ use crate::sync::modelled::{AtomicU64, Ordering};
 /// that wait.
 #[derive(Debug)]
 #[repr(C)]
-pub(super) struct Crew {
+pub(super) struct DrainerSet {
     word: AtomicU64,
     /// How many drainers there may be.
     size: u16,
@@ -24,7 +24,7 @@ pub(crate) enum Fetch {
     Nobody,
 }
 
-impl Crew {
+impl DrainerSet {
     pub(super) fn new(size: usize) -> Self {
         // There are never so many threads.
         let size = u16::try_from(size).unwrap_or(u16::MAX);
@@ -65,18 +65,18 @@ impl Crew {
     }
 
     /// A drainer that searches stops, without having found anything.
-    pub(super) fn look_away(&self) -> Fetch {
+    pub(super) fn pause_search(&self) -> Fetch {
         self.always(|word| word - SEARCHING)
     }
 
     /// A drainer that searches goes, unless something waits (Q4).
-    pub(super) fn go_home(&self) -> bool {
+    pub(super) fn retire(&self) -> bool {
         let gone = |word| (waiting(word) == 0).then(|| word - UP - SEARCHING);
         self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, gone).is_ok()
     }
 
     /// A drainer that does not search goes, whatever waits.
-    pub(super) fn go_early(&self) -> Fetch {
+    pub(super) fn retire_early(&self) -> Fetch {
         self.always(|word| word - UP)
     }
 

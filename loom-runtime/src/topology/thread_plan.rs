@@ -16,7 +16,7 @@ pub(crate) enum Role {
 
 /// Where one thread should be: its CPUs (none: left alone) and its class.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Seat {
+pub(crate) struct ThreadPlan {
     pub(crate) cpus: Option<CpuSet>,
     pub(crate) priority: ComputePriority,
 }
@@ -28,7 +28,7 @@ pub(crate) struct ThreadPlacement {
     pub(crate) name: String,
     /// The system's number of the thread, where it has one.
     pub(crate) id: Option<u32>,
-    pub(crate) seat: Seat,
+    pub(crate) thread_plan: ThreadPlan,
     pub(crate) cpus: CpuSet,
     pub(crate) class: Class,
     /// The answer to the request for its CPUs, where that was no.
@@ -40,14 +40,19 @@ pub(crate) struct ThreadPlacement {
 impl ThreadPlacement {
     /// Puts the calling thread on its seat, as far as the system allows, and reads back
     /// what it got.
-    pub(crate) fn take(role: Role, name: String, seat: &Seat, budget: &CoreBudget) -> Self {
-        let refused = seat.cpus.as_ref().and_then(|cpus| os::set_affinity(cpus).err());
-        let class_refused = os::set_priority(seat.priority).err();
+    pub(crate) fn apply(
+        role: Role,
+        name: String,
+        thread_plan: &ThreadPlan,
+        budget: &CoreBudget,
+    ) -> Self {
+        let refused = thread_plan.cpus.as_ref().and_then(|cpus| os::set_affinity(cpus).err());
+        let class_refused = os::set_priority(thread_plan.priority).err();
         Self {
             role,
             name,
             id: os::thread_id(),
-            seat: seat.clone(),
+            thread_plan: thread_plan.clone(),
             cpus: os::affinity().unwrap_or_else(|_| budget.cpus.clone()),
             class: os::class(),
             refused,

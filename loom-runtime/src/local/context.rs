@@ -12,7 +12,7 @@ use crate::threads::Tracked;
 use crate::time::Clock;
 
 /// The core of this thread.
-pub(super) struct Here {
+pub(super) struct CoreContext {
     pub(super) core: LocalCore,
     pub(super) spawner: Spawner,
     pub(super) states: States,
@@ -21,7 +21,7 @@ pub(super) struct Here {
     pub(super) admitted: RefCell<Option<Admitted>>,
 }
 
-impl Here {
+impl CoreContext {
     /// Counts in a task that is made here.
     #[track_caller]
     fn track(self: Rc<Self>) -> OwnTask {
@@ -42,7 +42,7 @@ impl Here {
 }
 
 /// A task that was made here, until it has ended.
-struct OwnTask(Rc<Here>);
+struct OwnTask(Rc<CoreContext>);
 
 impl Drop for OwnTask {
     fn drop(&mut self) {
@@ -58,44 +58,44 @@ impl Drop for OwnTask {
 }
 
 thread_local! {
-    static HERE: RefCell<Option<Rc<Here>>> = const { RefCell::new(None) };
+    static CONTEXT: RefCell<Option<Rc<CoreContext>>> = const { RefCell::new(None) };
 }
 
 /// Makes this thread a core's, for as long as the guard is there.
-pub(super) fn settle(here: Here) -> Settled {
-    HERE.set(Some(Rc::new(here)));
+pub(super) fn enter(here: CoreContext) -> CoreGuard {
+    CONTEXT.set(Some(Rc::new(here)));
     local_core::set_here(true);
-    Settled
+    CoreGuard
 }
 
-pub(super) struct Settled;
+pub(super) struct CoreGuard;
 
-impl Settled {
+impl CoreGuard {
     /// Drops what the core has of its own, while code still finds itself on it.
     pub(super) fn end(self) {
-        if let Some(here) = here() {
+        if let Some(here) = current_context() {
             here.states.end();
         }
         drop(self);
     }
 }
 
-impl Drop for Settled {
+impl Drop for CoreGuard {
     fn drop(&mut self) {
         // Dropped outside of the borrow: what it holds may look for its core.
         local_core::set_here(false);
-        let here = HERE.take();
+        let here = CONTEXT.take();
         drop(here);
     }
 }
 
-pub(super) fn here() -> Option<Rc<Here>> {
-    HERE.try_with(|here| here.borrow().clone()).ok().flatten()
+pub(super) fn current_context() -> Option<Rc<CoreContext>> {
+    CONTEXT.try_with(|here| here.borrow().clone()).ok().flatten()
 }
 
 #[track_caller]
-fn expect_here(function: &str) -> Rc<Here> {
-    let Some(here) = here() else {
+fn expect_context(function: &str) -> Rc<CoreContext> {
+    let Some(here) = current_context() else {
         panic!(
             "`loom::local::{function}` was called on a thread that is no local core: give the core \
              the work with `LocalCore::spawn_with`"
@@ -107,7 +107,7 @@ fn expect_here(function: &str) -> Rc<Here> {
 /// The local core that this code runs on, if it is one.
 #[must_use]
 pub fn current() -> Option<LocalCore> {
-    here().map(|here| here.core.clone())
+    current_context().map(|here| here.core.clone())
 }
 
 /// Spawns a task on the local core that this code runs on. Its future need not be `Send`; it
@@ -122,7 +122,7 @@ pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
 {
-    let here = expect_here("spawn");
+    let here = expect_context("spawn");
     let task = Rc::clone(&here).track();
     here.spawner.spawn(Tracked::new(future, task))
 }
@@ -140,7 +140,7 @@ where
 #[must_use]
 #[track_caller]
 pub fn spawner() -> Spawner {
-    expect_here("spawner").spawner.clone()
+    expect_context("spawner").spawner.clone()
 }
 
 /// The clock of the local core that this code runs on.
@@ -151,5 +151,5 @@ pub fn spawner() -> Spawner {
 #[must_use]
 #[track_caller]
 pub fn clock() -> Clock {
-    expect_here("clock").core.clock().clone()
+    expect_context("clock").core.clock().clone()
 }

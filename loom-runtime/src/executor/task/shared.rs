@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 use slab::Slab;
 
 use super::header::{Header, OVERHEAD, Task, TaskId};
-use super::queue::{Arrivals, Fifo};
+use super::queue::{Fifo, Inbox};
 use super::slots::Slots;
 use crate::panics::ignore_panic;
 use crate::sync::Arc;
@@ -23,11 +23,11 @@ pub(in super::super) struct Size {
 }
 
 /// See the module.
-pub(in super::super) struct Home {
+pub(in super::super) struct Shared {
     number: u64,
     owner: ThreadNumber,
     local: Local,
-    pub(super) arrivals: Arrivals<Header>,
+    pub(super) inbox: Inbox<Header>,
     /// Whoever polls the executor, while it sleeps.
     pub(super) driver: DriverWaker,
     pub(super) slots: Slots,
@@ -48,18 +48,18 @@ pub(super) struct Local {
     serial: Cell<u64>,
     pub(super) is_polling: Cell<bool>,
     /// The driver was told of what is queued since it last polled.
-    pub(super) is_told: Cell<bool>,
+    pub(super) driver_is_woken: Cell<bool>,
     pub(super) is_closed: Cell<bool>,
 }
 
 // SAFETY: L6: `local` and the owner's part of `slots` are used by one thread. What is dropped
 // elsewhere, with the last count, is addresses.
-unsafe impl Send for Home {}
+unsafe impl Send for Shared {}
 
 // SAFETY: L6: the same; the rest is `Sync` by itself.
-unsafe impl Sync for Home {}
+unsafe impl Sync for Shared {}
 
-impl Home {
+impl Shared {
     /// Of the calling thread. None if there is no memory of that size.
     pub(in super::super) fn new(Size { slots, bytes }: Size) -> Option<Arc<Self>> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -72,10 +72,10 @@ impl Home {
                 table: RefCell::new(Slab::with_capacity(slots)),
                 serial: Cell::new(0),
                 is_polling: Cell::new(false),
-                is_told: Cell::new(false),
+                driver_is_woken: Cell::new(false),
                 is_closed: Cell::new(false),
             },
-            arrivals: Arrivals::new(),
+            inbox: Inbox::new(),
             driver: DriverWaker::new(),
             slots: Slots::new(slots, bytes.checked_add(OVERHEAD)?)?,
         }))
@@ -105,7 +105,7 @@ impl Home {
     }
 
     pub(in super::super) fn has_ready(&self) -> bool {
-        self.own().queue.len() > 0 || !self.arrivals.is_empty()
+        self.own().queue.len() > 0 || !self.inbox.is_empty()
     }
 
     pub(in super::super) fn is_closed(&self) -> bool {
@@ -136,7 +136,7 @@ impl Home {
         let header = unsafe { task.header() };
         header.place.set(place);
         header.serial.set(serial);
-        TaskId { home: self.number, place, serial }
+        TaskId { shared: self.number, place, serial }
     }
 
     /// Pushes an entry that this thread has just made.
@@ -151,7 +151,7 @@ impl Home {
             return;
         }
         // SAFETY: L1, L3: the same.
-        if unsafe { self.arrivals.push(task.0) } {
+        if unsafe { self.inbox.push(task.0) } {
             // Each push asks, not only the first of several: see the way to sleep.
             ignore_panic(|| self.driver.wake());
         } else {
@@ -176,14 +176,14 @@ impl Home {
             }
         }
         // What is polling will see it.
-        if !local.is_polling.get() && !local.is_told.replace(true) {
+        if !local.is_polling.get() && !local.driver_is_woken.replace(true) {
             ignore_panic(|| self.driver.wake());
         }
     }
 }
 
-impl fmt::Debug for Home {
+impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Home").field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Shared").field("number", &self.number).finish_non_exhaustive()
     }
 }

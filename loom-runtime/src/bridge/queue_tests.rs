@@ -1,11 +1,11 @@
 //! The order in which a line is emptied, and who is fetched for it.
 
-use super::{Call, Drainer, End, Line, Priority, Ticket};
+use super::{Call, Drainer, End, Observer, Priority, Queue};
 use crate::sync::{Arc, Mutex};
 
 struct Uncounted;
 
-impl Ticket for Uncounted {
+impl Observer for Uncounted {
     type After = ();
 
     fn may_start(&self) -> bool {
@@ -20,11 +20,11 @@ impl Ticket for Uncounted {
 /// What ran, in order.
 type Log = Arc<Mutex<Vec<(Priority, usize)>>>;
 
-fn submit(line: &Line, log: &Log, priority: Priority, number: usize) -> (bool, Call<()>) {
+fn submit(queue: &Queue, log: &Log, priority: Priority, number: usize) -> (bool, Call<()>) {
     let log = Arc::clone(log);
     let work = move || log.lock().expect("not poisoned").push((priority, number));
     let (job, call) = super::call(work, Uncounted, priority);
-    let place = line.enter(usize::MAX).expect("no limit");
+    let place = queue.enter(usize::MAX).expect("no limit");
     (place.submit(job), call)
 }
 
@@ -40,26 +40,26 @@ impl Drainer for Patient {
         self.fetched += 1;
     }
 
-    fn goes_on(&self) -> bool {
+    fn takes_more(&self) -> bool {
         !self.leaves_early
     }
 
-    fn between(&mut self, _line: &Line, _is_searching: bool) {}
+    fn between(&mut self, _line: &Queue, _is_searching: bool) {}
 
-    fn lingers(&mut self, _line: &Line) -> bool {
+    fn lingers(&mut self, _line: &Queue) -> bool {
         false
     }
 }
 
 fn order(submitted: &[(Priority, usize)]) -> Vec<(Priority, usize)> {
-    let (line, log) = (Line::new(1), Log::default());
+    let (queue, log) = (Queue::new(1), Log::default());
     for (priority, count) in submitted {
         for number in 0..*count {
-            submit(&line, &log, *priority, number).1.detach();
+            submit(&queue, &log, *priority, number).1.detach();
         }
     }
-    line.drain(&mut Patient::default());
-    assert_eq!(line.waiting(), 0);
+    queue.drain(&mut Patient::default());
+    assert_eq!(queue.waiting(), 0);
     std::mem::take(&mut log.lock().expect("not poisoned"))
 }
 
@@ -88,8 +88,8 @@ fn nothing_waits_for_ever_behind_higher_priority() {
 
 #[test]
 fn a_burst_fetches_as_many_drainers_as_it_can_use() {
-    let (line, log) = (Line::new(3), Log::default());
-    let fetched = (0..5).map(|n| submit(&line, &log, Priority::Normal, n).0);
+    let (queue, log) = (Queue::new(3), Log::default());
+    let fetched = (0..5).map(|n| submit(&queue, &log, Priority::Normal, n).0);
     assert_eq!(fetched.collect::<Vec<_>>(), [true, true, true, false, false]);
 }
 
@@ -100,19 +100,19 @@ impl Drainer for Burst<'_> {
         self.1.fetch();
     }
 
-    fn goes_on(&self) -> bool {
+    fn takes_more(&self) -> bool {
         true
     }
 
-    fn between(&mut self, _line: &Line, _is_searching: bool) {}
+    fn between(&mut self, _line: &Queue, _is_searching: bool) {}
 
-    fn lingers(&mut self, line: &Line) -> bool {
+    fn lingers(&mut self, queue: &Queue) -> bool {
         if std::mem::replace(&mut self.2, false) {
             let fetched: Vec<_> =
-                (0..2).map(|n| submit(line, self.0, Priority::Normal, n).0).collect();
+                (0..2).map(|n| submit(queue, self.0, Priority::Normal, n).0).collect();
             assert_eq!(fetched, [false, true], "the first relies on the search");
             // The one that was fetched finds the first, before the search goes on.
-            line.drain(&mut Patient { leaves_early: true, ..Patient::default() });
+            queue.drain(&mut Patient { leaves_early: true, ..Patient::default() });
             return true;
         }
         false
@@ -122,78 +122,78 @@ impl Drainer for Burst<'_> {
 /// One searches, and finds one of two: somebody has relied on it, so it asks for another.
 #[test]
 fn a_drainer_that_finds_work_fetches_whom_its_search_kept_away() {
-    let (line, log) = (Line::new(2), Log::default());
-    assert!(submit(&line, &log, Priority::Normal, 0).0);
-    line.drain(&mut Patient { leaves_early: true, ..Patient::default() });
+    let (queue, log) = (Queue::new(2), Log::default());
+    assert!(submit(&queue, &log, Priority::Normal, 0).0);
+    queue.drain(&mut Patient { leaves_early: true, ..Patient::default() });
     // Another is up now, and found nothing; two come at once.
     let mut drainer = Patient::default();
-    assert!(submit(&line, &log, Priority::Normal, 9).0);
-    line.drain(&mut Burst(&log, &mut drainer, true));
+    assert!(submit(&queue, &log, Priority::Normal, 9).0);
+    queue.drain(&mut Burst(&log, &mut drainer, true));
     assert_eq!(log.lock().expect("not poisoned").len(), 4);
-    assert_eq!(line.waiting(), 0);
+    assert_eq!(queue.waiting(), 0);
 }
 
 #[test]
 fn a_drainer_that_leaves_early_sees_to_the_rest() {
-    let (line, log) = (Line::new(1), Log::default());
+    let (queue, log) = (Queue::new(1), Log::default());
     for number in 0..3 {
-        submit(&line, &log, Priority::Normal, number).1.detach();
+        submit(&queue, &log, Priority::Normal, number).1.detach();
     }
     let mut drainer = Patient { leaves_early: true, ..Patient::default() };
     for left in (0..3).rev() {
-        line.drain(&mut drainer);
-        assert_eq!(line.waiting(), left);
+        queue.drain(&mut drainer);
+        assert_eq!(queue.waiting(), left);
     }
     assert_eq!(drainer.fetched, 2, "one for each that it left");
 }
 
 #[test]
 fn a_full_line_takes_no_more_and_a_cancelled_call_makes_room() {
-    let (line, log) = (Line::new(1), Log::default());
-    let (_, call) = submit(&line, &log, Priority::Normal, 0);
-    assert!(line.enter(1).is_none());
+    let (queue, log) = (Queue::new(1), Log::default());
+    let (_, call) = submit(&queue, &log, Priority::Normal, 0);
+    assert!(queue.enter(1).is_none());
     // The ticket's part.
-    line.cancel();
-    let place = line.enter(1);
+    queue.cancel();
+    let place = queue.enter(1);
     assert!(place.is_some());
     call.detach();
 }
 
 #[test]
 fn a_line_without_anyone_refuses_what_waits() {
-    let (line, log) = (Line::new(2), Log::default());
-    assert!(submit(&line, &log, Priority::Normal, 0).0);
-    let _second = submit(&line, &log, Priority::Normal, 1);
+    let (queue, log) = (Queue::new(2), Log::default());
+    assert!(submit(&queue, &log, Priority::Normal, 0).0);
+    let _second = submit(&queue, &log, Priority::Normal, 1);
     // Both that were fetched will not come.
-    line.refuse_all();
-    line.refuse_all();
-    assert_eq!(line.waiting(), 0);
+    queue.refuse_all();
+    queue.refuse_all();
+    assert_eq!(queue.waiting(), 0);
     assert!(log.lock().expect("not poisoned").is_empty());
-    assert!(submit(&line, &log, Priority::Normal, 2).0, "nobody is counted as up");
+    assert!(submit(&queue, &log, Priority::Normal, 2).0, "nobody is counted as up");
 }
 
 /// More than half of what is linked is cancelled: it is taken off, and the others stay in order.
 #[test]
 fn what_is_cancelled_gives_way_and_the_others_keep_their_order() {
-    let (line, log) = (Line::new(1), Log::default());
+    let (queue, log) = (Queue::new(1), Log::default());
     let captured = Arc::new(());
     for number in 0..300 {
         if number % 3 == 0 {
-            submit(&line, &log, Priority::Normal, number).1.detach();
+            submit(&queue, &log, Priority::Normal, number).1.detach();
             continue;
         }
         let held = Arc::clone(&captured);
         let (job, mut call) = super::call(move || drop(held), Uncounted, Priority::Normal);
-        let _fetch = line.enter(usize::MAX).expect("no limit").submit(job);
+        let _fetch = queue.enter(usize::MAX).expect("no limit").submit(job);
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(std::pin::pin!(&mut call).poll(&mut cx).is_pending());
         drop(call);
         // The ticket's part.
-        line.cancel();
+        queue.cancel();
     }
     assert_eq!(Arc::strong_count(&captured), 1);
-    assert_eq!(line.waiting(), 100);
-    line.drain(&mut Patient::default());
+    assert_eq!(queue.waiting(), 100);
+    queue.drain(&mut Patient::default());
     let log = log.lock().expect("not poisoned");
     assert!(log.iter().map(|(_, number)| *number).eq((0..300).step_by(3)), "{log:?}");
 }

@@ -8,13 +8,13 @@ use pin_project_lite::pin_project;
 pin_project! {
     /// First a function, which can be sent, then the future it returns, which may not.
     #[project = LateProjection]
-    pub(super) enum Late<M, F> {
+    pub(super) enum Deferred<M, F> {
         Make { make: Option<M> },
         Made { #[pin] future: F },
     }
 }
 
-impl<M: FnOnce() -> F, F: Future> Future for Late<M, F> {
+impl<M: FnOnce() -> F, F: Future> Future for Deferred<M, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
