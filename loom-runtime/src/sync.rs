@@ -91,7 +91,6 @@ pub(crate) mod modelled {
         }
 
         #[cfg(all(test, loom_model))]
-        #[expect(dead_code, reason = "what needs it runs under no model checker")]
         pub(crate) fn clear(&self) {
             drop(self.0.take_waker());
         }
