@@ -46,6 +46,8 @@ const MAY_SLEEP: &[&str] =
     &["loom-runtime/src/plugin_host/hosted.rs", "tests/plugins/cases/src/facilities.rs"];
 const LONGEST_FILE: usize = 400;
 const MOST_PACKAGES: usize = 40;
+/// In words: it is read in one sitting.
+const LONGEST_ARCHITECTURE: usize = 2500;
 
 /// A source file: its path below the root, and its text.
 struct Source {
@@ -327,6 +329,26 @@ fn every_refusal_has_its_words_and_every_word_its_case() {
     let cases: Vec<_> = sources("ui-tests/fail", ".rs").iter().filter_map(path).collect();
     let words: Vec<_> = sources("ui-tests/fail", ".stderr").iter().filter_map(path).collect();
     assert_eq!(cases, words);
+}
+
+#[test]
+fn the_architecture_is_short_and_names_files_that_exist() {
+    let text = read("ARCHITECTURE.md");
+    let words = text.split_whitespace().count();
+    assert!(words <= LONGEST_ARCHITECTURE, "ARCHITECTURE.md has {words} words");
+    let files: Vec<_> = [".rs", ".md"].iter().flat_map(|ending| sources(".", ending)).collect();
+    let is_file = |name: &str| [".rs", ".md"].iter().any(|ending| name.ends_with(ending));
+    let mut breaches = Vec::new();
+    for name in text.split('`').skip(1).step_by(2).filter(|name| is_file(name)) {
+        let exists = files.iter().any(|file| {
+            let path = file.path.trim_start_matches("./");
+            path == name || path.ends_with(&format!("/{name}"))
+        });
+        if !exists {
+            breaches.push(format!("ARCHITECTURE.md names `{name}`, which does not exist"));
+        }
+    }
+    none("files that do not exist", &breaches);
 }
 
 #[test]
