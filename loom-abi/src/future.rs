@@ -1,64 +1,64 @@
-//! Futures, wakers and closures of one side, as the other holds them.
+//! Futures, wakers, closures and tasks of one side, as the other side holds them.
 
 use crate::Status;
 
-/// Whether a poll has come to an end.
+/// The result of a poll.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Poll(pub u32);
 
 impl Poll {
-    /// Not yet; the waker will tell when to ask again.
+    /// The future has not ended; it wakes the waker when it is to be polled again.
     pub const PENDING: Self = Self(0);
-    /// It has ended, and is not to be polled again.
+    /// The future has ended, and must not be polled again.
     pub const READY: Self = Self(1);
-    /// It has panicked, and is not to be polled again. What it threw stayed with its maker.
+    /// The future has panicked, and must not be polled again. Its maker keeps the panic payload.
     pub const PANICKED: Self = Self(2);
 }
 
-/// What a poll is given.
+/// The context of a poll.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Context {
-    /// Whom to wake; lent for the poll, and not null.
+    /// The waker of the polling task; lent for the poll, and not null.
     pub waker: *const Waker,
 }
 
-/// A future without a result: that stays with whoever made it.
+/// A future without a result: its maker keeps the result.
 ///
-/// It belongs to who holds it, may be sent to other threads, is polled on one at a time, and
-/// stays where it is (what moves is this, not what it points to).
+/// It belongs to its holder, may be sent to other threads, and is polled on one thread at a time.
+/// This structure may be moved; the data that it points to may not.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Future {
-    /// What the functions are given.
+    /// The argument of the functions below.
     pub data: *mut (),
-    /// Polls it. Not after it was ready or panicked.
+    /// Polls the future. It must not be called after it has returned ready or panicked.
     pub poll: unsafe extern "C" fn(data: *mut (), context: *const Context) -> Poll,
-    /// Gives it back to be dropped: once, whatever became of it. It says
-    /// [`Status::PANICKED`] where its destructor did.
+    /// Drops the future. The holder calls it once, whether the future has ended or not. It returns
+    /// [`Status::PANICKED`] where the destructor panicked.
     pub drop: unsafe extern "C" fn(data: *mut ()) -> Status,
 }
 
-/// A counted waker: whoever holds a pointer to one knows its functions by its first word.
+/// A counted waker. The first word behind a pointer to it is the table of its functions.
 ///
-/// Two pointers are equal if they wake the same task, as far as its maker knows.
+/// Two pointers are equal if they wake the same task, as far as their maker knows.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Waker {
-    /// What can be done with it, for as long as it is there.
+    /// Its functions, valid for as long as the waker.
     pub table: *const WakerTable,
 }
 
-/// What can be done with a [`Waker`], on any thread. None of it unwinds.
+/// The functions of a [`Waker`]. Any thread may call them, and none unwinds.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct WakerTable {
     /// Adds a count.
     pub retain: unsafe extern "C" fn(*const Waker),
-    /// Gives a count back.
+    /// Releases a count.
     pub release: unsafe extern "C" fn(*const Waker),
-    /// Wakes, and leaves the count.
+    /// Wakes the task, and keeps the count.
     pub wake: unsafe extern "C" fn(*const Waker),
 }
 
@@ -66,33 +66,33 @@ pub struct WakerTable {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Job {
-    /// What the functions are given.
+    /// The argument of the functions below.
     pub data: *mut (),
-    /// Runs it and frees it. Whoever calls this does not call `drop`.
+    /// Runs the closure and frees it. A caller of this must not call `drop`.
     pub run: unsafe extern "C" fn(data: *mut ()) -> Status,
-    /// Frees it without running it.
+    /// Frees the closure without running it.
     pub drop: unsafe extern "C" fn(data: *mut ()),
 }
 
-/// A closure that is lent, and called at most once before the call that it was given to
-/// returns, perhaps on another thread.
+/// A closure that is lent to a function. It is called at most once, before that function returns,
+/// perhaps on another thread.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
-    /// What the function is given.
+    /// The argument of `run`.
     pub data: *mut (),
-    /// Runs it.
+    /// Runs the closure.
     pub run: unsafe extern "C" fn(data: *mut ()) -> Status,
 }
 
-/// A task of the host's, to be aborted and then given back, or only that.
+/// A handle of a host's task. Its holder may abort the task, and releases the handle at the end.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Task {
-    /// What the functions are given.
+    /// The argument of the functions below.
     pub data: *const (),
-    /// Ends it at its next await. Nothing happens where it has ended.
+    /// Ends the task at its next await. It does nothing where the task has ended.
     pub abort: unsafe extern "C" fn(data: *const ()),
-    /// Gives it back, once; the task goes on.
+    /// Releases the handle, once; the task goes on.
     pub release: unsafe extern "C" fn(data: *const ()),
 }

@@ -1,55 +1,55 @@
-//! How either side knows that it understands the other.
+//! Version headers, by which each side checks that it understands the other.
 
 use core::fmt;
 
-/// What every header begins with: `loom-abi`, as bytes.
+/// The first bytes of every header: `loom-abi`.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"loom-abi");
-/// Changes when anything that is there changes.
+/// The major version: changes when an existing part changes.
 pub const MAJOR: u32 = 1;
-/// Changes when something is added.
+/// The minor version: changes when a part is added.
 pub const MINOR: u32 = 0;
 
-/// The first part of whatever may grow.
+/// The first part of every structure that may grow.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// [`MAGIC`], or this is something else.
+    /// [`MAGIC`]; any other value means that this is not a header of `loom-abi`.
     pub magic: u64,
-    /// [`MAJOR`] of whoever made it.
+    /// [`MAJOR`] of the side that made the structure.
     pub major: u32,
-    /// [`MINOR`] of whoever made it.
+    /// [`MINOR`] of the side that made the structure.
     pub minor: u32,
-    /// Bytes of all of it, this header included.
+    /// The size of the whole structure in bytes, this header included.
     pub size: usize,
 }
 
-/// Why a header will not do.
+/// Why a header does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Lack {
-    /// It begins with something else.
+    /// It begins with this value instead of [`MAGIC`].
     Magic(u64),
     /// It has this major number.
     Major(u32),
-    /// It is of an older minor number, and too small.
+    /// The structure is too small, since it has an older minor number.
     Size {
         /// Its minor number.
         minor: u32,
-        /// How many bytes it has.
+        /// How many bytes the structure has.
         found: usize,
-        /// How many it should have.
+        /// How many bytes it should have.
         needed: usize,
     },
 }
 
 impl Header {
-    /// The header of a `T` that is made here.
+    /// The header of a `T` that this side makes.
     #[must_use]
     pub const fn of<T>() -> Self {
         Self { magic: MAGIC, major: MAJOR, minor: MINOR, size: size_of::<T>() }
     }
 
-    /// Whether what follows can be read as the `T` of this version.
+    /// Checks that the structure with this header can be read as the `T` of this version.
     ///
     /// ```
     /// use loom_abi::{Header, Lack, Table};
@@ -64,7 +64,7 @@ impl Header {
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong.
+    /// The first part of the header that does not fit.
     pub const fn check<T>(&self) -> Result<(), Lack> {
         if self.magic != MAGIC {
             return Err(Lack::Magic(self.magic));
@@ -85,19 +85,19 @@ impl fmt::Display for Lack {
         match *self {
             Self::Magic(found) => write!(
                 f,
-                "it begins with {found:#018x} where {MAGIC:#018x} was expected: it is not of \
-                 loom-abi, or is damaged"
+                "it begins with {found:#018x} where {MAGIC:#018x} was expected: it is no structure \
+                 of loom-abi, or it is damaged"
             ),
             Self::Major(found) => write!(
                 f,
-                "it is of version {found} of loom-abi, this side of version {MAJOR}: build both \
-                 against one major version"
+                "it has major version {found} of loom-abi, and this side has {MAJOR}: build both \
+                 sides against one major version"
             ),
             Self::Size { minor, found, needed } => write!(
                 f,
-                "it has {found} bytes where {needed} are needed, being of version {MAJOR}.{minor} \
-                 of loom-abi, and this side of {MAJOR}.{MINOR}: build the other side against a \
-                 version as new as this one"
+                "it has {found} bytes where {needed} are needed; it has version {MAJOR}.{minor} \
+                 of loom-abi, and this side has {MAJOR}.{MINOR}: build the other side against a \
+                 version that is at least as new as this one"
             ),
         }
     }

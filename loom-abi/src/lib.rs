@@ -1,23 +1,26 @@
-//! What crosses a dynamic-library boundary between a Loom runtime and its plug-ins.
+//! The types that cross a dynamic-library boundary between a Loom runtime and its plug-ins.
 //!
-//! Two sides that were built apart share no type of Rust's: not the layout of a future, a waker
-//! or a boxed panic, nor an allocator, nor a thread-local. What they share is here, and every
-//! part of it is `#[repr(C)]` and speaks `extern "C"`. The *host* has the runtime, and a *guest*
-//! uses it; either may be in any library.
+//! Two sides that were built apart share no Rust type: not the layout of a future, a waker or a
+//! boxed panic, nor an allocator, nor a thread-local. This crate has the types that they share;
+//! each is `#[repr(C)]`, and each function is `extern "C"`. The *host* has the runtime, and a
+//! *guest* uses it; either may be in any library.
 //!
-//! This crate is a layout, and has no code but [`Header::check`]. `loom-runtime` has both sides,
-//! safe to use; whoever writes one by hand keeps to these rules:
+//! This crate is a layout, and its only code is [`Header::check`]. `loom-runtime` has both sides
+//! behind a safe interface. A side that is written by hand keeps to these rules:
 //!
-//! - No call unwinds. Whoever runs code that may panic catches it, and says [`Status::PANICKED`].
-//! - Whoever made a thing frees it: each has a function for that, which the other side calls.
-//! - What is counted is counted by its maker, through `retain` and `release`.
-//! - Pointers to [`Waker`] in a [`Context`] are lent for the call; a `retain` makes them last.
-//! - All functions may be called on any thread, unless they say otherwise.
+//! - No call unwinds. A function that runs code that may panic catches the panic, and returns
+//!   [`Status::PANICKED`].
+//! - The side that made a value frees it: each value has a function for that, which the other side
+//!   calls.
+//! - The maker of a counted value counts it, through `retain` and `release`.
+//! - A pointer to a [`Waker`] in a [`Context`] is lent for the call; `retain` makes it last.
+//! - All functions may be called on any thread, unless their documentation says otherwise.
 //!
 //! # Versions
 //!
-//! What may grow begins with a [`Header`] and grows at its end, with a new minor number; anything
-//! else is a new major number, and refused by the other side. See [`Header::check`].
+//! A structure that may grow begins with a [`Header`] and grows at its end, with a new minor
+//! number. Any other change is a new major number, and the other side refuses it. See
+//! [`Header::check`].
 
 #![no_std]
 

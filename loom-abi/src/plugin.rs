@@ -1,11 +1,11 @@
-//! What a guest says of itself.
+//! Structures that a guest or a loadable library shows to its host.
 
 use crate::{Header, RuntimeHandle, Status};
 
-/// The symbol under which a library has its [`Plugin`].
+/// The symbol under which a library exports its [`Plugin`].
 pub const PLUGIN_SYMBOL: &str = "LOOM_PLUGIN";
 
-/// Text in UTF-8, lent.
+/// UTF-8 text that is lent.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Bytes {
@@ -15,7 +15,7 @@ pub struct Bytes {
     pub len: usize,
 }
 
-/// A place for text that tells what went wrong, lent; what does not fit is cut off.
+/// A lent place for a text that says what went wrong; text that does not fit is cut off.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Text {
@@ -23,36 +23,36 @@ pub struct Text {
     pub data: *mut u8,
     /// How many bytes fit.
     pub capacity: usize,
-    /// How many were written.
+    /// How many bytes were written.
     pub len: usize,
 }
 
-/// What a guest has in the hands of others.
+/// Counts of what a guest has made and others hold.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Futures of its own that others hold.
+    /// Futures of the guest that others hold.
     pub futures: usize,
-    /// Wakers of its own that others hold.
+    /// Wakers of the guest that others hold.
     pub wakers: usize,
-    /// Closures of its own that others hold.
+    /// Closures of the guest that others hold.
     pub jobs: usize,
-    /// Tasks of its own that others hold.
+    /// Task handles of the guest's library that others hold.
     pub tasks: usize,
 }
 
-/// A guest, as it registers: the host copies this.
+/// A guest, as it registers: the host copies this structure.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Guest {
-    /// Of this structure.
+    /// The header of this structure.
     pub header: Header,
-    /// What the functions are given.
+    /// The argument of the functions below.
     pub data: *mut (),
-    /// The host has ended, and takes no work from now on. At most once, before `drop`. It must not
-    /// wait for anything, nor end a runtime of the host's.
+    /// Tells the guest that the host has ended and takes no work from now on. The host calls it at
+    /// most once, before `drop`. The function must not wait, nor end a runtime of the host.
     pub leave: unsafe extern "C" fn(data: *mut ()),
-    /// The host will call none of these any more. Once.
+    /// Frees the guest. The host calls it once, and calls no function of the guest after it.
     pub drop: unsafe extern "C" fn(data: *mut ()),
 }
 
@@ -60,20 +60,21 @@ pub struct Guest {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Plugin {
-    /// Of this structure.
+    /// The header of this structure.
     pub header: Header,
-    /// What it calls itself.
+    /// The name that the library gives itself.
     pub name: Bytes,
-    /// Has it use this runtime. Text says why it does not.
+    /// Makes the library use this runtime. Where it fails, it writes the reason to the text.
     pub attach: unsafe extern "C" fn(RuntimeHandle<'_>, *mut Text) -> Status,
-    /// Has it stop: its threads end, and nothing of it is left with others, within so many
-    /// nanoseconds. Text says what is in use still, where it is not done.
+    /// Makes the library stop: its threads end, and others give back all that it has made. It
+    /// waits at most so many nanoseconds for that. Where it fails, it writes to the text what is
+    /// still in use.
     pub detach: unsafe extern "C" fn(nanos: u64, *mut Text) -> Status,
-    /// What it has in the hands of others, all its runtimes together.
-    /// Written as [`Table::describe`](crate::Table::describe) does.
+    /// Writes counts of what the library has made and others hold, for all its runtimes together,
+    /// in the way of [`Table::describe`](crate::Table::describe).
     pub report: unsafe extern "C" fn(*mut Report, size: usize),
 }
 
 #[allow(unsafe_code, reason = "a static needs it")]
-// SAFETY: its pointers are to what is never changed, as the text of a name is, or to functions.
+// SAFETY: its pointers are to data that never changes, such as the text of a name, or to functions.
 unsafe impl Sync for Plugin {}

@@ -1,85 +1,86 @@
-//! The host's functions.
+//! The host's functions, and the types that they use.
 
 use core::marker::PhantomData;
 
 use crate::{Bytes, Call, Future, Guest, Header, Job, Task};
 
-/// How something went. Other values than those named here are of later versions, and errors.
+/// How a call ended. Values that are not named here come from later versions, and are errors.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status(pub u32);
 
 impl Status {
-    /// Well.
+    /// The call succeeded.
     pub const DONE: Self = Self(0);
-    /// It panicked; what it threw stayed with its maker.
+    /// The code panicked; the side that ran it keeps the panic payload.
     pub const PANICKED: Self = Self(1);
     /// The host takes no new work.
     pub const SHUT_DOWN: Self = Self(2);
     /// The calling thread drives async tasks and must not wait.
     pub const ON_A_WORKER: Self = Self(3);
-    /// The calling thread computes, and others may wait for it.
+    /// The calling thread runs compute work, and other threads may wait for it.
     pub const ON_A_COMPUTE_THREAD: Self = Self(4);
-    /// As many calls wait already as may.
+    /// The queue is full: no more calls may wait.
     pub const QUEUE_FULL: Self = Self(5);
     /// The system has refused a thread.
     pub const NO_THREAD: Self = Self(6);
     /// The process was forked, and the threads stayed in the parent.
     pub const FORKED: Self = Self(7);
-    /// It was done before, or cannot be done any more.
+    /// The call came too late: it was already made, or is no longer possible.
     pub const REFUSED: Self = Self(8);
-    /// The other side is of a version that does not fit; nothing of it was called.
+    /// The other side has a version that does not fit; none of its functions was called.
     pub const VERSION: Self = Self(9);
-    /// Something of it is still in use.
+    /// A part of it is still in use.
     pub const IN_USE: Self = Self(10);
 }
 
-/// What the calling thread is to the host.
+/// The role of the calling thread, as the host sees it.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place(pub u32);
 
 impl Place {
-    /// None of its threads; it may wait.
+    /// Any other thread; it may wait.
     pub const ELSEWHERE: Self = Self(0);
-    /// It drives async tasks, whosever.
+    /// The thread drives async tasks, of any runtime.
     pub const WORKER: Self = Self(1);
-    /// It computes, for the host or for a guest.
+    /// The thread runs compute work, for the host or for a guest.
     pub const COMPUTE: Self = Self(2);
 }
 
-/// Which of the host's seats a thread takes.
+/// Which of the host's thread plans (CPUs and priority) a thread gets.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThreadKind(pub u32);
 
 impl ThreadKind {
-    /// Beside the host's I/O workers: every CPU of the budget, at normal priority.
+    /// The plan of a thread beside the host's I/O workers: every CPU of the budget, at normal
+    /// priority.
     pub const IO: Self = Self(0);
-    /// That of a compute thread of the host's, at its priority.
+    /// The plan of one of the host's compute threads, at that thread's priority.
     pub const COMPUTE: Self = Self(1);
 }
 
-/// What a guest does on threads that the host cannot see into, for the host to count.
+/// Work that a guest does on threads of its own, which the host cannot see, for the host to count.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Work(pub u32);
 
 impl Work {
-    /// A blocking function, or whatever else is no compute call.
+    /// A blocking function, or any other work that is no compute call.
     pub const TASK: Self = Self(0);
     /// A compute call.
     pub const COMPUTE: Self = Self(1);
 }
 
-/// What a runtime is to others: an address.
+/// A runtime, opaque to the other side: only its address is used.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Runtime {
     _opaque: [u8; 0],
 }
 
-/// A host's runtime, lent to a guest. It gets a count of its own by [`Table::retain`].
+/// A host's runtime, lent to a guest. The guest takes a count of its own by [`Table::retain`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct RuntimeHandle<'a> {
@@ -89,52 +90,53 @@ pub struct RuntimeHandle<'a> {
 }
 
 impl<'a> RuntimeHandle<'a> {
-    /// A handle of these parts.
+    /// A handle made of these parts.
     ///
     /// # Safety
     ///
-    /// For as long as `'a`, `table` points to what begins with a [`Header`] and, where that
-    /// fits, is a [`Table`] that stays for as long as the process or the last count of
-    /// `runtime` lives; its functions keep to the rules of this crate, and `runtime` is one that
-    /// they take.
-    #[allow(unsafe_code, reason = "it states what those who take a handle rely on")]
+    /// For as long as `'a`, `table` points to a structure that begins with a [`Header`]. Where the
+    /// header fits, the structure is a [`Table`] that stays valid for as long as the process or
+    /// the last count of `runtime` lives. Its functions keep to the rules of this crate, and
+    /// `runtime` is a runtime that they accept.
+    #[allow(unsafe_code, reason = "users of a handle rely on this contract")]
     #[must_use]
     pub const unsafe fn from_parts(table: *const Table, runtime: *const Runtime) -> Self {
         Self { table, runtime, lent: PhantomData }
     }
 
-    /// The host's functions, of which nothing but the header is to be believed unread.
+    /// The host's functions. Check the header before you read anything else of them.
     #[must_use]
     pub const fn table(self) -> *const Table {
         self.table
     }
 
-    /// What they are given.
+    /// The runtime, which the functions take.
     #[must_use]
     pub const fn runtime(self) -> *const Runtime {
         self.runtime
     }
 
-    /// The same, for less long.
+    /// The same handle, for a shorter lifetime.
     #[must_use]
     pub const fn reborrow(&self) -> RuntimeHandle<'_> {
         RuntimeHandle { table: self.table, runtime: self.runtime, lent: PhantomData::<&'a Runtime> }
     }
 }
 
-/// What a host says of itself and of this guest. The text lives as long as the guest's count.
+/// Facts about a host, and the name that it gave this guest. The texts are valid for as long as the
+/// guest has a count of the runtime.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Facts {
-    /// I/O workers; 1 where the runtime is driven by a thread of somebody's.
+    /// I/O workers; 1 for a current-thread runtime, which the host's caller drives.
     pub io_threads: usize,
     /// Compute threads.
     pub compute_threads: usize,
     /// How many compute calls may wait.
     pub compute_queue: usize,
-    /// The first part of the names of its threads.
+    /// The prefix of the names of the host's threads.
     pub prefix: Bytes,
-    /// What the host calls the guest.
+    /// The name that the host gave the guest.
     pub name: Bytes,
 }
 
@@ -142,68 +144,71 @@ pub struct Facts {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Pressure {
-    /// Tasks that are ready behind a worker.
+    /// Ready tasks that wait behind the running task of one worker.
     pub ready: f64,
-    /// Tasks that become ready on a worker, a nanosecond.
+    /// Tasks that become ready on one worker per nanosecond.
     pub arrivals: f64,
-    /// Changes when decisions should be looked at again.
+    /// Changes when placement decisions should be made anew.
     pub pressure_level: u32,
 }
 
-/// A host's functions. All take a runtime that the caller has a count of.
+/// A host's functions. All take a runtime of which the caller has a count.
 ///
-/// What is given by value belongs to the callee from then on, however the call ends.
+/// A value that is passed by value belongs to the callee from then on, however the call ends.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Table {
-    /// Of this structure.
+    /// The header of this structure.
     pub header: Header,
     /// Adds a count.
     pub retain: unsafe extern "C" fn(*const Runtime),
-    /// Gives a count back.
+    /// Releases a count.
     pub release: unsafe extern "C" fn(*const Runtime),
-    /// Writes what there is to know to a place for [`Facts`], of so many bytes; what is beyond
-    /// them is left out, and what the host does not know is left as it is.
+    /// Writes facts to a place of `size` bytes for [`Facts`]. Fields beyond `size` are left out,
+    /// and fields that the host does not know are left unchanged.
     pub describe: unsafe extern "C" fn(*const Runtime, *mut Facts, size: usize),
-    /// Tells the host whom it has to do with: once for each handle, a second time is
-    /// [`Status::REFUSED`]. The guest is the host's from then on, whatever it says, but for
-    /// [`Status::VERSION`]: then nothing but the header was looked at.
+    /// Registers a guest, once for each handle; a second call returns [`Status::REFUSED`]. The
+    /// guest belongs to the host from then on, whatever the call returns, except for
+    /// [`Status::VERSION`]: then the host has read only the header, and the caller keeps the guest.
     pub register: unsafe extern "C" fn(*const Runtime, *const Guest) -> Status,
-    /// Has the host give the guest back, by its `drop`: it calls nothing of it from then on. Waits
-    /// for a `leave` that is under way.
+    /// Makes the host give the guest back, by its `drop`; the host calls none of its functions
+    /// from then on. Waits for a `leave` that is under way.
     pub unregister: unsafe extern "C" fn(*const Runtime),
-    /// Spawns a task and writes it to the place. Without one it is detached.
+    /// Spawns a task and writes its handle to the place. Where the place is null, the task is
+    /// detached.
     pub spawn: unsafe extern "C" fn(*const Runtime, Future, *mut Task) -> Status,
-    /// Drives a future to its end on the calling thread. Where that must not wait, it says so
-    /// and drops the future.
+    /// Drives a future to its end on the calling thread. Where that thread must not wait, the
+    /// status says so and the future is dropped.
     pub block_on: unsafe extern "C" fn(*const Runtime, Future) -> Status,
-    /// A future that is ready after so many nanoseconds.
+    /// Returns a future that is ready after so many nanoseconds.
     pub sleep: unsafe extern "C" fn(*const Runtime, nanos: u64) -> Future,
-    /// A future that lets other tasks have their turn once.
+    /// Returns a future that lets other tasks run once.
     pub yield_now: unsafe extern "C" fn(*const Runtime) -> Future,
-    /// Gives the worker's other tasks to another thread, and calls; elsewhere it only calls.
+    /// Runs the call. On a worker it first gives the worker's other tasks to another thread.
     pub block_in_place: unsafe extern "C" fn(*const Runtime, Call) -> Status,
-    /// Runs a closure on the host's compute pool, some time, in line with the host's own calls;
-    /// of a priority below, at or above (0, 1, 2) most others.
+    /// Queues a closure with the host's own calls, to run on the host's compute pool at a later
+    /// time. The priority is below (0), at (1) or above (2) that of most calls.
     pub compute: unsafe extern "C" fn(*const Runtime, Job, priority: u32) -> Status,
-    /// Calls both, perhaps at the same time, on the host's compute pool.
+    /// Runs both calls, perhaps at the same time, on the host's compute pool.
     pub join: unsafe extern "C" fn(*const Runtime, Call, Call) -> Status,
     /// How many compute threads there are.
     pub compute_threads: unsafe extern "C" fn(*const Runtime) -> usize,
-    /// Starts a thread of the host's, for the guest, in such a seat; the closure is its body,
-    /// and the number part of its name and, among compute threads, its seat, counted round. What
-    /// the closure says is not looked at. A seat of another number is one of [`ThreadKind::IO`].
+    /// Starts a thread of the host for the guest, with the thread plan of that kind. The closure
+    /// is its body, and the closure's status is ignored. The number is part of the thread's name;
+    /// for a compute thread it also selects the plan, modulo the number of plans. An unknown kind
+    /// counts as [`ThreadKind::IO`].
     pub start_thread:
         unsafe extern "C" fn(*const Runtime, ThreadKind, number: usize, Job) -> Status,
-    /// Puts the calling thread, which the guest has started, in the seat of an I/O thread.
+    /// Applies the thread plan of [`ThreadKind::IO`] to the calling thread, which the guest has
+    /// started.
     pub place_thread: unsafe extern "C" fn(*const Runtime),
-    /// What the calling thread is.
+    /// The role of the calling thread.
     pub here: unsafe extern "C" fn(*const Runtime) -> Place,
-    /// Counts work in that the guest does on threads of its own. Where it is
-    /// [`Status::DONE`], [`end`](Self::end) counts it out.
+    /// Counts in work that the guest does on threads of its own. Where it returns
+    /// [`Status::DONE`], [`end`](Self::end) counts the work out.
     pub begin: unsafe extern "C" fn(*const Runtime, Work) -> Status,
-    /// The end of such work: done or panicked.
+    /// Counts out such work, as done or panicked.
     pub end: unsafe extern "C" fn(*const Runtime, Work, Status),
-    /// Writes how busy the I/O side is, as [`describe`](Self::describe) does.
+    /// Writes how busy the I/O side is, in the way of [`describe`](Self::describe).
     pub pressure: unsafe extern "C" fn(*const Runtime, *mut Pressure, size: usize),
 }

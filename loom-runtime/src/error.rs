@@ -1,7 +1,7 @@
 //! The one error type of the crate.
 //!
 //! Each variant names the setting or the thing it is about and the way out.
-//! Panics of user code are not errors of Loom: they travel to whoever awaits the work.
+//! Panics of user code are not errors of Loom: they reach the task that awaits the work.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
-    /// Nobody set it.
+    /// It was not set.
     Default,
     /// A configuration file.
     File(PathBuf),

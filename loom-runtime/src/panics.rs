@@ -1,6 +1,6 @@
-//! Code of the user's that has nobody to report a panic to.
+//! Running user code whose panic cannot be reported to a caller.
 //!
-//! It owns no policy of its own: whoever calls it has decided that to go on matters more.
+//! It owns no policy: its callers have decided that going on matters more than the panic.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,11 +10,11 @@ pub(crate) fn drop_ignoring_panic<T>(value: T) {
     ignore_panic(|| drop(value));
 }
 
-/// Runs it, and drops what it throws.
+/// Runs `f`, and drops the payload of its panic.
 pub(crate) fn ignore_panic(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        // The payload's own drop may panic as well. What that throws is leaked: one value of
-        // a program whose destructors panic, against a thread that everyone depends on.
+        // The payload's own drop may panic as well. The second payload is leaked: one value of a
+        // program whose destructors panic, against a thread that every call depends on.
         if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             mem::forget(second);
         }

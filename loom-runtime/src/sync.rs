@@ -12,6 +12,21 @@ pub(crate) use std::sync::MutexGuard;
 pub(crate) use std::sync::{Arc, Barrier, Mutex, Once, OnceLock, PoisonError, RwLock, Weak, mpsc};
 pub(crate) use std::thread;
 
+/// A waker that unparks the calling thread.
+pub(crate) fn unpark_waker() -> std::task::Waker {
+    struct Unpark(thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+
+        fn wake_by_ref(self: &Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    Arc::new(Unpark(thread::current())).into()
+}
+
 pub(crate) mod atomic {
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 }
@@ -59,10 +74,10 @@ pub(crate) mod modelled {
         }
     }
 
-    /// A cell for the waker of one who sleeps, which any thread may take out and wake.
+    /// A cell for the waker of a sleeping driver, which any thread may take out and wake.
     ///
-    /// To put one there and to take it out are read-modify-writes of one word, the first a release
-    /// and the second an acquire, and the other way round.
+    /// Storing a waker and taking it out are read-modify-writes of one word; each is a release and
+    /// an acquire.
     pub(crate) struct DriverWaker(AtomicWaker);
 
     impl DriverWaker {
@@ -84,7 +99,7 @@ pub(crate) mod modelled {
             self.0.wake();
         }
 
-        /// Forgets the waker, if one is there.
+        /// Drops the waker, if there is one.
         #[cfg(not(all(test, loom_model)))]
         pub(crate) fn clear(&self) {
             drop(self.0.take());
@@ -102,7 +117,7 @@ pub(crate) mod modelled {
         }
     }
 
-    /// Tells threads apart: nobody else has it, before or after.
+    /// Identifies a thread: no other thread of the process ever has the same number.
     #[cfg(not(all(test, loom_model)))]
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) struct ThreadNumber(u64);
@@ -113,7 +128,7 @@ pub(crate) mod modelled {
         use std::sync::atomic::AtomicU64;
 
         thread_local! {
-            // Nothing to drop, so it is there while other thread-locals are dropped.
+            // It has no destructor, so it can be read while other thread-locals are dropped.
             static OWN: Cell<u64> = const { Cell::new(0) };
         }
         static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -122,7 +137,7 @@ pub(crate) mod modelled {
         if own != 0 {
             return ThreadNumber(own);
         }
-        // Relaxed: a number that nobody else has.
+        // Relaxed: only that each number is unique matters.
         let own = NEXT.fetch_add(1, Ordering::Relaxed);
         OWN.set(own);
         ThreadNumber(own)

@@ -1,4 +1,4 @@
-//! Futures.
+//! Futures that cross the boundary.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -17,35 +17,36 @@ struct Lowered<F> {
     _entry: Entry,
 }
 
-/// A future of this side, for the other to poll. What panics in it is dropped: whoever wants it
-/// catches it himself.
+/// Lowers a future of this side, for the other side to poll.
+///
+/// The payload of a panic in it is dropped: code that wants the payload catches it itself.
 pub(super) fn lower<F>(future: F) -> loom_abi::Future
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    // SAFETY: X3, it may be kept and sent.
+    // SAFETY: X3, the future is `Send` and `'static`, so it may be kept and sent.
     unsafe { lower_lent(future) }
 }
 
-/// The same of one that is polled on this thread, and dropped before its borrows end.
+/// Lowers a future that is polled on this thread, and dropped before its borrows end.
 ///
 /// # Safety
 ///
-/// X10: it is given to `block_on` alone, or it may be kept and sent.
+/// X10: the future goes to `block_on` alone, or it may be kept and sent.
 pub(super) unsafe fn lower_lent<F: Future<Output = ()>>(future: F) -> loom_abi::Future {
     let lowered = Box::new(Lowered { future, _entry: ledger::FUTURES.enter() });
     loom_abi::Future { data: Box::into_raw(lowered).cast(), poll: poll::<F>, drop: drop_box::<F> }
 }
 
 unsafe extern "C" fn poll<F: Future<Output = ()>>(data: *mut (), context: *const Context) -> Poll {
-    // SAFETY: X3, it is such a box, and nobody else looks at it during the poll.
+    // SAFETY: X3, `data` is such a box, and nothing else uses it during the poll.
     let lowered = unsafe { &mut *data.cast::<Lowered<F>>() };
-    // SAFETY: X3, nothing moves it out of its box before it is dropped there.
+    // SAFETY: X3, the future is not moved out of its box before it is dropped there.
     let future = unsafe { Pin::new_unchecked(&mut lowered.future) };
     let polled = |waker: &task::Waker| {
         catch_unwind(AssertUnwindSafe(|| future.poll(&mut task::Context::from_waker(waker))))
     };
-    // SAFETY: X4, the context is that of this poll.
+    // SAFETY: X4, the context belongs to this poll.
     match unsafe { with_waker(context, polled) } {
         Ok(task::Poll::Pending) => Poll::PENDING,
         Ok(task::Poll::Ready(())) => Poll::READY,
@@ -58,7 +59,7 @@ unsafe extern "C" fn poll<F: Future<Output = ()>>(data: *mut (), context: *const
 
 unsafe extern "C" fn drop_box<F>(data: *mut ()) -> Status {
     pin::stay();
-    // SAFETY: X2 and X9, it is such a box, and this is its end.
+    // SAFETY: X2 and X9, `data` is such a box, and this is its one drop.
     let lowered = unsafe { Box::from_raw(data.cast::<Lowered<F>>()) };
     match catch_unwind(AssertUnwindSafe(|| drop(lowered))) {
         Ok(()) => Status::DONE,
@@ -69,27 +70,28 @@ unsafe extern "C" fn drop_box<F>(data: *mut ()) -> Status {
     }
 }
 
-/// A future of the other side. It is done, or it panicked: what it made of that is over there.
+/// A future of the other side. Its output says only whether it ended or panicked: the result or
+/// the panic payload stays on the other side.
 pub(crate) struct ForeignFuture {
     raw: loom_abi::Future,
     is_over: bool,
-    /// The waker of the last poll, as the other side may have kept it.
+    /// The lowered waker of the last poll, which the other side may have kept.
     kept: Option<LoweredWaker>,
 }
 
-/// The other side panicked, and has what was thrown.
+/// The other side panicked, and keeps the panic payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Panicked;
 
-// SAFETY: X3, it may be sent to other threads.
+// SAFETY: X3, a lowered future may be sent to other threads.
 unsafe impl Send for ForeignFuture {}
-// SAFETY: X3, it is polled by who has it alone; a shared reference can do nothing.
+// SAFETY: X3, only an exclusive reference can poll it; a shared reference has no functions.
 unsafe impl Sync for ForeignFuture {}
 
 impl ForeignFuture {
     /// # Safety
     ///
-    /// X2: it was given by value, and to nobody else.
+    /// X2: `raw` was passed by value, and has no other holder.
     pub(super) unsafe fn raise(raw: loom_abi::Future) -> Self {
         Self { raw, is_over: false, kept: None }
     }
@@ -104,7 +106,7 @@ impl Future for ForeignFuture {
     ) -> task::Poll<Result<(), Panicked>> {
         assert!(!self.is_over, "a future was polled after its end");
         let context = Context { waker: LoweredWaker::of(cx.waker(), &mut self.kept) };
-        // SAFETY: X3, it has not ended, and is polled by who has it alone; X4 for the context.
+        // SAFETY: X3, it has not ended, and the reference is exclusive; X4 for the context.
         match unsafe { (self.raw.poll)(self.raw.data, &raw const context) } {
             Poll::PENDING => task::Poll::Pending,
             other => {
@@ -117,7 +119,7 @@ impl Future for ForeignFuture {
 
 impl Drop for ForeignFuture {
     fn drop(&mut self) {
-        // SAFETY: X2, this is its end. Where it panics its maker knows.
+        // SAFETY: X2, this is its one drop. The maker's side handles a panic in it.
         unsafe { (self.raw.drop)(self.raw.data) };
     }
 }

@@ -1,4 +1,4 @@
-//! What a runtime does for a guest.
+//! The functions of a runtime that a guest may call.
 
 use std::time::Duration;
 
@@ -8,9 +8,11 @@ use super::future::ForeignFuture;
 use super::job::{ForeignCall, ForeignJob};
 use super::registered::ForeignGuest;
 
-/// What a runtime does for a guest. None of it may rely on what the guest does not say.
+/// The functions of a runtime that a guest may call.
+///
+/// An implementation must not rely on anything that the guest does not state.
 pub(crate) trait Host: Send + Sync + 'static {
-    /// A task, to be aborted.
+    /// A handle that can abort a task.
     type Task: Send + Sync + 'static;
 
     fn facts(&self) -> Facts<'_>;
@@ -32,7 +34,7 @@ pub(crate) trait Host: Send + Sync + 'static {
     fn pressure(&self) -> Pressure;
 }
 
-/// What a host says of itself, and what it calls the guest.
+/// Facts about a host, and the name that it gave the guest.
 pub(crate) struct Facts<'a> {
     pub(crate) io_threads: usize,
     pub(crate) compute_threads: usize,

@@ -1,4 +1,4 @@
-//! A host's functions, as the table of `loom-abi` has them.
+//! A host's functions, in the form of the table of `loom-abi`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -17,10 +17,10 @@ use super::job::{ForeignCall, ForeignJob};
 use super::registered::ForeignGuest;
 use super::{out, task, text};
 
-/// A handle of a host, for as long as that is lent.
+/// A handle of a host, valid for as long as the `Arc` is borrowed.
 pub(crate) fn handle<H: Host>(host: &Arc<H>) -> RuntimeHandle<'_> {
-    // SAFETY: X1, the pointer is that of an `Arc` of the type that the table is for; the table is
-    // a constant of this library, which a host does not unmap below its guests (X8).
+    // SAFETY: X1, the pointer belongs to an `Arc` of the type that the table is for; the table is
+    // a constant of this library, which stays mapped as long as the host has guests (X8).
     unsafe { RuntimeHandle::from_parts(&raw const *table::<H>(), Arc::as_ptr(host).cast()) }
 }
 
@@ -53,13 +53,13 @@ pub(crate) fn table<H: Host>() -> &'static Table {
 
 /// # Safety
 ///
-/// X1: whoever calls has a count for as long as this lasts.
+/// X1: the caller has a count for as long as `'a`.
 unsafe fn host<'a, H: Host>(runtime: *const Runtime) -> &'a H {
-    // SAFETY: X1, as by contract.
+    // SAFETY: X1, by this function's contract.
     unsafe { &*runtime.cast::<H>() }
 }
 
-/// What comes of it, where a panic is a status (X5).
+/// Runs `f`, and returns a panic as a status (X5).
 fn caught(f: impl FnOnce() -> Status) -> Status {
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|payload| {
         drop_ignoring_panic(payload);
@@ -68,12 +68,12 @@ fn caught(f: impl FnOnce() -> Status) -> Status {
 }
 
 unsafe extern "C" fn retain<H: Host>(runtime: *const Runtime) {
-    // SAFETY: X1, it is that of an `Arc`, of which the caller has a count.
+    // SAFETY: X1, the pointer belongs to an `Arc`, of which the caller has a count.
     unsafe { Arc::increment_strong_count(runtime.cast::<H>()) };
 }
 
 unsafe extern "C" fn release<H: Host>(runtime: *const Runtime) {
-    // SAFETY: X1, the count is the caller's, who gives it up.
+    // SAFETY: X1, the caller has this count and gives it up.
     let count = unsafe { Arc::from_raw(runtime.cast::<H>()) };
     ignore_panic(|| drop(count));
 }
@@ -92,12 +92,12 @@ unsafe extern "C" fn describe<H: Host>(
         prefix: text::lower(facts.prefix),
         name: text::lower(facts.name),
     };
-    // SAFETY: X4, it is a place for this.
+    // SAFETY: X4, the caller gives a place for `size` bytes of it.
     unsafe { out::fill(place, size, &facts) };
 }
 
 unsafe extern "C" fn register<H: Host>(runtime: *const Runtime, guest: *const Guest) -> Status {
-    // SAFETY: X7, it begins with a header, and is a guest if that fits.
+    // SAFETY: X7, it begins with a header, and is a guest if the header fits.
     let Ok(guest) = (unsafe { ForeignGuest::raise(guest) }) else { return Status::VERSION };
     // SAFETY: X1.
     let host = unsafe { host::<H>(runtime) };
@@ -115,14 +115,14 @@ unsafe extern "C" fn spawn<H: Host>(
     future: Future,
     place: *mut Task,
 ) -> Status {
-    // SAFETY: X2, it was given by value.
+    // SAFETY: X2, the future was passed by value.
     let future = unsafe { ForeignFuture::raise(future) };
     // SAFETY: X1.
     let host = unsafe { host::<H>(runtime) };
     caught(|| match host.spawn(future) {
         Ok(_detached) if place.is_null() => Status::DONE,
         Ok(spawned) => {
-            // SAFETY: X4, it is a place for this.
+            // SAFETY: X4, a place that is not null has room for a task.
             unsafe { place.write(task::lower::<H>(spawned)) };
             Status::DONE
         }
@@ -131,7 +131,7 @@ unsafe extern "C" fn spawn<H: Host>(
 }
 
 unsafe extern "C" fn block_on<H: Host>(runtime: *const Runtime, future: Future) -> Status {
-    // SAFETY: X2, it was given by value.
+    // SAFETY: X2, the future was passed by value.
     let future = unsafe { ForeignFuture::raise(future) };
     // SAFETY: X1.
     let host = unsafe { host::<H>(runtime) };
@@ -150,7 +150,7 @@ unsafe extern "C" fn yield_now<H: Host>(runtime: *const Runtime) -> Future {
     made(|| host.yield_now())
 }
 
-/// A future of the host's, or one that panics in its place.
+/// A future of the host, or one that panics where the host could not make it.
 fn made<F>(make: impl FnOnce() -> F) -> Future
 where
     F: std::future::Future<Output = ()> + Send + 'static,
@@ -159,13 +159,13 @@ where
         Ok(future) => future::lower(future),
         Err(payload) => {
             drop_ignoring_panic(payload);
-            future::lower(async { panic!("the host has none to give") })
+            future::lower(async { panic!("the host panicked while it made this future") })
         }
     }
 }
 
 unsafe extern "C" fn block_in_place<H: Host>(runtime: *const Runtime, call: Call) -> Status {
-    // SAFETY: X6, it is used up below.
+    // SAFETY: X6, the call is used up below.
     let call = unsafe { ForeignCall::raise(call) };
     // SAFETY: X1.
     let host = unsafe { host::<H>(runtime) };
@@ -173,7 +173,7 @@ unsafe extern "C" fn block_in_place<H: Host>(runtime: *const Runtime, call: Call
 }
 
 unsafe extern "C" fn compute<H: Host>(runtime: *const Runtime, job: Job, priority: u32) -> Status {
-    // SAFETY: X2, it was given by value.
+    // SAFETY: X2, the job was passed by value.
     let job = unsafe { ForeignJob::raise(job) };
     // SAFETY: X1.
     let host = unsafe { host::<H>(runtime) };
@@ -181,9 +181,9 @@ unsafe extern "C" fn compute<H: Host>(runtime: *const Runtime, job: Job, priorit
 }
 
 unsafe extern "C" fn join<H: Host>(runtime: *const Runtime, a: Call, b: Call) -> Status {
-    // SAFETY: X6, it is used up below.
+    // SAFETY: X6, the call is used up below.
     let a = unsafe { ForeignCall::raise(a) };
-    // SAFETY: X6, as well.
+    // SAFETY: X6, as above.
     let b = unsafe { ForeignCall::raise(b) };
     // SAFETY: X1.
     let host = unsafe { host::<H>(runtime) };
@@ -201,7 +201,7 @@ unsafe extern "C" fn start_thread<H: Host>(
     number: usize,
     body: Job,
 ) -> Status {
-    // SAFETY: X2, it was given by value.
+    // SAFETY: X2, the body was passed by value.
     let body = unsafe { ForeignJob::raise(body) };
     // SAFETY: X1.
     let host = unsafe { host::<H>(runtime) };
@@ -217,7 +217,7 @@ unsafe extern "C" fn place_thread<H: Host>(runtime: *const Runtime) {
 unsafe extern "C" fn here<H: Host>(runtime: *const Runtime) -> Place {
     // SAFETY: X1.
     let host = unsafe { host::<H>(runtime) };
-    // Whoever cannot tell must not wait.
+    // Where the host cannot say, the caller must not wait.
     let mut place = Place::WORKER;
     ignore_panic(|| place = host.here());
     place
@@ -240,6 +240,6 @@ unsafe extern "C" fn pressure<H: Host>(runtime: *const Runtime, place: *mut Pres
     let host = unsafe { host::<H>(runtime) };
     let mut pressure = Pressure { ready: 0.0, arrivals: 0.0, pressure_level: 0 };
     ignore_panic(|| pressure = host.pressure());
-    // SAFETY: X4, it is a place for this.
+    // SAFETY: X4, the caller gives a place for `size` bytes of it.
     unsafe { out::fill(place, size, &pressure) };
 }

@@ -1,4 +1,4 @@
-//! Closures: those that are given away, and those that are lent.
+//! Closures that cross the boundary: jobs, which are given away, and calls, which are lent.
 
 #[cfg(feature = "plugin")]
 pub(super) use lowered::{lend, lower, lower_body};
@@ -22,12 +22,13 @@ mod lowered {
         _entry: Entry,
     }
 
-    /// A closure of this side, for the other to run some time. What panics in it is dropped.
+    /// Lowers a closure of this side, for the other side to run at any later time. The payload of
+    /// a panic in it is dropped.
     pub(in crate::boundary) fn lower<F: FnOnce() + Send + 'static>(f: F) -> Job {
         lower_as(f, ledger::JOBS.enter())
     }
 
-    /// The same of a thread's body, which runs for long.
+    /// Lowers the body of a thread, which runs for long and is counted apart.
     pub(in crate::boundary) fn lower_body<F: FnOnce() + Send + 'static>(f: F) -> Job {
         lower_as(f, ledger::BODIES.enter())
     }
@@ -39,14 +40,14 @@ mod lowered {
 
     unsafe extern "C" fn run_box<F: FnOnce()>(data: *mut ()) -> Status {
         pin::stay();
-        // SAFETY: X2 and X9, it is such a box, and this is its end.
+        // SAFETY: X2 and X9, `data` is such a box, and this is its one run.
         let Lowered { f, _entry } = *unsafe { Box::from_raw(data.cast::<Lowered<F>>()) };
         status(catch_unwind(AssertUnwindSafe(f)))
     }
 
     unsafe extern "C" fn drop_box<F>(data: *mut ()) {
         pin::stay();
-        // SAFETY: X2 and X9, as above.
+        // SAFETY: X2 and X9, `data` is such a box, and this is its one drop.
         let lowered = unsafe { Box::from_raw(data.cast::<Lowered<F>>()) };
         ignore_panic(|| drop(lowered));
     }
@@ -61,8 +62,8 @@ mod lowered {
         }
     }
 
-    /// Lends a closure to a call of the other side's, and says what came of either: nothing of the
-    /// closure, where it was not called.
+    /// Lends a closure to `give`, which calls a function of the other side. Returns the status of
+    /// that call, and the result of the closure: `None` where the closure was not called.
     pub(in crate::boundary) fn lend<F, R>(
         f: F,
         give: impl FnOnce(Call) -> Status,
@@ -75,7 +76,7 @@ mod lowered {
             result: Option<thread::Result<R>>,
         }
         unsafe extern "C" fn run<F: FnOnce() -> R, R>(data: *mut ()) -> Status {
-            // SAFETY: X6, the frame is there, and this is the one use of it meanwhile.
+            // SAFETY: X6, the frame is valid until `give` returns, and has no other user meanwhile.
             let frame = unsafe { &mut *data.cast::<Frame<F, R>>() };
             let Some(f) = frame.f.take() else { return Status::REFUSED };
             let result = catch_unwind(AssertUnwindSafe(f));
@@ -98,30 +99,30 @@ mod raised {
 
     use loom_abi::{Call, Job, Status};
 
-    /// A closure of the other side's.
+    /// A closure of the other side.
     pub(crate) struct ForeignJob(Job);
 
-    // SAFETY: X2, it is run wherever its owner likes.
+    // SAFETY: X2, it may run on any thread of its owner's choice.
     unsafe impl Send for ForeignJob {}
 
     impl ForeignJob {
         /// # Safety
         ///
-        /// X2: it was given by value, and to nobody else.
+        /// X2: `raw` was passed by value, and has no other holder.
         pub(in crate::boundary) unsafe fn raise(raw: Job) -> Self {
             Self(raw)
         }
 
         pub(crate) fn run(self) -> Status {
             let Self(job) = *ManuallyDrop::new(self);
-            // SAFETY: X2, this is its end.
+            // SAFETY: X2, this is its one run, and `ManuallyDrop` prevents the drop.
             unsafe { (job.run)(job.data) }
         }
     }
 
     impl Drop for ForeignJob {
         fn drop(&mut self) {
-            // SAFETY: X2, this is its end.
+            // SAFETY: X2, this is its one drop.
             unsafe { (self.0.drop)(self.0.data) };
         }
     }
@@ -132,19 +133,19 @@ mod raised {
         lent: PhantomData<&'a mut ()>,
     }
 
-    // SAFETY: X6, it runs on any thread before it goes back.
+    // SAFETY: X6, it may run on any thread until the function that received it returns.
     unsafe impl Send for ForeignCall<'_> {}
 
     impl ForeignCall<'_> {
         /// # Safety
         ///
-        /// X6: it is not used beyond the call that it was given to.
+        /// X6: the call is not used after the function that received it has returned.
         pub(in crate::boundary) unsafe fn raise(raw: Call) -> Self {
             Self { raw, lent: PhantomData }
         }
 
         pub(crate) fn run(self) -> Status {
-            // SAFETY: X6, it is used up.
+            // SAFETY: X6, `self` is used up, so it runs at most once.
             unsafe { (self.raw.run)(self.raw.data) }
         }
     }

@@ -1,4 +1,4 @@
-//! Libraries that are loaded while the program runs.
+//! Libraries that a host loads while the program runs.
 
 use std::mem::ManuallyDrop;
 use std::path::Path;
@@ -9,7 +9,7 @@ use loom_abi::{Header, Lack, PLUGIN_SYMBOL, Plugin, Report, RuntimeHandle, Statu
 
 use super::text::{self, Room};
 
-/// A library with a [`Plugin`] of a version that is understood. It stays mapped unless
+/// A library with a [`Plugin`] of a version that this side understands. It stays mapped unless
 /// [`close`](Self::close) is called (X8).
 #[derive(Debug)]
 pub(crate) struct Library {
@@ -22,93 +22,94 @@ unsafe impl Send for Library {}
 // SAFETY: X8, as above.
 unsafe impl Sync for Library {}
 
-/// Why a library is not used.
+/// Why a library cannot be used.
 #[derive(Debug)]
 pub(crate) enum LoadFault {
-    /// The system does not load it.
+    /// The system cannot load it.
     Unloadable(libloading::Error),
-    /// It has no such symbol.
+    /// It does not have the symbol [`PLUGIN_SYMBOL`].
     NoPlugin(libloading::Error),
-    /// It has one of another version.
+    /// Its [`Plugin`] has a version that does not fit.
     Version(Lack),
 }
 
 impl Library {
     /// # Safety
     ///
-    /// X8: what the library does when it is loaded and unloaded is sound, and its symbol, if it
-    /// has one of that name, is what `loom-abi` says.
+    /// X8: the code that the library runs when it is loaded and unloaded is sound, and its symbol
+    /// [`PLUGIN_SYMBOL`], if it has one, is what `loom-abi` describes.
     pub(crate) unsafe fn open(path: &Path) -> Result<Self, LoadFault> {
-        // SAFETY: X8, as by contract.
+        // SAFETY: X8, by this function's contract.
         let mapped = unsafe { Mapped::new(path) }.map_err(LoadFault::Unloadable)?;
         let found = {
-            // SAFETY: X8, it is a static of that type, if its header fits.
+            // SAFETY: X8, it is a static that begins with a header.
             let symbol: Result<Symbol<'_, *const Header>, _> = unsafe { mapped.get(PLUGIN_SYMBOL) };
             symbol.map(|symbol| *symbol).map_err(LoadFault::NoPlugin)
         };
         let header = match found {
             Ok(header) => header,
             Err(fault) => {
-                // Nothing of it was called.
+                // None of its functions was called, so it may be unmapped.
                 drop(mapped);
                 return Err(fault);
             }
         };
         // SAFETY: X7, there is a header.
         unsafe { *header }.check::<Plugin>().map_err(LoadFault::Version)?;
-        // SAFETY: X7, it fits, so this is a plug-in's.
+        // SAFETY: X7, the header fits, so this is a `Plugin`.
         let plugin = Box::new(unsafe { *header.cast::<Plugin>() });
         Ok(Self { mapped: ManuallyDrop::new(mapped), plugin })
     }
 
     pub(crate) fn name(&self) -> String {
-        // SAFETY: X4, it is a constant of the library.
+        // SAFETY: X4, the name is a constant of the library.
         unsafe { text::raise(&self.plugin.name) }
     }
 
-    /// Has it use this runtime.
+    /// Makes the library use this runtime.
     pub(crate) fn attach(&self, handle: RuntimeHandle<'_>) -> Result<(), (Status, String)> {
-        // SAFETY: X8, it is mapped; X4, there is room.
-        said(|room| unsafe { (self.plugin.attach)(handle, room) })
+        // SAFETY: X8, it is mapped; X4, there is room for a reason.
+        with_reason(|room| unsafe { (self.plugin.attach)(handle, room) })
     }
 
-    /// Has it stop.
+    /// Makes the library stop using its runtimes, within `limit`.
     pub(crate) fn detach(&self, limit: Duration) -> Result<(), (Status, String)> {
         let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
-        // SAFETY: X8, it is mapped; X4, there is room.
-        said(|room| unsafe { (self.plugin.detach)(nanos, room) })
+        // SAFETY: X8, it is mapped; X4, there is room for a reason.
+        with_reason(|room| unsafe { (self.plugin.detach)(nanos, room) })
     }
 
-    /// What it has in the hands of others.
+    /// What the library has made and others hold.
     pub(crate) fn report(&self) -> Report {
         let mut report = Report::default();
-        // SAFETY: X8, it is mapped; X4, it is a place for this.
+        // SAFETY: X8, it is mapped; X4, `report` is a place of that size.
         unsafe { (self.plugin.report)(&raw mut report, size_of::<Report>()) };
         report
     }
 
-    /// A symbol of it.
+    /// A symbol of the library.
     ///
     /// # Safety
     ///
-    /// X8: it has that type, and is not used once the library is unmapped.
+    /// X8: the symbol has type `T`, and is not used once the library is unmapped.
     pub(crate) unsafe fn symbol<T: Copy>(&self, name: &str) -> Result<T, libloading::Error> {
-        // SAFETY: X8, as by contract.
+        // SAFETY: X8, by this function's contract.
         let symbol: Symbol<'_, T> = unsafe { self.mapped.get(name) }?;
         Ok(*symbol)
     }
 
-    /// Unmaps it, as soon as the system thinks fit.
+    /// Asks the system to unmap the library; the system chooses when it does.
     ///
     /// # Safety
     ///
-    /// X8: nothing of it is called from now on.
+    /// X8: none of the library's functions is called from now on.
     pub(crate) unsafe fn close(self) -> Result<(), libloading::Error> {
         ManuallyDrop::into_inner(self.mapped).close()
     }
 }
 
-fn said(f: impl FnOnce(*mut loom_abi::Text) -> Status) -> Result<(), (Status, String)> {
+/// Calls `f` with room for a reason, and returns the status and the reason of a failure.
+fn with_reason(f: impl FnOnce(*mut loom_abi::Text) -> Status) -> Result<(), (Status, String)> {
     let (status, room) = Room::give(f);
     if status == Status::DONE { Ok(()) } else { Err((status, room.text())) }
 }

@@ -1,8 +1,8 @@
-//! What crosses a dynamic-library boundary: lowered on one side, raised on the other.
+//! Values that cross a dynamic-library boundary: lowered on one side, raised on the other.
 //!
 //! Owns the conversions between futures, wakers and closures of this library and those of
 //! `loom-abi`, for host and guest alike; the rules are in `README.md`, beside this file. It starts
-//! no thread, and knows no runtime but as a [`Host`] that is handed in.
+//! no thread, and knows a runtime only as a [`Host`] that the caller passes in.
 
 #![expect(unsafe_code, reason = "functions and data of a library that was built apart")]
 

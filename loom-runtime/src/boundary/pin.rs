@@ -1,9 +1,9 @@
-//! Keeping this library mapped while a thread is on its way out of it.
+//! Keeps this library mapped until a thread has left its code.
 //!
-//! The last that a thread does here is to return, after what it has done was counted. Who unmaps
-//! the library then must not do so under its feet. A system that unmaps libraries at all keeps one
-//! while a thread has values of its thread-locals that are to be dropped (glibc, for as long as the
-//! thread lives); so such a thread is given one.
+//! A thread still has to return from this library after it has counted its work out. The library
+//! must not be unmapped before that return. A system that unmaps libraries at all keeps one mapped
+//! while a thread has values of its thread-locals that are to be dropped (glibc: for as long as the
+//! thread lives). So such a thread gets one.
 
 struct Pin;
 
@@ -15,8 +15,8 @@ thread_local! {
     static PIN: Pin = const { Pin };
 }
 
-/// The library stays for as long as this thread.
+/// Keeps the library mapped for as long as this thread lives.
 pub(super) fn stay() {
-    // A thread that is being torn down has had it.
+    // The access fails only while the thread is torn down, after it had the value.
     let _ = PIN.try_with(|_pin| ());
 }

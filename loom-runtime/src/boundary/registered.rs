@@ -1,4 +1,4 @@
-//! Guests, as their host knows them.
+//! Guests, as they register with their host.
 
 #[cfg(feature = "plugin")]
 pub(super) use lowered::{lower, take_back};
@@ -12,7 +12,7 @@ mod lowered {
 
     use crate::panics::ignore_panic;
 
-    /// A guest of this side, to be told of its host's end.
+    /// A guest of this side, whose `leave` its host calls when the host ends.
     pub(in crate::boundary) fn lower<F: Fn() + Send + Sync + 'static>(leave: F) -> Guest {
         Guest {
             header: Header::of::<Guest>(),
@@ -23,24 +23,24 @@ mod lowered {
     }
 
     unsafe extern "C" fn leave_box<F: Fn()>(data: *mut ()) {
-        // SAFETY: X2, it is such a box, and not yet dropped.
+        // SAFETY: X2, `data` is a box of `lower`, and not yet dropped.
         let leave = unsafe { &*data.cast::<F>() };
         ignore_panic(leave);
     }
 
     unsafe extern "C" fn drop_box<F>(data: *mut ()) {
-        // SAFETY: X2 and X9, this is its end.
+        // SAFETY: X2 and X9, this is its one drop.
         let leave = unsafe { Box::from_raw(data.cast::<F>()) };
         ignore_panic(|| drop(leave));
     }
 
-    /// Takes back what was not registered.
+    /// Drops a guest that was not registered.
     ///
     /// # Safety
     ///
-    /// X2: nobody else has it.
+    /// X2: the guest has no other holder.
     pub(in crate::boundary) unsafe fn take_back(guest: Guest) {
-        // SAFETY: X2, as by contract.
+        // SAFETY: X2, by this function's contract.
         unsafe { (guest.drop)(guest.data) };
     }
 }
@@ -50,38 +50,38 @@ mod lowered {
 mod raised {
     use loom_abi::{Guest, Header, Lack};
 
-    /// A guest of the other side's.
+    /// A guest of the other side.
     #[derive(Debug)]
     pub(crate) struct ForeignGuest(Guest);
 
     // SAFETY: X2, its functions may be called on any thread.
     unsafe impl Send for ForeignGuest {}
-    // SAFETY: X2, as above; a shared reference can do nothing.
+    // SAFETY: X2, as above; a shared reference has no functions.
     unsafe impl Sync for ForeignGuest {}
 
     impl ForeignGuest {
         /// # Safety
         ///
-        /// X7: it points to a header, and, where that fits, to a guest, whose functions are this
-        /// side's from then on.
+        /// X7: `raw` points to a header and, where that fits, to a guest. Only this side calls the
+        /// guest's functions from then on.
         pub(in crate::boundary) unsafe fn raise(raw: *const Guest) -> Result<Self, Lack> {
-            // SAFETY: X7, the header is there.
+            // SAFETY: X7, there is a header.
             let header = unsafe { *raw.cast::<Header>() };
             header.check::<Guest>()?;
-            // SAFETY: X7, and so is the rest.
+            // SAFETY: X7, the header fits, so the rest is a guest.
             Ok(Self(unsafe { *raw }))
         }
 
-        /// Tells it that its host has ended.
+        /// Tells the guest that its host has ended.
         pub(crate) fn leave(self) {
-            // SAFETY: X2, it is called once, before the end.
+            // SAFETY: X2, it is called once, before the drop.
             unsafe { (self.0.leave)(self.0.data) };
         }
     }
 
     impl Drop for ForeignGuest {
         fn drop(&mut self) {
-            // SAFETY: X2, this is its end.
+            // SAFETY: X2, this is its one drop.
             unsafe { (self.0.drop)(self.0.data) };
         }
     }

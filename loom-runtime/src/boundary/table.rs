@@ -1,4 +1,4 @@
-//! What a library that can be loaded exports.
+//! The table that a loadable library exports.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -9,24 +9,24 @@ use crate::panics::drop_ignoring_panic;
 
 use super::{ledger, out, text};
 
-/// What a library does when its host says so. Errors are for people to read.
+/// The functions of a library that its host calls. Errors are texts for people.
 pub(crate) trait Exported: 'static {
     /// Uses this runtime from now on.
     ///
     /// # Errors
     ///
-    /// What kept it from that.
+    /// The reason why the library does not use the runtime.
     fn attach(handle: RuntimeHandle<'_>) -> Result<(), String>;
 
-    /// Stops that, and waits for what is in use.
+    /// Stops the use of the runtime, and waits up to `limit` for what is still in use.
     ///
     /// # Errors
     ///
-    /// What is in use still.
+    /// What is still in use after that.
     fn detach(limit: Duration) -> Result<(), String>;
 }
 
-/// The library as its host sees it.
+/// The library's description and functions, as its host sees them.
 #[must_use]
 pub(crate) const fn exported<E: Exported>(name: &'static str) -> Plugin {
     Plugin {
@@ -39,19 +39,25 @@ pub(crate) const fn exported<E: Exported>(name: &'static str) -> Plugin {
 }
 
 unsafe extern "C" fn attach<E: Exported>(handle: RuntimeHandle<'_>, place: *mut Text) -> Status {
-    // SAFETY: X4, there is room.
-    unsafe { tell(place, Status::REFUSED, || E::attach(handle)) }
+    // SAFETY: X4, the caller gives a place with room for a reason.
+    unsafe { report_fault(place, Status::REFUSED, || E::attach(handle)) }
 }
 
 unsafe extern "C" fn detach<E: Exported>(nanos: u64, place: *mut Text) -> Status {
-    // SAFETY: X4, there is room.
-    unsafe { tell(place, Status::IN_USE, || E::detach(Duration::from_nanos(nanos))) }
+    // SAFETY: X4, the caller gives a place with room for a reason.
+    unsafe { report_fault(place, Status::IN_USE, || E::detach(Duration::from_nanos(nanos))) }
 }
 
+/// Runs `f`, and writes the reason to `place` where it fails or panics.
+///
 /// # Safety
 ///
-/// X4: there is room for a reason.
-unsafe fn tell(place: *mut Text, fault: Status, f: impl FnOnce() -> Result<(), String>) -> Status {
+/// X4: `place` has room for a reason.
+unsafe fn report_fault(
+    place: *mut Text,
+    fault: Status,
+    f: impl FnOnce() -> Result<(), String>,
+) -> Status {
     let (status, reason) = match catch_unwind(AssertUnwindSafe(f)) {
         Ok(Ok(())) => return Status::DONE,
         Ok(Err(reason)) => (fault, reason),
@@ -61,7 +67,7 @@ unsafe fn tell(place: *mut Text, fault: Status, f: impl FnOnce() -> Result<(), S
             (Status::PANICKED, reason)
         }
     };
-    // SAFETY: X4, as by contract.
+    // SAFETY: X4, by this function's contract.
     unsafe { text::write(place, &reason) };
     status
 }
@@ -72,6 +78,6 @@ fn message(payload: &(dyn std::any::Any + Send)) -> String {
 }
 
 unsafe extern "C" fn report(place: *mut Report, size: usize) {
-    // SAFETY: X4, it is a place for this.
+    // SAFETY: X4, the caller gives a place for `size` bytes of a `Report`.
     unsafe { out::fill(place, size, &ledger::report()) };
 }

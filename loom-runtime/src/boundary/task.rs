@@ -1,4 +1,4 @@
-//! Tasks of the host's, as a guest holds them.
+//! The host's tasks, as a guest holds them.
 
 #[cfg(feature = "plugin")]
 use loom_abi::Task;
@@ -26,20 +26,20 @@ mod lowered {
     }
 
     unsafe extern "C" fn abort<H: Host>(data: *const ()) {
-        // SAFETY: X2, it has not been given back.
+        // SAFETY: X2, the caller has not released it yet.
         let lowered = unsafe { &*data.cast::<Lowered<H>>() };
-        // Who is aborted may be dropped here, destructors and all (X5).
+        // The abort may drop the task's future here, and its destructors may panic (X5).
         ignore_panic(|| H::abort(&lowered.task));
     }
 
     unsafe extern "C" fn release<H: Host>(data: *const ()) {
-        // SAFETY: X2 and X9, this is its end.
+        // SAFETY: X2 and X9, this is its one release.
         let lowered = unsafe { Arc::from_raw(data.cast::<Lowered<H>>()) };
         ignore_panic(|| drop(lowered));
     }
 }
 
-/// A task of the host's. Dropping this lets it go on.
+/// A task of the host. Dropping this lets the task go on.
 #[cfg(feature = "plugin")]
 #[derive(Debug)]
 pub(crate) struct ForeignTask(Task);
@@ -48,20 +48,20 @@ pub(crate) struct ForeignTask(Task);
 // SAFETY: X2, its functions may be called on any thread.
 unsafe impl Send for ForeignTask {}
 #[cfg(feature = "plugin")]
-// SAFETY: X2, and by several at once.
+// SAFETY: X2, and by several threads at once.
 unsafe impl Sync for ForeignTask {}
 
 #[cfg(feature = "plugin")]
 impl ForeignTask {
     /// # Safety
     ///
-    /// X2: it was given by value, and to nobody else.
+    /// X2: `raw` was passed by value, and has no other holder.
     pub(super) unsafe fn raise(raw: Task) -> Self {
         Self(raw)
     }
 
     pub(crate) fn abort(&self) {
-        // SAFETY: X2, it has not been given back.
+        // SAFETY: X2, it has not been released yet.
         unsafe { (self.0.abort)(self.0.data) };
     }
 }
@@ -69,7 +69,7 @@ impl ForeignTask {
 #[cfg(feature = "plugin")]
 impl Drop for ForeignTask {
     fn drop(&mut self) {
-        // SAFETY: X2, this is its end.
+        // SAFETY: X2, this is its one release.
         unsafe { (self.0.release)(self.0.data) };
     }
 }

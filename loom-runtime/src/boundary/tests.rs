@@ -1,4 +1,4 @@
-//! Both sides at once, with a host of a few lines.
+//! Tests of both sides in one library, with a host of a few lines.
 
 mod wakers;
 
@@ -19,7 +19,7 @@ use super::{
     Facts, ForeignCall, ForeignFuture, ForeignGuest, ForeignJob, Host, HostRef, handle, job,
 };
 
-/// Keeps what it is given until it is asked.
+/// A host that keeps futures, jobs and its guest until the test takes them.
 #[derive(Default)]
 struct Fake {
     futures: Mutex<Vec<ForeignFuture>>,
@@ -43,16 +43,16 @@ impl Host for Fake {
     }
 
     fn register(&self, guest: ForeignGuest) -> Status {
-        *self.guest.lock().expect("nobody panics") = Some(guest);
+        *self.guest.lock().expect("not poisoned") = Some(guest);
         Status::DONE
     }
 
     fn unregister(&self) {
-        drop(self.guest.lock().expect("nobody panics").take());
+        drop(self.guest.lock().expect("not poisoned").take());
     }
 
     fn spawn(&self, future: ForeignFuture) -> Result<Arc<AtomicUsize>, Status> {
-        let mut futures = self.futures.lock().expect("nobody panics");
+        let mut futures = self.futures.lock().expect("not poisoned");
         if futures.len() == 3 {
             return Err(Status::SHUT_DOWN);
         }
@@ -85,20 +85,20 @@ impl Host for Fake {
     }
 
     fn yield_now(&self) -> impl Future<Output = ()> + Send + 'static {
-        assert!(self.calls.load(Ordering::Relaxed) < 100, "it is told to fail");
+        assert!(self.calls.load(Ordering::Relaxed) < 100, "the test makes this call panic");
         async {}
     }
 
     fn block_in_place(&self, call: ForeignCall<'_>) -> Status {
         if self.calls.load(Ordering::Relaxed) > 0 {
-            // One that does not keep to the rules.
+            // A host that does not keep to the rules: it does not run the call.
             return Status::REFUSED;
         }
         call.run()
     }
 
     fn compute(&self, job: ForeignJob, _priority: u32) -> Status {
-        self.jobs.lock().expect("nobody panics").push(job);
+        self.jobs.lock().expect("not poisoned").push(job);
         Status::DONE
     }
 
@@ -106,12 +106,12 @@ impl Host for Fake {
         thread::scope(|scope| {
             let a = scope.spawn(|| a.run());
             let b = b.run();
-            let a = a.join().expect("a call panics in no thread");
+            let a = a.join().expect("`run` catches panics");
             if a == Status::DONE { b } else { a }
         })
     }
 
-    fn start_thread(&self, _seat: ThreadKind, _number: usize, body: ForeignJob) -> Status {
+    fn start_thread(&self, _kind: ThreadKind, _number: usize, body: ForeignJob) -> Status {
         drop(thread::spawn(|| body.run()));
         Status::DONE
     }
@@ -121,7 +121,7 @@ impl Host for Fake {
     }
 
     fn here(&self) -> Place {
-        panic!("it cannot tell");
+        panic!("this host cannot say");
     }
 
     fn begin(&self, _work: Work) -> Status {
@@ -144,7 +144,7 @@ fn pair() -> (Arc<Fake>, HostRef) {
     (fake, host)
 }
 
-/// Counts wakes, and panics when it is told to.
+/// Counts wakes, and panics in each where `panics` is set.
 #[derive(Default)]
 struct Counting {
     wakes: AtomicUsize,
@@ -188,7 +188,7 @@ fn a_runtime_is_counted() {
 #[test]
 fn what_a_host_throws_does_not_cross() {
     let (fake, host) = pair();
-    assert_eq!(host.here(), Place::WORKER, "whoever cannot tell must not wait");
+    assert_eq!(host.here(), Place::WORKER, "a host that cannot say: the caller must not wait");
     fake.calls.store(100, Ordering::Relaxed);
     let mut failed = host.yield_now();
     let polled = Pin::new(&mut failed).poll(&mut Context::from_waker(Waker::noop()));
@@ -207,10 +207,10 @@ fn a_table_that_does_not_fit_is_not_called() {
         (Header { size: 8, ..own }, Lack::Size { minor: 0, found: 8, needed: size_of::<Table>() }),
     ] {
         table.header = header;
-        // A count of nothing: it would be used by any call.
-        let nobody = std::ptr::null::<Runtime>();
+        // A null runtime: any call would use it.
+        let no_runtime = std::ptr::null::<Runtime>();
         // SAFETY: X7, it begins with a header, which does not fit.
-        let wrong = unsafe { RuntimeHandle::from_parts(&raw const table, nobody) };
+        let wrong = unsafe { RuntimeHandle::from_parts(&raw const table, no_runtime) };
         assert_eq!(HostRef::of(wrong).err(), Some(lack));
     }
 }
@@ -230,7 +230,7 @@ fn a_task_is_polled_dropped_and_aborted_on_the_other_side() {
         .await;
     });
     let task = task.expect("it is taken");
-    let mut future = fake.futures.lock().expect("nobody panics").pop().expect("it was spawned");
+    let mut future = fake.futures.lock().expect("not poisoned").pop().expect("it was spawned");
     let mut cx = Context::from_waker(Waker::noop());
     assert!(Pin::new(&mut future).poll(&mut cx).is_pending());
     assert_eq!(Pin::new(&mut future).poll(&mut cx), Poll::Ready(Ok(())));
@@ -244,7 +244,7 @@ fn a_task_is_polled_dropped_and_aborted_on_the_other_side() {
     drop(future);
     assert_eq!(drops.load(Ordering::Relaxed), 1);
 
-    // One that is refused is dropped, once.
+    // A refused future is dropped once.
     for _ in 0..3 {
         drop(host.spawn(pending()));
     }
@@ -274,7 +274,7 @@ fn a_panic_in_a_poll_or_in_a_drop_stays_where_it_was() {
         pending::<()>().await;
     });
     assert!(dropped.is_ok());
-    let mut futures = std::mem::take(&mut *fake.futures.lock().expect("nobody panics"));
+    let mut futures = std::mem::take(&mut *fake.futures.lock().expect("not poisoned"));
     let mut cx = Context::from_waker(Waker::noop());
     let unpolled = futures.pop().expect("it was spawned");
     let mut polled = futures.pop().expect("it was spawned");
@@ -294,8 +294,8 @@ fn block_on_lends_what_it_likes() {
         drop(shared.clone());
     });
     assert_eq!((status, borrowed.as_str()), (Status::DONE, "not static"));
-    let thrown = host.block_on(async { panic!("in block_on") });
-    assert_eq!(thrown, Status::PANICKED);
+    let panicked = host.block_on(async { panic!("in block_on") });
+    assert_eq!(panicked, Status::PANICKED);
 }
 
 #[test]
@@ -310,13 +310,13 @@ fn a_job_runs_once_or_is_dropped_once() {
         };
         assert_eq!(host.compute(job, 1), Status::DONE);
     }
-    let mut jobs = std::mem::take(&mut *fake.jobs.lock().expect("nobody panics"));
+    let mut jobs = std::mem::take(&mut *fake.jobs.lock().expect("not poisoned"));
     drop(jobs.pop());
     assert_eq!((runs.load(Ordering::Relaxed), drops.load(Ordering::Relaxed)), (0, 1));
     assert_eq!(jobs.pop().map(ForeignJob::run), Some(Status::DONE));
     assert_eq!((runs.load(Ordering::Relaxed), drops.load(Ordering::Relaxed)), (1, 2));
     host.compute(|| panic!("in a job"), 1);
-    let job = fake.jobs.lock().expect("nobody panics").pop();
+    let job = fake.jobs.lock().expect("not poisoned").pop();
     assert_eq!(job.map(ForeignJob::run), Some(Status::PANICKED));
 }
 
@@ -326,24 +326,24 @@ fn a_call_gives_its_result_or_what_it_threw() {
     let text = String::from("lent");
     let (status, result) = host.block_in_place(|| text.len());
     assert_eq!((status, result.and_then(Result::ok)), (Status::DONE, Some(4)));
-    let (status, thrown) = host.block_in_place(|| panic!("in place"));
-    let payload = thrown.map(|thrown: thread::Result<()>| thrown.expect_err("it panics"));
+    let (status, result) = host.block_in_place(|| panic!("in place"));
+    let payload = result.map(|result: thread::Result<()>| result.expect_err("it panics"));
     assert_eq!(status, Status::PANICKED);
     assert_eq!(payload.and_then(|payload| payload.downcast_ref().copied()), Some("in place"));
     let (status, one, other) = host.join(|| text.len(), || -> u32 { panic!("in join") });
     assert_eq!(status, Status::PANICKED);
     assert_eq!(one.and_then(Result::ok), Some(4));
     assert!(other.is_some_and(|other| other.is_err()));
-    // A host that does not call is seen through.
+    // Where the host does not run the call, there is no result.
     fake.called();
     let (status, result) = host.block_in_place(|| text.len());
     assert!(status == Status::REFUSED && result.is_none());
-    // One that calls twice gets nothing the second time.
+    // A second run of the same call is refused.
     let mut runs = 0;
     let twice = job::lend(
         || runs += 1,
         |call| {
-            // SAFETY: X6, the call is there; that it is used twice is what is tested.
+            // SAFETY: X6, the call is valid here; the second use is what this tests.
             let first = unsafe { ForeignCall::raise(call) }.run();
             // SAFETY: X6, as above.
             let second = unsafe { ForeignCall::raise(call) }.run();
@@ -358,20 +358,20 @@ fn a_call_gives_its_result_or_what_it_threw() {
 #[test]
 fn a_guest_is_told_once_and_dropped_once() {
     let (fake, host) = pair();
-    let told = Arc::new(AtomicUsize::new(0));
+    let leaves = Arc::new(AtomicUsize::new(0));
     let drops = Arc::new(AtomicUsize::new(0));
     let leave = {
-        let (told, held) = (Arc::clone(&told), Counted(Arc::clone(&drops)));
+        let (leaves, held) = (Arc::clone(&leaves), Counted(Arc::clone(&drops)));
         move || {
             let _held = &held;
-            told.fetch_add(1, Ordering::Relaxed);
+            leaves.fetch_add(1, Ordering::Relaxed);
             panic!("a guest that panics");
         }
     };
     assert_eq!(host.register(leave), Status::DONE);
-    let guest = fake.guest.lock().expect("nobody panics").take().expect("it has registered");
+    let guest = fake.guest.lock().expect("not poisoned").take().expect("it has registered");
     guest.leave();
-    assert_eq!((told.load(Ordering::Relaxed), drops.load(Ordering::Relaxed)), (1, 1));
+    assert_eq!((leaves.load(Ordering::Relaxed), drops.load(Ordering::Relaxed)), (1, 1));
     let held = Counted(Arc::clone(&drops));
     let leave = move || {
         let _held = &held;
@@ -385,10 +385,10 @@ fn a_guest_is_told_once_and_dropped_once() {
 #[test]
 fn a_structure_that_has_grown_is_filled_as_far_as_it_is_known() {
     let mut place = [7_u32; 4];
-    // SAFETY: X4, there is room for as many.
+    // SAFETY: X4, there is room for 8 bytes.
     unsafe { super::out::fill(&raw mut place, 8, &[1, 2, 3, 4]) };
     assert_eq!(place, [1, 2, 7, 7]);
-    // SAFETY: X4, as above.
+    // SAFETY: X4, there is room for the whole value, and no more than that is written.
     unsafe { super::out::fill(&raw mut place, 1000, &[1, 2, 3, 4]) };
     assert_eq!(place, [1, 2, 3, 4]);
 }

@@ -1,4 +1,4 @@
-//! Text: names that are lent, and reasons that are written where the other side has room.
+//! Text: names that are lent, and reasons that are written to a place of the other side.
 
 use std::slice;
 
@@ -10,29 +10,29 @@ pub(super) const fn lower(text: &str) -> Bytes {
 
 /// # Safety
 ///
-/// X4: the text is there during the call, and is text.
+/// X4: `bytes` points to as many bytes as it says, which stay valid during the call.
 pub(super) unsafe fn raise(bytes: &Bytes) -> String {
-    // SAFETY: X4, as by contract.
+    // SAFETY: X4, by this function's contract.
     let bytes = unsafe { slice::from_raw_parts(bytes.data, bytes.len) };
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Writes as much as there is room for.
+/// Writes as much of the text as there is room for.
 ///
 /// # Safety
 ///
-/// X4: there is room for as much as it says.
+/// X4: `place` has as much room as its `capacity` says.
 #[cfg(feature = "plugin")]
 pub(super) unsafe fn write(place: *mut Text, text: &str) {
-    // SAFETY: X4, as by contract.
+    // SAFETY: X4, by this function's contract.
     let place = unsafe { &mut *place };
     let len = text.floor_char_boundary(place.capacity);
-    // SAFETY: X4, there is room for so many, which are not ours.
+    // SAFETY: X4, there is room for `len` bytes, and they do not overlap `text`.
     unsafe { place.data.copy_from_nonoverlapping(text.as_ptr(), len) };
     place.len = len;
 }
 
-/// Room for a reason, and what was written there.
+/// Room for a reason, and the reason that was written there.
 #[cfg(feature = "plugin-host")]
 pub(super) struct Room {
     bytes: [u8; 512],
@@ -41,7 +41,7 @@ pub(super) struct Room {
 
 #[cfg(feature = "plugin-host")]
 impl Room {
-    /// Gives room to a call, and tells what it said.
+    /// Gives room to `f`, and returns its result with the room.
     pub(super) fn give<R>(f: impl FnOnce(*mut Text) -> R) -> (R, Self) {
         let mut room = Self { bytes: [0; 512], len: 0 };
         let mut text = Text { data: room.bytes.as_mut_ptr(), capacity: room.bytes.len(), len: 0 };

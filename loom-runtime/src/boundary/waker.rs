@@ -1,4 +1,4 @@
-//! Wakers.
+//! Wakers that cross the boundary.
 
 use std::mem::ManuallyDrop;
 use std::ptr;
@@ -12,16 +12,16 @@ use crate::sync::Arc;
 use super::ledger::{self, Entry};
 use super::pin;
 
-/// A waker of this side, as the other sees it: it begins with its table (X4).
+/// A waker of this side, as the other side sees it: it begins with its table (X4).
 #[repr(C)]
 struct Lowered {
     raw: loom_abi::Waker,
-    /// Nothing once it is being dropped.
+    /// Taken out while this is dropped.
     waker: ManuallyDrop<Waker>,
     _entry: Entry,
 }
 
-// SAFETY: X4: the pointer in it is to a static, and a waker may be used on any thread.
+// SAFETY: X4: its pointer is to a static, and a waker may be used on any thread.
 unsafe impl Send for Lowered {}
 // SAFETY: X4, as above.
 unsafe impl Sync for Lowered {}
@@ -31,7 +31,7 @@ impl Drop for Lowered {
         pin::stay();
         // SAFETY: X9, it is dropped here and nowhere else.
         let waker = unsafe { ManuallyDrop::take(&mut self.waker) };
-        // Foreign code may be what gives the last count back (X5).
+        // The other side's code may release the last count, so no panic may leave this (X5).
         drop_ignoring_panic(waker);
     }
 }
@@ -39,12 +39,12 @@ impl Drop for Lowered {
 static TABLE: WakerTable = WakerTable { retain, release, wake };
 
 unsafe extern "C" fn retain(raw: *const loom_abi::Waker) {
-    // SAFETY: X4, it is one of ours, and whoever has the pointer has a count.
+    // SAFETY: X4, the waker was lowered here, and the caller has a count.
     unsafe { Arc::increment_strong_count(raw.cast::<Lowered>()) };
 }
 
 unsafe extern "C" fn release(raw: *const loom_abi::Waker) {
-    // SAFETY: X4, the count is the caller's, who gives it up.
+    // SAFETY: X4, the caller has this count and gives it up.
     unsafe { Arc::decrement_strong_count(raw.cast::<Lowered>()) };
 }
 
@@ -54,14 +54,14 @@ unsafe extern "C" fn wake(raw: *const loom_abi::Waker) {
     ignore_panic(|| lowered.waker.wake_by_ref());
 }
 
-/// A waker that was lowered, with a count of it.
+/// A lowered waker, with one count of it.
 pub(super) struct LoweredWaker(Arc<Lowered>);
 
 impl LoweredWaker {
-    /// The waker of this poll as the other side is to see it; `kept` has the one of last time.
+    /// Lowers the waker of this poll; `kept` has the lowered waker of the last poll.
     pub(super) fn of<'a>(waker: &'a Waker, kept: &'a mut Option<Self>) -> *const loom_abi::Waker {
         if ptr::eq(waker.vtable(), &raw const RAISED) {
-            // It came from another side, and goes on as it came.
+            // It came from another side, and is passed on unchanged.
             return waker.data().cast();
         }
         if !kept.as_ref().is_some_and(|kept| kept.0.waker.will_wake(waker)) {
@@ -80,7 +80,7 @@ impl LoweredWaker {
     }
 }
 
-/// Wakers of another side, which are pointers to what that side counts.
+/// Wakers of another side: pointers to objects that the other side counts.
 static RAISED: RawWakerVTable = RawWakerVTable::new(
     |raw| {
         // SAFETY: X4, the waker that is cloned has a count, or is lent.
@@ -88,65 +88,65 @@ static RAISED: RawWakerVTable = RawWakerVTable::new(
         RawWaker::new(raw, &RAISED)
     },
     |raw| {
-        // SAFETY: X4, the waker's count is there until the next line.
+        // SAFETY: X4, the waker has its count until the next line.
         unsafe { call(raw, |table| table.wake) };
-        // SAFETY: X4, the waker is used up, and its count with it.
+        // SAFETY: X4, the waker is used up, and gives up its count.
         unsafe { call(raw, |table| table.release) };
     },
     // SAFETY: X4, the waker has a count, or is lent.
     |raw| unsafe { call(raw, |table| table.wake) },
-    // SAFETY: X4, the waker goes, and its count with it.
+    // SAFETY: X4, the waker is dropped, and gives up its count.
     |raw| unsafe { call(raw, |table| table.release) },
 );
 
 type Function = unsafe extern "C" fn(*const loom_abi::Waker);
 
-/// Calls one of its functions with a waker.
+/// Calls one function of a waker's table with that waker.
 ///
 /// # Safety
 ///
-/// X4: a pointer to a waker that is counted, or lent; with `release`, a count that is given up.
+/// X4: `raw` points to a waker that is counted or lent; for `release`, the caller gives up a count.
 unsafe fn call(raw: *const (), function: fn(&WakerTable) -> Function) {
     let raw = raw.cast::<loom_abi::Waker>();
     // SAFETY: X4, it begins with its table.
     let table = unsafe { (*raw).table };
-    // SAFETY: X4, which is there as long as the waker.
+    // SAFETY: X4, the table is valid for as long as the waker.
     let function = function(unsafe { &*table });
-    // SAFETY: X4, as by contract.
+    // SAFETY: X4, by this function's contract.
     unsafe { function(raw) };
 }
 
-/// Calls with the waker of a poll.
+/// Calls `f` with the waker of a poll.
 ///
 /// # Safety
 ///
-/// X4: the context is one that this poll was given.
+/// X4: `context` is the context that this poll received.
 pub(super) unsafe fn with_waker<R>(context: *const Context, f: impl FnOnce(&Waker) -> R) -> R {
-    // SAFETY: X4, it is good for the poll.
+    // SAFETY: X4, the context is valid for the poll.
     let raw = unsafe { (*context).waker };
-    // SAFETY: X4, and so is what it lends.
+    // SAFETY: X4, the waker that it lends is valid for the poll, too.
     let table = unsafe { (*raw).table };
     if ptr::eq(table, &raw const TABLE) {
         // SAFETY: X4, only what was lowered here has this table.
         let lowered = unsafe { &*raw.cast::<Lowered>() };
         return f(&lowered.waker);
     }
-    // SAFETY: X4, these are the functions for such a pointer.
+    // SAFETY: X4, `RAISED` has the functions for such a pointer.
     let waker = unsafe { Waker::from_raw(RawWaker::new(raw.cast(), &RAISED)) };
-    // It is lent, so there is no count to give back.
+    // The waker is lent, so it has no count to release.
     f(&ManuallyDrop::new(waker))
 }
 
 #[cfg(all(test, not(loom_model), feature = "plugin", feature = "plugin-host"))]
 pub(super) mod foreign {
-    //! What another library's copy of this file would be: another table, so that nothing is taken
-    //! for one's own.
+    //! Stands for another library's copy of this file: it has another table, so its wakers are not
+    //! taken for wakers that were lowered here.
 
     use super::*;
 
     static OTHER: WakerTable = WakerTable { retain, release, wake };
 
-    /// As [`LoweredWaker::of`] of a first poll there, with a count.
+    /// A waker as [`LoweredWaker::of`] would lower it in the other library, with one count.
     pub(in super::super) struct Foreign(LoweredWaker);
 
     impl Foreign {
@@ -159,7 +159,7 @@ pub(super) mod foreign {
 
         pub(in super::super) fn with<R>(&self, f: impl FnOnce(&Waker) -> R) -> R {
             let context = Context { waker: Arc::as_ptr(&self.0.0).cast() };
-            // SAFETY: X4, it is there during the call.
+            // SAFETY: X4, the waker is valid during the call.
             unsafe { with_waker(&raw const context, f) }
         }
 

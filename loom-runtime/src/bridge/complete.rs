@@ -11,10 +11,10 @@ use super::slot::{Header, Slot, state, take_waker};
 use super::state::{Publish, Settle, Start};
 use crate::panics::{drop_ignoring_panic, ignore_panic};
 
-/// The working end before it has started: waits in the line.
+/// The working end before it has started: it waits in the queue.
 pub(crate) struct Job(NonNull<Header>);
 
-// SAFETY: B1: it is made of a closure, a result and a ticket that may be sent, and touches of
+// SAFETY: B1: it is made of a closure, a result and an observer that may be sent, and touches of
 // the slot only what the state says is the job's, wherever it is.
 unsafe impl Send for Job {}
 
@@ -41,7 +41,7 @@ impl Job {
         Self(header)
     }
 
-    /// For the line, which links jobs through their headers (Q1).
+    /// For the queue, which links jobs through their headers (Q1).
     pub(super) fn into_header(self) -> NonNull<Header> {
         mem::ManuallyDrop::new(self).0
     }
@@ -68,7 +68,7 @@ impl Drop for Job {
 }
 
 impl Started {
-    /// Runs the closure, unless the ticket says that it must not start. Never panics.
+    /// Runs the closure, unless the observer says that it must not start. Never panics.
     pub(crate) fn work(self) -> Worked {
         self.end(Way::Run)
     }
@@ -102,13 +102,14 @@ pub(crate) struct Worked(NonNull<Header>);
 unsafe impl Send for Worked {}
 
 impl Worked {
-    /// Ends the ticket, publishes the outcome and wakes whoever waits for it. Never panics.
+    /// Ends the observer, publishes the outcome and wakes the waiting task. Never panics.
     pub(crate) fn finish(self) {
         drop(self);
     }
 
-    /// The same; `before` is called before the caller can see the outcome, and not where the
-    /// caller has gone and the outcome is dropped, which may take any time.
+    /// [`finish`](Self::finish) that calls `before` before the caller can see the outcome. `before` is
+    /// not called where the call was dropped: then the outcome is dropped here, which may take any
+    /// time.
     pub(super) fn finish_after(self, mut before: impl FnMut()) {
         let header = mem::ManuallyDrop::new(self).0;
         // SAFETY: B1, it is not finished otherwise.
@@ -147,7 +148,7 @@ where
     // SAFETY: B2, the job has started, so the closure is its own.
     let closure = unsafe { Slot::<F, R, T>::take_closure(header) };
     let mut may_start = false;
-    // SAFETY: B2, and so is the ticket, which stays where it is.
+    // SAFETY: B2, and so is the observer, which stays where it is.
     ignore_panic(|| may_start = unsafe { Slot::<F, R, T>::may_start(header) });
     let outcome = if way == Way::Run && may_start {
         let _current = Current::enter(Some(header));
@@ -171,7 +172,7 @@ where
     F: FnOnce() -> R,
     T: Observer,
 {
-    // SAFETY: B1, outcome and ticket are the job's.
+    // SAFETY: B1, outcome and observer are the job's.
     let (end, observer) = unsafe { Slot::<F, R, T>::take_observer(header) };
     // SAFETY: B1, the job has not let go of the slot.
     let waker = match unsafe { state(header) }.settle() {
@@ -195,7 +196,7 @@ where
     drop_ignoring_panic(after);
 }
 
-/// Lets go of the slot, and wakes whoever waits.
+/// Leaves the slot, and wakes the waiting task.
 ///
 /// # Safety
 ///
@@ -284,15 +285,15 @@ impl Drop for Current {
     }
 }
 
-/// Whether whoever waited for the call that runs on this thread has gone, or its ticket would
-/// not let it start any more; nothing where none runs.
+/// Whether the call that runs on this thread is no longer wanted: its future was dropped, or its
+/// observer would not let it start any more. `None` where no call runs.
 pub(crate) fn current_is_unwanted() -> Option<bool> {
     let header = CURRENT.get()?;
     // SAFETY: B8, a call that is set here has not settled.
     let is_unwanted = unsafe { state(header) }.is_unwanted();
     // SAFETY: B8, as before.
     let vtable = unsafe { header.as_ref() }.vtable;
-    // SAFETY: B8, so its ticket is still there.
+    // SAFETY: B8, so its observer is still there.
     Some(is_unwanted || !unsafe { (vtable.may_start)(header) })
 }
 

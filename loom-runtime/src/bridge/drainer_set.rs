@@ -1,4 +1,5 @@
-//! Who is up to empty the line, and who has to be fetched (the crew, in `README.md`).
+//! How many drainers are up, and when another has to be fetched (the drainer set, in
+//! `README.md`).
 
 use crate::sync::modelled::{AtomicU64, Ordering};
 
@@ -35,7 +36,7 @@ impl DrainerSet {
         waiting(self.word.load(Ordering::Relaxed))
     }
 
-    /// How many are just about to look into the line.
+    /// How many drainers are about to look into the queue.
     pub(super) fn searching(&self) -> usize {
         usize::from(searching(self.word.load(Ordering::Relaxed)))
     }

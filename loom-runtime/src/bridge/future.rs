@@ -38,7 +38,7 @@ enum Interest {
     Detached,
     /// Polled, though not so far that a waker was shown.
     Asked,
-    /// Polled, with a waker shown in this cell: whoever waited has given up.
+    /// Polled, with a waker shown in this cell: dropping the call gives it up.
     Waiting(Cell),
 }
 
@@ -61,7 +61,7 @@ impl<R> Call<R> {
         self.state().is_none_or(State::has_started)
     }
 
-    /// Somebody waits, who has yet to show a waker: dropping the call gives it up (B4).
+    /// A task waits for it and has yet to show a waker: dropping the call gives it up (B4).
     pub(crate) fn mark_awaited(&mut self) {
         if self.interest == Interest::Detached {
             self.interest = Interest::Asked;
@@ -87,7 +87,7 @@ impl<R> Call<R> {
         let mut outcome = MaybeUninit::<Outcome<R>>::uninit();
         // SAFETY: B1, the slot is still there, as its outcome is.
         let vtable = unsafe { slot.as_ref() }.vtable;
-        // SAFETY: B1, by contract it is there, and there is room for it.
+        // SAFETY: B1, by contract it exists, and there is room for it.
         unsafe { (vtable.take_outcome)(slot, outcome.as_mut_ptr().cast()) };
         // SAFETY: B1, it was just put there.
         unsafe { outcome.assume_init() }
@@ -100,7 +100,7 @@ impl<R> Call<R> {
         };
         // SAFETY: B1, done: outcome and slot are the call's.
         let outcome = unsafe { Self::take_outcome(slot) };
-        // SAFETY: B1, nothing is left in it, and nobody else has it.
+        // SAFETY: B1, nothing is left in it, and this end alone has it.
         unsafe { free(slot) };
         outcome
     }
@@ -165,7 +165,7 @@ impl<R> Call<R> {
             GiveUp::Done => {
                 // SAFETY: B1, done: outcome and slot are the call's.
                 drop_ignoring_panic(unsafe { Self::take_outcome(slot) });
-                // SAFETY: B1, nothing is left in it, and nobody else has it.
+                // SAFETY: B1, nothing is left in it, and this end alone has it.
                 unsafe { free(slot) };
             }
         }

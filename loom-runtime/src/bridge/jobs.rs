@@ -1,4 +1,4 @@
-//! The jobs that wait for a thread (the line, in `README.md`).
+//! The jobs that wait for a thread (the queue, in `README.md`).
 
 use std::ptr::{self, NonNull};
 
@@ -15,7 +15,7 @@ const FEW: usize = 64;
 
 type Link = Option<NonNull<Header>>;
 
-/// On a cache line of its own, since drainers that linger look at it all the time.
+/// On a cache line of its own, since drainers that linger read it all the time.
 #[repr(align(64))]
 pub(super) struct Jobs {
     /// Newest first.
@@ -50,7 +50,7 @@ impl Jobs {
         }
     }
 
-    /// Appends a job. Waits for nobody.
+    /// Appends a job. Never waits.
     pub(super) fn push(&self, job: Job) {
         let header = job.into_header();
         let mut newest = self.inbox.load(Ordering::Relaxed);
@@ -70,7 +70,7 @@ impl Jobs {
         }
     }
 
-    /// Whether a job was pushed that nobody has taken over.
+    /// Whether the inbox has a job that no drainer has moved to the lists.
     pub(super) fn has_new(&self) -> bool {
         !self.inbox.load(Ordering::Relaxed).is_null()
     }
@@ -79,12 +79,12 @@ impl Jobs {
     /// of all that were: their blocks may be large, and the drainers busy for long.
     pub(super) fn has_cancelled(&self, waiting: usize) {
         let cancelled = self.cancelled.fetch_add(1, Ordering::Relaxed) + 1;
-        // As many as there are others at least, so that each is looked at twice or so.
+        // At least half of all, so that a sweep visits each job about twice.
         if cancelled < FEW || cancelled < waiting {
             return;
         }
-        // Whoever has the lock may be stopped, and this thread must not wait for it. It takes
-        // jobs out itself, or the next one that is cancelled comes by.
+        // The thread that holds the lock may be descheduled, and this one must not wait for it.
+        // That thread takes jobs out itself, or the next cancelled call sweeps.
         let Ok(mut lists) = self.lists.try_lock() else { return };
         self.collect(&mut lists);
         let swept = lists.0.iter_mut().map(List::sweep).sum();
@@ -114,7 +114,7 @@ impl Jobs {
         self.collect(&mut lists);
         let next = lists.next();
         drop(lists);
-        // SAFETY: Q1, it was taken off its list, so it is ours.
+        // SAFETY: Q1, it was taken off its list, so it is this thread's.
         next.map(|header| unsafe { Job::of(header) })
     }
 }
@@ -127,7 +127,7 @@ impl std::fmt::Debug for Jobs {
 
 impl Drop for Jobs {
     fn drop(&mut self) {
-        // Nobody is left to run them: their callers are told.
+        // No thread is left to run them. Dropping a job tells its caller.
         while let Some(job) = self.pop() {
             drop(job);
         }
@@ -141,7 +141,7 @@ impl Lists {
         while let Some(header) = newest {
             // SAFETY: Q1, it was taken out of the inbox with all the others.
             newest = unsafe { next(header) };
-            // SAFETY: Q1, as before: it is there, and nobody else's.
+            // SAFETY: Q1, as before: it is there, and no one else's.
             let list = &mut batch[unsafe { header.as_ref() }.state.priority()];
             // SAFETY: Q1, as before.
             unsafe { set_next(header, list.head) };
@@ -181,7 +181,7 @@ impl List {
         self.tail = other.tail;
     }
 
-    /// Lets go of the jobs that were cancelled; tells how many they were.
+    /// Drops the jobs that were cancelled, and returns how many they were.
     fn sweep(&mut self) -> usize {
         let mut kept = Self { passed_over: self.passed_over, ..Self::default() };
         let mut swept = 0;

@@ -1,41 +1,26 @@
 //! Calls that borrow: they come back only when the job is done (rule B7).
 
 use std::pin::Pin;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
-use crate::sync::{Arc, thread};
+use crate::sync::{thread, unpark_waker};
 
 use super::complete::Job;
 use super::future::Call;
 use super::outcome::{Observer, Outcome, Priority};
 use super::pair::pair;
 
-/// Wakes the thread that made it.
-struct Unpark(thread::Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
 thread_local! {
     /// Made once a thread, so that a call costs no allocation.
-    static OWN_WAKER: Waker = Waker::from(Arc::new(Unpark(thread::current())));
+    static OWN_WAKER: Waker = unpark_waker();
 }
 
 fn own_waker() -> Waker {
-    // A thread that is being torn down makes one for the moment.
-    OWN_WAKER
-        .try_with(Waker::clone)
-        .unwrap_or_else(|_| Waker::from(Arc::new(Unpark(thread::current()))))
+    // While the thread's locals are destroyed, each call makes one of its own.
+    OWN_WAKER.try_with(Waker::clone).unwrap_or_else(|_| unpark_waker())
 }
 
-/// A call that borrows, and that somebody waits for on the spot.
+/// A call that borrows, while its thread waits for it.
 pub(crate) struct Lent<'a, R>(&'a mut Call<R>);
 
 impl<R> Lent<'_, R> {
@@ -46,15 +31,15 @@ impl<R> Lent<'_, R> {
 
     /// Parks the thread until the job is done.
     pub(crate) fn park(&self) {
-        // The park's token is anybody's, so a look comes after each.
+        // Any code may unpark the thread, so the state is checked after each park.
         while !self.is_done() {
             thread::park();
         }
     }
 }
 
-/// Has `f` run by whoever takes the job that `submit` is given, and waits for it: `wait` may
-/// do so in its own way, and what it leaves is parked for.
+/// Passes a job that runs `f` to `submit`, and waits for it. `wait` may wait in its own way; if it
+/// returns before the job is done, the thread parks.
 pub(crate) fn lend<F, R, T>(
     f: F,
     observer: T,
@@ -84,7 +69,7 @@ where
     // Declared after the guard, so that whatever unwinds before `submit` drops it first, which
     // refuses the call.
     let job = job;
-    // Shown before there is anybody to take it, so it is the one waker of the call.
+    // Shown before the job can be taken, so it is the only waker of the call.
     let _pending = Pin::new(&mut call.0).poll(&mut cx);
     submit(job);
     wait(&Lent(&mut call.0));

@@ -1,8 +1,8 @@
 //! Carries closures to other threads and their results, or their panics, back to tasks.
 //!
 //! Owns the protocol of `README.md`, beside this file: what the two ends of a call do with
-//! the slot between them, the line in which jobs wait, and who has to come for them. It
-//! starts no thread, counts nothing for people, and knows no executor but `std::task`.
+//! the slot between them, the queue in which jobs wait, and when a drainer has to be fetched. It
+//! starts no thread, counts nothing for metrics, and knows `std::task` and no executor.
 
 #![expect(unsafe_code, reason = "slots without a type, owned by state")]
 

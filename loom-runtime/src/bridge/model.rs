@@ -20,7 +20,7 @@ struct Ends {
     refused: AtomicUsize,
     /// Results that were dropped.
     dropped: AtomicUsize,
-    /// Of those, the ones that were not gone when the ticket ended.
+    /// Of those, the ones that were not dropped when the observer ended.
     late: AtomicUsize,
 }
 
@@ -94,7 +94,7 @@ fn model(f: impl Fn() + Sync + Send + 'static) {
     model_with(4, f);
 }
 
-/// With at most so many switches of threads that nobody asked for.
+/// With at most so many preemptions.
 fn model_with(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom_model::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
@@ -142,7 +142,7 @@ fn the_last_waker_is_woken() {
 }
 
 /// Gives up at any moment after so many polls: the closure runs or is dropped, the result is
-/// dropped once, the ticket ends once, and nothing is touched too late.
+/// dropped once, the observer ends once, and no memory is touched after it was freed.
 fn gives_up_after(polls: usize) {
     model(move || {
         let (ends, job, mut call) = counted();
@@ -193,7 +193,7 @@ fn a_refused_call_is_told() {
     });
 }
 
-/// A drainer that goes home as soon as it may.
+/// A drainer that retires as soon as it may.
 struct Hasty {
     queue: Arc<Queue>,
     fetched: Vec<thread::JoinHandle<()>>,
@@ -245,9 +245,10 @@ fn submit(queue: &Arc<Queue>, ends: &Arc<Ends>, jobs: usize, is_nested: bool) {
     }
 }
 
-/// Nobody looks after the drainers once all have submitted, so whatever they leave is lost.
+/// Nothing else empties the queue once all have submitted, so a job that the drainers leave is
+/// lost.
 ///
-/// With fewer switches than elsewhere: there are up to four threads, each of many steps.
+/// With fewer preemptions than elsewhere: there are up to four threads, each of many steps.
 fn nothing_is_left(drainers: usize, jobs: [usize; 2], is_nested: bool) {
     model_with(2, move || {
         let queue = Arc::new(Queue::new(drainers));

@@ -20,7 +20,7 @@ where
 ///
 /// # Safety
 ///
-/// B7: what closure, result and ticket borrow outlives the job.
+/// B7: what closure, result and observer borrow outlives the job.
 pub(super) unsafe fn pair<F, R, T>(f: F, observer: T, priority: Priority) -> (Job, Call<R>)
 where
     F: FnOnce() -> R + Send,

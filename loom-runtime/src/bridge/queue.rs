@@ -1,4 +1,4 @@
-//! Jobs that wait, and the drainers that come for them (the line and the crew, in
+//! Jobs that wait, and the drainers that run them (the queue and the drainer set, in
 //! `README.md`).
 
 use crate::sync::thread;
@@ -16,14 +16,14 @@ pub(crate) struct Queue {
     jobs: Jobs,
 }
 
-/// A place in the line for one job.
+/// A place in the queue for one job.
 #[must_use]
 pub(crate) struct Reservation<'a> {
     queue: &'a Queue,
     fetch: Fetch,
 }
 
-/// What a drainer does beside running jobs; its thread is somebody else's.
+/// What a drainer does besides running jobs. The thread belongs to the pool.
 pub(crate) trait Drainer {
     /// Fetches another drainer, which is counted as up already.
     fn fetch(&mut self);
@@ -31,16 +31,16 @@ pub(crate) trait Drainer {
     /// Asked before each job; false to go after it although there may be more.
     fn takes_more(&self) -> bool;
 
-    /// Called between two jobs. Tells whether others may rely on its search, which it leaves
-    /// while it does something else.
+    /// Called between two jobs. `is_searching` says whether submitters rely on its search; while it
+    /// does something else it has to pause that.
     fn between(&mut self, queue: &Queue, is_searching: bool);
 
-    /// There is nothing to start. Lingers, perhaps until there is; false to go home.
+    /// The queue has no job. Lingers, perhaps until it has one; false to retire.
     fn lingers(&mut self, queue: &Queue) -> bool;
 }
 
 impl Queue {
-    /// A line that up to so many drainers empty.
+    /// A queue that up to `drainers` drainers empty.
     pub(crate) fn new(drainers: usize) -> Self {
         Self { drainers: DrainerSet::new(drainers), jobs: Jobs::new() }
     }
@@ -55,7 +55,7 @@ impl Queue {
         self.jobs.has_new()
     }
 
-    /// How many drainers are just about to look into the line.
+    /// How many drainers are about to look into the queue.
     pub(crate) fn searching(&self) -> usize {
         self.drainers.searching()
     }
@@ -75,7 +75,7 @@ impl Queue {
     /// crew.
     pub(crate) fn start_next(&self) -> Option<Started> {
         let started = self.find()?;
-        // Whoever does not search leaves nobody to be fetched.
+        // A thread that does not search leaves no drainer to be fetched.
         let _nobody = self.drainers.start(false);
         Some(started)
     }
@@ -90,7 +90,7 @@ impl Queue {
         None
     }
 
-    /// Empties the line, as a drainer that was counted as up.
+    /// Empties the queue, as a drainer that was counted as up.
     pub(crate) fn drain(&self, drainer: &mut impl Drainer) {
         let mut is_searching = true;
         loop {
@@ -124,7 +124,7 @@ impl Queue {
         }
     }
 
-    /// Does something else for a while, during which nobody relies on this drainer's search.
+    /// Runs `f`, during which no submitter relies on this drainer's search.
     pub(crate) fn pause_search<R>(&self, drainer: &mut impl Drainer, f: impl FnOnce() -> R) -> R {
         let fetch = self.drainers.pause_search();
         fetch_if_needed(drainer, fetch);
@@ -149,7 +149,7 @@ impl Queue {
             } else if self.drainers.retire() {
                 return;
             } else {
-                // Whoever was counted in is just about to push.
+                // A job was counted in, and its submitter is about to push it.
                 thread::yield_now();
             }
         }

@@ -1,4 +1,4 @@
-//! The order in which a line is emptied, and who is fetched for it.
+//! The order in which a queue is emptied, and when a drainer is fetched.
 
 use super::{Call, Drainer, End, Observer, Priority, Queue};
 use crate::sync::{Arc, Mutex};
@@ -119,7 +119,8 @@ impl Drainer for Burst<'_> {
     }
 }
 
-/// One searches, and finds one of two: somebody has relied on it, so it asks for another.
+/// One drainer searches, and finds one of two jobs: a submitter relied on it, so it fetches
+/// another.
 #[test]
 fn a_drainer_that_finds_work_fetches_whom_its_search_kept_away() {
     let (queue, log) = (Queue::new(2), Log::default());
@@ -152,7 +153,7 @@ fn a_full_line_takes_no_more_and_a_cancelled_call_makes_room() {
     let (queue, log) = (Queue::new(1), Log::default());
     let (_, call) = submit(&queue, &log, Priority::Normal, 0);
     assert!(queue.enter(1).is_none());
-    // The ticket's part.
+    // The observer's part.
     queue.cancel();
     let place = queue.enter(1);
     assert!(place.is_some());
@@ -188,7 +189,7 @@ fn what_is_cancelled_gives_way_and_the_others_keep_their_order() {
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(std::pin::pin!(&mut call).poll(&mut cx).is_pending());
         drop(call);
-        // The ticket's part.
+        // The observer's part.
         queue.cancel();
     }
     assert_eq!(Arc::strong_count(&captured), 1);

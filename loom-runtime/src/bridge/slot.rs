@@ -13,9 +13,9 @@ use super::complete::{self, Way};
 use super::outcome::{End, Fault, Observer, Outcome, Priority};
 use super::state::{Cell, State};
 
-/// What both ends and the line know of a slot, whatever is in it.
+/// What both ends and the queue know of a slot, whatever its types.
 ///
-/// 48 bytes, so that a ticket of 16 shares the first cache line with it.
+/// 48 bytes, so that an observer of 16 shares the first cache line with it.
 #[repr(C)]
 pub(super) struct Header {
     pub(super) state: State,
@@ -38,12 +38,12 @@ pub(super) union Tail {
 pub(super) struct VTable {
     /// Job, once it has started: turns the closure into an outcome.
     pub(super) work: unsafe fn(NonNull<Header>, Way),
-    /// Job, once it has worked: hands the outcome over. What it is given is called before the
-    /// caller can see it; not where the caller has gone.
+    /// Job, once it has worked: hands the outcome over. The function is called before the caller
+    /// can see the outcome, and not where the call was dropped.
     pub(super) finish: unsafe fn(NonNull<Header>, &mut dyn FnMut()),
-    /// Job, while it works: whether the ticket would still let it start.
+    /// Job, while it works: whether the observer would still let it start.
     pub(super) may_start: unsafe fn(NonNull<Header>) -> bool,
-    /// Call, after `Cancelled`: drops the closure and ends the ticket.
+    /// Call, after `Cancelled`: drops the closure and ends the observer.
     pub(super) drop_closure: unsafe fn(NonNull<Header>),
     /// Call, after `Settled` or `Done`: moves the outcome to where the pointer says, which
     /// is room for an `Outcome<R>`.
@@ -69,15 +69,15 @@ union Payload<F, R> {
 
 /// The state of a slot.
 ///
-/// A step of it may be the last that its owner does: from then on the slot may be gone. So
-/// the reference is used for one step and not kept; it refers to an atomic alone.
+/// A step of it may be its owner's last: from then on the slot may be freed. So the reference is
+/// used for one step and not kept; it refers to an atomic alone.
 ///
 /// # Safety
 ///
 /// B1: the slot has not been given back, nor let go of by the caller's end.
 pub(super) unsafe fn state<'a>(header: NonNull<Header>) -> &'a State {
     let state = {
-        // SAFETY: B1, by contract it is there.
+        // SAFETY: B1, by contract it exists.
         unsafe { &raw const (*header.as_ptr()).state }
     };
     // SAFETY: B1, as before; it is an atomic, which any thread may look at.
@@ -91,7 +91,7 @@ pub(super) unsafe fn state<'a>(header: NonNull<Header>) -> &'a State {
 /// B1, B3: the slot is there, and the cell is the caller's and empty; cell B only once the
 /// job has started.
 pub(super) unsafe fn put_waker(header: NonNull<Header>, cell: Cell, waker: Waker) {
-    // SAFETY: B1, by contract it is there.
+    // SAFETY: B1, by contract it exists.
     let header = unsafe { header.as_ref() };
     match cell {
         Cell::A => header.waker.with_mut(|cell| {
@@ -109,13 +109,13 @@ pub(super) unsafe fn put_waker(header: NonNull<Header>, cell: Cell, waker: Waker
 ///
 /// # Safety
 ///
-/// B1, B3: the slot is there, the cell is the caller's, and somebody has put a waker into it.
+/// B1, B3: the slot exists, the cell is the caller's, and it holds a waker.
 pub(super) unsafe fn take_waker(header: NonNull<Header>, cell: Cell) -> Waker {
-    // SAFETY: B1, by contract it is there.
+    // SAFETY: B1, by contract it exists.
     let header = unsafe { header.as_ref() };
     match cell {
         Cell::A => header.waker.with_mut(|cell| {
-            // SAFETY: B3, by contract it is there, and nobody else's.
+            // SAFETY: B3, by contract it exists, and no one else's.
             unsafe { cell.cast::<Waker>().read() }
         }),
         Cell::B => header.link.with_mut(|cell| {
@@ -139,7 +139,7 @@ where
         free: Self::free,
     };
 
-    /// A new slot, of which the first owner is whoever asked.
+    /// A new slot, which the caller owns.
     pub(super) fn make(closure: F, observer: T, priority: Priority) -> NonNull<Header> {
         let slot = pool::take(Layout::new::<Self>()).cast::<Self>();
         let value = Self {
@@ -179,23 +179,23 @@ where
 
     /// # Safety
     ///
-    /// B1: of this type, and the ticket is the caller's, and there.
+    /// B1: of this type, and the observer is the caller's, and there.
     pub(super) unsafe fn may_start(header: NonNull<Header>) -> bool {
         // SAFETY: B1, as by contract.
         let slot = unsafe { Self::of(header) };
         slot.observer.with(|observer| {
-            // SAFETY: B1, it was made with a ticket, which is still there.
+            // SAFETY: B1, it was made with an observer, which is still there.
             let observer = unsafe { &*observer.cast::<T>() };
             observer.may_start()
         })
     }
 
-    /// The ticket, and how the job ended by its outcome, which stays.
+    /// The observer, and how the job ended by its outcome, which stays.
     ///
     /// # Safety
     ///
-    /// B1: of this type, the outcome is there, and it and the ticket are the caller's; the
-    /// ticket is gone after.
+    /// B1: of this type, the outcome is there, and it and the observer are the caller's; the
+    /// observer is gone after.
     pub(super) unsafe fn take_observer(header: NonNull<Header>) -> (End, T) {
         // SAFETY: B1, as by contract.
         let slot = unsafe { Self::of(header) };
@@ -208,7 +208,7 @@ where
             }
         });
         let observer = slot.observer.with_mut(|observer| {
-            // SAFETY: B1, it was made with a ticket, which is taken once.
+            // SAFETY: B1, it was made with an observer, which is taken once.
             unsafe { observer.cast::<T>().read() }
         });
         (end, observer)
@@ -247,7 +247,7 @@ where
         // SAFETY: B1, as by contract.
         let slot = unsafe { Self::of(header) };
         let observer = slot.observer.with_mut(|observer| {
-            // SAFETY: B1, it was made with a ticket, which is taken once.
+            // SAFETY: B1, it was made with an observer, which is taken once.
             unsafe { observer.cast::<T>().read() }
         });
         ignore_panic(|| observer.withdraw());

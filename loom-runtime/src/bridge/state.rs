@@ -69,11 +69,11 @@ pub(super) enum Start {
 pub(super) enum Settle {
     /// The outcome is the call's from now on; the waker in the cell, if any, is the job's.
     Settled(Option<Cell>),
-    /// The caller has gone; outcome and slot are the job's.
+    /// The call was dropped; outcome and slot are the job's.
     Orphaned { unwanted: bool },
 }
 
-/// What the job has to do to let go of the slot.
+/// What the job has to do to leave the slot.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Publish {
@@ -81,7 +81,7 @@ pub(super) enum Publish {
     Done,
     /// Take the waker, which is another one, and try again.
     WithWaker(Cell),
-    /// The caller has gone, and drops the outcome: leave.
+    /// The call is being dropped, and drops the outcome: leave.
     Orphaned,
 }
 
@@ -115,7 +115,7 @@ impl State {
 
     /// Job: begins to run, unless the caller has given up (B2).
     pub(super) fn start(&self) -> Start {
-        // Acquire: with the line's release (B1); what a caller did before it cancelled is
+        // Acquire: with the queue's release (B1); what a caller did before it cancelled is
         // its own until it leaves.
         match self.0.fetch_or(RUNNING, Ordering::Acquire) & PHASE {
             QUEUED => Start::Run,
@@ -166,7 +166,7 @@ impl State {
         swapped.map(|_| ())
     }
 
-    /// Call: whether outcome and slot are there to take.
+    /// Call: whether the outcome can be taken.
     pub(super) fn is_done(&self) -> bool {
         // Acquire: with the release of `publish` (B1).
         self.0.load(Ordering::Acquire) & PHASE == DONE
@@ -232,7 +232,7 @@ impl State {
         self.0.fetch_or(LEFT, Ordering::AcqRel) & LEFT != 0
     }
 
-    /// Job: whether the caller that waited has gone.
+    /// Job: whether the call had been polled and was dropped.
     pub(super) fn is_unwanted(&self) -> bool {
         // Relaxed: nothing of the caller's is touched after.
         self.0.load(Ordering::Relaxed) & UNWANTED != 0

@@ -1,4 +1,4 @@
-//! Each rule of `README.md`, driven by hand.
+//! Each rule of `README.md`, one step at a time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -8,7 +8,7 @@ use super::{Call, End, Fault, Observer, Priority};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, thread};
 
-/// What a ticket was told, and what a look through it saw then.
+/// What an observer was told, and what a look through it saw then.
 #[derive(Default)]
 struct Told {
     ends: Mutex<Vec<(End, bool)>>,
@@ -18,7 +18,7 @@ struct Told {
 impl Told {
     fn end(&self) -> (End, bool) {
         let ends = self.ends.lock().expect("not poisoned");
-        assert_eq!(ends.len(), 1, "a observer ends once: {ends:?}");
+        assert_eq!(ends.len(), 1, "an observer ends once: {ends:?}");
         ends[0]
     }
 }
@@ -45,7 +45,7 @@ impl Observer for Telling {
     }
 }
 
-/// A job, with what its ticket was told.
+/// A job, and what its observer was told.
 struct Job {
     job: super::complete::Job,
     told: Arc<Told>,
@@ -197,7 +197,7 @@ fn a_detached_result_is_dropped_before_the_job_says_that_it_has_ended() {
 
 #[test]
 fn a_panicking_ticket_does_not_lose_the_outcome() {
-    let (job, mut call) = call_with(|| 1, || panic!("a observer that panics, as told"));
+    let (job, mut call) = call_with(|| 1, || panic!("an observer that panics, as told"));
     ended(job);
     assert!(matches!(poll(&mut call), Poll::Ready(Ok(1))));
 }

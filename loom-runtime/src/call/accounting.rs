@@ -1,4 +1,6 @@
-//! What goes with a compute call: who counts it, and who is told how long it waited.
+//! What goes with a compute call: its options, its observer, and the timers of its wait and run.
+//!
+//! Owns no counter: the core and the function have them.
 
 use std::cell::Cell;
 use std::time::Instant;
@@ -11,20 +13,20 @@ use crate::sync::Arc;
 use super::baggage::CarriedKeys;
 use super::spans::{self, CallSpan};
 
-/// One in so many calls that are nobody's tell what the bridge costs.
+/// One in so many calls that belong to no function is timed, to learn what the bridge costs.
 const SAMPLED: u32 = 16;
 
-/// CallOptions a call goes to the pool.
+/// How a call goes to the pool.
 #[derive(Default)]
 pub(crate) struct CallOptions {
-    /// Whose run time it tells.
+    /// The function whose run time the call reports, if any.
     pub(crate) function: Option<Arc<Function>>,
     pub(crate) priority: Priority,
-    /// Task-locals that go along.
+    /// Task-locals that the call carries.
     pub(crate) carrying: CarriedKeys,
 }
 
-/// Goes with a call and counts it.
+/// Observes a call, and counts it and its end.
 pub(crate) struct CallObserver {
     admitted: Admitted,
     function: Option<Arc<Function>>,
@@ -64,7 +66,8 @@ impl bridge::Observer for CallObserver {
             End::Refused => {
                 function.inspect(|function| function.refused.add_one());
             }
-            // One outcome each: what panicked or was refused did, whoever was still there.
+            // Each call has one outcome: a panic or a refusal counts as such even where the call
+            // was no longer wanted.
             End::Returned | End::Cancelled if unwanted => {
                 function.inspect(|function| function.abandoned.add_one());
             }
@@ -79,21 +82,21 @@ impl bridge::Observer for CallObserver {
     }
 }
 
-/// Goes with a call that tells how long it waited for a thread.
+/// Goes with a timed call, and records how long the call waited for a thread.
 pub(super) struct QueueTimer {
     core: Arc<Core>,
     function: Option<Arc<Function>>,
     priority: Priority,
     submitted: Instant,
-    /// CallOptions many waited already.
+    /// How many calls waited already.
     ahead: usize,
 }
 
 impl QueueTimer {
-    /// For a call that is submitted now, if it is one to be timed.
+    /// A timer for a call that is submitted now, if the call is to be timed.
     pub(super) fn of(core: &Arc<Core>, options: &CallOptions) -> Option<Self> {
         let is_timed = options.function.is_some()
-            || is_turn()
+            || is_sampled()
             || core.backlog.wants_sample(options.priority)
             || spans::is_on();
         is_timed.then(|| Self {
@@ -105,7 +108,7 @@ impl QueueTimer {
         })
     }
 
-    /// A thread begins with it, now.
+    /// Records the wait of a call that a thread starts now, and returns the time.
     pub(super) fn starts(&self, span: &CallSpan) -> Instant {
         let started = Instant::now();
         let waited = started.saturating_duration_since(self.submitted);
@@ -118,8 +121,7 @@ impl QueueTimer {
         started
     }
 
-    /// Takes in how long the call took that started then, when it is dropped, however the call
-    /// ends.
+    /// A timer that records the run time since `started` when it is dropped, however the call ends.
     pub(super) fn measured(self, started: Instant) -> RunTimer {
         RunTimer { queued: self, started }
     }
@@ -129,7 +131,7 @@ impl QueueTimer {
     }
 }
 
-/// A call that runs.
+/// Records the run time of a call when it is dropped.
 pub(super) struct RunTimer {
     queued: QueueTimer,
     started: Instant,
@@ -144,8 +146,8 @@ impl Drop for RunTimer {
     }
 }
 
-/// Whether this call of this thread is one to be timed.
-fn is_turn() -> bool {
+/// Whether this call is the one in [`SAMPLED`] calls of this thread that is timed.
+fn is_sampled() -> bool {
     thread_local! {
         static TURN: Cell<u32> = const { Cell::new(0) };
     }

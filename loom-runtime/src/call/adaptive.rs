@@ -1,4 +1,4 @@
-//! Adaptive calls: decided by the scheduler, measured on either arm.
+//! Adaptive calls: the scheduler decides the arm, and both arms are measured.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -24,32 +24,32 @@ use super::turn::{steps, use_up};
 
 /// A call that Loom placed, as a future of its result.
 ///
-/// An offloaded call behaves as [`ComputeFuture`] does. An inline call has already ended
-/// when this exists; its result, or its panic, waits for the first poll.
+/// An offloaded call behaves as [`ComputeFuture`] does. An inline call has already ended when this
+/// exists; the first poll returns its result, or raises its panic again.
 #[must_use = "the work runs, but its result is lost; await it, or say `.detach()`"]
 pub struct AdaptiveFuture<R>(Placed<R>);
 
 enum Placed<R> {
-    /// `None` once it was taken; and how much of its task's turn it has used up.
+    /// The result, `None` once it was taken; and the budget steps that the call has to use up.
     Inline(Option<thread::Result<R>>, u32),
     Offloaded(ComputeFuture<R>),
 }
 
-/// What is called, and what is said of the call.
+/// The site of a call, and the properties of the call that the caller states.
 #[derive(Clone, Copy)]
 pub(crate) struct CallInfo {
     pub(crate) site: &'static Site,
-    /// Which class of its inputs.
+    /// The size class of the call's input.
     pub(crate) class: u8,
     pub(crate) hint: ComputeHint,
-    /// Before or after what else waits, where it is offloaded.
+    /// The priority in the queue, where the call is offloaded.
     pub(crate) priority: Priority,
-    /// Task-locals that go along there.
+    /// Task-locals that an offloaded call carries.
     pub(crate) carrying: CarriedKeys,
 }
 
 impl CallInfo {
-    /// A closure of that type.
+    /// The call of a closure of type `F`.
     pub(crate) fn closure<F: 'static>(hint: ComputeHint) -> Self {
         let site = Site::of_type::<F>();
         let class = site.class_of_hint(hint);
@@ -57,18 +57,18 @@ impl CallInfo {
     }
 }
 
-/// A call that runs inline, as the verdict of this thread has it: nobody looks at a clock.
+/// Runs a settled call: inline by this thread's verdict, and no clock is read.
 #[inline]
 pub(crate) fn settled<F, R>(site: &Site, f: F) -> AdaptiveFuture<R>
 where
     F: FnOnce() -> R,
 {
-    // Caught so that both arms give a panic to whoever awaits, at the same place.
+    // The panic is caught so that on both arms the await raises it.
     let result = catch_unwind(AssertUnwindSafe(|| spans::inline(site, f)));
     AdaptiveFuture(Placed::Inline(Some(result), 0))
 }
 
-/// Runs `f` where the scheduler says, as the call that is described.
+/// Runs `f` on the arm that the scheduler decides for the call of `info`.
 #[track_caller]
 #[inline]
 pub(crate) fn place<F, R>(core: &Arc<Core>, info: CallInfo, f: F) -> AdaptiveFuture<R>
@@ -84,7 +84,7 @@ where
     place_measured(core, info, f)
 }
 
-/// The same, of a call that is looked at.
+/// Places a measured call.
 #[track_caller]
 fn place_measured<F, R>(core: &Arc<Core>, info: CallInfo, f: F) -> AdaptiveFuture<R>
 where
@@ -110,7 +110,7 @@ where
     })
 }
 
-/// The same for those who want an error where others panic.
+/// Places a call as [`place`] does, but returns an error where [`place`] panics.
 pub(crate) fn try_place<F, R>(core: &Arc<Core>, info: CallInfo, f: F) -> TryComputeFuture<R>
 where
     F: FnOnce() -> R + Send + 'static,
@@ -124,7 +124,7 @@ where
         if let Placed::Inline(Some(result), _) = placed {
             return TryComputeFuture::ended(result, 0);
         }
-        unreachable!("it has just run");
+        unreachable!("a settled call has ended with a result");
     }
     let admitted = match Admitted::to(core) {
         Ok(admitted) => admitted,
@@ -149,7 +149,7 @@ where
     }
 }
 
-/// Decides where a call runs, for whoever runs it.
+/// Decides the arm of a call. The caller then runs it there.
 pub(crate) fn decide(core: &Core, info: CallInfo) -> Decision {
     let CallInfo { site, class, hint, .. } = info;
     let now = core.now();
@@ -160,8 +160,8 @@ pub(crate) fn decide(core: &Core, info: CallInfo) -> Decision {
     };
     let conditions = Conditions { forced, ..core.conditions(now) };
     let at = Moment { pressure_level: core.pressure_level(), now, tick: os::tick() };
-    let decision = thread_stats::with(core, site, class, |own| {
-        own.stats.decide(&own.function.record, &core.knobs, &conditions, hint, at)
+    let decision = thread_stats::with(core, site, class, |entry| {
+        entry.stats.decide(&entry.function.record, &core.knobs, &conditions, hint, at)
     });
     if mode == Mode::Observe && decision.arm == Arm::OffloadRayon {
         core.function(site, class).counters.withheld.add_one();
@@ -173,8 +173,8 @@ pub(crate) fn decide(core: &Core, info: CallInfo) -> Decision {
     decision
 }
 
-/// Runs a call here and now, and takes in how long it took, as one of so many. Tells how much
-/// of the task's turn they have used up.
+/// Runs a call inline, and records its run time. The time stands for `calls` calls: this one, and
+/// the settled calls before it. Returns the result, and the budget steps that all of them use up.
 pub(crate) fn run_inline<R>(
     core: &Core,
     function: &Function,
@@ -182,12 +182,13 @@ pub(crate) fn run_inline<R>(
     f: impl FnOnce() -> R,
 ) -> (thread::Result<R>, u32) {
     let started = Instant::now();
-    // Caught so that both arms give a panic to whoever awaits, at the same place.
+    // The panic is caught so that on both arms the await raises it.
     let result = catch_unwind(AssertUnwindSafe(|| spans::inline(function.site, f)));
     let run_time = started.elapsed();
     core.ran(function, Arm::InlineTokio, run_time);
     let all = nanos(run_time).saturating_mul(calls);
-    // For who estimates how busy workers are with anything else; other threads are no workers.
+    // The pressure estimate subtracts inline work from the busy time of I/O workers, so only
+    // inline work on I/O workers counts here.
     let is_worker = worker_index().is_some() && !local_core::is_here();
     if is_worker && rayon::current_thread_index().is_none() {
         core.inline_nanos.fetch_add(all, Ordering::Relaxed);
@@ -195,17 +196,17 @@ pub(crate) fn run_inline<R>(
     if result.is_err() {
         function.counters.panicked_inline.add_one();
     }
-    // Every call that takes long is looked at, and a look stands for those that do not.
+    // Every long call is a measured call, and a measured call also stands for the settled ones.
     (result, steps(all))
 }
 
 impl<R> AdaptiveFuture<R> {
-    /// Of a call that has run, with how much of its task's turn it has used up.
+    /// A call that has run inline, with the budget steps that it has to use up.
     pub(crate) fn ended((result, turn): (thread::Result<R>, u32)) -> Self {
         Self(Placed::Inline(Some(result), turn))
     }
 
-    /// Tells of a panic that waits to be awaited.
+    /// Calls `count` where the call has run inline and panicked.
     pub(crate) fn counting_panics(self, count: impl FnOnce()) -> Self {
         if let Placed::Inline(Some(Err(_)), _) = &self.0 {
             count();
@@ -221,7 +222,7 @@ impl<R> AdaptiveFuture<R> {
         }
     }
 
-    /// Lets the work run to its end without anyone waiting for it.
+    /// Lets the work run to its end, and drops its result.
     pub fn detach(self) {
         if let Placed::Offloaded(call) = self.0 {
             call.detach();
@@ -229,17 +230,16 @@ impl<R> AdaptiveFuture<R> {
     }
 }
 
-/// A result is only ever moved out, never polled in place.
+/// A result is only moved out, never pinned.
 impl<R> Unpin for AdaptiveFuture<R> {}
 
 impl<R> AdaptiveFuture<R> {
-    /// The value, or what the call threw.
+    /// Polls for the value or the panic payload.
     #[inline]
     pub(crate) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<thread::Result<R>> {
         match &mut self.0 {
             Placed::Inline(result, turn) => {
-                // Results that are always there at once must not keep their task running for
-                // ever.
+                // Results that are always ready must not keep their task running without end.
                 if *turn > 0 {
                     ready!(use_up(turn, cx));
                 }
@@ -250,15 +250,15 @@ impl<R> AdaptiveFuture<R> {
         }
     }
 
-    /// Somebody waits for it: dropping it gives the call up.
+    /// Marks the call as awaited: from now on a drop of this cancels it.
     pub(crate) fn mark_awaited(&mut self) {
         if let Placed::Offloaded(call) = &mut self.0 {
             call.mark_awaited();
         }
     }
 
-    /// Whether its end will wake the task that polled it last. A poll may end before that, where
-    /// the task's turn does.
+    /// Whether its completion will wake the task that polled it last. A poll that ends because the
+    /// task's budget is used up may not have stored its waker.
     pub(crate) fn has_waker(&self) -> bool {
         match &self.0 {
             Placed::Inline(..) => false,
@@ -266,7 +266,7 @@ impl<R> AdaptiveFuture<R> {
         }
     }
 
-    /// Whether the outcome can be had without waiting.
+    /// Whether the outcome exists already.
     pub(crate) fn is_done(&self) -> bool {
         match &self.0 {
             Placed::Inline(..) => true,

@@ -1,14 +1,14 @@
-//! What `#[loom::compute]` expands to.
+//! The functions that an expansion of `#[loom::compute]` calls.
 //!
-//! The expansion names one function by the number of its arguments, and gives it the site, the
-//! arguments and the body as a closure that takes them:
+//! The expansion calls one function, which it selects by the number of arguments. It passes the
+//! site, the arguments, and the body as a closure that takes the arguments:
 //!
 //! ```text
 //! call2(At::site(&SITE), a, b, |a, b| -> R { body }).await
 //! ```
 //!
-//! Arguments go through here one by one, rather than as what a closure captures, so that the
-//! compiler reports what cannot be sent at the argument, and once.
+//! Arguments are passed one by one, rather than captured by a closure. So the compiler reports an
+//! argument that cannot be sent at that argument, and once.
 
 use std::mem;
 use std::panic::resume_unwind;
@@ -29,9 +29,10 @@ use super::current::{current_core, is_settled};
 use super::scope::{LONG, lend};
 use super::spans;
 
-/// Which function is called, and what its attribute and its arguments say of the call.
+/// The function that is called, and the properties of the call that its attribute and its arguments
+/// set.
 ///
-/// Nothing of it has to be dropped, which the compiler would have to see to in every function.
+/// It has no destructor: with one, every annotated function would contain code to drop it.
 #[derive(Clone, Copy)]
 pub struct At<'a> {
     site: &'static Site,
@@ -39,11 +40,11 @@ pub struct At<'a> {
     priority: Priority,
     carrying: CarriedKeys,
     inlining: Inlining,
-    /// Of the runtime that the attribute names.
+    /// The core of the runtime that the attribute names.
     core: Option<&'a Arc<Core>>,
 }
 
-/// Whether the body has machine code of its own.
+/// The attribute of the function that keeps its body out of line, if any.
 #[derive(Clone, Copy, Debug)]
 enum Inlining {
     No,
@@ -72,7 +73,7 @@ impl Inlining {
 }
 
 impl<'a> At<'a> {
-    /// A function with nothing said of the call.
+    /// The call of a function, with default properties.
     #[inline]
     #[must_use]
     pub const fn site(site: &'static Site) -> Self {
@@ -80,7 +81,7 @@ impl<'a> At<'a> {
         Self { site, size: None, priority, carrying: &[], inlining, core: None }
     }
 
-    /// A function with `#[inline(never)]`.
+    /// Sets `#[inline(never)]` for the body.
     #[inline]
     #[must_use]
     pub const fn out_of_line(mut self) -> Self {
@@ -88,7 +89,7 @@ impl<'a> At<'a> {
         self
     }
 
-    /// A function with `#[cold]`.
+    /// Sets `#[cold]` for the body.
     #[inline]
     #[must_use]
     pub const fn cold(mut self) -> Self {
@@ -96,7 +97,7 @@ impl<'a> At<'a> {
         self
     }
 
-    /// CallOptions large the input is.
+    /// Sets how large the input is.
     #[inline]
     #[must_use]
     pub const fn size(mut self, size: u64) -> Self {
@@ -104,7 +105,7 @@ impl<'a> At<'a> {
         self
     }
 
-    /// Before or after what else waits.
+    /// Sets the priority in the queue.
     #[inline]
     #[must_use]
     pub const fn priority(mut self, priority: Priority) -> Self {
@@ -112,7 +113,7 @@ impl<'a> At<'a> {
         self
     }
 
-    /// With these task-locals, where it is offloaded.
+    /// Sets the task-locals that an offloaded call carries.
     #[inline]
     #[must_use]
     pub const fn carrying(mut self, names: &'static [&'static dyn Carry]) -> Self {
@@ -120,7 +121,7 @@ impl<'a> At<'a> {
         self
     }
 
-    /// On a runtime that need not be the current one.
+    /// Sets the runtime, in place of the current one.
     #[inline]
     #[must_use]
     pub const fn on(mut self, runtime: &'a On) -> Self {
@@ -128,7 +129,7 @@ impl<'a> At<'a> {
         self
     }
 
-    /// Whether a call runs here and now, by what this thread has at hand.
+    /// Whether a call is settled, by the per-thread statistics of this thread.
     #[inline]
     fn is_settled(&self, info: CallInfo) -> bool {
         let CallInfo { site, class, .. } = info;
@@ -143,7 +144,7 @@ impl<'a> At<'a> {
         self.core.map_or_else(current_core, Arc::clone)
     }
 
-    /// The call of that instance.
+    /// The call's description, for that instance of the site.
     #[inline]
     fn call_info(&self, site: &'static Site) -> CallInfo {
         let class = self.size.map_or(0, |size| site.class(size));
@@ -152,7 +153,7 @@ impl<'a> At<'a> {
     }
 }
 
-/// Counts a panic that passes through a settled call, which nobody looks at.
+/// Counts a panic that unwinds through a settled call, which is not caught there.
 struct CountsPanic<'a>(At<'a>, CallInfo);
 
 impl Drop for CountsPanic<'_> {
@@ -164,7 +165,7 @@ impl Drop for CountsPanic<'_> {
     }
 }
 
-/// Runs a call that is settled: inline, and untimed.
+/// Runs a settled call: inline, and no clock is read.
 #[inline]
 fn settled<R>(at: At<'_>, info: CallInfo, f: impl FnOnce() -> R) -> R {
     let counts_panic = CountsPanic(at, info);
@@ -179,20 +180,20 @@ pub struct Call<R>(Placed<R>);
 
 #[derive(Debug)]
 enum Placed<R> {
-    /// It ran at once. Nothing once it was told.
+    /// A settled call, which has run. `None` once the result was taken.
     Ended(Option<R>),
-    /// Somebody had a look at it. Held, since most have not, and should not carry its size.
+    /// A measured call. Held elsewhere, since most calls are settled and should not have its size.
     Measured(Held<R>),
 }
 
-/// Adaptive calls, as what is held.
+/// The kind of held values that are adaptive calls.
 struct Adaptive;
 
 impl Kind for Adaptive {
     type Of<R> = AdaptiveFuture<R>;
 }
 
-/// A result is only ever moved out, never polled in place.
+/// A result is only moved out, never pinned.
 impl<R> Unpin for Call<R> {}
 
 impl<R> Future for Call<R> {
@@ -249,8 +250,8 @@ where
     let decision = decide(core, info);
     let CallInfo { site, class, priority, carrying, .. } = info;
     let function = core.function(site, class);
-    let is_there = core.pool().is_some_and(|pool| pool.current_thread_index().is_some());
-    if decision.arm == Arm::InlineTokio || is_there {
+    let is_on_pool = core.pool().is_some_and(|pool| pool.current_thread_index().is_some());
+    if decision.arm == Arm::InlineTokio || is_on_pool {
         return AdaptiveFuture::ended(run_inline(core, function, decision.calls, f));
     }
     function.counters.offloaded.add_one();
@@ -272,7 +273,7 @@ where
     }
 }
 
-/// What goes to the thread where a call may run.
+/// An argument, which goes to the thread where the call may run.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent to another thread, where the call may run",
     label = "this argument is not `Send`",
@@ -282,7 +283,7 @@ pub trait Argument: Send {}
 
 impl<T: Send> Argument for T {}
 
-/// What comes back from there.
+/// A result, which comes back from the thread where the call may have run.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent back from another thread, where the call may run",
     label = "this result is not `Send`",
@@ -312,7 +313,7 @@ macro_rules! arity {
             call::<F, _, R>(at, move || inlining.call(move || f($($arg),*)))
         }
 
-        /// The same of one that borrows.
+        /// Calls a function of so many arguments, some of which are borrowed.
         #[track_caller]
         #[inline]
         #[allow(clippy::too_many_arguments)]
@@ -346,12 +347,13 @@ arity! { call10 scoped10 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, 
 arity! { call11 scoped11 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L) }
 arity! { call12 scoped12 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L, m: M) }
 
-/// Any whole number as a size. In a closure, so that a `return` or a `?` is not the function's.
+/// Converts any whole number to a size. The size is computed in a closure, so that a `return` or
+/// a `?` in its expression does not leave the annotated function.
 pub fn magnitude<N: Magnitude>(size: impl FnOnce() -> N) -> u64 {
     size().magnitude()
 }
 
-/// A runtime that an expression has named.
+/// The runtime that the attribute's expression returned.
 #[derive(Debug)]
 pub struct On(Arc<Core>);
 

@@ -1,8 +1,8 @@
-//! What goes with work to other threads: the current span of `tracing`, and the task-locals that
-//! an attribute names.
+//! Baggage that goes with work to other threads: the current span of `tracing`, and the task-locals
+//! that an attribute names.
 //!
-//! A thread that waits for parallel work of one call may run another above it. What the lower one
-//! has, task-locals and spans, is set aside meanwhile.
+//! A thread that waits for parallel work of one call may run another call above it on its stack.
+//! Meanwhile the task-locals and spans of the lower call are set aside.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -19,29 +19,30 @@ use crate::sync::thread;
 
 use super::spans::{self, CallSpan};
 
-/// What `carry(…)` may name: a static of `tokio::task_local!`.
+/// A static that `carry(…)` may name: one of `tokio::task_local!`.
 #[diagnostic::on_unimplemented(
-    message = "`carry` cannot take `{Self}` span",
+    message = "`carry` cannot take `{Self}` along",
     label = "expected a static of `tokio::task_local!` whose value is `Clone` and `Send`"
 )]
 pub trait Carry: Sync {
-    /// A copy of what it is to the calling task, if it is anything.
+    /// A copy of its value in the calling task, if it has one.
     fn take_along(&'static self) -> Option<Box<dyn Carried>>;
 
-    /// Whether it can be made nothing: not where the code around borrows it (`LocalKey::with`).
+    /// Whether its value can be taken away: not while a caller up the stack borrows it
+    /// (`LocalKey::with`).
     fn is_free(&'static self) -> bool;
 
-    /// Calls `f` where it is nothing. It has to be free.
+    /// Calls `f` while the task-local has no value. It has to be free.
     fn without(&'static self, f: &mut dyn FnMut());
 }
 
-/// The value of a task-local on its way.
+/// The value of a task-local that is carried to another thread.
 pub trait Carried: Send {
-    /// Calls `f` where it has this value.
+    /// Calls `f` while the task-local has this value.
     fn within(self: Box<Self>, f: &mut dyn FnMut());
 }
 
-/// The names after `carry`.
+/// The task-locals that `carry(…)` names.
 pub(crate) type CarriedKeys = &'static [&'static dyn Carry];
 
 struct Value<T: 'static> {
@@ -56,7 +57,7 @@ impl<T: Clone + Send + 'static> Carry for LocalKey<T> {
     }
 
     fn is_free(&'static self) -> bool {
-        /// Tells, when it is dropped, whether there is no value.
+        /// Records, when it is dropped, whether the task-local has no value.
         struct Probe<'a, T: 'static>(&'static LocalKey<T>, &'a Cell<bool>);
         impl<T> Future for Probe<'_, T> {
             type Output = ();
@@ -72,8 +73,9 @@ impl<T: Clone + Send + 'static> Carry for LocalKey<T> {
         }
         let Ok(value) = self.try_with(T::clone) else { return true };
         let is_free = Cell::new(false);
-        // A scope whose own value was taken out is one where there is none; and a future that
-        // was never polled is dropped within its scope, if that can be entered at all.
+        // Within a scope whose value was taken out the task-local has no value. A future that was
+        // never polled is dropped within its scope, if tokio can enter that scope; it cannot while
+        // the task-local is borrowed.
         let mut scope = Box::pin(self.scope(value, Probe(self, &is_free)));
         drop(scope.as_mut().take_value());
         drop(scope);
@@ -102,13 +104,13 @@ impl<T: Send> Carried for Value<T> {
 }
 
 thread_local! {
-    /// What the calls carry that run on this thread, one above the other.
+    /// The keys that the calls on this thread's stack carry, the lowest call first.
     static RUNNING: RefCell<Vec<CarriedKeys>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A call while it runs.
+/// An entry of [`RUNNING`], for as long as its call runs.
 struct Running {
-    /// Above no other.
+    /// Whether the call runs above no other call.
     is_alone: bool,
 }
 
@@ -128,27 +130,27 @@ impl Drop for Running {
     }
 }
 
-/// Packed where work is made, and unpacked where it runs.
+/// Baggage of work: packed on the thread that makes the work, and unpacked where the work runs.
 pub(crate) struct Baggage {
     carrying: CarriedKeys,
-    /// Nothing is allocated for none.
+    /// An empty slice does not allocate.
     carried: Box<[Box<dyn Carried>]>,
     pub(crate) span: CallSpan,
 }
 
 impl Baggage {
-    /// For a call of `F`.
+    /// Baggage for a call of `F`.
     pub(crate) fn pack<F>(carrying: CarriedKeys, function: Option<&Function>) -> Self {
         let carried = carrying.iter().filter_map(|name| name.take_along()).collect();
         Self { carrying, carried, span: CallSpan::offloaded::<F>(function) }
     }
 
-    /// For work that a call spreads over other threads.
+    /// Baggage for parallel work of a scope.
     pub(crate) fn of_scope() -> Self {
         Self { carrying: &[], carried: Box::default(), span: CallSpan::current() }
     }
 
-    /// Calls `f` with all of it in place, and nothing of what a call below it has.
+    /// Calls `f` with this baggage in place, and without the baggage of a call below it.
     pub(crate) fn unpack<F, R>(self, f: F) -> R
     where
         F: FnOnce() -> R + Send,
@@ -157,8 +159,8 @@ impl Baggage {
         if self.set_aside().iter().all(|name| name.is_free()) {
             return self.unpack_here(f);
         }
-        // A call below borrows one across a wait, so it can be neither set nor unset on this
-        // thread. On one of its own there is nothing to set aside.
+        // A call below borrows one of the task-locals while it waits, so this thread can neither
+        // set nor unset it. A new thread has nothing to set aside.
         let (core, tokio) = (context::current(), Handle::try_current().ok());
         let run = move || {
             let _entered = tokio.as_ref().map(Handle::enter);
@@ -171,26 +173,26 @@ impl Baggage {
             match thread::Builder::new().name("loom-apart".to_owned()).spawn_scoped(scope, run) {
                 Ok(thread) => thread.join(),
                 Err(error) => panic!(
-                    "a call below this one borrows a task-local while it waits, and the system \
-                     refuses the thread that this one takes then ({error}): take a copy out of \
-                     `LocalKey::with` before waiting for parallel work"
+                    "a call further down this thread's stack borrows a task-local while it waits, \
+                     so this call needs a thread of its own, and the system refuses it ({error}): \
+                     copy the value out of `LocalKey::with` before waiting for parallel work"
                 ),
             }
         });
         ended.unwrap_or_else(|payload| resume_unwind(payload))
     }
 
-    /// Task-locals that are to be nothing, unless it carries them.
+    /// The task-locals that must have no value, unless this baggage carries one for them.
     fn set_aside(&self) -> Vec<&'static dyn Carry> {
         let below = RUNNING
             .with_borrow(|running| running.iter().copied().flatten().copied().collect::<Vec<_>>());
-        // One that is not set where the call was made is not to be found here either.
+        // A task-local that had no value where the call was made must have none here either.
         let own =
             self.carrying.iter().copied().filter(|_| self.carried.len() < self.carrying.len());
         below.into_iter().chain(own).collect()
     }
 
-    /// The same, where what is to be set aside is free.
+    /// Unpacks on this thread, where all task-locals that are set aside are free.
     fn unpack_here<R>(self, f: impl FnOnce() -> R) -> R {
         let set_aside = self.set_aside();
         let Self { carrying, carried, span } = self;
@@ -211,12 +213,12 @@ impl Baggage {
         } else {
             spans::outside(outer);
         }
-        let Some(result) = result else { unreachable!("the innermost has called it") };
+        let Some(result) = result else { unreachable!("`innermost` has called the work") };
         result
     }
 }
 
-/// One within another.
+/// Calls `f` within all carried values, nested one within another.
 fn within(mut carried: vec::IntoIter<Box<dyn Carried>>, f: &mut dyn FnMut()) {
     match carried.next() {
         None => f(),
@@ -227,7 +229,7 @@ fn within(mut carried: vec::IntoIter<Box<dyn Carried>>, f: &mut dyn FnMut()) {
     }
 }
 
-/// The same of those that are to be nothing.
+/// Calls `f` while none of the task-locals has a value.
 fn without(names: &[&'static dyn Carry], f: &mut dyn FnMut()) {
     match names {
         [] => f(),

@@ -20,37 +20,37 @@ use super::spin::{PollHistory, spin_briefly};
 
 /// Work on the compute pool, as a future of its result.
 ///
-/// The work was submitted when this was made; awaiting it only waits.
+/// The work was submitted when this was made; an await only waits for it.
 ///
-/// - Dropped before it was ever polled, or given to [`detach`](Self::detach): the work
-///   runs to its end without an audience.
-/// - Dropped after a poll (a timeout, a `select!`): work that has not started never runs,
-///   and what it captured is dropped there and then; work that runs finishes, and its result
-///   is dropped on the compute thread; a result that is there already is dropped with the
-///   future. None of this waits for anything.
-///   [`is_cancelled`] tells such work that it may stop.
+/// - Dropped before its first poll, or given to [`detach`](Self::detach): the work runs to its
+///   end, and its result is dropped.
+/// - Dropped after a poll (a timeout, a `select!`): work that has not started never runs, and its
+///   captures are dropped at once. Work that already runs finishes, and its result is dropped on
+///   the compute thread. A result that exists already is dropped with the future. The drop never
+///   waits. [`is_cancelled`] tells running work that it may stop.
 ///
-/// Cost: no allocation where closure and result fit a block of 1024 bytes with about 150 of
-/// Loom's; one otherwise. `loom-bench micro` prints what a call costs.
+/// Cost: no allocation where closure and result fit, with about 150 bytes of Loom's own, a block
+/// of 1024 bytes; one allocation otherwise. `loom-bench micro` prints what a call costs.
 ///
 /// # Panics
 ///
-/// A panic of the work is raised again by the poll that would have given the result.
-/// Work that was still queued when the last handle of its runtime went makes the poll
-/// panic with the reason. A poll after the one that gave the result panics, too.
+/// The poll that would have returned the result raises a panic of the work again. The poll panics
+/// with the reason where the work was still queued when the last handle of its runtime was dropped.
+/// A poll after the one that returned the result panics, too.
 #[must_use = "the work runs, but its result is lost; await it, or say `.detach()`"]
 pub struct ComputeFuture<R>(Offloaded<R>);
 
 /// A call on its way through the pool.
 pub(crate) struct Offloaded<R> {
     call: Call<Timed<R>>,
-    /// Whose overhead the round trip of this call tells.
+    /// The core whose overhead is learned from the round trip of this call, if it is sampled.
     sampled: Option<Sampled>,
-    /// Somebody was waiting when it completed, so the way back was not of their making.
+    /// A poll was pending, so a task waited when the call completed. Only then does the round trip
+    /// contain no delay of the awaiting task.
     waited: bool,
-    /// A thread was just looking for work, and had nothing else to do.
+    /// A drainer was searching at submission, and no other call was in flight.
     is_expected_soon: bool,
-    /// The waker of the last poll is where whoever completes it will find it.
+    /// The call has the waker of the last poll, and its completion wakes it.
     has_waker: bool,
 }
 
@@ -59,14 +59,13 @@ struct Sampled {
     submitted: Instant,
 }
 
-/// A result, and when it was worked on, if anybody wants to know.
+/// A result, and the start and end of the work where the call is timed.
 struct Timed<R> {
     value: R,
     times: Option<(Instant, Instant)>,
 }
 
-/// Submits `f` to the compute pool of the core that admitted it. It stands in line even
-/// where that is full.
+/// Submits `f` to the compute pool of the core that admitted it, even where the queue is full.
 pub(crate) fn offload<F, R>(
     core: &Arc<Core>,
     admitted: Admitted,
@@ -80,7 +79,7 @@ where
     offload_within(usize::MAX, core, admitted, options, f)
 }
 
-/// The same, unless so many wait already.
+/// Submits `f`, unless `limit` calls wait already.
 fn offload_within<F, R>(
     limit: usize,
     core: &Arc<Core>,
@@ -104,19 +103,19 @@ where
         return Err(full(options.function.as_deref()));
     }
     let queued = QueueTimer::of(core, &options);
-    // Before the call is counted in, since it runs code of others, which may panic.
+    // Packed before the call is counted in, since it runs code of the user, which may panic.
     let baggage = Baggage::pack::<F>(options.carrying, options.function.as_deref());
     let before = keeper::begin_call(core);
     let CallOptions { function, priority, .. } = options;
-    // A compute thread should have been free, so the round trip tells what the bridge costs.
+    // Only where a compute thread should be free does the round trip show what the bridge costs.
     let sampled = queued.as_ref().filter(|_| before < core.compute_threads);
     let sampled =
         sampled.map(|queued| Sampled { core: Arc::clone(core), submitted: queued.submitted() });
-    // Our own compute threads have entered our tokio; those of the process-wide pool
-    // serve whichever runtime asks.
-    let guest = if core.is_process_wide() { Handle::try_current().ok() } else { None };
+    // Compute threads of a runtime have entered that runtime's tokio. Threads of the process-wide
+    // pool serve every tokio runtime, and enter the caller's here.
+    let tokio = if core.is_process_wide() { Handle::try_current().ok() } else { None };
     let work = move || {
-        let _entered = guest.as_ref().map(Handle::enter);
+        let _entered = tokio.as_ref().map(Handle::enter);
         let Some(queued) = queued else {
             return Timed { value: baggage.unpack(f), times: None };
         };
@@ -128,10 +127,10 @@ where
     };
     let (job, call) = bridge::call(work, CallObserver::new(admitted, function), priority);
     let searching = core.queue.searching();
-    // Last, since drainers look for the job from here on. Where the line has just become
-    // full, the job is dropped, which counts it out again.
+    // This comes last, since drainers look for the job from here on. Where the queue has just
+    // become full, the job is dropped, which counts it out again.
     let Some(place) = core.queue.enter(limit) else {
-        // The job counts itself as refused, where it is of a function.
+        // The dropped job counts the refusal for its function, so this must not.
         return Err(full(None));
     };
     if place.submit(job) {
@@ -142,7 +141,7 @@ where
     Ok(Offloaded { call, sampled, waited: false, is_expected_soon, has_waker: false })
 }
 
-/// Admits and submits a call, unless the runtime has ended or its line is full.
+/// Admits and submits a call, unless the runtime has ended or its queue is full.
 pub(crate) fn try_offload<F, R>(
     core: &Arc<Core>,
     options: CallOptions,
@@ -160,12 +159,13 @@ impl<R> Offloaded<R> {
         self.call.detach();
     }
 
-    /// The value or why there is none.
+    /// Polls for the value, or the reason why there is none.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<R, Fault>> {
-        // A result that is always there at once must not keep its task running for ever.
-        // Whoever asks and goes gives the call up, however far the asking came.
+        // A drop after any poll cancels the call, even where the poll ends before it has looked
+        // for the result.
         self.call.mark_awaited();
         self.has_waker = false;
+        // Results that are always ready must not keep their task running without end.
         let budget = ready!(coop::poll_proceed(cx));
         if self.is_expected_soon {
             let (is_alone, has_had_its_turn) = PollHistory::poll(cx);
@@ -201,7 +201,7 @@ impl<R> Offloaded<R> {
 }
 
 impl<R> ComputeFuture<R> {
-    /// A call that was submitted, or a panic in words.
+    /// A call that was submitted; panics with the text of a refusal.
     #[track_caller]
     pub(crate) fn or_panic(submitted: Result<Offloaded<R>, Refusal>) -> Self {
         match submitted {
@@ -210,10 +210,10 @@ impl<R> ComputeFuture<R> {
         }
     }
 
-    /// Lets the work run to its end without anyone waiting for it.
+    /// Lets the work run to its end, and drops its result.
     ///
-    /// It stays tracked: a graceful shutdown waits for it. A panic is counted, and
-    /// reported by the panic hook like that of any thread.
+    /// The work stays tracked: a graceful shutdown waits for it. A panic is counted, and the panic
+    /// hook reports it like a panic of any thread.
     ///
     /// ```
     /// # fn main() -> loom::Result<()> {
@@ -230,7 +230,7 @@ impl<R> ComputeFuture<R> {
 }
 
 impl<R> ComputeFuture<R> {
-    /// The value, or what the work threw; words for work that never ran.
+    /// The value or the panic payload; for work that never ran, the reason as a `String` payload.
     pub(crate) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<thread::Result<R>> {
         self.0.poll(cx).map_err(|fault| match fault {
             Fault::Panicked(payload) => payload,
@@ -246,7 +246,7 @@ impl<R> ComputeFuture<R> {
         self.0.call.is_done()
     }
 
-    /// Whether its end will wake the task that polled it last.
+    /// Whether its completion will wake the task that polled it last.
     pub(crate) fn has_waker(&self) -> bool {
         self.0.has_waker
     }
@@ -270,14 +270,15 @@ impl<R> fmt::Debug for ComputeFuture<R> {
     }
 }
 
-/// Whether the compute work that asks is no longer wanted: whoever awaited it has gone, or
-/// its runtime was ended while it ran.
+/// Whether the calling compute work is no longer wanted: the future that awaited it was dropped,
+/// or its runtime was ended while it ran.
 ///
-/// Work that takes long may ask now and then and stop early; whatever it returns then is
-/// dropped. It is about the call that the calling thread runs. Work that a call spreads over
-/// other threads (`rayon::join`, parallel iterators) may run there on top of another call that
-/// waits, and would be told of that one, also where that is cancelled and this is wanted: ask
-/// before spreading, and share the answer.
+/// Long work may call this now and then and stop early; its result is dropped in that case. The
+/// answer is about the call that the calling thread runs. A call may spread work over other
+/// threads (`rayon::join`, parallel iterators). There the work may run on top of another call that
+/// waits, and the answer is then about that other call, which may be cancelled while this one is
+/// wanted. So call this before the work is spread, and share the answer.
+///
 /// False outside of compute work, in calls that run inline, and for detached work as long as
 /// its runtime lives.
 ///

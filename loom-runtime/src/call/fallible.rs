@@ -1,4 +1,4 @@
-//! The `try_` forms: what went wrong, as a value.
+//! The `try_` forms: compute work that returns its failure as an error value.
 
 use std::any::Any;
 use std::error::Error;
@@ -18,21 +18,21 @@ use super::turn::use_up;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ComputeError {
-    /// It panicked.
+    /// The work panicked.
     Panicked(ComputePanic),
-    /// As many calls as `compute_queue` says wait already. Try later, or shed the load.
+    /// The queue is full: `compute_queue` calls wait already. Try later, or shed load.
     QueueFull {
-        /// CallOptions many may wait.
+        /// How many calls may wait.
         limit: usize,
     },
-    /// The runtime takes no new work, or was ended before the work could start.
+    /// The runtime takes no new work, or it was ended before the work could start.
     ShutDown,
-    /// There are no threads to run it: the system refused them, or the process was forked.
+    /// There are no threads to run the work: the system refused them, or the process was forked.
     NoThreads,
 }
 
 impl ComputeError {
-    /// What the work threw, if it panicked.
+    /// The panic payload, if the work panicked.
     ///
     /// ```
     /// # #[loom::main]
@@ -94,9 +94,9 @@ impl From<Fault> for ComputeError {
     }
 }
 
-/// What compute work threw.
+/// The panic payload of compute work.
 ///
-/// In a lock, so that the error that holds it can be shared between threads as others can.
+/// The payload is in a lock, so that the error that contains it is `Sync`, as other errors are.
 pub struct ComputePanic(Mutex<Option<Box<dyn Any + Send>>>);
 
 impl ComputePanic {
@@ -107,12 +107,12 @@ impl ComputePanic {
 
 impl Drop for ComputePanic {
     fn drop(&mut self) {
-        // It is dropped wherever errors are, where nobody expects a panic.
+        // Errors are dropped in code that expects no panic, and the payload's drop may panic.
         drop_ignoring_panic(self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 
-/// `: ` and the message, where there is one.
+/// Writes `: ` and the panic message, if the payload is a text.
 impl fmt::Display for ComputePanic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let payload = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -132,20 +132,19 @@ impl fmt::Debug for ComputePanic {
 
 const POLLED_AGAIN: &str = "a compute call was polled after it had completed";
 
-/// Work on the compute pool, as a future of its result or of what went wrong.
+/// Work on the compute pool, as a future of its result or an error.
 ///
-/// It is to [`ComputeFuture`](crate::ComputeFuture) as a `Result` is to a value: what panics
-/// there is an error here. Work that is refused is dropped before this exists, and the first
-/// poll says so.
+/// Where [`ComputeFuture`](crate::ComputeFuture) panics, this returns an error. Refused work is
+/// dropped before this exists, and the first poll returns the refusal.
 #[must_use = "the work runs, but its result is lost; await it, or say `.detach()`"]
 pub struct TryComputeFuture<R>(State<R>);
 
 enum State<R> {
     Submitted(Offloaded<R>),
-    /// It ran where it was called. Nothing once it was told; and how much of its task's turn it
-    /// has used up.
+    /// The call ran inline: its result, `None` once it was taken; and the budget steps that the
+    /// call has to use up.
     Ended(Option<thread::Result<R>>, u32),
-    /// Nothing once it was told.
+    /// The refusal, `None` once it was taken.
     Refused(Option<Refusal>),
 }
 
@@ -161,11 +160,11 @@ impl<R> TryComputeFuture<R> {
         Self(State::Ended(Some(result), turn))
     }
 
-    /// Lets the work run to its end without anyone waiting for it.
+    /// Lets the work run to its end, and drops its result.
     ///
     /// # Errors
     ///
-    /// Where it was refused.
+    /// The refusal, if the work was refused.
     pub fn detach(self) -> Result<(), ComputeError> {
         match self.0 {
             State::Submitted(call) => {
@@ -178,7 +177,7 @@ impl<R> TryComputeFuture<R> {
     }
 }
 
-/// A result is only ever moved out, never polled in place.
+/// A result is only moved out, never pinned.
 impl<R> Unpin for TryComputeFuture<R> {}
 
 impl<R> Future for TryComputeFuture<R> {

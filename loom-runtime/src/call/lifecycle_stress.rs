@@ -1,7 +1,7 @@
-//! Ends beyond counting: every round a core of its own on threads that all rounds share.
+//! A stress test of shutdown: each round ends a core of its own, on threads that all rounds share.
 //!
-//! `LOOM_SHUTDOWN_ROUNDS` says how many; the seed of a round is its number. A hang fails
-//! the test with that number.
+//! `LOOM_SHUTDOWN_ROUNDS` sets the number of rounds. The seed of a round is derived from its
+//! number, and a hang fails the test with that number.
 
 use std::env;
 use std::panic;
@@ -24,7 +24,7 @@ use crate::threads::task::spawn;
 use crate::topology::{CoreBudget, Plan, Request};
 
 const ROUNDS: usize = 20_000;
-/// Far more than a round takes on the slowest machine.
+/// A round that takes longer hangs: this is far more than a round takes on the slowest machine.
 const HANGS: Duration = Duration::from_mins(1);
 
 /// A generator of Marsaglia's xorshift family.
@@ -39,7 +39,7 @@ impl Random {
     }
 }
 
-/// Counts itself when it goes, with the work that holds it.
+/// Counts one when it is dropped with the work that holds it.
 struct Ended(Arc<AtomicUsize>);
 
 impl Drop for Ended {
@@ -54,7 +54,7 @@ fn burn(steps: u64) {
     }
 }
 
-/// Starts some work of each kind, and gives up some of it. Returns how much there is.
+/// Starts some tasks and calls, and aborts or cancels some of them. Returns how many it started.
 fn start_work(core: &Arc<Core>, tokio: &Handle, random: &mut Random, ended: &Ended) -> usize {
     let (tasks, calls) = (random.below(3), random.below(4));
     let mut started = 0;
@@ -82,7 +82,7 @@ fn start_work(core: &Arc<Core>, tokio: &Handle, random: &mut Random, ended: &End
             }));
         match random.below(3) {
             0 => call.detach(),
-            // Polled once, and cancelled: queued, running or done by now.
+            // Polled once and then cancelled: the call may be queued, running or done by then.
             1 => drop(tokio.spawn(async move {
                 let mut call = pin!(call);
                 tokio::select! {
@@ -102,8 +102,8 @@ fn start_work(core: &Arc<Core>, tokio: &Handle, random: &mut Random, ended: &End
 fn every_end_comes() {
     let rounds = env::var("LOOM_SHUTDOWN_ROUNDS").ok();
     if rounds.is_some() {
-        // A run of its own. Calls that are refused by an early end panic where they are
-        // awaited, as they should: a quarter of a million lines that nobody reads.
+        // A long run. Calls that an early end refuses panic where they are awaited, as they
+        // should; the hook leaves out these quarter of a million lines.
         panic::set_hook(Box::new(|info| {
             if thread::current().name() != Some("tokio-rt-worker") {
                 eprintln!("{info}");
@@ -125,9 +125,9 @@ fn every_end_comes() {
         }
         let ended = Ended(Arc::default());
 
-        // One who waits from the start, and one who gives up half-way.
+        // One waits for the end from the start, and one is aborted half-way.
         let early = tokio.spawn(Drained::of(&core));
-        let fickle = tokio.spawn(Drained::of(&core));
+        let aborted = tokio.spawn(Drained::of(&core));
         let mut started = start_work(&core, tokio, &mut random, &ended);
         let leaves = random.below(4) == 0;
         if leaves {
@@ -135,7 +135,7 @@ fn every_end_comes() {
         } else {
             core.lifecycle.drain();
         }
-        fickle.abort();
+        aborted.abort();
         started += start_work(&core, tokio, &mut random, &ended);
 
         let over = async {
@@ -144,7 +144,7 @@ fn every_end_comes() {
         };
         let over = host.block_on(async { timeout(HANGS, over).await });
         assert!(over.is_ok(), "round {round} hangs: {:?}", core.lifecycle);
-        // All of it has been dropped, none comes after, and whoever asks is told.
+        // All work was dropped, no work starts after the end, and new work is refused.
         assert_eq!(ended.0.load(Ordering::Relaxed), started, "round {round}");
         assert!(Admitted::to(&core).is_err() && core.lifecycle.is_idle(), "round {round}");
         assert_eq!((core.lifecycle.count(), core.in_flight()), (0, 0), "round {round}");

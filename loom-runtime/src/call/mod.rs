@@ -1,7 +1,8 @@
-//! Compute calls: what an attribute, a spawn, a scope or a stream makes of a closure.
+//! Compute calls: the calls that an attribute, a spawn, a scope or a stream makes from a closure.
 //!
-//! Owns placing a call by the scheduler's decision, the futures that wait for it, and what travels
-//! with it. Where threads come from is `threads`'; the rule that decides is `scheduler`'s.
+//! Owns the placing of a call by the scheduler's decision, the futures that wait for it, and the
+//! baggage that goes with it. It starts no threads (`threads` does), and it does not contain the
+//! rule that decides (`scheduler` does).
 
 mod accounting;
 mod adaptive;

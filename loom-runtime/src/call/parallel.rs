@@ -4,10 +4,10 @@ use std::fmt;
 
 use super::baggage::Baggage;
 
-/// Where parallel work may be spawned that borrows what lives as long as `'scope`.
+/// A scope that spawns parallel work, which may borrow data that lives as long as `'scope`.
 ///
-/// It is rayon's scope, on the compute pool, and takes the current span of `tracing` to what is
-/// spawned (feature `tracing`).
+/// It is rayon's scope, on the compute pool. With the feature `tracing`, spawned work runs in the
+/// span that was current at the spawn.
 ///
 /// ```
 /// # #[loom::main]
@@ -27,10 +27,11 @@ use super::baggage::Baggage;
 pub struct Scope<'a, 'scope>(&'a rayon::Scope<'scope>);
 
 impl<'a, 'scope> Scope<'a, 'scope> {
-    /// Has a compute thread run `work` before the scope ends, unless it runs it itself at the
-    /// end; a panic of it is raised again there.
+    /// Spawns `work` on the compute pool. It runs before the scope ends, on another compute thread
+    /// or, at the end of the scope, on the scope's own thread. The end of the scope raises a panic
+    /// of `work` again.
     ///
-    /// Cost: that of rayon's, which allocates.
+    /// Cost: the cost of rayon's `spawn`, which allocates.
     pub fn spawn<F>(&self, work: F)
     where
         F: FnOnce(&Scope<'_, 'scope>) + Send + 'scope,
@@ -39,7 +40,7 @@ impl<'a, 'scope> Scope<'a, 'scope> {
         self.0.spawn(move |scope| baggage.unpack(|| work(&Scope(scope))));
     }
 
-    /// Rayon's own, for the rest of what it can do.
+    /// Rayon's own scope, for its other functions.
     #[must_use]
     pub fn as_rayon(&self) -> &'a rayon::Scope<'scope> {
         self.0
@@ -52,7 +53,7 @@ impl fmt::Debug for Scope<'_, '_> {
     }
 }
 
-/// Calls `f` with a scope, and comes back when all that it spawned has ended.
+/// Calls `f` with a scope, and returns when all work that it spawned has ended.
 pub(super) fn in_scope<'scope, F, R>(f: F) -> R
 where
     F: FnOnce(&Scope<'_, 'scope>) -> R + Send,

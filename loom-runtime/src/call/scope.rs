@@ -1,9 +1,10 @@
-//! Scopes: parallel work on the compute pool that borrows what its caller has.
+//! Scopes: parallel work on the compute pool that borrows data of its caller.
 //!
-//! A future may be leaked, and its borrow would end while threads still use it. So a
-//! borrowing scope runs within one poll, which comes back when all of it has ended. So that
-//! this holds up nobody but its own task, the poll gives its I/O worker's other tasks to
-//! another thread as soon as it takes longer than that costs.
+//! Owns the futures of scopes, and the wait of a worker for borrowing work. A future may be leaked,
+//! and its borrow would then end while threads still use it. So a borrowing scope runs within one
+//! poll, which returns when all of the scope's work has ended. Such a poll should delay only its
+//! own task. So it gives its I/O worker's other tasks to another thread as soon as it takes longer
+//! than that costs.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -27,38 +28,39 @@ use super::baggage::Baggage;
 use super::compute::{ComputeFuture, offload};
 use super::parallel::{Scope, in_scope};
 
-/// CallOptions long a poll waits on the spot at most: less than it costs to give the other tasks of the
-/// worker to another thread and to be woken, since parallel work may want this CPU, too.
+/// How long a poll spins at most. This is less than it costs to give the worker's other tasks to
+/// another thread and to be woken, since the parallel work may need this CPU, too.
 const SPIN_LIMIT: Duration = Duration::from_micros(4);
-/// Above what a scope is expected to take before its worker is given away at once.
+/// A scope that is expected to take longer gives its worker's other tasks away without a spin.
 pub(super) const LONG: Duration = Duration::from_micros(20);
 
-/// A borrowing scope, as a future of what its closure returns.
+/// A borrowing scope, as a future of the result of its closure.
 ///
-/// It starts with its first poll, and that poll ends with it: whatever was borrowed is free
-/// again, and may be used, when the future is ready or dropped.
+/// The scope starts with the first poll, and that poll returns when the scope has ended. So the
+/// borrowed data may be used again when the future is ready or dropped.
 ///
-/// A `timeout` or a `select!` around it cannot cut it short, nor can dropping it: where that
-/// is needed, [`scope_compute_with`] takes the data over instead.
+/// A `timeout` or a `select!` around it cannot end it early, nor can a drop. Where that is needed,
+/// use [`scope_compute_with`](crate::scope_compute_with), which takes ownership of the data.
 ///
 /// # Panics
 ///
-/// When the closure or work that it spawned panics, once all of it has ended; on a runtime
-/// that has been shut down, that the system refused its threads, or that was left behind in
-/// the parent by a fork; and when it is polled again after it was ready.
+/// When the closure or work that it spawned panics, once all of the work has ended; on a runtime
+/// that has been shut down, to which the system refused threads, or whose threads stayed in the
+/// parent of a fork; and when it is polled again after it was ready.
 #[must_use = "nothing runs before it is awaited"]
 pub struct ScopeFuture<'env, F, R> {
     core: Arc<Core>,
-    /// Nothing once it has run.
+    /// `None` once it has run.
     f: Option<F>,
     hint: ComputeHint,
-    /// CallOptions long scopes of this kind take, where that is learned.
+    /// How long scopes of this closure and place take, where that is learned.
     learned: Option<Arc<ScopeTimes>>,
-    /// It calls `f` with a scope that lives as long as what it borrows, and gives its result.
+    /// The future calls `f` with a scope that lives as long as what `f` borrows, and returns its
+    /// result.
     result: PhantomData<fn(&Scope<'_, 'env>) -> R>,
 }
 
-/// The closure is only ever moved out.
+/// The closure is only moved out, never pinned.
 impl<F, R> Unpin for ScopeFuture<'_, F, R> {}
 
 impl<'env, F, R> ScopeFuture<'env, F, R>
@@ -71,7 +73,7 @@ where
         Self { core, f: Some(f), hint, learned: None, result: PhantomData }
     }
 
-    /// Learned apart for each closure and each place of its call.
+    /// A scope whose run time is learned for each closure and each place of its call.
     pub(crate) fn adaptive(
         core: Arc<Core>,
         hint: ComputeHint,
@@ -82,10 +84,10 @@ where
         Self { core, f: Some(f), hint, learned, result: PhantomData }
     }
 
-    /// Whether it is expected to take so long that waiting for it on the spot is in vain.
+    /// Whether the scope is expected to take too long for a spin.
     fn is_long(&self) -> bool {
         let Some(learned) = &self.learned else { return false };
-        // What was measured outweighs what was said.
+        // A measured time outweighs the hint.
         learned
             .mean()
             .map_or(matches!(self.hint, ComputeHint::Medium | ComputeHint::High), |expected| {
@@ -107,7 +109,7 @@ where
         let admitted = Admitted::or_panic(&self.core);
         let core = &self.core;
         if core.pool().is_some_and(|pool| pool.current_thread_index().is_some()) {
-            // On a compute thread there is nowhere to go, and rayon helps while it waits.
+            // A compute thread runs the scope itself: rayon runs other work while it waits.
             return Poll::Ready(run_here(admitted, f));
         }
         let work = move || {
@@ -134,7 +136,7 @@ impl<F, R> fmt::Debug for ScopeFuture<'_, F, R> {
     }
 }
 
-/// Runs a scope on a thread of the pool that is there already.
+/// Runs a scope on the calling thread, which is a thread of the pool.
 fn run_here<'env, F, R>(admitted: Admitted, f: F) -> R
 where
     F: FnOnce(&Scope<'_, 'env>) -> R + Send,
@@ -151,7 +153,7 @@ where
     in_scope(f)
 }
 
-/// Runs work that borrows on the pool, and waits for it.
+/// Runs borrowing work on the pool, and waits for its end.
 pub(super) fn lend<F, R>(
     core: &Arc<Core>,
     admitted: Admitted,
@@ -164,12 +166,13 @@ where
     R: Send,
 {
     assert!(core.compute_threads > 0, "{}", Refusal::NoPool);
-    let guest = if core.is_process_wide() { Handle::try_current().ok() } else { None };
+    // Threads of the process-wide pool serve every tokio runtime, and enter the caller's here.
+    let tokio = if core.is_process_wide() { Handle::try_current().ok() } else { None };
     let queued = QueueTimer::of(core, &options);
     let baggage = Baggage::pack::<F>(options.carrying, options.function.as_deref());
     let CallOptions { function, priority, .. } = options;
     let work = move || {
-        let _entered = guest.as_ref().map(Handle::enter);
+        let _entered = tokio.as_ref().map(Handle::enter);
         if let Some(queued) = queued {
             queued.starts(&baggage.span);
         }
@@ -179,7 +182,8 @@ where
     keeper::begin_call(core);
     let observer = CallObserver::new(admitted, function);
     let submit = |job| {
-        // There is no limit; were there one, dropping the job would refuse the call.
+        // There is no limit, so the queue accepts the job. If it did not, the drop of the job
+        // would refuse the call.
         if core.queue.enter(usize::MAX).is_some_and(|place| place.submit(job)) {
             drainer::fetch(core);
         }
@@ -190,19 +194,20 @@ where
             return;
         }
         if rayon::current_thread_index().is_some() {
-            // A compute thread of another runtime, whose work this may in turn wait for.
+            // This is a compute thread of another runtime, and the lent work may wait for work of
+            // that runtime. So the thread helps while it waits.
             help_until(|| lent.is_done());
         } else if !core.owner.block_in_place(|| lent.park()) && is_on_a_worker() {
-            // Tokio refuses where a worker drives another runtime, and does not say so
-            // beforehand; its refusal comes before the wait.
+            // Tokio panics where a worker drives another runtime, and has no query for that. It
+            // panics before the wait.
             ignore_panic(|| block_in_place(|| lent.park()));
         }
-        // Elsewhere there is nobody else to hold up, or no way not to: the rest parks.
+        // On other threads a wait delays no other task, or cannot avoid it: `bridge::lend` parks.
     };
     bridge::lend(work, observer, priority, submit, wait)
 }
 
-/// Looks for the end for about as long as it would take to give the worker away.
+/// Spins for up to [`SPIN_LIMIT`], and returns whether the work has ended.
 fn ends_soon<R>(lent: &Lent<'_, R>) -> bool {
     let since = Instant::now();
     while since.elapsed() < SPIN_LIMIT {
@@ -216,13 +221,13 @@ fn ends_soon<R>(lent: &Lent<'_, R>) -> bool {
     false
 }
 
-/// Whether the thread is a worker of a tokio runtime, with tasks that it can give away.
+/// Whether the thread is a worker of a multi-thread tokio runtime, which can give tasks away.
 pub(crate) fn is_on_a_worker() -> bool {
     let flavor = Handle::try_current().map(|handle| handle.runtime_flavor());
     worker_index().is_some() && flavor.is_ok_and(|flavor| flavor == RuntimeFlavor::MultiThread)
 }
 
-/// A scope that owns what its work looks at, and gives it back with the result.
+/// A scope that owns the state that its work uses, and returns the state with the result.
 #[track_caller]
 pub(crate) fn owned<S, F, R>(core: &Arc<Core>, state: S, f: F) -> ComputeFuture<(S, R)>
 where

@@ -1,6 +1,7 @@
-//! Spans of `tracing`: a span for each compute call, and the current one where work goes.
+//! Spans of `tracing`: a span for each compute call, and the current span on the threads that work
+//! goes to.
 //!
-//! Without the feature of that name all of this is nothing.
+//! Without the feature `tracing` all functions here do nothing.
 
 #[cfg(feature = "tracing")]
 mod spans {
@@ -13,8 +14,8 @@ mod spans {
     use crate::core::Function;
     use crate::scheduler::Site;
 
-    /// Whether calls have spans of their own. Cost: a relaxed load where no subscriber wants
-    /// them.
+    /// Whether calls have spans of their own. Cost: a relaxed load where no subscriber wants such
+    /// spans.
     #[inline]
     pub(crate) fn is_on() -> bool {
         LevelFilter::current() >= LevelFilter::TRACE && is_wanted()
@@ -25,7 +26,7 @@ mod spans {
         span_enabled!(target: "loom::compute", Level::TRACE)
     }
 
-    /// As many spans as a thread is taken to be in, one within another.
+    /// The most nested spans that [`outside`] leaves.
     const DEEPEST: usize = 64;
 
     fn call(function: &str, arm: &str) -> Span {
@@ -46,17 +47,18 @@ mod spans {
     /// The span that work runs in.
     pub(crate) struct CallSpan {
         span: Span,
-        /// It is of this call, which is to tell how long it took.
+        /// Whether the span belongs to this call, and records its times.
         is_own: bool,
     }
 
     impl CallSpan {
-        /// The current one.
+        /// The current span.
         pub(crate) fn current() -> Self {
             Self { span: Span::current(), is_own: false }
         }
 
-        /// That of a call of `F`, below the current one; or the current one.
+        /// A span of its own for a call of `F`, below the current span; or the current span where
+        /// calls have none.
         pub(crate) fn offloaded<F>(function: Option<&Function>) -> Self {
             if !is_on() {
                 return Self::current();
@@ -65,7 +67,7 @@ mod spans {
             Self { span: call(name, "offload"), is_own: true }
         }
 
-        /// The call has waited so long for a thread.
+        /// Records how long the call has waited for a thread.
         pub(crate) fn waited(&self, waited: Duration) {
             if self.is_own {
                 self.span.record("queue_wait_us", micros(waited));
@@ -94,7 +96,7 @@ mod spans {
         })
     }
 
-    /// Calls `f` outside of the spans that this thread is in.
+    /// Calls `f` outside of the spans that this thread is in, and enters them again afterwards.
     pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
         struct Left(Vec<Span>);
         impl Drop for Left {
@@ -107,7 +109,7 @@ mod spans {
         let mut left = Left(Vec::new());
         loop {
             let span = Span::current();
-            // A subscriber that keeps no account of who left would name it for ever.
+            // A subscriber that does not track exits would return the same span without end.
             if span.id().is_none() || left.0.len() == DEEPEST {
                 break;
             }
@@ -117,7 +119,7 @@ mod spans {
         f()
     }
 
-    /// A call that runs here.
+    /// Runs an inline call, in a span of its own where calls have one.
     #[inline]
     pub(crate) fn inline<R>(site: &Site, f: impl FnOnce() -> R) -> R {
         if is_on() { in_span(site, f) } else { f() }

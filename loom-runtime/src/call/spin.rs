@@ -1,4 +1,4 @@
-//! Waiting on the spot for a call that is about to end, where nobody is kept waiting by it.
+//! Spins briefly for a call that is about to end, where the spin delays no other task.
 
 use std::cell::Cell;
 use std::hint;
@@ -8,23 +8,23 @@ use std::time::{Duration, Instant};
 
 use crate::bridge::Call;
 
-/// Which tasks poll calls on a thread: where they take turns, others have something to do
-/// while one waits.
+/// Which tasks poll calls on a thread. Where several tasks alternate, the thread has other tasks to
+/// run while one of them waits.
 #[derive(Clone, Copy)]
 pub(super) struct PollHistory {
     task: *const (),
-    /// CallOptions often it polled in a row.
+    /// How often this task polled in a row.
     in_a_row: u32,
-    /// CallOptions many polls it has to be for before it counts as alone.
+    /// How many more polls in a row this task needs before it counts as alone.
     until_alone: u32,
 }
 
 impl PollHistory {
-    /// After how many polls in a row a task that never has to wait lets others come.
+    /// After so many polls in a row, a task that never waits yields to other tasks.
     const LONGEST_ROW: u32 = 64;
 
-    /// Takes in one poll of this task: whether it is alone, and whether it should let others
-    /// come, so as to find that out.
+    /// Records one poll of this task. Returns whether the task is alone on this thread, and whether
+    /// it should yield now, so that other tasks show up if there are any.
     pub(super) fn poll(cx: &Context<'_>) -> (bool, bool) {
         thread_local! {
             static HISTORY: Cell<PollHistory> =
@@ -47,30 +47,31 @@ impl PollHistory {
     }
 }
 
-/// Looks for a result that may come sooner than this thread could go to sleep and be woken.
+/// Spins for a result that may come sooner than this thread could go to sleep and be woken.
 ///
-/// Where that was in vain it is left out for a while, longer and longer.
+/// After a spin without a result, the next waits do not spin: their number doubles with each
+/// failure, up to 64.
 pub(super) fn spin_briefly<R>(call: &Call<R>) {
-    /// CallOptions long until a thread that was looking should have started: it may just have had to
-    /// let another I/O worker have its CPU for a moment.
+    /// How long a searching drainer may need to start the call: another I/O worker may have taken
+    /// its CPU for a moment.
     const START: Duration = Duration::from_micros(20);
-    /// CallOptions long a short call may take from there on.
+    /// How long a short call may take once it has started.
     const END: Duration = Duration::from_micros(2);
-    const MOST_LEFT_OUT: u32 = 64;
+    const MOST_SKIPPED: u32 = 64;
     thread_local! {
-        /// CallOptions many waits to leave out, and how many to leave out after the next failure.
-        static LEAVE_OUT: Cell<(u32, u32)> = const { Cell::new((0, 1)) };
+        /// How many waits still skip the spin, and how many skip it after the next failure.
+        static SKIP: Cell<(u32, u32)> = const { Cell::new((0, 1)) };
     }
-    let (left, next) = LEAVE_OUT.get();
+    let (left, next) = SKIP.get();
     if left > 0 {
-        return LEAVE_OUT.set((left - 1, next));
+        return SKIP.set((left - 1, next));
     }
     let since = Instant::now();
     let mut started = None;
     loop {
         for _ in 0..16 {
             if call.is_done() {
-                return LEAVE_OUT.set((0, 1));
+                return SKIP.set((0, 1));
             }
             hint::spin_loop();
         }
@@ -79,7 +80,7 @@ pub(super) fn spin_briefly<R>(call: &Call<R>) {
             started.get_or_insert(waited);
         }
         if waited > started.map_or(START, |started| started + END) {
-            return LEAVE_OUT.set((next, (next * 2).min(MOST_LEFT_OUT)));
+            return SKIP.set((next, (next * 2).min(MOST_SKIPPED)));
         }
     }
 }

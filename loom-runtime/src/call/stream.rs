@@ -1,4 +1,4 @@
-//! Streams whose items are computed on: several at a time, in order or not.
+//! Streams that map their items by compute calls: several at a time, in order or not.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,16 +18,16 @@ use super::adaptive::{AdaptiveFuture, CallInfo, place};
 use super::compute::{ComputeFuture, offload};
 use super::current::current_core;
 
-/// CallOptions many items are in flight for each compute thread, unless said otherwise: one that is
-/// worked on, and one that is next.
+/// How many items are in flight for each compute thread by default: one that runs, and one that is
+/// next.
 const EACH: usize = 2;
 
-/// Maps the items of a stream by functions that compute.
+/// Maps the items of a stream by compute functions.
 ///
-/// Items are taken from the stream as there is room for them, so whoever reads slowly slows it
-/// down; results that nobody has taken yet count as in flight. A panic of one item is raised
-/// again where its result would have come; the stream ends with it, and nothing else does.
-/// Dropping the stream gives up the items in flight: those that have not started never do.
+/// Items are taken from the stream only while there is room for them, so a slow reader slows the
+/// stream down. Results that the reader has not taken yet count as in flight. A panic of one item
+/// is raised again where its result would have come, and it ends this stream alone. Dropping the
+/// stream cancels the items in flight: those that have not started never do.
 ///
 /// ```
 /// use loom::ComputeStreamExt;
@@ -57,9 +57,9 @@ pub trait ComputeStreamExt: Stream {
         ComputeMap { stream: self, f: Arc::new(f), flight: Flight::new() }
     }
 
-    /// Maps each item inline or on the compute pool, whichever has measured as cheaper for this
-    /// function, in order; see [`spawn_adaptive`](crate::spawn_adaptive). What an item expects
-    /// of itself is a hint.
+    /// Maps each item inline or on the compute pool, whichever was measured as cheaper for this
+    /// function, in order; see [`spawn_adaptive`](crate::spawn_adaptive). The item's own
+    /// [`ComputeHintProvider`] gives the hint.
     ///
     /// # Panics
     ///
@@ -77,15 +77,16 @@ pub trait ComputeStreamExt: Stream {
 
 impl<S: Stream> ComputeStreamExt for S {}
 
-/// Items on their way, and how they are to come out.
+/// The items in flight, and the order of their results.
 struct Flight<U> {
     items: VecDeque<AdaptiveFuture<U>>,
-    /// CallOptions many of them were polled with `waker`, from the front; in order only that one is.
+    /// How many items, from the front, have stored `waker`. Only an unordered stream uses this: an
+    /// ordered one polls the front item alone.
     polled: usize,
     waker: Option<Waker>,
     limit: Option<usize>,
     is_ordered: bool,
-    /// The one that was asked for, or the current one at the first poll.
+    /// The core that was set, or the current one at the first poll.
     core: Option<Arc<Core>>,
     /// The stream has ended, or an item has panicked.
     is_over: bool,
@@ -104,7 +105,7 @@ impl<U> Flight<U> {
         }
     }
 
-    /// Takes items in while there is room, and gives the next result.
+    /// Takes items in while there is room, and polls for the next result.
     fn poll<S: Stream>(
         &mut self,
         mut stream: Pin<&mut S>,
@@ -116,15 +117,15 @@ impl<U> Flight<U> {
         while !self.is_over && self.items.len() < limit {
             match stream.as_mut().poll_next(cx) {
                 Poll::Ready(Some(item)) => {
-                    // Where this panics, the stream has ended.
+                    // Where `start` panics, the stream has ended.
                     self.is_over = true;
                     let mut item = start(&core, item);
                     self.is_over = false;
-                    // Whoever drops the stream gives it up, polled or not.
+                    // So a drop of the stream cancels the item, polled or not.
                     item.mark_awaited();
                     let has_run = item.arm() == Arm::InlineTokio;
                     self.items.push_back(item);
-                    // What ran here is given away before more runs here.
+                    // A result of an inline call is returned before more items run inline.
                     if has_run {
                         break;
                     }
@@ -158,7 +159,8 @@ impl<U> Flight<U> {
         }
     }
 
-    /// The first that is done. Each is polled once with a waker, and then only looked at.
+    /// Polls for the first item that is done. Each item is polled once with a waker, and is then
+    /// only checked for completion.
     fn poll_any(&mut self, cx: &mut Context<'_>) -> Option<Poll<(usize, thread::Result<U>)>> {
         if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             self.waker = Some(cx.waker().clone());
@@ -170,7 +172,7 @@ impl<U> Flight<U> {
                 if let Poll::Ready(outcome) = item.poll_outcome(cx) {
                     return Some(Poll::Ready((at, outcome)));
                 }
-                // Polled is who will be heard of, in a row from the front.
+                // `polled` counts the items from the front whose completion will wake the task.
                 if at == self.polled && item.has_waker() {
                     self.polled += 1;
                 }
@@ -204,20 +206,20 @@ macro_rules! map {
         }
 
         impl<S, F, U> $name<S, F, U> {
-            /// Keeps up to so many items in flight, at least 1; twice as many as there are
-            /// compute threads, unless said otherwise.
+            /// Keeps up to so many items in flight, at least 1. The default is twice the number
+            /// of compute threads.
             pub fn in_flight(mut self, items: usize) -> Self {
                 self.flight.limit = Some(items.max(1));
                 self
             }
 
-            /// Gives results as they come, not in the order of their items.
+            /// Returns results as they are ready, not in the order of their items.
             pub fn unordered(mut self) -> Self {
                 self.flight.is_ordered = false;
                 self
             }
 
-            /// Computes on this core's pool, whichever the stream is polled on.
+            /// Computes on this core's pool, whichever runtime polls the stream.
             pub(crate) fn on_core(mut self, core: &Arc<Core>) -> Self {
                 self.flight.core = Some(Arc::clone(core));
                 self
@@ -265,7 +267,7 @@ macro_rules! map {
 }
 
 map! {
-    /// A stream of what was computed of another's items on the compute pool; made by
+    /// A stream whose items are computed on the compute pool from another stream's items; made by
     /// [`compute_map`](ComputeStreamExt::compute_map).
     ComputeMap, item: [], |core, f| {
         let f = Arc::clone(f);
@@ -276,8 +278,8 @@ map! {
 }
 
 map! {
-    /// A stream of what was computed of another's items wherever that is cheaper; made by
-    /// [`adaptive_map`](ComputeStreamExt::adaptive_map).
+    /// A stream whose items are computed from another stream's items, each on the arm that is
+    /// cheaper; made by [`adaptive_map`](ComputeStreamExt::adaptive_map).
     AdaptiveMap, item: [ComputeHintProvider +], |core, f| {
         let hint = item.compute_hint();
         let info = CallInfo::closure::<F>(hint);

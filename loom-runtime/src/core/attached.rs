@@ -15,8 +15,8 @@ use super::shared::Core;
 /// The first that was attached of those that still are.
 struct Current {
     core: Arc<Core>,
-    /// The runtime as its users hold it, which is kept for as long as its host is there; nothing
-    /// after that, when it is there to say so.
+    /// The runtime's handle, kept until its host has ended. `None` from then on: the entry remains so
+    /// that calls are refused with that reason.
     handle: Option<Handle>,
 }
 
@@ -91,7 +91,7 @@ pub(crate) fn with<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
 
 fn find() -> Option<Arc<Core>> {
     let current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
-    // One whose host is there comes before one that can only say that it is not.
+    // A runtime whose host runs comes before one that can only refuse.
     let live = current.iter().find(|one| one.handle.is_some());
     live.or_else(|| current.first()).map(|one| Arc::clone(&one.core))
 }

@@ -1,16 +1,16 @@
-//! How long a call would wait for a compute thread, told from those that have waited.
+//! How long a call would wait for a compute thread, estimated from calls that have waited.
 //!
-//! A call that starts tells how long it waited, and how many waited when it came. What one
-//! place in the line cost it then is what one costs now, so a call that comes now would wait
-//! that long for each of those that wait already. A call of high priority passes others by,
-//! so each priority has a price of its own.
+//! A call that starts records how long it waited, and how many calls were queued when it came. The
+//! wait per queued call is the price of a place. A call that comes now would wait that long for each
+//! call that is queued already. A call of high priority overtakes others, so each priority has a
+//! price of its own.
 //!
-//! This is known before the line is long, unlike the wait of the last call that started, which
-//! came when the line was short. Where no call ends any more nothing of this moves; the
-//! keeper sees that, and how long it has lasted is the least that the next one waits.
+//! The price is known before the queue is long, unlike the wait of the last call that started, which
+//! came when the queue was short. Where no call ends any more, no sample comes; the keeper sees that,
+//! and a call waits at least as long as the stall has lasted.
 //!
-//! Whoever sends calls away by this keeps them from telling better: so where none of a priority
-//! has told for a while, one is let through to see (a *probe*).
+//! A caller that sheds calls by this estimate also takes away its samples. So where a priority has
+//! had no sample for a while, one call is let through to measure (a *probe*).
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 const MEMORY: f64 = 200e6;
 /// A new sample weighs at least so much, however soon it comes after the last one.
 const LEAST_WEIGHT: f64 = 0.001;
-/// The least time between what was told last and a probe, in nanoseconds; and how many such
-/// times a probe has to tell, before it is taken for lost.
+/// The least time between the last sample and a probe, in nanoseconds; and how many such times a
+/// probe has until it counts as lost.
 const LEAST_PAUSE: u64 = 100_000_000;
 const LOST: u64 = 10;
 
@@ -37,16 +37,16 @@ pub(crate) struct Backlog {
     stalled_since: AtomicU64,
 }
 
-/// What a place in the line costs: decayed means of waits, in nanoseconds, and of the places
-/// that were waited for, the own one among them.
+/// What a place in the queue costs: decayed means of waits, in nanoseconds, and of the places
+/// waited for, the call's own included.
 #[derive(Debug, Default)]
 struct Price {
     wait: AtomicU32,
     places: AtomicU32,
-    /// When a call told last, and when one was let through to tell.
+    /// When the last sample came, and when the last probe was let through.
     last_sample: AtomicU64,
     probed: AtomicU64,
-    /// The next call is to tell, whichever would.
+    /// The next call has to give a sample, whether or not it would be sampled.
     sample_wanted: AtomicBool,
 }
 
@@ -67,7 +67,7 @@ impl Price {
         blend(&self.places, places);
     }
 
-    /// Nanoseconds a place, if any call has told.
+    /// Nanoseconds a place, if there was a sample.
     fn of_a_place(&self) -> Option<f64> {
         let [wait, places] =
             [&self.wait, &self.places].map(|part| f32::from_bits(part.load(Ordering::Relaxed)));
@@ -81,7 +81,7 @@ impl Backlog {
         #[expect(clippy::cast_precision_loss, reason = "an estimate, which needs few digits")]
         let places = (ahead + 1) as f32;
         self.prices[priority as usize].observe(wait.as_secs_f32() * 1e9, places, now);
-        // A load first: the line is shared, and seldom changes.
+        // A load first: the cache line is shared, and seldom changes.
         if self.stalled_since.load(Ordering::Relaxed) != 0 {
             self.stalled_since.store(0, Ordering::Relaxed);
         }
@@ -92,7 +92,7 @@ impl Backlog {
         if waiting == 0 {
             return Duration::ZERO;
         }
-        // Until a call of that priority has told, what others have.
+        // Until that priority has a sample, those of others.
         let order = [priority, Priority::Normal, Priority::High, Priority::Low];
         let price = order.iter().find_map(|priority| self.prices[*priority as usize].of_a_place());
         #[expect(clippy::cast_precision_loss, reason = "an estimate, which needs few digits")]
@@ -103,8 +103,8 @@ impl Backlog {
         Duration::try_from_secs_f64(nanos / 1e9).unwrap_or(Duration::MAX).max(stalled)
     }
 
-    /// Whether a call that is to be sent away should go all the same, to tell how long it
-    /// waits: where none of its priority has told for longer than `bound`. One at a time.
+    /// Whether a call that would be shed should be made all the same, as a probe: where its priority
+    /// has had no sample for longer than `bound`. One at a time.
     pub(crate) fn may_probe(&self, priority: Priority, bound: Duration, now: u64) -> bool {
         let Price { last_sample, probed, sample_wanted, .. } = &self.prices[priority as usize];
         let (last_sample, before) =
@@ -123,10 +123,10 @@ impl Backlog {
         may
     }
 
-    /// Whether the call that is made now is to tell, although it is not its turn.
+    /// Whether the call that is made now has to give a sample although it is not due.
     pub(crate) fn wants_sample(&self, priority: Priority) -> bool {
         let sample_wanted = &self.prices[priority as usize].sample_wanted;
-        // A load first: the line is shared, and seldom changes.
+        // A load first: the cache line is shared, and seldom changes.
         sample_wanted.load(Ordering::Relaxed) && sample_wanted.swap(false, Ordering::Relaxed)
     }
 
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(
             backlog.expected(Priority::Normal, 10, 0),
             Duration::ZERO,
-            "nobody has last_sample"
+            "no call was sampled"
         );
         // Two threads, 10 ms a call.
         backlog.observe(Priority::Normal, 45 * MS, 8, 0);
@@ -198,7 +198,7 @@ mod tests {
         let backlog = Backlog::default();
         let probes = |now: u64| backlog.may_probe(Priority::High, 300 * MS, now * A_MS);
         backlog.observe(Priority::High, MS, 0, 1000 * A_MS);
-        assert!(!probes(1300), "it was last_sample just now");
+        assert!(!probes(1300), "it was sampled just now");
         assert!(probes(1301));
         assert!(!probes(1302) && !probes(4301), "one is under way");
         assert!(

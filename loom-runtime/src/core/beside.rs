@@ -1,6 +1,7 @@
-//! Runtimes beside a tokio runtime that somebody else owns.
+//! Runtimes beside a tokio runtime that the program owns.
 //!
-//! Its threads are not ours to give a context, so they are known by their runtime.
+//! Loom does not start that runtime's threads and cannot give them a context, so they are recognised
+//! by the id of their tokio runtime.
 
 use tokio::runtime::{Handle, Id};
 

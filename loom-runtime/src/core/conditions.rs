@@ -25,21 +25,21 @@ impl Core {
         }
     }
 
-    /// Who is asking, in the scheduler's words.
+    /// What kind of thread makes the call, in the scheduler's terms.
     pub(crate) fn caller(&self) -> Caller {
         if self.compute_threads == 0 {
             Caller::NoPool
         } else if self.is_own_compute_thread() {
             Caller::ComputeWorker
         } else if local_core::is_here() || self.io_workers.is_none_or(|n| n == 1) {
-            // Nobody else runs the tasks of a local core.
+            // No other thread runs the tasks of a local core.
             Caller::LoneIoWorker
         } else {
             Caller::IoWorker
         }
     }
 
-    /// Verdicts are looked at again when it changes.
+    /// Verdicts are decided anew when it changes.
     #[inline]
     pub(crate) fn pressure_level(&self) -> u32 {
         self.pressure.pressure_level()

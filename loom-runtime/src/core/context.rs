@@ -39,7 +39,7 @@ thread_local! {
     static IS_KEEPER: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The calling thread is the keeper, for which everybody waits and which waits for nobody.
+/// Marks the calling thread as the keeper: other threads wait for it, so it must not wait.
 pub(crate) fn become_keeper() {
     IS_KEEPER.set(true);
 }
@@ -61,7 +61,7 @@ pub(crate) fn drive(core: Arc<Core>) -> EnteredContext {
 
 /// The same for a thread that goes on with whatever it did.
 fn enter(core: Arc<Core>) -> EnteredContext {
-    // Whoever was not free to wait before is not free with one more guard.
+    // A thread that must not block before must not block with one more guard.
     let origin = if may_block() == MayBlock::No {
         origin().unwrap_or(Origin::BlockOn)
     } else {
@@ -139,7 +139,7 @@ pub(crate) enum MayBlock {
     No,
     /// It has entered a runtime, which says nothing of what else it does.
     Unknown,
-    /// It is in nobody's runtime.
+    /// It is in no runtime.
     Yes,
 }
 
@@ -147,7 +147,7 @@ fn origin() -> Option<Origin> {
     CONTEXT.try_with(|context| context.borrow().as_ref().map(|current| current.origin)).ok()?
 }
 
-/// Whether a thread of a runtime of ours runs something that may block, and no tasks.
+/// Whether the calling thread is one of a Loom runtime's that runs blocking work, and no tasks.
 #[cfg(feature = "plugin-host")]
 pub(crate) fn runs_blocking_work() -> bool {
     origin() == Some(Origin::Worker) && runtime::worker_index().is_none()
@@ -163,7 +163,7 @@ pub(crate) fn may_block() -> MayBlock {
             Err(error) if error.is_missing_context() => MayBlock::Yes,
             _ => MayBlock::No,
         },
-        // A thread that is being torn down may be one that somebody waits for.
+        // While its thread-locals are destroyed, another thread may be waiting for this one.
         Ok(Some(Origin::Worker | Origin::BlockOn)) | Err(_) => MayBlock::No,
     }
 }

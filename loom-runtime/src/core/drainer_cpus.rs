@@ -1,10 +1,10 @@
 //! Where drainers run, so that no two of them share a CPU while another has none.
 //!
-//! The kernel moves threads of its idle class hardly ever: two that woke on one CPU stay
-//! there, next to one that idles, and one that woke beneath a busy I/O worker waits for it.
-//! So each drainer says which CPU it is on, and one that shares its CPU moves itself to one
-//! where there is none. It moves by a narrow mask and a wide one right after, so that the
-//! kernel keeps every choice that it had.
+//! The kernel hardly ever moves threads of its idle class: two that woke on one CPU stay there while
+//! another CPU idles, and one that woke on the CPU of a busy I/O worker waits for that worker. So
+//! each drainer records which CPU it is on, and one that shares its CPU moves to a CPU without a
+//! drainer. It sets a narrow mask and the wide one right after, so that the kernel keeps every
+//! choice that it had.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ const NOBODY: usize = usize::MAX;
 pub(crate) struct DrainerCpus {
     /// Drainers that are up, by CPU.
     drainers: Box<[AtomicU32]>,
-    /// A CPU on which somebody waits for the drainer beneath.
+    /// A CPU on which a caller waits for a drainer that shares it.
     crowded: AtomicUsize,
 }
 
@@ -39,8 +39,8 @@ impl DrainerCpus {
         Self { drainers, crowded: AtomicUsize::new(NOBODY) }
     }
 
-    /// Whether so many searching drainers may all be on the caller's own CPU, so that waiting
-    /// for them on the spot is in vain. They are asked to go elsewhere then.
+    /// Whether all searching drainers may be on the caller's own CPU, so that spinning for them cannot
+    /// help. They are asked to move then.
     pub(crate) fn may_all_be_here(&self, searching: usize) -> bool {
         let Some(cpu) = os::current_cpu() else { return false };
         let may_all_be_here =
@@ -95,7 +95,7 @@ impl DrainerCpu<'_> {
         }
     }
 
-    /// Whether somebody waits for this drainer to go elsewhere.
+    /// Whether a caller waits for this drainer to move.
     pub(crate) fn is_crowded(&self) -> bool {
         self.cpu.is_some_and(|cpu| self.cpus_of_all.crowded.load(Ordering::Relaxed) == cpu)
     }

@@ -10,7 +10,7 @@ use crate::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub(crate) struct Function {
     pub(crate) site: &'static Site,
-    /// Which sizes of input it is about, where calls tell.
+    /// Which class of input sizes it is about, where calls give a size.
     pub(crate) class: u8,
     pub(crate) record: Record,
     pub(crate) all_stats: ThreadStatsList,

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
 thread_local! {
-    // Nothing to drop, so it is there while other thread-locals are dropped.
+    // It has no destructor, so it can be read while other thread-locals are dropped.
     static IS_HERE: Cell<bool> = const { Cell::new(false) };
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Owns the state of a runtime ([`Core`]): counters, lifecycle, records of functions, estimates, and
 //! which runtime a thread belongs to. It starts no thread, submits no call, and knows neither the
-//! handle that users hold nor plug-ins: what a room above keeps for each runtime it hands in.
+//! handle that users hold nor plug-ins: upper rooms store what they keep for a runtime in its slots.
 
 #[cfg(feature = "plugin")]
 pub(crate) mod attached;

@@ -1,7 +1,7 @@
-//! Whose runtime this one is a part of.
+//! The owner of a runtime: the host, where the runtime is a plug-in's.
 //!
-//! That of a plug-in is its host's, which is told what the plug-in does on threads that the host
-//! cannot look into. Every other runtime is its own, and then nothing of this costs anything.
+//! The host counts what the plug-in does on threads that the host cannot see into. Every other
+//! runtime has no owner, and then all of this compiles to nothing.
 
 #[cfg(feature = "plugin")]
 pub(crate) use attached::Owner;
@@ -29,9 +29,9 @@ mod attached {
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     #[non_exhaustive]
     pub enum TokioContext {
-        /// All that a task of tokio's finds, its cooperative budget included: what is always ready
-        /// lets other tasks have their turn. On a thread that is inside this library's tokio already
-        /// the budget is what that has given.
+        /// All that a tokio task finds, its cooperative budget included: a future that is always ready
+        /// yields to other tasks. On a thread that is inside this library's tokio already, the budget
+        /// is that one's.
         #[default]
         Budget,
         /// The runtime, so that sockets, timers and `tokio::spawn` work, and no budget: a task that
@@ -47,7 +47,7 @@ mod attached {
         host: OnceLock<Arc<HostRef>>,
         /// What tasks find of the plug-in's tokio, where they do not say.
         context: OnceLock<TokioContext>,
-        /// 1 while the plug-in's tokio is there, its last thread included.
+        /// 1 until the last thread of the plug-in's tokio has ended.
         drivers: AtomicUsize,
     }
 
@@ -56,7 +56,7 @@ mod attached {
 
     impl Owner {
         pub(crate) fn set_host(&self, host: Arc<HostRef>) {
-            // It is said once, before the runtime is anybody's.
+            // Set once, before any other code has the runtime.
             let _ = self.host.set(host);
         }
 
@@ -80,7 +80,7 @@ mod attached {
 
         /// Its threads have been joined.
         pub(crate) fn driver_has_ended(&self) {
-            // Release: with the acquire of those who ask.
+            // Release: with the acquire of `has_driver` and `any_has_driver`.
             self.drivers.fetch_sub(1, Ordering::Release);
             DRIVERS.fetch_sub(1, Ordering::Release);
         }
@@ -154,7 +154,7 @@ mod attached {
 mod alone {
     use super::Refusal;
 
-    /// Nobody else.
+    /// No owner.
     #[derive(Debug, Default)]
     pub(crate) struct Owner(());
 

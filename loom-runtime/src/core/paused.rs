@@ -1,9 +1,9 @@
-//! Time that stands still while compute work is in flight, for tests that hold it.
+//! Time that stands still while compute work is in flight, for tests with a paused clock.
 //!
-//! Tokio moves a paused clock on when a current-thread runtime has nothing to do, but not while a
-//! blocking function runs. So one does, from the first call in flight to the last, and does nothing
-//! but wait. It ends with the runtime, or when whoever awaits the last call has been woken, so that
-//! time moves only after that one has run.
+//! Tokio advances a paused clock when a current-thread runtime is idle, but not while a blocking
+//! function runs. So a blocking function runs from the first call in flight to the last, and only
+//! waits. It ends with the runtime, or once the task that awaits the last call was woken, so that
+//! time advances only after that task has run.
 
 #[cfg(feature = "test-util")]
 pub(crate) use paused_time::{PauseGuard, PausedTime};
@@ -32,7 +32,7 @@ mod paused_time {
         calls: usize,
         /// A blocking function waits for the last of them.
         is_waiting: bool,
-        /// Nobody has the time any more, and tokio's end waits for blocking functions.
+        /// The runtime ends, and tokio's end waits for blocking functions.
         is_over: bool,
     }
 
@@ -76,7 +76,7 @@ mod paused_time {
         }
     }
 
-    /// Time stands still for as long as this is there, where a test holds it.
+    /// Holds paused time still until it is dropped; does nothing where time is not paused.
     pub(crate) struct PauseGuard(Option<Arc<PausedTime>>);
 
     impl PauseGuard {

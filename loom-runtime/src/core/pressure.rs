@@ -1,11 +1,10 @@
-//! How much is ready to run on the I/O side, as far as stable tokio shows it.
+//! How many tasks are ready on the I/O side, as far as stable tokio shows it.
 //!
-//! What is in the queue that all workers share is known. What is in a worker's own queue is
-//! not: it is estimated from how busy workers are with anything but inline calls, as if they
-//! were served in turn (the mean queue of M/M/1). So a worker that is kept busy by a single
-//! task that is always ready counts as one with a queue, and a burst that a worker took into
-//! its own queue is seen only once it has kept it busy for a while. Tasks that sleep do not
-//! count at all.
+//! The length of the queue that all workers share is known. The length of a worker's own queue is
+//! not. It is estimated from how busy workers are with anything but inline calls, as the mean queue
+//! of M/M/1. So a worker that one always-ready task keeps busy counts as one with a queue, and a
+//! burst in a worker's own queue shows only once it has kept the worker busy for a while. Sleeping
+//! tasks do not count.
 
 use tokio::runtime::{Handle, RuntimeMetrics};
 
@@ -30,12 +29,12 @@ pub(crate) struct Pressure {
     parks: AtomicU64,
     /// Nanoseconds of inline calls then.
     inline: AtomicU64,
-    /// What came of it, as floats: the share of busy time, tasks ready a worker, and tasks
-    /// that become ready a worker and nanosecond.
+    /// The results, as floats: the share of busy time, ready tasks per worker, and tasks that become
+    /// ready per worker and nanosecond.
     load: AtomicU32,
     ready: AtomicU32,
     arrivals: AtomicU32,
-    /// Verdicts are looked at again when it changes.
+    /// Verdicts are decided anew when it changes.
     pressure_level: AtomicU32,
 }
 
@@ -55,7 +54,7 @@ impl Pressure {
         self.pressure_level.load(Ordering::Relaxed)
     }
 
-    /// Estimates anew, if that was not done just now.
+    /// Estimates anew, at most once in `HOLDS`.
     pub(crate) fn refresh(&self, tokio: &Handle, knobs: &MabKnobs, inline: u64, now: u64) {
         let at = self.at.load(Ordering::Relaxed);
         if at != 0 && now + 1 < at + HOLDS {
@@ -89,7 +88,7 @@ impl Pressure {
         self.set(knobs, ready + queue, per(parks / 2, passed));
     }
 
-    /// Takes over what somebody else has estimated.
+    /// Takes over what the host has estimated.
     #[expect(clippy::cast_possible_truncation, reason = "an estimate, which needs few digits")]
     pub(crate) fn set_from_host(&self, ready: f64, arrivals: f64, pressure_level: u32) {
         self.ready.store((ready as f32).to_bits(), Ordering::Relaxed);
@@ -103,7 +102,7 @@ impl Pressure {
         self.ready.store(ready.to_bits(), Ordering::Relaxed);
         self.arrivals.store(arrivals.to_bits(), Ordering::Relaxed);
         let pressure_level = knobs.pressure_level(ready.into());
-        // A load first: whoever calls looks at it.
+        // A load first: every call reads it.
         if self.pressure_level.load(Ordering::Relaxed) != pressure_level {
             self.pressure_level.store(pressure_level, Ordering::Relaxed);
         }

@@ -1,7 +1,7 @@
-//! What threads, jobs and handles of one runtime share, and no thread by itself.
+//! What threads, jobs and handles of one runtime share. It owns no thread.
 //!
-//! Jobs and threads own a count of the core, never of the runtime: a job that is still
-//! running when the last handle goes keeps what it touches, and no more.
+//! Jobs and threads own a count of the core, never of the runtime: a job that still runs when the
+//! last handle is dropped keeps what it touches, and no more.
 
 use std::any::{Any, TypeId};
 use std::ops::Deref;
@@ -41,8 +41,8 @@ pub(crate) type ScopeTimes = Estimate<8>;
 /// The number of the next runtime.
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
-/// What every call changes stands on one cache line, ahead of the rest: a call that is made
-/// on one CPU and run on another moves that line twice or three times, not five.
+/// What every call writes is on one cache line, ahead of the rest: a call that is made on one CPU and
+/// run on another moves that line two or three times, not five.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Core {
@@ -57,7 +57,7 @@ pub(crate) struct Core {
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct Rest {
-    /// Nobody else's in this process.
+    /// Unique in this process.
     pub(crate) id: u64,
     /// What times of the scheduler count from.
     started: Instant,
@@ -85,7 +85,7 @@ pub(crate) struct Rest {
     pub(crate) counters: RuntimeCounters,
     /// The bridge's overhead: round trip less run time.
     pub(crate) overhead: Arc<Overhead>,
-    /// Decisions by hand, once somebody asks for them.
+    /// Decisions by hand, made at first use.
     pub(crate) manual: OnceLock<Arc<MabScheduler>>,
     /// How long scopes take, by closure and place.
     scopes: Trie<(TypeId, &'static Location<'static>), Arc<ScopeTimes>>,
@@ -96,9 +96,9 @@ pub(crate) struct Rest {
     functions: Table<Arc<Function>>,
     /// Blocking functions that wait for a thread.
     pub(crate) blocking_queued: AtomicUsize,
-    /// Tokio's threads of either kind, where they are ours.
+    /// Tokio's threads of either kind, where this runtime started them.
     pub(crate) tokio_threads: AtomicUsize,
-    /// How many of them are workers; not set where they are not ours.
+    /// How many of them are workers; unset beside a given tokio runtime.
     pub(crate) own_workers: OnceLock<usize>,
     /// How many tasks each local core has, where there are any.
     pub(crate) local_tasks: OnceLock<Vec<Arc<LocalTasks>>>,
@@ -221,22 +221,22 @@ impl Core {
     /// Remembers the runtime as its users hold it, without keeping it.
     pub(crate) fn set_handle<T: Any + Send + Sync>(&self, handle: &Arc<T>) {
         let handle: Weak<T> = Arc::downgrade(handle);
-        // It is said once, by whoever has made both.
+        // Set once, where both are made.
         let _ = self.handle.set(handle);
     }
 
-    /// The runtime as its users hold it, while somebody does.
+    /// The runtime as its users hold it, while a handle exists.
     pub(crate) fn handle<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         self.handle.get()?.upgrade()?.downcast().ok()
     }
 
-    /// Whether somebody holds the runtime.
+    /// Whether a handle of the runtime exists.
     #[cfg(feature = "plugin")]
     pub(crate) fn is_held(&self) -> bool {
         self.handle.get().is_some_and(|handle| handle.strong_count() > 0)
     }
 
-    /// Lets tokio end, where a test held its time.
+    /// Ends the pause, so that tokio can end.
     #[cfg(feature = "test-util")]
     pub(crate) fn resume_time(&self) {
         if let Some(held) = self.paused.get().filter(|_| !os::is_forked()) {
@@ -244,18 +244,18 @@ impl Core {
         }
     }
 
-    /// Nobody holds the time of a program.
+    /// Only tests pause time.
     #[cfg(not(feature = "test-util"))]
     #[expect(clippy::unused_self, reason = "the other form looks at it")]
     pub(crate) fn resume_time(&self) {}
 
-    /// Holds the time, where a test does, for as long as the result is there.
+    /// Holds paused time still until the guard is dropped.
     #[cfg(feature = "test-util")]
     pub(crate) fn pause_time(&self) -> PauseGuard {
         PauseGuard::of(self.paused.get())
     }
 
-    /// Nothing holds the time of a program.
+    /// Only tests pause time.
     #[cfg(not(feature = "test-util"))]
     #[expect(clippy::unused_self, reason = "the other form looks at it")]
     pub(crate) fn pause_time(&self) -> PauseGuard {
@@ -269,7 +269,7 @@ impl Core {
         (wait > bound && !self.backlog.may_probe(priority, bound, now)).then_some(wait)
     }
 
-    /// The pool, unless the runtime is gone.
+    /// The pool, unless the runtime has ended.
     pub(crate) fn pool(&self) -> Option<Arc<ThreadPool>> {
         self.pool.get()?.upgrade()
     }
@@ -297,7 +297,7 @@ impl Core {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Runs `f` on the pool, and lets drainers know that somebody waits for a thread.
+    /// Runs `f` on the pool, and tells drainers that a caller waits for a thread.
     pub(crate) fn install<R: Send>(&self, pool: &ThreadPool, f: impl FnOnce() -> R + Send) -> R {
         // Relaxed: a hint; a drainer that misses it looks some milliseconds later.
         self.installing.fetch_add(1, Ordering::Relaxed);
@@ -312,8 +312,8 @@ impl Core {
         self.installing.load(Ordering::Relaxed) > 0
     }
 
-    /// Counts a compute call in; tells how many there were. For [`begin_call`](
-    /// crate::threads::keeper::begin_call), which has the core watched, too.
+    /// Counts a compute call in, and returns how many there were. Only for [`begin_call`](
+    /// crate::threads::keeper::begin_call), which also has the core watched.
     pub(crate) fn count_call(&self) -> usize {
         // SeqCst: with `may_be_left_alone`.
         self.in_flight.fetch_add(1, Ordering::SeqCst)
@@ -341,8 +341,8 @@ impl Core {
         }
     }
 
-    /// Notes that there is work. True if nobody watches this core: then whoever asks has the keeper
-    /// watch it, or says that it does [not](Self::is_not_watched).
+    /// Notes that there is work. True if the keeper does not watch this core: the caller then has the
+    /// keeper watch it, or calls [`is_not_watched`](Self::is_not_watched) where that fails.
     #[must_use]
     pub(crate) fn needs_a_watch(&self) -> bool {
         self.watched.begin()

@@ -1,4 +1,5 @@
-//! Each thread's parts of the functions that it calls, at hand without a lock or a count.
+//! The functions that a thread calls, with its own statistics of each, without a lock or a
+//! reference count.
 
 use std::cell::RefCell;
 
@@ -79,17 +80,17 @@ pub(crate) fn with<R>(
     });
     match (given, f) {
         (Ok(Some(result)), _) => result,
-        // A thread that is being torn down has nothing at hand.
+        // While the thread's locals are destroyed, nothing is cached.
         (_, Some(f)) => f(&own(core, site, class)),
         (_, None) => unreachable!("it was either called or not"),
     }
 }
 
-/// A share of a thread that has ended, or a new one.
+/// The statistics that an ended thread has left, or new ones.
 fn own(core: &Core, site: &'static Site, class: u8) -> OwnFunction {
     let function = Arc::clone(core.function(site, class));
     let mut shares = function.all_stats.lock().unwrap_or_else(PoisonError::into_inner);
-    // The list has one count of each, so who has no other has no thread.
+    // The list has one count of each, so statistics without another count have no thread.
     let left = shares.iter().find(|stats| Arc::strong_count(stats) == 1).map(Arc::clone);
     let stats = left.unwrap_or_else(|| {
         let seed = u64::from(site.index(class)) << 32 | shares.len() as u64;

@@ -20,20 +20,20 @@ impl Default for Watched {
 }
 
 impl Watched {
-    /// There is work, which was counted before. True if nobody watches: whoever is told so sees to
-    /// it.
+    /// There is work, which was counted before. True if the core is not watched: the caller then has
+    /// it watched.
     pub(super) fn begin(&self) -> bool {
-        // A load first: the line is shared by all who submit, and seldom changes.
+        // A load first: all submitters share the cache line, and it seldom changes.
         // SeqCst: with `may_end`.
         match self.0.load(Ordering::SeqCst) {
             WATCHED => false,
             QUIET if self.swap(QUIET) => false,
-            // The keeper may have forgotten it just now. It is watched from now on, whoever swaps.
+            // The keeper may have stopped watching just now. The thread that swaps has it watched.
             _ => self.swap(UNWATCHED),
         }
     }
 
-    /// Nobody watches, after all.
+    /// The core is not watched after all.
     pub(super) fn stop(&self) {
         self.0.store(UNWATCHED, Ordering::Relaxed);
     }
@@ -44,8 +44,9 @@ impl Watched {
 
     /// Whether watching may end: there was no work just now, and none since this was last asked.
     ///
-    /// Either `has_work` sees the count of whoever comes in this instant, or they see that nobody
-    /// watches: each writes one of the two before it reads the other, in one order of all.
+    /// Either `has_work` sees the count of a caller that comes in this instant, or that caller sees that
+    /// the core is not watched: each writes one of the two words before it reads the other, in one
+    /// total order.
     pub(super) fn may_end(&self, has_work: impl FnOnce() -> bool) -> bool {
         if self.0.load(Ordering::Relaxed) != QUIET {
             // There may have been work in between, and more at once: to come and go with
@@ -54,7 +55,7 @@ impl Watched {
             return false;
         }
         self.0.store(UNWATCHED, Ordering::SeqCst);
-        // Whoever came in meanwhile and found it so has had it watched anew.
+        // A caller that came meanwhile and found it unwatched has had it watched again.
         !has_work() || self.0.swap(WATCHED, Ordering::Relaxed) != UNWATCHED
     }
 }

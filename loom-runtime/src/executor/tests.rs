@@ -278,7 +278,7 @@ fn the_end_drops_each_future_once() {
     }
     wakers.lock().expect("no panic").iter().for_each(Waker::wake_by_ref);
 
-    // Deferred comers.
+    // Late comers.
     assert!(outcome(spawner.spawn(ready(()))).is_err_and(|error| error.is_cancelled()));
     assert!(spawner.try_claim_slab().is_none() && spawner.spawn_slab(ready(())).is_err());
     let with = drops.one();

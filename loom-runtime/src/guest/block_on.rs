@@ -1,4 +1,4 @@
-//! Waiting for a future on a thread that the host knows.
+//! Blocks the calling thread on a future, where the host allows the thread to wait.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -16,9 +16,9 @@ use crate::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BlockOnError {
-    /// It drives async tasks, of the host's or of this library's.
+    /// It drives async tasks, of the host or of this library.
     OnAWorker,
-    /// It computes, for the host or for a plug-in, and others may wait for it.
+    /// It runs compute work, of the host or of a plug-in, and other threads may wait for it.
     OnAComputeThread,
     /// The host has ended.
     ShutDown,
@@ -32,8 +32,8 @@ impl fmt::Display for BlockOnError {
                  instead, or call from `spawn_blocking`"
             }
             Self::OnAComputeThread => {
-                "this thread computes, and what the future waits for may wait for this thread: \
-                 await the future in a task, and give the result to the computation"
+                "this thread runs compute work, and the future may wait for work of this thread: \
+                 await the future in a task, and pass its result to the compute work"
             }
             Self::ShutDown => return Refusal::ShutDown.fmt(f),
         })
@@ -42,13 +42,13 @@ impl fmt::Display for BlockOnError {
 
 impl std::error::Error for BlockOnError {}
 
-/// Drives `future` with the host's consent.
+/// Drives `future` on the calling thread, unless the host refuses.
 pub(crate) fn block_on<F: Future>(
     core: &Arc<Core>,
     host: &HostRef,
     future: F,
 ) -> Result<F::Output, BlockOnError> {
-    // The driver's own workers are not known to the host.
+    // The host does not know the workers of this library's own tokio runtime.
     if worker_index().is_some() {
         return Err(BlockOnError::OnAWorker);
     }

@@ -1,7 +1,7 @@
-//! A runtime whose I/O side is another library's: its tasks, and the threads that wait for them.
+//! A runtime that uses a host's I/O side: its tasks, and the threads that wait for them.
 //!
-//! Owns what tasks need to run on a host's workers, and how a host's threads are used. Attaching to
-//! a host and leaving it is `plugin`'s; how things cross is `boundary`'s.
+//! Owns what tasks need to run on a host's workers, and how the host's threads are used. It does
+//! not attach to a host or leave it (`plugin` does), nor convert what crosses (`boundary` does).
 
 mod block_on;
 mod task;

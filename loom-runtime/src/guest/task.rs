@@ -1,4 +1,4 @@
-//! Tasks on the host's I/O workers: their results, and what they threw, stay in this library.
+//! Tasks on the host's I/O workers. Their results and panic payloads stay in this library.
 
 use std::any::Any;
 use std::future::poll_fn;
@@ -20,7 +20,7 @@ use crate::core::{Admitted, Refusal};
 
 use super::within::Within;
 
-/// What a task and its handle share.
+/// State that a task and its handle share.
 struct Shared<T> {
     state: Mutex<State<T>>,
     task: OnceLock<ForeignTask>,
@@ -29,15 +29,15 @@ struct Shared<T> {
 enum State<T> {
     Running(Option<Waker>),
     Ended(Result<T, JoinError>),
-    /// The handle has taken the result, or has gone.
+    /// The handle has taken the result, or was dropped.
     Left,
 }
 
 /// A task on the host's I/O workers, as a future of its result.
 ///
-/// Dropping it lets the task go on. [`abort`](Self::abort) drops the task's future at its next
-/// await, once. It completes with a [`JoinError`] where the task panicked, with what it threw,
-/// or its destructor did; and where it was aborted, or the host has ended.
+/// Dropping the handle lets the task go on. [`abort`](Self::abort) drops the task's future at its
+/// next await, once. The handle completes with a [`JoinError`] where the task or its destructor
+/// panicked (the error has the panic payload), where it was aborted, and where the host has ended.
 #[derive(Debug)]
 #[must_use = "dropping it detaches the task"]
 pub struct JoinHandle<T> {
@@ -52,7 +52,7 @@ impl<T> Shared<T> {
                 let waker = waker.take();
                 *state = State::Ended(result);
                 drop(state);
-                // Outside of the lock: it may run foreign code.
+                // Outside of the lock, since a waker may run foreign code.
                 if let Some(waker) = waker {
                     waker.wake();
                 }
@@ -73,7 +73,7 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Whether the task has ended, one way or another.
+    /// Whether the task has ended: returned, panicked or aborted.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         let state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,11 +97,13 @@ impl<T> Future for JoinHandle<T> {
             }
             State::Left => {
                 drop(state);
-                panic!("a task's handle was polled after it had given the result")
+                panic!("a task's handle was polled after it had returned the result")
             }
             State::Ended(_) => match std::mem::replace(&mut *state, State::Left) {
                 State::Ended(result) => Poll::Ready(result),
-                State::Running(_) | State::Left => unreachable!("it has just been looked at"),
+                State::Running(_) | State::Left => {
+                    unreachable!("the state is `Ended`, by the match above")
+                }
             },
         }
     }
@@ -123,9 +125,9 @@ impl<T> std::fmt::Debug for Shared<T> {
 }
 
 pin_project! {
-    /// What the host polls.
+    /// The future that the host polls.
     struct Task<F: Future> {
-        // Nothing once it has ended.
+        // `None` once it has ended.
         #[pin]
         future: Option<F>,
         shared: Arc<Shared<F::Output>>,
@@ -138,7 +140,7 @@ pin_project! {
             if this.future.is_none() {
                 return;
             }
-            // It was aborted, or the host has ended.
+            // The task was aborted, or the host has ended.
             let dropped = drop_caught(this.future.as_mut());
             let error = dropped.map_or_else(JoinError::panicked, |()| JoinError::cancelled());
             this.shared.end(Err(error));
@@ -161,7 +163,8 @@ impl<F: Future> Future for Task<F> {
             Ok(Poll::Ready(value)) => Ok(value),
             Err(payload) => Err(payload),
         };
-        // Before anybody sees the result; a destructor that panics is how the task ended.
+        // Drop the future before the result can be seen: a panic of its destructor is then the
+        // task's outcome.
         let result = match (result, drop_caught(this.future.as_mut())) {
             (Ok(value), Ok(())) => Ok(value),
             (Err(payload), Ok(())) => Err(payload),
@@ -173,7 +176,7 @@ impl<F: Future> Future for Task<F> {
         let has_panicked = result.is_err();
         this.shared.end(result.map_err(JoinError::panicked));
         if has_panicked {
-            // For the host to count; what was thrown is where it belongs.
+            // The host counts this panic. The original payload is in the result.
             resume_unwind(Box::new(()));
         }
         Poll::Ready(())
@@ -198,13 +201,15 @@ where
         Status::FORKED => Refusal::Forked,
         _ => Refusal::ShutDown,
     })?;
-    // Nobody else has it.
+    // Nothing else sets it.
     let _ = handle.shared.task.set(task);
     Ok(handle)
 }
 
-/// The same for those who want a handle of tokio's, which its own tasks alone have: one of the
-/// driver's stands for it, waits for it, and takes it along when it is aborted.
+/// Spawns a task as [`spawn`] does, and returns a tokio handle.
+///
+/// Only tokio's own tasks have such a handle. So a proxy task on the driver waits for the task,
+/// and aborts it when the proxy is aborted.
 #[track_caller]
 pub(crate) fn proxied<F>(
     host: &HostRef,
@@ -223,36 +228,37 @@ where
         }
     }
     let future = Within::new(future, driver.clone(), admitted.core().owner.context());
-    // It counts until its result is where the handle finds it: the driver may end after that.
+    // The proxy counts as work until its result is where the handle finds it; only after that may
+    // the driver end.
     let counts = Admitted::to(admitted.core());
     let spawned = counts.and_then(|counts| Ok((spawn(host, admitted, future)?, counts)));
     let (mut task, counts) = match spawned {
         Ok((handle, counts)) => (Aborts(handle), counts),
         Err(refusal) => panic!("{refusal}"),
     };
-    let own: Arc<OnceLock<task::AbortHandle>> = Arc::default();
+    let proxy_handle: Arc<OnceLock<task::AbortHandle>> = Arc::default();
     let proxy = driver.spawn({
-        let own = Arc::clone(&own);
+        let proxy_handle = Arc::clone(&proxy_handle);
         async move {
             let _counts = counts;
             match (&mut task.0).await.map_err(JoinError::try_into_panic) {
                 Ok(value) => value,
                 Err(Ok(payload)) => resume_unwind(payload as Box<dyn Any + Send>),
-                Err(Err(_cancelled)) => is_cancelled(&own).await,
+                Err(Err(_cancelled)) => end_cancelled(&proxy_handle).await,
             }
         }
     });
-    // It has just been made.
-    let _ = own.set(proxy.abort_handle());
+    // Nothing else sets it.
+    let _ = proxy_handle.set(proxy.abort_handle());
     proxy
 }
 
-/// Ends the task that awaits this as one that was aborted, which nobody but tokio can say.
-async fn is_cancelled<T>(own: &OnceLock<task::AbortHandle>) -> T {
+/// Makes tokio end the awaiting proxy task as aborted: only tokio can make such a `JoinError`.
+async fn end_cancelled<T>(proxy_handle: &OnceLock<task::AbortHandle>) -> T {
     poll_fn(|cx| {
-        match own.get() {
-            Some(own) => own.abort(),
-            // Whoever spawned it is about to say who it is.
+        match proxy_handle.get() {
+            Some(handle) => handle.abort(),
+            // `proxied` is about to set it.
             None => cx.waker().wake_by_ref(),
         }
         Poll::Pending

@@ -1,4 +1,4 @@
-//! Threads that the host starts for this library's own needs.
+//! Threads that the host starts for this library itself.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use crate::error::LoomError;
 /// The number of the keeper among the threads that the host starts for I/O.
 const KEEPER: usize = 99;
 
-/// Has the host start this library's keeper, if there is a host; gives the body back otherwise.
+/// Asks the host to start this library's keeper. Returns the body where there is no host.
 pub(crate) fn start_keeper<F>(body: F) -> Result<io::Result<()>, F>
 where
     F: FnOnce() + Send + 'static,

@@ -11,15 +11,17 @@ use tokio::runtime::Handle;
 use crate::core::TokioContext;
 
 thread_local! {
-    /// A poll further down on this stack has the budget already, which tokio gives but once.
+    /// Whether a poll further down on this stack already has tokio's budget. Tokio sets only one,
+    /// since it does not drive a future within another.
     static HAS_BUDGET: Cell<bool> = const { Cell::new(false) };
 }
 
 pin_project! {
-    /// A future within a plug-in's own tokio; made by [`Attached::within`](super::Attached::within).
+    /// A future that is polled within the plug-in's own tokio; made by
+    /// [`Attached::within`](super::Attached::within).
     #[must_use = "futures do nothing unless they are awaited"]
     pub struct Within<F> {
-        // Nothing once it is being dropped.
+        // `None` while this is dropped.
         #[pin]
         future: Option<F>,
         driver: Handle,
@@ -28,7 +30,7 @@ pin_project! {
 
     impl<F> PinnedDrop for Within<F> {
         fn drop(this: Pin<&mut Self>) {
-            // Destructors find what polls found.
+            // Destructors find the same tokio context as polls.
             let mut this = this.project();
             let _entered = (*this.context != TokioContext::None).then(|| this.driver.enter());
             this.future.set(None);
@@ -62,7 +64,8 @@ impl<F: Future> Future for Within<F> {
 
 /// Calls `f` as tokio would poll a task.
 ///
-/// Tokio sets its budget where it drives a future, so it is given one that is ready at once.
+/// Tokio sets its budget only where it drives a future, so this makes it drive a future that calls
+/// `f` and is ready at once.
 #[inline]
 fn with_budget<R>(driver: &Handle, f: impl FnOnce() -> R) -> R {
     struct Has;
@@ -72,12 +75,12 @@ fn with_budget<R>(driver: &Handle, f: impl FnOnce() -> R) -> R {
         }
     }
     if HAS_BUDGET.get() {
-        // Perhaps that of another driver.
+        // The poll below may have entered another driver.
         let _entered = driver.enter();
         return f();
     }
-    // Where some tokio of this library's drives the thread there is a budget already, and it would
-    // not drive another future.
+    // Where a tokio runtime of this library already drives the thread, there is a budget, and
+    // tokio would refuse to drive another future.
     if Handle::try_current().is_ok() {
         let _entered = driver.enter();
         return f();
@@ -87,10 +90,10 @@ fn with_budget<R>(driver: &Handle, f: impl FnOnce() -> R) -> R {
     driver.block_on(Once(Some(f)))
 }
 
-/// A future that calls, and is ready.
+/// A future that calls its closure, and is ready at once.
 struct Once<F>(Option<F>);
 
-/// The closure is only ever moved out.
+// The closure is only moved out, never pinned.
 impl<F> Unpin for Once<F> {}
 
 impl<R, F: FnOnce() -> R> Future for Once<F> {

@@ -1,17 +1,17 @@
 //! Calibration: what the way to the compute pool costs, before anybody waits for it.
 
 use std::pin::pin;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::call::{CallOptions, ComputeFuture, offload};
 use crate::core::{Admitted, Core};
 use crate::scheduler::{CalibrationConfig, CalibrationResult};
-use crate::sync::{Arc, thread};
+use crate::sync::{Arc, thread, unpark_waker};
 
 /// After how long it ends with what there is.
 const ENOUGH: Duration = Duration::from_millis(200);
-/// CallOptions many measurements of single calls what was measured here counts for.
+/// How many measurements of single calls what was measured here counts for.
 const CALIBRATED_SAMPLES: usize = 8;
 
 /// Makes calls that do nothing, one after another, and measures their round trips; nothing where
@@ -27,7 +27,7 @@ pub(crate) fn calibrate(core: &Arc<Core>, how: CalibrationConfig) -> Option<Cali
     let measure = move || {
         // Two that take turns, as tasks do, wait for their result asleep; one that is alone
         // would look for it.
-        let wakers = [Unpark::waker(), Unpark::waker()];
+        let wakers = [unpark_waker(), unpark_waker()];
         let mut samples = Vec::new();
         for n in 0..warmup_iterations + sample_count {
             let started = Instant::now();
@@ -54,20 +54,6 @@ pub(crate) fn calibrate(core: &Arc<Core>, how: CalibrationConfig) -> Option<Cali
         core.overhead.record(result.offload_overhead_us * 1e3, core.now());
     }
     Some(result)
-}
-
-struct Unpark(thread::Thread);
-
-impl Unpark {
-    fn waker() -> Waker {
-        Waker::from(Arc::new(Self(thread::current())))
-    }
-}
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
 }
 
 /// Parks until a call has ended.

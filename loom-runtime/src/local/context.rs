@@ -16,8 +16,8 @@ pub(super) struct CoreContext {
     pub(super) core: LocalCore,
     pub(super) spawner: Spawner,
     pub(super) states: States,
-    /// For the tasks that the core made: one admission for all of them, while there are any, since
-    /// each would cost what all threads share.
+    /// One admission for all tasks that the core made itself, while there are any: each admission
+    /// writes memory that all threads share.
     pub(super) admitted: RefCell<Option<Admitted>>,
 }
 
@@ -61,7 +61,7 @@ thread_local! {
     static CONTEXT: RefCell<Option<Rc<CoreContext>>> = const { RefCell::new(None) };
 }
 
-/// Makes this thread a core's, for as long as the guard is there.
+/// Makes this thread a local core's until the guard is dropped.
 pub(super) fn enter(here: CoreContext) -> CoreGuard {
     CONTEXT.set(Some(Rc::new(here)));
     local_core::set_here(true);
@@ -127,12 +127,12 @@ where
     here.spawner.spawn(Tracked::new(future, task))
 }
 
-/// What makes tasks on the local core that this code runs on, for those who want a say in where
-/// they stand. What it makes is not tracked: the end of the runtime does not wait for it.
+/// The spawner of the local core that this code runs on, for callers that choose where a task is
+/// stored. Its tasks are not tracked: the end of the runtime does not wait for them.
 ///
-/// A core's executor spills, so `spawn_slab` takes the heap where no slot will do; for a slot or
-/// nothing use `try_claim_slab`. A `TaskId` says nothing here, since the core has its executor: a
-/// task to be ended needs a handle, of `spawn` or `SlabClaim::spawn_joined`.
+/// A core's executor spills to the heap, so `spawn_slab` uses the heap where no slot fits; for a slot
+/// or nothing use `try_claim_slab`. A `TaskId` has no use here, since the core owns its executor: a
+/// task that has to be ended needs a handle, from `spawn` or `SlabClaim::spawn_joined`.
 ///
 /// # Panics
 ///

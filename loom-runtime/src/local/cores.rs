@@ -40,8 +40,8 @@ impl LocalCores {
         self.deadline.get_or_init(|| deadline);
     }
 
-    /// Ends them, if nobody has: each drops its tasks when the one that runs returns. Whoever comes
-    /// second does not wait for the first, whose patience may be longer.
+    /// Ends the cores, if they have not ended: each drops its tasks when the task that runs returns. A
+    /// second caller does not wait for the first, which may wait longer.
     pub(crate) fn end(&self, patience: ShutdownWait) {
         // None of them is here, and locks may be held by those that are elsewhere.
         if os::is_forked() {

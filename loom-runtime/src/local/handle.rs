@@ -92,7 +92,7 @@ impl LocalCore {
         &self.shared.clock
     }
 
-    /// For whoever counts all tasks of a runtime.
+    /// For the count of all tasks of a runtime.
     pub(crate) fn tasks(&self) -> &Arc<LocalTasks> {
         &self.shared.tasks
     }
@@ -109,7 +109,7 @@ impl LocalCore {
 
 /// A task that was counted in, until it has ended.
 pub(crate) struct Tracking {
-    // Before it counts as ended for those who wait for that.
+    // Dropped before the admission, which ends the wait for the last work.
     _counted: Counted,
     _admitted: Admitted,
 }

@@ -69,7 +69,7 @@ impl States {
     /// Drops them all.
     pub(super) fn end(&self) {
         self.is_over.set(true);
-        // Outside of the borrow: one may ask for another in its drop, and is told that it is over.
+        // Outside of the borrow: the drop of one may request another, which fails then.
         let values = self.values.take();
         for value in values.into_values() {
             crate::panics::drop_ignoring_panic(value);

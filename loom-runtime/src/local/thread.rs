@@ -42,11 +42,11 @@ impl Wake for DriverWake {
     }
 }
 
-/// A core that runs, as whoever ends it holds it.
+/// A core that runs, with what it takes to end it.
 pub(crate) struct Started {
     pub(super) core: LocalCore,
     pub(super) thread: thread::JoinHandle<()>,
-    /// Disconnected once everything of it is gone.
+    /// Disconnected once the thread has dropped everything.
     pub(super) over: mpsc::Receiver<()>,
     driver_wake: Arc<DriverWake>,
 }
@@ -152,7 +152,7 @@ fn shut_down(runtime: LocalRuntime, limit: Duration) {
     if limit.is_zero() { runtime.shutdown_background() } else { runtime.shutdown_timeout(limit) }
 }
 
-/// Runs tasks and fires timers until somebody asks for the end; then drops the tasks.
+/// Runs tasks and fires timers until the end is requested; then drops the tasks.
 fn run(
     runtime: &LocalRuntime,
     mut executor: Executor,
@@ -175,7 +175,7 @@ fn turn(
     driver_wake: &DriverWake,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
-    // What this turn registers needs nobody roused: it is looked at below.
+    // Timers that this turn registers need no wake: they are checked below.
     driver_wake.sleeper.clear();
     fire(driver);
     // Tokio gives a budget to each turn, not to each task: who comes after it is used up is

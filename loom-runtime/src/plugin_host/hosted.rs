@@ -23,7 +23,7 @@ use super::plugins::Plugins;
 use super::stats::PluginStats;
 use super::threads::{self, Threads};
 
-/// CallOptions long the name of a plug-in is, of those that the system cuts off after 15 bytes, in the
+/// How long the name of a plug-in is, of those that the system cuts off after 15 bytes, in the
 /// names of its threads.
 const NAMED: usize = 8;
 

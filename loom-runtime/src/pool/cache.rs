@@ -1,4 +1,4 @@
-//! What each thread has at hand.
+//! The free blocks that each thread caches.
 
 use std::cell::RefCell;
 
@@ -23,12 +23,12 @@ thread_local! {
         const { RefCell::new(Cache([const { Pair { first: Chain::new(), second: Chain::new() } }; SIZES.len()])) };
 }
 
-/// A free block, unless there is none at hand or in the reserve.
+/// A free block from the cache or the reserve, if there is one.
 pub(super) fn take(class: usize) -> Option<Block> {
     if IS_FRESH {
         return None;
     }
-    // A thread that is being torn down has nothing at hand.
+    // While the thread's locals are destroyed it has no cache.
     CACHE.try_with(|cache| cache.borrow_mut().0[class].take(class)).ok().flatten()
 }
 

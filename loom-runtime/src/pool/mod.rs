@@ -1,8 +1,7 @@
 //! Recycled blocks of memory.
 //!
 //! Owns blocks that are free, by size, for each thread and for all; the protocol is in
-//! `README.md`. It knows nothing of what is kept in them, but
-//! that some of it are futures.
+//! `README.md`. It does not know what is kept in them, except that some hold futures.
 
 #![expect(unsafe_code, reason = "raw memory, linked through itself")]
 

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
 use crate::sync::modelled::DriverWaker;
-use crate::sync::{Arc, thread};
+use crate::sync::{Arc, thread, unpark_waker};
 use crate::threads::{Timer, keeper};
 use crate::time::{Clock, ClockDriver, InactiveClock};
 
@@ -94,14 +94,7 @@ fn drive_on_a_thread(
     clock: InactiveClock<crate::time::Shared>,
     started: &crate::sync::mpsc::Sender<Clock>,
 ) {
-    struct Unpark(thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let (clock, mut driver) = clock.activate_with(waker);
+    let (clock, mut driver) = clock.activate_with(unpark_waker());
     // Whoever asked waits for it.
     let _ = started.send(clock);
     while let Ok(next) = driver.advance_timers(Instant::now()) {

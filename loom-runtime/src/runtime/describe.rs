@@ -34,7 +34,7 @@ impl LoomRuntime {
         self.core().counters.demoted.count()
     }
 
-    /// CallOptions often blocking functions were seen to wait because the system refused a thread.
+    /// How often blocking functions were seen to wait because the system refused a thread.
     /// Told of on standard error, once.
     #[must_use]
     pub fn refused_threads(&self) -> u64 {

@@ -90,7 +90,7 @@ impl LoomRuntime {
     }
 
     /// [`shutdown`](Self::shutdown), and blocks until all tracked work has ended. New work
-    /// is refused from then on. CallInfo from tracked work it would wait for itself, for ever.
+    /// is refused from then on. Called from tracked work it would wait for itself, without end.
     ///
     /// # Panics
     ///
@@ -110,7 +110,7 @@ impl LoomRuntime {
     /// refused. Where [`tokio_runtime`](Self::tokio_runtime) was asked for, tokio's part
     /// ends with the last handle instead.
     ///
-    /// CallInfo from tracked work it waits for itself until `limit` is over. On the threads of
+    /// Called from tracked work it waits for itself until `limit` is over. On the threads of
     /// a runtime tokio's threads are not waited for. While another thread is inside
     /// [`block_on`](Self::block_on) on a current-thread runtime, that one goes on.
     ///

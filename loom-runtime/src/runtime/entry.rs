@@ -133,7 +133,7 @@ fn says(payload: &(dyn Any + Send), expected: &str) -> bool {
     expected.is_empty() || text.is_some_and(|text| text.contains(expected))
 }
 
-/// ReportsArm on which arm a test panicked.
+/// Says on which arm a test panicked.
 struct ReportsArm(&'static str);
 
 impl Drop for ReportsArm {

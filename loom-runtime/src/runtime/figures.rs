@@ -9,7 +9,7 @@ use crate::scheduler::CalibrationResult;
 use super::handle::LoomRuntime;
 
 impl LoomRuntime {
-    /// CallOptions long a compute call of that priority would wait for a thread if it came now: an
+    /// How long a compute call of that priority would wait for a thread if it came now: an
     /// estimate, from what calls of that priority have waited lately for each place in the
     /// line, and from how long none has started. Zero where nobody waits.
     ///
@@ -31,7 +31,7 @@ impl LoomRuntime {
         core.backlog.expected(priority, core.queue.waiting(), core.now())
     }
 
-    /// CallOptions long a compute call of that priority would wait for a thread if it came now, where
+    /// How long a compute call of that priority would wait for a thread if it came now, where
     /// that is longer than `bound`: then do not make it, and say so to whoever wants it. The
     /// layer of the feature `tower` does.
     ///

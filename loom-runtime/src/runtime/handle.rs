@@ -296,7 +296,7 @@ impl LoomRuntime {
         self.core().in_flight()
     }
 
-    /// CallOptions often a compute thread was fetched for calls, because none was looking for more:
+    /// How often a compute thread was fetched for calls, because none was looking for more:
     /// each time costs an allocation of the pool's, and a hand-over of the system's. Calls that
     /// come one soon after another need none.
     #[must_use]
@@ -310,14 +310,14 @@ impl LoomRuntime {
         of_core(self.core())
     }
 
-    /// CallOptions many I/O workers there are; 1 for a current-thread runtime, which has the thread
+    /// How many I/O workers there are; 1 for a current-thread runtime, which has the thread
     /// that drives it.
     #[must_use]
     pub fn tokio_threads(&self) -> usize {
         self.tokio_handle().metrics().num_workers()
     }
 
-    /// CallOptions many compute threads there are.
+    /// How many compute threads there are.
     #[must_use]
     pub fn rayon_threads(&self) -> usize {
         self.inner.pool.current_num_threads()

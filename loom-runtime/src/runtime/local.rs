@@ -7,7 +7,7 @@ use crate::local::LocalCore;
 use super::handle::LoomRuntime;
 
 impl LoomRuntime {
-    /// CallOptions many local cores there are; see
+    /// How many local cores there are; see
     /// [`LoomBuilder::local_cores`](crate::LoomBuilder::local_cores).
     #[must_use]
     pub fn local_cores(&self) -> usize {

@@ -147,7 +147,7 @@ impl Record {
         let before = f64::from(f32::from_bits(self.novelty.load(Ordering::Relaxed)));
         let after = before + (f64::from(u8::from(is_new)) - before) * knobs.ema_alpha;
         let has_changed = after > CHANGED;
-        #[expect(clippy::cast_possible_truncation, reason = "a stats, which needs few digits")]
+        #[expect(clippy::cast_possible_truncation, reason = "a share, which needs few digits")]
         let kept = if has_changed { 0.0 } else { after as f32 };
         self.novelty.store(kept.to_bits(), Ordering::Relaxed);
         has_changed
@@ -286,7 +286,7 @@ impl Record {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "between 0 and the longest calls_until_look"
+            reason = "between 0 and the most calls until a look"
         )]
         let calls = (WORTH_A_LOOK / run_time.max(1.0)).clamp(1.0, LONGEST_BLINK) as u64;
         calls - 1
@@ -357,7 +357,7 @@ impl Record {
 
 /// Wraps around after 49 days, which makes old strikes young once, for some milliseconds.
 fn milliseconds(now: u64) -> u32 {
-    #[expect(clippy::cast_possible_truncation, reason = "it may wrap conditions")]
+    #[expect(clippy::cast_possible_truncation, reason = "it may wrap around")]
     let milliseconds = (now / 1_000_000) as u32;
     milliseconds
 }

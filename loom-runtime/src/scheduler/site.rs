@@ -198,7 +198,7 @@ impl Site {
         if self.classes != Classes::Sizes {
             return 0;
         }
-        // Moment most 64; the two largest share one.
+        // At most 64; the two largest share one.
         u8::try_from((u64::BITS - size.leading_zeros()).min(SIZES - 1)).unwrap_or(0)
     }
 

@@ -7,7 +7,7 @@ use super::knobs::MabKnobs;
 use super::record::Record;
 use super::{Arm, ComputeHint, Reason};
 
-// The word, from the top: the record's epoch and the runtime's pressure_level when the verdict was drawn,
+// The word, from the top: the record's epoch and the runtime's pressure level when the verdict was drawn,
 // the arm, how often in a row it was drawn, in which of the record's looks, and how many calls
 // before the next look.
 const TAGS: u32 = 32;

@@ -2,13 +2,13 @@
 
 use std::cell::{Cell, OnceCell};
 use std::pin::pin;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rayon::{ThreadPool, Yield};
 
 use crate::bridge::without_current_call;
-use crate::sync::{Arc, thread};
+use crate::sync::{Arc, thread, unpark_waker};
 
 use crate::core::Core;
 
@@ -61,14 +61,8 @@ impl Drop for Level {
 /// run meanwhile has to end before the wait can: what holds an async lock here must not wait
 /// for work that takes the same lock on this pool.
 pub(crate) fn help_until_ready<F: Future>(core: &Core, pool: &ThreadPool, future: F) -> F::Output {
-    struct Unpark(thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
     let level = Level::enter();
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let waker = unpark_waker();
     let mut cx = Context::from_waker(&waker);
     let mut future = pin!(future);
     loop {

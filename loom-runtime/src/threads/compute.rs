@@ -39,7 +39,7 @@ pub(crate) fn start_rayon(
             let placement = ThreadPlacement::apply(Role::Compute, name, thread_plan, &plan.budget);
             block_on::serve(Arc::clone(&core));
             context::adopt(core);
-            // Nobody listens where starting a later one was refused.
+            // The receiver is gone where the system refused a later thread.
             let _ = placed.send(placement);
             drop(placed);
             rayon_thread.run();

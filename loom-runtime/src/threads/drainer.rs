@@ -1,13 +1,12 @@
-//! The drainers: jobs of the compute pool that run what waits in the line.
+//! The drainers: jobs of the compute pool that run queued calls.
 //!
-//! One drainer is one `spawn` on the pool, however many calls it runs. Once it is up it takes
-//! turns with the pool's own work; until then it waits as any job does, which rayon takes up
-//! after what is spawned and split on its own threads. It lingers a little when there is
-//! nothing to do, and goes home.
+//! One drainer is one `spawn` on the pool, however many calls it runs. Until it runs it waits like
+//! any job, which rayon takes after what its own threads have spawned and split. A running drainer
+//! alternates with the pool's own work. When the queue is empty it lingers briefly, and retires.
 //!
-//! A thread of the pool that waits for something (a join, a scope) may come upon a drainer as
-//! it may upon any job; such a *nested* drainer runs one call and goes, since whatever lies
-//! below it on the stack may be ready to go on, and cannot say so.
+//! A pool thread that waits for a join or a scope may run a drainer, as it may run any job. Such a
+//! *nested* drainer runs one call and retires, since the work below it on the stack may be ready to
+//! go on and cannot say so.
 
 use std::cell::Cell;
 use std::hint;
@@ -35,14 +34,14 @@ const LONGEST_WAIT: Duration = Duration::from_millis(4);
 const LOOKS: u32 = 64;
 /// How many such rounds it lingers, where that has paid lately, and where it has not.
 const ROUNDS: [u32; 2] = [32, 4];
-/// How often in a row lingering has to have been in vain before it counts as not paying; and
-/// every how many times it is tried all the same.
+/// After how many fruitless lingers in a row lingering counts as not paying; and every how many
+/// times it is tried all the same.
 const IN_VAIN: u32 = 8;
 
 thread_local! {
     /// Where on its stack a job of this thread runs that nothing else lies below.
     static BOTTOM: Cell<usize> = const { Cell::new(0) };
-    /// How often in a row drainers of this thread have lingered in vain.
+    /// How often in a row drainers of this thread have lingered without finding a call.
     static LINGERED_IN_VAIN: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -53,7 +52,7 @@ pub(crate) fn fetch(core: &Arc<Core>) {
             core.counters.wakes.add_one();
             spawn(&pool, Arc::clone(core), None);
         }
-        // The last handle is gone, and with it the threads.
+        // The last handle was dropped, and the threads have ended.
         None => core.queue.refuse_all(),
     }
 }
@@ -114,8 +113,8 @@ struct PoolDrainer<'a> {
 
 impl Drainer for PoolDrainer<'_> {
     fn fetch(&mut self) {
-        // What a thread of the pool spawns goes to its own queue, in front of what lies below
-        // a nested drainer. The keeper's goes to the queue that all share.
+        // A job that a pool thread spawns goes to its own queue, in front of the work below a
+        // nested drainer. A job that the keeper spawns goes to the queue that all threads share.
         if !self.is_nested || keeper::call_with(self.core, fetch).is_err() {
             fetch(self.core);
         }
@@ -137,8 +136,8 @@ impl Drainer for PoolDrainer<'_> {
             } else if lasted > 2 * TURN {
                 self.turn = (self.turn / 4).max(1);
             }
-            // Whoever looks away has another fetched for the next call, which is not worth it
-            // for a single caller that is about to make one.
+            // While this drainer pauses, the next call fetches another, which does not pay for a
+            // single caller that is about to make one.
             if !is_searching {
                 rayon::yield_now();
                 self.yielded = self.since;
@@ -156,18 +155,18 @@ impl Drainer for PoolDrainer<'_> {
 
     fn lingers(&mut self, queue: &Queue) -> bool {
         if self.is_nested {
-            // Whoever was counted in may be just about to push.
+            // A submitter that was counted in may be about to push.
             thread::yield_now();
             return false;
         }
         let in_vain = LINGERED_IN_VAIN.get();
         let pays = in_vain < IN_VAIN || in_vain.is_multiple_of(IN_VAIN);
         let rounds = if pays { ROUNDS[0] } else { ROUNDS[1] };
-        // Rounds and not time, so that whoever takes the CPU meanwhile does not end it.
+        // Rounds and not time, so that a thread that takes the CPU meanwhile does not end it.
         for round in 1..=rounds {
             self.place.look();
-            // What another drainer has moved to the lists is new to nobody; it is looked for
-            // once a round, since the word that tells is one that submitters change.
+            // Jobs that another drainer has moved to the lists are not new. They are checked once a
+            // round, since submitters write the word that counts them.
             if queue.waiting() > 0 {
                 LINGERED_IN_VAIN.set(0);
                 return true;
@@ -179,14 +178,14 @@ impl Drainer for PoolDrainer<'_> {
                 }
                 hint::spin_loop();
             }
-            // Less and less often: whoever submits while it looks away fetches another.
+            // Less and less often: a submitter fetches another drainer while this one pauses.
             let looks_away = round.is_power_of_two() && round >= ROUNDS[1];
             if (looks_away || self.core.is_installing())
                 && queue.pause_search(self, rayon::yield_now) == Some(Yield::Executed)
             {
                 return true;
             }
-            // Whatever the class of this thread, whoever wants the CPU may have it.
+            // Another thread that wants the CPU gets it, whatever the class of this one.
             thread::yield_now();
         }
         LINGERED_IN_VAIN.set(in_vain.wrapping_add(1));

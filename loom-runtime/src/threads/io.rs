@@ -16,12 +16,11 @@ use crate::topology::{Role, ThreadPlacement, os};
 use super::probe::{FIRST_LOOK, probe, refused};
 use super::warn::warn_once;
 
-/// Tokio asks for threads and waits for none of them: whoever looks for so long looks at
-/// one that hangs.
+/// Tokio requests threads and waits for none of them, so a start that takes so long hangs.
 const LAST_LOOK: Duration = Duration::from_secs(10);
 
 thread_local! {
-    /// The worker whose seat this thread has taken.
+    /// The worker whose thread plan was applied to this thread.
     static PLACED_AS: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
@@ -84,16 +83,15 @@ fn hold_time(builder: &mut Builder, is_paused: bool) {
 #[cfg(not(feature = "test-util"))]
 fn hold_time(_builder: &mut Builder, _is_paused: bool) {}
 
-/// Calls tokio's `build` on a thread of its own, since it may not come back.
+/// Calls tokio's `build` on a thread of its own, since it may not return.
 ///
-/// Where the system refuses a worker that it had for the probe, tokio panics, and then
-/// waits for the workers it has started, which nobody has told to end. Such a thread and
-/// its workers are left behind: that is what a lost race against another taker of threads
-/// costs, instead of a caller that hangs.
+/// Where the system refuses a worker although it granted the probe, tokio panics, and then waits for
+/// the workers that it has started and that were not told to end. Such a thread and its workers are
+/// left behind, instead of a caller that hangs: the cost of a lost race for threads.
 fn build_apart(mut builder: Builder) -> Result<Runtime> {
     let (sender, built) = mpsc::channel();
     let body = move || {
-        // Nobody listens any more where it took too long.
+        // The receiver is gone where it took too long.
         let _ = sender.send(catch_unwind(AssertUnwindSafe(|| builder.build())));
     };
     let apart = thread::Builder::new().name("loom-start".to_owned()).spawn(body);
@@ -149,7 +147,7 @@ fn on_park(
         PLACED_AS.set(worker);
         if let Some(thread_plan) = worker.and_then(|i| plan.io.get(i)) {
             let placement = ThreadPlacement::apply(Role::Io, own_name(), thread_plan, &plan.budget);
-            // Nobody listens any more once the runtime is up.
+            // The receiver is gone once the runtime is up.
             let _ = placed.send(placement);
         }
     }

@@ -1,11 +1,11 @@
 //! The one thread of the process that serves all runtimes.
 //!
-//! Masks and classes are inherited by whatever a thread starts, and an unprivileged thread
-//! cannot get rid of an idle class. So threads are started here, on a thread that has
-//! neither, whoever asks for them. While there is work it also looks whether that gets to
-//! run at all (`watch`), and it wakes those who wait for a deadline. Otherwise it sleeps.
+//! A thread inherits the CPU mask and the class of the thread that starts it, and an unprivileged
+//! thread cannot leave the idle class. So all threads are started here, on a thread with every CPU
+//! and normal class. While there is work the keeper also checks that it gets to run (`watch`), and
+//! it fires deadlines. Otherwise it sleeps.
 //!
-//! No code of the user's runs on it, destructors included: everybody waits for this thread.
+//! No user code runs on it, destructors included: every other thread may wait for this one.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -24,7 +24,7 @@ use super::watch::{TICK, WatchedCore};
 enum Command {
     Run(Box<dyn FnOnce() + Send>),
     Watch(Weak<Core>),
-    /// A function of ours, which takes a core that somebody else keeps as well.
+    /// A function of this crate, with a core that the sender keeps alive.
     With(Arc<Core>, fn(&Arc<Core>)),
     WakeAt(Instant, Waker),
 }
@@ -46,7 +46,7 @@ where
     }
     let (sender, done) = mpsc::channel();
     let job = move || {
-        // Nobody waits any more where the caller's thread was ended.
+        // The receiver is gone where the caller's thread has ended.
         let _ = sender.send(catch_unwind(AssertUnwindSafe(f)));
     };
     send(Command::Run(Box::new(job)))?;
@@ -75,7 +75,7 @@ pub(crate) fn call_with(core: &Arc<Core>, f: fn(&Arc<Core>)) -> io::Result<()> {
     send(Command::With(Arc::clone(core), f))
 }
 
-/// Counts a compute call in, and has its core watched; tells how many there were.
+/// Counts a compute call in, has its core watched, and returns how many calls there were.
 pub(crate) fn begin_call(core: &Arc<Core>) -> usize {
     let before = core.count_call();
     watch_while_busy(core);
@@ -96,7 +96,7 @@ pub(crate) fn watch_while_busy(core: &Arc<Core>) {
 #[derive(Debug)]
 pub(crate) struct Alarm {
     time: Instant,
-    /// Who is woken then.
+    /// The waker to call then.
     set_for: Option<Waker>,
 }
 
@@ -130,7 +130,7 @@ fn send(command: Command) -> io::Result<()> {
     let unsent = match &*keeper {
         Some(live) => match live.send(command) {
             Ok(()) => return Ok(()),
-            // It is gone, and gives back what it did not take.
+            // The keeper has ended, and the command comes back.
             Err(mpsc::SendError(command)) => command,
         },
         None => command,
@@ -163,7 +163,7 @@ fn start() -> io::Result<mpsc::Sender<Command>> {
     Ok(commands)
 }
 
-/// Ends the thread, until somebody needs it again.
+/// Ends the thread; the next command starts it again.
 #[cfg(feature = "plugin")]
 pub(crate) fn end() {
     drop(KEEPER.lock().unwrap_or_else(PoisonError::into_inner).take());

@@ -1,4 +1,4 @@
-//! Whether the system has threads for us, asked before those who cannot bear a refusal.
+//! Whether the system grants threads, tried before tokio, which cannot handle a refusal.
 
 use std::io;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use crate::error::{LoomError, Result};
 use crate::sync::{mpsc, thread};
 use crate::topology::ThreadPlacement;
 
-/// How long threads may take to start before somebody asks what keeps them.
+/// How long threads may take to start before the system is probed again.
 pub(super) const FIRST_LOOK: Duration = Duration::from_millis(50);
 
-/// Finds out whether the system has so many threads for us, all at once.
+/// Finds out whether the system grants so many threads, all at once.
 ///
-/// Tokio panics where it gets none, and waits for ever for some that it does not get.
+/// Tokio panics where it gets none, and waits without end for some that it does not get.
 pub(crate) fn probe(threads: usize) -> Result<()> {
     let mut waiting = Vec::with_capacity(threads);
     let mut result = Ok(());
@@ -34,8 +34,8 @@ pub(crate) fn probe(threads: usize) -> Result<()> {
     }
     let threads: Vec<_> = waiting.into_iter().map(|(_released, thread)| thread).collect();
     for thread in threads {
-        // Waited for, so that they are gone when the real ones come; they do nothing that
-        // could panic.
+        // Joined, so that they have ended when the real ones start; they do nothing that could
+        // panic.
         let _ = thread.join();
     }
     result
@@ -45,11 +45,11 @@ pub(super) fn refused(wanted: usize, source: io::Error) -> LoomError {
     LoomError::ThreadsRefused { wanted, source }
 }
 
-/// Waits until so many threads have taken their places.
+/// Waits until so many threads have reported their placement.
 ///
-/// The system may refuse a thread although there was one for the probe. Tokio keeps that
-/// worker in its queue of blocking functions, and asks the system again when it is given
-/// another; so it is, until all are there or the system refuses us as well.
+/// The system may refuse a thread although it granted the probe. Tokio keeps that worker in its
+/// queue of blocking functions, and requests a thread again when it is given another function. So it
+/// is given one, until all have reported or the system refuses the probe, too.
 pub(crate) fn await_placed(
     placed: &mpsc::Receiver<ThreadPlacement>,
     wanted: usize,
@@ -65,7 +65,7 @@ pub(crate) fn await_placed(
                 drop(tokio.spawn_blocking(|| ()));
                 patience *= 2;
             }
-            // The threads are gone, with what they would have said.
+            // The threads have ended without a report.
             Err(mpsc::RecvTimeoutError::Disconnected) => break,
         }
     }

@@ -62,7 +62,7 @@ fn start() -> ProcessWide {
     match started {
         Ok(pool) => ProcessWide { core, _pool: Some(pool) },
         Err(error) => {
-            // Told where somebody listens; the work goes on regardless.
+            // Reported on standard error; the work goes on.
             let _ = writeln!(
                 io::stderr(),
                 "loom: {error}; compute functions run inline until the process is restarted"
@@ -81,7 +81,7 @@ fn start_pool(core: &Arc<Core>) -> Result<Arc<ThreadPool>> {
     let (sender, placed) = mpsc::channel();
     let pool = Arc::new(start_rayon(core, "loom", None, &sender)?);
     drop(sender);
-    // The core was made for this, so nobody has set them.
+    // The core was just made, so neither is set.
     let _ = core.pool.set(Arc::downgrade(&pool));
     let _ = core.compute_placements.set(placed.iter().take(wanted).collect());
     Ok(pool)

@@ -25,7 +25,7 @@ impl Timer {
         }
     }
 
-    /// Tokio's own, for a time that it tells.
+    /// Tokio's own timer, for paused time.
     #[cfg(feature = "test-util")]
     pub(crate) fn of_tokio() -> Self {
         Self {
@@ -35,8 +35,8 @@ impl Timer {
         }
     }
 
-    /// Wakes the task then. Ready if it is time, or was for an earlier call: whoever asks looks at
-    /// the clock, and asks again.
+    /// Wakes the task then. Ready if it is time, or was for an earlier call: the caller reads the
+    /// clock, and calls again.
     pub(crate) fn wake_at(&mut self, deadline: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
         #[cfg(target_os = "linux")]
         if let Some(exact) = &mut self.exact {
@@ -109,7 +109,7 @@ mod exact {
                     return Ok(Poll::Pending);
                 };
                 read?;
-                // To be set anew; it may have fired for an earlier call, so the caller looks.
+                // It has to be set again. It may have fired for an earlier call, so the caller checks.
                 self.set_for = None;
                 if deadline.is_some() {
                     return Ok(Poll::Ready(()));
@@ -117,7 +117,7 @@ mod exact {
             }
         }
 
-        /// Counts anew, whatever it was set for.
+        /// Sets it, whatever it was set for before.
         fn set(&self, left: Duration) -> io::Result<()> {
             let once = Itimerspec {
                 it_interval: Timespec::default(),

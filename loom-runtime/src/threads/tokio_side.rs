@@ -27,13 +27,13 @@ impl ShutdownWait {
 pub(crate) struct TokioSide {
     handle: Handle,
     is_current_thread: bool,
-    /// Taken when it ends. None where it belongs to somebody else.
+    /// Taken when it ends. `None` beside a given tokio runtime.
     own: Mutex<Option<Arc<Runtime>>>,
     /// Lent out as a reference, so it has to stay as long as this does.
     lent: OnceLock<Arc<Runtime>>,
     /// Until when a drop waits for blocking functions; without it, until they end.
     deadline: OnceLock<Instant>,
-    /// Who ends it, if somebody has a way of his own, which waits for nothing here.
+    /// Ends it in another way, if that is set; the calling thread does not wait for it.
     ender: Option<Ender>,
 }
 
@@ -46,7 +46,7 @@ impl TokioSide {
         Self::new(handle, Some(Arc::new(runtime)))
     }
 
-    /// One that somebody ends in a way of his own.
+    /// One that `ender` ends.
     #[cfg(feature = "plugin")]
     pub(crate) fn ended_by(runtime: Runtime, ender: Ender) -> Self {
         let mut side = Self::of(runtime);
@@ -54,7 +54,7 @@ impl TokioSide {
         side
     }
 
-    /// Somebody else's.
+    /// A runtime that the program owns.
     pub(crate) fn beside(handle: Handle) -> Self {
         Self::new(handle, None)
     }
@@ -74,8 +74,8 @@ impl TokioSide {
         &self.handle
     }
 
-    /// The runtime, unless it is somebody else's or has ended. From now on it ends with
-    /// the last handle, not before.
+    /// The runtime, unless the program owns it or it has ended. From now on it ends with the last
+    /// handle, not before.
     pub(crate) fn lend(&self) -> Option<&Runtime> {
         if self.lent.get().is_none() {
             let runtime = self.runtime()?;
@@ -91,7 +91,7 @@ impl TokioSide {
     /// Drives `future` on the calling thread, and on a current-thread runtime the tasks.
     #[track_caller]
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
-        // A runtime of workers needs nobody to drive it, and may end meanwhile.
+        // A multi-thread runtime needs no thread to drive it, and may end meanwhile.
         let driven = Driven(self.is_current_thread.then(|| self.runtime()).flatten());
         match &driven.0 {
             Some(runtime) => runtime.block_on(future),
@@ -104,7 +104,7 @@ impl TokioSide {
         self.deadline.get_or_init(|| deadline);
     }
 
-    /// Ends a runtime of ours, if it has not ended: tasks are dropped at their next await.
+    /// Ends a runtime that Loom started, if it has not ended: tasks are dropped at their next await.
     pub(crate) fn end(&self, patience: ShutdownWait) {
         let runtime = self.own.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(runtime) = runtime {
@@ -122,7 +122,7 @@ impl TokioSide {
 
     /// Leaves it where it is: a forked child has no thread to end.
     pub(crate) fn forget(&self) {
-        // Whoever held the lock is not there to give it back.
+        // The thread that held the lock is not in this process.
         if let Ok(mut own) = self.own.try_lock() {
             std::mem::forget(own.take());
         }
@@ -151,8 +151,8 @@ fn end(runtime: Arc<Runtime>, patience: ShutdownWait) {
         (MayBlock::No, _) | (_, ShutdownWait::None) => runtime.shutdown_background(),
         (MayBlock::Yes, patience) => wait(runtime, patience),
         (MayBlock::Unknown, patience) => {
-            // Within a guard tokio cannot tell us whether it would panic. Another thread may
-            // wait, and this one for that.
+            // Within a guard tokio does not say whether it would panic. Another thread may wait, and
+            // this one waits for that thread.
             let kept = Arc::new(Mutex::new(Some(runtime)));
             let taken = Arc::clone(&kept);
             let body = move || take(&taken).map(|runtime| wait(runtime, patience));
@@ -180,7 +180,7 @@ fn wait(runtime: Runtime, patience: ShutdownWait) {
 impl Drop for TokioSide {
     fn drop(&mut self) {
         if os::is_forked() {
-            // Not by the lock, which may be held for ever.
+            // Not by the lock, which may be held by a thread of the parent.
             std::mem::forget(self.own.get_mut().unwrap_or_else(PoisonError::into_inner).take());
             std::mem::forget(self.lent.take());
             return;
@@ -189,7 +189,7 @@ impl Drop for TokioSide {
         let patience =
             deadline.map_or(ShutdownWait::Forever, |deadline| ShutdownWait::until(*deadline));
         if let Some(lent) = self.lent.take() {
-            // The other count is ours as well.
+            // This side holds the other count as well.
             drop(self.own.get_mut().unwrap_or_else(PoisonError::into_inner).take());
             self.end_one(lent, patience);
         } else {

@@ -12,7 +12,7 @@ pub(crate) fn try_thread() -> io::Result<()> {
     thread::Builder::new().spawn(|| ())?.join().or(Ok(()))
 }
 
-/// Counts and tells that blocking functions wait for the system.
+/// Counts and reports that blocking functions wait because the system refuses threads.
 pub(crate) fn threads_were_refused(core: &Core, error: &io::Error) {
     static WARNED: AtomicBool = AtomicBool::new(false);
     core.counters.threads_refused.add_one();
@@ -25,7 +25,7 @@ pub(crate) fn threads_were_refused(core: &Core, error: &io::Error) {
     );
 }
 
-/// Says something to whoever runs the program, once in its life.
+/// Prints a line to standard error, once in the life of the process.
 pub(crate) fn warn_once(said: &AtomicBool, text: &str) {
     if !said.swap(true, Ordering::Relaxed) {
         // A closed standard error is no reason to stop.

@@ -1,8 +1,8 @@
-//! Whether work that is waiting gets to run.
+//! Whether queued work gets to run.
 //!
-//! Compute threads of the idle class run only where nobody of normal priority wants to. A
-//! neighbour that never rests starves them, and blocking functions wait for ever where the
-//! system refuses their threads. Neither can tell by itself, so the keeper looks.
+//! Compute threads of the idle class run only on a CPU that no thread of normal priority wants. A
+//! neighbour that never sleeps starves them. Blocking functions wait without end where the system
+//! refuses their threads. Neither thread can notice this itself, so the keeper checks.
 
 use std::time::Duration;
 
@@ -87,7 +87,7 @@ impl WatchedCore {
         true
     }
 
-    /// Tells the backlog since when calls have waited and none has ended.
+    /// Records in the backlog since when calls have waited and none has ended.
     fn look_at_line(&mut self, core: &Core) {
         let run = core.counters.run.count();
         let is_still = core.queue.waiting() > 0 && run == self.run;

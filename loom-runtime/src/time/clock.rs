@@ -8,8 +8,8 @@ use crate::sync::Arc;
 
 /// Tells the time, and makes timers that its driver fires.
 ///
-/// Cheap to clone and share; clones have their timers in common. See [the module](super) for what
-/// holds of all clocks.
+/// Cheap to clone and share; clones share their timers. [The module](super) says what holds for all
+/// clocks.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -38,7 +38,7 @@ pub(super) enum Source {
     Given(Arc<Given>),
 }
 
-/// A time that is told, and when it was first asked.
+/// A time that a function gives, and its first value.
 #[cfg(any(feature = "test-util", test))]
 pub(super) struct Given {
     now: Box<dyn Fn() -> Instant + Send + Sync>,
@@ -116,8 +116,8 @@ impl Clock {
         }
     }
 
-    /// The time of day. It may jump, as the system's does; a clock that is driven by hand moves it
-    /// along.
+    /// The time of day. It may jump, as the system's does. A [`ClockControl`](super) moves it along
+    /// with its clocks.
     #[must_use]
     pub fn system_time(&self) -> SystemTime {
         match &self.owner.source {

@@ -1,4 +1,4 @@
-//! A clock that stands still until it is told to move.
+//! A clock that stands still until a test moves it.
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
@@ -90,8 +90,8 @@ impl ClockControl {
         self.advance_to(to);
     }
 
-    /// Moves on to the next timer, and fires it and those of the same time; tells how far it was.
-    /// Nothing if no timer waits.
+    /// Moves on to the next timer, and fires it and those of the same time. Returns how far it moved;
+    /// `None` if no timer waits.
     #[expect(clippy::must_use_candidate, reason = "to move on may be all that is wanted")]
     pub fn advance_to_next(&self) -> Option<Duration> {
         let (before, first) = (self.now(), self.controlled.timers.first()?);

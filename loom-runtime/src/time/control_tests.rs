@@ -1,4 +1,4 @@
-//! What clocks promise that a test drives by hand, and what is easiest shown on them.
+//! What clocks promise that a test moves, and what is easiest shown on them.
 
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -10,9 +10,9 @@ use pin_project_lite::pin_project;
 use super::clock::Clock;
 use super::timers::{Key, Timer, later};
 
-/// A timer's driver has gone, and nobody would fire it.
+/// The clock's driver was dropped, so its timers never fire.
 ///
-/// A runtime's clock goes with the runtime, a local core's with its core.
+/// A runtime's clock ends with the runtime, a local core's with its core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DriverGone;
 
@@ -28,15 +28,14 @@ impl fmt::Display for DriverGone {
 impl std::error::Error for DriverGone {}
 
 impl Clock {
-    /// Completes after so long, counted from now. Zero is over at once; what is longer than the
-    /// system can count, in about thirty years.
+    /// Completes after `duration`, counted from now. Zero completes at once; a duration that is longer
+    /// than the system can count completes in about thirty years.
     ///
     /// Dropping it removes the timer.
     ///
     /// # Errors
     ///
-    /// It completes with [`DriverGone`](super::DriverGone) where nobody drives the clock any more,
-    /// at once: a loop has to end then.
+    /// It completes with [`DriverGone`], at once, if the driver was dropped: a loop has to end then.
     #[must_use = "a delay does nothing unless it is awaited"]
     pub fn delay(&self, duration: Duration) -> Delay {
         if duration.is_zero() {
@@ -55,13 +54,13 @@ impl Clock {
         Delay::until(self.clone(), deadline)
     }
 
-    /// The future's result, unless it takes longer than that from now on. The future comes first:
-    /// where both are ready it is its result.
+    /// The future's result, unless it takes longer than `duration` from now on. The future is polled
+    /// first: if both are ready, the result is returned.
     ///
     /// # Errors
     ///
-    /// When it takes too long, and at once where nobody drives the clock any more, though the
-    /// future might still complete.
+    /// When the future takes too long, and at once if the driver was dropped, even though the future
+    /// might still complete.
     pub fn timeout<F: Future>(&self, duration: Duration, future: F) -> Timeout<F> {
         Timeout::new(future, self.delay(duration))
     }
@@ -105,7 +104,7 @@ impl Delay {
         matches!(self.state, State::Over(_))
     }
 
-    /// Has it begin anew, until another time; what awaits it has to poll it again.
+    /// Restarts it with another deadline. The task that awaits it has to poll it again.
     pub fn reset(&mut self, deadline: Instant) {
         self.leave();
         self.deadline = deadline;
@@ -202,7 +201,7 @@ impl<F: Future> Future for Timeout<F> {
 pub enum TimeoutError {
     /// It took too long.
     Elapsed,
-    /// The clock's driver is gone, so that its end would go unnoticed; the future was not ready.
+    /// The clock's driver was dropped, so the deadline would pass unnoticed; the future was not ready.
     DriverGone(DriverGone),
 }
 

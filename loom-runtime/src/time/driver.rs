@@ -7,14 +7,14 @@ use std::time::Instant;
 use super::timers::Timers;
 use crate::sync::Arc;
 
-/// Fires the timers of a [`Clock`](super::Clock), for whoever has an event loop.
+/// Fires the timers of a [`Clock`](super::Clock), for an event loop.
 ///
-/// Advance it each time round the loop, and sleep no longer than it says. Made with a waker, it
-/// has the loop woken where that changes: for the first timer, an earlier one, and when the last
-/// clock has gone; the loop has to retain a wake that comes before it sleeps, as
+/// Advance it in each iteration of the loop, and sleep no longer than it returns. A driver with a
+/// waker wakes the loop when that time changes: for the first timer, for an earlier one, and when
+/// the last clock was dropped. The loop has to retain a wake that comes before it sleeps, as
 /// [`std::thread::park`] and every runtime do.
 ///
-/// Dropping the last driver of a clock fails what waits with [`DriverGone`](super::DriverGone).
+/// Dropping the last driver of a clock fails its delays with [`DriverGone`](super::DriverGone).
 #[derive(Debug)]
 pub struct ClockDriver {
     timers: Arc<Timers>,
@@ -29,10 +29,10 @@ impl ClockDriver {
         Self { timers, number, due: Vec::new() }
     }
 
-    /// Fires all that is due by then, in the order of the deadlines, and tells when to come back;
-    /// nothing where no timer waits.
+    /// Fires the timers that are due by then, in the order of their deadlines, and returns the next
+    /// deadline; `None` if no timer waits.
     ///
-    /// While a timer waits and none is due it takes no lock.
+    /// It takes no lock while a timer waits and none is due.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl Drop for ClockDriver {
     }
 }
 
-/// Every clock of a driver has gone, and no timer is left: there is nothing to drive any more.
+/// Every clock of a driver was dropped, and no timer is left: there is nothing left to drive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockGone;
 

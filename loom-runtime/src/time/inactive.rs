@@ -1,4 +1,4 @@
-//! Clocks that nobody drives yet, and which core's timers they will have.
+//! Clocks that are not driven yet, and which core's timers they will have.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,8 +21,7 @@ pub struct Isolated;
 #[non_exhaustive]
 pub struct Shared;
 
-/// A clock before it is driven: it can be made anywhere, sent to where it belongs, and activated
-/// there.
+/// A clock before it is driven: it can be made on any thread, sent to another, and activated there.
 ///
 /// An [`Isolated`] one is cloned for each core and [relocated](Self::relocate): clones that are
 /// moved to one core share its timers, and have none in common with other cores'. A [`Shared`] one
@@ -52,7 +51,7 @@ pub struct InactiveClock<Kind = Isolated> {
     kind: PhantomData<Kind>,
 }
 
-/// The timers of each core that a clock was moved to, while somebody has them.
+/// The timers of each core that a clock was moved to, while a clock or driver has them.
 #[derive(Default)]
 struct Family {
     cores: Mutex<HashMap<CoreId, Weak<Timers>>>,
@@ -108,7 +107,7 @@ impl<Kind> InactiveClock<Kind> {
         Self { timers, family, source, kind: PhantomData }
     }
 
-    /// The same, of a time that is told.
+    /// The same clock with the time that `now` returns.
     #[cfg(feature = "test-util")]
     pub(crate) fn with_time(
         self,
@@ -126,9 +125,9 @@ impl<Kind> InactiveClock<Kind> {
         self.activate_with(Waker::noop().clone())
     }
 
-    /// The same for a loop that sleeps: `waker` wakes it for the first timer, for one that is
-    /// earlier than all others, and when the last clock has gone. It must own no clock of the
-    /// driver's, which would then never go.
+    /// [`activate`](Self::activate) for a loop that sleeps: `waker` is called for the first timer, for
+    /// one that is earlier than all others, and when the last clock was dropped. It must not own a
+    /// clock of the driver: that clock would then never be dropped.
     #[must_use]
     pub fn activate_with(self, waker: Waker) -> (Clock, ClockDriver) {
         let driver = ClockDriver::new(Arc::clone(&self.timers), waker);

@@ -1,10 +1,9 @@
-//! Clocks that somebody drives: a runtime, a core, or a test.
+//! Clocks that a runtime, a local core or a test drives.
 //!
 //! A [`Clock`] tells the time and makes [`Delay`]s. Its timers are fired by a [`ClockDriver`],
-//! which whoever has an event loop advances: [`LoomRuntime::clock`](crate::LoomRuntime::clock) is
-//! driven by the runtime and shared by all its threads, and each local core drives one of its own,
-//! whose timers no other core can delay. In a test, `ClockControl` (feature `test-util`) drives one
-//! by hand.
+//! which an event loop advances. The runtime drives [`LoomRuntime::clock`](crate::LoomRuntime::clock),
+//! and all its threads share it. Each local core drives a clock of its own, whose timers no other
+//! core can delay. In a test, a `ClockControl` (feature `test-util`) moves the time.
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -29,12 +28,13 @@
 //! # What holds for all of them
 //!
 //! A deadline counts from when its delay was made, and is never early. Timers fire in the order of
-//! their deadlines; a timer's waker is called with no lock held, and one that panics keeps no
-//! other from being called. A delay that is polled with another waker wakes that one. A delay that
-//! is over stays over. Where the driver is gone its delays say so ([`DriverGone`]) and do not hang.
+//! their deadlines. A timer's waker is called with no lock held, and a waker that panics does not keep
+//! others from being called. A delay that is polled with another waker wakes that one. A completed
+//! delay stays completed. When the driver is dropped, its delays fail ([`DriverGone`]) and do not
+//! hang.
 //!
-//! A delay that is over completes without yielding, and takes nothing of tokio's budget: a loop
-//! over ticks that are overdue lets others run where it awaits something else.
+//! A completed delay does not yield, and uses none of tokio's budget: a loop over overdue ticks lets
+//! other tasks run only where it awaits something else.
 //!
 //! # Cost
 //!

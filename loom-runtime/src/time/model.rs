@@ -83,7 +83,7 @@ fn another_waker_is_the_one_that_wakes() {
             let timers = StdArc::clone(&timers);
             async move { wait(&timers, now).await }
         });
-        // With a waker that wakes nobody.
+        // With a waker that does nothing.
         let _ = Pin::new(&mut waiting).poll(&mut Context::from_waker(Waker::noop()));
         let firing = {
             let timers = StdArc::clone(&timers);

@@ -10,8 +10,8 @@ use super::clock::Clock;
 use super::delay::{Delay, DriverGone};
 use super::timers::later;
 
-/// What becomes of ticks that nobody waited for in time: of those whose next is due as well. One
-/// that is less late changes nothing.
+/// What happens to missed ticks: those whose next tick is due as well. A tick that is less late
+/// changes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissedTicks {
     /// They all come, one after the other at once, until it has caught up.
@@ -40,7 +40,7 @@ impl Clock {
 
 /// Ticks once a period; see [`Clock::periodic`].
 ///
-/// The first tick comes at once. As a stream it ends where its driver has gone.
+/// The first tick comes at once. As a stream it ends when its driver was dropped.
 #[derive(Debug)]
 pub struct Periodic {
     delay: Delay,
@@ -68,16 +68,16 @@ impl Periodic {
         self.period
     }
 
-    /// Waits for the next tick, and tells when it was due. May be cancelled: no tick is lost.
+    /// Waits for the next tick, and returns when it was due. Cancelling the wait loses no tick.
     ///
     /// # Errors
     ///
-    /// Where the clock's driver has gone.
+    /// If the clock's driver was dropped.
     pub async fn tick(&mut self) -> Result<Instant, DriverGone> {
         std::future::poll_fn(|cx| self.poll_tick(cx)).await
     }
 
-    /// The same for those who poll.
+    /// [`tick`](Self::tick) as a poll function.
     ///
     /// # Errors
     ///

@@ -30,7 +30,7 @@ impl Stopwatch {
         self.clock.instant().saturating_duration_since(self.start)
     }
 
-    /// Measures from now on, and tells what it was until then.
+    /// Measures from now on, and returns the time until now.
     pub fn restart(&mut self) -> Duration {
         let now = self.clock.instant();
         let elapsed = now.saturating_duration_since(self.start);

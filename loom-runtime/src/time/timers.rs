@@ -1,11 +1,11 @@
-//! A set of timers, and who drives it.
+//! A set of timers, and its drivers.
 //!
-//! One lock guards it all. Whatever is the user's, wakers above all, is called and dropped when
-//! the lock is not held.
+//! One lock guards all of it. Wakers and other user code are called and dropped while the lock is
+//! not held.
 //!
-//! A driver that is to sleep looks at the first deadline without the lock. That look may miss a
-//! timer that is being registered: whoever registers one that is now the first wakes the drivers
-//! afterwards, so a driver that retains wakes, as every parking does, looks again.
+//! A driver that is about to sleep reads the first deadline without the lock. It may miss a timer
+//! that is being registered. The thread that registers a timer that is now the first wakes the
+//! drivers afterwards, so a driver that retains wakes, as parking does, reads again.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -40,7 +40,7 @@ pub(super) struct Key {
 pub(super) enum Timer {
     Waits,
     Fired,
-    /// Nobody will fire it.
+    /// No driver will fire it.
     Abandoned,
 }
 
@@ -60,14 +60,14 @@ type Drivers = Arc<[(u64, Arc<Waker>)]>;
 struct State {
     /// Without a waker once it was woken for being abandoned.
     queue: BTreeMap<Key, Option<Waker>>,
-    /// What tells timers of one deadline apart: how many there were before.
+    /// Distinguishes timers of one deadline: how many timers there were before.
     serial: u64,
     /// Replaced as a whole, so that their wakers are cloned and dropped without the lock.
     drivers: Drivers,
     next_driver: u64,
     /// Owners of clocks.
     clocks: usize,
-    /// Drivers were there, and have all gone.
+    /// There were drivers, and all were dropped.
     is_abandoned: bool,
 }
 
@@ -103,14 +103,14 @@ impl Timers {
         result
     }
 
-    /// The first deadline there is, or was a moment ago.
+    /// The first deadline, now or shortly before.
     pub(super) fn first(&self) -> Option<Instant> {
         // Acquire: with the release of `with`.
         let first = self.first.load(Ordering::Acquire);
         (first != NONE).then(|| later(self.origin, Duration::from_nanos(first)))
     }
 
-    /// Adds a timer. Nothing where nobody would fire it.
+    /// Adds a timer. `None` if no driver would fire it.
     pub(super) fn register(&self, deadline: Instant, waker: Waker) -> Option<Key> {
         let mut waker = Some(waker);
         let (key, drivers) = self.with(|state| {
@@ -153,7 +153,7 @@ impl Timers {
         }
     }
 
-    /// Forgets a timer, if it is there.
+    /// Removes a timer, if it exists.
     pub(super) fn forget(&self, key: Key) {
         let waker = self.with(|state| state.queue.remove(&key));
         drop(waker);
@@ -161,8 +161,7 @@ impl Timers {
 
     /// Fires all that is due, in order, through `due`, which is the driver's to reuse.
     pub(super) fn advance(&self, now: Instant, due: &mut Vec<Waker>) {
-        // What wakers register while this runs may be due as well: it gets its turn, but not for
-        // ever.
+        // Timers that wakers register meanwhile may be due as well: they fire, up to a bound.
         let mut left = self.with(|state| state.queue.len()).saturating_mul(2).max(BATCH);
         while left > 0 {
             self.with(|state| {
@@ -218,7 +217,7 @@ impl Timers {
         driver
     }
 
-    /// With the last one timers are abandoned, and whoever waits for one is told.
+    /// With the last driver all timers are abandoned, and the tasks that wait for them are woken.
     pub(super) fn remove_driver(&self, driver: u64) {
         let (before, waiting) = self.with(|state| {
             let all = state.drivers.iter().filter(|(number, _)| *number != driver);

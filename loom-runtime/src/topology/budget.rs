@@ -11,7 +11,7 @@ use crate::sync::OnceLock;
 /// The CPUs of the process and how many of them it may keep busy at once.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CoreBudget {
-    /// Numbered from 0 where the system tells none.
+    /// Numbered from 0 where the system reports none.
     pub(crate) cpus: CpuSet,
     /// How many threads can run at once: the CPUs, capped by the control group's quota.
     pub(crate) parallelism: usize,
@@ -22,11 +22,11 @@ pub(crate) struct CoreBudget {
 }
 
 impl CoreBudget {
-    /// The budget of the process, whichever thread asks.
+    /// The budget of the process, whichever thread calls this.
     ///
-    /// Linux keeps masks for threads alone. The budget starts from the mask that was found
-    /// when this first ran, or from the main thread's where that is wider: a runtime that
-    /// is built on a thread pinned by somebody may use what the process may.
+    /// Linux keeps masks for threads alone. The budget starts from the mask that was found when this
+    /// first ran, or from the main thread's where that is wider. So a runtime that is built on a
+    /// pinned thread may use what the process may use.
     pub(crate) fn discover() -> Self {
         static FIRST: OnceLock<CpuSet> = OnceLock::new();
         let mask = FIRST.get_or_init(|| {

@@ -32,10 +32,10 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Reads what the system tells of those CPUs of `mask` that the control group allows;
-    /// `root` is `/` but in tests.
+    /// Reads what the system reports of those CPUs of `mask` that the control group allows;
+    /// `root` is `/` outside of tests.
     ///
-    /// What is not told is taken to be simple: a core for each CPU, one cache, one node.
+    /// What the system does not report is assumed: a core for each CPU, one cache, one node.
     pub(crate) fn read(root: &Path, mask: &CpuSet) -> Self {
         let cgroup::Limits { quota, cpus } = cgroup::limits(root);
         let allowed = cpus.map(|cpus| cpus.intersection(mask)).filter(|cpus| !cpus.is_empty());

@@ -25,7 +25,7 @@ pub(crate) struct Request {
     pub(crate) pin: Pin,
 }
 
-/// A seat for every thread.
+/// A thread plan for every thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) budget: CoreBudget,
@@ -35,8 +35,8 @@ pub(crate) struct Plan {
     pub(crate) io: Vec<ThreadPlan>,
     pub(crate) compute: Vec<ThreadPlan>,
     pub(crate) local: Vec<ThreadPlan>,
-    /// For the threads tokio starts for blocking work: the whole budget, whichever
-    /// worker's narrower mask they would inherit.
+    /// For the threads that tokio starts for blocking work: the whole budget, instead of the mask of
+    /// a worker, which they would inherit.
     pub(crate) blocking: ThreadPlan,
 }
 
@@ -154,7 +154,7 @@ fn split(order: &[Cpu], io_threads: usize) -> (Vec<Cpu>, Vec<Cpu>) {
 fn own_cpus(i: usize, threads: usize, cpus: &[Cpu]) -> CpuSet {
     let own = cpus[i % cpus.len()];
     let spare = cpus.iter().enumerate().filter(|(thread_plan, cpu)| {
-        // Only the first seats are physical cores; a sibling's is spare if nobody sits there.
+        // Only the first plans have physical cores; a sibling is spare if no plan has it.
         *thread_plan >= threads && cpu.core == own.core
     });
     let alone = cpus.iter().take(threads).filter(|cpu| cpu.core == own.core).count() == 1;

@@ -85,7 +85,7 @@ fn one_cpu_gets_a_thread_of_each_kind_on_it() {
 fn a_laptop_is_filled_by_cores_and_split_by_cores() {
     let few = Request { io_threads: Some(3), ..Request::default() };
     let plan = Plan::new(LAPTOP.budget(), few);
-    // A core each, with the sibling that nobody else needs.
+    // A core each, with the sibling that no other thread needs.
     assert_eq!(masks(&plan.io), ["0,4", "1,5", "2,6"]);
     assert_eq!(masks(&plan.compute), ["0-7"; 8]);
     let plan = Plan::new(LAPTOP.budget(), split());

@@ -38,8 +38,8 @@ pub(crate) struct ThreadPlacement {
 }
 
 impl ThreadPlacement {
-    /// Puts the calling thread on its seat, as far as the system allows, and reads back
-    /// what it got.
+    /// Applies a plan to the calling thread, as far as the system allows, and reads back what the
+    /// thread got.
     pub(crate) fn apply(
         role: Role,
         name: String,

@@ -1,4 +1,4 @@
-//! Wakers that cross.
+//! Tests of wakers that cross the boundary.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -11,7 +11,6 @@ use crate::sync::{Arc, Mutex, thread};
 
 use super::{Counting, pair};
 
-/// What a waker of another library's is to those who keep it.
 #[test]
 fn a_foreign_waker_wakes_is_the_same_and_is_given_back() {
     let counting = Arc::new(Counting::default());
@@ -31,7 +30,7 @@ fn a_foreign_waker_wakes_is_the_same_and_is_given_back() {
     let sent = kept.clone();
     thread::spawn(move || sent.wake()).join().expect("it does not panic");
     assert_eq!((counting.wakes.load(Ordering::Relaxed), foreign.counts()), (3, 2));
-    // Who keeps one longer than it was lent keeps what it needs.
+    // A clone keeps the waker's object alive after the lent waker has gone.
     drop(foreign);
     kept.wake();
     assert_eq!((counting.wakes.load(Ordering::Relaxed), Arc::strong_count(&counting)), (4, 1));
@@ -62,21 +61,21 @@ fn a_future_sees_the_same_waker_in_each_poll_and_another_when_it_changes() {
     let task = host.spawn({
         let seen = Arc::clone(&seen);
         poll_fn(move |cx| {
-            seen.lock().expect("nobody panics").push(cx.waker().clone());
+            seen.lock().expect("not poisoned").push(cx.waker().clone());
             Poll::Pending
         })
     });
-    let mut future = fake.futures.lock().expect("nobody panics").pop().expect("it was spawned");
+    let mut future = fake.futures.lock().expect("not poisoned").pop().expect("it was spawned");
     let [one, other] = [Arc::new(Counting::default()), Arc::new(Counting::default())];
     for counting in [&one, &one, &other] {
         let waker = Waker::from(Arc::clone(counting));
         assert!(Pin::new(&mut future).poll(&mut Context::from_waker(&waker)).is_pending());
     }
-    let seen = std::mem::take(&mut *seen.lock().expect("nobody panics"));
+    let seen = std::mem::take(&mut *seen.lock().expect("not poisoned"));
     assert!(seen[0].will_wake(&seen[1]) && !seen[1].will_wake(&seen[2]));
     drop((task, future));
     seen.into_iter().for_each(Waker::wake);
-    let wakes = |of: &Counting| of.wakes.load(Ordering::Relaxed);
+    let wakes = |counting: &Counting| counting.wakes.load(Ordering::Relaxed);
     assert_eq!((wakes(&one), wakes(&other)), (2, 1));
     assert_eq!((Arc::strong_count(&one), Arc::strong_count(&other)), (1, 1));
 }

@@ -12,9 +12,9 @@ use super::word::Waiter;
 
 /// Work that was admitted; it has ended when this is dropped.
 pub(crate) struct Admitted {
-    /// Let go of last, after the count (L4).
+    /// Released last, after the count (L4).
     core: Arc<Core>,
-    /// Whoever owns the runtime was told, and is told of its end.
+    /// The owner of the runtime has counted it, and is told of its end.
     owner_counts: bool,
 }
 
@@ -27,7 +27,7 @@ impl Admitted {
         Ok(admitted)
     }
 
-    /// The same of what the owner of the runtime sees by himself.
+    /// [`to`](Self::to) for work that the owner of the runtime counts by itself.
     pub(crate) fn here(core: &Arc<Core>) -> Result<Self, Refusal> {
         if os::is_forked() {
             return Err(Refusal::Forked);
@@ -38,7 +38,7 @@ impl Admitted {
         Ok(Self { core: Arc::clone(core), owner_counts: false })
     }
 
-    /// The same for those who promise to panic where work is refused.
+    /// [`to`](Self::to) that panics where work is refused.
     #[track_caller]
     pub(crate) fn or_panic(core: &Arc<Core>) -> Self {
         match Self::to(core) {

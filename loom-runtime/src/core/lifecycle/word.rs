@@ -19,8 +19,8 @@ const GONE: usize = 3;
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
     word: AtomicUsize,
-    /// Who waits for the end, each under a number of its own. Apart, since the word shares a
-    /// cache line with others that every call changes.
+    /// The waiters for the end, each with a number. Boxed, since the word shares a cache line with
+    /// others that every call writes.
     rest: Box<Rest>,
 }
 
@@ -36,7 +36,7 @@ struct Waiters {
     waiting: Vec<(u64, Waker)>,
 }
 
-/// The place on the list of one who waits.
+/// The number of one waiter on the list.
 #[derive(Debug, Default)]
 pub(crate) struct Waiter(Option<u64>);
 
@@ -53,12 +53,12 @@ impl Lifecycle {
     /// [`end_one`](Self::end_one).
     #[must_use]
     pub(crate) fn admit(&self) -> bool {
-        // First, so that those who are merely refused do not disturb the count.
+        // First, so that a refused caller does not write the count.
         if !self.accepts_work() {
             return false;
         }
-        // Acquire: with the release of `drain` and `leave`, so that who is refused sees
-        // what was done before the end began.
+        // Acquire: with the release of `drain` and `leave`, so that a refused caller sees what was
+        // done before the end began.
         let before = self.word.fetch_add(ONE, Ordering::Acquire);
         let is_admitted = before & PHASE < CLOSED;
         if !is_admitted {
@@ -82,8 +82,8 @@ impl Lifecycle {
         self.word.load(Ordering::Relaxed) & PHASE < CLOSED
     }
 
-    /// Whether work is refused, a little late: for those who make no work that is counted, and
-    /// who have to leave alone what others change all the time.
+    /// Whether work is refused, seen a little late: for settled calls, which are not counted and must
+    /// not read a word that others keep writing.
     pub(crate) fn refusals(&self) -> &Arc<AtomicBool> {
         &self.rest.refuses
     }
@@ -195,6 +195,6 @@ impl Lifecycle {
 }
 
 fn is_over(word: usize) -> bool {
-    // Whoever is counted in *closed* is just being refused.
+    // Work that is counted in *closed* is about to be refused.
     word & PHASE == CLOSED || word == GONE
 }

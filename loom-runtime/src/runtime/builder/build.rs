@@ -34,7 +34,7 @@ impl LoomBuilder {
     ///
     /// [`LoomError::InvalidSetting`], [`LoomError::UnknownSetting`] and
     /// [`LoomError::ConfigFile`] for what was set, with where; the other variants where the
-    /// system refuses threads, what tokio needs, or, with [`Pin::Required`], CPUs. What has
+    /// system refuses threads, what tokio needs, or, with [`Pin::Required`](crate::Pin::Required), CPUs. What has
     /// been started ends by itself then.
     pub fn build(self) -> Result<LoomRuntime> {
         let mut settings = self.settings()?;
