@@ -1,5 +1,4 @@
-//! Loom says where each function of an async program should run, and gets it right by
-//! measuring.
+//! Loom decides where each function of an async program should run, by measuring.
 //!
 //! `#[loom::main]` builds one runtime of tokio (I/O) and rayon (compute) threads on one
 //! core budget. `#[loom::compute]` marks a function as CPU work: each call runs inline on
@@ -21,22 +20,21 @@
 //! # Where to look
 //!
 //! - [`macro@main`], [`macro@test`] and [`macro@compute`]: the attributes.
-//! - [`LoomBuilder`] and [`LoomRuntime`]: the same by hand, as many runtimes as you like.
-//! - [`spawn_compute`], [`spawn_adaptive`] and their neighbours: work without an attribute.
+//! - [`LoomBuilder`] and [`LoomRuntime`]: the same without attributes, and any number of runtimes.
+//! - [`spawn_compute`], [`spawn_adaptive`] and related functions: work without an attribute.
 //! - [`functions`]: what has been measured, and where the calls ran.
-//! - [`local`]: a thread a core, for tasks that are not `Send`; [`time`]: clocks, and time that a
-//!   test holds.
-//! - [`LoomRuntime::prometheus_metrics`]: what has been counted; with the feature `prometheus` in a
-//!   registry of yours.
+//! - [`local`]: pinned threads for tasks that are not `Send`; [`time`]: clocks, and paused time for
+//!   tests.
+//! - [`LoomRuntime::prometheus_metrics`]: figures; with the feature `prometheus`, in your registry.
 //! - With the feature of that name, `dashboard`: a live page; `tower`: load shedding; `tracing`:
 //!   spans that follow work.
-//! - [`LoomBuilder::profile`] and, with the feature of that name, `hints`: what was measured, for the
-//!   next time.
+//! - [`LoomBuilder::profile`] and, with the feature of that name, `hints`: what was measured, kept for
+//!   the next run.
 //!
 //! # Panics and cancellation
 //!
-//! A panic of compute work is raised again in the task that awaits it. Dropping a call
-//! that somebody waited for cancels what has not started; see [`ComputeFuture`].
+//! A panic of compute work is resumed in the task that awaits it. Dropping a call that was polled
+//! cancels it if it has not started; see [`ComputeFuture`].
 
 extern crate self as loom;
 

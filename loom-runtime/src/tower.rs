@@ -34,26 +34,25 @@ const LEAST_FRAME: usize = 1024;
 /// than a bound.
 ///
 /// Put it around the routes that compute, and not around those that must always answer. Behind
-/// it the compute queue stays about as long as the bound, whatever is offered; without it the
-/// queue, and with it every wait, grows as long as more is offered than can be done.
-/// `loom-bench shed` prints what that comes to for the example's service.
+/// it the compute queue stays about as long as the bound, whatever the load; without it the queue, and
+/// every wait, grows as long as more is requested than can be done. `loom-bench shed` prints the
+/// effect for the example's service.
 ///
 /// How long a call would wait is [`expected_queue_wait`](LoomRuntime::expected_queue_wait) for
 /// the layer's [`priority`](Self::priority), which should be that of the functions behind it: under
-/// the same load routes of low priority are shed first. Where none of that priority has told for a
-/// while, one request is let through to see.
-/// Requests that have been let through and have yet to make their calls (a body that is still
-/// being read) are in nobody's queue, so a burst of them may overshoot the bound.
+/// the same load routes of low priority are shed first. Where no call of that priority has started for
+/// a while, one request is let through to measure.
+/// A request that was let through and has yet to make its call (its body is still being read) is in no
+/// queue, so a burst of them may overshoot the bound.
 ///
-/// A request that is shed has its body read (up to 16 MiB of it) and thrown away first, so that its
-/// client gets to see the answer, unless it waits to be asked for it (`Expect: 100-continue`). A
-/// client that never sends it is for a time-out outside of this
-/// layer, as everywhere.
+/// The body of a shed request is read first (up to 16 MiB) and discarded, so that the client sees the
+/// answer, unless the client waits to be asked for it (`Expect: 100-continue`). A client that never
+/// sends its body needs a time-out outside of this layer, as everywhere.
 ///
-/// It is ready when the service within is: a limit of concurrency there holds requests up before
-/// this layer sees them, unless something that sheds load stands directly outside of that limit.
+/// The layer is ready when the inner service is. A concurrency limit inside delays requests before
+/// this layer sees them, unless another layer that sheds load is directly outside of that limit.
 ///
-/// Cost of a request that is let through: a look at a clock and some relaxed loads.
+/// Cost of a request that is let through: a clock reading and some relaxed loads.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -146,7 +145,7 @@ impl Guard {
         };
         match &self.core {
             Some(core) => sheds(core),
-            // A pool that nobody has started has no queue.
+            // A pool that was not started has no queue.
             None => context::current().or_else(process_wide::started).and_then(|core| sheds(&core)),
         }
     }
@@ -233,7 +232,7 @@ where
         let mut response = self.answer.answer(&shed);
         let after = HeaderValue::from(shed.retry_after().as_secs());
         response.headers_mut().entry(RETRY_AFTER).or_insert(after);
-        // Whoever waits to be asked for its body has sent nothing that could get lost.
+        // A client that waits to be asked for its body has sent nothing that could get lost.
         let is_waiting = request.headers().contains_key(EXPECT);
         let read = if is_waiting { MOST_READ } else { 0 };
         let (body, response) = (request.into_body(), Some(response));
@@ -277,7 +276,7 @@ where
             Projected::Through { future } => future.poll(cx),
             Projected::Shed { mut body, read, response } => {
                 while *read < MOST_READ && !body.is_end_stream() {
-                    // A body that is always ready must not keep its task running for ever.
+                    // A body that is always ready must not keep its task running without end.
                     let budget = ready!(coop::poll_proceed(cx));
                     match ready!(body.as_mut().poll_frame(cx)) {
                         Some(Ok(frame)) => {

@@ -85,7 +85,7 @@ fn a_core_that_is_not_there_says_so() {
 }
 
 #[test]
-#[should_panic(expected = "`loom::local::spawn` was called on a thread that is no local core")]
+#[should_panic(expected = "`loom::local::spawn` was called on a thread that is not a local core")]
 fn elsewhere_there_is_no_core_to_spawn_on() {
     let runtime = with_cores(1);
     runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! The bounds of settings, whichever way they came.
+//! The bounds of settings, from every source.
 
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
@@ -18,7 +18,7 @@ const CORES: RangeInclusive<usize> = 0..=1024;
 const CALLS: RangeInclusive<usize> = 1..=16_777_216;
 /// Leaves room for the role and number in a debugger's column.
 const LONGEST_PREFIX: usize = 64;
-/// Whoever means "for ever" should not mean "until the next release".
+/// A longer time-out is taken for a mistake in the unit.
 const LONGEST_TIMEOUT: Duration = Duration::from_hours(24);
 
 impl Settings {

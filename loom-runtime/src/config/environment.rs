@@ -34,7 +34,7 @@ pub(crate) fn from_environment(
         let source = Source::Environment(variable.to_owned());
         let known = keys().find(|known| known.to_uppercase().replace('.', "_") == key);
         let Some(known) = known else {
-            // What begins so is nobody else's.
+            // A variable that begins so can only mean a knob.
             let is_ours = key.starts_with("MAB_KNOBS_");
             let near = || nearest(&key.to_lowercase(), keys()).filter(|_| is_ours);
             let Some(meant) = slip(key).or_else(near) else { continue };

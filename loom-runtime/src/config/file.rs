@@ -14,7 +14,7 @@ use crate::error::Source;
 
 /// Reads a file whose top level holds the keys.
 pub(crate) fn from_file(path: &Path) -> Result<Settings> {
-    // Whoever reads the error may not know the working directory.
+    // The reader of the error may not know the working directory.
     let shown = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let problem = |problem: String| LoomError::ConfigFile { path: shown.clone(), problem };
     let extension = path.extension().and_then(|extension| extension.to_str());
@@ -54,7 +54,7 @@ pub(crate) fn from_file(path: &Path) -> Result<Settings> {
     Ok(settings)
 }
 
-/// The first key that is there more than once, with what stands below others in full.
+/// The first key that is given more than once, by its full name.
 fn given_twice(above: &str, entries: &[(String, Raw)], names: &mut Vec<String>) -> Option<String> {
     entries.iter().find_map(|(key, raw)| {
         let name = format!("{above}{key}");

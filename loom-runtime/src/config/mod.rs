@@ -1,8 +1,8 @@
 //! Configuration: where settings come from, which of them counts, and what they may be.
 //!
-//! Later wins: defaults, files, environment, attribute or builder, command line. Each value
-//! keeps where it came from, so that an error and a curious reader can be told.
-//! Threads are started elsewhere.
+//! Later sources win: defaults, files, environment, attribute or builder, command line. Each value
+//! keeps its source, for errors and for `LoomConfig::source`. It starts no thread, and does not build
+//! a runtime.
 
 #[cfg(feature = "clap")]
 mod args;

@@ -18,7 +18,7 @@ pub(crate) struct Given<T> {
 }
 
 impl<T> Given<T> {
-    /// Whether somebody asked for it.
+    /// Whether a source has set it.
     pub(crate) fn is_wanted(&self) -> bool {
         self.source != Source::Default
     }
@@ -39,7 +39,7 @@ macro_rules! settings {
         pub(crate) const KEYS: &[&str] = &[$(stringify!($key),)*];
 
         impl Settings {
-            /// Sets one key to a value that somebody wrote down.
+            /// Sets one key to a value from a source.
             pub(crate) fn set(&mut self, key: &str, raw: &Raw, source: &Source) -> Result<()> {
                 match key {
                     $(stringify!($key) => {
@@ -78,7 +78,7 @@ macro_rules! settings {
                 .collect()
             }
 
-            /// Forgets that anybody set them, for defaults that are not the usual ones.
+            /// Turns what was set into defaults.
             pub(crate) fn into_defaults(mut self) -> Self {
                 $(if let Some(given) = &mut self.$key {
                     given.source = Source::Default;

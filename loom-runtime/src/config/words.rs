@@ -97,7 +97,7 @@ impl FromRaw for usize {
     }
 }
 
-/// Whole numbers of something, each with words of its own for what is none.
+/// Whole numbers of something, each with its own words for a wrong value.
 macro_rules! numbers {
     ($($(#[$doc:meta])* $kind:ident: $expected:ident,)*) => {$(
         $(#[$doc])*

@@ -80,7 +80,7 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
     })
 }
 
-/// Of the budget, where the system tells.
+/// The CPUs of the budget, where the system reports them.
 fn cpus(core: &Core) -> Vec<Value> {
     let ticks = os::cpu_ticks();
     let of_budget = ticks.iter().filter(|of| core.plan.budget.cpus.as_slice().contains(&of.cpu));

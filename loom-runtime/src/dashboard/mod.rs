@@ -1,7 +1,7 @@
 //! A page that shows what a runtime is doing, as a service to nest in an application.
 //!
-//! Owns the service, what it answers and the page itself, one file without outside parts. What
-//! it shows is gathered in `data` from what is counted anyway, when somebody asks.
+//! Owns the service, its answers and the page itself, one file without outside parts. `data` gathers
+//! what the page shows from existing counters, on request. It counts nothing itself.
 
 mod data;
 
@@ -37,13 +37,13 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 /// resource and no build step. The page asks for `data` below that path once a second, which is
 /// JSON, for programs too (its form may change from version to version).
 ///
-/// It shows the names of functions and threads to whoever may ask: nest it where only those get
-/// who should, such as a listener on loopback.
+/// It shows the names of functions and threads to every client: nest it where only the right clients
+/// can connect, such as a listener on loopback.
 ///
-/// Cost: nothing while nobody looks; else, twice a second at most however many look, what it
-/// takes to read the counters and, on Linux, two small files of the system's for each thread (the
-/// first 128): a fraction of a millisecond with a few threads, a few with a hundred, on the I/O
-/// worker that serves the request.
+/// Cost: nothing without a client. With clients, at most twice a second however many there are, it
+/// reads the counters and, on Linux, two small system files for each thread (the first 128). That
+/// takes a fraction of a millisecond with a few threads, and a few milliseconds with a hundred, on the
+/// I/O worker that serves the request.
 ///
 /// ```
 /// use axum::Router;
@@ -65,7 +65,7 @@ pub struct Dashboard {
     gathered: Arc<Mutex<Option<Gathered>>>,
 }
 
-/// What was told last, to whoever asks again soon.
+/// The last answer, for requests that come soon after it.
 #[derive(Debug)]
 struct Gathered {
     /// Of which runtime, and when by its clock.
@@ -74,8 +74,7 @@ struct Gathered {
     data: Bytes,
 }
 
-/// How old what is told may be, in nanoseconds: whoever looks, and however many, costs a runtime
-/// no more than that.
+/// How old an answer may be, in nanoseconds, so that the number of clients does not matter.
 const FRESH: u64 = 400_000_000;
 
 impl Dashboard {
@@ -86,7 +85,7 @@ impl Dashboard {
         Self::default()
     }
 
-    /// Shows this runtime, whichever serves it.
+    /// Shows this runtime, whichever runtime serves the page.
     #[must_use]
     pub fn of(runtime: &LoomRuntime) -> Self {
         Self { core: Some(Arc::downgrade(runtime.core())), ..Self::default() }

@@ -10,7 +10,7 @@ pub struct JoinError(Cause);
 
 enum Cause {
     Cancelled,
-    /// Behind a lock, so that the error is `Sync` whatever was thrown.
+    /// Behind a lock, so that the error is `Sync` although the panic payload may not be.
     Panicked(Mutex<Box<dyn Any + Send>>),
 }
 
@@ -35,11 +35,11 @@ impl JoinError {
         !self.is_cancelled()
     }
 
-    /// What the task threw, to be looked at or raised again.
+    /// The payload of the task's panic, to be read or resumed.
     ///
     /// # Errors
     ///
-    /// The error itself, if it was no panic.
+    /// The error itself, if it was not a panic.
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, Self> {
         match self.0 {
             Cause::Panicked(payload) => {
@@ -49,7 +49,7 @@ impl JoinError {
         }
     }
 
-    /// The text of a panic, where it has one.
+    /// The text of the panic payload, if it is a string.
     fn text(&self) -> Option<String> {
         let Cause::Panicked(payload) = &self.0 else { return None };
         let payload = payload.lock().unwrap_or_else(PoisonError::into_inner);

@@ -43,14 +43,14 @@ fn a_task_that_aborts_itself_is_not_polled_again() {
         let (own, polls) = (Rc::clone(&own), Rc::clone(&polls));
         poll_fn(move |_| {
             polls.set(polls.get() + 1);
-            own.borrow().as_ref().expect("it was put there").abort();
+            own.borrow().as_ref().expect("the handle was stored").abort();
             Poll::Pending
         })
     };
     *own.borrow_mut() = Some(executor.spawn(task));
     assert_eq!(executor.poll(), 1);
     assert_eq!((polls.get(), executor.has_ready()), (1, false));
-    let handle = own.borrow_mut().take().expect("it was put there");
+    let handle = own.borrow_mut().take().expect("the handle was stored");
     assert!(outcome(handle).is_err_and(|error| error.is_cancelled()));
 }
 
@@ -80,8 +80,8 @@ fn tasks_that_awaited_one_another_do_not_keep_each_other() {
     let task = {
         let own = Rc::clone(&own);
         async move {
-            // It looks at its own handle, and drops it.
-            let mut handle = own.borrow_mut().take().expect("it was put there");
+            // The task polls its own handle, and drops it.
+            let mut handle = own.borrow_mut().take().expect("the handle was stored");
             poll_fn(|cx| {
                 assert!(Pin::new(&mut handle).poll(cx).is_pending());
                 Poll::Ready(())

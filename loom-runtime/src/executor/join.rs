@@ -1,4 +1,6 @@
 //! Waiting for a task, and ending it.
+//!
+//! The protocol of a handle is in `task/waker.rs`.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,11 +10,12 @@ use super::task::{Handle, TaskId};
 
 /// Awaits a task of an [`Executor`](super::Executor) or a local core, and may abort it.
 ///
-/// Dropping it lets the task go on. It may be sent to other threads where the result may, awaited
-/// there, and kept after the executor has gone: a task that the executor's end cut short says so.
+/// Dropping the handle does not end the task. The handle is `Send` if the result is. It may be kept
+/// after the executor was dropped: it then reports that a task which had not completed was
+/// cancelled.
 ///
-/// Completes with a [`JoinError`] where the task panicked or was aborted. Awaited once more it
-/// panics, as other futures do.
+/// Completes with a [`JoinError`] if the task panicked or was aborted. Polling a completed handle
+/// panics, as with other futures.
 #[derive(Debug)]
 pub struct JoinHandle<T> {
     handle: Handle<T>,
@@ -24,21 +27,22 @@ impl<T> JoinHandle<T> {
         Self { handle, id }
     }
 
-    /// Ends the task, from any thread: its future is dropped on its own thread, and the handle
-    /// completes with an error, unless the task completes before. One that sleeps goes to the head
-    /// of the queue, and so ends in the next cycle; one that is queued ends when its turn comes.
+    /// Ends the task, from any thread: its future is dropped on the executor's thread, and the
+    /// handle completes with an error, unless the task completes before. A sleeping task goes to
+    /// the front of the queue and ends in the next cycle. A queued task ends at its place in the
+    /// queue.
     pub fn abort(&self) {
         self.handle.abort();
     }
 
-    /// Whether the task has completed, one way or another.
+    /// Whether the task has completed: with a result, by a panic, or cancelled.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.handle.is_finished()
     }
 
-    /// The task, for [`Executor::cancel`](super::Executor::cancel). None of what was spawned from
-    /// another thread, which has no name there.
+    /// The task's id, for [`Executor::cancel`](super::Executor::cancel). `None` for a task that a
+    /// [`RemoteSpawner`](super::RemoteSpawner) made, which gets its id only in a later cycle.
     #[must_use]
     pub fn id(&self) -> Option<TaskId> {
         self.id
@@ -49,6 +53,7 @@ impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.handle.poll(cx).map(|outcome| outcome.expect("a handle is not awaited once more"))
+        let outcome = self.handle.poll(cx);
+        outcome.map(|outcome| outcome.expect("a completed `JoinHandle` is not polled again"))
     }
 }

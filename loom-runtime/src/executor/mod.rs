@@ -1,8 +1,8 @@
 //! Tasks that stay on one thread: their storage, their queue, and wakers for any thread.
 //!
-//! Owns [`Executor`] and what its tasks are kept in; the protocol is in `task/README.md`. It knows
-//! `std::task` alone: threads, sockets and timers are tokio's, and how a local core runs an
-//! executor inside tokio is for `runtime`.
+//! This module owns [`Executor`] and the storage of its tasks; the protocol is in
+//! `task/README.md`. It uses only `std::task`. It owns no threads, sockets or timers, and does not
+//! drive an executor inside tokio: `local` does that.
 
 mod error;
 mod join;

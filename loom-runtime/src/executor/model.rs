@@ -1,4 +1,4 @@
-//! An executor, its wakers, handles and end, under the model checker.
+//! An executor, its wakers, its handles and its end, under the model checker.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -11,7 +11,7 @@ use loom_model::thread;
 use super::{Executor, JoinHandle};
 use crate::sync::Arc as StdArc;
 
-/// Wakes a thread of the model. It has to be a counted pointer of std, as wakers are.
+/// Wakes a thread of the model. Wakers need an `Arc` of std, so the model's `Arc` is inside.
 struct Waking(Arc<Notify>);
 
 impl Wake for Waking {
@@ -20,7 +20,7 @@ impl Wake for Waking {
     }
 }
 
-/// Runs the future on this thread, asleep in between.
+/// Runs the future on this thread, which sleeps between polls.
 fn block_on<F: Future>(future: F) -> F::Output {
     let notify = Arc::new(Notify::new());
     let waker = Waker::from(StdArc::new(Waking(Arc::clone(&notify))));
@@ -42,7 +42,7 @@ impl Drop for Dropped {
     }
 }
 
-/// Pending until somebody has set the flag and woken it; returns what was handed in.
+/// Pending until another thread has set the flag and woken it; returns its argument.
 fn flagged<T: Unpin>(
     flag: &Arc<AtomicUsize>,
     wakers: &Arc<Mutex<Vec<Waker>>>,
@@ -52,9 +52,9 @@ fn flagged<T: Unpin>(
     let mut result = Some(result);
     poll_fn(move |cx| {
         wakers.lock().expect("no panic").push(cx.waker().clone());
-        // Relaxed: that a wake is seen by the poll is the executor's to see to.
+        // Relaxed: the executor has to make the writes before a wake visible to the poll.
         if flag.load(Ordering::Relaxed) == 1 {
-            return Poll::Ready(result.take().expect("polled no more"));
+            return Poll::Ready(result.take().expect("it is not polled again"));
         }
         Poll::Pending
     })

@@ -1,4 +1,6 @@
-//! The executor as its users hold it.
+//! The public interface of an executor.
+//!
+//! It does not own the tasks or their protocol (`task/`), nor how tasks are made (`spawner.rs`).
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -8,24 +10,25 @@ use super::join::JoinHandle;
 use super::spawner::{RemoteSpawner, SlabClaim, Spawner, Unplaced};
 use super::task::{OVERHEAD, Shared, Size, TaskId, room};
 
-/// So many tasks are polled in a cycle where nobody says otherwise: as many as tokio polls before
-/// it looks at its sockets.
+/// How many tasks a cycle polls by default: as many as tokio polls before it checks its sockets.
 const TASKS_PER_CYCLE: usize = 61;
-/// Bytes of a slot where nobody says otherwise: enough for most small futures.
+/// Bytes of a slot by default: enough for most small futures.
 const SLOT_BYTES: usize = 512;
 
-/// Runs tasks that need not be `Send`, on the thread that made it.
+/// Runs tasks that need not be `Send`, on the thread that made the executor.
 ///
-/// A local core of a runtime runs one inside tokio; made by hand it is driven by hand, with
-/// [`poll`](Self::poll), or awaited in any other runtime, with [`run_until`](Self::run_until).
+/// A local core of a runtime runs an executor inside tokio. A program that makes an executor drives
+/// it with [`poll`](Self::poll), or awaits it in any other runtime with
+/// [`run_until`](Self::run_until).
 ///
-/// Tasks stand on the heap or, without an allocation, in storage that was claimed when the
-/// executor was made. They are polled first come first served: where at most `l` are polled in a
-/// cycle and `n` want to be all the time, each is within ⌈n/l⌉ cycles.
-/// Wakers of its tasks may be used on any thread, and at any time, also after the executor is
-/// gone. A panic of a task is its own error and nobody else's.
+/// Tasks are stored on the heap or, without an allocation, in storage that was claimed when the
+/// executor was made. They are polled in the order in which they became ready: if a cycle polls at
+/// most `l` tasks and `n` tasks are always ready, each task is polled within ⌈n/l⌉ cycles.
+/// Wakers of the tasks may be used on any thread, at any time, also after the executor was dropped.
+/// If a task panics, its handle reports an error, and no other task is affected.
 ///
-/// Dropping the executor drops every task on its thread; handles say that they were cancelled.
+/// Dropping the executor drops every task on the executor's thread; the handles of these tasks
+/// report that the tasks were cancelled.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -60,45 +63,49 @@ pub struct ExecutorBuilder {
 }
 
 impl ExecutorBuilder {
-    /// Claims so many slots. No memory is touched before it is used.
+    /// Claims storage for `slots` tasks. The memory of a slot is not touched before its first use.
     pub fn slots(mut self, slots: usize) -> Self {
         self.size.slots = slots;
         self
     }
 
     /// Bytes that each slot has for a future or its result, whichever is larger; 512 by default.
-    /// [`slot_bytes_of`](Executor::slot_bytes_of) tells what a future needs: some bytes more than
-    /// its size where its alignment is large, or its result.
+    /// [`slot_bytes_of`](Executor::slot_bytes_of) returns how many bytes a future needs: some more
+    /// than its size if the alignment of the future or of its result is large.
     pub fn slot_bytes(mut self, bytes: usize) -> Self {
         self.size.bytes = bytes;
         self
     }
 
-    /// Whether [`Executor::spawn_slab`] takes the heap for what finds no slot, instead of giving
-    /// it back; not by default.
+    /// Whether [`Executor::spawn_slab`] puts a future that finds no slot on the heap instead of
+    /// returning it; false by default.
     pub fn spill_to_heap(mut self, spills: bool) -> Self {
         self.spills = spills;
         self
     }
 
-    /// How many tasks a cycle polls at most, at least one; 61 by default. Fewer let whoever drives
-    /// the executor look at other things more often.
+    /// How many tasks a cycle polls at most, at least one; 61 by default. With fewer, the loop that
+    /// drives the executor returns to its other work more often.
     pub fn tasks_per_cycle(mut self, tasks: usize) -> Self {
         self.tasks_per_cycle = tasks.max(1);
         self
     }
 
-    /// Makes it, on the thread that is to run its tasks.
+    /// Makes the executor, on the thread that is to run its tasks.
     ///
     /// # Panics
     ///
-    /// If that many slots of that size are more than there can be addresses.
+    /// If the total size of the slots exceeds the largest possible allocation.
     #[must_use]
     #[track_caller]
     pub fn build(self) -> Executor {
         let Self { size, spills, tasks_per_cycle } = self;
         let Some(shared) = Shared::new(size) else {
-            panic!("{} slots of {} bytes are more than memory can hold", size.slots, size.bytes);
+            panic!(
+                "{} slots of {} bytes exceed the largest possible allocation: use fewer or smaller \
+                 slots",
+                size.slots, size.bytes
+            );
         };
         let spawner = Spawner::new(shared, spills);
         Executor { spawner, tasks_per_cycle }
@@ -106,7 +113,7 @@ impl ExecutorBuilder {
 }
 
 impl Executor {
-    /// With storage for so many tasks of at most 512 bytes.
+    /// An executor with storage for `capacity` tasks of at most 512 bytes.
     ///
     /// # Panics
     ///
@@ -117,19 +124,19 @@ impl Executor {
         Self::builder().slots(capacity).build()
     }
 
-    /// With no storage claimed, unless it is told to.
+    /// A builder for an executor. By default the executor claims no storage.
     pub fn builder() -> ExecutorBuilder {
         let size = Size { slots: 0, bytes: SLOT_BYTES };
         ExecutorBuilder { size, spills: false, tasks_per_cycle: TASKS_PER_CYCLE }
     }
 
-    /// What a future of this type needs of a slot, in bytes.
+    /// How many bytes of a slot a future of this type needs.
     #[must_use]
     pub const fn slot_bytes_of<F: Future>() -> usize {
         room::<F>().saturating_sub(OVERHEAD)
     }
 
-    /// For tasks that make tasks.
+    /// A spawner for code on this thread, for example for tasks that make tasks.
     #[must_use]
     pub fn spawner(&self) -> Spawner {
         self.spawner.clone()
@@ -149,7 +156,7 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// As that.
+    /// As [`Spawner::spawn_slab`].
     pub fn spawn_slab<F: Future + 'static>(&self, future: F) -> Result<TaskId, Unplaced<F>> {
         self.spawner.spawn_slab(future)
     }
@@ -158,7 +165,7 @@ impl Executor {
     ///
     /// # Panics
     ///
-    /// As that.
+    /// As [`Spawner::spawn_slab`].
     #[must_use]
     #[track_caller]
     pub fn claim_slab(&self) -> SlabClaim {
@@ -171,36 +178,37 @@ impl Executor {
         self.spawner.try_claim_slab()
     }
 
-    /// Runs one cycle: polls tasks that are ready, each once at most, and no more than
-    /// [`set_tasks_per_cycle`](Self::set_tasks_per_cycle) says. Tells how many completed.
+    /// Runs one cycle: polls ready tasks, each at most once, and not more tasks than
+    /// [`set_tasks_per_cycle`](Self::set_tasks_per_cycle) allows. Returns how many completed.
     pub fn poll(&mut self) -> usize {
         self.poll_while(|| true)
     }
 
-    /// The same, for as long as `go_on` says so, which is asked before each task.
+    /// [`poll`](Self::poll), but the cycle ends as soon as `go_on` returns false. `go_on` is called
+    /// before each task.
     pub fn poll_while(&mut self, go_on: impl FnMut() -> bool) -> usize {
         let completed = self.cycle(go_on);
-        // Somebody else may sleep over it.
+        // Another future that drives this executor may be asleep.
         self.spawner.shared().wake_driver();
         completed
     }
 
-    /// The same for who looks himself what is left.
+    /// [`poll_while`](Self::poll_while) for a caller that checks what is left and needs no wake.
     pub(crate) fn cycle(&mut self, go_on: impl FnMut() -> bool) -> usize {
         self.spawner.shared().cycle(self.tasks_per_cycle, go_on)
     }
 
-    /// Runs one cycle within another runtime's poll, which is woken when there is more to do.
-    /// Ready when no task is left.
+    /// Runs one cycle within the poll of another runtime's task, which is woken when there is more
+    /// to do. Ready when no task is left.
     ///
-    /// A driver that polls with another waker from now on is woken by that one alone.
+    /// Only the waker of the latest call is woken.
     pub fn poll_in(&mut self, cx: &Context<'_>) -> Poll<()> {
         self.cycle(|| true);
         if self.sleep_in(cx) && self.task_count() == 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Has whoever drives this woken when there is more to do: at once, where there is now. True
-    /// if there is not, and it may sleep.
+    /// Stores the driver's waker, which is woken when there is more to do, and at once if there is
+    /// now. True if there is nothing to do now, so the driver may sleep.
     pub(crate) fn sleep_in(&mut self, cx: &Context<'_>) -> bool {
         let has_more = self.spawner.shared().sleep(cx.waker());
         if has_more {
@@ -211,7 +219,8 @@ impl Executor {
 
     /// Awaits `future` and runs tasks meanwhile, within another runtime.
     ///
-    /// What is spawned and not done when `future` completes waits for the next time.
+    /// Tasks that have not completed when `future` completes stay in the executor, until it is
+    /// driven again.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -224,53 +233,53 @@ impl Executor {
     pub async fn run_until<F: Future>(&mut self, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|cx| {
-            // Its tasks first: what `future` waits for may be one of them.
+            // The tasks first: `future` may wait for one of them.
             let _ = self.poll_in(cx);
             future.as_mut().poll(cx)
         })
         .await
     }
 
-    /// Awaits all tasks, those included that they make, within another runtime.
+    /// Awaits all tasks, including the tasks that they make, within another runtime.
     pub async fn run(&mut self) {
         poll_fn(|cx| self.poll_in(cx)).await;
     }
 
-    /// Tasks that have not completed, but for those that other threads have sent since the last
-    /// cycle.
+    /// How many tasks have not completed. Tasks that other threads have sent since the last cycle
+    /// are not counted.
     #[must_use]
     pub fn task_count(&self) -> usize {
         self.spawner.shared().len()
     }
 
-    /// Whether the next cycle has something to do.
+    /// Whether the next cycle has a task to poll or to end.
     #[must_use]
     pub fn has_ready(&self) -> bool {
         self.spawner.shared().has_ready()
     }
 
-    /// How many tasks a cycle polls at most; at least one.
+    /// Sets how many tasks a cycle polls at most; at least one.
     pub fn set_tasks_per_cycle(&mut self, tasks: usize) {
         self.tasks_per_cycle = tasks.max(1);
     }
 
-    /// Drops the future of a task, now. False, and nothing else, if the task has completed, or is
-    /// another executor's.
+    /// Drops the future of a task now. Returns false and does nothing if the task has completed, or
+    /// belongs to another executor.
     pub fn cancel(&mut self, task: TaskId) -> bool {
-        let was_there = self.spawner.shared().cancel(task);
+        let was_cancelled = self.spawner.shared().cancel(task);
         self.spawner.shared().wake_driver();
-        was_there
+        was_cancelled
     }
 
-    /// Drops the futures of all tasks there are, now; tells how many there were. The executor can
-    /// be used as before.
+    /// Drops the futures of all tasks now, and returns how many there were. The executor can be
+    /// used as before.
     pub fn drain(&mut self) -> usize {
         let cancelled = self.spawner.shared().cancel_all();
         self.spawner.shared().wake_driver();
         cancelled
     }
 
-    /// For other threads that make tasks.
+    /// A spawner for other threads.
     #[must_use]
     pub fn remote_spawner(&self) -> RemoteSpawner {
         RemoteSpawner::of(&self.spawner)

@@ -1,4 +1,4 @@
-//! What an executor promises of the storage it claims.
+//! What an executor promises about the storage it claims.
 
 use std::future::{pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,7 +17,7 @@ fn a_claim_outlives_the_executor() {
     assert!(refused.is_err());
     drop(executor);
     drop(other);
-    let future = claim.spawn(ready(7)).expect_err("the executor is gone").into_future();
+    let future = claim.spawn(ready(7)).expect_err("the executor was dropped").into_future();
     assert_eq!(poll_once(&mut { future }), Poll::Ready(7));
 }
 
@@ -28,7 +28,7 @@ fn a_slot_comes_back_from_another_thread() {
         let handle = executor.claim_slab().spawn_joined(ready(i)).expect("there is room");
         assert!(executor.try_claim_slab().is_none());
         executor.poll();
-        assert!(executor.try_claim_slab().is_none(), "the handle keeps it");
+        assert!(executor.try_claim_slab().is_none(), "the handle keeps the slot");
         let outcome = thread::spawn(move || outcome(handle)).join().expect("no panic");
         assert_eq!(outcome.ok(), Some(i));
     }
@@ -42,11 +42,11 @@ fn a_slab_gives_back_what_it_cannot_hold_or_spills() {
         ready(()).await;
         large
     });
-    let refused = refused.expect_err("it is too large");
+    let refused = refused.expect_err("the future is too large");
     assert!(refused.to_string().contains("does not fit a slot"), "{refused}");
     drop(refused.into_future());
     executor.spawn_slab(pending::<()>()).expect("there is room");
-    let refused = executor.spawn_slab(ready(())).expect_err("it is taken");
+    let refused = executor.spawn_slab(ready(())).expect_err("the slot is taken");
     assert!(refused.to_string().starts_with("every slot"), "{refused}");
 
     let mut spills = Executor::builder().slots(1).slot_bytes(64).spill_to_heap(true).build();
@@ -107,9 +107,9 @@ fn a_slot_is_as_large_as_it_says() {
             ready(()).await;
             strict.0.len()
         };
-        let of = |bytes| Executor::builder().slots(1).slot_bytes(bytes).build();
-        of(bytes_of(&plain)).spawn_slab(plain).expect("it was asked for");
-        of(bytes_of(&aligned)).spawn_slab(aligned).expect("it was asked for");
+        let with_slots_of = |bytes| Executor::builder().slots(1).slot_bytes(bytes).build();
+        with_slots_of(bytes_of(&plain)).spawn_slab(plain).expect("it fits");
+        with_slots_of(bytes_of(&aligned)).spawn_slab(aligned).expect("it fits");
     }
     check::<0>();
     check::<1>();

@@ -1,4 +1,6 @@
 //! Making tasks: on the executor's thread, in slots, and from other threads.
+//!
+//! This file owns the public spawners. It does not own the storage of tasks (`task/`).
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,28 +9,28 @@ use super::join::JoinHandle;
 use super::task::{Claim, SLOT_ALIGN, Shared, TaskId, fits};
 use crate::sync::Arc;
 
-/// Makes tasks of an [`Executor`](super::Executor), on its thread: for the tasks themselves, say.
+/// Makes tasks of an [`Executor`](super::Executor) on its thread, for example from its tasks.
 ///
-/// Once the executor is gone, what is spawned is dropped at once, and its handle says that it was
-/// cancelled.
+/// Once the executor was dropped, a spawned future is dropped at once, and its handle reports that
+/// the task was cancelled.
 #[derive(Clone, Debug)]
 pub struct Spawner {
     shared: Arc<Shared>,
     spills: bool,
-    /// Not for other threads.
-    here: PhantomData<*const ()>,
+    /// Keeps the spawner on its thread.
+    not_send: PhantomData<*const ()>,
 }
 
 impl Spawner {
     pub(super) fn new(shared: Arc<Shared>, spills: bool) -> Self {
-        Self { shared, spills, here: PhantomData }
+        Self { shared, spills, not_send: PhantomData }
     }
 
     pub(super) fn shared(&self) -> &Shared {
         &self.shared
     }
 
-    /// Spawns a task in a slot, or on the heap where no slot is free or large enough.
+    /// Spawns a task in a slot, or on the heap if no slot is free or large enough.
     pub fn spawn<F: Future + 'static>(&self, future: F) -> JoinHandle<F::Output> {
         let claim = if fits::<F>(self.shared.stride()) { self.shared.claim() } else { None };
         let (id, handle) = match claim {
@@ -45,7 +47,7 @@ impl Spawner {
 
     /// Spawns a task in a slot, without an allocation. Its result is dropped.
     ///
-    /// A future that asks for a stricter alignment than 128 bytes does not compile here:
+    /// A future that needs a stricter alignment than 128 bytes does not compile here:
     ///
     /// ```compile_fail,E0080
     /// #[repr(align(4096))]
@@ -58,41 +60,43 @@ impl Spawner {
     ///
     /// # Errors
     ///
-    /// Gives the future back where no slot is free or large enough, unless the executor
-    /// [spills](super::ExecutorBuilder::spill_to_heap), and where the executor is gone.
+    /// Returns the future if no slot is free or large enough, unless the executor
+    /// [spills](super::ExecutorBuilder::spill_to_heap), and if the executor was dropped.
     pub fn spawn_slab<F: Future + 'static>(&self, future: F) -> Result<TaskId, Unplaced<F>> {
         let refused = match self.try_claim_slab() {
             Some(claim) => match claim.spawn(future) {
-                Err(refused) if refused.why == Why::TooLarge => refused,
+                Err(refused) if refused.reason == Refusal::TooLarge => refused,
                 result => return result,
             },
-            None if self.shared.is_closed() => return Err(Unplaced::new(future, Why::Gone)),
-            None => Unplaced::new(future, Why::Full),
+            None if self.shared.is_closed() => return Err(Unplaced::new(future, Refusal::Gone)),
+            None => Unplaced::new(future, Refusal::Full),
         };
         if self.spills { Ok(self.spawn_boxed(refused.future)) } else { Err(refused) }
     }
 
-    /// Takes a slot for a task to come.
+    /// Reserves a slot for a future task.
     ///
     /// # Panics
     ///
-    /// Where all are taken; see [`try_claim_slab`](Self::try_claim_slab).
+    /// If all slots are taken, or the executor was dropped; see
+    /// [`try_claim_slab`](Self::try_claim_slab).
     #[must_use]
     #[track_caller]
     pub fn claim_slab(&self) -> SlabClaim {
         self.try_claim_slab().expect(
-            "every slot of the executor is taken: make it with more, or use `try_claim_slab`",
+            "every slot of the executor is taken: build it with more slots, or use \
+             `try_claim_slab`",
         )
     }
 
-    /// Takes a slot for a task to come, if one is free.
+    /// Reserves a slot for a future task. `None` if no slot is free, or the executor was dropped.
     #[must_use]
     pub fn try_claim_slab(&self) -> Option<SlabClaim> {
         if self.shared.is_closed() { None } else { self.shared.claim().map(SlabClaim) }
     }
 }
 
-/// A slot that is kept for a task, and goes back when this is dropped.
+/// A slot that is reserved for a task, until this is dropped.
 ///
 /// ```
 /// let mut executor = loom::local::Executor::new(1);
@@ -104,19 +108,19 @@ impl Spawner {
 pub struct SlabClaim(Claim);
 
 impl SlabClaim {
-    /// Puts a task there. Its result is dropped.
+    /// Spawns a task in the slot. Its result is dropped.
     ///
     /// # Errors
     ///
-    /// Gives the future back where it is too large, and where the executor is gone.
+    /// Returns the future if it is too large, and if the executor was dropped.
     pub fn spawn<F: Future + 'static>(self, future: F) -> Result<TaskId, Unplaced<F>> {
-        match self.why_not::<F>() {
+        match self.refusal::<F>() {
             None => Ok(self.0.spawn(future)),
-            Some(why) => Err(Unplaced::new(future, why)),
+            Some(reason) => Err(Unplaced::new(future, reason)),
         }
     }
 
-    /// The same, with a handle.
+    /// [`spawn`](Self::spawn) with a handle, which returns the result.
     ///
     /// # Errors
     ///
@@ -125,28 +129,28 @@ impl SlabClaim {
     where
         F: Future + 'static,
     {
-        match self.why_not::<F>() {
+        match self.refusal::<F>() {
             None => {
                 let (id, handle) = self.0.join(future);
                 Ok(JoinHandle::new(handle, Some(id)))
             }
-            Some(why) => Err(Unplaced::new(future, why)),
+            Some(reason) => Err(Unplaced::new(future, reason)),
         }
     }
 
-    fn why_not<F: Future>(&self) -> Option<Why> {
+    fn refusal<F: Future>(&self) -> Option<Refusal> {
         const {
             assert!(
                 align_of::<F>() <= SLOT_ALIGN && align_of::<F::Output>() <= SLOT_ALIGN,
-                "the future, or its result, asks for a stricter alignment than slots have, which \
-                 is 128 bytes: use `spawn_boxed`"
+                "the future or its result needs a stricter alignment than the 128 bytes of a \
+                 slot: use `spawn_boxed`"
             );
         }
         let has_room = fits::<F>(self.0.shared().stride());
         if self.0.shared().is_closed() {
-            Some(Why::Gone)
+            Some(Refusal::Gone)
         } else {
-            (!has_room).then_some(Why::TooLarge)
+            (!has_room).then_some(Refusal::TooLarge)
         }
     }
 }
@@ -160,22 +164,22 @@ impl fmt::Debug for SlabClaim {
 /// A future that found no slot.
 pub struct Unplaced<F> {
     future: F,
-    why: Why,
+    reason: Refusal,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Why {
+enum Refusal {
     Full,
     TooLarge,
     Gone,
 }
 
 impl<F> Unplaced<F> {
-    fn new(future: F, why: Why) -> Self {
-        Self { future, why }
+    fn new(future: F, reason: Refusal) -> Self {
+        Self { future, reason }
     }
 
-    /// The future, as it was given.
+    /// The future, not polled.
     #[must_use]
     pub fn into_future(self) -> F {
         self.future
@@ -184,25 +188,25 @@ impl<F> Unplaced<F> {
 
 impl<F> fmt::Display for Unplaced<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.why {
-            Why::Full => f.write_str(
-                "every slot of the executor is taken: make it with more, or let it spill to the \
-                 heap",
+        match self.reason {
+            Refusal::Full => f.write_str(
+                "every slot of the executor is taken: build it with more slots, or let it spill to \
+                 the heap",
             ),
-            Why::TooLarge => write!(
+            Refusal::TooLarge => write!(
                 f,
-                "the future, of {} bytes, or its result does not fit a slot: make the executor \
-                 with larger ones, or use `spawn_boxed`",
+                "the future ({} bytes) or its result does not fit a slot: build the executor with \
+                 larger slots, or use `spawn_boxed`",
                 size_of::<F>()
             ),
-            Why::Gone => f.write_str("the executor is gone"),
+            Refusal::Gone => f.write_str("the executor was dropped"),
         }
     }
 }
 
 impl<F> fmt::Debug for Unplaced<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Unplaced({:?})", self.why)
+        write!(f, "Unplaced({:?})", self.reason)
     }
 }
 
@@ -235,8 +239,8 @@ impl RemoteSpawner {
     /// Spawns a task whose future `make` returns on the executor's thread, so that it need not be
     /// `Send`. One allocation.
     ///
-    /// Once the executor is gone `make` is dropped at once, and the handle says that the task was
-    /// cancelled.
+    /// Once the executor was dropped, `make` is dropped at once, and the handle reports that the
+    /// task was cancelled.
     pub fn spawn_with<M, F>(&self, make: M) -> JoinHandle<F::Output>
     where
         M: FnOnce() -> F + Send + 'static,

@@ -1,4 +1,4 @@
-//! What an executor promises, one test a promise.
+//! What an executor promises, one test for each promise.
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn, ready};
@@ -32,7 +32,7 @@ impl Drop for Dropped {
     }
 }
 
-/// Returns pending for ever, and leaves its waker.
+/// A future that is never ready, and that stores its waker at each poll.
 pub(super) fn parked(
     wakers: &Arc<Mutex<Vec<Waker>>>,
     with: Dropped,
@@ -45,7 +45,7 @@ pub(super) fn parked(
     })
 }
 
-/// Once more each time it is polled.
+/// A future that is never ready, and that wakes itself at each poll.
 pub(super) async fn busy(polls: Rc<Cell<usize>>) {
     poll_fn(|cx| {
         polls.set(polls.get() + 1);
@@ -133,7 +133,7 @@ fn wakers_work_from_any_thread_and_at_any_time() {
     drop(executor);
     thread::spawn(wake_all.clone()).join().expect("no panic");
     wake_all();
-    // The last of them on another thread.
+    // The last wakers are used on another thread.
     let last = std::mem::take(&mut *wakers.lock().expect("no panic"));
     thread::spawn(move || last.into_iter().for_each(Waker::wake)).join().expect("no panic");
     assert_eq!(drops.count(), 2);
@@ -151,7 +151,7 @@ fn who_sleeps_is_told_what_others_do_with_the_executor() {
     executor.drain();
     assert_eq!(wakes.load(Ordering::SeqCst), before + 1);
     assert!(executor.poll_in(&cx).is_ready());
-    // Polled by hand meanwhile, and not to the end.
+    // Another caller polls the executor, which has more to do afterwards.
     executor.set_tasks_per_cycle(1);
     assert!(executor.poll_in(&cx).is_ready());
     let before = wakes.load(Ordering::SeqCst);
@@ -174,7 +174,7 @@ fn a_stale_id_does_nothing() {
     let mut executor = Executor::new(1);
     let stale = executor.spawn_slab(ready(())).expect("there is room");
     executor.poll();
-    // In the same slot, and the same place of the table.
+    // This task has the same slot and the same place in the table.
     let fresh = executor.spawn_slab(parked(&Arc::default(), drops.one())).expect("there is room");
     let mut other = Executor::new(1);
     let elsewhere = other.spawn_slab(ready(())).expect("there is room");
@@ -208,13 +208,13 @@ fn a_panic_is_an_error_and_others_go_on() {
         pending::<()>().await;
         drop(second);
     });
-    // Nobody takes these results.
+    // The results of these tasks are dropped.
     drop(executor.spawn(async { PanicsInDrop }));
     let unwanted = executor.spawn(async { PanicsInDrop });
     let last = executor.spawn(ready(8));
     assert_eq!(executor.poll(), 5);
     drop(unwanted);
-    assert!(executor.cancel(cancelled.id().expect("it was made here")));
+    assert!(executor.cancel(cancelled.id().expect("a task that this thread made has an id")));
     assert_eq!(outcome(in_poll).map_err(text), Err("the task panicked: in poll".to_owned()));
     assert_eq!(outcome(in_drop).map_err(text), Err("the task panicked: in drop".to_owned()));
     assert_eq!(outcome(cancelled).map_err(text), Err("the task panicked: in drop".to_owned()));
@@ -245,7 +245,8 @@ fn the_end_drops_each_future_once() {
     let (spawner, remote) = (executor.spawner(), executor.remote_spawner());
     let handles: Vec<_> = (0..12).map(|_| executor.spawn(parked(&wakers, drops.one()))).collect();
     executor.poll();
-    // Some are queued by now, some in arrivals, some in both and aborted, some have not arrived.
+    // Some tasks are in the owner's queue, some in the inbox, some are aborted as well, and some
+    // are functions that the owner has not taken from the inbox.
     let some: Vec<_> = wakers.lock().expect("no panic").iter().step_by(3).cloned().collect();
     some.iter().for_each(Waker::wake_by_ref);
     let others: Vec<_> = wakers.lock().expect("no panic")[1..].iter().step_by(3).cloned().collect();
@@ -261,7 +262,7 @@ fn the_end_drops_each_future_once() {
     };
     let held = spawner.clone();
     executor.spawn_boxed(async move {
-        // A task that keeps what keeps the tasks.
+        // A task that holds the shared state, which holds the task.
         let _held = held;
         pending::<()>().await;
     });
@@ -278,7 +279,7 @@ fn the_end_drops_each_future_once() {
     }
     wakers.lock().expect("no panic").iter().for_each(Waker::wake_by_ref);
 
-    // Late comers.
+    // Tasks that are made after the end.
     assert!(outcome(spawner.spawn(ready(()))).is_err_and(|error| error.is_cancelled()));
     assert!(spawner.try_claim_slab().is_none() && spawner.spawn_slab(ready(())).is_err());
     let with = drops.one();
@@ -288,7 +289,7 @@ fn the_end_drops_each_future_once() {
     assert_eq!(drops.count(), 17);
 }
 
-/// Never done, and makes a task at its end.
+/// A future that is never ready, and that makes a task when it is dropped.
 struct SpawnsInDrop(Spawner, Option<Dropped>);
 
 impl Future for SpawnsInDrop {
@@ -311,7 +312,7 @@ fn a_driver_that_sleeps_is_woken() {
     let rounds = std::env::var("LOOM_LOCAL_ROUNDS");
     let rounds = rounds.map_or(20_000, |rounds| rounds.parse().expect("a number of rounds"));
     let (sender, wakers) = mpsc::channel::<Waker>();
-    // Wakes whatever it gets, from another thread.
+    // Wakes each waker that it receives, on another thread.
     let waking = thread::spawn(move || wakers.iter().for_each(Waker::wake));
     let mut executor = Executor::new(1);
     let mut left: usize = rounds;
@@ -324,7 +325,7 @@ fn a_driver_that_sleeps_is_woken() {
                 }
                 left -= 1;
                 is_woken = true;
-                sender.send(cx.waker().clone()).expect("it listens");
+                sender.send(cx.waker().clone()).expect("the receiver is alive");
             }
             Poll::Pending
         }))

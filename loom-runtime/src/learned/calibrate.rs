@@ -1,4 +1,4 @@
-//! Calibration: what the way to the compute pool costs, before anybody waits for it.
+//! Calibration: measures the overhead of the compute pool before the first call needs it.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

@@ -1,7 +1,7 @@
 //! Hints from outside the code: `loom-hints.toml` beside a program's `Cargo.toml`.
 //!
-//! It maps item paths to hints, so that what was learned in one place is known in another, and
-//! nobody has to change code for it:
+//! It maps item paths to hints, so that what was learned in one place is known in another without a
+//! change of code:
 //!
 //! ```toml
 //! "shop::images::resize" = "high"
@@ -15,11 +15,11 @@
 //! changes nothing about the path. The environment variable `LOOM_HINTS` names a file in place of
 //! that one, from the folder of the package.
 //!
-//! A file that is changed has the package compiled anew. One that is added is not noticed until
+//! A changed file has the package compiled again. An added one is not noticed until
 //! the package is compiled for another reason, for example after `touch src/main.rs`. Without the
-//! feature `hints` nobody looks for a file.
+//! feature `hints` no file is read.
 //!
-//! [`check`] tells of entries that no function has; put it in a test.
+//! [`check`] reports entries that match no function; call it in a test.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};

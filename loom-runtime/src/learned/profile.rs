@@ -28,7 +28,7 @@ impl ProfileFile {
     /// Reads the file; there need not be one yet, but a place for it.
     /// Gives what is in it, too.
     pub(crate) fn open(path: &Path) -> Result<(Self, Profile)> {
-        // Whoever reads an error may not know the working directory, which may change, too.
+        // The reader of an error may not know the working directory, and it may change.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let problem =
             |problem: &str| LoomError::Profile { path: path.clone(), problem: problem.to_owned() };
@@ -70,7 +70,7 @@ impl ProfileFile {
         }
         for function in core.functions() {
             let site = function.site;
-            // What several have for a name is nobody's.
+            // A name that several functions share identifies none.
             let is_one = names.get(&(site.name(), function.class)) == Some(&1);
             if let Some(parts) = function.record.learned().filter(|_| is_one) {
                 let sizes = site.sizes(function.class);
@@ -89,7 +89,7 @@ impl ProfileFile {
 
     /// All of it or nothing: who reads it meanwhile finds the old one.
     fn replace(&self, text: &str) -> io::Result<()> {
-        /// Tells those of one moment apart.
+        /// Distinguishes files that are written in the same moment.
         static NEXT: AtomicU32 = AtomicU32::new(0);
         // What a link leads to, not the link.
         let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());

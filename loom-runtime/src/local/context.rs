@@ -1,4 +1,6 @@
-//! What tasks find on the core they run on.
+//! The context of the tasks on a local core: its handle, its spawner and its state.
+//!
+//! The thread itself is in `thread.rs`.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,18 +13,18 @@ use crate::sync::atomic::Ordering;
 use crate::threads::Tracked;
 use crate::time::Clock;
 
-/// The core of this thread.
+/// The context of a local core, on its thread.
 pub(super) struct CoreContext {
     pub(super) core: LocalCore,
     pub(super) spawner: Spawner,
     pub(super) states: States,
-    /// One admission for all tasks that the core made itself, while there are any: each admission
-    /// writes memory that all threads share.
+    /// One admission for all tasks that the core made itself, while at least one exists: each
+    /// admission writes memory that all threads share.
     pub(super) admitted: RefCell<Option<Admitted>>,
 }
 
 impl CoreContext {
-    /// Counts in a task that is made here.
+    /// Counts a task that is made on this core.
     #[track_caller]
     fn track(self: Rc<Self>) -> OwnTask {
         let CoreShared { core, tasks, .. } = &*self.core.shared;
@@ -32,7 +34,7 @@ impl CoreContext {
             let admitted = Admitted::or_panic(core);
             self.admitted.replace(Some(admitted));
         } else if core.lifecycle.is_gone() {
-            // It panics, with the words for it.
+            // It panics with the text for an ended runtime.
             drop(Admitted::or_panic(core));
         }
         core.counters.spawned.add_one();
@@ -41,7 +43,7 @@ impl CoreContext {
     }
 }
 
-/// A task that was made here, until it has ended.
+/// Counts a task that was made on this core, until the task has ended.
 struct OwnTask(Rc<CoreContext>);
 
 impl Drop for OwnTask {
@@ -50,7 +52,7 @@ impl Drop for OwnTask {
         let tasks = own.load(Ordering::Relaxed) - 1;
         own.store(tasks, Ordering::Relaxed);
         if tasks == 0 {
-            // Outside of the borrow: it may be the last of all, and wake others.
+            // Dropped without a borrow: it may be the runtime's last admission and wake other code.
             let admitted = self.0.admitted.take();
             drop(admitted);
         }
@@ -61,9 +63,9 @@ thread_local! {
     static CONTEXT: RefCell<Option<Rc<CoreContext>>> = const { RefCell::new(None) };
 }
 
-/// Makes this thread a local core's until the guard is dropped.
-pub(super) fn enter(here: CoreContext) -> CoreGuard {
-    CONTEXT.set(Some(Rc::new(here)));
+/// Makes this thread a local core until the guard is dropped.
+pub(super) fn enter(context: CoreContext) -> CoreGuard {
+    CONTEXT.set(Some(Rc::new(context)));
     local_core::set_here(true);
     CoreGuard
 }
@@ -71,10 +73,10 @@ pub(super) fn enter(here: CoreContext) -> CoreGuard {
 pub(super) struct CoreGuard;
 
 impl CoreGuard {
-    /// Drops what the core has of its own, while code still finds itself on it.
+    /// Drops the core's state while the context is still set.
     pub(super) fn end(self) {
-        if let Some(here) = current_context() {
-            here.states.end();
+        if let Some(context) = current_context() {
+            context.states.end();
         }
         drop(self);
     }
@@ -82,61 +84,62 @@ impl CoreGuard {
 
 impl Drop for CoreGuard {
     fn drop(&mut self) {
-        // Dropped outside of the borrow: what it holds may look for its core.
+        // Dropped without a borrow: what the context holds may look up its core.
         local_core::set_here(false);
-        let here = CONTEXT.take();
-        drop(here);
+        let context = CONTEXT.take();
+        drop(context);
     }
 }
 
 pub(super) fn current_context() -> Option<Rc<CoreContext>> {
-    CONTEXT.try_with(|here| here.borrow().clone()).ok().flatten()
+    CONTEXT.try_with(|context| context.borrow().clone()).ok().flatten()
 }
 
 #[track_caller]
 fn expect_context(function: &str) -> Rc<CoreContext> {
-    let Some(here) = current_context() else {
+    let Some(context) = current_context() else {
         panic!(
-            "`loom::local::{function}` was called on a thread that is no local core: give the core \
-             the work with `LocalCore::spawn_with`"
+            "`loom::local::{function}` was called on a thread that is not a local core: send the \
+             work to a core with `LocalCore::spawn_with`"
         );
     };
-    here
+    context
 }
 
-/// The local core that this code runs on, if it is one.
+/// The local core that this code runs on. `None` on other threads.
 #[must_use]
 pub fn current() -> Option<LocalCore> {
-    current_context().map(|here| here.core.clone())
+    current_context().map(|context| context.core.clone())
 }
 
-/// Spawns a task on the local core that this code runs on. Its future need not be `Send`; it
-/// stands in one of 4096 slots that the core claimed ahead, if one is free and it and its result
-/// are no larger than 512 bytes, and otherwise on the heap. Tracked.
+/// Spawns a task on the local core that this code runs on. Its future need not be `Send`.
+///
+/// The future is stored in one of the core's 4096 slots if a slot is free and the future and its
+/// result are no larger than 512 bytes, and otherwise on the heap. The task is tracked.
 ///
 /// # Panics
 ///
-/// On a thread that is no local core, and on a runtime that has been shut down.
+/// On a thread that is not a local core, and on a runtime that has been shut down.
 #[track_caller]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
 {
-    let here = expect_context("spawn");
-    let task = Rc::clone(&here).track();
-    here.spawner.spawn(Tracked::new(future, task))
+    let context = expect_context("spawn");
+    let task = Rc::clone(&context).track();
+    context.spawner.spawn(Tracked::new(future, task))
 }
 
 /// The spawner of the local core that this code runs on, for callers that choose where a task is
 /// stored. Its tasks are not tracked: the end of the runtime does not wait for them.
 ///
-/// A core's executor spills to the heap, so `spawn_slab` uses the heap where no slot fits; for a slot
-/// or nothing use `try_claim_slab`. A `TaskId` has no use here, since the core owns its executor: a
-/// task that has to be ended needs a handle, from `spawn` or `SlabClaim::spawn_joined`.
+/// A core's executor spills to the heap, so `spawn_slab` uses the heap if no slot fits. To use a
+/// slot and never the heap, call `try_claim_slab`. A `TaskId` has no use on a core, since the core
+/// owns its executor: to end a task, use a handle, from `spawn` or `SlabClaim::spawn_joined`.
 ///
 /// # Panics
 ///
-/// On a thread that is no local core.
+/// On a thread that is not a local core.
 #[must_use]
 #[track_caller]
 pub fn spawner() -> Spawner {
@@ -147,7 +150,7 @@ pub fn spawner() -> Spawner {
 ///
 /// # Panics
 ///
-/// On a thread that is no local core.
+/// On a thread that is not a local core.
 #[must_use]
 #[track_caller]
 pub fn clock() -> Clock {

@@ -1,4 +1,6 @@
-//! The local cores of a runtime, until they end.
+//! The local cores of a runtime, from their start to their end.
+//!
+//! It does not own what runs on the threads (`thread.rs`).
 
 use std::time::Instant;
 
@@ -10,12 +12,12 @@ use crate::sync::{Mutex, OnceLock, PoisonError};
 use crate::threads::ShutdownWait;
 use crate::topology::{ThreadPlacement, os};
 
-/// Ends its threads when it is dropped.
+/// The local cores of a runtime. Dropping them ends their threads.
 #[derive(Default)]
 pub(crate) struct LocalCores {
     cores: Vec<LocalCore>,
     placements: Vec<ThreadPlacement>,
-    /// Taken when they end.
+    /// Taken out when the cores end.
     threads: Mutex<Vec<Started>>,
     deadline: OnceLock<Instant>,
 }
@@ -35,42 +37,42 @@ impl LocalCores {
         &self.placements
     }
 
-    /// Bounds the wait for them in a drop; the first bound stays.
+    /// Sets the deadline for the wait in `drop`. Only the first call has an effect.
     pub(crate) fn wait_until(&self, deadline: Instant) {
         self.deadline.get_or_init(|| deadline);
     }
 
-    /// Ends the cores, if they have not ended: each drops its tasks when the task that runs returns. A
-    /// second caller does not wait for the first, which may wait longer.
-    pub(crate) fn end(&self, patience: ShutdownWait) {
-        // None of them is here, and locks may be held by those that are elsewhere.
+    /// Ends the cores, if they have not ended. Each core drops its tasks after the current poll
+    /// returns. A second caller does not wait for the first caller, which may wait longer.
+    pub(crate) fn end(&self, wait: ShutdownWait) {
+        // A forked process has none of these threads, and the parent's threads may have held locks.
         if os::is_forked() {
             return;
         }
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in &threads {
-            thread.ask_to_end(patience);
+            thread.ask_to_end(wait);
         }
-        // A thread that others wait for waits for none, and so no core for itself.
+        // A thread that must not block does not wait: a core would otherwise wait for itself.
         if may_block() == MayBlock::No {
             return;
         }
-        let deadline = match patience {
+        let deadline = match wait {
             ShutdownWait::None => return,
             ShutdownWait::AtMost(limit) => Instant::now().checked_add(limit),
             ShutdownWait::Forever => None,
         };
         for thread in threads {
-            let over = match deadline {
+            let has_ended = match deadline {
                 Some(at) => {
                     let rest = at.saturating_duration_since(Instant::now());
                     thread.over.recv_timeout(rest) == Err(RecvTimeoutError::Disconnected)
                 }
                 None => thread.over.recv().is_err(),
             };
-            if over {
-                // It has said so as the last thing it does.
+            if has_ended {
+                // The disconnect is the last step of the thread, so this does not block.
                 let _ = thread.thread.join();
             }
         }
@@ -80,7 +82,7 @@ impl LocalCores {
 impl Drop for LocalCores {
     fn drop(&mut self) {
         if os::is_forked() {
-            // None of them is here.
+            // A forked process has none of these threads.
             std::mem::forget(std::mem::take(&mut self.threads));
             return;
         }

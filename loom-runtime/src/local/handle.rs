@@ -1,4 +1,6 @@
-//! A local core as any thread holds it.
+//! The handle of a local core, for any thread.
+//!
+//! It does not own the core's thread (`thread.rs`).
 
 use std::fmt;
 
@@ -9,7 +11,7 @@ use crate::sync::atomic::Ordering;
 use crate::threads::Tracked;
 use crate::time::{Clock, CoreId};
 
-/// One local core of a runtime, as any thread holds it. Cheap to clone.
+/// The handle of one local core of a runtime, for any thread. Cheap to clone.
 ///
 /// ```
 /// use std::{cell::RefCell, rc::Rc};
@@ -52,18 +54,18 @@ impl LocalCore {
         Self { shared: Arc::new(CoreShared { id, core, remote, clock, tasks }) }
     }
 
-    /// Which one it is.
+    /// The core's number.
     #[must_use]
     pub fn id(&self) -> CoreId {
         self.shared.id
     }
 
-    /// Spawns a task whose future `make` returns on the core, at the task's first poll: it need not
-    /// be `Send`, and never leaves its thread. Tracked, as what
-    /// [`spawn_async`](crate::LoomRuntime::spawn_async) spawns.
+    /// Spawns a task whose future `make` returns on the core, at the task's first poll. The future
+    /// need not be `Send`, and stays on the core's thread. The task is tracked, like a task of
+    /// [`spawn_async`](crate::LoomRuntime::spawn_async).
     ///
-    /// The handle says why a task that panicked, or was aborted, has no result; the core goes on.
-    /// One allocation; on the core itself [`spawn`](super::spawn) needs none.
+    /// If the task panics or is aborted, the handle returns the reason, and the core goes on. This
+    /// function makes one allocation; on the core itself, [`spawn`](super::spawn) needs none.
     ///
     /// # Panics
     ///
@@ -78,26 +80,26 @@ impl LocalCore {
         self.shared.remote.spawn_with(move || Tracked::new(make(), tracked))
     }
 
-    /// Tracked tasks that have not ended: of [`spawn_with`](Self::spawn_with) and
+    /// How many tracked tasks have not ended: tasks of [`spawn_with`](Self::spawn_with) and of
     /// [`spawn`](super::spawn).
     #[must_use]
     pub fn task_count(&self) -> usize {
         self.shared.tasks.count()
     }
 
-    /// The core's own clock. Its timers fire on the core, which no other can delay; a delay of it
-    /// may be awaited anywhere.
+    /// The core's own clock. Its timers fire on this core, so no other core can delay them. Any
+    /// thread may await a delay of this clock.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.shared.clock
     }
 
-    /// For the count of all tasks of a runtime.
+    /// The counts of this core's tasks, for the total of the runtime.
     pub(crate) fn tasks(&self) -> &Arc<LocalTasks> {
         &self.shared.tasks
     }
 
-    /// Counts in a task that comes from anywhere.
+    /// Counts a task that any thread spawns.
     #[track_caller]
     fn track(&self) -> Tracking {
         let admitted = Admitted::or_panic(&self.shared.core);
@@ -107,9 +109,9 @@ impl LocalCore {
     }
 }
 
-/// A task that was counted in, until it has ended.
+/// Counts a task until it has ended.
 pub(crate) struct Tracking {
-    // Dropped before the admission, which ends the wait for the last work.
+    // Dropped before the admission, whose drop may end the wait for the last work.
     _counted: Counted,
     _admitted: Admitted,
 }

@@ -2,30 +2,30 @@
 //!
 //! [`LoomBuilder::local_cores`](crate::LoomBuilder::local_cores) starts the threads.
 //! [`LoomRuntime::local`](crate::LoomRuntime::local) and
-//! [`local_for`](crate::LoomRuntime::local_for) give them work; [`spawn`] and the other functions of
-//! this module are for code that runs on one. A core runs its tasks with an [`Executor`], which can
-//! also be driven by hand.
+//! [`local_for`](crate::LoomRuntime::local_for) return a core to send work to. [`spawn`] and the
+//! other functions of this module are for code that runs on a core. A core runs its tasks with an
+//! [`Executor`], which a program can also drive itself.
 //!
 //! # Tokio on a core
 //!
-//! A core's thread is inside a tokio runtime of its own. `tokio::spawn` and
-//! `tokio::task::spawn_local` make tasks on this core, which are not tracked.
+//! Each core's thread runs inside a tokio runtime of its own. `tokio::spawn` and
+//! `tokio::task::spawn_local` make tasks on this core, and these tasks are not tracked.
 //! `tokio::task::block_in_place` panics. [`spawn_async`](crate::spawn_async) spawns on the I/O
 //! workers, and [`spawn_compute`](crate::spawn_compute) on the compute pool. A task that computes
 //! without awaiting delays the core's other tasks, its sockets and its timers.
 //!
 //! # The end
 //!
-//! Tasks of a core are tracked: `#[loom::main]` waits for them up to `shutdown_timeout`, so a loop
-//! that accepts connections has to be stopped by the program. After that time, or when the last
-//! [`LoomRuntime`](crate::LoomRuntime) is dropped, each core drops its tasks on its thread, then each
-//! [`CoreState`]; the tasks' handles report that they were cancelled. A [`LocalCore`] does not keep
-//! the runtime alive: once the runtime has ended, `spawn_with` panics, and delays of the core's clock
-//! fail.
+//! Tasks of a core are tracked: `#[loom::main]` waits for them up to `shutdown_timeout`, so the
+//! program has to stop a loop that accepts connections. After that time, or when the last
+//! [`LoomRuntime`](crate::LoomRuntime) is dropped, each core drops its tasks on its thread, and
+//! then the value of each [`CoreState`]. The handles of these tasks report that they were
+//! cancelled. A [`LocalCore`] does not keep the runtime alive: once the runtime has ended,
+//! `spawn_with` panics, and delays of the core's clock fail.
 
-// Owns the threads, the handles that other threads hold, and what tasks find on their own core. It
-// does not own the tasks (`executor` does), nor sockets, files and tokio's timers (the
-// `LocalRuntime` that each core drives has them).
+// This module owns the threads, the handles that other threads hold, and the context of the tasks
+// on a core. It does not own the tasks (`executor` does), nor sockets, files and tokio's timers
+// (the `LocalRuntime` of each core does).
 
 mod context;
 mod cores;

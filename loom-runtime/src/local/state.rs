@@ -1,4 +1,6 @@
-//! State that each core has for itself.
+//! State of which each core has its own value.
+//!
+//! The values are stored in `states.rs`.
 
 use std::fmt;
 
@@ -8,10 +10,11 @@ use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::time::CoreId;
 
-/// A value that each local core has one of, made there when it is first asked for.
+/// A value that exists once on each local core. A core makes its value at the first use.
 ///
-/// It need not be `Send`, and is lent without a lock. It stays until its core ends, and is dropped
-/// there, whether or not a `CoreState` is left: make one for the program, not for each request.
+/// The value need not be `Send`, and is borrowed without a lock. It lives until its core ends, and
+/// is dropped on the core, also if every `CoreState` was dropped before. So make a `CoreState` for
+/// the program, not for each request.
 ///
 /// ```
 /// # fn main() -> loom::Result<()> {
@@ -32,27 +35,27 @@ pub struct CoreState<T> {
 }
 
 impl<T: 'static> CoreState<T> {
-    /// Makes nothing yet; `make` is called on each core that asks, once.
+    /// Makes no value yet. Each core calls `make` once, at its first use.
     pub fn new(make: impl Fn(CoreId) -> T + Send + Sync + 'static) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self { number: NEXT.fetch_add(1, Ordering::Relaxed), make: Arc::new(make) }
     }
 
-    /// Lends this core's value to `f`.
+    /// Calls `f` with this core's value.
     ///
     /// # Errors
     ///
-    /// On a thread that is no local core; within another loan of the same value, which `f` or
-    /// `make` might try; and once the core has ended.
+    /// On a thread that is not a local core; if the same value is already borrowed, which a call
+    /// within `f` or `make` would find; and once the core has ended.
     ///
     /// # Panics
     ///
-    /// Where `make` or `f` panics; `make` is called again the next time.
+    /// If `make` or `f` panics. After a panic of `make`, the next call calls `make` again.
     pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Result<R, StateError> {
-        let here = current_context().ok_or(StateError::NotOnACore)?;
-        let value = here.states.find(self.number, || (self.make)(here.core.id()))?;
-        let mut value = value.try_borrow_mut().map_err(|_lent| StateError::Lent)?;
-        // It was made by this very state.
+        let context = current_context().ok_or(StateError::NotOnACore)?;
+        let value = context.states.find(self.number, || (self.make)(context.core.id()))?;
+        let mut value = value.try_borrow_mut().map_err(|_borrowed| StateError::Lent)?;
+        // The number is unique, so this state made the value and the type matches.
         let value = value.downcast_mut().ok_or(StateError::Lent)?;
         Ok(f(value))
     }

@@ -1,4 +1,4 @@
-//! All the state of one core.
+//! The values of all `CoreState`s on one core.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
-/// Why a core's state was not lent.
+/// Why a core's state could not be borrowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StateError {
-    /// The calling thread is no local core.
+    /// The calling thread is not a local core.
     NotOnACore,
-    /// It is lent already, further up on this thread, or is being made there.
+    /// A caller of this code has already borrowed the state, or is making it.
     Lent,
     /// The core has ended.
     Gone,
@@ -22,12 +22,12 @@ impl fmt::Display for StateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotOnACore => {
-                "the state is a local core's, and this thread is none: give the core the work with \
-                 `LocalCore::spawn_with`"
+                "the state belongs to a local core, and this thread is not one: send the work to a \
+                 core with `LocalCore::spawn_with`"
             }
             Self::Lent => {
-                "the state is lent already, to a caller of this code: let that one end before, or \
-                 hand down what it was lent"
+                "a caller of this code has already borrowed the state: end that borrow first, or \
+                 pass the borrowed value down"
             }
             Self::Gone => "the local core has ended, and its state with it",
         })
@@ -38,7 +38,7 @@ impl std::error::Error for StateError {}
 
 pub(super) type Value = Rc<RefCell<Box<dyn Any>>>;
 
-/// All that one core has.
+/// The values of one core, by the number of their `CoreState`.
 #[derive(Default)]
 pub(super) struct States {
     values: RefCell<HashMap<u64, Option<Value>>>,
@@ -57,7 +57,7 @@ impl States {
         if let Some(value) = self.values.borrow().get(&number) {
             return value.clone().ok_or(StateError::Lent);
         }
-        // Nothing stands for one that is being made, which may ask for others meanwhile.
+        // `None` marks a value that is being made. No borrow is held: `make` may use other states.
         self.values.borrow_mut().insert(number, None);
         let making = Making(self, number);
         let value: Value = Rc::new(RefCell::new(Box::new(make())));
@@ -66,10 +66,10 @@ impl States {
         Ok(value)
     }
 
-    /// Drops them all.
+    /// Drops all values.
     pub(super) fn end(&self) {
         self.is_over.set(true);
-        // Outside of the borrow: the drop of one may request another, which fails then.
+        // Dropped without a borrow: the drop of a value may request another one, which then fails.
         let values = self.values.take();
         for value in values.into_values() {
             crate::panics::drop_ignoring_panic(value);
@@ -77,7 +77,7 @@ impl States {
     }
 }
 
-/// Forgets what was to be made, where that panics.
+/// Removes the mark of a value whose `make` panics.
 struct Making<'a>(&'a States, u64);
 
 impl Drop for Making<'_> {

@@ -1,4 +1,6 @@
-//! The thread of a local core.
+//! The thread of a local core: its start, its loop and its end.
+//!
+//! Other threads hold a core by `handle.rs`, and wait for its end in `cores.rs`.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -21,18 +23,19 @@ use crate::threads::{ShutdownWait, Timer, place_blocking_thread};
 use crate::time::{ClockDriver, CoreId, InactiveClock};
 use crate::topology::{Role, ThreadPlacement};
 
-/// Tasks that a core has storage for; more are on the heap. Memory that was never used is not
-/// touched.
+/// How many tasks a core has slots for; further tasks are on the heap. The memory of a slot is not
+/// touched before its first use.
 const SLOTS: usize = 4096;
 
-/// Polls before the core looks at its sockets and timers, and whether it is to end.
-const POLLS_A_TURN: usize = 61;
+/// How many polls a core does before it checks its sockets, its timers and whether it has to end.
+const POLLS_PER_TURN: usize = 61;
 
-/// Rouses a core from its sleep.
+/// Wakes a sleeping core, and requests its end.
 #[derive(Default)]
 struct DriverWake {
-    is_over: AtomicBool,
-    patience: Mutex<Option<Duration>>,
+    end_requested: AtomicBool,
+    /// How long the end waits for blocking functions; `None` without a limit.
+    shutdown_limit: Mutex<Option<Duration>>,
     sleeper: DriverWaker,
 }
 
@@ -42,7 +45,7 @@ impl Wake for DriverWake {
     }
 }
 
-/// A core that runs, with what it takes to end it.
+/// A running core, with what its end needs.
 pub(crate) struct Started {
     pub(super) core: LocalCore,
     pub(super) thread: thread::JoinHandle<()>,
@@ -52,20 +55,20 @@ pub(crate) struct Started {
 }
 
 impl Started {
-    pub(super) fn ask_to_end(&self, patience: ShutdownWait) {
-        let limit = match patience {
+    pub(super) fn ask_to_end(&self, wait: ShutdownWait) {
+        let limit = match wait {
             ShutdownWait::None => Some(Duration::ZERO),
             ShutdownWait::AtMost(limit) => Some(limit),
             ShutdownWait::Forever => None,
         };
-        *self.driver_wake.patience.lock().unwrap_or_else(PoisonError::into_inner) = limit;
-        // Release: with the acquire of the core's look.
-        self.driver_wake.is_over.store(true, Ordering::Release);
+        *self.driver_wake.shutdown_limit.lock().unwrap_or_else(PoisonError::into_inner) = limit;
+        // Release: with the acquire of `turn`.
+        self.driver_wake.end_requested.store(true, Ordering::Release);
         self.driver_wake.sleeper.wake();
     }
 }
 
-/// Starts one, and waits until it is at its place.
+/// Starts a core, and waits until its thread is placed.
 pub(crate) fn start(
     core: &Arc<Core>,
     prefix: &str,
@@ -73,7 +76,7 @@ pub(crate) fn start(
     index: usize,
 ) -> io::Result<(Started, ThreadPlacement)> {
     let name = format!("{prefix}-local-{index:04}");
-    let (ready, at_its_place) = mpsc::channel();
+    let (ready, placed) = mpsc::channel();
     let (over_sender, over) = mpsc::channel();
     let driver_wake = Arc::<DriverWake>::default();
     let thread = {
@@ -81,7 +84,7 @@ pub(crate) fn start(
             (Arc::clone(core), prefix.to_owned(), Arc::clone(&driver_wake));
         let (mut clock, name) = (clock.clone(), name.clone());
         thread::Builder::new().name(name.clone()).spawn(move || {
-            let _over = over_sender;
+            let _ended = over_sender;
             let thread_plan = &core.plan.local[index];
             let placement =
                 ThreadPlacement::apply(Role::Local, name, thread_plan, &core.plan.budget);
@@ -97,7 +100,7 @@ pub(crate) fn start(
             let local = LocalCore::new(id, core, executor.remote_spawner(), clock);
             let spawner = executor.spawner();
             let states = States::default();
-            let here = core_context::enter(CoreContext {
+            let guard = core_context::enter(CoreContext {
                 core: local.clone(),
                 spawner,
                 states,
@@ -107,21 +110,21 @@ pub(crate) fn start(
                 run(&runtime, executor, driver, &driver_wake);
             }
             {
-                // State may hold what belongs to tokio, as tasks do.
+                // State may hold tokio's sockets and timers, as tasks do.
                 let _entered = runtime.enter();
-                here.end();
+                guard.end();
             }
-            let patience = *driver_wake.patience.lock().unwrap_or_else(PoisonError::into_inner);
-            match patience {
+            let limit = *driver_wake.shutdown_limit.lock().unwrap_or_else(PoisonError::into_inner);
+            match limit {
                 Some(limit) => shut_down(runtime, limit),
                 None => drop(runtime),
             }
         })?
     };
-    match at_its_place.recv() {
+    match placed.recv() {
         Ok(Ok((core, placement))) => Ok((Started { core, thread, over, driver_wake }, placement)),
         Ok(Err(error)) => Err(error),
-        Err(_gone) => Err(io::Error::other("the thread of a local core ended at its start")),
+        Err(_gone) => Err(io::Error::other("the thread of a local core ended before it was ready")),
     }
 }
 
@@ -132,9 +135,9 @@ fn local_runtime(core: &Arc<Core>, prefix: &str, index: usize) -> io::Result<Loc
         let n = started.fetch_add(1, Ordering::Relaxed);
         format!("{prefix}-local-{index:04}-blocking-{n:04}")
     };
-    // Weakly: they may be left behind when the runtime ends.
+    // A weak reference: threads may remain when the runtime ends.
     let core = Arc::downgrade(core);
-    // Its threads for blocking functions, which inherit the one CPU of the core.
+    // Threads for blocking functions inherit the single CPU of the core, so each is placed anew.
     let on_start = move || {
         if let Some(core) = core.upgrade() {
             place_blocking_thread(&core);
@@ -162,7 +165,7 @@ fn run(
     runtime.block_on(async {
         let mut timer = Timer::new();
         poll_fn(|cx| turn(&mut executor, &mut driver, &mut timer, driver_wake, cx)).await;
-        // Within the runtime, whose sockets and timers they hold.
+        // Dropped within the runtime: tasks hold its sockets and timers.
         drop(executor);
         drop(driver);
     });
@@ -175,28 +178,28 @@ fn turn(
     driver_wake: &DriverWake,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
-    // Timers that this turn registers need no wake: they are checked below.
+    // Timers that are registered during this turn need no wake: the turn checks them below.
     driver_wake.sleeper.clear();
     fire(driver);
-    // Tokio gives a budget to each turn, not to each task: who comes after it is used up is
-    // first in the next.
+    // Tokio gives a budget to each turn, not to each task. A task that the budget does not reach is
+    // first in the next turn.
     run_ready(executor);
     driver_wake.sleeper.register(cx.waker());
     // Acquire: with the release of `ask_to_end`.
-    if driver_wake.is_over.load(Ordering::Acquire) {
+    if driver_wake.end_requested.load(Ordering::Acquire) {
         return Poll::Ready(());
     }
     if executor.sleep_in(cx) && timer.wake_at(driver.next_deadline(), cx).is_ready() {
-        // It is due by now.
+        // The timer is due already.
         cx.waker().wake_by_ref();
     }
     Poll::Pending
 }
 
-/// Polls tasks, those again that wake themselves, as many as tokio does before it looks at its
-/// sockets.
+/// Polls tasks, including again the tasks that wake themselves. The number of polls is limited to
+/// what tokio does before it checks its sockets.
 fn run_ready(executor: &mut Executor) {
-    let mut left = POLLS_A_TURN;
+    let mut left = POLLS_PER_TURN;
     let mut may_go_on = || {
         let may = left > 0 && has_budget_remaining();
         left -= usize::from(may);
@@ -211,10 +214,10 @@ fn run_ready(executor: &mut Executor) {
     }
 }
 
-/// Reads the clock only where a timer waits.
+/// Fires due timers. It reads the clock only if a timer waits.
 fn fire(driver: &mut ClockDriver) {
     if driver.next_deadline().is_some() {
-        // The core's own handle has a clock, so it is never without.
+        // It cannot fail: the core's own handle has a clock.
         let _ = driver.advance_timers(Instant::now());
     }
 }

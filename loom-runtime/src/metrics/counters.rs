@@ -20,16 +20,16 @@ impl Counter {
     }
 }
 
-/// What happened to the calls of one function. Calls that run inline without being looked at
-/// count elsewhere, each thread for itself.
+/// What happened to the calls of one function. Settled calls are counted in the statistics of each
+/// thread.
 ///
-/// On cache lines of its own, since what stands beside it is read by every call.
+/// On cache lines of its own, since every call reads the fields beside it.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct FunctionCounters {
     /// Decided to run on the compute pool.
     pub(crate) offloaded: Counter,
-    /// Of those, how many returned to somebody, or to nobody that was ever there.
+    /// Of those, how many returned to a waiting caller, or were detached.
     pub(crate) returned: Counter,
     /// Of those, how many panicked.
     pub(crate) panicked: Counter,

@@ -12,7 +12,7 @@ const STEPS: u64 = 1 << STEP_BITS;
 const MAX_EXPONENT: u32 = 40;
 const BUCKETS: usize = ((MAX_EXPONENT - STEP_BITS + 1) as usize) << STEP_BITS;
 
-/// What a product of a share and a count may be too large by; far below the step of a rank.
+/// By how much the product of a quantile and a count may be too large; far below the step of a rank.
 const ROUNDING: f64 = 1e-6;
 
 /// Counts durations by magnitude, and adds them up.
@@ -107,7 +107,7 @@ impl Histogram {
         self.sum = self.sum.wrapping_add(other.sum);
     }
 
-    /// The duration that a share `q` of those measured stayed within, or nothing if none was.
+    /// The duration that the share `q` of all values does not exceed; `None` if there is no value.
     /// `q` below 0 or above 1 counts as 0 or 1.
     ///
     /// The nearest-rank quantile, rounded up to the edge of its bucket: at most 12.5 %

@@ -1,8 +1,8 @@
-//! How fast a number grows, for whoever asks now and then.
+//! How fast a number grows, read now and then.
 
 use crate::sync::{Mutex, PoisonError};
 
-/// Whoever asks sooner is told what was told before, in nanoseconds.
+/// In nanoseconds: a read that comes sooner returns the last rate.
 const LEAST: u64 = 1_000_000_000;
 
 /// Events a second since it was last asked, over a second at least.

@@ -4,11 +4,11 @@ use std::cell::Cell;
 
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// So many threads of a process have a place of their own; those that come later share others.
+/// How many threads of a process have a cell of their own; later threads share cells.
 const OWN: usize = 16;
 const SHARED: usize = 16;
 
-/// A number of events that only grows, added up when somebody asks.
+/// A number of events that only grows, added up when it is read.
 #[derive(Debug, Default)]
 pub(crate) struct Sharded {
     places: [Place; OWN + SHARED],
@@ -24,7 +24,7 @@ impl Sharded {
         let place = own_place();
         let count = &self.places[place].0;
         if place < OWN {
-            // Nobody else writes it, so this is no read-modify-write.
+            // Only this thread writes it, so no read-modify-write is needed.
             count.store(count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         } else {
             count.fetch_add(1, Ordering::Relaxed);

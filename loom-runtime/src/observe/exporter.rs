@@ -22,7 +22,7 @@ const fn of_function(
     Family { name, help, labels, kind }
 }
 
-/// A function, and which sizes of its input where the attribute tells the size.
+/// A function, and its class of input sizes where the attribute gives a size.
 const FUNCTION: &[&str] = &["function", "size"];
 const PLUGIN: &[&str] = &["plugin"];
 const ARM: &[&str] = &["function", "size", "arm"];
@@ -88,8 +88,8 @@ static FAMILIES: [Family; 31] = {
     ]
 };
 
-/// What becomes of the functions that share their labels: closures of one type that differ by
-/// their hint, and functions that were given one key.
+/// The sum of functions that share their labels: closures of one type with different hints, and
+/// functions with the same key.
 struct MergedFunctions {
     calls: [u64; 2],
     outcomes: [u64; 4],

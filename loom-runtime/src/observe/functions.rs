@@ -26,7 +26,7 @@ pub struct FunctionStats {
     pub hint: ComputeHint,
     /// Who decides where calls run.
     pub mode: Mode,
-    /// Which sizes of input these are, where the attribute tells the size.
+    /// Which sizes of input these are, where the attribute gives the size.
     pub sizes: Option<RangeInclusive<u64>>,
     /// Calls that ran where they were made.
     pub inline: u64,
@@ -34,7 +34,7 @@ pub struct FunctionStats {
     pub withheld: u64,
     /// Calls that were given to the compute pool.
     pub offloaded: u64,
-    /// Calls that ended with a result for whoever made them, on either arm.
+    /// Calls that ended with a result for their caller, on either arm.
     pub returned: u64,
     /// Calls that ended in a panic, on either arm.
     pub panicked: u64,
@@ -53,7 +53,7 @@ pub struct FunctionStats {
     pub queue_waits: Histogram,
     /// The last verdict, and what it was based on.
     pub verdict: Option<Verdict>,
-    /// Nobody else's in this process.
+    /// Unique in this process.
     #[cfg(feature = "dashboard")]
     pub(crate) index: u32,
 }
@@ -65,7 +65,7 @@ impl FunctionStats {
         self.inline + self.offloaded
     }
 
-    /// The share of calls that ran inline, 0 to 1; nothing before the first call.
+    /// The share of calls that ran inline, 0 to 1; `None` before the first call.
     #[must_use]
     pub fn inline_share(&self) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "a share is read by people")]

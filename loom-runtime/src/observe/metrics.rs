@@ -10,11 +10,10 @@ use crate::sync::Arc;
 /// Its Prometheus metrics have these names, after the runtime's prefix and `_`; those of compute
 /// calls and of requests end in `_total` where they count, and times in `_seconds`.
 ///
-/// Always counted, registered or not; read when somebody asks. Cheap to clone, and valid after
-/// the runtime has ended.
+/// Always counted, registered or not. Cheap to clone, and valid after the runtime has ended.
 ///
-/// Cost: a settled inline call adds to what its own thread has at hand; other calls add to
-/// relaxed atomics. `loom-bench decide` prints what a settled call costs with all of it.
+/// Cost: a settled call adds to the statistics of its own thread; other calls add to relaxed
+/// atomics. `loom-bench decide` prints what a settled call costs with all of it.
 ///
 /// ```
 /// # fn main() -> loom::Result<()> {
@@ -38,8 +37,8 @@ pub struct LoomMetrics {
     pub local_tasks: Reading<i64>,
     /// Compute calls that wait for a thread.
     pub rayon_queue_depth: Reading<i64>,
-    /// Tracked async tasks that are spawned a second, since this was last asked a second ago
-    /// or more; whoever reads it, `Debug` too, is who asks.
+    /// Tracked async tasks that are spawned per second, since the last read that is at least a second
+    /// old. Every read counts, `Debug` too.
     pub spawn_rate: Reading<f64>,
     /// Tasks that are taken to be ready behind each I/O worker's current one, 0 to 10.
     pub pressure_index: Reading<f64>,
@@ -84,8 +83,8 @@ pub struct Reading<T> {
 }
 
 impl<T> Reading<T> {
-    /// What it is now. A count is exact once whoever counts has rested; a total over functions
-    /// takes a lock of each in turn, which no call waits for.
+    /// The present value. A count is exact once no thread changes it; a total over functions takes a
+    /// lock of each in turn, which no call waits for.
     #[must_use]
     pub fn get(&self) -> T {
         (self.read)(&self.core)
@@ -119,7 +118,7 @@ impl LoomMetrics {
             #[cfg(feature = "prometheus")]
             prefix: prefix.into(),
             inflight_tasks: reading(core, |core| {
-                // The compute calls among them are read a moment later.
+                // The compute calls among them are read shortly after.
                 signed(core.tasks())
             }),
             local_tasks: reading(core, |core| {

@@ -44,10 +44,11 @@ pub fn live() -> Report {
 }
 
 impl Attached {
-    /// Lets the work of this library finish, for no longer than `limit`, and ends what it has of
-    /// its own. The work may start more; once it has ended, more is refused. The host goes on.
+    /// Lets the work of this library finish, for no longer than `limit`, and ends its own tokio and
+    /// compute threads. Running work may start more; once all has ended, more is refused. The host
+    /// goes on.
     ///
-    /// Every other handle has to be gone by then, clones of this one and those of
+    /// Every other handle has to be dropped by then, clones of this one and those of
     /// [`current`](super::current) and [`current_runtime`](crate::current_runtime) included.
     ///
     /// # Errors
@@ -150,7 +151,7 @@ fn running(core: &Core) -> String {
     format!("{tasks} tasks and {calls} compute calls are running still")
 }
 
-/// Ends what was attached a moment ago, without waiting for anything.
+/// Ends a runtime whose start has failed, without waiting.
 pub(super) fn abandon(core: &Arc<Core>) {
     core.lifecycle.leave();
     end_tokio(attached::remove(core));

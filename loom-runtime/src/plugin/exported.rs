@@ -15,7 +15,7 @@ use crate::core::attached;
 
 /// What [`export!`](crate::plugin::export) makes of its arguments.
 pub trait Start: 'static {
-    /// Attaches, and begins whatever the library is for.
+    /// Attaches, and starts the work of the library.
     ///
     /// # Errors
     ///
@@ -35,7 +35,7 @@ impl<S: Start> boundary::Exported for Adaptor<S> {
         let before = attached::all();
         let started = catch_unwind(AssertUnwindSafe(|| S::start(Attach::to(handle))));
         if !matches!(started, Ok(Ok(()))) {
-            // The host does not know of it, and nobody else is to use it.
+            // The host does not know of it, and no other code may use it.
             attached::all()
                 .iter()
                 .filter(|core| !before.iter().any(|known| Arc::ptr_eq(known, core)))

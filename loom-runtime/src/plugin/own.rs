@@ -47,18 +47,18 @@ impl Host {
         Sleep(self.raw.sleep(time))
     }
 
-    /// A future that lets the host's other tasks have their turn once.
+    /// A future that yields once to the host's other tasks.
     pub fn yield_now(&self) -> Sleep {
         Sleep(self.raw.yield_now())
     }
 
-    /// Runs what blocks where it is called, having given the other tasks of the host's worker to
-    /// another thread. Off the host's workers it is a call. (`tokio::task::block_in_place` of
-    /// this library knows nothing of the host's workers, and holds them up.)
+    /// Runs `f`, which may block, on the calling thread, after the other tasks of the host's worker were
+    /// moved to another thread. On other threads it only calls `f`. (`tokio::task::block_in_place` of
+    /// this library does not know the host's workers, and blocks them.)
     ///
     /// # Panics
     ///
-    /// When `f` does, with what it threw.
+    /// When `f` does, with its payload.
     pub fn block_in_place<R>(&self, f: impl FnOnce() -> R) -> R {
         let (_status, result) = self.raw.block_in_place(f);
         match result {
@@ -68,17 +68,17 @@ impl Host {
         }
     }
 
-    /// Runs `f` on the host's own compute pool, in line with the host's calls, from now on; the
-    /// future waits for its result.
+    /// Runs `f` on the host's own compute pool, queued with the host's calls, from now on; the future
+    /// waits for its result.
     ///
-    /// Parallel iterators in `f` are those of this library's rayon, which knows nothing of the
-    /// host's pool: [`spawn_compute`](crate::spawn_compute) is for those. What dropping the future
+    /// Parallel iterators in `f` are those of this library's rayon, which does not know the host's
+    /// pool: [`spawn_compute`](crate::spawn_compute) is for those. What dropping the future
     /// does is said at [`ComputeFuture`](crate::ComputeFuture).
     ///
     /// # Errors
     ///
-    /// The future gives [`ComputeError`]: what `f` threw, a queue that is full, and a host that
-    /// has shut down.
+    /// The future returns [`ComputeError`] for a panic of `f`, a full queue, and a host that has shut
+    /// down.
     pub fn compute<F, R>(
         &self,
         priority: Priority,
@@ -114,12 +114,12 @@ impl Host {
     /// Calls both, perhaps at the same time, on the host's compute pool, and waits for them; on
     /// one of its compute threads without leaving it. Nested ones need no further thread.
     ///
-    /// On an I/O worker it holds up the worker, as [`install`](crate::LoomRuntime::install) does.
+    /// On an I/O worker it blocks the worker, as [`install`](crate::LoomRuntime::install) does.
     ///
     /// # Errors
     ///
-    /// [`ComputeError::ShutDown`] where the host has ended, and [`ComputeError::Panicked`] with
-    /// what the first of them threw, once both have ended.
+    /// [`ComputeError::ShutDown`] where the host has ended, and [`ComputeError::Panicked`] with the
+    /// payload of the first panic, once both have ended.
     pub fn join<A, B>(
         &self,
         a: impl FnOnce() -> A + Send,

@@ -31,7 +31,7 @@ use super::detach::end_tokio;
 use super::own::Host;
 use crate::core::attached;
 
-/// How long `LoomRuntime::drop` and its like wait, which nobody sets for a plug-in.
+/// How long `LoomRuntime::drop` and similar calls wait; a plug-in has no setting for it.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The number of a thread that ends the driver, among those that the host starts for I/O.
@@ -72,7 +72,7 @@ pub fn attach(handle: RuntimeHandle<'_>) -> Result<Attached, AttachError> {
 }
 
 impl Attach<'_> {
-    /// Attaches: the host starts the threads, and this waits until they are there, 10 s at most.
+    /// Attaches: the host starts the threads, and this call waits until they run, at most 10 s.
     ///
     /// # Errors
     ///
@@ -162,7 +162,7 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
         core,
     });
     let core = &inner.core;
-    // The core was made here, so nobody has set them.
+    // The core was made here, so none of these is set.
     let _ = core.tokio.set(inner.tokio.handle().clone());
     let _ = core.own_workers.set(how.driver_threads);
     let _ = core.pool.set(Arc::downgrade(&inner.pool));
@@ -186,7 +186,7 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
     Ok(Attached { runtime, host: Host { raw: host } })
 }
 
-/// Nothing is accepted from now on, and the threads end, on whichever thread this is told.
+/// Refuses all work from now on, and ends the threads. Called on any thread.
 fn host_has_ended(core: &Weak<Core>) {
     let Some(core) = core.upgrade() else { return };
     core.lifecycle.leave();
@@ -230,15 +230,15 @@ fn start_driver(
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(threads).enable_all();
         builder.thread_name_fn(name).on_thread_start(on_start).on_thread_stop(on_stop);
-        // Nobody waits any more where it took too long: then it ends here, on this thread.
+        // The receiver is gone where it took too long: then the runtime ends here, on this thread.
         let _ = sender.send(builder.build());
     };
     match host.start_thread(ThreadKind::IO, 0, body) {
         Status::DONE => {}
         refused => return Err(LoomError::Host(refused.0)),
     }
-    // Where the system refuses it a thread tokio panics, or waits for those that it has started,
-    // which nobody has told to end: then it is left behind.
+    // Where the system refuses a thread, tokio panics, or waits for the threads that it has started
+    // and that were not told to end: then it is left behind.
     match built.recv_timeout(LONGEST_START) {
         Ok(built) => {
             let driver = built.map_err(LoomError::TokioRuntime)?;
@@ -272,7 +272,7 @@ fn end_driver(core: &Arc<Core>, driver: Runtime) {
         && thread::Builder::new().name("loom-end".to_owned()).spawn(body()).is_err()
         && let Some(driver) = kept.lock().unwrap_or_else(PoisonError::into_inner).take()
     {
-        // Nobody can say when it has ended, so the library stays.
+        // It is unknown when it has ended, so the library stays mapped.
         driver.shutdown_background();
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct Counts {
     pub(crate) threads: AtomicUsize,
 }
 
-/// One call or one thread, from before it begins until it is gone, however it ends.
+/// One call or one thread, counted from before it begins until it has ended, however it ends.
 pub(super) struct Counted {
     counts: Arc<Counts>,
     which: fn(&Counts) -> &AtomicUsize,

@@ -33,7 +33,7 @@ pub(crate) struct Hosted {
     tokio: Handle,
     prefix: String,
     name: String,
-    /// Nothing before it registers, and once it was told of the end.
+    /// `None` before the plug-in registers, and once it was told of the end.
     guest: Mutex<Option<ForeignGuest>>,
     /// Whether it has registered, or may not any more.
     is_taken: AtomicBool,
@@ -112,7 +112,7 @@ impl Hosted {
         if is_on_a_worker() { block_in_place(f) } else { f() }
     }
 
-    /// Tells the plug-in that this is the end.
+    /// Tells the plug-in that the runtime has ended.
     pub(super) fn leave(&self) {
         let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_taken.store(true, Ordering::Relaxed);
@@ -130,7 +130,7 @@ impl Hosted {
         self.give_back();
     }
 
-    /// Gives the guest back, once nobody tells it anything.
+    /// Gives the guest back, once no thread calls it.
     fn give_back(&self) {
         let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_taken.store(true, Ordering::Relaxed);
@@ -184,7 +184,7 @@ impl Host for Hosted {
         }
         *self.guest.lock().unwrap_or_else(PoisonError::into_inner) = Some(guest);
         if self.core.lifecycle.is_gone() {
-            // Whoever ended it may not have found it.
+            // The thread that ended the runtime may not have found this guest.
             self.leave();
         }
         Status::DONE
@@ -323,7 +323,7 @@ impl Host for Hosted {
         if os::is_forked() {
             return Status::FORKED;
         }
-        // Counted out in `end`, whoever calls that.
+        // Counted out in `end`.
         if self.is_closed.load(Ordering::Relaxed) || !self.core.lifecycle.admit() {
             return Status::SHUT_DOWN;
         }

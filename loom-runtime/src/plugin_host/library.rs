@@ -97,12 +97,12 @@ impl fmt::Display for UnloadError {
 impl Error for UnloadError {}
 
 impl LoomRuntime {
-    /// Loads a library and has it use this runtime, through what it exports with
-    /// `loom::plugin::export!`. Its version is looked at before anything of it is called.
+    /// Loads a library and attaches it to this runtime, through what it exports with
+    /// `loom::plugin::export!`. Its version is checked before any function of it is called.
     ///
-    /// Its start runs on a thread of its own, which ends with it, and this waits for that. Loaded
-    /// again under the same path it is the same library with the same statics, attached once more,
-    /// and unloading either ends both; a new build needs a new path.
+    /// Its start runs on a thread of its own, and this call waits for it. A library that is loaded
+    /// again under the same path is the same library with the same statics: it is attached once more,
+    /// and unloading either ends both. A new build needs a new path.
     ///
     /// # Errors
     ///
@@ -143,7 +143,7 @@ impl LoomRuntime {
             hosted.starting.succeed();
             return Ok(Plugin { path, library, handle });
         }
-        // Whatever it has begun is nobody's.
+        // What it has begun has no owner.
         hosted.close();
         hosted.starting.fail();
         Err(match attached {

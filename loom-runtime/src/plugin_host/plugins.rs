@@ -18,7 +18,7 @@ impl Plugins {
         self.lock().push(Arc::downgrade(hosted));
     }
 
-    /// Forgets those that are gone.
+    /// Removes handles that were dropped.
     pub(super) fn forget(&self) {
         self.lock().retain(|hosted| hosted.strong_count() > 0);
     }

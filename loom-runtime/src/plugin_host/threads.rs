@@ -1,4 +1,4 @@
-//! Threads that are started for a plug-in, each on one of the host's seats.
+//! Threads that are started for a plug-in, each with a thread plan of the host's.
 
 use std::cell::Cell;
 use std::io;
@@ -28,7 +28,7 @@ pub(super) fn computes() -> bool {
 pub(super) struct Threads(Mutex<Vec<thread::JoinHandle<()>>>);
 
 impl Threads {
-    /// Starts one that takes a seat and runs the body.
+    /// Starts a thread that applies a plan and runs the body.
     pub(super) fn start(
         &self,
         core: &Arc<Core>,

@@ -12,14 +12,14 @@ use crate::time::{Clock, ClockDriver, InactiveClock};
 use super::handle::LoomRuntime;
 
 impl LoomRuntime {
-    /// A clock for everyone, driven by this runtime: by a task on its I/O side that sleeps until
-    /// the next timer, on Linux by a `timerfd`, elsewhere, and where that is refused, by tokio's
-    /// timers of a millisecond. Its timers are as late as that task is, which a busy I/O side
-    /// delays. Driven from when it is first asked for.
+    /// The clock of this runtime, for any thread. A task on the I/O side drives it from its first use
+    /// on. The task sleeps until the next timer: on Linux by a `timerfd`; elsewhere, and where that is
+    /// refused, by tokio's timers, which are rounded to a millisecond. A busy I/O side delays the
+    /// task, and with it the timers.
     ///
-    /// It ends with the runtime, and says so to those who wait. On a current-thread runtime its
-    /// timers fire while somebody is inside [`block_on`](Self::block_on). Beside a tokio runtime
-    /// of somebody else's a thread drives it, for as long as there are clones of it.
+    /// The clock ends with the runtime, and its delays fail then. On a current-thread runtime its
+    /// timers fire while a thread is inside [`block_on`](Self::block_on). Beside a given tokio runtime
+    /// a thread drives it, as long as clones of it exist.
     ///
     /// A local core has [a clock of its own](crate::local::LocalCore::clock), that no other thread
     /// can delay.
@@ -68,7 +68,7 @@ impl Wake for DriverWake {
     }
 }
 
-/// Fires timers, asleep in between, until nobody has the clock any more.
+/// Fires timers, and sleeps in between, until every clone of the clock was dropped.
 async fn drive(mut driver: ClockDriver, driver_wake: Arc<DriverWake>, is_paused: bool) {
     let mut timer = timer(is_paused);
     poll_fn(|cx| turn(&mut driver, &mut timer, &driver_wake, is_paused, cx)).await;
@@ -95,7 +95,7 @@ fn drive_on_a_thread(
     started: &crate::sync::mpsc::Sender<Clock>,
 ) {
     let (clock, mut driver) = clock.activate_with(unpark_waker());
-    // Whoever asked waits for it.
+    // The thread that asked for it waits.
     let _ = started.send(clock);
     while let Ok(next) = driver.advance_timers(Instant::now()) {
         match next {

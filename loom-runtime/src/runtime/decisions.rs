@@ -10,12 +10,11 @@ impl LoomRuntime {
     /// Runs `f` inline or on the compute pool, whichever has measured as cheaper for this
     /// closure's type. The rule is in the scheduler's README.
     ///
-    /// Inline means here and now, before this returns, as part of whatever task makes the call: it
-    /// is not tracked by itself.
+    /// Inline means before this returns, as part of the task that makes the call: the call is not
+    /// tracked by itself.
     ///
     /// Cost: where it has settled on inline, some thread-local loads and the move of the result,
-    /// and no allocation; offloaded, what [`spawn_compute`](Self::spawn_compute) costs and a look
-    /// at what is known. `loom-bench decide` and `loom-bench micro` print both.
+    /// and no allocation; offloaded, what [`spawn_compute`](Self::spawn_compute) costs and a decision. `loom-bench decide` and `loom-bench micro` print both.
     ///
     /// # Panics
     ///
@@ -62,8 +61,8 @@ impl LoomRuntime {
         try_place(self.core(), CallInfo::closure::<F>(ComputeHint::Unknown), f)
     }
 
-    /// Decisions by hand, for those who run what was decided themselves. Always the same one;
-    /// it knows what the way to this runtime's compute pool costs.
+    /// Decisions by hand, for programs that run the work themselves. Each call returns the same
+    /// scheduler, which knows the overhead of this runtime's compute pool.
     #[must_use]
     pub fn mab_scheduler(&self) -> Arc<MabScheduler> {
         let core = self.core();

@@ -10,8 +10,8 @@ use super::handle::LoomRuntime;
 impl LoomRuntime {
     /// The threads and where each really is, I/O workers first, then local cores.
     ///
-    /// The workers of a current-thread runtime and of one that was given are not ours to
-    /// place, and are left out. A line a thread is what `Display` prints.
+    /// Loom does not place the workers of a current-thread runtime or of a given one; they are left
+    /// out. `Display` prints a line for each thread.
     #[must_use]
     pub fn threads(&self) -> Vec<ThreadReport> {
         self.placements().map(ThreadReport::from).collect()
@@ -20,22 +20,22 @@ impl LoomRuntime {
     /// Tenths of a second in which a compute thread of the idle class had work and got no
     /// CPU, because threads of normal priority took all of it.
     ///
-    /// Looked at ten times a second while there is work, on up to eight threads. A thread
-    /// that starves for a second is told of on standard error, once.
+    /// Sampled ten times a second while there is work, on up to eight threads. When a thread starves
+    /// for a second, a line on standard error says so, once.
     #[must_use]
     pub fn starvation_events(&self) -> u64 {
         self.core().counters.starved.count()
     }
 
     /// Threads of tokio's that inherited the idle class from a compute thread that started
-    /// them, and could not leave it. Told of on standard error, once.
+    /// them, and could not leave it. A line on standard error says so, once.
     #[must_use]
     pub fn demoted_threads(&self) -> u64 {
         self.core().counters.demoted.count()
     }
 
     /// How often blocking functions were seen to wait because the system refused a thread.
-    /// Told of on standard error, once.
+    /// A line on standard error says so, once.
     #[must_use]
     pub fn refused_threads(&self) -> u64 {
         self.core().counters.threads_refused.count()
@@ -57,7 +57,7 @@ impl fmt::Debug for LoomRuntime {
     }
 }
 
-/// The placement that was really obtained, a line a thread.
+/// The placement that was really obtained, a line for each thread.
 impl fmt::Display for LoomRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plan = &self.core().plan;

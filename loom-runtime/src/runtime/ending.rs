@@ -102,12 +102,12 @@ impl LoomRuntime {
     }
 
     /// [`shutdown`](Self::shutdown), waits for tracked work, but no longer than `limit`, and
-    /// then ends the runtime whatever is still running and whoever still has a handle.
+    /// then ends the runtime, even if work is still running and handles still exist.
     ///
     /// As with tokio's, async tasks are dropped at their next await and blocking functions
     /// that run are waited for until `limit` is over. Compute calls that are queued never
     /// run, those that run end on their own. Other handles stay valid and have their work
-    /// refused. Where [`tokio_runtime`](Self::tokio_runtime) was asked for, tokio's part
+    /// refused. Where [`tokio_runtime`](Self::tokio_runtime) was called, tokio's part
     /// ends with the last handle instead.
     ///
     /// Called from tracked work it waits for itself until `limit` is over. On the threads of
@@ -195,7 +195,7 @@ impl LoomRuntime {
         let deadline = Instant::now().checked_add(limit);
         let over = pin!(self.wait_for_shutdown());
         // Panics where blocking is wrong, and drives a current-thread runtime. Tokio's timer
-        // would not do: it is late when the workers are stuck, and gone when tokio is.
+        // would not do: it is late when the workers are stuck, and ends with tokio.
         let alarm = deadline.map(Alarm::at);
         self.inner.tokio.block_on(UntilAlarm { future: over, alarm })
     }
@@ -212,7 +212,7 @@ impl LoomRuntime {
                 "loom: {left} still running {limit:?} after the body of `main` returned; ending \
                  without them (see `shutdown_timeout`)",
             );
-            // Whoever still has a handle keeps no core busy with it.
+            // A handle that still exists keeps no local core running.
             self.inner.local.end(ShutdownWait::None);
         }
         // As far as the clock goes: 24 h at most.

@@ -22,7 +22,7 @@ pub fn run_main<R>(builder: LoomBuilder, body: impl AsyncFnOnce() -> R) -> R {
     let runtime = match builder.build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            // The code says it where nobody reads the line.
+            // The exit code says it as well.
             let _ = writeln!(io::stderr(), "error: {error}");
             process::exit(1);
         }
@@ -67,7 +67,7 @@ pub fn run_test<R>(builder: LoomBuilder, body: impl AsyncFnOnce() -> R) -> R {
     built(builder).block_on(body())
 }
 
-/// The same of a body that is no future: it runs in the runtime's context.
+/// [`run_test`] for a body that is not async: it runs in the runtime's context.
 #[track_caller]
 pub fn run_plain_test<R>(builder: LoomBuilder, body: impl FnOnce() -> R) -> R {
     let runtime = built(builder);
@@ -87,7 +87,7 @@ pub fn run_test_on_both<R: Termination>(
     on_both(should_panic, builder, |builder| run_test(builder, &body))
 }
 
-/// The same of a body that is no future.
+/// [`run_test_on_both`] for a body that is not async.
 #[track_caller]
 pub fn run_plain_test_on_both<R: Termination>(
     should_panic: Option<&str>,

@@ -10,11 +10,11 @@ use super::handle::LoomRuntime;
 
 impl LoomRuntime {
     /// How long a compute call of that priority would wait for a thread if it came now: an
-    /// estimate, from what calls of that priority have waited lately for each place in the
-    /// line, and from how long none has started. Zero where nobody waits.
+    /// estimate, from how long calls of that priority have waited lately for each place in the queue,
+    /// and from how long none has started. Zero where no call waits.
     ///
-    /// To look at; [`would_wait`](Self::would_wait) is for programs that shed load.
-    /// Cost: a look at a clock and some relaxed loads.
+    /// For display; [`would_wait`](Self::would_wait) is for programs that shed load.
+    /// Cost: a clock reading and some relaxed loads.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -32,14 +32,13 @@ impl LoomRuntime {
     }
 
     /// How long a compute call of that priority would wait for a thread if it came now, where
-    /// that is longer than `bound`: then do not make it, and say so to whoever wants it. The
-    /// layer of the feature `tower` does.
+    /// that is longer than `bound`: then do not make the call, and report that. The layer of the
+    /// feature `tower` does so.
     ///
-    /// Where none of that priority has started for a while (`bound`, or a tenth of a second if
-    /// that is longer) nobody knows how long they really wait, and the answer is nothing for one
-    /// caller, which is to make its call and so to tell; if it does not, it takes ten times as
-    /// long until another may.
-    /// Cost: a look at a clock and some relaxed loads.
+    /// Where no call of that priority has started for a while (`bound`, or a tenth of a second if that
+    /// is longer), the wait is unknown. One caller then gets `None`: it has to make its call, which
+    /// measures the wait. If it does not, another caller gets `None` after ten times as long.
+    /// Cost: a clock reading and some relaxed loads.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -24,7 +24,7 @@ use super::inner::Inner;
 /// started; on a thread of any runtime, tokio's blocking threads included, it leaves those
 /// behind instead of waiting. Compute calls that are running finish on their own.
 /// To let work finish first, call [`block_until_idle`](Self::block_until_idle); to end it
-/// although somebody, perhaps one of its own tasks, keeps a handle,
+/// although another owner, perhaps one of its own tasks, keeps a handle,
 /// [`shutdown_timeout`](Self::shutdown_timeout) or
 /// [`shutdown_background`](Self::shutdown_background).
 ///
@@ -60,7 +60,7 @@ impl LoomRuntime {
     ///
     /// # Panics
     ///
-    /// Where the I/O side is a runtime of somebody else's
+    /// Where the I/O side is a given tokio runtime
     /// ([`beside`](crate::LoomBuilder::beside)), and where it has been ended: use
     /// [`tokio_handle`](Self::tokio_handle) there.
     #[must_use]
@@ -118,8 +118,7 @@ impl LoomRuntime {
     /// runtime's compute threads it runs other compute work while it waits, up to 32 waits
     /// deep, so do not hold an async lock across it that such work may want. It goes on
     /// after the runtime was ended, though what `future` waits for may then never come.
-    /// Beside a
-    /// current-thread runtime of somebody else's it does not drive that runtime's tasks.
+    /// Beside a given current-thread runtime it does not drive that runtime's tasks.
     ///
     /// # Panics
     ///
@@ -179,8 +178,8 @@ impl LoomRuntime {
     /// # Panics
     ///
     /// On a runtime that has been shut down, and in a forked child. Where the system refuses
-    /// a thread the function waits until one gets free or the system relents, and a line on
-    /// standard error says so; beside a runtime of somebody else's tokio panics instead.
+    /// a thread, the function waits until a thread becomes free or the system grants one, and a line on
+    /// standard error says so; beside a given tokio runtime, tokio panics instead.
     #[track_caller]
     pub fn spawn_blocking<F, R>(&self, f: F) -> JoinHandle<R>
     where
@@ -195,9 +194,8 @@ impl LoomRuntime {
     /// What dropping the future does is said at [`ComputeFuture`].
     /// On a compute thread `tokio::spawn`, `Handle::current` and
     /// [`current_runtime`](crate::current_runtime) work as elsewhere.
-    /// Where as many calls as `compute_queue` says wait already, this one stands in line as
-    /// well, behind those that came before; [`try_spawn_compute`](Self::try_spawn_compute)
-    /// does not.
+    /// Where `compute_queue` calls wait already, this one is queued as well, behind them;
+    /// [`try_spawn_compute`](Self::try_spawn_compute) refuses it.
     /// Cost: no allocation while the pool is awake, one or two to wake it;
     /// `loom-bench micro` prints what calls come to.
     ///
@@ -239,9 +237,9 @@ impl LoomRuntime {
         ComputeFuture::or_panic(offload(self.core(), Admitted::or_panic(self.core()), options, f))
     }
 
-    /// [`spawn_compute`](Self::spawn_compute) that gives what goes wrong as an error: a panic
-    /// of `f`, a runtime that has been shut down, and as many calls waiting already as
-    /// `compute_queue` says, which the first poll tells at once.
+    /// [`spawn_compute`](Self::spawn_compute) that returns failures as errors: a panic of `f`, a
+    /// runtime that was shut down, and a full queue (`compute_queue` calls wait already), which the
+    /// first poll reports.
     ///
     /// ```
     /// # fn main() -> loom::Result<()> {
@@ -329,14 +327,14 @@ impl LoomRuntime {
         self.tokio_handle().metrics()
     }
 
-    /// The CPUs that I/O workers may run on, as the system told each at its start. None where
-    /// they are not ours to place: on a current-thread runtime, and beside somebody else's.
+    /// The CPUs that I/O workers may run on, as the system reported at the start of each. Empty where
+    /// Loom does not place them: on a current-thread runtime, and beside a given one.
     #[must_use]
     pub fn tokio_cpus(&self) -> &[usize] {
         self.inner.tokio_cpus.as_slice()
     }
 
-    /// The CPUs that compute threads may run on, as the system told each at its start.
+    /// The CPUs that compute threads may run on, as the system reported at the start of each.
     #[must_use]
     pub fn rayon_cpus(&self) -> &[usize] {
         self.inner.rayon_cpus.as_slice()

@@ -18,21 +18,21 @@ use crate::topology::{CpuSet, ThreadPlacement};
 pub(crate) struct Inner {
     pub(crate) core: Arc<Core>,
     pub(crate) config: LoomConfig,
-    /// The I/O workers, where they are ours.
+    /// The I/O workers, where Loom started them.
     pub(crate) io: Vec<ThreadPlacement>,
     /// Before tokio ends, which their tasks may use.
     pub(crate) local: LocalCores,
-    /// Driven since somebody asked for it.
+    /// Driven from its first use on.
     pub(crate) clock: OnceLock<Clock>,
     /// Tokio's time is held.
     pub(crate) is_paused: bool,
     pub(crate) tokio_cpus: CpuSet,
     pub(crate) rayon_cpus: CpuSet,
-    /// Made when somebody asks for it.
+    /// Made at first use.
     pub(crate) task_tracker: OnceLock<TaskTracker>,
     pub(crate) pool: Arc<ThreadPool>,
     pub(crate) calibration: OnceLock<CalibrationResult>,
-    /// Made when somebody asks for them.
+    /// Made at first use.
     pub(crate) metrics: OnceLock<LoomMetrics>,
     pub(crate) tokio: TokioSide,
     /// Where what is learned is kept, if anywhere.
@@ -44,7 +44,7 @@ pub(crate) struct Inner {
 }
 
 #[cfg(feature = "plugin-host")]
-/// Tells the extension of a runtime of its end when it is dropped.
+/// Tells the extension of a runtime that the runtime has ended, when it is dropped.
 pub(crate) struct EndsExtension(Arc<Core>);
 
 #[cfg(feature = "plugin-host")]

@@ -1,4 +1,4 @@
-//! The free functions: spawning on whichever runtime the current thread belongs to.
+//! The free functions: spawning on the runtime that the current thread belongs to.
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -37,7 +37,7 @@ fn current_tokio(function: &str, instead: &str) -> (Arc<Core>, Handle) {
 /// [`enter`](LoomRuntime::enter); on the threads of a tokio runtime, the one that was built
 /// [`beside`](crate::LoomBuilder::beside) it.
 ///
-/// Nothing on other threads, and once the last handle of the runtime is gone.
+/// `None` on other threads, and once the last handle of the runtime was dropped.
 ///
 /// ```
 /// # fn main() -> loom::Result<()> {

@@ -23,8 +23,8 @@ use super::inner::EndsExtension;
 use super::inner::Inner;
 
 impl LoomRuntime {
-    /// Starts the threads on one that has nothing to hand down to them. With `host`, the
-    /// I/O side is there already.
+    /// Starts the threads from the keeper, which has every CPU and normal class to pass on. With
+    /// `host`, the I/O side exists already.
     pub(crate) fn start(
         config: LoomConfig,
         plan: Plan,
@@ -39,7 +39,7 @@ impl LoomRuntime {
         let inner = started.map_err(|source| LoomError::ThreadsRefused { wanted: 1, source })??;
         let runtime = Self::from_inner(inner);
         if let Some(measured) = calibrate(runtime.core(), runtime.inner.config.calibration) {
-            // It is measured once, by whoever built it.
+            // It is measured once, when the runtime is built.
             let _ = runtime.inner.calibration.set(measured);
         }
         Ok(runtime)
@@ -105,7 +105,7 @@ fn start(
         pool,
     });
     let core = &inner.core;
-    // The core was made here, so nobody has set them.
+    // The core was made here, so none of these is set.
     let _ = core.tokio.set(inner.tokio.handle().clone());
     #[cfg(feature = "test-util")]
     if is_paused {
@@ -155,7 +155,7 @@ fn check_pinned(pin: Pin, threads: &[&ThreadPlacement]) -> Result<()> {
 fn warn_of_refusals(threads: &[&ThreadPlacement]) {
     static PIN: AtomicBool = AtomicBool::new(false);
     static CLASS: AtomicBool = AtomicBool::new(false);
-    // A system that has no such thing refuses nobody.
+    // A system without such a call refuses nothing.
     let told = |error: &&io::Error| error.kind() != io::ErrorKind::Unsupported;
     if let Some(error) = threads.iter().find_map(|t| t.refused.as_ref()).filter(told) {
         warn_once(

@@ -7,7 +7,7 @@ use super::handle::LoomRuntime;
 macro_rules! on {
     ($($name:ident)*) => {$(
         impl<S, F, U> $name<S, F, U> {
-            /// Computes on this runtime, whichever the stream is polled on.
+            /// Computes on this runtime, whichever runtime polls the stream.
             pub fn on(self, runtime: &LoomRuntime) -> Self {
                 self.on_core(runtime.core())
             }

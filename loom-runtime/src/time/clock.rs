@@ -1,4 +1,6 @@
-//! The clock as its users hold it.
+//! The clock, and where its time comes from.
+//!
+//! Firing the timers is in `driver.rs`; a clock that a test moves is in `control.rs`.
 
 use std::fmt;
 use std::time::{Instant, SystemTime};
@@ -6,10 +8,10 @@ use std::time::{Instant, SystemTime};
 use super::timers::Timers;
 use crate::sync::Arc;
 
-/// Tells the time, and makes timers that its driver fires.
+/// Reads the time, and makes timers that its driver fires.
 ///
-/// Cheap to clone and share; clones share their timers. [The module](super) says what holds for all
-/// clocks.
+/// A clock is cheap to clone and share; clones share their timers. [The module](super) lists the
+/// guarantees of all clocks.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -26,19 +28,19 @@ use crate::sync::Arc;
 /// ```
 #[derive(Clone)]
 pub struct Clock {
-    owner: Arc<Owner>,
+    shared: Arc<ClockShared>,
 }
 
-/// What says the time.
+/// Where a clock reads the time.
 #[derive(Clone)]
 pub(super) enum Source {
     System,
-    /// Whatever the function says; the system's time moves along with it.
+    /// The time that a function returns; the time of day moves by the same amount.
     #[cfg(any(feature = "test-util", test))]
     Given(Arc<Given>),
 }
 
-/// A time that a function gives, and its first value.
+/// A function that returns the time, and the values at the start.
 #[cfg(any(feature = "test-util", test))]
 pub(super) struct Given {
     now: Box<dyn Fn() -> Instant + Send + Sync>,
@@ -56,15 +58,15 @@ impl Given {
     }
 }
 
-/// Counts the clocks of one activation.
-struct Owner {
+/// What all clones of a clock share. The last clone drops it, and it then unregisters the clock.
+struct ClockShared {
     timers: Arc<Timers>,
     source: Source,
     #[cfg(any(feature = "test-util", test))]
     control: Option<super::ClockControl>,
 }
 
-impl Drop for Owner {
+impl Drop for ClockShared {
     fn drop(&mut self) {
         self.timers.remove_clock();
     }
@@ -74,7 +76,7 @@ impl Clock {
     pub(super) fn new(timers: Arc<Timers>, source: Source) -> Self {
         timers.add_clock();
         Self {
-            owner: Arc::new(Owner {
+            shared: Arc::new(ClockShared {
                 timers,
                 source,
                 #[cfg(any(feature = "test-util", test))]
@@ -84,43 +86,44 @@ impl Clock {
     }
 
     #[cfg(any(feature = "test-util", test))]
-    pub(super) fn controlled(timers: Arc<Timers>, source: Source, by: super::ClockControl) -> Self {
+    pub(super) fn controlled(timers: Arc<Timers>, source: Source, control: super::ClockControl) -> Self {
         timers.add_clock();
-        Self { owner: Arc::new(Owner { timers, source, control: Some(by) }) }
+        Self { shared: Arc::new(ClockShared { timers, source, control: Some(control) }) }
     }
 
     pub(super) fn timers(&self) -> &Timers {
-        &self.owner.timers
+        &self.shared.timers
     }
 
-    /// A timer was registered. True if it may be due since, by a clock that moves for that.
+    /// Called after a timer was registered. True if the clock moved for it, so that the timer may be
+    /// due.
     #[cfg(any(feature = "test-util", test))]
     pub(super) fn moves_for_a_timer(&self, deadline: Instant) -> bool {
-        self.owner.control.as_ref().is_some_and(|control| control.advance_by_itself(deadline))
+        self.shared.control.as_ref().is_some_and(|control| control.advance_by_itself(deadline))
     }
 
-    /// Only tests have such clocks.
+    /// Without `test-util` no clock moves for a timer.
     #[cfg(not(any(feature = "test-util", test)))]
-    #[expect(clippy::unused_self, reason = "the other form looks at it")]
+    #[expect(clippy::unused_self, reason = "the form for tests uses it")]
     pub(super) fn moves_for_a_timer(&self, _deadline: Instant) -> bool {
         false
     }
 
-    /// The time, for measuring.
+    /// The time as an [`Instant`], for measuring.
     #[must_use]
     pub fn instant(&self) -> Instant {
-        match &self.owner.source {
+        match &self.shared.source {
             Source::System => Instant::now(),
             #[cfg(any(feature = "test-util", test))]
             Source::Given(given) => (given.now)(),
         }
     }
 
-    /// The time of day. It may jump, as the system's does. A [`ClockControl`](super) moves it along
-    /// with its clocks.
+    /// The time of day. It may jump, as the system's time does. A [`ClockControl`](super) moves it
+    /// together with its clocks.
     #[must_use]
     pub fn system_time(&self) -> SystemTime {
-        match &self.owner.source {
+        match &self.shared.source {
             Source::System => SystemTime::now(),
             #[cfg(any(feature = "test-util", test))]
             Source::Given(given) => {
@@ -132,7 +135,7 @@ impl Clock {
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_real = matches!(self.owner.source, Source::System);
+        let is_real = matches!(self.shared.source, Source::System);
         let timers = self.timers().len();
         f.debug_struct("Clock").field("is_real", &is_real).field("timers", &timers).finish()
     }

@@ -1,4 +1,4 @@
-//! A clock that stands still until a test moves it.
+//! Clocks that stand still until a test moves them.
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
@@ -7,7 +7,7 @@ use super::clock::{Clock, Given, Source};
 use super::timers::Timers;
 use crate::sync::{Arc, Mutex, PoisonError};
 
-/// Moves clocks by hand, for tests. They stand still otherwise.
+/// Moves clocks, for tests. The clocks stand still until the test moves them.
 ///
 /// ```
 /// use std::time::Duration;
@@ -40,7 +40,7 @@ struct Controlled {
 #[derive(Clone, Copy, Debug)]
 struct Time {
     now: Instant,
-    /// As far as it goes by itself.
+    /// The latest time to which the clock moves by itself; `None` if it does not.
     until: Option<Instant>,
 }
 
@@ -57,13 +57,13 @@ impl Default for ClockControl {
 }
 
 impl ClockControl {
-    /// Frozen at the time it is.
+    /// A control whose clocks stand at the current time.
     #[must_use]
     pub fn new() -> Self {
         Self::new_at(SystemTime::now())
     }
 
-    /// Frozen at that time of day.
+    /// A control whose clocks stand at that time of day.
     #[must_use]
     pub fn new_at(time: SystemTime) -> Self {
         let timers = Arc::new(Timers::new());
@@ -77,40 +77,41 @@ impl ClockControl {
         Self { controlled: Arc::new(Controlled { timers, time: now, source, driver }) }
     }
 
-    /// A clock that it controls, and that keeps it: its delays never fail.
+    /// A clock that this control moves. The clock keeps the control alive, so its delays never fail.
     #[must_use]
     pub fn clock(&self) -> Clock {
         let Controlled { timers, source, .. } = &*self.controlled;
         Clock::controlled(Arc::clone(timers), source.clone(), self.clone())
     }
 
-    /// Moves on by so much, and fires on the way what is due, each timer at its time.
+    /// Moves the time by `by`, and fires each timer that becomes due, at its deadline.
     pub fn advance(&self, by: Duration) {
         let to = super::timers::later(self.now(), by);
         self.advance_to(to);
     }
 
-    /// Moves on to the next timer, and fires it and those of the same time. Returns how far it moved;
-    /// `None` if no timer waits.
-    #[expect(clippy::must_use_candidate, reason = "to move on may be all that is wanted")]
+    /// Moves the time to the next deadline, and fires all timers of that deadline. Returns how far
+    /// the time moved; `None` if no timer waits.
+    #[expect(clippy::must_use_candidate, reason = "a caller may want the move only")]
     pub fn advance_to_next(&self) -> Option<Duration> {
         let (before, first) = (self.now(), self.controlled.timers.first()?);
         self.advance_to(first);
         Some(first.saturating_duration_since(before))
     }
 
-    /// From now on the clock moves by itself: whenever a timer comes to wait that is due within
-    /// `limit` from here, to its deadline, past those that are due before.
+    /// From now on the clock moves by itself: when a timer starts to wait whose deadline is at most
+    /// `limit` after the current time, the time moves to that deadline. Earlier timers fire on the
+    /// way.
     ///
-    /// For code that waits for one thing after the other. What waits for several at once may find
-    /// that the first of them to wait is over before the next began; `#[loom::test(start_paused)]`
-    /// moves only when nothing else is left to do.
+    /// This is for code that waits for one timer after the other. Code that waits for several timers
+    /// at once may find that the first timer has fired before the second one starts to wait. There,
+    /// use `#[loom::test(start_paused)]`, which moves the time only when no other work is left.
     pub fn auto_advance(&self, limit: Duration) {
         let mut time = self.controlled.time.lock().unwrap_or_else(PoisonError::into_inner);
         time.until = Some(super::timers::later(time.now, limit));
     }
 
-    /// True if it did.
+    /// Moves the time to `deadline` if it is within the limit. True if it is.
     pub(super) fn advance_by_itself(&self, deadline: Instant) -> bool {
         let is_within = self.time().until.is_some_and(|until| deadline <= until);
         if is_within {
@@ -121,7 +122,8 @@ impl ClockControl {
 
     fn advance_to(&self, to: Instant) {
         let mut due = Vec::new();
-        // Step by step, so that a timer that one registers in its wake counts from its time.
+        // Step by step: a timer that a waker registers counts from the deadline of the timer that
+        // called the waker.
         while let Some(first) = self.controlled.timers.first().filter(|first| *first <= to) {
             self.set(first);
             self.controlled.timers.advance(first, &mut due);
@@ -131,7 +133,7 @@ impl ClockControl {
 
     fn set(&self, now: Instant) {
         let mut time = self.controlled.time.lock().unwrap_or_else(PoisonError::into_inner);
-        // Two threads may move it at once; it never goes back.
+        // Two threads may move the time at once; it never moves back.
         time.now = time.now.max(now);
     }
 

@@ -1,4 +1,6 @@
-//! Firing timers.
+//! Firing timers, for an event loop.
+//!
+//! The set of timers itself is in `timers.rs`.
 
 use std::fmt;
 use std::task::Waker;
@@ -9,17 +11,18 @@ use crate::sync::Arc;
 
 /// Fires the timers of a [`Clock`](super::Clock), for an event loop.
 ///
-/// Advance it in each iteration of the loop, and sleep no longer than it returns. A driver with a
-/// waker wakes the loop when that time changes: for the first timer, for an earlier one, and when
-/// the last clock was dropped. The loop has to retain a wake that comes before it sleeps, as
-/// [`std::thread::park`] and every runtime do.
+/// Advance it in each iteration of the loop, and sleep until the returned deadline at most. A driver
+/// with a waker wakes the loop when the loop has to look again: when the first timer or an earlier
+/// timer is registered, and when the last clock is dropped. The loop has to retain a wake that comes
+/// before it sleeps, as [`std::thread::park`] and every runtime do.
 ///
-/// Dropping the last driver of a clock fails its delays with [`DriverGone`](super::DriverGone).
+/// When the last driver of a clock is dropped, the clock's delays fail with
+/// [`DriverGone`](super::DriverGone).
 #[derive(Debug)]
 pub struct ClockDriver {
     timers: Arc<Timers>,
     number: u64,
-    /// Of the last batch, for its memory.
+    /// The wakers of a batch. It is kept so that its memory is reused.
     due: Vec<Waker>,
 }
 
@@ -29,14 +32,14 @@ impl ClockDriver {
         Self { timers, number, due: Vec::new() }
     }
 
-    /// Fires the timers that are due by then, in the order of their deadlines, and returns the next
+    /// Fires the timers that are due at `now`, in the order of their deadlines, and returns the next
     /// deadline; `None` if no timer waits.
     ///
-    /// It takes no lock while a timer waits and none is due.
+    /// It takes no lock if timers wait and none of them is due.
     ///
     /// # Errors
     ///
-    /// [`ClockGone`] once no timer waits and no clock is left that could make one.
+    /// [`ClockGone`] if no timer waits and no clock is left that could make one.
     pub fn advance_timers(&mut self, now: Instant) -> Result<Option<Instant>, ClockGone> {
         if self.timers.first().is_some_and(|first| first <= now) {
             self.timers.advance(now, &mut self.due);
@@ -47,7 +50,8 @@ impl ClockDriver {
         }
     }
 
-    /// When to come back, without firing anything: one atomic load.
+    /// The next deadline, without firing a timer; `None` if no timer waits. The cost is one atomic
+    /// load.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         self.timers.first()
@@ -60,7 +64,7 @@ impl Drop for ClockDriver {
     }
 }
 
-/// Every clock of a driver was dropped, and no timer is left: there is nothing left to drive.
+/// Every clock of a driver was dropped, and no timer is left: the loop of the driver can end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockGone;
 

@@ -1,4 +1,4 @@
-//! Clocks that are not driven yet, and which core's timers they will have.
+//! Clocks that are not driven yet, and the core whose timers they will use.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,21 +11,22 @@ use super::driver::ClockDriver;
 use super::timers::Timers;
 use crate::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// Each core that a clock is moved to has timers of its own.
+/// The kind of a clock that has separate timers on each core it is moved to.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Isolated;
 
-/// One set of timers for everyone.
+/// The kind of a clock that has one set of timers for all threads.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Shared;
 
-/// A clock before it is driven: it can be made on any thread, sent to another, and activated there.
+/// A clock before it is driven. It can be made on any thread, sent to another thread, and activated
+/// there.
 ///
-/// An [`Isolated`] one is cloned for each core and [relocated](Self::relocate): clones that are
-/// moved to one core share its timers, and have none in common with other cores'. A [`Shared`] one
-/// is for one driver, and is not cloned.
+/// An [`Isolated`] clock is cloned for each core and [relocated](Self::relocate) to it. Clones on
+/// the same core share timers; clones on different cores do not. A [`Shared`] clock is for one
+/// driver, and is not cloned.
 ///
 /// ```
 /// use std::task::Waker;
@@ -51,22 +52,24 @@ pub struct InactiveClock<Kind = Isolated> {
     kind: PhantomData<Kind>,
 }
 
-/// The timers of each core that a clock was moved to, while a clock or driver has them.
+/// The timers of each core that a clone was moved to, as long as a clock or driver uses them.
 #[derive(Default)]
 struct Family {
     cores: Mutex<HashMap<CoreId, Weak<Timers>>>,
 }
 
 impl InactiveClock<Isolated> {
-    /// One of the real time, with timers for each core.
+    /// A clock of the real time, with separate timers for each core.
     #[must_use]
     pub fn new() -> Self {
-        Self::of(Source::System)
+        Self::from_source(Source::System)
     }
 
-    /// From now on its timers are those of that core; `from` says where it was, if anywhere.
+    /// Moves the clock to the core `to`: from now on it uses the timers of that core. `from` is the
+    /// core where it was, if any.
     ///
-    /// A move to where it is keeps its timers, and makes them that core's if it has none.
+    /// A move to the core where it is keeps its timers, and makes them the timers of that core if the
+    /// core has none.
     pub fn relocate(&mut self, from: Option<CoreId>, to: CoreId) {
         let mut cores = self.family.cores.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(timers) = cores.get(&to).and_then(Weak::upgrade) {
@@ -94,15 +97,15 @@ impl Clone for InactiveClock<Isolated> {
 }
 
 impl InactiveClock<Shared> {
-    /// One of the real time, with one set of timers.
+    /// A clock of the real time, with one set of timers.
     #[must_use]
     pub fn new_shared() -> Self {
-        Self::of(Source::System)
+        Self::from_source(Source::System)
     }
 }
 
 impl<Kind> InactiveClock<Kind> {
-    fn of(source: Source) -> Self {
+    fn from_source(source: Source) -> Self {
         let (timers, family) = (Arc::new(Timers::new()), Arc::default());
         Self { timers, family, source, kind: PhantomData }
     }
@@ -113,20 +116,20 @@ impl<Kind> InactiveClock<Kind> {
         self,
         now: impl Fn() -> std::time::Instant + Send + Sync + 'static,
     ) -> Self {
-        // It may have begun before this.
+        // The given time may be earlier than the origin of the present timers.
         let timers = Arc::new(Timers::from(now()));
         let given = super::clock::Given::new(std::time::SystemTime::now(), now);
         Self { timers, source: Source::Given(Arc::new(given)), ..self }
     }
 
-    /// The clock, and what fires its timers, for a loop that comes round by itself.
+    /// Returns the clock and its driver, for a loop that does not sleep until it is woken.
     #[must_use]
     pub fn activate(self) -> (Clock, ClockDriver) {
         self.activate_with(Waker::noop().clone())
     }
 
-    /// [`activate`](Self::activate) for a loop that sleeps: `waker` is called for the first timer, for
-    /// one that is earlier than all others, and when the last clock was dropped. It must not own a
+    /// [`activate`](Self::activate) for a loop that sleeps. `waker` is called when the first timer or
+    /// an earlier timer is registered, and when the last clock is dropped. The waker must not own a
     /// clock of the driver: that clock would then never be dropped.
     #[must_use]
     pub fn activate_with(self, waker: Waker) -> (Clock, ClockDriver) {

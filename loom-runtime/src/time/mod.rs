@@ -1,9 +1,12 @@
 //! Clocks that a runtime, a local core or a test drives.
 //!
-//! A [`Clock`] tells the time and makes [`Delay`]s. Its timers are fired by a [`ClockDriver`],
-//! which an event loop advances. The runtime drives [`LoomRuntime::clock`](crate::LoomRuntime::clock),
-//! and all its threads share it. Each local core drives a clock of its own, whose timers no other
+//! A [`Clock`] reads the time and makes [`Delay`]s. A [`ClockDriver`] fires its timers, and an event
+//! loop advances the driver. The runtime drives [`LoomRuntime::clock`](crate::LoomRuntime::clock),
+//! which all its threads share. Each local core drives a clock of its own, whose timers no other
 //! core can delay. In a test, a `ClockControl` (feature `test-util`) moves the time.
+//!
+//! This module owns clocks, timers and their drivers. It owns no thread and no event loop, and does
+//! not use tokio's timers.
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -11,7 +14,7 @@
 //!
 //! let (clock, mut driver) = InactiveClock::new().activate();
 //! let delay = clock.delay(Duration::from_millis(5));
-//! // An event loop of your own: sleep until the first timer, then fire what is due.
+//! // An event loop of the program: sleep until the first timer, then fire the due timers.
 //! let executor = std::thread::spawn(move || {
 //!     let mut executor = loom::local::Executor::new(1);
 //!     let done = executor.spawn(delay);
@@ -25,21 +28,20 @@
 //! executor.join().expect("the delay is over");
 //! ```
 //!
-//! # What holds for all of them
+//! # Guarantees of all clocks
 //!
-//! A deadline counts from when its delay was made, and is never early. Timers fire in the order of
-//! their deadlines. A timer's waker is called with no lock held, and a waker that panics does not keep
-//! others from being called. A delay that is polled with another waker wakes that one. A completed
-//! delay stays completed. When the driver is dropped, its delays fail ([`DriverGone`]) and do not
-//! hang.
+//! A delay counts from when it was made, and never completes before its deadline. Timers fire in
+//! the order of their deadlines. A timer's waker is called with no lock held. If a waker panics, the
+//! other wakers are still called. A delay wakes only the waker of its latest poll. A completed delay
+//! stays completed. When the driver is dropped, its delays fail ([`DriverGone`]) and do not hang.
 //!
 //! A completed delay does not yield, and uses none of tokio's budget: a loop over overdue ticks lets
 //! other tasks run only where it awaits something else.
 //!
 //! # Cost
 //!
-//! Timers stand in an ordered map behind a lock that a clock's users share: registering and firing
-//! one take a time that grows with the logarithm of how many there are (`loom-bench local`).
+//! Timers are stored in an ordered map, behind a lock that all users of a clock share. The time to
+//! register or fire a timer grows with the logarithm of the number of timers (`loom-bench local`).
 
 mod clock;
 #[cfg(any(feature = "test-util", test))]
@@ -69,18 +71,18 @@ pub use inactive::{InactiveClock, Isolated, Shared};
 pub use periodic::{MissedTicks, Periodic};
 pub use stopwatch::Stopwatch;
 
-/// A local core, by number.
+/// The number of a local core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CoreId(usize);
 
 impl CoreId {
-    /// The core of that number, from 0 on.
+    /// The id of the core with that number; the first core has number 0.
     #[must_use]
     pub const fn new(index: usize) -> Self {
         Self(index)
     }
 
-    /// Its number.
+    /// The core's number.
     #[must_use]
     pub const fn index(self) -> usize {
         self.0

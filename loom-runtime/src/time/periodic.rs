@@ -1,4 +1,4 @@
-//! Ticking.
+//! Periodic ticks, and what happens to missed ones.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,22 +10,22 @@ use super::clock::Clock;
 use super::delay::{Delay, DriverGone};
 use super::timers::later;
 
-/// What happens to missed ticks: those whose next tick is due as well. A tick that is less late
-/// changes nothing.
+/// What happens to missed ticks. A tick is missed if the next tick is due as well; a tick that is
+/// less late has no effect on the later ticks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissedTicks {
-    /// They all come, one after the other at once, until it has caught up.
+    /// All missed ticks come at once, one after the other, until none is left.
     #[default]
     Burst,
-    /// The late one comes at once, and the next a whole period after it.
+    /// The late tick comes at once, and the next one a whole period after it.
     Delay,
-    /// The late one comes at once, and the next where it would have been: a multiple of the period
-    /// after the first.
+    /// The late tick comes at once, and the next one at its regular time: a multiple of the period
+    /// after the first tick.
     Skip,
 }
 
 impl Clock {
-    /// Ticks now, and then each time that long after.
+    /// Ticks that come now, and then once every `period`.
     ///
     /// # Panics
     ///
@@ -40,7 +40,7 @@ impl Clock {
 
 /// Ticks once a period; see [`Clock::periodic`].
 ///
-/// The first tick comes at once. As a stream it ends when its driver was dropped.
+/// The first tick comes at once. The stream ends when the clock's driver was dropped.
 #[derive(Debug)]
 pub struct Periodic {
     delay: Delay,
@@ -55,7 +55,7 @@ impl Periodic {
         Self { delay, clock, period, missed: MissedTicks::default() }
     }
 
-    /// What becomes of ticks that come too late.
+    /// Sets what happens to missed ticks.
     #[must_use]
     pub fn missed_ticks(mut self, missed: MissedTicks) -> Self {
         self.missed = missed;
@@ -68,7 +68,7 @@ impl Periodic {
         self.period
     }
 
-    /// Waits for the next tick, and returns when it was due. Cancelling the wait loses no tick.
+    /// Waits for the next tick, and returns when the tick was due. Cancelling the wait loses no tick.
     ///
     /// # Errors
     ///
@@ -87,7 +87,7 @@ impl Periodic {
         let due = self.delay.deadline();
         let (next, now) = (later(due, self.period), self.clock.instant());
         let next = match self.missed {
-            // None was missed, however late this one is.
+            // The next tick is not due yet, so this tick is late but not missed.
             _ if now < next => next,
             MissedTicks::Burst => next,
             MissedTicks::Delay => later(now, self.period),
@@ -97,11 +97,11 @@ impl Periodic {
         Poll::Ready(Ok(due))
     }
 
-    /// The first multiple of the period after that tick which is to come.
+    /// The first time in the future that is a multiple of the period after `due`.
     fn next_after(&self, due: Instant) -> Instant {
         let late = self.clock.instant().saturating_duration_since(due);
         let into = late.as_nanos() % self.period.as_nanos();
-        // Less than a period.
+        // It is less than a period, so it fits a `Duration`.
         let into = Duration::from_nanos_u128(into);
         later(due, late.saturating_sub(into).saturating_add(self.period))
     }

@@ -1,18 +1,18 @@
-//! Measuring time.
+//! Measuring time by a clock.
 
 use std::time::{Duration, Instant};
 
 use super::clock::Clock;
 
 impl Clock {
-    /// Measures from now on.
+    /// A stopwatch that measures from now on.
     #[must_use]
     pub fn stopwatch(&self) -> Stopwatch {
         Stopwatch::new(self.clone())
     }
 }
 
-/// Measures how long something takes, by the clock that made it.
+/// Measures elapsed time by the clock that made the stopwatch.
 #[derive(Clone, Debug)]
 pub struct Stopwatch {
     clock: Clock,
@@ -24,13 +24,13 @@ impl Stopwatch {
         Self { start: clock.instant(), clock }
     }
 
-    /// Since it was made, or [restarted](Self::restart).
+    /// The time since the stopwatch was made or [restarted](Self::restart).
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.clock.instant().saturating_duration_since(self.start)
     }
 
-    /// Measures from now on, and returns the time until now.
+    /// Returns the elapsed time, and measures from now on.
     pub fn restart(&mut self) -> Duration {
         let now = self.clock.instant();
         let elapsed = now.saturating_duration_since(self.start);

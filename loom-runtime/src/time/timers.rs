@@ -1,11 +1,12 @@
 //! A set of timers, and its drivers.
 //!
-//! One lock guards all of it. Wakers and other user code are called and dropped while the lock is
-//! not held.
+//! It owns no time source: callers pass the time. One lock guards the whole set. Wakers and other
+//! user code are called and dropped only while the lock is not held.
 //!
-//! A driver that is about to sleep reads the first deadline without the lock. It may miss a timer
-//! that is being registered. The thread that registers a timer that is now the first wakes the
-//! drivers afterwards, so a driver that retains wakes, as parking does, reads again.
+//! A driver that is about to sleep reads the first deadline without the lock, so it may miss a timer
+//! that is being registered. A thread that registers a timer which is now the first wakes the
+//! drivers afterwards. So a driver whose loop retains wakes, as parking does, reads the deadline
+//! again.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -16,58 +17,58 @@ use crate::panics::ignore_panic;
 use crate::sync::modelled::{AtomicU64, Mutex, Ordering};
 use crate::sync::{Arc, PoisonError};
 
-/// No timer.
+/// The value of `first` if no timer waits.
 const NONE: u64 = u64::MAX;
-/// How many fire before others may have the lock again.
+/// How many timers are taken under the lock at once, so that other threads get it in between.
 const BATCH: usize = 64;
-/// What stands for never, as in tokio: thirty years, with their leap days.
+/// The time that replaces one too far to represent, as in tokio: thirty years with their leap days.
 const FAR: Duration = Duration::from_hours(24 * (365 * 30 + 8));
 
-/// That much later; far in the future where there is no such time.
+/// `from` plus `by`; [`FAR`] after `from` if the sum cannot be represented.
 pub(super) fn later(from: Instant, by: Duration) -> Instant {
     from.checked_add(by).unwrap_or_else(|| from.checked_add(FAR).unwrap_or(from))
 }
 
-/// A registered timer. In the order in which they fire.
+/// The key of a registered timer. Keys are ordered as their timers fire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     deadline: Instant,
     serial: u64,
 }
 
-/// What has become of a timer.
+/// The state of a registered timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timer {
     Waits,
     Fired,
-    /// No driver will fire it.
+    /// Every driver was dropped, so it never fires.
     Abandoned,
 }
 
 #[derive(Debug)]
 pub(super) struct Timers {
     state: Mutex<State>,
-    /// What `first` counts from.
+    /// The time that `first` counts from.
     origin: Instant,
     /// Nanoseconds until the first deadline, or [`NONE`]; changed under the lock.
     first: AtomicU64,
 }
 
-/// By number.
+/// The wakers of the drivers, each with the driver's number.
 type Drivers = Arc<[(u64, Arc<Waker>)]>;
 
 #[derive(Debug)]
 struct State {
-    /// Without a waker once it was woken for being abandoned.
+    /// A timer has no waker once it was abandoned and its waker was called.
     queue: BTreeMap<Key, Option<Waker>>,
-    /// Distinguishes timers of one deadline: how many timers there were before.
+    /// The number of the latest timer: distinguishes timers of the same deadline.
     serial: u64,
     /// Replaced as a whole, so that their wakers are cloned and dropped without the lock.
     drivers: Drivers,
     next_driver: u64,
-    /// Owners of clocks.
+    /// How many clocks are registered; the clones of a clock count once.
     clocks: usize,
-    /// There were drivers, and all were dropped.
+    /// Every driver was dropped, and none was added since.
     is_abandoned: bool,
 }
 
@@ -76,7 +77,7 @@ impl Timers {
         Self::from(Instant::now())
     }
 
-    /// With no deadline before that time.
+    /// A set for deadlines that are not before `origin`.
     pub(super) fn from(origin: Instant) -> Self {
         let state = State {
             queue: BTreeMap::new(),
@@ -89,21 +90,21 @@ impl Timers {
         Self { state: Mutex::new(state), origin, first: AtomicU64::new(NONE) }
     }
 
-    /// Calls `f` with the state, and notes the first deadline after it.
+    /// Calls `f` with the state, and then updates `first`.
     fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = f(&mut state);
         let first = state.queue.first_key_value().map_or(NONE, |(key, _)| {
             let nanos = key.deadline.saturating_duration_since(self.origin).as_nanos();
-            // What is centuries away is nothing to wait for.
+            // A deadline that is centuries away counts as no timer.
             u64::try_from(nanos).unwrap_or(NONE)
         });
-        // Release: with the acquire of `first`. The lock makes it one writer at a time.
+        // Release: with the acquire of `first`. The lock allows one writer at a time.
         self.first.store(first, Ordering::Release);
         result
     }
 
-    /// The first deadline, now or shortly before.
+    /// The first deadline. Another thread may be changing it.
     pub(super) fn first(&self) -> Option<Instant> {
         // Acquire: with the release of `with`.
         let first = self.first.load(Ordering::Acquire);
@@ -127,10 +128,10 @@ impl Timers {
         key
     }
 
-    /// What has become of a timer; while it waits it wakes this waker from now on.
+    /// The state of a timer. If it still waits, it calls this waker from now on.
     pub(super) fn look(&self, key: Key, waker: &Waker) -> Timer {
         let mut fresh = None;
-        // Twice where the waker is another, which is cloned in between.
+        // The loop runs twice if the waker differs: it is cloned in between, without the lock.
         loop {
             let mut stale = None;
             let seen = self.with(|state| {
@@ -159,9 +160,9 @@ impl Timers {
         drop(waker);
     }
 
-    /// Fires all that is due, in order, through `due`, which is the driver's to reuse.
+    /// Fires all due timers in order. `due` is a buffer that the caller reuses.
     pub(super) fn advance(&self, now: Instant, due: &mut Vec<Waker>) {
-        // Timers that wakers register meanwhile may be due as well: they fire, up to a bound.
+        // Timers that wakers register meanwhile may be due as well. They fire too, up to a bound.
         let mut left = self.with(|state| state.queue.len()).saturating_mul(2).max(BATCH);
         while left > 0 {
             self.with(|state| {
@@ -195,7 +196,7 @@ impl Timers {
         self.with(|state| state.clocks += 1);
     }
 
-    /// The last one lets the drivers know.
+    /// The removal of the last clock wakes the drivers.
     pub(super) fn remove_clock(&self) {
         let drivers = self.with(|state| {
             state.clocks -= 1;
@@ -217,7 +218,7 @@ impl Timers {
         driver
     }
 
-    /// With the last driver all timers are abandoned, and the tasks that wait for them are woken.
+    /// The removal of the last driver abandons all timers, and wakes the tasks that wait for them.
     pub(super) fn remove_driver(&self, driver: u64) {
         let (before, waiting) = self.with(|state| {
             let all = state.drivers.iter().filter(|(number, _)| *number != driver);

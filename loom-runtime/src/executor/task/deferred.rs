@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// First a function, which can be sent, then the future it returns, which may not.
-    #[project = LateProjection]
+    /// First a function, which is `Send`, then the future that it returns, which need not be.
+    #[project = DeferredProjection]
     pub(super) enum Deferred<M, F> {
         Make { make: Option<M> },
         Made { #[pin] future: F },
@@ -18,13 +18,13 @@ impl<M: FnOnce() -> F, F: Future> Future for Deferred<M, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        if let LateProjection::Make { make } = self.as_mut().project() {
-            let make = make.take().expect("a task whose function panicked is not polled again");
+        if let DeferredProjection::Make { make } = self.as_mut().project() {
+            let make = make.take().expect("a task whose future panicked is not polled again");
             self.set(Self::Made { future: make() });
         }
         match self.project() {
-            LateProjection::Made { future } => future.poll(cx),
-            LateProjection::Make { .. } => unreachable!("it has just been made"),
+            DeferredProjection::Made { future } => future.poll(cx),
+            DeferredProjection::Make { .. } => unreachable!("the future was made above"),
         }
     }
 }

@@ -1,4 +1,6 @@
-//! What every task starts with, and a task by its address.
+//! The header of every task, and a task by its address.
+//!
+//! What depends on the future's type is in `stage.rs`.
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
@@ -11,68 +13,69 @@ use super::state::State;
 use crate::sync::Arc;
 use crate::sync::modelled::UnsafeCell;
 
-/// Names a task of an executor for as long as it has not completed; after that, nothing.
+/// Identifies a task of an executor until the task has completed. After that it identifies no task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TaskId {
-    /// Which executor of this process.
+    /// The number of the executor, unique in this process.
     pub(super) shared: u64,
-    /// Where in its table; another task may be there later.
+    /// The place in the executor's table; another task may get the same place later.
     pub(super) place: usize,
-    /// How many tasks it made before.
+    /// The executor's running number of the task: distinguishes tasks that had the same place.
     pub(super) serial: u64,
 }
 
-/// What every task starts with, whatever its future.
+/// The part of a task that does not depend on its future's type.
 #[repr(C)]
 pub(super) struct Header {
     pub(super) state: State,
-    /// The next in the same queue (L1).
+    /// The next entry of the same queue (L1).
     pub(super) next: UnsafeCell<*mut Header>,
     pub(super) vtable: &'static Vtable,
-    /// Taken when the memory goes.
+    /// Taken out when the task's memory is freed.
     pub(super) shared: ManuallyDrop<Arc<Shared>>,
-    /// Where in the table; the owner's. [`NOWHERE`] before it has come there.
+    /// The place in the table, used by the owner only. [`NOWHERE`] until the task is in the table.
     pub(super) place: Cell<usize>,
-    /// The owner's, and set with the place.
+    /// Used by the owner only, and set together with the place.
     pub(super) serial: Cell<u64>,
-    /// L5.
+    /// The waker of the handle (L5).
     pub(super) waker: UnsafeCell<Option<Waker>>,
     pub(super) is_in_slot: bool,
 }
 
-/// The place of a task that another thread has made, until it arrives.
+/// The place of a task that is not in the table. Such a task is new: another thread made it, and
+/// the owner has not taken it from the inbox yet.
 pub(super) const NOWHERE: usize = usize::MAX;
 
-/// The part of a slot that is not for the future or its result: the header, and what tells one from
-/// the other.
+/// The bytes of a slot that are not for the future or its result: the header, and the
+/// discriminants of the stage and of the outcome.
 pub(in super::super) const OVERHEAD: usize = size_of::<Header>() + 2 * size_of::<usize>();
 
-/// The functions that know the type. Each takes a task of that type that is there.
+/// The functions that depend on the future's type. Each takes a live task of that type.
 pub(super) struct Vtable {
-    /// Polls the future (L2: for the owner). True if the stage holds the result from now on.
+    /// Polls the future (L2: only the owner may). True if the stage holds the result from now on.
     pub(super) poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> bool,
-    /// Drops the future, and leaves the error as the result (L2, L8).
+    /// Drops the future, and stores the error as the result (L2, L8).
     pub(super) cancel: unsafe fn(NonNull<Header>),
     /// Drops the result, if there is one (L2).
     pub(super) drop_result: unsafe fn(NonNull<Header>),
     /// Moves the result to an `Option<Outcome<T>>`, if there is one (L2).
     pub(super) take: unsafe fn(NonNull<Header>, *mut ()),
-    /// Gives the memory back, the stage being empty (L4).
+    /// Frees the memory of a task whose stage is empty (L4).
     pub(super) free: unsafe fn(NonNull<Header>),
 }
 
-/// A task, whoever holds the count that keeps it there.
+/// A task by its address. It holds no count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Task(pub(super) NonNull<Header>);
 
-// SAFETY: L9: it is an address; what may be done with the task there is for the rules to say.
+// SAFETY: L9: it is an address; the rules say what each thread may do with the task.
 unsafe impl Send for Task {}
 
 impl Task {
     /// # Safety
     ///
-    /// The task is there for as long as the reference is used: the caller has a count of it, or
-    /// knows who has.
+    /// The task lives as long as the reference is used: the caller has a count of it, or knows that
+    /// other code has one.
     pub(super) unsafe fn header<'a>(self) -> &'a Header {
         // SAFETY: L9: by contract.
         unsafe { self.0.as_ref() }
@@ -94,10 +97,10 @@ impl Task {
     }
 }
 
-// SAFETY: L1: both are about `next`.
+// SAFETY: L1: both functions use `next`.
 unsafe impl Linked for Header {
     unsafe fn link(item: NonNull<Self>, next: *mut Self) {
-        // SAFETY: L1: by contract it is there.
+        // SAFETY: L1: by contract the item lives.
         let header = unsafe { item.as_ref() };
         header.next.with_mut(|link| {
             // SAFETY: L1, by contract.
@@ -106,7 +109,7 @@ unsafe impl Linked for Header {
     }
 
     unsafe fn follow(item: NonNull<Self>) -> *mut Self {
-        // SAFETY: L1: by contract it is there.
+        // SAFETY: L1: by contract the item lives.
         let header = unsafe { item.as_ref() };
         header.next.with(|link| {
             // SAFETY: L1, by contract.

@@ -1,9 +1,9 @@
 //! The storage of tasks and their wakers: all unsafe code of the executor (`README.md`).
 //!
-//! Owns tasks, their memory, their queues and the home they share; what it offers is safe.
-//! What an executor offers to its users is for `run.rs`.
+//! This module owns tasks, their memory, their queues and the executor's shared state; its
+//! interface is safe. It does not own the public interface of an executor, which is in `../run.rs`.
 
-#![expect(unsafe_code, reason = "tasks are memory that queues, wakers and handles share")]
+#![expect(unsafe_code, reason = "queues, wakers and handles share the memory of tasks")]
 
 mod cycle;
 mod deferred;

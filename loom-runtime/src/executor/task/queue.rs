@@ -1,28 +1,30 @@
-//! Where entries wait: the owner's queue, and what other threads push.
+//! The queues of entries: the owner's queue, and the inbox that other threads push to.
+//!
+//! They link items and do not own them.
 
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
 use crate::sync::modelled::{AtomicPtr, Ordering};
 
-/// What a queue links.
+/// An item of a queue, which has a link.
 ///
 /// # Safety
 ///
-/// `link` and `follow` are about one and the same pointer, of this item alone.
+/// `link` and `follow` access the same pointer, which belongs to this item alone.
 pub(crate) unsafe trait Linked {
     /// # Safety
     ///
-    /// The item is there, and the link the caller's (L1).
+    /// The item lives, and its link is the caller's (L1).
     unsafe fn link(item: NonNull<Self>, next: *mut Self);
 
     /// # Safety
     ///
-    /// The same.
+    /// As [`Self::link`].
     unsafe fn follow(item: NonNull<Self>) -> *mut Self;
 }
 
-/// First in, first out; of one thread.
+/// A first in, first out queue of one thread.
 #[derive(Debug)]
 pub(super) struct Fifo<T> {
     first: Cell<*mut T>,
@@ -42,19 +44,19 @@ impl<T: Linked> Fifo<T> {
 
     /// # Safety
     ///
-    /// The item is there until it is popped, and its link the caller's to give away.
+    /// The item lives until it is popped, and its link is the caller's to pass on.
     pub(super) unsafe fn push(&self, item: NonNull<T>) {
         // SAFETY: L1: by contract.
         unsafe { T::link(item, ptr::null_mut()) };
         match NonNull::new(self.last.replace(item.as_ptr())) {
-            // SAFETY: L1, L3: what is in the queue is there, and its link the queue's.
+            // SAFETY: L1, L3: a queued item lives, and its link is the queue's.
             Some(last) => unsafe { T::link(last, item.as_ptr()) },
             None => self.first.set(item.as_ptr()),
         }
         self.len.set(self.len.get() + 1);
     }
 
-    /// The same, ahead of all others.
+    /// Pushes an item to the front.
     ///
     /// # Safety
     ///
@@ -71,7 +73,7 @@ impl<T: Linked> Fifo<T> {
 
     pub(super) fn pop(&self) -> Option<NonNull<T>> {
         let first = NonNull::new(self.first.get())?;
-        // SAFETY: L1, L3: what is in the queue is there, and its link the queue's.
+        // SAFETY: L1, L3: a queued item lives, and its link is the queue's.
         let next = unsafe { T::follow(first) };
         self.first.set(next);
         if next.is_null() {
@@ -82,7 +84,7 @@ impl<T: Linked> Fifo<T> {
     }
 }
 
-/// What other threads push, and one takes as a whole.
+/// A stack that any thread may push to, and that one thread takes as a whole.
 #[derive(Debug)]
 pub(crate) struct Inbox<T> {
     top: AtomicPtr<T>,
@@ -93,18 +95,18 @@ impl<T: Linked> Inbox<T> {
         Self { top: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    /// Stands at the top of closed arrivals; never followed.
+    /// The mark of a closed inbox. It is never dereferenced.
     fn closed() -> *mut T {
         ptr::without_provenance_mut(1)
     }
 
-    /// False if they are closed, and the item still the caller's.
+    /// False if the inbox is closed; the item then still belongs to the caller.
     ///
     /// # Safety
     ///
-    /// The item is there until it is taken, and its link the caller's to give away.
+    /// The item lives until it is taken, and its link is the caller's to pass on.
     pub(crate) unsafe fn push(&self, item: NonNull<T>) -> bool {
-        // Relaxed: nothing is read through it here.
+        // Relaxed: the pointer is not dereferenced here.
         let mut top = self.top.load(Ordering::Relaxed);
         loop {
             if top == Self::closed() {
@@ -112,8 +114,8 @@ impl<T: Linked> Inbox<T> {
             }
             // SAFETY: L1: by contract.
             unsafe { T::link(item, top) };
-            // Release: the link and all the caller did, with the acquire of `take`. Acquire: with
-            // the driver's waker (the way to sleep in `README.md`).
+            // Release: publishes the link and all earlier writes of the caller, with the acquire of
+            // `take`. Acquire: with the driver's waker (`README.md`, Going to sleep).
             let pushed =
                 self.top.compare_exchange(top, item.as_ptr(), Ordering::AcqRel, Ordering::Relaxed);
             match pushed {
@@ -124,21 +126,21 @@ impl<T: Linked> Inbox<T> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        // Acquire: with the release of a push, for whoever goes on to take it.
+        // Acquire: with the release of a push, for the caller that takes the item next.
         let top = self.top.load(Ordering::Acquire);
         top.is_null() || top == Self::closed()
     }
 
-    /// All of them, in the order in which they came.
+    /// Takes all items, in the order in which they were pushed.
     pub(crate) fn take(&self) -> Taken<T> {
         if self.is_empty() {
             return Taken(ptr::null_mut());
         }
-        // Acquire: with the release of each push, which head one release sequence.
+        // Acquire: with the release of each push, since all pushes head one release sequence.
         Taken::reversed(self.top.swap(ptr::null_mut(), Ordering::AcqRel))
     }
 
-    /// The last of them; from now on a push is refused.
+    /// Takes the last items. From now on each push is refused.
     pub(crate) fn close(&self) -> Taken<T> {
         // As `take`.
         let top = self.top.swap(Self::closed(), Ordering::AcqRel);
@@ -149,14 +151,14 @@ impl<T: Linked> Inbox<T> {
     }
 }
 
-/// Items that were taken, which are this iterator's until it yields them.
+/// Items that were taken. Each belongs to this iterator until it is yielded.
 pub(crate) struct Taken<T>(*mut T);
 
 impl<T: Linked> Taken<T> {
     fn reversed(mut top: *mut T) -> Self {
         let mut first = ptr::null_mut();
         while let Some(item) = NonNull::new(top) {
-            // SAFETY: L1, L3: what was taken is there, and its link the taker's.
+            // SAFETY: L1, L3: a taken item lives, and its link is the taker's.
             top = unsafe { T::follow(item) };
             // SAFETY: L1: the same.
             unsafe { T::link(item, first) };
@@ -171,7 +173,7 @@ impl<T: Linked> Iterator for Taken<T> {
 
     fn next(&mut self) -> Option<NonNull<T>> {
         let first = NonNull::new(self.0)?;
-        // SAFETY: L1, L3: the same.
+        // SAFETY: L1, L3: a taken item lives, and its link is the iterator's.
         self.0 = unsafe { T::follow(first) };
         Some(first)
     }

@@ -1,4 +1,6 @@
-//! What an executor, its tasks, their wakers and their handles share.
+//! The shared state of an executor, its tasks, their wakers and their handles.
+//!
+//! It does not own the tasks themselves: counts keep each task alive (`README.md`, L3 and L4).
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -14,57 +16,58 @@ use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::modelled::{DriverWaker, ThreadNumber, thread_number};
 
-/// How much is claimed ahead.
+/// How much storage an executor claims when it is made.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Size {
     pub(in super::super) slots: usize,
-    /// Bytes that a slot has for a future, or its result.
+    /// Bytes of a slot for a future or its result.
     pub(in super::super) bytes: usize,
 }
 
-/// See the module.
+/// The shared state of one executor.
 pub(in super::super) struct Shared {
     number: u64,
     owner: ThreadNumber,
     local: Local,
     pub(super) inbox: Inbox<Header>,
-    /// Whoever polls the executor, while it sleeps.
+    /// The driver's waker, while the driver sleeps.
     pub(super) driver: DriverWaker,
     pub(super) slots: Slots,
 }
 
-/// When an entry's turn is.
+/// Where in the owner's queue an entry goes: to the front or to the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     Now,
     Last,
 }
 
-/// The owner's (L6).
+/// The part that only the owner uses (L6).
 pub(super) struct Local {
     pub(super) queue: Fifo<Header>,
     /// Every task that has not completed.
     pub(super) table: RefCell<Slab<Task>>,
     serial: Cell<u64>,
     pub(super) is_polling: Cell<bool>,
-    /// The driver was told of what is queued since it last polled.
+    /// Whether the driver was woken for queued tasks since the last cycle.
     pub(super) driver_is_woken: Cell<bool>,
     pub(super) is_closed: Cell<bool>,
 }
 
-// SAFETY: L6: `local` and the owner's part of `slots` are used by one thread. What is dropped
-// elsewhere, with the last count, is addresses.
+// SAFETY: L6: one thread uses `local` and the owner's part of `slots`. Another thread may drop them
+// with the last count, and they then hold only addresses.
 unsafe impl Send for Shared {}
 
-// SAFETY: L6: the same; the rest is `Sync` by itself.
+// SAFETY: L6: as for `Send`; the other fields are `Sync`.
 unsafe impl Sync for Shared {}
 
 impl Shared {
-    /// Of the calling thread. None if there is no memory of that size.
+    /// Makes the shared state, with the calling thread as owner. `None` if the total size of the
+    /// slots exceeds the largest possible allocation.
     pub(in super::super) fn new(Size { slots, bytes }: Size) -> Option<Arc<Self>> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Some(Arc::new(Self {
-            // Relaxed: a number that nobody else has.
+            // Relaxed: the number only has to be unique.
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             owner: thread_number(),
             local: Local {
@@ -89,15 +92,15 @@ impl Shared {
         self.slots.stride()
     }
 
-    /// L6.
+    /// The owner's part, on the owner's thread (L6).
     fn local(&self) -> Option<&Local> {
         (thread_number() == self.owner).then_some(&self.local)
     }
 
-    /// For what only the owner can do: the types that call it are not `Send`.
+    /// The owner's part, for functions of types that are not `Send`.
     #[track_caller]
     pub(super) fn own(&self) -> &Local {
-        self.local().expect("an executor stays on its thread")
+        self.local().expect("only the thread that made the executor calls this")
     }
 
     pub(in super::super) fn len(&self) -> usize {
@@ -112,11 +115,11 @@ impl Shared {
         self.own().is_closed.get()
     }
 
-    /// Gives a slot back.
+    /// Returns a slot.
     ///
     /// # Safety
     ///
-    /// It was taken from here, and nothing is in it.
+    /// The slot was taken from this executor, and nothing is in it.
     pub(super) unsafe fn give(&self, slot: NonNull<u8>) {
         if self.local().is_some() {
             // SAFETY: L7: by contract, and this is the owner.
@@ -127,12 +130,12 @@ impl Shared {
         }
     }
 
-    /// Gives a task its place in the table.
+    /// Enters a task in the table.
     pub(super) fn adopt(&self, local: &Local, task: Task) -> TaskId {
         let serial = local.serial.get() + 1;
         local.serial.set(serial);
         let place = local.table.borrow_mut().insert(task);
-        // SAFETY: L3: it has just come, and has not retired.
+        // SAFETY: L3: the task is new, and has not retired.
         let header = unsafe { task.header() };
         header.place.set(place);
         header.serial.set(serial);
@@ -146,17 +149,17 @@ impl Shared {
     /// The entry is the caller's (L1).
     pub(super) unsafe fn enqueue(&self, task: Task, turn: Turn) {
         if let Some(local) = self.local() {
-            // SAFETY: by contract; L3 keeps the task there.
+            // SAFETY: by contract; L3 keeps the task alive.
             unsafe { self.queue_up(local, task, turn) };
             return;
         }
         // SAFETY: L1, L3: the same.
         if unsafe { self.inbox.push(task.0) } {
-            // Each push asks, not only the first of several: see the way to sleep.
+            // Each push checks for a waker, not only the first (`README.md`, Going to sleep).
             ignore_panic(|| self.driver.wake());
         } else {
-            // SAFETY: L3: arrivals close when all tasks are completed, so this one has retired
-            // but for its entry.
+            // SAFETY: L3: the inbox is closed after all tasks have completed, so only this entry
+            // kept the task from retiring.
             unsafe { task.release() };
         }
     }
@@ -167,15 +170,15 @@ impl Shared {
     pub(super) unsafe fn queue_up(&self, local: &Local, task: Task, turn: Turn) {
         match turn {
             Turn::Now => {
-                // SAFETY: L1, by contract; L3 keeps the task there.
+                // SAFETY: L1, by contract; L3 keeps the task alive.
                 unsafe { local.queue.push_front(task.0) }
             }
             Turn::Last => {
-                // SAFETY: L1, by contract; L3 keeps the task there.
+                // SAFETY: L1, by contract; L3 keeps the task alive.
                 unsafe { local.queue.push(task.0) }
             }
         }
-        // What is polling will see it.
+        // A cycle that is running sees the entry without a wake.
         if !local.is_polling.get() && !local.driver_is_woken.replace(true) {
             ignore_panic(|| self.driver.wake());
         }

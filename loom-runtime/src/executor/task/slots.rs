@@ -1,4 +1,6 @@
-//! Storage for tasks, claimed ahead.
+//! The storage for tasks that an executor claims when it is made.
+//!
+//! It does not know what is in a taken slot.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
@@ -6,8 +8,8 @@ use std::ptr::{self, NonNull};
 
 use crate::sync::modelled::{AtomicPtr, Ordering};
 
-/// What slots are aligned to: a pair of cache lines, which some CPUs fetch together, and the
-/// strictest alignment that types in use ask for.
+/// The alignment of slots: a pair of cache lines, which some CPUs fetch together, and the strictest
+/// alignment that types need in practice.
 pub(crate) const SLOT_ALIGN: usize = 128;
 
 /// A free slot, linked through its first word (L7).
@@ -15,31 +17,32 @@ struct Free {
     next: *mut Free,
 }
 
-/// Slots of one size.
+/// The slots of one executor, all of one size.
 #[derive(Debug)]
 pub(super) struct Slots {
     memory: NonNull<u8>,
-    /// Of all of them; of no size where there is none.
+    /// The layout of all slots together. Its size is 0 if there are no slots.
     layout: Layout,
     stride: usize,
     count: usize,
-    /// Given back by other threads.
+    /// Slots that other threads returned.
     returned: AtomicPtr<Free>,
-    /// The owner's list.
+    /// The owner's list of free slots.
     free: Cell<*mut Free>,
-    /// So many were never taken; they are the last ones. The owner's.
+    /// How many slots were never taken; they are the last ones. Used by the owner only.
     fresh: Cell<usize>,
 }
 
 impl Slots {
-    /// Room for so many of so many bytes each. None if there is no such amount.
+    /// Allocates `count` slots of at least `bytes` bytes each. `None` if the total size exceeds the
+    /// largest possible allocation.
     pub(super) fn new(count: usize, bytes: usize) -> Option<Self> {
         let stride = bytes.checked_next_multiple_of(SLOT_ALIGN)?;
         let layout = Layout::from_size_align(stride.checked_mul(count)?, SLOT_ALIGN).ok()?;
         let memory = if layout.size() == 0 {
             NonNull::dangling()
         } else {
-            // SAFETY: L7: the layout has a size.
+            // SAFETY: L7: the size of the layout is not 0.
             let memory = unsafe { alloc(layout) };
             NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout))
         };
@@ -58,21 +61,21 @@ impl Slots {
         self.stride
     }
 
-    /// A slot, for the owner alone. None if all are taken.
+    /// Takes a slot, on the owner's thread. `None` if all are taken.
     pub(super) fn take(&self) -> Option<NonNull<u8>> {
         if let Some(slot) = self.pop() {
             return Some(Self::handed_out(slot, self.stride));
         }
         let fresh = self.fresh.get().checked_sub(1)?;
         self.fresh.set(fresh);
-        // SAFETY: L7: a slot of the memory, within its size.
+        // SAFETY: L7: the slot is within the allocation.
         let slot = unsafe { self.memory.add((self.count - 1 - fresh) * self.stride) };
         Some(Self::handed_out(slot, self.stride))
     }
 
     fn pop(&self) -> Option<NonNull<u8>> {
         if self.free.get().is_null() {
-            // Relaxed to look; Acquire: with the release of whoever gave the first of them back.
+            // Relaxed: a check for null only. Acquire: with the releases of `give_from_elsewhere`.
             if self.returned.load(Ordering::Relaxed).is_null() {
                 return None;
             }
@@ -84,29 +87,29 @@ impl Slots {
         Some(slot.cast())
     }
 
-    /// Gives a slot back, on the owner's thread.
+    /// Returns a slot, on the owner's thread.
     ///
     /// # Safety
     ///
-    /// The slot was taken from here, and nothing is in it any more.
+    /// The slot was taken from this storage, and nothing is in it any more.
     pub(super) unsafe fn give(&self, slot: NonNull<u8>) {
         let slot = Self::taken_back(slot, self.stride).cast::<Free>();
-        // SAFETY: L7: the slot is ours, and large and aligned enough for a word.
+        // SAFETY: L7: the slot is this thread's, and large and aligned enough for a word.
         unsafe { slot.write(Free { next: self.free.get() }) };
         self.free.set(slot.as_ptr());
     }
 
-    /// Gives a slot back, on any thread.
+    /// Returns a slot, on any thread.
     ///
     /// # Safety
     ///
     /// As [`Self::give`].
     pub(super) unsafe fn give_from_elsewhere(&self, slot: NonNull<u8>) {
         let slot = Self::taken_back(slot, self.stride).cast::<Free>();
-        // Relaxed: nothing is read through it.
+        // Relaxed: the pointer is not dereferenced.
         let mut next = self.returned.load(Ordering::Relaxed);
         loop {
-            // SAFETY: L7: the slot is ours until it is on the stack.
+            // SAFETY: L7: the slot is this thread's until it is on the stack.
             unsafe { slot.write(Free { next }) };
             // Release: with the acquire of `pop`.
             let pushed = self.returned.compare_exchange(
@@ -134,32 +137,33 @@ impl Slots {
     }
 }
 
-/// For tools that watch the heap: a block of it stands for each slot that is taken.
+/// For tools that watch the heap: each taken slot is represented by a heap block of its own.
 #[cfg(loom_fresh_blocks)]
 impl Slots {
-    /// Ahead of the block's use: which slot it stands for.
+    /// The layout of such a block: a pointer to the slot that it represents, padded to
+    /// [`SLOT_ALIGN`], and the memory of the task.
     fn fresh_layout(stride: usize) -> Layout {
         let layout = Layout::from_size_align(stride + SLOT_ALIGN, SLOT_ALIGN);
-        layout.expect("a slot more than the slots that there are")
+        layout.expect("a slot and its prefix fit in the address space")
     }
 
     fn handed_out(slot: NonNull<u8>, stride: usize) -> NonNull<u8> {
         let layout = Self::fresh_layout(stride);
-        // SAFETY: L7: the layout has a size.
+        // SAFETY: L7: the size of the layout is not 0.
         let block = unsafe { alloc(layout) };
         let block = NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout));
-        // SAFETY: L7: the block is ours, and large and aligned enough for a pointer.
+        // SAFETY: L7: the block is this thread's, and large and aligned enough for a pointer.
         unsafe { block.cast::<NonNull<u8>>().write(slot) };
         // SAFETY: L7: within the block.
         unsafe { block.add(SLOT_ALIGN) }
     }
 
     fn taken_back(lent: NonNull<u8>, stride: usize) -> NonNull<u8> {
-        // SAFETY: L7: what was handed out is so far into its block.
+        // SAFETY: L7: `handed_out` returned an address this far into the block.
         let block = unsafe { lent.sub(SLOT_ALIGN) };
-        // SAFETY: L7: it was written by `handed_out`.
+        // SAFETY: L7: `handed_out` wrote the address of the slot there.
         let slot = unsafe { block.cast::<NonNull<u8>>().read() };
-        // SAFETY: L7: it was allocated with this layout, and nobody uses it any more.
+        // SAFETY: L7: the block was allocated with this layout, and is not used any more.
         unsafe { dealloc(block.as_ptr(), Self::fresh_layout(stride)) };
         slot
     }
@@ -168,8 +172,8 @@ impl Slots {
 impl Drop for Slots {
     fn drop(&mut self) {
         if self.layout.size() > 0 {
-            // SAFETY: L7: it was allocated with this layout; whoever takes a slot holds the home,
-            // and so no slot is taken any more.
+            // SAFETY: L7: the memory was allocated with this layout. A taken slot keeps the shared
+            // state alive, so no slot is taken any more.
             unsafe { dealloc(self.memory.as_ptr(), self.layout) };
         }
     }

@@ -17,11 +17,11 @@ use crate::sync::Arc;
 use crate::sync::modelled::UnsafeCell;
 
 impl Shared {
-    /// A slot for whoever will put a task there. None if all are taken.
+    /// Reserves a slot for a task. `None` if all slots are taken.
     pub(in super::super) fn claim(self: &Arc<Self>) -> Option<Claim> {
         self.own();
         let slot = self.slots.take()?;
-        Some(Claim { slot, shared: Arc::clone(self), here: PhantomData })
+        Some(Claim { slot, shared: Arc::clone(self), not_send: PhantomData })
     }
 
     fn header<F: Future>(self: &Arc<Self>, has_handle: bool, is_in_slot: bool) -> Header {
@@ -37,7 +37,7 @@ impl Shared {
         }
     }
 
-    /// A task on the heap.
+    /// Makes a task on the heap.
     pub(in super::super) fn spawn_boxed<F: Future + 'static>(
         self: &Arc<Self>,
         future: F,
@@ -45,7 +45,7 @@ impl Shared {
         self.begin(TaskCell::new(self.header::<F>(false, false), future).boxed())
     }
 
-    /// The same, with a handle.
+    /// Makes a task on the heap, with a handle.
     pub(in super::super) fn join_boxed<F>(
         self: &Arc<Self>,
         future: F,
@@ -54,52 +54,53 @@ impl Shared {
         F: Future + 'static,
     {
         let task = TaskCell::new(self.header::<F>(true, false), future).boxed();
-        // The handle first: its count keeps the task there, however soon it ends.
-        // SAFETY: L2: the task was made with a handle, and this is it.
+        // The handle is made before the task can end: its count keeps the task alive.
+        // SAFETY: L2: the task was made with a handle, and this is that handle.
         let handle = unsafe { Handle::of(task) };
         (self.begin(task), handle)
     }
 
-    /// A task that any thread makes, and whose future the owner will (L8).
+    /// Makes a task on any thread. The owner makes its future at the first poll (L8).
     pub(in super::super) fn send<M, F>(self: &Arc<Self>, make: M) -> Handle<F::Output>
     where
         M: FnOnce() -> F + Send + 'static,
         F: Future<Output: Send> + 'static,
     {
-        let late = Deferred::Make { make: Some(make) };
-        let task = TaskCell::new(self.header::<Deferred<M, F>>(true, false), late).boxed();
-        // SAFETY: L2: the task was made with a handle, and this is it.
+        let deferred = Deferred::Make { make: Some(make) };
+        let task = TaskCell::new(self.header::<Deferred<M, F>>(true, false), deferred).boxed();
+        // SAFETY: L2: the task was made with a handle, and this is that handle.
         let handle = unsafe { Handle::of(task) };
-        // SAFETY: L1: it was made `SCHEDULED`, so this is its entry; L3 keeps it there.
+        // SAFETY: L1: the task was made `SCHEDULED`, so this is its entry; L3 keeps the task alive.
         if unsafe { self.inbox.push(task.0) } {
             ignore_panic(|| self.driver.wake());
         } else {
-            // SAFETY: L8: it is the caller's still, and is a function that can be sent.
+            // SAFETY: L8: the entry is still the caller's, and the stage is a `Send` function.
             unsafe { task.end(None, EndedBy::BeforeAnyPoll) };
         }
         handle
     }
 
-    /// Takes a new task in, and queues it. Where the executor is gone it is over at once.
+    /// Enters a new task in the table, and queues it. If the executor was dropped, the task is
+    /// cancelled at once.
     fn begin(&self, task: Task) -> TaskId {
         let local = self.own();
         if local.is_closed.get() {
-            // SAFETY: L2: this is the owner, and the entry was never made.
+            // SAFETY: L2: this is the owner, and the entry was never pushed.
             unsafe { task.end(None, EndedBy::BeforeAnyPoll) };
             return TaskId { shared: self.number(), place: NOWHERE, serial: 0 };
         }
         let id = self.adopt(local, task);
-        // SAFETY: L1: it was made `SCHEDULED`, so this is its entry; L3 keeps it there.
+        // SAFETY: L1: the task was made `SCHEDULED`, so this is its entry; L3 keeps the task alive.
         unsafe { self.queue_up(local, task, Turn::Last) };
         id
     }
 }
 
-/// A slot that waits for a task. Stays on the owner's thread.
+/// A slot that is reserved for a task. It stays on the owner's thread.
 pub(in super::super) struct Claim {
     slot: NonNull<u8>,
     shared: Arc<Shared>,
-    here: PhantomData<*const ()>,
+    not_send: PhantomData<*const ()>,
 }
 
 impl Claim {
@@ -107,39 +108,39 @@ impl Claim {
         &self.shared
     }
 
-    /// Puts a task there that fits.
+    /// Makes a task in the slot. The caller has checked that the task fits.
     pub(in super::super) fn spawn<F: Future + 'static>(self, future: F) -> TaskId {
         let header = self.shared.header::<F>(false, true);
         let (shared, task) = self.place(TaskCell::new(header, future));
         shared.begin(task)
     }
 
-    /// The same, with a handle.
+    /// Makes a task in the slot, with a handle.
     pub(in super::super) fn join<F>(self, future: F) -> (TaskId, Handle<F::Output>)
     where
         F: Future + 'static,
     {
         let header = self.shared.header::<F>(true, true);
         let (shared, task) = self.place(TaskCell::new(header, future));
-        // SAFETY: L2: the task was made with a handle, and this is it.
+        // SAFETY: L2: the task was made with a handle, and this is that handle.
         let handle = unsafe { Handle::of(task) };
         (shared.begin(task), handle)
     }
 
-    fn place<F: Future>(self, whole: TaskCell<F>) -> (Arc<Shared>, Task) {
-        assert!(fits::<F>(self.shared.stride()), "whoever has a claim looks whether it fits");
+    fn place<F: Future>(self, cell: TaskCell<F>) -> (Arc<Shared>, Task) {
+        assert!(fits::<F>(self.shared.stride()), "the caller has checked that the task fits");
         let this = ManuallyDrop::new(self);
-        // SAFETY: L4: the claim is not dropped, so its count is this one's.
+        // SAFETY: L4: the claim is not dropped, so its count of the shared state moves here.
         let shared = unsafe { std::ptr::read(&raw const this.shared) };
-        // SAFETY: L7: the slot is the claim's, and given away with it; the task fits.
-        let task = unsafe { whole.placed(this.slot) };
+        // SAFETY: L7: the slot was the claim's and passes to the task; the task fits.
+        let task = unsafe { cell.placed(this.slot) };
         (shared, task)
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // SAFETY: L7: the slot is the claim's, and nothing was put there.
+        // SAFETY: L7: the slot is the claim's, and no task was made in it.
         unsafe { self.shared.give(self.slot) };
     }
 }

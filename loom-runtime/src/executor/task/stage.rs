@@ -1,4 +1,6 @@
-//! What a task is about: its future, then its result. The functions that know its type.
+//! The stage of a task: its future, then its result; and the functions that depend on its type.
+//!
+//! Which thread may use the stage is decided by the state word (`state.rs`, rule L2).
 
 use std::any::Any;
 use std::mem::{self, ManuallyDrop, MaybeUninit};
@@ -22,20 +24,20 @@ enum Stage<F: Future> {
     Empty,
 }
 
-/// A task as it stands in memory.
+/// A task as it is laid out in memory.
 #[repr(C)]
 pub(super) struct TaskCell<F: Future> {
     pub(super) header: Header,
-    /// L2.
+    /// The future or the result (L2).
     stage: UnsafeCell<Stage<F>>,
 }
 
-/// Whether a future, or its result, has room in slots of so many bytes.
+/// Whether a task with such a future fits in a slot of `stride` bytes.
 pub(in super::super) const fn fits<F: Future>(stride: usize) -> bool {
     size_of::<TaskCell<F>>() <= stride && align_of::<TaskCell<F>>() <= SLOT_ALIGN
 }
 
-/// How many bytes a slot needs for such a future.
+/// How many bytes a task with such a future needs, including its header.
 pub(in super::super) const fn room<F: Future>() -> usize {
     size_of::<TaskCell<F>>()
 }
@@ -53,33 +55,33 @@ impl<F: Future> TaskCell<F> {
         Self { header, stage: UnsafeCell::new(Stage::Future(future)) }
     }
 
-    /// On the heap.
+    /// Moves the task to the heap.
     pub(super) fn boxed(self) -> Task {
         Task(NonNull::from(Box::leak(Box::new(self))).cast())
     }
 
-    /// In a slot.
+    /// Moves the task to a slot.
     ///
     /// # Safety
     ///
-    /// The slot is the caller's to give away, and the task fits.
+    /// The slot is the caller's to pass on, and the task fits.
     pub(super) unsafe fn placed(self, slot: NonNull<u8>) -> Task {
         debug_assert!(size_of::<Self>() <= self.header.shared.stride());
-        let whole = slot.cast::<Self>();
+        let cell = slot.cast::<Self>();
         // SAFETY: L7, L9: by contract.
-        unsafe { whole.write(self) };
-        Task(whole.cast())
+        unsafe { cell.write(self) };
+        Task(cell.cast())
     }
 
     /// Calls `f` with the stage.
     ///
     /// # Safety
     ///
-    /// The task is there and of this type, and its stage the caller's (L2).
+    /// The task lives and is of this type, and its stage is the caller's (L2).
     unsafe fn with_stage<R>(task: NonNull<Header>, f: impl FnOnce(&mut Stage<F>) -> R) -> R {
         // SAFETY: L9: by contract; the header comes first in `TaskCell`, which is `repr(C)`.
-        let whole = unsafe { task.cast::<Self>().as_ref() };
-        whole.stage.with_mut(|stage| {
+        let cell = unsafe { task.cast::<Self>().as_ref() };
+        cell.stage.with_mut(|stage| {
             // SAFETY: L2, by contract.
             f(unsafe { &mut *stage })
         })
@@ -92,7 +94,7 @@ impl<F: Future> TaskCell<F> {
 unsafe fn poll<F: Future>(task: NonNull<Header>, cx: &mut Context<'_>) -> bool {
     let poll = |stage: &mut Stage<F>| {
         let Stage::Future(future) = stage else { return true };
-        // SAFETY: L9: a task is never moved, and its future is dropped where it is, in `finish`.
+        // SAFETY: L9: a task is never moved, and `finish` drops its future in place.
         let future = unsafe { Pin::new_unchecked(future) };
         let outcome = match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
             Ok(Poll::Pending) => return false,
@@ -114,7 +116,8 @@ unsafe fn cancel<F: Future>(task: NonNull<Header>) {
     unsafe { TaskCell::<F>::with_stage(task, |stage| finish(stage, Err(JoinError::cancelled()))) };
 }
 
-/// Drops the future, and puts the outcome in its place. A panic of the drop is the outcome then.
+/// Drops the future, and stores the outcome in its place. If the drop panics, the panic is the
+/// outcome.
 fn finish<F: Future>(stage: &mut Stage<F>, outcome: Outcome<F::Output>) {
     let dropped: Result<(), Box<dyn Any + Send>> =
         catch_unwind(AssertUnwindSafe(|| *stage = Stage::Empty));
@@ -154,20 +157,21 @@ unsafe fn take<F: Future>(task: NonNull<Header>, to: *mut ()) {
 ///
 /// See [`Vtable`].
 unsafe fn free<F: Future>(mut task: NonNull<Header>) {
-    // SAFETY: L4: by contract there is nobody else.
+    // SAFETY: L4: by contract no other reference exists.
     let header = unsafe { task.as_mut() };
     let is_in_slot = header.is_in_slot;
-    // SAFETY: L4: the header is not used again. The home outlives the memory, which may be its own.
+    // SAFETY: L4: the header is not used again. The shared state outlives the memory, which may be
+    // its own.
     let shared = unsafe { ManuallyDrop::take(&mut header.shared) };
-    let whole = task.cast::<TaskCell<F>>();
-    // The handle's waker may be anybody's.
-    // SAFETY: L4: it is there, and used by nobody.
-    ignore_panic(|| unsafe { whole.drop_in_place() });
+    let cell = task.cast::<TaskCell<F>>();
+    // The drop of the handle's waker is user code and may panic.
+    // SAFETY: L4: the task is initialised, and no other code uses it.
+    ignore_panic(|| unsafe { cell.drop_in_place() });
     if is_in_slot {
-        // SAFETY: L7: the slot was this task's, which is gone.
+        // SAFETY: L7: the slot was this task's, and the task was dropped.
         unsafe { shared.give(task.cast()) };
     } else {
-        // SAFETY: L4: it was made by `boxed`, and what was in it has been dropped.
-        drop(unsafe { Box::from_raw(whole.cast::<MaybeUninit<TaskCell<F>>>().as_ptr()) });
+        // SAFETY: L4: `boxed` allocated the memory, and its content was dropped.
+        drop(unsafe { Box::from_raw(cell.cast::<MaybeUninit<TaskCell<F>>>().as_ptr()) });
     }
 }

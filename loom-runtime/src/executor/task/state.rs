@@ -1,4 +1,6 @@
-//! The state word of a task: who may do what next (the table in `README.md`).
+//! The state word of a task: its flags and its count (the table in `README.md`).
+//!
+//! It decides what each thread may do next, and does none of it.
 
 use crate::sync::modelled::{AtomicUsize, Ordering, fence};
 
@@ -8,9 +10,10 @@ const COMPLETED: usize = 1 << 2;
 const ABORTED: usize = 1 << 3;
 const HANDLE: usize = 1 << 4;
 const WAKER: usize = 1 << 5;
-/// From here on the count of references.
+/// The count of references starts at this bit.
 const ONE: usize = 1 << 6;
-/// More references than this are a leak that goes on; to wrap would be a use after the end.
+/// The largest count. More references can only come from a leak, and a count that wraps would free
+/// a task that is still in use, so the process is aborted.
 const MOST: usize = usize::MAX / 2;
 
 /// What the owner does with an entry that it has popped.
@@ -18,9 +21,9 @@ const MOST: usize = usize::MAX / 2;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Start {
     Poll,
-    /// It was aborted while it waited.
+    /// The task was aborted while it waited.
     Cancel,
-    /// It completed while it waited: its executor's count is to be dropped (L3).
+    /// The task completed while it waited: the owner drops the executor's count (L3).
     Retire,
 }
 
@@ -29,21 +32,21 @@ pub(super) enum Start {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Pause {
     Parked,
-    /// It was woken meanwhile: the owner makes its entry (L1).
+    /// The task was woken during the poll: the owner makes its entry (L1).
     Again,
-    /// It was aborted meanwhile; nobody else makes an entry.
+    /// The task was aborted during the poll; no other thread makes an entry.
     Cancel,
 }
 
-/// What is left to do once a task has completed.
+/// What the thread that completed a task has to do next.
 #[must_use]
 #[derive(Debug)]
 pub(super) struct Completion {
-    /// The handle's waker is there to be read, and is waiting (L5).
+    /// The handle has stored a waker, which has to be woken (L5).
     pub(super) wakes: bool,
-    /// Nobody will take the result: it is the owner's to drop (L2).
+    /// The task has no handle: the owner drops the result (L2).
     pub(super) is_unwanted: bool,
-    /// An entry is out, which retires the task when it comes back (L3).
+    /// The task has an entry, and retires when that entry is popped (L3).
     pub(super) has_entry: bool,
 }
 
@@ -51,20 +54,21 @@ pub(super) struct Completion {
 pub(super) struct State(AtomicUsize);
 
 impl State {
-    /// Of a task that is about to be enqueued. The executor's count, and the handle's.
+    /// The state of a new task that is about to be enqueued: with the executor's count, and the
+    /// handle's.
     pub(super) fn scheduled(has_handle: bool) -> Self {
         let handle = if has_handle { HANDLE + ONE } else { 0 };
         Self(AtomicUsize::new(SCHEDULED + ONE + handle))
     }
 
-    /// Wakes the task. True if the caller is to enqueue it.
+    /// Wakes the task. True if the caller has to enqueue it.
     pub(super) fn schedule(&self) -> bool {
-        // Release: what the caller wrote before is seen by the poll, with the acquire of `start`,
-        // and also where the entry is out already. Acquire: the link is ours after whoever had it.
+        // Release: with the acquire of `start`, the poll sees what the caller wrote before, also if
+        // an entry exists already. Acquire: the link passes to this thread from its last user.
         self.0.fetch_or(SCHEDULED, Ordering::AcqRel) & (SCHEDULED | RUNNING | COMPLETED) == 0
     }
 
-    /// The same, and nothing but its end is left for the task to do.
+    /// Aborts the task: the owner does not poll it again. True if the caller has to enqueue it.
     pub(super) fn abort(&self) -> bool {
         // As `schedule`.
         let before = self.0.fetch_or(SCHEDULED | ABORTED, Ordering::AcqRel);
@@ -72,13 +76,13 @@ impl State {
     }
 
     pub(super) fn is_aborted(&self) -> bool {
-        // Relaxed: it says where in the queue the entry goes, and `start` looks again.
+        // Relaxed: it only decides where in the queue the entry goes, and `start` checks again.
         self.0.load(Ordering::Relaxed) & ABORTED != 0
     }
 
-    /// The owner has popped the entry.
+    /// Records that the owner has popped the entry.
     pub(super) fn start(&self) -> Start {
-        // AcqRel: with `schedule`, either way.
+        // AcqRel: with `schedule`, in both directions.
         let before = self.0.fetch_xor(SCHEDULED | RUNNING, Ordering::AcqRel);
         if before & COMPLETED != 0 {
             Start::Retire
@@ -89,9 +93,9 @@ impl State {
         }
     }
 
-    /// A poll has returned pending.
+    /// Records that a poll has returned pending.
     pub(super) fn pause(&self) -> Pause {
-        // AcqRel: with `schedule`, either way.
+        // AcqRel: with `schedule`, in both directions.
         let before = self.0.fetch_and(!RUNNING, Ordering::AcqRel);
         if before & ABORTED != 0 {
             Pause::Cancel
@@ -102,9 +106,10 @@ impl State {
         }
     }
 
-    /// The stage holds the result.
+    /// Records that the stage holds the result.
     pub(super) fn complete(&self) -> Completion {
-        // Release: with the acquire of whoever takes the result. Acquire: with `show_waker`.
+        // Release: with the acquires of the handle (`is_completed`, `show_waker`, `hide_waker`,
+        // `leave`). Acquire: with `show_waker`.
         let before = self.0.fetch_or(COMPLETED, Ordering::AcqRel);
         debug_assert_eq!(before & COMPLETED, 0, "a task completes once");
         Completion {
@@ -119,42 +124,43 @@ impl State {
         self.0.load(Ordering::Acquire) & COMPLETED != 0
     }
 
-    /// The handle has put its waker into the cell. False if the task has completed.
+    /// Records that the handle has stored its waker in the cell. False if the task has completed.
     pub(super) fn show_waker(&self) -> bool {
-        // Release: the cell is read by whoever completes the task. Acquire: with `complete`.
+        // Release: the owner reads the cell when it completes the task. Acquire: with `complete`.
         self.0.fetch_or(WAKER, Ordering::AcqRel) & COMPLETED == 0
     }
 
-    /// The handle would change the cell. False if the task has completed, and the cell may be in
-    /// use.
+    /// Lets the handle change the cell. False if the task has completed: then the owner may be
+    /// reading the cell.
     pub(super) fn hide_waker(&self) -> bool {
         // Acquire: with `complete`.
         self.0.fetch_and(!WAKER, Ordering::AcqRel) & COMPLETED == 0
     }
 
-    /// Whether the cell holds a waker that the owner will read. For the handle alone.
+    /// Whether the cell holds a waker that the owner will read. Only the handle calls this.
     pub(super) fn shows_waker(&self) -> bool {
-        // Relaxed: the handle itself sets and clears it.
+        // Relaxed: only the handle sets and clears the flag.
         self.0.load(Ordering::Relaxed) & WAKER != 0
     }
 
-    /// The handle goes. True if the result is its to drop (L2).
+    /// Records that the handle is dropped. True if the handle has to drop the result (L2).
     pub(super) fn leave(&self) -> bool {
         // Acquire: the result was written before `complete`.
         self.0.fetch_and(!HANDLE, Ordering::AcqRel) & COMPLETED != 0
     }
 
-    /// One reference more.
+    /// Adds a reference.
     pub(super) fn hold(&self) {
-        // Relaxed: whoever asks has one already, which keeps the task there.
+        // Relaxed: the caller has a count already, which keeps the task alive.
         if self.0.fetch_add(ONE, Ordering::Relaxed) > MOST {
             std::process::abort();
         }
     }
 
-    /// One reference less. True if it was the last.
+    /// Removes a reference. True if it was the last one.
     pub(super) fn release(&self) -> bool {
-        // Release: what was done with the task is done before it goes. Acquire: with all those.
+        // Release: each use of the task happens before its memory is freed. The fence acquires all
+        // these releases.
         let before = self.0.fetch_sub(ONE, Ordering::Release);
         let was_last = before / ONE == 1;
         if was_last {

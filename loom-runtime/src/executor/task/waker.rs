@@ -1,4 +1,6 @@
-//! Wakers and handles: what others hold of a task.
+//! Wakers and handles: the references to a task that other code holds.
+//!
+//! The public handle is in `../join.rs`.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,7 +14,7 @@ use crate::panics::{drop_ignoring_panic, ignore_panic};
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
 
-/// A waker of the task, which has no count of its own.
+/// A waker of the task. It takes no count.
 pub(super) fn raw_waker(task: Task) -> RawWaker {
     RawWaker::new(task.0.as_ptr().cast_const().cast(), &VTABLE)
 }
@@ -21,46 +23,46 @@ pub(super) fn raw_waker(task: Task) -> RawWaker {
 ///
 /// # Safety
 ///
-/// The pointer is one of `refer`.
+/// The pointer is from `raw_waker`.
 unsafe fn task_of(pointer: *const ()) -> Task {
-    // SAFETY: L9: by contract it was not null.
+    // SAFETY: L9: by contract the pointer is not null.
     Task(unsafe { NonNull::new_unchecked(pointer.cast_mut().cast::<Header>()) })
 }
 
 unsafe fn clone(pointer: *const ()) -> RawWaker {
-    // SAFETY: L9: it is a waker's.
+    // SAFETY: L9: the pointer is a waker's.
     let task = unsafe { task_of(pointer) };
-    // SAFETY: L4: the waker keeps it there.
+    // SAFETY: L4: the waker keeps the task alive.
     unsafe { task.header() }.state.hold();
     raw_waker(task)
 }
 
 unsafe fn wake(pointer: *const ()) {
-    // SAFETY: L9: it is a waker's.
+    // SAFETY: L9: the pointer is a waker's.
     unsafe { wake_by_ref(pointer) };
-    // SAFETY: L4: the same, and it goes.
+    // SAFETY: L4: the waker ends here, and its count with it.
     unsafe { drop_waker(pointer) };
 }
 
 unsafe fn wake_by_ref(pointer: *const ()) {
-    // SAFETY: L9: it is a waker's.
+    // SAFETY: L9: the pointer is a waker's.
     let task = unsafe { task_of(pointer) };
-    // SAFETY: L4: the waker keeps it there.
+    // SAFETY: L4: the waker keeps the task alive.
     let header = unsafe { task.header() };
     if header.state.schedule() {
-        // SAFETY: L1: the entry is ours.
+        // SAFETY: L1: the entry is this thread's.
         unsafe { header.shared.enqueue(task, Turn::Last) };
     }
 }
 
 unsafe fn drop_waker(pointer: *const ()) {
-    // SAFETY: L9: it is a waker's.
+    // SAFETY: L9: the pointer is a waker's.
     let task = unsafe { task_of(pointer) };
-    // SAFETY: L4: the count is the waker's.
+    // SAFETY: L4: the waker's count ends here.
     unsafe { task.release() };
 }
 
-/// Wakes whoever awaits the handle.
+/// Wakes the task that awaits the handle.
 ///
 /// # Safety
 ///
@@ -74,18 +76,18 @@ pub(super) unsafe fn wake_handle(header: &Header) {
     });
 }
 
-/// A count of a task, and the right to its result.
+/// A count of a task, with the right to take its result.
 pub(in super::super) struct Handle<T> {
     task: Task,
-    /// A result is taken, or dropped, where the handle is.
+    /// The result is taken or dropped on the handle's thread.
     result: PhantomData<T>,
 }
 
-// SAFETY: L2, L4: the task's memory may be used from any thread, and of the rest a handle touches
-// the result alone.
+// SAFETY: L2, L4: any thread may use the task's header, and of the stage a handle uses only the
+// result.
 unsafe impl<T: Send> Send for Handle<T> {}
 
-// SAFETY: L2: shared, it can be asked and aborted alone, which any thread may.
+// SAFETY: L2: a shared handle can only be queried and aborted, which any thread may do.
 unsafe impl<T> Sync for Handle<T> {}
 
 impl<T> Unpin for Handle<T> {}
@@ -93,7 +95,7 @@ impl<T> Unpin for Handle<T> {}
 impl<T> Handle<T> {
     /// # Safety
     ///
-    /// The task's result is of this type, it was made with a handle, and this is the only one.
+    /// The task has a result of type `T` and was made with a handle, and this is its only handle.
     pub(super) unsafe fn of(task: Task) -> Self {
         Self { task, result: PhantomData }
     }
@@ -109,29 +111,30 @@ impl<T> Handle<T> {
 
     pub(in super::super) fn abort(&self) {
         if self.header().state.abort() {
-            // SAFETY: L1: the entry is ours.
+            // SAFETY: L1: the entry is this thread's.
             unsafe { self.header().shared.enqueue(self.task, Turn::Now) };
         }
     }
 
-    /// The result, once. After that nothing, for ever.
+    /// Returns the result once, and `None` from then on.
     pub(in super::super) fn poll(&mut self, cx: &Context<'_>) -> Poll<Option<Outcome<T>>> {
-        if !self.header().state.is_completed() && self.leave_waker(cx.waker()) {
+        if !self.header().state.is_completed() && self.store_waker(cx.waker()) {
             return Poll::Pending;
         }
         let mut outcome: Option<Outcome<T>> = None;
-        // SAFETY: L2: the task has completed, and this is its handle; the type is that of the
+        // SAFETY: L2: the task has completed, and this is its handle; `T` is the type of the
         // result.
         unsafe { (self.header().vtable.take)(self.task.0, (&raw mut outcome).cast()) };
         Poll::Ready(outcome)
     }
 
-    /// False if the task has completed meanwhile.
-    fn leave_waker(&mut self, waker: &Waker) -> bool {
+    /// Stores the waker in the cell. False if the task has completed meanwhile.
+    fn store_waker(&mut self, waker: &Waker) -> bool {
         let header = self.header();
         if header.state.shows_waker() {
             let is_same = header.waker.with(|shown| {
-                // SAFETY: L5: while it is shown nobody writes it, and only we change that.
+                // SAFETY: L5: while `WAKER` is set no thread writes the cell, and only this handle
+                // clears `WAKER`.
                 unsafe { &*shown }.as_ref().is_some_and(|shown| shown.will_wake(waker))
             });
             if is_same {
@@ -154,19 +157,19 @@ impl<T> Handle<T> {
 impl<T> Drop for Handle<T> {
     fn drop(&mut self) {
         let header = self.header();
-        // A waker that stayed would keep its task there for as long as this one, and two of them
-        // each other.
+        // A waker that stayed in the cell would keep its task alive as long as this task, and two
+        // tasks that awaited one another would keep each other alive.
         if header.state.shows_waker() && header.state.hide_waker() {
             drop_ignoring_panic(header.waker.with_mut(|cell| {
-                // SAFETY: L5: `WAKER` is 0, and the task had not completed.
+                // SAFETY: L5: `WAKER` is 0, and the task had not completed when it was cleared.
                 unsafe { (*cell).take() }
             }));
         }
         if header.state.leave() {
-            // SAFETY: L2: the result was the handle's.
+            // SAFETY: L2: the result belongs to the handle.
             unsafe { (header.vtable.drop_result)(self.task.0) };
         }
-        // SAFETY: L4: the count is the handle's.
+        // SAFETY: L4: the handle's count ends here.
         unsafe { self.task.release() };
     }
 }

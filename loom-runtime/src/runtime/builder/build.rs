@@ -54,7 +54,7 @@ impl LoomBuilder {
         let places_io = self.host.is_none() && flavor == TokioFlavor::MultiThread;
         let io_threads = value(settings.tokio_threads.as_ref());
         let request = Request {
-            // Threads that are not placed need no seats; a split leaves them a core.
+            // Threads that Loom does not place need no plan; a split leaves them a core.
             io_threads: if places_io { io_threads } else { Some(1) },
             compute_threads: value(settings.rayon_threads.as_ref()),
             local_cores: value(settings.local_cores.as_ref()).map_or(0, |Cores(cores)| cores),
@@ -88,7 +88,7 @@ impl LoomBuilder {
         };
         let runtime = LoomRuntime::start(config, plan, self.host, is_paused, file)?;
         if let Some(arm) = self.forced {
-            // Nobody else has had it yet.
+            // No other code has the runtime yet.
             let _ = runtime.core().forced.set(arm);
         }
         if let Some(profile) = profile {

@@ -24,8 +24,7 @@ use crate::{LoomRuntime, Placement};
 /// container: one I/O worker and one compute thread for each CPU the process may really
 /// use, compute threads at idle priority so that they never delay I/O.
 ///
-/// Settings may come from several places. Later wins, in whichever order the methods are
-/// called: defaults, files in their order, environment, this builder, command line.
+/// Settings may come from several places. Later ones win, whatever the order of the method calls: defaults, files in their order, environment, this builder, command line.
 ///
 /// ```
 /// # fn main() -> loom::Result<()> {
@@ -64,12 +63,12 @@ impl LoomBuilder {
         Self::default()
     }
 
-    /// What `builder` was told, as defaults.
+    /// The settings of `builder`, as defaults.
     pub(crate) fn with_defaults(builder: Self) -> Self {
         Self { defaults: builder.code.into_defaults(), ..Self::default() }
     }
 
-    /// Reads settings from a file in TOML, YAML or JSON, told by its extension, when
+    /// Reads settings from a file in TOML, YAML or JSON, recognised by its extension, when
     /// [`build`](Self::build) is called. The keys stand at its top level. A relative path is
     /// taken from the working directory at that time. May be called again: later files win.
     ///
@@ -97,15 +96,15 @@ impl LoomBuilder {
         self
     }
 
-    /// Settings from the command line, which win over all others; a file that is named
-    /// there wins over all but the other arguments.
+    /// Settings from the command line, which win over all others; a file that is named there wins over
+    /// all but the other arguments.
     #[cfg(feature = "clap")]
     pub fn with_cli_args(mut self, args: &LoomArgs) -> Self {
         self.args = args.clone();
         self
     }
 
-    /// Builds the compute side alone, beside a tokio runtime that somebody else owns.
+    /// Builds the compute side alone, beside a tokio runtime that the program owns.
     ///
     /// Compute functions and free functions that are called on that runtime's threads use
     /// this one from then on; of several beside one runtime, the latest. Its workers are

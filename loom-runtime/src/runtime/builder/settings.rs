@@ -105,7 +105,7 @@ impl LoomBuilder {
     }
 
     /// How many compute calls may wait for a thread before the `try_` forms refuse more, 1 to
-    /// 16777216; 4096 by default. The other forms stand in line however long it is.
+    /// 16777216; 4096 by default. The other forms queue without a limit.
     pub fn compute_queue(mut self, calls: usize) -> Self {
         self.code.compute_queue = Some(in_code(Calls(calls)));
         self
@@ -118,12 +118,12 @@ impl LoomBuilder {
         self
     }
 
-    /// Whether time is held, for tests: it stands still while there is something to do, compute
-    /// work in flight included, and jumps to the next timer when there is not. Tokio's timers and
-    /// [`clock`](LoomRuntime::clock) have it in common; `std::time` goes on.
+    /// Whether time is paused, for tests: it stands still while there is something to do, compute work
+    /// in flight included, and jumps to the next timer when there is not. Tokio's timers and
+    /// [`clock`](LoomRuntime::clock) use it; `std::time` goes on.
     ///
-    /// Work of this runtime holds it, that of others does not. Compute work that waits for this
-    /// time waits for ever, since its own being there keeps time from moving.
+    /// Only work of this runtime holds the time. Compute work that waits for this time waits without
+    /// end, since it keeps time from moving itself.
     /// Local cores, a multi-thread flavour and [`beside`](Self::beside) are errors with it.
     /// The I/O side is a current-thread runtime then, and its time moves inside
     /// [`block_on`](LoomRuntime::block_on).
@@ -148,16 +148,16 @@ impl LoomBuilder {
         self
     }
 
-    /// Keeps what is learned of functions in a file: read when the runtime is built, and written
-    /// when it ends, so that the first calls of the next program know what to expect.
+    /// Keeps learned costs of functions in a file: read when the runtime is built, and written when it
+    /// ends, so that the first calls of the next run are decided by them.
     ///
-    /// What is read counts as a few measurements do, and less with each that is made. The file has
-    /// a line for each annotated function that was measured at least four times, for each of its
-    /// instances and sizes of input, in the order of their names and with few digits, so that a change can
-    /// be read; functions that were not called keep theirs. Closures have none, nor has what shares
-    /// its name with another. Several runtimes may have one file. There need not be a file at first, but
-    /// its folder; a file that is no profile makes [`build`](Self::build) fail. A relative path is
-    /// taken from the working directory.
+    /// A cost that was read counts as much as a few measurements, and less with each new one. The file
+    /// has a line for each annotated function that was measured at least four times, for each of its
+    /// instances and classes of input size. Lines are in the order of names and have few digits, so
+    /// that a diff can be read. A function that was not called keeps its line. Closures have no line,
+    /// nor have functions that share a name. Several runtimes may use one file. The folder has to
+    /// exist, the file need not; a file that is not a profile makes [`build`](Self::build) fail. A
+    /// relative path is taken from the working directory.
     ///
     /// A process that is ended from outside, or by [`std::process::exit`], writes nothing: catch
     /// the signal, and let the body of `main` return.
