@@ -86,7 +86,11 @@ impl Clock {
     }
 
     #[cfg(any(feature = "test-util", test))]
-    pub(super) fn controlled(timers: Arc<Timers>, source: Source, control: super::ClockControl) -> Self {
+    pub(super) fn controlled(
+        timers: Arc<Timers>,
+        source: Source,
+        control: super::ClockControl,
+    ) -> Self {
         timers.add_clock();
         Self { shared: Arc::new(ClockShared { timers, source, control: Some(control) }) }
     }
@@ -95,8 +99,8 @@ impl Clock {
         &self.shared.timers
     }
 
-    /// Called after a timer was registered. True if the clock moved for it, so that the timer may be
-    /// due.
+    /// Called after a timer was registered. True if the clock moved for it, so that the timer may
+    /// be due.
     #[cfg(any(feature = "test-util", test))]
     pub(super) fn moves_for_a_timer(&self, deadline: Instant) -> bool {
         self.shared.control.as_ref().is_some_and(|control| control.advance_by_itself(deadline))

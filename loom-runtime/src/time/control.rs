@@ -77,7 +77,8 @@ impl ClockControl {
         Self { controlled: Arc::new(Controlled { timers, time: now, source, driver }) }
     }
 
-    /// A clock that this control moves. The clock keeps the control alive, so its delays never fail.
+    /// A clock that this control moves. The clock keeps the control alive, so its delays never
+    /// fail.
     #[must_use]
     pub fn clock(&self) -> Clock {
         let Controlled { timers, source, .. } = &*self.controlled;
@@ -103,9 +104,10 @@ impl ClockControl {
     /// `limit` after the current time, the time moves to that deadline. Earlier timers fire on the
     /// way.
     ///
-    /// This is for code that waits for one timer after the other. Code that waits for several timers
-    /// at once may find that the first timer has fired before the second one starts to wait. There,
-    /// use `#[loom::test(start_paused)]`, which moves the time only when no other work is left.
+    /// This is for code that waits for one timer after the other. Code that waits for several
+    /// timers at once may find that the first timer has fired before the second one starts to wait.
+    /// There, use `#[loom::test(start_paused)]`, which moves the time only when no other work is
+    /// left.
     pub fn auto_advance(&self, limit: Duration) {
         let mut time = self.controlled.time.lock().unwrap_or_else(PoisonError::into_inner);
         time.until = Some(super::timers::later(time.now, limit));

@@ -1,4 +1,5 @@
-//! What clocks promise that a test moves, and what is easiest shown on them.
+//! What clocks promise that a test moves, and promises of all clocks that are easiest to test on
+//! them.
 
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,12 +24,12 @@ fn missed_ticks_come_at_once_or_not() {
         let mut ticks = clock.periodic(SECOND).missed_ticks(missed);
         let mut next = || loop {
             match ticks.poll_tick(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(due) => return (due.expect("it is driven") - start).as_millis(),
+                Poll::Ready(due) => return (due.expect("the clock is driven") - start).as_millis(),
                 Poll::Pending => control.advance_to_next().expect("a timer waits"),
             };
         };
         let mut seen = vec![next()];
-        // Late by two and a half periods.
+        // The next tick is late by two and a half periods.
         control.advance(Duration::from_millis(3500));
         seen.extend((0..4).map(|_| next()));
         assert_eq!(seen, expected, "{missed:?}");
@@ -91,5 +92,5 @@ fn a_controlled_clock_moves_when_it_is_told() {
     control.auto_advance(10 * SECOND);
     assert_eq!(look(&mut clock.delay(4 * SECOND)), OVER);
     assert_eq!(look(&mut clock.delay(6 * SECOND)), OVER);
-    assert_eq!(look(&mut clock.delay(SECOND)), Poll::Pending, "the limit");
+    assert_eq!(look(&mut clock.delay(SECOND)), Poll::Pending, "the deadline is beyond the limit");
 }

@@ -1,4 +1,4 @@
-//! Waiting for a deadline, alone or beside a future.
+//! Waiting for a deadline, alone or together with a future.
 
 use std::fmt;
 use std::pin::Pin;
@@ -19,8 +19,8 @@ pub struct DriverGone;
 impl fmt::Display for DriverGone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "the clock's driver is gone, with the runtime or the core it belonged to: nobody fires \
-             its timers",
+            "the clock's driver was dropped with its runtime or local core, so its timers never \
+             fire: end the loop that waits for them",
         )
     }
 }
@@ -28,14 +28,15 @@ impl fmt::Display for DriverGone {
 impl std::error::Error for DriverGone {}
 
 impl Clock {
-    /// Completes after `duration`, counted from now. Zero completes at once; a duration that is longer
-    /// than the system can count completes in about thirty years.
+    /// Completes after `duration`, counted from now. A zero duration completes at once. A duration
+    /// that the system cannot represent completes in about thirty years.
     ///
-    /// Dropping it removes the timer.
+    /// Dropping the delay removes its timer.
     ///
     /// # Errors
     ///
-    /// It completes with [`DriverGone`], at once, if the driver was dropped: a loop has to end then.
+    /// The delay completes at once with [`DriverGone`] if the driver was dropped. A loop over
+    /// delays has to end then.
     #[must_use = "a delay does nothing unless it is awaited"]
     pub fn delay(&self, duration: Duration) -> Delay {
         if duration.is_zero() {
@@ -44,7 +45,7 @@ impl Clock {
         Delay::until(self.clone(), later(self.instant(), duration))
     }
 
-    /// Completes at that time, or at once if it has passed.
+    /// Completes at `deadline`, or at once if the deadline has passed.
     ///
     /// # Errors
     ///
@@ -54,21 +55,22 @@ impl Clock {
         Delay::until(self.clone(), deadline)
     }
 
-    /// The future's result, unless it takes longer than `duration` from now on. The future is polled
-    /// first: if both are ready, the result is returned.
+    /// Returns the future's result, unless the future takes longer than `duration` from now on. The
+    /// future is polled first: if both are ready, the result is returned.
     ///
     /// # Errors
     ///
-    /// When the future takes too long, and at once if the driver was dropped, even though the future
+    /// If the future takes too long; and at once if the driver was dropped, although the future
     /// might still complete.
     pub fn timeout<F: Future>(&self, duration: Duration, future: F) -> Timeout<F> {
         Timeout::new(future, self.delay(duration))
     }
 }
 
-/// Completes when its time has come; see [`Clock::delay`].
+/// Completes at its deadline; see [`Clock::delay`].
 ///
-/// Dropping it removes the timer. It may be polled again once it is over, and says the same.
+/// Dropping it removes the timer. A completed delay may be polled again, and returns the same
+/// result.
 #[derive(Debug)]
 pub struct Delay {
     clock: Clock,
@@ -92,26 +94,26 @@ impl Delay {
         Self { clock, deadline, state: State::New }
     }
 
-    /// When it is over.
+    /// The time at which it completes.
     #[must_use]
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    /// Whether it is over, as it last knew.
+    /// Whether it had completed at its latest poll. This does not read the clock.
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Over(_))
     }
 
-    /// Restarts it with another deadline. The task that awaits it has to poll it again.
+    /// Restarts the delay with another deadline. The task that awaits it has to poll it again.
     pub fn reset(&mut self, deadline: Instant) {
-        self.leave();
+        self.deregister();
         self.deadline = deadline;
         self.state = State::New;
     }
 
-    fn leave(&mut self) {
+    fn deregister(&mut self) {
         if let State::Registered(key) = self.state {
             self.clock.timers().forget(key);
         }
@@ -155,7 +157,7 @@ impl Future for Delay {
 
 impl Drop for Delay {
     fn drop(&mut self) {
-        self.leave();
+        self.deregister();
     }
 }
 
@@ -175,7 +177,7 @@ impl<F> Timeout<F> {
         Self { future, delay }
     }
 
-    /// The future, as far as it has come.
+    /// The future, in its present state.
     pub fn into_inner(self) -> F {
         self.future
     }
@@ -199,9 +201,10 @@ impl<F: Future> Future for Timeout<F> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TimeoutError {
-    /// It took too long.
+    /// The future took too long.
     Elapsed,
-    /// The clock's driver was dropped, so the deadline would pass unnoticed; the future was not ready.
+    /// The clock's driver was dropped, so the deadline can no longer be observed. The future was
+    /// not ready.
     DriverGone(DriverGone),
 }
 

@@ -11,10 +11,10 @@ use crate::sync::Arc;
 
 /// Fires the timers of a [`Clock`](super::Clock), for an event loop.
 ///
-/// Advance it in each iteration of the loop, and sleep until the returned deadline at most. A driver
-/// with a waker wakes the loop when the loop has to look again: when the first timer or an earlier
-/// timer is registered, and when the last clock is dropped. The loop has to retain a wake that comes
-/// before it sleeps, as [`std::thread::park`] and every runtime do.
+/// Advance it in each iteration of the loop, and sleep until the returned deadline at most. A
+/// driver with a waker wakes the loop when it has to advance the driver again: when the first timer
+/// or an earlier timer is registered, and when the last clock is dropped. The loop has to retain a
+/// wake that comes before it sleeps, as [`std::thread::park`] and every runtime do.
 ///
 /// When the last driver of a clock is dropped, the clock's delays fail with
 /// [`DriverGone`](super::DriverGone).
@@ -32,8 +32,8 @@ impl ClockDriver {
         Self { timers, number, due: Vec::new() }
     }
 
-    /// Fires the timers that are due at `now`, in the order of their deadlines, and returns the next
-    /// deadline; `None` if no timer waits.
+    /// Fires the timers that are due at `now`, in the order of their deadlines, and returns the
+    /// next deadline; `None` if no timer waits.
     ///
     /// It takes no lock if timers wait and none of them is due.
     ///

@@ -68,8 +68,8 @@ impl InactiveClock<Isolated> {
     /// Moves the clock to the core `to`: from now on it uses the timers of that core. `from` is the
     /// core where it was, if any.
     ///
-    /// A move to the core where it is keeps its timers, and makes them the timers of that core if the
-    /// core has none.
+    /// A move to the core where it is keeps its timers, and makes them the timers of that core if
+    /// the core has none.
     pub fn relocate(&mut self, from: Option<CoreId>, to: CoreId) {
         let mut cores = self.family.cores.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(timers) = cores.get(&to).and_then(Weak::upgrade) {
@@ -128,9 +128,9 @@ impl<Kind> InactiveClock<Kind> {
         self.activate_with(Waker::noop().clone())
     }
 
-    /// [`activate`](Self::activate) for a loop that sleeps. `waker` is called when the first timer or
-    /// an earlier timer is registered, and when the last clock is dropped. The waker must not own a
-    /// clock of the driver: that clock would then never be dropped.
+    /// [`activate`](Self::activate) for a loop that sleeps. `waker` is called when the first timer
+    /// or an earlier timer is registered, and when the last clock is dropped. The waker must not
+    /// own a clock of the driver: that clock would then never be dropped.
     #[must_use]
     pub fn activate_with(self, waker: Waker) -> (Clock, ClockDriver) {
         let driver = ClockDriver::new(Arc::clone(&self.timers), waker);

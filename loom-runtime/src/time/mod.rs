@@ -1,9 +1,10 @@
 //! Clocks that a runtime, a local core or a test drives.
 //!
-//! A [`Clock`] reads the time and makes [`Delay`]s. A [`ClockDriver`] fires its timers, and an event
-//! loop advances the driver. The runtime drives [`LoomRuntime::clock`](crate::LoomRuntime::clock),
-//! which all its threads share. Each local core drives a clock of its own, whose timers no other
-//! core can delay. In a test, a `ClockControl` (feature `test-util`) moves the time.
+//! A [`Clock`] reads the time and makes [`Delay`]s. A [`ClockDriver`] fires its timers, and an
+//! event loop advances the driver. The runtime drives
+//! [`LoomRuntime::clock`](crate::LoomRuntime::clock), which all its threads share. Each local core
+//! drives a clock of its own, whose timers no other core can delay. In a test, a `ClockControl`
+//! (feature `test-util`) moves the time.
 //!
 //! This module owns clocks, timers and their drivers. It owns no thread and no event loop, and does
 //! not use tokio's timers.
@@ -31,12 +32,13 @@
 //! # Guarantees of all clocks
 //!
 //! A delay counts from when it was made, and never completes before its deadline. Timers fire in
-//! the order of their deadlines. A timer's waker is called with no lock held. If a waker panics, the
-//! other wakers are still called. A delay wakes only the waker of its latest poll. A completed delay
-//! stays completed. When the driver is dropped, its delays fail ([`DriverGone`]) and do not hang.
+//! the order of their deadlines. A timer's waker is called with no lock held. If a waker panics,
+//! the other wakers are still called. A delay wakes only the waker of its latest poll. A completed
+//! delay stays completed. When the driver is dropped, its delays fail ([`DriverGone`]) and do not
+//! hang.
 //!
-//! A completed delay does not yield, and uses none of tokio's budget: a loop over overdue ticks lets
-//! other tasks run only where it awaits something else.
+//! A completed delay does not yield, and uses none of tokio's budget: a loop over overdue ticks
+//! lets other tasks run only where it awaits something else.
 //!
 //! # Cost
 //!

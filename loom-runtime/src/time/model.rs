@@ -1,5 +1,5 @@
-//! Timers that are registered, moved, dropped and abandoned while a driver is about to sleep, under
-//! the model checker.
+//! Timers that are registered, given another waker, fired and abandoned while a driver is about to
+//! sleep, under the model checker.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -12,7 +12,7 @@ use loom_model::thread;
 use super::timers::{Timer, Timers};
 use crate::sync::Arc as StdArc;
 
-/// Wakes a thread of the model. It has to be a counted pointer of std, as wakers are.
+/// Wakes a thread of the model. Wakers need an `Arc` of std, so the model's `Arc` is inside.
 struct Waking(Arc<Notify>);
 
 impl Wake for Waking {
@@ -83,7 +83,7 @@ fn another_waker_is_the_one_that_wakes() {
             let timers = StdArc::clone(&timers);
             async move { wait(&timers, now).await }
         });
-        // With a waker that does nothing.
+        // The first poll has a waker that does nothing.
         let _ = Pin::new(&mut waiting).poll(&mut Context::from_waker(Waker::noop()));
         let firing = {
             let timers = StdArc::clone(&timers);

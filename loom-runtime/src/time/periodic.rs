@@ -68,7 +68,8 @@ impl Periodic {
         self.period
     }
 
-    /// Waits for the next tick, and returns when the tick was due. Cancelling the wait loses no tick.
+    /// Waits for the next tick, and returns when the tick was due. Cancelling the wait loses no
+    /// tick.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What clocks promise, one test a promise.
+//! What clocks promise, one test for each promise.
 
 use std::future::pending;
 use std::pin::{Pin, pin};
@@ -37,17 +37,17 @@ impl Wake for Wakes {
     }
 }
 
-/// Does something when it is woken.
-struct Does<F>(F);
+/// Calls a function when it is woken.
+struct CallOnWake<F>(F);
 
-impl<F: Fn() + Send + Sync> Wake for Does<F> {
+impl<F: Fn() + Send + Sync> Wake for CallOnWake<F> {
     fn wake(self: Arc<Self>) {
         (self.0)();
     }
 }
 
-fn does(f: impl Fn() + Send + Sync + 'static) -> Waker {
-    Waker::from(Arc::new(Does(f)))
+fn calling(f: impl Fn() + Send + Sync + 'static) -> Waker {
+    Waker::from(Arc::new(CallOnWake(f)))
 }
 
 fn poll<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
@@ -84,7 +84,7 @@ fn timers_fire_in_the_order_of_their_deadlines() {
     let mut delays: Vec<Delay> = [3, 1, 2, 1].map(|n| clock.delay_until(start + n * SECOND)).into();
     for (i, delay) in delays.iter_mut().enumerate() {
         let order = Arc::clone(&order);
-        let _ = poll(delay, &does(move || order.lock().expect("no panic").push(i)));
+        let _ = poll(delay, &calling(move || order.lock().expect("no panic").push(i)));
     }
     assert_eq!(driver.advance_timers(start), Ok(Some(start + SECOND)));
     assert_eq!(driver.next_deadline(), Some(start + SECOND));
@@ -101,13 +101,13 @@ fn a_deadline_counts_from_creation_and_is_never_early() {
     let clock = control.clock();
     let mut delay = clock.delay(10 * SECOND);
     control.advance(4 * SECOND);
-    // First polled late, and due all the same after ten seconds.
+    // The first poll is late. The delay is still due ten seconds after it was made.
     assert_eq!(look(&mut delay), Poll::Pending);
     control.advance(Duration::new(5, 999_999_999));
     assert_eq!(look(&mut delay), Poll::Pending);
     control.advance(Duration::from_nanos(1));
     assert_eq!(look(&mut delay), OVER);
-    // One that has passed before it is polled needs no timer.
+    // A delay whose deadline has passed before the first poll needs no timer.
     let mut delay = clock.delay(SECOND);
     control.advance(SECOND);
     assert_eq!(look(&mut delay), OVER);
@@ -135,7 +135,7 @@ fn another_waker_is_the_one_that_wakes() {
     let ((first, one), (second, other)) = (Wakes::new(), Wakes::new());
     assert!(poll(&mut delay, &one).is_pending() && poll(&mut delay, &other).is_pending());
     drop(one);
-    assert_eq!(Arc::strong_count(&first), 1, "the first is forgotten");
+    assert_eq!(Arc::strong_count(&first), 1, "the first waker was dropped");
     driver.advance_timers(delay.deadline()).expect("there are clocks");
     assert_eq!((first.count(), second.count()), (0, 1));
 }
@@ -147,8 +147,8 @@ fn wakers_run_outside_of_every_lock() {
     let mut delay = clock.delay_until(start + SECOND);
     let waker = {
         let (clock, again) = (clock.clone(), Arc::clone(&again));
-        does(move || {
-            // Whatever the clock can do.
+        calling(move || {
+            // Use the clock in each way that takes the lock.
             let mut delays = [SECOND, 2 * SECOND].map(|after| clock.delay_until(start + after));
             for delay in &mut delays {
                 let _ = look(delay);
@@ -162,11 +162,12 @@ fn wakers_run_outside_of_every_lock() {
     let _ = poll(&mut delay, &waker);
     assert_eq!(driver.advance_timers(start + SECOND), Ok(Some(start + 2 * SECOND)));
     assert_eq!(again.lock().expect("no panic").len(), 1);
-    // A driver's own wakers too: the clock is used while it registers a timer, and when it goes.
+    // A driver's own waker uses the clock as well: when a timer is registered, and when the clock
+    // is dropped.
     let used = Arc::new(Mutex::new(None::<Clock>));
     let waker = {
         let used = Arc::clone(&used);
-        does(move || {
+        calling(move || {
             let clock = used.lock().expect("no panic").clone();
             let _ = clock.map(|clock| look(&mut clock.delay(SECOND)));
         })
@@ -181,12 +182,12 @@ fn wakers_run_outside_of_every_lock() {
 #[test]
 fn a_waker_that_panics_loses_no_other_timer() {
     let (clock, mut driver) = driven();
-    let (wakes, rouses) = Wakes::new();
+    let (wakes, waker) = Wakes::new();
     let start = clock.instant();
     let mut delays: Vec<_> = (1..=200).map(|n| clock.delay_until(start + n * SECOND)).collect();
     for (i, delay) in delays.iter_mut().enumerate() {
-        let panics = does(|| panic!("in wake"));
-        let _ = poll(delay, if i % 2 == 0 { &panics } else { &rouses });
+        let panics = calling(|| panic!("in wake"));
+        let _ = poll(delay, if i % 2 == 0 { &panics } else { &waker });
     }
     assert_eq!(driver.advance_timers(start + 200 * SECOND), Ok(None));
     assert_eq!(wakes.count(), 100);
@@ -196,18 +197,18 @@ fn a_waker_that_panics_loses_no_other_timer() {
 #[test]
 fn a_driver_that_has_gone_fails_its_delays() {
     let (clock, driver) = driven();
-    let (wakes, rouses) = Wakes::new();
+    let (wakes, waker) = Wakes::new();
     let mut delay = clock.delay(SECOND);
     let mut timeout = pin!(clock.timeout(SECOND, pending::<()>()));
     let mut ticks = clock.periodic(SECOND);
-    assert!(poll(&mut delay, &rouses).is_pending());
-    let mut cx = Context::from_waker(&rouses);
+    assert!(poll(&mut delay, &waker).is_pending());
+    let mut cx = Context::from_waker(&waker);
     assert!(timeout.as_mut().poll(&mut cx).is_pending());
     assert!(ticks.poll_tick(&mut cx).is_ready(), "the first comes at once");
     assert!(ticks.poll_tick(&mut cx).is_pending());
     drop(driver);
     assert_eq!(wakes.count(), 3);
-    assert_eq!((poll(&mut delay, &rouses), look(&mut delay)), (GONE, GONE));
+    assert_eq!((poll(&mut delay, &waker), look(&mut delay)), (GONE, GONE));
     let gone = TimeoutError::DriverGone(DriverGone);
     assert_eq!(timeout.as_mut().poll(&mut cx), Poll::Ready(Err(gone)));
     assert_eq!(ticks.poll_tick(&mut cx), Poll::Ready(Err(DriverGone)));
@@ -218,8 +219,8 @@ fn a_driver_that_has_gone_fails_its_delays() {
 
 #[test]
 fn a_driver_is_woken_for_the_first_timer_an_earlier_one_and_the_end() {
-    let (wakes, rouses) = Wakes::new();
-    let (clock, mut driver) = InactiveClock::new_shared().activate_with(rouses);
+    let (wakes, waker) = Wakes::new();
+    let (clock, mut driver) = InactiveClock::new_shared().activate_with(waker);
     let now = clock.instant();
     let register = |after: u32| {
         let mut delay = clock.delay_until(now + after * SECOND);
@@ -238,7 +239,7 @@ fn a_driver_is_woken_for_the_first_timer_an_earlier_one_and_the_end() {
     let other = clock.clone();
     drop(clock);
     drop(other);
-    assert_eq!(wakes.count(), 2, "delays are owners too");
+    assert_eq!(wakes.count(), 2, "a delay keeps its clock alive");
     assert_eq!(driver.advance_timers(now), Ok(Some(now + 5 * SECOND)));
     drop(delays);
     assert_eq!(wakes.count(), 3);
@@ -249,15 +250,15 @@ fn a_driver_is_woken_for_the_first_timer_an_earlier_one_and_the_end() {
 fn nothing_recurses_with_the_number_of_timers() {
     let (clock, mut driver) = driven();
     let start = clock.instant();
-    let (wakes, rouses) = Wakes::new();
+    let (wakes, waker) = Wakes::new();
     let small = thread::Builder::new().stack_size(128 * 1024);
     let body = move || {
         let mut delays: Vec<_> =
             (0..100_000).map(|n| clock.delay_until(start + (n % 7 + 1) * SECOND)).collect();
         for delay in &mut delays {
-            let _ = poll(delay, &rouses);
+            let _ = poll(delay, &waker);
         }
-        // A chain too: each timer is registered by the one before.
+        // A chain of timers as well: each is registered after the one before has fired.
         let control = ClockControl::new();
         control.auto_advance(Duration::MAX);
         for _ in 0..100_000 {
@@ -293,7 +294,7 @@ fn a_clock_that_was_moved_has_the_timers_of_its_core() {
     apart.advance_timers(now + SECOND).expect("there are clocks");
     assert_eq!(delays.each_mut().map(look), [OVER, OVER]);
 
-    // A move to where it is keeps its timers.
+    // A move to the core where the clock is keeps its timers.
     let mut here = InactiveClock::new();
     let before = here.clone();
     here.relocate(Some(CoreId::new(0)), CoreId::new(0));
@@ -315,7 +316,7 @@ fn a_driver_that_sleeps_is_never_late_by_a_missed_wake() {
     let driving = thread::spawn(move || {
         let waker = Waker::from(Arc::new(Unparks(thread::current())));
         let (clock, mut driver) = InactiveClock::new_shared().activate_with(waker);
-        sender.send(clock).expect("it listens");
+        sender.send(clock).expect("the receiver is alive");
         while let Ok(next) = driver.advance_timers(Instant::now()) {
             match next {
                 Some(next) => thread::park_timeout(next.saturating_duration_since(Instant::now())),
@@ -323,7 +324,7 @@ fn a_driver_that_sleeps_is_never_late_by_a_missed_wake() {
             }
         }
     });
-    let clock = clocks.recv().expect("it sends");
+    let clock = clocks.recv().expect("the sender sends first");
     let threads: Vec<_> = (0..2)
         .map(|_| {
             let clock = clock.clone();

@@ -3,8 +3,8 @@
 //! It owns no time source: callers pass the time. One lock guards the whole set. Wakers and other
 //! user code are called and dropped only while the lock is not held.
 //!
-//! A driver that is about to sleep reads the first deadline without the lock, so it may miss a timer
-//! that is being registered. A thread that registers a timer which is now the first wakes the
+//! A driver that is about to sleep reads the first deadline without the lock, so it may miss a
+//! timer that is being registered. A thread that registers a timer which is now the first wakes the
 //! drivers afterwards. So a driver whose loop retains wakes, as parking does, reads the deadline
 //! again.
 
