@@ -1,4 +1,4 @@
-//! `key = value` arguments, with the place of each kept for errors.
+//! `key = value` arguments, with the place of each for error messages.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
@@ -12,21 +12,21 @@ use crate::diag::{Diagnostics, nearest, one_of};
 /// One argument as written.
 pub(crate) struct Arg {
     pub(crate) key: Ident,
-    /// Nothing where it stands alone.
+    /// `None` where the key stands alone.
     value: Option<Expr>,
-    /// What stands in parentheses behind it, if anything does, or why it is no list.
+    /// The names in parentheses after the key, if there are parentheses, or the error in them.
     list: Option<syn::Result<Vec<Path>>>,
 }
 
-/// Which arguments there are.
+/// The arguments that an attribute has.
 #[derive(Clone, Copy)]
 pub(crate) struct Known<'a> {
     pub(crate) names: &'a [&'a str],
-    /// Those that stand alone.
+    /// Those without a value.
     pub(crate) flags: &'a [&'a str],
     /// Those with names in parentheses.
     pub(crate) lists: &'a [&'a str],
-    /// Those that are known elsewhere, and what is to be said of them here.
+    /// Words that other attributes use, and the hint for each.
     pub(crate) elsewhere: &'a [(&'a str, &'a str)],
 }
 
@@ -35,7 +35,7 @@ impl Parse for Arg {
         if !input.peek(Ident::peek_any) {
             return Err(input.error("expected an argument such as `name = value`"));
         }
-        // Any word, since `crate` is one of them.
+        // Any word: `crate` is one of the keys.
         let key = input.call(Ident::parse_any)?;
         if input.is_empty() || input.peek(Token![,]) {
             return Ok(Self { key, value: None, list: None });
@@ -56,7 +56,7 @@ impl Parse for Arg {
             return Err(syn::Error::new(key.span(), format!("expected a value: `{key} = ...`")));
         }
         let mut value: Expr = input.parse()?;
-        // What a macro hands on comes in invisible brackets.
+        // What a macro passes on has invisible brackets.
         while let Expr::Group(group) = value {
             value = *group.expr;
         }
@@ -64,9 +64,9 @@ impl Parse for Arg {
     }
 }
 
-/// Splits the arguments, and sorts out unknown and repeated ones, and those that lack a value:
-/// all but flags and lists have one. Of unknown ones that are known elsewhere it says what they
-/// are called here.
+/// Splits the arguments, and reports unknown and repeated ones and those that lack a value: every
+/// argument except flags and lists has one. For an unknown argument that is known elsewhere, the
+/// error contains the hint for it.
 pub(crate) fn parse(tokens: TokenStream, known: Known<'_>, diag: &mut Diagnostics) -> Vec<Arg> {
     let Known { names, flags, lists, elsewhere } = known;
     let args = diag.keep(Parser::parse2(one_by_one, tokens)).unwrap_or_default();
@@ -108,7 +108,7 @@ pub(crate) fn parse(tokens: TokenStream, known: Known<'_>, diag: &mut Diagnostic
     kept
 }
 
-/// Every argument, or what is wrong with it: one that cannot be read does not hide the next.
+/// Every argument or its error, so that an unreadable argument does not hide the next one.
 fn one_by_one(input: ParseStream<'_>) -> syn::Result<Vec<syn::Result<Arg>>> {
     let mut args = Vec::new();
     while !input.is_empty() {
@@ -126,7 +126,7 @@ fn one_by_one(input: ParseStream<'_>) -> syn::Result<Vec<syn::Result<Arg>>> {
 }
 
 impl Arg {
-    /// What stands right of the `=`. Flags have nothing there, and nobody asks them.
+    /// What is right of the `=`. Not called for flags, which have no value.
     pub(crate) fn value(&self) -> syn::Result<&Expr> {
         let missing = || syn::Error::new(self.span(), "expected a value");
         self.value.as_ref().ok_or_else(missing)
@@ -137,7 +137,7 @@ impl Arg {
         self.list.as_ref().and_then(|list| list.as_deref().ok()).unwrap_or_default()
     }
 
-    /// The value as a string literal, or why it is none; `example` is a full argument.
+    /// The value as a string literal, or the error that it is none; `example` is a full argument.
     pub(crate) fn string(&self, example: &str) -> syn::Result<LitStr> {
         match self.value()? {
             Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
@@ -145,7 +145,7 @@ impl Arg {
         }
     }
 
-    /// One of the words in `known`, by its position there.
+    /// The position in `known` of the word that is the value.
     pub(crate) fn word(&self, known: &[&str]) -> syn::Result<usize> {
         let example = format!("{} = {:?}", self.key, known[0]);
         let text = self.string(&example)?;
@@ -169,7 +169,7 @@ impl Arg {
         }
     }
 
-    /// Anything but a literal, which cannot be what is wanted; `example` is a full argument.
+    /// Any value but a literal, which cannot have the right type; `example` is a full argument.
     pub(crate) fn expression(&self, example: &str) -> syn::Result<&Expr> {
         match self.value()? {
             literal @ Expr::Lit(_) => Err(expected(literal, example)),

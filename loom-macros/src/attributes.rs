@@ -1,8 +1,8 @@
-//! Attributes that are told by their path, since they may stand above or below one of ours.
+//! Attributes that are recognised by their path, since they may stand above or below a Loom one.
 
 use syn::Attribute;
 
-/// Whether it is `#[loom::compute]`.
+/// Whether the attribute is `#[loom::compute]`.
 pub(crate) fn is_compute(attr: &Attribute) -> bool {
     let mut path = attr.path().segments.iter();
     path.next().is_some_and(|krate| krate.ident == "loom")
@@ -10,7 +10,7 @@ pub(crate) fn is_compute(attr: &Attribute) -> bool {
         && path.next().is_none()
 }
 
-/// Which attribute it is, if it makes a function the entry of a runtime.
+/// The name of the attribute, if it makes a function the entry of a runtime.
 pub(crate) fn entry_of(attr: &Attribute) -> Option<&'static str> {
     let mut path = attr.path().segments.iter();
     let krate = path.next()?.ident.to_string();

@@ -1,15 +1,15 @@
-//! What can be told of a body, and of other code, without parsing it.
+//! What can be found out about a body, and about other code, without parsing it.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::quote;
 
 use crate::diag::Diagnostics;
 
-/// Splits off the attributes at the start of a body that speak of all of it (`#![...]`), as
-/// ones that stand before the function.
+/// Splits off the attributes at the start of a body that apply to all of it (`#![...]`), as
+/// attributes that stand before the function.
 pub(crate) fn leading_attributes(body: &Group) -> (Vec<TokenStream>, Group) {
     let mut attributes = Vec::new();
-    // Nearly always there is none.
+    // Nearly every body has none.
     if !matches!(body.stream().into_iter().next(), Some(TokenTree::Punct(p)) if p.as_char() == '#')
     {
         return (attributes, body.clone());
@@ -32,15 +32,15 @@ pub(crate) fn leading_attributes(body: &Group) -> (Vec<TokenStream>, Group) {
     (attributes, rest)
 }
 
-/// A block that stands where the body did: a function of which not all is the user's is taken
-/// for one of the macro's, and lints are silent about those.
+/// A block with the span of the body. A function is taken for the macro's if parts of it have the
+/// macro's spans, and lints do not report on those.
 pub(crate) fn in_place_of(body: &Group, tokens: TokenStream) -> Group {
     let mut block = Group::new(Delimiter::Brace, tokens);
     block.set_span(body.span());
     block
 }
 
-/// What a look at each word of a body tells: most are neither, and need no closer one.
+/// Which words a body contains. Most bodies have neither, and need no closer analysis.
 #[derive(Default)]
 pub(crate) struct Words {
     /// The function's own name.
@@ -52,14 +52,14 @@ pub(crate) struct Words {
 impl Words {
     pub(crate) fn of(body: TokenStream, name: &str) -> Self {
         let mut words = Self::default();
-        words.look(body, name);
+        words.visit(body, name);
         words
     }
 
-    fn look(&mut self, tokens: TokenStream, name: &str) {
+    fn visit(&mut self, tokens: TokenStream, name: &str) {
         for token in tokens {
             match token {
-                TokenTree::Group(group) => self.look(group.stream(), name),
+                TokenTree::Group(group) => self.visit(group.stream(), name),
                 TokenTree::Ident(ident) => {
                     let word = ident.to_string();
                     self.awaits |= word == "await";
@@ -71,7 +71,7 @@ impl Words {
     }
 }
 
-/// Whether a word occurs anywhere.
+/// Whether a word occurs anywhere in the tokens.
 pub(crate) fn mentions(tokens: TokenStream, word: &str) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Group(group) => mentions(group.stream(), word),
@@ -80,23 +80,23 @@ pub(crate) fn mentions(tokens: TokenStream, word: &str) -> bool {
     })
 }
 
-/// Whether an expression speaks of a variable, in a format string perhaps.
+/// Whether an expression uses a variable, in a format string too.
 pub(crate) fn speaks_of(expression: TokenStream, name: &proc_macro2::Ident) -> bool {
     let name = name.to_string();
     let in_braces = format!("{{{}", name.strip_prefix("r#").unwrap_or(&name));
-    speaks_of_name(expression, &name, &in_braces)
+    uses_name(expression, &name, &in_braces)
 }
 
-fn speaks_of_name(expression: TokenStream, name: &str, in_braces: &str) -> bool {
+fn uses_name(expression: TokenStream, name: &str, in_braces: &str) -> bool {
     expression.into_iter().any(|token| match token {
-        TokenTree::Group(group) => speaks_of_name(group.stream(), name, in_braces),
+        TokenTree::Group(group) => uses_name(group.stream(), name, in_braces),
         TokenTree::Ident(word) => word == name,
         TokenTree::Literal(literal) => literal.to_string().contains(in_braces),
         TokenTree::Punct(_) => false,
     })
 }
 
-/// Whether a body names `Self`, but for that of types that are defined in it.
+/// Whether a body names `Self`, except in types and impls that are defined in the body.
 pub(crate) fn names_self(body: TokenStream) -> bool {
     let mut in_definition = false;
     body.into_iter().any(|token| match token {
@@ -118,8 +118,8 @@ pub(crate) fn names_self(body: TokenStream) -> bool {
     })
 }
 
-/// Whether a body calls a function by its bare name, or hands it on: not a field, a method, or a
-/// part of a path, and no variable of that name either.
+/// Whether a body calls a function by its bare name or passes it on: not as a field, a method or a
+/// part of a path, and not as a variable of that name.
 pub(crate) fn calls(body: &TokenStream, name: &str) -> bool {
     let is_variable = binds(body.clone(), name);
     occurs(body.clone(), name, &|before, after| {
@@ -148,7 +148,7 @@ pub(crate) fn calls(body: &TokenStream, name: &str) -> bool {
     })
 }
 
-/// Whether a `let` makes a variable of that name.
+/// Whether a `let` binds a variable of that name.
 fn binds(body: TokenStream, name: &str) -> bool {
     occurs(body, name, &|before, _| match before {
         [.., TokenTree::Ident(word)] if word == "let" => true,
@@ -157,15 +157,16 @@ fn binds(body: TokenStream, name: &str) -> bool {
     })
 }
 
-/// Whether a name occurs as one of its own, and the tokens before and after it are such.
+/// Whether a name occurs alone (not as a field, a method or a part of a path) and `is_match` holds
+/// for the tokens before and after it.
 fn occurs(
     tokens: TokenStream,
     name: &str,
-    are_such: &dyn Fn(&[TokenTree], &[TokenTree]) -> bool,
+    is_match: &dyn Fn(&[TokenTree], &[TokenTree]) -> bool,
 ) -> bool {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     tokens.iter().enumerate().any(|(i, token)| match token {
-        TokenTree::Group(group) => occurs(group.stream(), name, are_such),
+        TokenTree::Group(group) => occurs(group.stream(), name, is_match),
         TokenTree::Ident(ident) if is_name(ident, name) => {
             let (before, after) = (&tokens[..i], &tokens[i + 1..]);
             let is_part = match before {
@@ -178,7 +179,7 @@ fn occurs(
                 [.., TokenTree::Punct(punct)] => punct.as_char() == '.',
                 _ => false,
             };
-            !is_part && are_such(before, after)
+            !is_part && is_match(before, after)
         }
         _ => false,
     })
@@ -189,7 +190,7 @@ fn is_name(ident: &proc_macro2::Ident, name: &str) -> bool {
     ident.strip_prefix("r#").unwrap_or(&ident) == name
 }
 
-/// A type with `_` in place of each `impl Trait`, as a closure may say of its result.
+/// A type with `_` in place of each `impl Trait`, as the result type of a closure may have it.
 pub(crate) fn without_impl(ty: TokenStream) -> TokenStream {
     let mut kept = TokenStream::new();
     let mut tokens = ty.into_iter().peekable();
@@ -198,7 +199,7 @@ pub(crate) fn without_impl(ty: TokenStream) -> TokenStream {
             TokenTree::Ident(word) if word == "impl" => {
                 let mut depth = 0_usize;
                 let mut after_dash = false;
-                // To the end of the bounds: a comma or a bracket that is not theirs.
+                // Skip to the end of the bounds: a comma or bracket that does not belong to them.
                 while let Some(next) = tokens.peek() {
                     if let TokenTree::Punct(punct) = next {
                         match punct.as_char() {
@@ -242,7 +243,7 @@ pub(crate) fn find_awaits(body: TokenStream, diag: &mut Diagnostics) {
                 if is_async_body {
                     after_async = false;
                 } else if !after_bang && !in_async_closure {
-                    // What a macro makes of its tokens is the compiler's to judge.
+                    // The compiler judges what a macro makes of its tokens.
                     find_awaits(group.stream(), diag);
                 }
                 after_dot = false;
@@ -264,7 +265,7 @@ pub(crate) fn find_awaits(body: TokenStream, diag: &mut Diagnostics) {
                 after_dot = punct.as_char() == '.';
                 // `name!(...)`, not the `!` of a negation.
                 after_bang = after_word && punct.as_char() == '!';
-                // An async closure: its body has no end that tokens alone would show.
+                // An async closure: tokens alone do not show where its body ends.
                 in_async_closure |= after_async && punct.as_char() == '|';
                 // An async block or function has its braces before the statement ends.
                 if punct.as_char() == ';' {

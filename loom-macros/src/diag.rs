@@ -1,4 +1,4 @@
-//! Error texts, and collecting them so that all are reported at once.
+//! Error texts, and their collection, so that all errors are reported at once.
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
@@ -13,7 +13,7 @@ impl Diagnostics {
         self.add(syn::Error::new_spanned(culprit, message));
     }
 
-    /// Adds a mistake at one place of the source.
+    /// Adds a mistake at one place in the source.
     pub(crate) fn at_span(&mut self, span: Span, message: impl std::fmt::Display) {
         self.add(syn::Error::new(span, message));
     }
@@ -34,15 +34,15 @@ impl Diagnostics {
         self.0.is_none()
     }
 
-    /// All of them as `compile_error!`s; nothing if there are none.
+    /// All mistakes as `compile_error!`s; `None` if there are none.
     pub(crate) fn into_tokens(self) -> Option<TokenStream> {
         self.0.map(syn::Error::into_compile_error)
     }
 }
 
-/// Code as it is written by people: tokens print with a space after each.
+/// Code as a person writes it: tokens print with a space after each.
 pub(crate) fn shown(code: impl ToTokens) -> String {
-    const CLOSER: &[(&str, &str)] = &[
+    const WITHOUT_SPACES: &[(&str, &str)] = &[
         (" :: ", "::"),
         (" < ", "<"),
         (" >", ">"),
@@ -53,7 +53,7 @@ pub(crate) fn shown(code: impl ToTokens) -> String {
         ("* ", "*"),
     ];
     let code = code.to_token_stream().to_string();
-    CLOSER.iter().fold(code, |code, (apart, closer)| code.replace(apart, closer))
+    WITHOUT_SPACES.iter().fold(code, |code, (spaced, bare)| code.replace(spaced, bare))
 }
 
 /// `one of "a", "b"` for an error text.
@@ -62,9 +62,9 @@ pub(crate) fn one_of(words: &[&str]) -> String {
     format!("one of {}", quoted.join(", "))
 }
 
-/// The known word nearest to `word`, if it is near enough to be meant.
+/// The known word nearest to `word`, if it is near enough to be the one that was meant.
 pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    /// Of Jaro-Winkler similarity; lower ones suggest words that share hardly a letter.
+    /// A Jaro-Winkler similarity; below it, the suggested words hardly share a letter.
     const NEAR: f64 = 0.8;
     let similarity = |other: &&str| strsim::jaro_winkler(word, other);
     known

@@ -1,8 +1,7 @@
-//! What the attributes expand to, held against files that people can read: those in
-//! `tests/expand/`.
+//! Compares the attributes' expansions with the readable files in `tests/expand/`.
 //!
-//! `LOOM_EXPAND=overwrite cargo test -p loom-runtime-macros` writes the files anew after a wanted
-//! change.
+//! After an intended change, `LOOM_EXPAND=overwrite cargo test -p loom-runtime-macros` rewrites
+//! the files.
 
 use std::path::Path;
 use std::{env, fs};
@@ -14,7 +13,7 @@ use syn::{Attribute, File, ImplItem, ImplItemFn, Item, ItemFn, Meta};
 use crate::compute::compute;
 use crate::entry::{Kind, entry};
 
-/// Where the files are: each example beside what becomes of it.
+/// The folder with each example beside its expansion.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/expand");
 
 #[test]
@@ -45,7 +44,7 @@ fn expansions_are_as_written_down() {
     assert!(different.is_empty(), "{}", different.join("\n"));
 }
 
-/// Expands every attribute of ours in a file.
+/// Expands every Loom attribute in a file.
 fn expand(text: &str) -> String {
     let file: File = syn::parse_file(text).expect("an example is a file of items");
     let items = file.items.into_iter().map(|item| match item {

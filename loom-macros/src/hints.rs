@@ -1,7 +1,7 @@
 //! Hints from outside the code: a file beside `Cargo.toml` that maps item paths to words.
 //!
-//! A macro does not know the module it is used in. So what it takes from the file is every entry
-//! whose last part is the function's name, and the compiler finds the one that is meant.
+//! A macro does not know the module of the function. So it takes from the file every entry whose
+//! last part is the function's name, and the compiler selects the right one.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -14,23 +14,23 @@ use toml::{Table, Value};
 use crate::diag::{Diagnostics, nearest, one_of};
 use crate::words::HINTS;
 
-/// The name of the file where nothing else is said.
+/// The default name of the file.
 const FILE: &str = "loom-hints.toml";
-/// The environment variable that names another.
+/// The environment variable that names another file.
 const VARIABLE: &str = "LOOM_HINTS";
 
-/// What a file says of a function of some name.
+/// The hints in the file for functions of one name.
 pub(crate) struct Hints {
-    /// An expression of what it is given, where there are entries for it.
+    /// An expression of the function's hint, if the file has entries for the name.
     pub(crate) hint: Option<TokenStream>,
-    /// What has the compiler look at the file again when it changes, and tells the program of the
-    /// function.
+    /// Code that makes the compiler read the file again when it changes, and that registers the
+    /// function for the program.
     pub(crate) registered: TokenStream,
 }
 
 /// The hints for functions of that name.
 pub(crate) fn of(item: &str, loom: &syn::Path, diag: &mut Diagnostics) -> Hints {
-    // The compiler forgets what it made of another value.
+    // Makes the compiler expand again when the variable changes.
     let mut registered = quote! {
         const _: ::core::option::Option<&::core::primitive::str> = ::core::option_env!("LOOM_HINTS");
     };
@@ -41,7 +41,7 @@ pub(crate) fn of(item: &str, loom: &syn::Path, diag: &mut Diagnostics) -> Hints 
             diag.at_span(Span::call_site(), format!("cannot use `{}`: {problem}", path.display()));
             return Hints { hint: None, registered };
         }
-        // Another function has said so.
+        // The expansion of another function has reported the problem.
         Err(None) => return Hints { hint: None, registered },
     };
     let mut table = Vec::new();
@@ -50,7 +50,7 @@ pub(crate) fn of(item: &str, loom: &syn::Path, diag: &mut Diagnostics) -> Hints 
             continue;
         }
         let (words, variants) = HINTS;
-        // It was read as one.
+        // Reading has checked the words.
         let Some(at) = words.iter().position(|known| known == word) else { continue };
         let variant = Ident::new(variants[at], Span::call_site());
         table.push(quote!((#entry, #loom::__private::ComputeHint::#variant)));
@@ -80,12 +80,12 @@ pub(crate) fn of(item: &str, loom: &syn::Path, diag: &mut Diagnostics) -> Hints 
 fn file() -> Option<PathBuf> {
     let folder = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR")?);
     match env::var_os(VARIABLE).filter(|named| !named.is_empty()) {
-        // That it is not there is for the reading to say; but packages that this one depends on
-        // have none, and nobody has asked them.
+        // A missing file is reported when it is read. But packages that this one depends on have
+        // no such file, and the variable is not meant for them.
         Some(named) => {
             let path = folder.join(named);
-            let is_asked = env::var_os("CARGO_PRIMARY_PACKAGE").is_some();
-            (is_asked || path.is_file()).then_some(path)
+            let is_primary = env::var_os("CARGO_PRIMARY_PACKAGE").is_some();
+            (is_primary || path.is_file()).then_some(path)
         }
         None => Some(folder.join(FILE)).filter(|path| path.is_file()),
     }
@@ -93,17 +93,17 @@ fn file() -> Option<PathBuf> {
 
 type Entries = Vec<(String, String)>;
 
-/// Its entries, or what is wrong with it, which only the first to ask is told.
+/// The entries of the file, or its error; only the first caller receives the text of an error.
 fn read(path: &Path) -> Result<Entries, Option<String>> {
-    /// The file that was read last, its text, and its entries if it has any.
+    /// The file that was read last, its text, and its entries unless it had an error.
     type Last = (PathBuf, String, Option<Entries>);
     static LAST: Mutex<Option<Last>> = Mutex::new(None);
     let read = fs::read_to_string(path);
     let text = read.as_ref().map_or_else(ToString::to_string, Clone::clone);
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((of, same, entries)) = &*last
-        && of == path
-        && *same == text
+    if let Some((last_path, last_text, entries)) = &*last
+        && last_path == path
+        && *last_text == text
     {
         return entries.clone().ok_or(None);
     }
@@ -115,7 +115,7 @@ fn read(path: &Path) -> Result<Entries, Option<String>> {
     entries.map_err(Some)
 }
 
-/// Paths and words, from keys such as `"shop::images::resize"`, or from tables below tables.
+/// Paths and words, from keys such as `"shop::images::resize"`, or from nested tables.
 fn parse(text: &str) -> Result<Entries, String> {
     fn flatten(above: &str, table: &Table, entries: &mut Entries) -> Result<(), String> {
         for (key, value) in table {

@@ -1,7 +1,7 @@
-//! The annotated function: signature parsed, body kept as tokens.
+//! The annotated function: its signature is parsed, its body stays tokens.
 //!
-//! The body never goes through a parser, so that an editor can complete inside one that
-//! is not finished yet, and every span in it stays the user's.
+//! The body never passes through a parser, so that an editor can complete inside an unfinished
+//! body, and every span in it stays the user's.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -16,20 +16,20 @@ pub(crate) struct Function {
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
     pub(crate) body: Group,
-    /// What stands where a body should; one that cannot be reached stands in for it.
+    /// The token that stands in place of a body. `body` is then an unreachable one.
     pub(crate) missing: Option<TokenTree>,
 }
 
 impl Function {
-    /// Reads a function. Its body, which is what comes last, never gets to the parser, which
-    /// would copy it token by token.
+    /// Reads a function. The body, its last token, never reaches the parser, which would copy it
+    /// token by token.
     pub(crate) fn parse(item: TokenStream) -> syn::Result<Self> {
         let (head, body) = split(item);
         let parse = |input: ParseStream<'_>| -> syn::Result<_> {
             let attrs = input.call(Attribute::parse_outer)?;
             let vis: Visibility = input.parse()?;
             let sig: Signature = input.parse()?;
-            // A semicolon, where there is no body.
+            // A semicolon, if there is no body.
             let rest: Option<TokenTree> =
                 if input.is_empty() { None } else { Some(input.parse()?) };
             Ok((attrs, vis, sig, rest))
@@ -40,7 +40,7 @@ impl Function {
             (None, None) => Err(syn::Error::new_spanned(sig, "expected a body: `{ ... }`")),
             (body, rest) => {
                 let missing = rest.or_else(|| body.map(TokenTree::Group));
-                // The arguments cannot be used in what is not there.
+                // A body that is missing cannot use the arguments.
                 attrs.push(parse_quote!(#[allow(unused_variables)]));
                 let body = Group::new(Delimiter::Brace, quote!(::core::unreachable!()));
                 Ok(Self { attrs, vis, sig, body, missing })
@@ -49,11 +49,11 @@ impl Function {
     }
 }
 
-/// All but the body, and the body, if what comes last is one.
+/// Everything but the body, and the body if the last token is one.
 fn split(item: TokenStream) -> (TokenStream, Option<Group>) {
     let mut head: Vec<TokenTree> = item.into_iter().collect();
     match head.pop() {
-        // What a macro hands on comes in invisible brackets.
+        // What a macro passes on has invisible brackets.
         Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::None => {
             let (more, body) = split(group.stream());
             (head.into_iter().chain(more).collect(), body)
@@ -77,7 +77,7 @@ impl ToTokens for Function {
 }
 
 impl Function {
-    /// What is wrong with it where it has no body.
+    /// The error of a function without a body.
     pub(crate) fn fault(&self) -> Option<syn::Error> {
         let way_out = if self.is_of_a_trait() {
             "expected a body: in a trait, the attribute goes on those of its implementations"
@@ -87,13 +87,13 @@ impl Function {
         self.missing.as_ref().map(|end| syn::Error::new_spanned(end, way_out))
     }
 
-    /// Whether a function without a body can only be one that a trait declares.
+    /// Whether a function without a body can only be a declaration in a trait.
     fn is_of_a_trait(&self) -> bool {
         self.sig.receiver().is_some() || mentions(self.sig.to_token_stream(), "Self")
     }
 }
 
-/// The arguments but for `self`.
+/// The arguments except `self`.
 pub(crate) fn typed_mut(sig: &mut Signature) -> impl Iterator<Item = &mut PatType> {
     sig.inputs.iter_mut().filter_map(|input| match input {
         FnArg::Typed(arg) => Some(arg),

@@ -1,9 +1,9 @@
 //! The attributes of Loom. Use them through the `loom-runtime` package, as `loom::main`,
 //! `loom::test` and `loom::compute`.
 //!
-//! Each attribute goes through the same stages, a file each: the arguments and the item
-//! are parsed, checked as a whole, and only then expanded. All mistakes are reported at
-//! once, and the item is emitted beside them so that none causes a second one.
+//! Each attribute passes through the same stages, one file each: the arguments and the item are
+//! parsed, checked as a whole, and expanded only after that. All mistakes are reported at once,
+//! and the item is emitted beside them so that no mistake causes a second error.
 
 mod args;
 mod attributes;

@@ -1,4 +1,4 @@
-//! Where expansions find Loom, and what stands where in them.
+//! The path of Loom in expansions, and the spans of what expansions contain.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -12,11 +12,11 @@ pub(crate) fn loom(given: Option<&Arg>, diag: &mut Diagnostics) -> Path {
     given.and_then(|arg| diag.keep(arg.path())).unwrap_or_else(|| parse_quote!(::loom))
 }
 
-/// The same path, for an expression that an error is to be reported at another place of.
+/// The same path with the span of another place, where errors of the expression are reported.
 pub(crate) fn at(path: &Path, place: Span) -> TokenStream {
     if path.leading_colon.is_some() && path.segments.len() == 1 && path.segments[0].ident == "loom"
     {
-        // The usual one, without going through its tokens.
+        // The usual path, without a walk through its tokens.
         return quote_spanned!(place=> ::loom);
     }
     let moved = |mut token: TokenTree| {
@@ -26,7 +26,7 @@ pub(crate) fn at(path: &Path, place: Span) -> TokenStream {
     path.to_token_stream().into_iter().map(moved).collect()
 }
 
-/// There, and with the macro's hygiene: a local variable that the body does not see.
+/// The span of a place with the macro's hygiene: a local variable that the body cannot see.
 pub(crate) fn of_macro(place: Span) -> Span {
     Span::mixed_site().located_at(place)
 }

@@ -1,4 +1,4 @@
-//! What stands beside the errors: the item, so that its users find it.
+//! What is emitted beside errors: the item, so that code that uses it still finds it.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -6,7 +6,7 @@ use quote::{ToTokens, quote};
 use crate::diag::Diagnostics;
 use crate::item::Function;
 
-/// The function, or the errors beside whatever the attribute was put on.
+/// The function; or the errors, beside the item that the attribute stands on.
 pub(crate) fn parse_function(
     attribute: &str,
     item: TokenStream,
@@ -36,7 +36,7 @@ pub(crate) fn beside(diag: Diagnostics, item: impl ToTokens) -> TokenStream {
     quote!(#errors #item)
 }
 
-/// Whether the tokens were at least meant as a function.
+/// Whether the tokens were meant as a function.
 fn is_function(item: &TokenStream) -> bool {
     item.clone().into_iter().any(|token| token.to_string() == "fn")
 }

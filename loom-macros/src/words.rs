@@ -1,12 +1,12 @@
-//! The words that arguments and files have for variants of the runtime's enums.
+//! The words in arguments and files for the variants of the runtime's enums.
 
-/// The variants of `ComputeHint`, by the words for them.
+/// The words for the variants of `ComputeHint`, and the variants.
 pub(crate) const HINTS: (&[&str], &[&str]) =
     (&["low", "medium", "high", "unknown"], &["Low", "Medium", "High", "Unknown"]);
 
-/// Likewise of `Mode`.
+/// The same for `Mode`.
 pub(crate) const MODES: (&[&str], &[&str]) =
     (&["adaptive", "offload", "inline", "observe"], &["Adaptive", "Offload", "Inline", "Observe"]);
-/// Likewise of `Priority`.
+/// The same for `Priority`.
 pub(crate) const PRIORITIES: (&[&str], &[&str]) =
     (&["low", "normal", "high"], &["Low", "Normal", "High"]);

@@ -28,8 +28,8 @@
 //! - [`LoomRuntime::prometheus_metrics`]: figures; with the feature `prometheus`, in your registry.
 //! - With the feature of that name, `dashboard`: a live page; `tower`: load shedding; `tracing`:
 //!   spans that follow work.
-//! - [`LoomBuilder::profile`] and, with the feature of that name, `hints`: what was measured, kept for
-//!   the next run.
+//! - [`LoomBuilder::profile`] and, with the feature of that name, `hints`: what was measured, kept
+//!   for the next run.
 //!
 //! # Panics and cancellation
 //!

@@ -33,21 +33,21 @@ const LEAST_FRAME: usize = 1024;
 /// Answers 503 with `Retry-After` in place of a service whose compute calls would wait longer
 /// than a bound.
 ///
-/// Put it around the routes that compute, and not around those that must always answer. Behind
-/// it the compute queue stays about as long as the bound, whatever the load; without it the queue, and
+/// Put it around the routes that compute, and not around those that must always answer. Behind it
+/// the compute queue stays about as long as the bound, whatever the load; without it the queue, and
 /// every wait, grows as long as more is requested than can be done. `loom-bench shed` prints the
 /// effect for the example's service.
 ///
-/// How long a call would wait is [`expected_queue_wait`](LoomRuntime::expected_queue_wait) for
-/// the layer's [`priority`](Self::priority), which should be that of the functions behind it: under
-/// the same load routes of low priority are shed first. Where no call of that priority has started for
-/// a while, one request is let through to measure.
-/// A request that was let through and has yet to make its call (its body is still being read) is in no
-/// queue, so a burst of them may overshoot the bound.
+/// How long a call would wait is [`expected_queue_wait`](LoomRuntime::expected_queue_wait) for the
+/// layer's [`priority`](Self::priority), which should be that of the functions behind it: under the
+/// same load routes of low priority are shed first. Where no call of that priority has started for
+/// a while, one request is let through to measure. A request that was let through and has yet to
+/// make its call (its body is still being read) is in no queue, so a burst of them may overshoot
+/// the bound.
 ///
-/// The body of a shed request is read first (up to 16 MiB) and discarded, so that the client sees the
-/// answer, unless the client waits to be asked for it (`Expect: 100-continue`). A client that never
-/// sends its body needs a time-out outside of this layer, as everywhere.
+/// The body of a shed request is read first (up to 16 MiB) and discarded, so that the client sees
+/// the answer, unless the client waits to be asked for it (`Expect: 100-continue`). A client that
+/// never sends its body needs a time-out outside of this layer, as everywhere.
 ///
 /// The layer is ready when the inner service is. A concurrency limit inside delays requests before
 /// this layer sees them, unless another layer that sheds load is directly outside of that limit.

@@ -18,7 +18,7 @@ const KNOWN: Known<'_> = Known {
     lists: &["carry"],
     elsewhere: WORDS,
 };
-/// Words that are values, and stand where an argument should.
+/// Values that stand where an argument should, and the hint for each.
 const WORDS: &[(&str, &str)] = &[
     ("low", "did you mean `hint = \"low\"`?"),
     ("medium", "did you mean `hint = \"medium\"`?"),
@@ -38,13 +38,13 @@ pub(super) struct ComputeArgs {
     /// A variant of `Priority`.
     pub(super) priority: Option<Ident>,
     pub(super) key: Option<LitStr>,
-    /// Arguments may be borrowed.
+    /// Whether arguments may be borrowed.
     pub(super) scope: bool,
-    /// Task-locals that go along where it is offloaded.
+    /// Task-locals that an offloaded call carries along.
     pub(super) carry: Vec<Path>,
-    /// Which runtime, where it is not the current one.
+    /// The runtime, if not the current one.
     pub(super) runtime: Option<Expr>,
-    /// What stands in the function because of a file of hints.
+    /// Code in the function that comes from a file of hints.
     pub(super) of_file: TokenStream,
 }
 
@@ -77,7 +77,7 @@ pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> ComputeArgs 
     ComputeArgs { loom, hint, mode, size, priority, key, scope, carry, runtime, of_file }
 }
 
-/// One of the words, or any expression of the type.
+/// The hint: one of the words, or any expression of the type.
 fn hint(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
     match arg.value()? {
         Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) => {
@@ -89,7 +89,7 @@ fn hint(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
             Err(expected(literal, "hint = \"low\"` or `hint = loom::ComputeHint::Low"))
         }
         expression => {
-            // With the type beside it, so that another one is an error there.
+            // With the type written out, so that another type is an error at the expression.
             let typed = quote_spanned! {expression.span()=>
                 let __loom_hint: #loom::__private::ComputeHint = #expression;
             };
@@ -106,7 +106,7 @@ fn key(arg: &Arg) -> syn::Result<LitStr> {
     Ok(key)
 }
 
-/// Arguments that say nothing beside others.
+/// Reports arguments that have no effect beside others.
 fn conflicts(
     mode: Option<&Ident>,
     hint: Option<&Arg>,
@@ -139,16 +139,16 @@ fn conflicts(
 
 #[cfg(feature = "hints")]
 impl ComputeArgs {
-    /// Takes what a file says of functions of that name; what the code says counts more.
+    /// Takes the hint of a file for functions of that name; a hint in the code overrides it.
     pub(super) fn look_up(&mut self, item: &str, diag: &mut Diagnostics) {
         if cfg!(test) {
-            // What is written down is what there is without a file.
+            // The expected expansions are those without a file.
             return;
         }
         let hints::Hints { hint, registered } = hints::of(item, &self.loom, diag);
         self.of_file = registered;
-        let is_told = matches!(&self.mode, Some(mode) if mode == "Offload" || mode == "Inline");
-        if self.hint.is_none() && !is_told {
+        let is_forced = matches!(&self.mode, Some(mode) if mode == "Offload" || mode == "Inline");
+        if self.hint.is_none() && !is_forced {
             self.hint = hint;
         }
     }

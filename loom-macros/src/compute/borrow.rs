@@ -1,4 +1,4 @@
-//! Types that borrow from the caller, and what to take in place of them.
+//! Types that borrow from the caller, and the owned types to take in their place.
 
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -9,7 +9,7 @@ use syn::{
 
 use crate::diag::shown;
 
-/// What in a type borrows from the caller.
+/// The part of a type that borrows from the caller.
 pub(super) enum Borrow<'a> {
     Reference(&'a TypeReference),
     Lifetime(String),
@@ -28,7 +28,7 @@ pub(super) fn find_borrow(ty: &Type) -> Option<Borrow<'_>> {
         Type::Tuple(tuple) => tuple.elems.iter().find_map(find_borrow),
         Type::TraitObject(object) => in_bounds(&object.bounds),
         Type::ImplTrait(opaque) => in_bounds(&opaque.bounds),
-        // The arguments of `Fn(&str)` are not data of ours, so only `<...>` counts.
+        // The arguments of `Fn(&str)` are not data of the call, so only `<...>` counts.
         Type::Path(path) => {
             path.path.segments.iter().find_map(|segment| in_generics(&segment.arguments))
         }
@@ -73,7 +73,7 @@ pub(super) fn way_out(borrow: &Borrow<'_>) -> String {
     }
 }
 
-/// What to take instead of a reference.
+/// The type to take instead of a reference.
 fn owned(reference: &TypeReference) -> String {
     let referent = &*reference.elem;
     let name = match shown(referent) {
@@ -88,7 +88,7 @@ fn owned(reference: &TypeReference) -> String {
     }
 }
 
-/// The type that owns what others borrow as that one.
+/// The type that owns what a reference to `borrowed` borrows.
 fn owned_of(borrowed: &Type) -> Option<String> {
     match borrowed {
         Type::Slice(slice) => {
@@ -115,8 +115,7 @@ fn owned_of(borrowed: &Type) -> Option<String> {
     }
 }
 
-/// The signature's result with what is borrowed taken for static, so that it is not an error of
-/// its own.
+/// The signature's result with `'static` in place of borrows, so that they are no further errors.
 pub(super) fn without_borrow(output: &ReturnType) -> ReturnType {
     fn with_lifetimes(tokens: TokenStream) -> TokenStream {
         let mut kept = TokenStream::new();

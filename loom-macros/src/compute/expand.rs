@@ -1,6 +1,6 @@
-//! What `#[loom::compute]` generates.
+//! The expansion of `#[loom::compute]`.
 //!
-//! An `async fn` of the same signature, which gives the body to Loom as a closure of the
+//! It is an `async fn` of the same signature, which passes the body to Loom as a closure of the
 //! arguments:
 //!
 //! ```text
@@ -9,14 +9,14 @@
 //! }
 //! ```
 //!
-//! `return`, `?` and `self` mean in a closure what they mean in a function, and so do the lints
-//! for arguments and body, which stand there once. What a closure cannot do is done by a function
-//! within it, of the same signature and name: call itself by its name, and give an `impl Fn` that
-//! only the signature tells the kind of.
+//! `return`, `?` and `self` mean the same in a closure as in a function, and so do the lints for
+//! arguments and body, which occur there once. Two things need a function of the same signature
+//! and name within the closure: a call of itself by its name, and a result of `impl Fn`, whose
+//! kind only the signature states.
 //!
-//! All names of ours are local variables with the macro's hygiene, or stand in a block of their
-//! own: the body sees none of them. They begin with `__loom`, since a pattern takes the name of a
-//! constant for the constant.
+//! All names that the macro adds are local variables with the macro's hygiene, or are in a block
+//! of their own: the body sees none of them. They begin with `__loom`, because a pattern with the
+//! name of a constant means that constant.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -31,9 +31,9 @@ use crate::body::{self, Words, in_place_of, leading_attributes};
 use crate::item::{Function, typed_mut};
 use crate::paths::{self, of_macro};
 
-/// Attributes that say something about the machine code of the body.
-const OF_THE_BODY: &[&str] = &["inline", "cold"];
-/// More go in a tuple of the last one.
+/// Attributes about the machine code of the body.
+const BODY_ATTRIBUTES: &[&str] = &["inline", "cold"];
+/// Further arguments go into a tuple, which is the last one.
 const MOST_ARGUMENTS: usize = 12;
 
 pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> TokenStream {
@@ -54,15 +54,15 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> 
     }
 
     let closure = if is_nested { nested(sig, &of_body, &body) } else { closure(sig, &body) };
-    // A function within has these attributes itself.
-    let apart = of_body.iter().find_map(|attr| apart(attr)).filter(|_| !is_nested);
-    let (tell_at, at) = at(args, sig, apart.as_ref());
+    // A nested function has these attributes itself.
+    let out_of_line = of_body.iter().find_map(|attr| out_of_line(attr)).filter(|_| !is_nested);
+    let (before, at) = at(args, sig, out_of_line.as_ref());
 
     let loom = &args.loom;
-    // Where an argument is what cannot be sent, it is where that is said.
+    // An argument that cannot be sent is reported at its own place.
     let given = in_tuples(names.iter().map(ToTokens::to_token_stream).collect());
     let which = if args.scope { "scoped" } else { "call" };
-    // Where the result is what cannot be sent, its type is where that is said.
+    // A result that cannot be sent is reported at its type.
     let place = Span::call_site().located_at(match &sig.output {
         ReturnType::Type(_, ty) => ty.span(),
         ReturnType::Default => sig.ident.span(),
@@ -75,7 +75,7 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> 
     let hints = &args.of_file;
     let block = quote! {
         #hints
-        #tell_at
+        #before
         #call.await
     };
     let block = in_place_of(&body, block);
@@ -86,8 +86,8 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> 
     }
 }
 
-/// The function as an `async fn` that runs where it is: what its callers expect to find
-/// while there are errors.
+/// The function as an `async fn` that runs inline: what its callers expect to find while there are
+/// errors.
 pub(super) fn unplaced(function: &Function, is_borrowing: bool) -> TokenStream {
     let mut function = function.clone();
     function.sig = as_async(&function.sig);
@@ -98,7 +98,7 @@ pub(super) fn unplaced(function: &Function, is_borrowing: bool) -> TokenStream {
         && find_borrow(ty).is_some()
         && !is_borrowing
     {
-        // What it was meant to borrow from is not there to be borrowed from.
+        // The arguments that the result was to borrow from do not fit any more.
         function.sig.output = without_borrow(&function.sig.output);
         function.attrs.push(parse_quote!(#[allow(unused_variables)]));
         function.body = Group::new(Delimiter::Brace, quote!(::core::unreachable!()));
@@ -106,11 +106,11 @@ pub(super) fn unplaced(function: &Function, is_borrowing: bool) -> TokenStream {
     function.into_token_stream()
 }
 
-/// The site, and what is said of the call; and what comes before that.
+/// Code that comes before the call, and the expression of the site and the call's options.
 fn at(
     args: &ComputeArgs,
     sig: &Signature,
-    apart: Option<&TokenStream>,
+    out_of_line: Option<&TokenStream>,
 ) -> (Option<TokenStream>, TokenStream) {
     let ComputeArgs { loom, hint, mode, size, priority, key, carry, runtime, .. } = args;
     let name = sig.ident.unraw().to_string();
@@ -124,7 +124,7 @@ fn at(
     });
     let priority =
         priority.as_ref().map(|level| quote!(.priority(#loom::__private::Priority::#level)));
-    // Each where it is named, if it is none.
+    // The span of each name, so that one that is no task-local is reported there.
     let names = carry.iter().map(|name| quote_spanned!(name.span()=> &#name));
     let carrying = (!carry.is_empty()).then(|| {
         quote! {
@@ -143,12 +143,13 @@ fn at(
         None => (None, None),
     };
     let at = quote! {
-        #loom::__private::at!(#name #keyed #hinted #in_mode #sized) #apart #size #priority #carrying #on_it
+        #loom::__private::at!(#name #keyed #hinted #in_mode #sized)
+            #out_of_line #size #priority #carrying #on_it
     };
     if on.is_none() && size.is_none() {
         return (None, at);
     }
-    // Before the arguments go where they are wanted.
+    // Evaluated before the arguments are moved.
     let name = Ident::new("__loom_at", Span::mixed_site());
     (Some(quote!(#on let #name = #at;)), quote!(#name))
 }
@@ -167,23 +168,23 @@ fn closure(sig: &Signature, body: &Group) -> TokenStream {
         return quote!(|#(#params),*| #output #body);
     };
     let this = &receiver.self_token;
-    // All of it, as a function does, not the fields that the body names.
+    // Captures all of `self`, as a function does, not only the fields that the body names.
     let whole = matches!(receiver.kind, ReceiverKind::Value | ReceiverKind::Typed(..))
         .then(|| quote!(let _ = &#this;));
     let statements = body.stream();
     let body = in_place_of(body, quote!(#whole #statements));
-    // Errors about what the closure takes along begin at the receiver.
+    // Errors about what the closure captures begin at the receiver.
     let start = Span::call_site().located_at(this.span());
     quote_spanned!(start=> move |#(#params),*| #output #body)
 }
 
-/// The body as a function of its own name, and a closure that calls it.
+/// The body as a function of the same name, and a closure that calls it.
 fn nested(sig: &Signature, of_body: &[&Attribute], body: &Group) -> TokenStream {
     let mut inner = sig.clone();
     inner.asyncness = None;
     let plain = &inner.ident;
     let generics = turbofish(sig);
-    // None of them hides the function.
+    // Names that cannot hide the function.
     let names = typed(sig)
         .enumerate()
         .map(|(i, arg)| format_ident!("__loom_arg{i}", span = of_macro(arg.span())));
@@ -191,7 +192,7 @@ fn nested(sig: &Signature, of_body: &[&Attribute], body: &Group) -> TokenStream 
     let params = in_tuples(given.clone());
     let mut call = quote!(#plain #generics(#(#given),*));
     if let Safety::Unsafe(_) = sig.safety {
-        // SAFETY: what the caller of the function around it has promised.
+        // SAFETY: the caller of the outer function has promised it.
         call = quote!(unsafe { #call });
     }
     quote! {
@@ -204,11 +205,11 @@ fn nested(sig: &Signature, of_body: &[&Attribute], body: &Group) -> TokenStream 
     }
 }
 
-/// Whether the body needs a function around it: one that calls itself by its name, or whose
-/// result is a closure of a kind that only the signature tells.
+/// Whether the body needs a function around it: one that calls itself by its name, or whose result
+/// is a closure of a kind that only the signature states.
 ///
-/// In methods, and where `Self` is named, a name is never the function's own, and a function
-/// within could not name what the `impl` does.
+/// Not in methods and where `Self` is named: there a bare name is never the function's own, and a
+/// nested function could not name what the `impl` names.
 fn is_nested(function: &Function, words: &Words) -> bool {
     let Function { sig, body, .. } = function;
     let may_be_hidden =
@@ -237,7 +238,7 @@ fn as_async(sig: &Signature) -> Signature {
     sig
 }
 
-/// Type and const parameters by name, since the arguments need not tell them. Those of
+/// Type and const parameters by name, since the arguments may not determine them. Parameters of
 /// `impl Trait` cannot be named.
 fn turbofish(sig: &Signature) -> Option<TokenStream> {
     let names = sig.generics.params.iter().filter_map(|param| match param {
@@ -249,19 +250,19 @@ fn turbofish(sig: &Signature) -> Option<TokenStream> {
     (!names.is_empty()).then(|| quote!(::<#(#names),*>))
 }
 
-/// What the argument is called in the signature, where patterns are not taken apart.
+/// The name of the argument in the signature, where patterns are not destructured.
 ///
-/// By the macro's hygiene, so that no lint takes its use there for one of the body's; but what
-/// `size` and `runtime` speak of has to be found by them.
+/// With the macro's hygiene, so that no lint takes its use there for a use in the body. But names
+/// that `size` and `runtime` use keep their own span, so that these find them.
 fn param_name(i: usize, arg: &PatType, args: &ComputeArgs) -> Ident {
     match &*arg.pat {
         Pat::Ident(name) if name.subpat.is_none() => {
-            let spoken_of = [&args.size, &args.runtime]
+            let is_used = [&args.size, &args.runtime]
                 .into_iter()
                 .flatten()
                 .any(|expression| body::speaks_of(expression.to_token_stream(), &name.ident));
             let mut ident = name.ident.clone();
-            if !spoken_of {
+            if !is_used {
                 ident.set_span(of_macro(ident.span()));
             }
             ident
@@ -270,7 +271,7 @@ fn param_name(i: usize, arg: &PatType, args: &ComputeArgs) -> Ident {
     }
 }
 
-/// At most so many, the last of which stands for those that are too many.
+/// At most `MOST_ARGUMENTS` parts; the last one is a tuple of all that are too many.
 fn in_tuples(mut parts: Vec<TokenStream>) -> Vec<TokenStream> {
     if parts.len() > MOST_ARGUMENTS {
         let rest = parts.split_off(MOST_ARGUMENTS - 1);
@@ -279,7 +280,7 @@ fn in_tuples(mut parts: Vec<TokenStream>) -> Vec<TokenStream> {
     parts
 }
 
-/// The same of patterns with their attributes, which parts of a tuple cannot have.
+/// The same for patterns with their attributes, which parts of a tuple cannot have.
 fn params_in_tuples(sig: &Signature) -> Vec<TokenStream> {
     let params: Vec<_> = typed(sig).collect();
     let (alone, together) = if params.len() > MOST_ARGUMENTS {
@@ -298,12 +299,12 @@ fn params_in_tuples(sig: &Signature) -> Vec<TokenStream> {
 }
 
 fn is_of_the_body(attr: &Attribute) -> bool {
-    OF_THE_BODY.iter().any(|name| attr.path().is_ident(name))
+    BODY_ATTRIBUTES.iter().any(|name| attr.path().is_ident(name))
 }
 
-/// Of a body that is to have machine code of its own. One that asks to be part of its caller's
-/// needs nobody, since a closure is called once.
-fn apart(attr: &Attribute) -> Option<TokenStream> {
+/// The option for a body that is compiled as separate machine code. `inline` and `inline(always)`
+/// need no option, since a closure is called once.
+fn out_of_line(attr: &Attribute) -> Option<TokenStream> {
     if attr.path().is_ident("cold") {
         return Some(quote!(.cold()));
     }

@@ -1,4 +1,4 @@
-//! Every rule about the annotated function, before anything is generated.
+//! Every rule about the annotated function, checked before anything is generated.
 
 use quote::ToTokens;
 use syn::{Attribute, Expr, FnArg, Pat, Receiver, ReceiverKind, ReturnType, Signature, Type};
@@ -93,7 +93,7 @@ fn attribute(attr: &Attribute, diag: &mut Diagnostics) {
     }
 }
 
-/// It names the lifetime that it adds.
+/// `#[async_trait]` adds a lifetime with its own name.
 fn is_boxed_by_async_trait(sig: &Signature) -> bool {
     !sig.generics.params.is_empty() && mentions(sig.generics.to_token_stream(), "async_trait")
 }
@@ -131,8 +131,8 @@ fn argument(pattern: &Pat, ty: &Type, diag: &mut Diagnostics) {
     }
 }
 
-/// Arguments are taken apart in the body, so the attribute sees them whole, under their own
-/// names.
+/// Reports names in `size` or `runtime` that are parts of a pattern. Patterns are destructured in
+/// the body, so the attribute sees only whole arguments under their own names.
 fn visible(expression: &Expr, key: &str, sig: &Signature, diag: &mut Diagnostics) {
     let expression = expression.to_token_stream();
     for input in &sig.inputs {

@@ -1,7 +1,7 @@
 //! Functions whose arguments depend on `cfg`.
 //!
-//! The compiler takes such an argument out of a signature, but out of no call. So there is a
-//! function for each of the cases, and it takes out those that are not the one.
+//! The compiler removes such an argument from the signature, but not from calls. So there is a
+//! function for each case, and each function has the `cfg` of its case.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -13,7 +13,8 @@ use crate::item::Function;
 /// Each condition doubles the number of functions.
 const MOST_CONDITIONS: usize = 4;
 
-/// One function for each case of the conditions on its arguments; itself where there are none.
+/// One function for each case of the conditions on its arguments; the function itself if there are
+/// no conditions.
 pub(super) fn variants(function: Function, diag: &mut Diagnostics) -> Vec<Function> {
     let mut conditions: Vec<String> = Vec::new();
     for input in &function.sig.inputs {
@@ -40,7 +41,7 @@ pub(super) fn variants(function: Function, diag: &mut Diagnostics) -> Vec<Functi
     (0..1_usize << conditions.len()).map(|case| variant(&function, &conditions, case)).collect()
 }
 
-/// The function where exactly those conditions hold whose bit is set.
+/// The function for the case in which exactly the conditions hold whose bits are set in `case`.
 fn variant(function: &Function, conditions: &[String], case: usize) -> Function {
     let holds = |condition: &str| {
         conditions.iter().position(|known| known == condition).is_none_or(|i| case >> i & 1 == 1)
@@ -75,7 +76,7 @@ fn conditions_of(input: &FnArg) -> impl Iterator<Item = TokenStream> {
     attrs.iter().filter_map(condition)
 }
 
-/// What stands in `#[cfg(...)]`.
+/// The condition in `#[cfg(...)]`.
 fn condition(attr: &Attribute) -> Option<TokenStream> {
     match &attr.meta {
         Meta::List(list) if list.path.is_ident("cfg") => {

@@ -1,7 +1,6 @@
 //! The arguments of `#[loom::main]` and `#[loom::test]`: the builder's settings.
 //!
-//! What is written as a literal is checked here, where it stands; what is not is for the
-//! builder to check.
+//! A literal is checked here, at its place in the source; the builder checks everything else.
 
 use std::ops::RangeInclusive;
 
@@ -38,11 +37,11 @@ const KNOWN: &[&str] = &[
     "with_cli_args",
     "crate",
 ];
-/// That of tests alone.
+/// Arguments of tests alone.
 const ARM: &str = "arm";
 const PAUSED: &str = "start_paused";
 const ARMS: &[&str] = &["inline", "offload", "both"];
-/// What other attributes of this kind call things, and those of the sibling.
+/// Words of tokio's attributes, and arguments of the other attribute, with the hint for each.
 const ELSEWHERE: &[(&str, &str)] = &[
     (ARM, "it is for `#[loom::test]` alone"),
     (PAUSED, "it is for `#[loom::test]` alone"),
@@ -51,7 +50,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("flavor", "here it is called `tokio_flavor`"),
     ("file", "here it is called `config`"),
 ];
-/// The builder's own bounds, so that a literal is refused where it is written.
+/// The builder's own bounds, so that a literal out of bounds is an error at its place.
 const THREADS: RangeInclusive<usize> = 1..=8192;
 const CORES: RangeInclusive<usize> = 0..=1024;
 const CALLS: RangeInclusive<usize> = 1..=16_777_216;
@@ -66,7 +65,7 @@ pub(super) struct Settings {
 /// Where compute functions run in a test.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arms {
-    /// Where the scheduler says.
+    /// Where the scheduler decides.
     Chosen,
     Inline,
     Offload,
@@ -89,7 +88,7 @@ pub(super) fn parse(kind: Kind, tokens: TokenStream, diag: &mut Diagnostics) -> 
         .filter(|arg| arg.key != "crate" && arg.key != ARM)
         .filter_map(|arg| {
             let value = diag.keep(value(arg, &loom))?;
-            // The builder's method for files has the name that others give it.
+            // The builder's method for files is called `file`.
             let key =
                 if arg.key == "config" { Ident::new("file", arg.span()) } else { arg.key.clone() };
             Some(quote!(.#key(#value)))
@@ -161,7 +160,7 @@ fn needs(arg: &Arg, what: &str, feature: &str) -> syn::Error {
     syn::Error::new(arg.span(), format!("{what} the feature `{feature}` of `loom-runtime`"))
 }
 
-/// A string that keeps a rule, or an expression.
+/// A string that `rule` accepts, or an expression.
 fn text(
     arg: &Arg,
     example: &str,
@@ -255,7 +254,7 @@ fn conflicts(args: &[Arg], diag: &mut Diagnostics) {
         .is_some_and(|flavor| flavor.value() == "current_thread");
     if let Some(paused) = arg(PAUSED) {
         for other in ["tokio_threads", "tokio_flavor", "local_cores"] {
-            // What is no literal, and none that asks for several, is for the builder to check.
+            // The builder checks expressions; a literal is fine unless it asks for several threads.
             let is_fine = |arg: &&Arg| match arg.value() {
                 Ok(Expr::Lit(ExprLit { lit: Lit::Int(n), .. })) => n.base10_digits() == "0",
                 Ok(Expr::Lit(_)) => is_current_thread,

@@ -1,5 +1,5 @@
-//! What `#[loom::main]` and `#[loom::test]` generate: a plain function that builds the runtime
-//! and runs the function on it as it was written, which stands within under its own name.
+//! The expansion of `#[loom::main]` and `#[loom::test]`: a plain function that builds the runtime
+//! and runs on it the function as it was written, nested under its own name.
 //!
 //! ```text
 //! fn name() -> R {
@@ -35,7 +35,7 @@ pub(super) fn expand(kind: Kind, settings: &Settings, function: &Function) -> To
     }
     let mut inner = sig.clone();
     for arg in typed_mut(&mut inner) {
-        // Those that the attributes below this one ask for are theirs.
+        // Attributes for the attributes below this one stay on the outer function.
         arg.attrs.clear();
     }
     let run_body = if names.is_empty() { quote!(#name) } else { quote!(|| #name(#(#names),*)) };
@@ -59,7 +59,7 @@ pub(super) fn expand(kind: Kind, settings: &Settings, function: &Function) -> To
         Arms::Offload => quote!(#builder.always_offload()),
         Arms::Chosen => builder,
     };
-    // Last, so that attributes below this one find it, and make tests of their own with it.
+    // Last, so that attributes below this one find it, and make their own tests with it.
     let test = (kind == Kind::Test).then(|| quote!(#[#loom::__private::prelude::v1::test]));
     let block = quote! {
         #[allow(clippy::unused_async, clippy::needless_pass_by_value)]
@@ -75,7 +75,7 @@ pub(super) fn expand(kind: Kind, settings: &Settings, function: &Function) -> To
     }
 }
 
-/// Whether it should, and with which words.
+/// Whether the test should panic, and with which words.
 fn should_panic(attrs: &[Attribute], loom: &Path) -> TokenStream {
     let Some(attr) = attrs.iter().find(|attr| attr.path().is_ident("should_panic")) else {
         return quote!(#loom::__private::None);
@@ -83,7 +83,7 @@ fn should_panic(attrs: &[Attribute], loom: &Path) -> TokenStream {
     let mut expected = None;
     match &attr.meta {
         Meta::List(list) => {
-            // What is wrong with it, the compiler says.
+            // The compiler reports what is wrong with it.
             let _ = list.parse_nested_meta(|meta| {
                 expected = Some(meta.value()?.parse::<LitStr>()?);
                 Ok(())
@@ -99,7 +99,7 @@ fn should_panic(attrs: &[Attribute], loom: &Path) -> TokenStream {
     quote!(#loom::__private::Some(#expected))
 }
 
-/// By the macro's hygiene: the function's own name is the body's.
+/// A name with the macro's hygiene, so that the function's own name still means the nested one.
 fn param_name((i, input): (usize, &FnArg)) -> Ident {
     let pattern = match input {
         FnArg::Typed(PatType { pat, .. }) => match &**pat {
@@ -118,8 +118,8 @@ fn param_name((i, input): (usize, &FnArg)) -> Ident {
     }
 }
 
-/// What stands beside errors: a function that its callers find, and the body, so that what it
-/// uses is used.
+/// What is emitted beside errors: a function that callers find, and the body, so that what the
+/// body uses counts as used.
 pub(super) fn unplaced(kind: Kind, settings: &Settings, function: Function) -> TokenStream {
     let mut function = function;
     let Function { sig, body, .. } = &function;
@@ -152,7 +152,7 @@ pub(super) fn unplaced(kind: Kind, settings: &Settings, function: Function) -> T
     }
 }
 
-/// The signature without what a plain function of these has not.
+/// The signature without everything that the outer function cannot have.
 fn outer(sig: &Signature) -> Signature {
     let mut outer = sig.clone();
     outer.asyncness = None;

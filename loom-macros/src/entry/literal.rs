@@ -1,7 +1,7 @@
-//! What settings may be, checked where they are written as literals.
+//! The rules for settings that are written as literals, checked where they are written.
 //!
-//! The builder has the same rules for what comes from anywhere else; the tests below hold the two
-//! against each other.
+//! The builder has the same rules for settings from every other source; the tests below compare
+//! the two.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ pub(super) fn cpu_list(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Digits alone.
+/// A number of digits only.
 fn cpu(text: &str) -> Option<usize> {
     let text = text.trim();
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -84,7 +84,7 @@ mod tests {
 
     use super::*;
 
-    /// What the builder says of a setting, if anything.
+    /// The builder's error for a setting, if there is one.
     fn refusal(builder: LoomBuilder) -> Option<String> {
         builder.tokio_threads(1).rayon_threads(1).build().err().map(|error| error.to_string())
     }

@@ -27,7 +27,7 @@ pub(crate) fn entry(kind: Kind, args: TokenStream, item: TokenStream) -> TokenSt
     if diag.is_empty() {
         return expand::expand(kind, &settings, &function);
     }
-    // Where they were errors they would cause second ones.
+    // Attributes that were reported would cause further errors.
     function.attrs.retain(|attr| {
         entry_of(attr).is_none() && !attr.path().is_ident("test") && !is_compute(attr)
     });
@@ -58,7 +58,7 @@ fn validate(kind: Kind, settings: &Settings, function: &Function, diag: &mut Dia
     }
 }
 
-/// A test may have arguments where another attribute, below this one, is going to give them.
+/// A test may have arguments if another attribute, below this one, supplies them.
 fn arguments(kind: Kind, settings: &Settings, function: &Function, diag: &mut Diagnostics) {
     let sig = &function.sig;
     let name = kind.name();
@@ -84,7 +84,7 @@ fn arguments(kind: Kind, settings: &Settings, function: &Function, diag: &mut Di
     }
 }
 
-/// Attributes of the language, which give nobody arguments.
+/// Attributes of the language, which supply no arguments.
 const GIVE_NONE: &[&str] = &[
     "allow",
     "cfg",
@@ -103,7 +103,7 @@ const GIVE_NONE: &[&str] = &[
     "warn",
 ];
 
-/// Whether an attribute is one that may.
+/// Whether an attribute may supply arguments.
 fn may_give_arguments(attr: &Attribute) -> bool {
     let path = attr.path();
     let of_a_tool = path.segments.len() > 1

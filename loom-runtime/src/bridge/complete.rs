@@ -107,9 +107,9 @@ impl Worked {
         drop(self);
     }
 
-    /// [`finish`](Self::finish) that calls `before` before the caller can see the outcome. `before` is
-    /// not called where the call was dropped: then the outcome is dropped here, which may take any
-    /// time.
+    /// [`finish`](Self::finish) that calls `before` before the caller can see the outcome. `before`
+    /// is not called where the call was dropped: then the outcome is dropped here, which may take
+    /// any time.
     pub(super) fn finish_after(self, mut before: impl FnMut()) {
         let header = mem::ManuallyDrop::new(self).0;
         // SAFETY: B1, it is not finished otherwise.

@@ -7,8 +7,8 @@ use super::complete::{Job, Started};
 use super::drainer_set::{DrainerSet, Fetch};
 use super::jobs::Jobs;
 
-/// The crew's word comes first, so that it shares a cache line with what stands before a
-/// line.
+/// The drainer set's word comes first, so that it shares a cache line with the field before the
+/// queue.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Queue {

@@ -1,8 +1,8 @@
 //! Configuration: where settings come from, which of them counts, and what they may be.
 //!
 //! Later sources win: defaults, files, environment, attribute or builder, command line. Each value
-//! keeps its source, for errors and for `LoomConfig::source`. It starts no thread, and does not build
-//! a runtime.
+//! keeps its source, for errors and for `LoomConfig::source`. It starts no thread, and does not
+//! build a runtime.
 
 #[cfg(feature = "clap")]
 mod args;

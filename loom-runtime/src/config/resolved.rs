@@ -73,8 +73,8 @@ impl LoomConfig {
     }
 }
 
-/// A line for each key: `key = value (source)`. Keys below `mab_knobs` and `calibration` are left out
-/// where they are not set.
+/// A line for each key: `key = value (source)`. Keys below `mab_knobs` and `calibration` are left
+/// out where they are not set.
 impl fmt::Display for LoomConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown =

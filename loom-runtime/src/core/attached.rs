@@ -1,7 +1,7 @@
 //! The runtime that this library is attached to, for code that has no handle.
 //!
-//! The threads are the host's, and have no context of this library's; so there is one for all
-//! of them.
+//! Such code runs on the host's threads, which have no context of this library. So one context
+//! serves all of them.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -12,23 +12,24 @@ use crate::sync::{Arc, Mutex, PoisonError};
 
 use super::shared::Core;
 
-/// The first that was attached of those that still are.
+/// A runtime that is attached.
 struct Current {
     core: Arc<Core>,
-    /// The runtime's handle, kept until its host has ended. `None` from then on: the entry remains so
-    /// that calls are refused with that reason.
+    /// The runtime's handle, kept until its host has ended. `None` from then on: the entry remains
+    /// so that calls are refused with that reason.
     handle: Option<Handle>,
 }
 
-/// A runtime as its users hold it, which a room above knows.
+/// The handle that users hold; a higher module knows its type.
 pub(crate) type Handle = Arc<dyn Any + Send + Sync>;
 
+/// In the order in which they were attached.
 static CURRENT: Mutex<Vec<Current>> = Mutex::new(Vec::new());
-/// Grows with each change of the above; 0 before the first.
+/// How often `CURRENT` has changed.
 static CHANGES: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    /// What a thread found last, and after how many changes.
+    /// What a thread found last, and the number of changes at that time.
     static FOUND: RefCell<(u64, Option<Arc<Core>>)> = const { RefCell::new((0, None)) };
 }
 
@@ -40,14 +41,14 @@ fn change<R>(f: impl FnOnce(&mut Vec<Current>) -> R) -> R {
     result
 }
 
-/// Code without a handle uses this one, unless there is one already.
+/// Attaches `core`: code without a handle uses it, unless an earlier one is attached.
 pub(crate) fn add(core: &Arc<Core>, handle: Handle) {
     change(|current| {
         current.push(Current { core: Arc::clone(core), handle: Some(handle) });
     });
 }
 
-/// The host of this one has ended; gives back what that had here.
+/// The host of `core` has ended: returns the handle that was kept for it.
 pub(crate) fn leave(core: &Core) -> Option<Handle> {
     change(|current| {
         let left = current.iter_mut().find(|one| std::ptr::eq(&raw const *one.core, core))?;
@@ -55,7 +56,7 @@ pub(crate) fn leave(core: &Core) -> Option<Handle> {
     })
 }
 
-/// This one is attached no more.
+/// `core` is no longer attached: returns its handle, if that is still kept.
 pub(crate) fn remove(core: &Core) -> Option<Handle> {
     change(|current| {
         let at = current.iter().position(|one| std::ptr::eq(&raw const *one.core, core))?;
@@ -63,13 +64,14 @@ pub(crate) fn remove(core: &Core) -> Option<Handle> {
     })
 }
 
-/// All that are attached.
+/// The cores of all runtimes that are attached.
 pub(crate) fn all() -> Vec<Arc<Core>> {
     let current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
     current.iter().map(|one| Arc::clone(&one.core)).collect()
 }
 
-/// Looks at the core that code without a handle uses. `f` must not call foreign code.
+/// Calls `f` with the core that code without a handle uses, without counting a reference. `f` must
+/// not call foreign code.
 #[inline]
 pub(crate) fn with<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
     // Acquire: with the release of `change`.
@@ -85,28 +87,28 @@ pub(crate) fn with<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
         }
         found.borrow().1.as_deref().map(f)
     };
-    // A thread that is being torn down has no place for it.
+    // A thread that is being torn down has no thread-local left.
     FOUND.try_with(found).ok().flatten()
 }
 
 fn find() -> Option<Arc<Core>> {
     let current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
-    // A runtime whose host runs comes before one that can only refuse.
+    // A runtime whose host still runs is preferred to one that can only refuse.
     let live = current.iter().find(|one| one.handle.is_some());
     live.or_else(|| current.first()).map(|one| Arc::clone(&one.core))
 }
 
-/// The same, counted.
+/// The core that code without a handle uses, as a counted reference.
 pub(crate) fn current() -> Option<Arc<Core>> {
     if CHANGES.load(Ordering::Acquire) == 0 { None } else { find() }
 }
 
-/// The host of it.
+/// The host of that core.
 pub(crate) fn host() -> Option<Arc<HostRef>> {
     current()?.owner.host().cloned()
 }
 
-/// The runtime itself, where its host has not ended.
+/// The handle of the first attached runtime whose host has not ended.
 pub(crate) fn handle() -> Option<Handle> {
     let current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
     current.iter().find_map(|one| one.handle.clone())

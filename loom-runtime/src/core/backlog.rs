@@ -1,52 +1,53 @@
 //! How long a call would wait for a compute thread, estimated from calls that have waited.
 //!
-//! A call that starts records how long it waited, and how many calls were queued when it came. The
-//! wait per queued call is the price of a place. A call that comes now would wait that long for each
-//! call that is queued already. A call of high priority overtakes others, so each priority has a
-//! price of its own.
+//! When a call starts, it records how long it waited, and how many calls were queued when it was
+//! submitted. The wait per queued call is the price of a place in the queue. A new call is expected
+//! to wait that long for each call that is queued already. A call of high priority overtakes
+//! others, so each priority has a price of its own.
 //!
-//! The price is known before the queue is long, unlike the wait of the last call that started, which
-//! came when the queue was short. Where no call ends any more, no sample comes; the keeper sees that,
-//! and a call waits at least as long as the stall has lasted.
+//! The price is known before the queue is long. The wait of the last call that started is not: that
+//! call was submitted when the queue was short. Where no call ends any more, no sample comes. The
+//! keeper detects that, and a new call is expected to wait at least as long as the stall has
+//! lasted.
 //!
-//! A caller that sheds calls by this estimate also takes away its samples. So where a priority has
-//! had no sample for a while, one call is let through to measure (a *probe*).
+//! A caller that sheds calls by this estimate sheds its samples, too. So where a priority has had
+//! no sample for a while, one call is made to measure the wait (a *probe*).
 
 use std::time::Duration;
 
 use crate::bridge::Priority;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-/// In nanoseconds, what a sample loses two thirds of its weight in.
+/// The time in which a sample loses two thirds of its weight, in nanoseconds.
 const MEMORY: f64 = 200e6;
-/// A new sample weighs at least so much, however soon it comes after the last one.
+/// The least weight of a new sample, however soon it comes after the last one.
 const LEAST_WEIGHT: f64 = 0.001;
-/// The least time between the last sample and a probe, in nanoseconds; and how many such times a
-/// probe has until it counts as lost.
+/// The least time between the last sample and a probe, in nanoseconds.
 const LEAST_PAUSE: u64 = 100_000_000;
+/// After how many such times a probe counts as lost.
 const LOST: u64 = 10;
 
-/// All `Relaxed`: statistics, which publish nothing. Two that write at once may undo one
-/// another's sample. Times are nanoseconds of the runtime's clock.
+/// All `Relaxed`: statistics, which publish nothing. Two threads that write at once may overwrite
+/// each other's sample. Times are nanoseconds of the runtime's clock.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Backlog {
-    /// By priority.
+    /// One for each priority.
     prices: [Price; 3],
-    /// Since when calls have waited and none has ended; 0 where that is not so.
+    /// Since when calls have waited and none has ended; 0 if there is no such stall.
     stalled_since: AtomicU64,
 }
 
-/// What a place in the queue costs: decayed means of waits, in nanoseconds, and of the places
-/// waited for, the call's own included.
+/// The wait that a place in the queue costs, from two decayed means: the wait in nanoseconds, and
+/// the number of places waited for, the call's own included.
 #[derive(Debug, Default)]
 struct Price {
     wait: AtomicU32,
     places: AtomicU32,
-    /// When the last sample came, and when the last probe was let through.
     last_sample: AtomicU64,
+    /// When the last probe was made.
     probed: AtomicU64,
-    /// The next call has to give a sample, whether or not it would be sampled.
+    /// The next call has to record a sample, whether or not one is due.
     sample_wanted: AtomicBool,
 }
 
@@ -55,20 +56,20 @@ impl Price {
         #[expect(clippy::cast_precision_loss, reason = "an estimate, which needs few digits")]
         let passed = now.saturating_sub(self.last_sample.swap(now, Ordering::Relaxed)) as f64;
         let weight = (1.0 - (-passed / MEMORY).exp()).max(LEAST_WEIGHT);
-        #[expect(clippy::cast_possible_truncation, reason = "a share, which needs few digits")]
+        #[expect(clippy::cast_possible_truncation, reason = "a weight, which needs few digits")]
         let weight = weight as f32;
-        let blend = |place: &AtomicU32, sample: f32| {
-            let before = f32::from_bits(place.load(Ordering::Relaxed));
-            // Nothing was seen before the first.
+        let blend = |mean: &AtomicU32, sample: f32| {
+            let before = f32::from_bits(mean.load(Ordering::Relaxed));
+            // The first sample has no earlier mean.
             let after = if before > 0.0 { before + (sample - before) * weight } else { sample };
-            place.store(after.to_bits(), Ordering::Relaxed);
+            mean.store(after.to_bits(), Ordering::Relaxed);
         };
         blend(&self.wait, wait);
         blend(&self.places, places);
     }
 
-    /// Nanoseconds a place, if there was a sample.
-    fn of_a_place(&self) -> Option<f64> {
+    /// Nanoseconds per place, if there was a sample.
+    fn per_place(&self) -> Option<f64> {
         let [wait, places] =
             [&self.wait, &self.places].map(|part| f32::from_bits(part.load(Ordering::Relaxed)));
         (places > 0.0).then(|| f64::from(wait) / f64::from(places))
@@ -76,25 +77,26 @@ impl Price {
 }
 
 impl Backlog {
-    /// Takes in how long a call waited that starts now, and how many waited when it came.
+    /// Records a sample of a call that starts now: how long it waited, and how many calls waited
+    /// when it was submitted.
     pub(crate) fn observe(&self, priority: Priority, wait: Duration, ahead: usize, now: u64) {
         #[expect(clippy::cast_precision_loss, reason = "an estimate, which needs few digits")]
         let places = (ahead + 1) as f32;
         self.prices[priority as usize].observe(wait.as_secs_f32() * 1e9, places, now);
-        // A load first: the cache line is shared, and seldom changes.
+        // A load first: the cache line is shared and seldom changes.
         if self.stalled_since.load(Ordering::Relaxed) != 0 {
             self.stalled_since.store(0, Ordering::Relaxed);
         }
     }
 
-    /// How long a call would wait that came now, where so many wait already.
+    /// How long a call that is submitted now would wait, where `waiting` calls wait already.
     pub(crate) fn expected(&self, priority: Priority, waiting: usize, now: u64) -> Duration {
         if waiting == 0 {
             return Duration::ZERO;
         }
-        // Until that priority has a sample, those of others.
+        // Until this priority has a sample, the price of another priority is used.
         let order = [priority, Priority::Normal, Priority::High, Priority::Low];
-        let price = order.iter().find_map(|priority| self.prices[*priority as usize].of_a_place());
+        let price = order.iter().find_map(|priority| self.prices[*priority as usize].per_place());
         #[expect(clippy::cast_precision_loss, reason = "an estimate, which needs few digits")]
         let nanos = price.unwrap_or_default() * waiting as f64;
         let since = self.stalled_since.load(Ordering::Relaxed);
@@ -103,8 +105,8 @@ impl Backlog {
         Duration::try_from_secs_f64(nanos / 1e9).unwrap_or(Duration::MAX).max(stalled)
     }
 
-    /// Whether a call that would be shed should be made all the same, as a probe: where its priority
-    /// has had no sample for longer than `bound`. One at a time.
+    /// Whether a call that would be shed should be made as a probe: its priority has had no sample
+    /// for longer than `bound`, and no other probe is under way.
     pub(crate) fn may_probe(&self, priority: Priority, bound: Duration, now: u64) -> bool {
         let Price { last_sample, probed, sample_wanted, .. } = &self.prices[priority as usize];
         let (last_sample, before) =
@@ -123,14 +125,14 @@ impl Backlog {
         may
     }
 
-    /// Whether the call that is made now has to give a sample although it is not due.
+    /// Whether the call that is made now has to record a sample although none is due.
     pub(crate) fn wants_sample(&self, priority: Priority) -> bool {
         let sample_wanted = &self.prices[priority as usize].sample_wanted;
-        // A load first: the cache line is shared, and seldom changes.
+        // A load first: the cache line is shared and seldom changes.
         sample_wanted.load(Ordering::Relaxed) && sample_wanted.swap(false, Ordering::Relaxed)
     }
 
-    /// For the keeper: since when calls have waited and none has ended.
+    /// Called by the keeper with the time since which calls have waited and none has ended.
     pub(crate) fn stalls(&self, since: Option<u64>) {
         self.stalled_since.store(since.map_or(0, |since| since.max(1)), Ordering::Relaxed);
     }
@@ -187,7 +189,7 @@ mod tests {
         assert_eq!(backlog.expected(Priority::Normal, 2, 1200 * A_MS), 700 * MS);
         assert_eq!(backlog.expected(Priority::Normal, 0, 1200 * A_MS), Duration::ZERO);
         backlog.observe(Priority::Normal, MS, 9, 1300 * A_MS);
-        assert!(backlog.expected(Priority::Normal, 2, 1300 * A_MS) < MS, "it moves again");
+        assert!(backlog.expected(Priority::Normal, 2, 1300 * A_MS) < MS, "the queue moves again");
         backlog.stalls(Some(1300 * A_MS));
         backlog.stalls(None);
         assert!(backlog.expected(Priority::Normal, 2, 2000 * A_MS) < MS);
@@ -203,9 +205,9 @@ mod tests {
         assert!(!probes(1302) && !probes(4301), "one is under way");
         assert!(
             backlog.wants_sample(Priority::High) && !backlog.wants_sample(Priority::High),
-            "the next tells"
+            "the next call has to record a sample, and only that one"
         );
-        assert!(probes(4302), "it must be lost");
+        assert!(probes(4302), "the first probe counts as lost");
         backlog.observe(Priority::High, MS, 0, 12_000 * A_MS);
         assert!(!probes(12_300) && probes(12_301));
     }

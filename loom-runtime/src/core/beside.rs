@@ -1,7 +1,7 @@
 //! Runtimes beside a tokio runtime that the program owns.
 //!
-//! Loom does not start that runtime's threads and cannot give them a context, so they are recognised
-//! by the id of their tokio runtime.
+//! Loom does not start the threads of that tokio runtime, and cannot give them a context. So a
+//! thread's Loom runtime is found by the id of its tokio runtime.
 
 use tokio::runtime::{Handle, Id};
 
@@ -10,11 +10,12 @@ use crate::sync::{Arc, PoisonError, RwLock, Weak};
 
 use super::shared::Core;
 
-/// How many there are: most programs have none, and need not look.
+/// How many there are. Most programs have none, and then the list is not read.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 static RUNTIMES: RwLock<Vec<(Id, Weak<Core>)>> = RwLock::new(Vec::new());
 
-/// From now on compute work of that runtime's tasks goes to `core`; the latest one counts.
+/// From now on, compute work of the tasks of `host` goes to `core`. The core that was registered
+/// last for a tokio runtime is used.
 pub(crate) fn register(host: &Handle, core: &Arc<Core>) {
     let mut runtimes = RUNTIMES.write().unwrap_or_else(PoisonError::into_inner);
     runtimes.push((host.id(), Arc::downgrade(core)));
@@ -27,7 +28,7 @@ pub(crate) fn unregister(core: &Arc<Core>) {
     COUNT.store(runtimes.len(), Ordering::Relaxed);
 }
 
-/// Whether there is any.
+/// Whether there is a runtime beside any tokio runtime.
 pub(crate) fn any() -> bool {
     COUNT.load(Ordering::Relaxed) > 0
 }

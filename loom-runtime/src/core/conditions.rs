@@ -1,4 +1,4 @@
-//! What decisions depend on beside the function.
+//! The conditions that a decision depends on, beside the function.
 
 use crate::scheduler::{Caller, Conditions};
 use crate::sync::atomic::Ordering;
@@ -7,7 +7,7 @@ use super::local_core;
 use super::shared::Core;
 
 impl Core {
-    /// What decisions depend on beside the function, as it is now.
+    /// The current conditions.
     pub(crate) fn conditions(&self, now: u64) -> Conditions {
         if let Some((ready, arrivals, pressure_level)) = self.owner.pressure() {
             self.pressure.set_from_host(ready, arrivals, pressure_level);
@@ -25,7 +25,7 @@ impl Core {
         }
     }
 
-    /// What kind of thread makes the call, in the scheduler's terms.
+    /// Which kind of thread makes the call, in the scheduler's terms.
     pub(crate) fn caller(&self) -> Caller {
         if self.compute_threads == 0 {
             Caller::NoPool
@@ -39,15 +39,16 @@ impl Core {
         }
     }
 
-    /// Verdicts are decided anew when it changes.
+    /// A verdict is decided anew when this changes.
     #[inline]
     pub(crate) fn pressure_level(&self) -> u32 {
         self.pressure.pressure_level()
     }
 
-    /// Whether the calling thread is one of this pool's.
+    /// Whether the calling thread is a thread of this core's pool.
     fn is_own_compute_thread(&self) -> bool {
-        // First, since most callers are on no pool's thread, and the pool is counted.
+        // This check comes first: most callers are on no pool's thread, and `pool` counts a
+        // reference.
         rayon::current_thread_index().is_some()
             && self.pool().is_some_and(|pool| pool.current_thread_index().is_some())
     }

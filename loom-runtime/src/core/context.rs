@@ -1,7 +1,7 @@
 //! Which runtime the current thread belongs to.
 //!
-//! Workers are given their context once, at their start; `block_on` and `enter` lend one to
-//! their thread and put back what was there before, so that nesting loses nothing.
+//! A worker gets its context once, when it starts. `block_on` and `enter` lend one to the calling
+//! thread and restore the earlier one afterwards, so they can be nested.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -15,14 +15,14 @@ use super::attached as process;
 use super::beside;
 use super::shared::Core;
 
-/// How a thread came to its context.
+/// How a thread got its context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
-    /// It is one of the runtime's, and must not be kept waiting.
+    /// It is a thread of the runtime, and must not be blocked.
     Worker,
-    /// It drives a future, likewise.
+    /// It drives a future, and must not be blocked either.
     BlockOn,
-    /// It has a guard, and is free to wait.
+    /// It holds a guard, and may block.
     Guard,
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn is_keeper() -> bool {
     IS_KEEPER.get()
 }
 
-/// Gives the calling thread its context for as long as it lives.
+/// Sets the context of the calling thread until the thread ends.
 pub(crate) fn adopt(core: Arc<Core>) {
     drop(replace(Some(Current { core, origin: Origin::Worker })));
 }
@@ -59,9 +59,10 @@ pub(crate) fn drive(core: Arc<Core>) -> EnteredContext {
     EnteredContext::new(core, Origin::BlockOn)
 }
 
-/// The same for a thread that goes on with whatever it did.
+/// Lends the calling thread a context until the guard is dropped; the thread goes on with its own
+/// work.
 fn enter(core: Arc<Core>) -> EnteredContext {
-    // A thread that must not block before must not block with one more guard.
+    // A thread that must not block still must not block with one more guard.
     let origin = if may_block() == MayBlock::No {
         origin().unwrap_or(Origin::BlockOn)
     } else {
@@ -72,7 +73,7 @@ fn enter(core: Arc<Core>) -> EnteredContext {
 
 pub(crate) struct EnteredContext {
     outer: Option<Current>,
-    /// It puts the context back on the thread it was taken from.
+    /// The drop restores the context, so it has to run on the same thread.
     not_send: PhantomData<*const ()>,
 }
 
@@ -96,11 +97,12 @@ pub(crate) fn current() -> Option<Arc<Core>> {
     CONTEXT.try_with(own).ok().flatten().or_else(attached).or_else(beside::current)
 }
 
-/// Looks at the core of the current thread's runtime, without counting it. Nothing where it has
-/// none by itself. `f` must not call foreign code, which might change the context.
+/// Calls `f` with the core of the current thread's runtime, without counting a reference. Returns
+/// `None` where the thread has no context of its own. `f` must not call foreign code, which might
+/// change the context.
 #[inline]
 pub(crate) fn with_current<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
-    // Only one of the two calls it.
+    // Only one of the two closures calls it.
     let mut f = Some(f);
     let own = |context: &RefCell<Option<Current>>| {
         let context = context.borrow();
@@ -110,7 +112,7 @@ pub(crate) fn with_current<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
     CONTEXT.try_with(own).ok().flatten().or_else(|| with_attached(f?))
 }
 
-/// The host's runtime, in a plug-in.
+/// The runtime that this library is attached to, in a plug-in.
 #[cfg(feature = "plugin")]
 fn attached() -> Option<Arc<Core>> {
     process::current()
@@ -132,14 +134,14 @@ fn with_attached<R>(_f: impl FnOnce(&Core) -> R) -> Option<R> {
     None
 }
 
-/// Whether a thread may wait.
+/// Whether a thread may block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MayBlock {
     /// It belongs to a runtime, or drives a future.
     No,
-    /// It has entered a runtime, which says nothing of what else it does.
+    /// It has entered a runtime, which does not show what else the thread does.
     Unknown,
-    /// It is in no runtime.
+    /// It belongs to no runtime and has entered none.
     Yes,
 }
 
@@ -147,7 +149,7 @@ fn origin() -> Option<Origin> {
     CONTEXT.try_with(|context| context.borrow().as_ref().map(|current| current.origin)).ok()?
 }
 
-/// Whether the calling thread is one of a Loom runtime's that runs blocking work, and no tasks.
+/// Whether the calling thread belongs to a Loom runtime, and runs blocking work and no tasks.
 #[cfg(feature = "plugin-host")]
 pub(crate) fn runs_blocking_work() -> bool {
     origin() == Some(Origin::Worker) && runtime::worker_index().is_none()
@@ -168,9 +170,9 @@ pub(crate) fn may_block() -> MayBlock {
     }
 }
 
-/// Swaps the context; the old one is dropped by the caller, outside the borrow.
+/// Replaces the context; the caller drops the old one, outside of the borrow.
 fn replace(context: Option<Current>) -> Option<Current> {
-    // A thread that is being torn down has no context to keep.
+    // A thread that is being torn down has no context.
     CONTEXT.try_with(|slot| slot.replace(context)).ok().flatten()
 }
 

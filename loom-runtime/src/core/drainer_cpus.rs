@@ -1,34 +1,37 @@
-//! Where drainers run, so that no two of them share a CPU while another has none.
+//! On which CPUs drainers run, so that no two of them share a CPU while another CPU has none.
 //!
-//! The kernel hardly ever moves threads of its idle class: two that woke on one CPU stay there while
-//! another CPU idles, and one that woke on the CPU of a busy I/O worker waits for that worker. So
-//! each drainer records which CPU it is on, and one that shares its CPU moves to a CPU without a
-//! drainer. It sets a narrow mask and the wide one right after, so that the kernel keeps every
-//! choice that it had.
+//! The kernel hardly ever moves threads of its idle class. Two that woke on one CPU stay there
+//! while another CPU idles, and one that woke on the CPU of a busy I/O worker waits for that
+//! worker. So each drainer records which CPU it is on, and one that shares its CPU moves to a CPU
+//! without a drainer. To move, it sets a mask of one CPU and then the wide mask again, so that the
+//! kernel keeps all its choices.
 
 use std::time::{Duration, Instant};
 
 use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use crate::topology::{CpuSet, os};
 
-/// A move costs some microseconds, so it has to last.
+/// The least time between two moves of one drainer, since a move costs some microseconds.
 const REST: Duration = Duration::from_micros(500);
-const NOBODY: usize = usize::MAX;
+/// No CPU is crowded.
+const NO_CPU: usize = usize::MAX;
 
 #[derive(Debug)]
 pub(crate) struct DrainerCpus {
-    /// Drainers that are up, by CPU.
+    /// How many drainers are up on each CPU.
     drainers: Box<[AtomicU32]>,
-    /// A CPU on which a caller waits for a drainer that shares it.
+    /// A CPU on which a caller waits for a drainer that runs on the same CPU.
     crowded: AtomicUsize,
 }
 
-/// One drainer's place.
+/// The CPU of one drainer.
 pub(crate) struct DrainerCpu<'a> {
-    cpus_of_all: &'a DrainerCpus,
-    /// Where it may be; nothing where it is left alone.
+    all: &'a DrainerCpus,
+    /// The CPUs that the drainer may run on; `None` if the drainer is not moved or counted.
     cpus: Option<&'a CpuSet>,
+    /// The CPU on which the drainer is counted.
     cpu: Option<usize>,
+    /// When the drainer was moved last.
     moved: Option<Instant>,
 }
 
@@ -36,11 +39,11 @@ impl DrainerCpus {
     pub(crate) fn new(budget: &CpuSet) -> Self {
         let cpus = budget.as_slice().last().map_or(0, |last| last + 1);
         let drainers = (0..cpus).map(|_| AtomicU32::new(0)).collect();
-        Self { drainers, crowded: AtomicUsize::new(NOBODY) }
+        Self { drainers, crowded: AtomicUsize::new(NO_CPU) }
     }
 
-    /// Whether all searching drainers may be on the caller's own CPU, so that spinning for them cannot
-    /// help. They are asked to move then.
+    /// Whether all searching drainers may be on the caller's own CPU. Spinning for them cannot help
+    /// then, and the first of them that notices moves to another CPU.
     pub(crate) fn may_all_be_here(&self, searching: usize) -> bool {
         let Some(cpu) = os::current_cpu() else { return false };
         let may_all_be_here =
@@ -56,39 +59,40 @@ impl DrainerCpus {
     }
 
     pub(crate) fn enter<'a>(&'a self, cpus: Option<&'a CpuSet>) -> DrainerCpu<'a> {
-        let mut place = DrainerCpu { cpus_of_all: self, cpus, cpu: None, moved: None };
+        let mut place = DrainerCpu { all: self, cpus, cpu: None, moved: None };
         place.look();
         place
     }
 }
 
 impl DrainerCpu<'_> {
-    /// Looks where the thread is, and moves it if it should be elsewhere.
+    /// Records the CPU on which the calling drainer runs, and moves the drainer if it shares that
+    /// CPU with another drainer or a waiting caller.
     pub(crate) fn look(&mut self) {
         let Some(cpus) = self.cpus else { return };
         let now = os::current_cpu();
         if now != self.cpu {
             self.count(now);
         }
-        let Some((cpu, on)) = now.and_then(|cpu| Some((cpu, self.cpus_of_all.on(cpu)?))) else {
+        let Some((cpu, on)) = now.and_then(|cpu| Some((cpu, self.all.on(cpu)?))) else {
             return;
         };
-        let is_crowded = self.cpus_of_all.crowded.load(Ordering::Relaxed) == cpu;
+        let is_crowded = self.all.crowded.load(Ordering::Relaxed) == cpu;
         if !is_crowded && on.load(Ordering::Relaxed) < 2 {
             return;
         }
         if is_crowded {
-            self.cpus_of_all.crowded.store(NOBODY, Ordering::Relaxed);
+            self.all.crowded.store(NO_CPU, Ordering::Relaxed);
         }
         if self.moved.is_some_and(|moved| moved.elapsed() < REST) {
             return;
         }
         let free = |cpu: &&usize| {
-            let on = self.cpus_of_all.on(**cpu);
+            let on = self.all.on(**cpu);
             on.is_some_and(|on| on.load(Ordering::Relaxed) == 0)
         };
         if let Some(target) = cpus.as_slice().iter().find(free) {
-            // Counted there first, so that no other goes there, too.
+            // It is counted there first, so that no other drainer moves to the same CPU.
             self.count(Some(*target));
             os::move_to(*target, cpus);
             self.moved = Some(Instant::now());
@@ -97,11 +101,11 @@ impl DrainerCpu<'_> {
 
     /// Whether a caller waits for this drainer to move.
     pub(crate) fn is_crowded(&self) -> bool {
-        self.cpu.is_some_and(|cpu| self.cpus_of_all.crowded.load(Ordering::Relaxed) == cpu)
+        self.cpu.is_some_and(|cpu| self.all.crowded.load(Ordering::Relaxed) == cpu)
     }
 
     fn count(&mut self, cpu: Option<usize>) {
-        let on = |cpu: Option<usize>| cpu.and_then(|cpu| self.cpus_of_all.on(cpu));
+        let on = |cpu: Option<usize>| cpu.and_then(|cpu| self.all.on(cpu));
         if let Some(on) = on(self.cpu) {
             on.fetch_sub(1, Ordering::Relaxed);
         }

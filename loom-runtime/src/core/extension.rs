@@ -1,17 +1,18 @@
-//! What a room above keeps for one runtime, which is told of the end and read by exporters.
+//! What a higher module keeps for one runtime. It learns of the runtime's end, and exporters read
+//! it.
 
 use std::any::Any;
 #[cfg(feature = "prometheus")]
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-/// Kept by a runtime for a room above.
+/// What a runtime keeps for a higher module.
 pub(crate) trait Extension: Any + Debug + Send + Sync {
     /// The runtime has ended, and its tasks with it.
     fn end(&self);
 
-    /// By name, what exporters show: work that has not ended, tasks spawned, compute calls that
-    /// have not ended, those that have, and panics.
+    /// The figures that exporters show, by plug-in name: work that has not ended, tasks spawned,
+    /// compute calls that have not ended, compute calls that have ended, and panics.
     #[cfg(feature = "prometheus")]
     fn figures(&self) -> BTreeMap<String, [u64; 5]>;
 }

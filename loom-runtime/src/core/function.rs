@@ -1,4 +1,4 @@
-//! What one runtime knows of one function: its record, its counters and each thread's part of both.
+//! What one runtime knows about one function: record, counters and per-thread statistics.
 
 use std::time::Duration;
 
@@ -6,26 +6,26 @@ use crate::metrics::FunctionCounters;
 use crate::scheduler::{Record, Site, ThreadStats};
 use crate::sync::{Arc, Mutex, PoisonError};
 
-/// What one runtime knows of one function.
+/// What one runtime knows about one function.
 #[derive(Debug)]
 pub(crate) struct Function {
     pub(crate) site: &'static Site,
-    /// Which class of input sizes it is about, where calls give a size.
+    /// The class of input sizes that this is about, where calls state a size.
     pub(crate) class: u8,
     pub(crate) record: Record,
     pub(crate) all_stats: ThreadStatsList,
     pub(crate) counters: FunctionCounters,
 }
 
-/// As a number; centuries count as one.
+/// The duration in nanoseconds; a longer one than `u64` can hold (584 years) counts as `u64::MAX`.
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The shares of one function, one for each thread that has called it at the same time.
+/// The per-thread statistics of one function, as many as threads have called it at the same time.
 pub(crate) type ThreadStatsList = Mutex<Vec<Arc<ThreadStats>>>;
 
-/// Calls that ran inline, of all threads.
+/// How many calls ran inline, on all threads.
 pub(crate) fn inline(all_stats: &ThreadStatsList) -> u64 {
     let all_stats = all_stats.lock().unwrap_or_else(PoisonError::into_inner);
     all_stats.iter().map(|stats| stats.inline()).sum()

@@ -1,6 +1,5 @@
-//! What every room may ask of local cores: whether a thread is one, and how many tasks each has.
-//!
-//! The cores themselves are `local`'s.
+//! What every module needs to know of local cores: whether a thread is one, and how many tasks each
+//! has. The local cores themselves belong to `local`.
 
 use std::cell::Cell;
 
@@ -11,12 +10,12 @@ thread_local! {
     static IS_HERE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the calling thread is a local core's.
+/// Whether the calling thread is a local core.
 pub(crate) fn is_here() -> bool {
     IS_HERE.get()
 }
 
-/// Says whether the calling thread is a local core's, from now on.
+/// Sets whether the calling thread is a local core.
 pub(crate) fn set_here(is_here: bool) {
     IS_HERE.set(is_here);
 }
@@ -24,9 +23,9 @@ pub(crate) fn set_here(is_here: bool) {
 /// How many tasks a local core has.
 #[derive(Debug, Default)]
 pub(crate) struct LocalTasks {
-    /// Those that any thread gave it, each admitted by itself.
+    /// Tasks that were sent to it; each has an admission of its own.
     pub(crate) sent: AtomicUsize,
-    /// Those that it made itself, and it alone changes that; one admission is for all of them.
+    /// Tasks that it spawned itself, all with one admission. Only its own thread writes this.
     pub(crate) own: AtomicUsize,
 }
 
@@ -35,7 +34,7 @@ impl LocalTasks {
         self.sent.load(Ordering::Relaxed) + self.own.load(Ordering::Relaxed)
     }
 
-    /// Those beyond what the runtime counts as admitted.
+    /// The tasks that the runtime does not count as admitted: all of `own` but one.
     pub(crate) fn uncounted(&self) -> usize {
         self.own.load(Ordering::Relaxed).saturating_sub(1)
     }

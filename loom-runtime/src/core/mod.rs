@@ -1,8 +1,9 @@
 //! What the threads, jobs and handles of one runtime share.
 //!
-//! Owns the state of a runtime ([`Core`]): counters, lifecycle, records of functions, estimates, and
-//! which runtime a thread belongs to. It starts no thread, submits no call, and knows neither the
-//! handle that users hold nor plug-ins: upper rooms store what they keep for a runtime in its slots.
+//! Owns the state of a runtime ([`Core`]): counters, lifecycle, records of functions, estimates,
+//! and which runtime a thread belongs to. It starts no thread and submits no call. It knows neither
+//! the handle that users hold nor plug-ins: higher modules store their state for a runtime in
+//! fields of its core.
 
 #[cfg(feature = "plugin")]
 pub(crate) mod attached;

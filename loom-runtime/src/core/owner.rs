@@ -1,7 +1,7 @@
 //! The owner of a runtime: the host, where the runtime is a plug-in's.
 //!
-//! The host counts what the plug-in does on threads that the host cannot see into. Every other
-//! runtime has no owner, and then all of this compiles to nothing.
+//! The host counts the plug-in's work, which it cannot see otherwise. Every other runtime has no
+//! owner; without the feature `plugin`, all of this compiles to nothing.
 
 #[cfg(feature = "plugin")]
 pub(crate) use attached::Owner;
@@ -23,21 +23,21 @@ mod attached {
 
     use super::Refusal;
 
-    /// What a plug-in's task finds of the plug-in's own tokio while it is polled.
+    /// Which part of the plug-in's own tokio a task of the plug-in can use while it is polled.
     ///
-    /// Either has a price a poll, which `loom-bench plugins` prints.
+    /// `Budget` and `Entered` each cost time per poll, which `loom-bench plugins` prints.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     #[non_exhaustive]
     pub enum TokioContext {
-        /// All that a tokio task finds, its cooperative budget included: a future that is always ready
-        /// yields to other tasks. On a thread that is inside this library's tokio already, the budget
-        /// is that one's.
+        /// All that a tokio task can use, the cooperative budget included: a future that is always
+        /// ready yields to other tasks. On a thread that is inside this library's tokio already,
+        /// the task shares the budget that is in use there.
         #[default]
         Budget,
-        /// The runtime, so that sockets, timers and `tokio::spawn` work, and no budget: a task that
-        /// always finds something ready goes on, and keeps others waiting.
+        /// The runtime without the budget: sockets, timers and `tokio::spawn` work, but a task that
+        /// is always ready never yields, and delays other tasks.
         Entered,
-        /// Nothing. What was made inside of tokio goes on working; making more of it panics.
+        /// No part. Sockets and timers that exist still work; making new ones panics.
         None,
     }
 
@@ -45,18 +45,18 @@ mod attached {
     #[derive(Debug, Default)]
     pub(crate) struct Owner {
         host: OnceLock<Arc<HostRef>>,
-        /// What tasks find of the plug-in's tokio, where they do not say.
+        /// Which part of the plug-in's tokio a task can use that does not choose itself.
         context: OnceLock<TokioContext>,
         /// 1 until the last thread of the plug-in's tokio has ended.
         drivers: AtomicUsize,
     }
 
-    /// Those of all runtimes of this library.
+    /// The sum of `drivers` over all runtimes of this library.
     static DRIVERS: AtomicUsize = AtomicUsize::new(0);
 
     impl Owner {
         pub(crate) fn set_host(&self, host: Arc<HostRef>) {
-            // Set once, before any other code has the runtime.
+            // It is set once, before any other code has the runtime.
             let _ = self.host.set(host);
         }
 
@@ -65,7 +65,7 @@ mod attached {
         }
 
         pub(crate) fn set_context(&self, context: TokioContext) {
-            // It is said once, as above.
+            // It is set once, as above.
             let _ = self.context.set(context);
         }
 
@@ -78,7 +78,7 @@ mod attached {
             DRIVERS.fetch_add(1, Ordering::Relaxed);
         }
 
-        /// Its threads have been joined.
+        /// The threads of the plug-in's tokio have been joined.
         pub(crate) fn driver_has_ended(&self) {
             // Release: with the acquire of `has_driver` and `any_has_driver`.
             self.drivers.fetch_sub(1, Ordering::Release);
@@ -90,13 +90,13 @@ mod attached {
             self.drivers.load(Ordering::Acquire) > 0
         }
 
-        /// Whether any runtime of this library has.
+        /// Whether any runtime of this library has a driver.
         pub(crate) fn any_has_driver() -> bool {
-            // Acquire: as above.
+            // Acquire: with the release of `driver_has_ended`.
             DRIVERS.load(Ordering::Acquire) > 0
         }
 
-        /// Work is admitted here.
+        /// Asks the host to admit and count a piece of work.
         pub(crate) fn begin(&self) -> Result<(), Refusal> {
             let Some(host) = self.host() else { return Ok(()) };
             match host.begin(Work::TASK) {
@@ -106,14 +106,14 @@ mod attached {
             }
         }
 
-        /// Work that was admitted here has ended.
+        /// Work that `begin` admitted has ended.
         pub(crate) fn end(&self) {
             if let Some(host) = self.host() {
                 host.end(Work::TASK, Status::DONE);
             }
         }
 
-        /// A compute call begins, beside what was admitted for it.
+        /// A compute call begins; the work that it is part of was admitted separately.
         pub(crate) fn begin_call(&self) {
             if let Some(host) = self.host() {
                 host.begin(Work::COMPUTE);
@@ -127,23 +127,24 @@ mod attached {
             }
         }
 
-        /// Whether the calling thread is one of the host's, which is not known here otherwise.
+        /// Whether the calling thread is a thread of the host; only the host knows.
         pub(crate) fn must_not_wait(&self) -> bool {
             self.host().is_some_and(|host| host.here() != Place::ELSEWHERE)
         }
 
-        /// How busy the I/O side is, where that is the host's.
+        /// How busy the host's I/O side is; `None` without a host.
         pub(crate) fn pressure(&self) -> Option<(f64, f64, u32)> {
             let pressure = self.host()?.pressure();
             Some((pressure.ready, pressure.arrivals, pressure.pressure_level))
         }
 
-        /// Waits, having given the tasks of the host's worker to another thread, if this is one.
+        /// Calls `wait` if this thread is a worker of the host, after the host has given the tasks
+        /// of that worker to another thread. Returns whether this thread is such a worker.
         pub(crate) fn block_in_place(&self, wait: impl FnOnce()) -> bool {
             let Some(host) = self.host().filter(|host| host.here() == Place::WORKER) else {
                 return false;
             };
-            // What waits does not panic; whether it has waited is seen by who comes next.
+            // `wait` does not panic. The caller checks for itself whether its work has ended.
             let _ = host.block_in_place(wait);
             true
         }
@@ -158,7 +159,7 @@ mod alone {
     #[derive(Debug, Default)]
     pub(crate) struct Owner(());
 
-    #[expect(clippy::unused_self, reason = "the other form looks at it")]
+    #[expect(clippy::unused_self, reason = "the other form reads it")]
     impl Owner {
         #[expect(clippy::unnecessary_wraps, reason = "the other form may refuse")]
         pub(crate) fn begin(&self) -> Result<(), Refusal> {

@@ -1,14 +1,14 @@
-//! Time that stands still while compute work is in flight, for tests with a paused clock.
+//! For tests with a paused clock: time stands still while compute work is in flight.
 //!
 //! Tokio advances a paused clock when a current-thread runtime is idle, but not while a blocking
-//! function runs. So a blocking function runs from the first call in flight to the last, and only
-//! waits. It ends with the runtime, or once the task that awaits the last call was woken, so that
-//! time advances only after that task has run.
+//! function runs. So while any compute call is in flight, a blocking function runs that only waits.
+//! It ends with the runtime, or once the task that awaits the last call was woken. So time advances
+//! only after that task has run.
 
 #[cfg(feature = "test-util")]
 pub(crate) use paused_time::{PauseGuard, PausedTime};
 
-/// Nothing holds the time of a program.
+/// Only tests pause time.
 #[cfg(not(feature = "test-util"))]
 pub(crate) struct PauseGuard;
 
@@ -18,7 +18,7 @@ mod paused_time {
 
     use crate::sync::{Arc, Condvar, Mutex, PoisonError};
 
-    /// The time of a runtime that a test holds.
+    /// The paused time of one runtime.
     #[derive(Debug)]
     pub(crate) struct PausedTime {
         state: Mutex<State>,
@@ -30,9 +30,9 @@ mod paused_time {
     struct State {
         /// Calls in flight.
         calls: usize,
-        /// A blocking function waits for the last of them.
+        /// A blocking function waits until no call is in flight.
         is_waiting: bool,
-        /// The runtime ends, and tokio's end waits for blocking functions.
+        /// The runtime ends. Tokio then waits for blocking functions, so they have to end.
         is_over: bool,
     }
 
@@ -48,9 +48,9 @@ mod paused_time {
                 return;
             }
             drop(state);
-            let held = Arc::clone(self);
-            // Time stands still from here on, before the thread has started.
-            drop(self.tokio.spawn_blocking(move || held.wait()));
+            let time = Arc::clone(self);
+            // Time stands still from here on, even before the thread has started.
+            drop(self.tokio.spawn_blocking(move || time.wait()));
         }
 
         fn wait(&self) {
@@ -61,7 +61,7 @@ mod paused_time {
             state.is_waiting = false;
         }
 
-        /// The runtime ends.
+        /// Ends the pause, since the runtime ends.
         pub(crate) fn release(&self) {
             self.state.lock().unwrap_or_else(PoisonError::into_inner).is_over = true;
             self.is_over.notify_all();
@@ -76,19 +76,19 @@ mod paused_time {
         }
     }
 
-    /// Holds paused time still until it is dropped; does nothing where time is not paused.
+    /// Stops paused time until it is dropped; has no effect where time is not paused.
     pub(crate) struct PauseGuard(Option<Arc<PausedTime>>);
 
     impl PauseGuard {
-        pub(crate) fn of(held: Option<&Arc<PausedTime>>) -> Self {
-            Self(held.cloned().inspect(PausedTime::begin))
+        pub(crate) fn of(time: Option<&Arc<PausedTime>>) -> Self {
+            Self(time.cloned().inspect(PausedTime::begin))
         }
     }
 
     impl Drop for PauseGuard {
         fn drop(&mut self) {
-            if let Some(held) = &self.0 {
-                held.end();
+            if let Some(time) = &self.0 {
+                time.end();
             }
         }
     }

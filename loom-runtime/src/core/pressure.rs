@@ -1,50 +1,51 @@
 //! How many tasks are ready on the I/O side, as far as stable tokio shows it.
 //!
-//! The length of the queue that all workers share is known. The length of a worker's own queue is
-//! not. It is estimated from how busy workers are with anything but inline calls, as the mean queue
-//! of M/M/1. So a worker that one always-ready task keeps busy counts as one with a queue, and a
-//! burst in a worker's own queue shows only once it has kept the worker busy for a while. Sleeping
-//! tasks do not count.
+//! Tokio reports the length of the queue that all workers share, but not of a worker's own queue.
+//! That length is estimated from how busy workers are with anything but inline calls, as the mean
+//! queue of M/M/1. So a worker that one always-ready task keeps busy counts as one with a queue,
+//! and a burst in a worker's own queue shows only once it has kept the worker busy for a while.
+//! Sleeping tasks do not count.
 
 use tokio::runtime::{Handle, RuntimeMetrics};
 
 use crate::scheduler::MabKnobs;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// How long, in nanoseconds, an estimate holds.
+/// How long an estimate is used, in nanoseconds.
 const HOLDS: u64 = 1_000_000;
-/// What a new estimate of how busy workers are weighs against those before.
+/// The weight of a new estimate of how busy workers are, against the earlier ones.
 const WEIGHT: f32 = 0.3;
-/// Workers are never taken to be busier than this, since no queue is endless.
+/// The highest busy share that is used, since the estimated queue grows without bound towards 1.
 const BUSIEST: f32 = 0.9;
 
 /// All `Relaxed`: statistics, which publish nothing.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub(crate) struct Pressure {
-    /// When it was last estimated, in nanoseconds and one more.
+    /// The time of the last estimate in nanoseconds, plus one; 0 before the first.
     at: AtomicU64,
-    /// Tokio's figures then: nanoseconds busy, and how often a worker parked or was unparked.
+    /// Tokio's figures at that time: nanoseconds busy, and how often a worker parked or was
+    /// unparked.
     busy: AtomicU64,
     parks: AtomicU64,
-    /// Nanoseconds of inline calls then.
+    /// Nanoseconds of inline calls at that time.
     inline: AtomicU64,
-    /// The results, as floats: the share of busy time, ready tasks per worker, and tasks that become
-    /// ready per worker and nanosecond.
+    /// The results, as floats: the fraction of time that workers are busy, ready tasks per worker,
+    /// and tasks that become ready per worker and nanosecond.
     load: AtomicU32,
     ready: AtomicU32,
     arrivals: AtomicU32,
-    /// Verdicts are decided anew when it changes.
+    /// A verdict is decided anew when this changes.
     pressure_level: AtomicU32,
 }
 
 impl Pressure {
-    /// Tasks that are taken to be ready behind a caller.
+    /// The estimated number of ready tasks per worker, which a caller would delay.
     pub(crate) fn ready(&self) -> f64 {
         load(&self.ready).into()
     }
 
-    /// Tasks that become ready on one worker, a nanosecond.
+    /// How many tasks become ready on one worker per nanosecond.
     pub(crate) fn arrivals(&self) -> f64 {
         load(&self.arrivals).into()
     }
@@ -54,41 +55,42 @@ impl Pressure {
         self.pressure_level.load(Ordering::Relaxed)
     }
 
-    /// Estimates anew, at most once in `HOLDS`.
+    /// Estimates anew, at most once per `HOLDS`.
     pub(crate) fn refresh(&self, tokio: &Handle, knobs: &MabKnobs, inline: u64, now: u64) {
         let at = self.at.load(Ordering::Relaxed);
         if at != 0 && now + 1 < at + HOLDS {
             return;
         }
-        // One thread does it; the others go on with what there is.
+        // One thread estimates; the others use the last estimate.
         if self.at.compare_exchange(at, now + 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return;
         }
         let metrics = tokio.metrics();
         let workers = metrics.num_workers().max(1);
         let (busy, parks) = totals(&metrics, workers);
-        let grown = |place: &AtomicU64, value: u64| {
-            value.saturating_sub(place.swap(value, Ordering::Relaxed))
+        let grown = |last: &AtomicU64, value: u64| {
+            value.saturating_sub(last.swap(value, Ordering::Relaxed))
         };
         let (busy, parks) = (grown(&self.busy, busy), grown(&self.parks, parks));
         let inline = grown(&self.inline, inline);
         let ready = per(metrics.global_queue_depth() as u64, workers as u64);
         if at == 0 {
-            // There is nothing to compare with yet.
+            // There is no earlier figure to compare with yet.
             return self.set(knobs, ready, 0.0);
         }
         let passed = (now + 1 - at) * workers as u64;
-        // What inline calls took is theirs to weigh, and not what they hold up.
+        // A decision weighs the time of inline calls itself, so it is no part of this load.
         let busy = per(busy.saturating_sub(inline), passed.saturating_sub(inline).max(1));
         let before = load(&self.load);
         let busy = before + (busy.min(BUSIEST) - before) * WEIGHT;
         self.load.store(busy.to_bits(), Ordering::Relaxed);
         let queue = busy * busy / (1.0 - busy);
-        // Each task that finds its worker asleep makes it unpark, and park again.
+        // A task that becomes ready while its worker sleeps makes the worker unpark and later park
+        // again, so it counts twice.
         self.set(knobs, ready + queue, per(parks / 2, passed));
     }
 
-    /// Takes over what the host has estimated.
+    /// Stores the host's estimate.
     #[expect(clippy::cast_possible_truncation, reason = "an estimate, which needs few digits")]
     pub(crate) fn set_from_host(&self, ready: f64, arrivals: f64, pressure_level: u32) {
         self.ready.store((ready as f32).to_bits(), Ordering::Relaxed);
@@ -102,7 +104,7 @@ impl Pressure {
         self.ready.store(ready.to_bits(), Ordering::Relaxed);
         self.arrivals.store(arrivals.to_bits(), Ordering::Relaxed);
         let pressure_level = knobs.pressure_level(ready.into());
-        // A load first: every call reads it.
+        // A load first: every call reads this.
         if self.pressure_level.load(Ordering::Relaxed) != pressure_level {
             self.pressure_level.store(pressure_level, Ordering::Relaxed);
         }
@@ -121,6 +123,6 @@ fn per(a: u64, b: u64) -> f32 {
     a as f32 / b as f32
 }
 
-fn load(place: &AtomicU32) -> f32 {
-    f32::from_bits(place.load(Ordering::Relaxed))
+fn load(float: &AtomicU32) -> f32 {
+    f32::from_bits(float.load(Ordering::Relaxed))
 }

@@ -1,7 +1,7 @@
 //! What threads, jobs and handles of one runtime share. It owns no thread.
 //!
-//! Jobs and threads own a count of the core, never of the runtime: a job that still runs when the
-//! last handle is dropped keeps what it touches, and no more.
+//! Jobs and threads own a reference count of the core, never of the runtime. So a job that still
+//! runs when the last handle is dropped keeps alive only what it uses.
 
 use std::any::{Any, TypeId};
 use std::ops::Deref;
@@ -36,13 +36,12 @@ use super::paused::PausedTime;
 use super::pressure::Pressure;
 use super::watched::Watched;
 
-/// How long scopes of one kind take; remembers eight of them or so.
+/// How long scopes of one kind take; remembers about eight of them.
 pub(crate) type ScopeTimes = Estimate<8>;
-/// The number of the next runtime.
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
-/// What every call writes is on one cache line, ahead of the rest: a call that is made on one CPU and
-/// run on another moves that line two or three times, not five.
+/// The fields that every call writes are on one cache line, ahead of the rest. A call that is made
+/// on one CPU and run on another moves that line two or three times, instead of five.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Core {
@@ -53,65 +52,66 @@ pub(crate) struct Core {
     rest: Rest,
 }
 
-/// What calls read, or change seldom.
+/// The fields that calls only read, or seldom change.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct Rest {
     /// Unique in this process.
     pub(crate) id: u64,
-    /// What times of the scheduler count from.
+    /// The start of the runtime's clock, which the scheduler uses.
     started: Instant,
     pub(crate) knobs: MabKnobs,
     pub(crate) pressure: Pressure,
     pub(crate) backlog: Backlog,
-    /// What was learned another time.
+    /// What an earlier run of the program has learned.
     pub(crate) profile: OnceLock<Profile>,
-    /// Where the calls of adaptive functions run, if a test says so.
+    /// The arm of all adaptive functions, if a test forces one.
     pub(crate) forced: OnceLock<Arm>,
-    /// The time, where a test holds it.
+    /// The paused time, where a test pauses it.
     #[cfg(feature = "test-util")]
     pub(crate) paused: OnceLock<Arc<PausedTime>>,
     /// Nanoseconds that inline calls took.
     pub(crate) inline_nanos: AtomicU64,
-    /// Whether the keeper looks at this core from time to time.
+    /// Whether the keeper checks this core from time to time.
     watched: Watched,
-    /// None only where the system refused the process-wide pool its threads.
+    /// 0 only where the system refused the threads of the process-wide pool.
     pub(crate) compute_threads: usize,
     /// How many compute calls may wait before the `try_` forms refuse.
     pub(crate) compute_queue: usize,
-    /// I/O workers, where there is a runtime that has them.
+    /// I/O workers; `None` for the process-wide pool, which has no I/O side of its own.
     pub(super) io_workers: Option<usize>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) counters: RuntimeCounters,
-    /// The bridge's overhead: round trip less run time.
+    /// The bridge's overhead: round trip minus run time.
     pub(crate) overhead: Arc<Overhead>,
-    /// Decisions by hand, made at first use.
+    /// The scheduler for programs that decide by hand, made at first use.
     pub(crate) manual: OnceLock<Arc<MabScheduler>>,
     /// How long scopes take, by closure and place.
     scopes: Trie<(TypeId, &'static Location<'static>), Arc<ScopeTimes>>,
-    /// Callers of `install` whose work has yet to start.
+    /// Callers of `install` whose work has not started yet.
     installing: AtomicUsize,
-    /// Where drainers run.
+    /// On which CPUs drainers run.
     pub(crate) drainer_cpus: DrainerCpus,
     functions: Table<Arc<Function>>,
     /// Blocking functions that wait for a thread.
     pub(crate) blocking_queued: AtomicUsize,
-    /// Tokio's threads of either kind, where this runtime started them.
+    /// Tokio's threads, workers and blocking threads, where this runtime started them.
     pub(crate) tokio_threads: AtomicUsize,
     /// How many of them are workers; unset beside a given tokio runtime.
     pub(crate) own_workers: OnceLock<usize>,
-    /// How many tasks each local core has, where there are any.
+    /// How many tasks each local core has; unset without local cores.
     pub(crate) local_tasks: OnceLock<Vec<Arc<LocalTasks>>>,
-    /// Set once the threads have started; they and their jobs must not keep it alive.
+    /// Set once the threads have started. Weak, since they and their jobs must not keep the pool
+    /// alive.
     pub(crate) pool: OnceLock<Weak<ThreadPool>>,
-    /// The runtime as its users hold it, which a room above knows.
+    /// The handle that users hold; a higher module knows its type.
     handle: OnceLock<Weak<dyn Any + Send + Sync>>,
     pub(crate) tokio: OnceLock<Handle>,
-    /// Where the compute threads are, once they have said so.
+    /// The placements that the compute threads have reported.
     pub(crate) compute_placements: OnceLock<Vec<ThreadPlacement>>,
-    /// Whose runtime this is a part of, where that is another library's.
+    /// The host, where this runtime is a plug-in's.
     pub(crate) owner: Owner,
-    /// What a room above keeps for this runtime.
+    /// What a higher module keeps for this runtime.
     #[cfg(feature = "plugin-host")]
     pub(crate) extension: OnceLock<Arc<dyn Extension>>,
 }
@@ -179,8 +179,8 @@ impl Core {
         self.functions.entry(site.index(class), || {
             let record = Record::default();
             let sizes = site.sizes(class);
-            let known = self.profile.get();
-            if let Some(parts) = known.and_then(|of| of.of(site.name(), sizes.as_ref())) {
+            let profile = self.profile.get();
+            if let Some(parts) = profile.and_then(|it| it.of(site.name(), sizes.as_ref())) {
                 record.prime(parts);
             }
             Arc::new(Function {
@@ -197,14 +197,14 @@ impl Core {
         self.functions.iter().map(|function| &**function)
     }
 
-    /// Takes in how long one call of a function took.
+    /// Records how long one call of a function took.
     pub(crate) fn ran(&self, function: &Function, arm: Arm, run_time: Duration) {
         let nanos = run_time.as_secs_f64() * 1e9;
         function.record.observe(&self.knobs, arm, nanos, self.now());
         function.counters.run_times.record(run_time);
     }
 
-    /// How long scopes of this closure have taken, of those that are made at this place.
+    /// How long scopes have taken that were made with this closure at this place.
     pub(crate) fn scope_times(
         &self,
         closure: TypeId,
@@ -218,14 +218,14 @@ impl Core {
         nanos(self.started.elapsed())
     }
 
-    /// Remembers the runtime as its users hold it, without keeping it.
+    /// Stores the handle that users hold, weakly.
     pub(crate) fn set_handle<T: Any + Send + Sync>(&self, handle: &Arc<T>) {
         let handle: Weak<T> = Arc::downgrade(handle);
-        // Set once, where both are made.
+        // It is set once, by the code that makes core and handle.
         let _ = self.handle.set(handle);
     }
 
-    /// The runtime as its users hold it, while a handle exists.
+    /// The handle that users hold, while one exists.
     pub(crate) fn handle<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         self.handle.get()?.upgrade()?.downcast().ok()
     }
@@ -239,17 +239,17 @@ impl Core {
     /// Ends the pause, so that tokio can end.
     #[cfg(feature = "test-util")]
     pub(crate) fn resume_time(&self) {
-        if let Some(held) = self.paused.get().filter(|_| !os::is_forked()) {
-            held.release();
+        if let Some(time) = self.paused.get().filter(|_| !os::is_forked()) {
+            time.release();
         }
     }
 
     /// Only tests pause time.
     #[cfg(not(feature = "test-util"))]
-    #[expect(clippy::unused_self, reason = "the other form looks at it")]
+    #[expect(clippy::unused_self, reason = "the other form reads it")]
     pub(crate) fn resume_time(&self) {}
 
-    /// Holds paused time still until the guard is dropped.
+    /// Stops paused time until the guard is dropped.
     #[cfg(feature = "test-util")]
     pub(crate) fn pause_time(&self) -> PauseGuard {
         PauseGuard::of(self.paused.get())
@@ -257,12 +257,13 @@ impl Core {
 
     /// Only tests pause time.
     #[cfg(not(feature = "test-util"))]
-    #[expect(clippy::unused_self, reason = "the other form looks at it")]
+    #[expect(clippy::unused_self, reason = "the other form reads it")]
     pub(crate) fn pause_time(&self) -> PauseGuard {
         PauseGuard
     }
 
-    /// How long a call would wait that comes now, where that is longer than `bound`.
+    /// How long a call that is made now would wait, if that is longer than `bound`. `None` also
+    /// where the call is to be made as a probe.
     pub(crate) fn would_wait(&self, priority: Priority, bound: Duration) -> Option<Duration> {
         let (waiting, now) = (self.queue.waiting(), self.now());
         let wait = self.backlog.expected(priority, waiting, now);
@@ -274,7 +275,8 @@ impl Core {
         self.pool.get()?.upgrade()
     }
 
-    /// Whether the I/O side is any that happens to ask (a plain tokio program).
+    /// Whether this is the core of the process-wide pool, which any tokio runtime of the program
+    /// uses.
     pub(crate) fn is_process_wide(&self) -> bool {
         self.io_workers.is_none()
     }
@@ -285,8 +287,8 @@ impl Core {
         self.own_workers.get().is_some_and(|workers| threads <= *workers)
     }
 
-    /// Tracked work that is no compute call: async tasks, those of local cores among them, and
-    /// blocking functions.
+    /// How much tracked work is not a compute call: async tasks, those of local cores included,
+    /// and blocking functions.
     pub(crate) fn tasks(&self) -> usize {
         let uncounted = self.local_tasks.get().into_iter().flatten().map(|tasks| tasks.uncounted());
         self.lifecycle.count().saturating_sub(self.in_flight()) + uncounted.sum::<usize>()
@@ -297,9 +299,9 @@ impl Core {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Runs `f` on the pool, and tells drainers that a caller waits for a thread.
+    /// Runs `f` on the pool. Until it starts, drainers see that a caller waits for a thread.
     pub(crate) fn install<R: Send>(&self, pool: &ThreadPool, f: impl FnOnce() -> R + Send) -> R {
-        // Relaxed: a hint; a drainer that misses it looks some milliseconds later.
+        // Relaxed: a hint; a drainer that misses it yields to the pool some milliseconds later.
         self.installing.fetch_add(1, Ordering::Relaxed);
         pool.install(|| {
             self.installing.fetch_sub(1, Ordering::Relaxed);
@@ -312,8 +314,8 @@ impl Core {
         self.installing.load(Ordering::Relaxed) > 0
     }
 
-    /// Counts a compute call in, and returns how many there were. Only for [`begin_call`](
-    /// crate::threads::keeper::begin_call), which also has the core watched.
+    /// Counts a compute call, and returns how many were in flight before. Only for [`begin_call`](
+    /// crate::threads::keeper::begin_call), which also makes the keeper watch the core.
     pub(crate) fn count_call(&self) -> usize {
         // SeqCst: with `may_be_left_alone`.
         self.in_flight.fetch_add(1, Ordering::SeqCst)
@@ -329,32 +331,33 @@ impl Core {
     pub(crate) fn extension<T: Extension + Default>(&self) -> &T {
         let extension = self.extension.get_or_init(|| Arc::new(T::default()));
         let extension: &dyn Any = &**extension;
-        extension.downcast_ref().expect("one room alone extends a runtime")
+        extension.downcast_ref().expect("only one module extends a runtime")
     }
 
-    /// Tells the extension, if there is one, that the runtime has ended.
+    /// Informs the extension, if there is one, that the runtime has ended.
     #[cfg(feature = "plugin-host")]
     pub(crate) fn end_extension(&self) {
-        // A forked child has none of its threads, and perhaps locks that one of them held.
+        // A forked child has none of the runtime's threads, but may have locks that one of them
+        // held.
         if let Some(extension) = self.extension.get().filter(|_| !os::is_forked()) {
             extension.end();
         }
     }
 
-    /// Notes that there is work. True if the keeper does not watch this core: the caller then has the
-    /// keeper watch it, or calls [`is_not_watched`](Self::is_not_watched) where that fails.
+    /// Notes that there is work. True if the keeper does not watch this core: the caller then makes
+    /// the keeper watch it, or calls [`is_not_watched`](Self::is_not_watched) if that fails.
     #[must_use]
     pub(crate) fn needs_a_watch(&self) -> bool {
         self.watched.begin()
     }
 
-    /// There is no keeper to watch it: the next call tries again.
+    /// The keeper could not be made to watch this core: the next call tries again.
     pub(crate) fn is_not_watched(&self) {
         self.watched.stop();
     }
 
-    /// For the keeper: whether it may forget this core, which had no work just now, and
-    /// none since it was last asked.
+    /// Whether the keeper may forget this core: it has no work now, and had none since the
+    /// keeper's last call.
     pub(crate) fn may_be_left_alone(&self) -> bool {
         self.watched.may_end(|| {
             self.in_flight.load(Ordering::SeqCst) > 0

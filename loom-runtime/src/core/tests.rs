@@ -1,9 +1,9 @@
-//! What a core keeps apart.
+//! A core keeps the times of scopes apart by closure and by place.
 
 use super::*;
 use crate::topology::{CoreBudget, Request};
 
-/// Where a closure like this was made, as one that is given to a scope.
+/// The times of a scope that is called with this closure at the caller's place.
 #[track_caller]
 fn times<F: FnOnce()>(core: &Core, _closure: &F) -> Arc<ScopeTimes> {
     core.scope_times(typeid::of::<F>(), Location::caller())

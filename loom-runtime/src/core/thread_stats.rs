@@ -1,5 +1,5 @@
-//! The functions that a thread calls, with its own statistics of each, without a lock or a
-//! reference count.
+//! The functions that a thread calls, each with the thread's own statistics. A thread reads them
+//! without a lock and without a reference count.
 
 use std::cell::RefCell;
 
@@ -11,35 +11,37 @@ use crate::topology::os;
 use super::function::Function;
 use super::shared::Core;
 
-/// Of how many runtimes a thread keeps its shares; most threads see one.
+/// For how many runtimes a thread keeps its statistics; most threads use one runtime.
 const RUNTIMES: usize = 4;
 
-/// One thread's part of one function.
+/// One function, with one thread's statistics of it.
 pub(crate) struct OwnFunction {
     pub(crate) function: Arc<Function>,
     pub(crate) stats: Arc<ThreadStats>,
 }
 
-/// What a thread has of one runtime, by the index of the site.
+/// The functions of one runtime that a thread has called.
 struct RuntimeFunctions {
     id: u64,
-    /// Whether it takes no new work.
+    /// Whether the runtime refuses new work.
     refuses: Arc<AtomicBool>,
+    /// By the index of the site.
     own: Vec<Option<OwnFunction>>,
 }
 
 thread_local! {
-    /// The one used last comes first.
+    /// The runtime that was used last comes first.
     static FUNCTIONS: RefCell<Vec<RuntimeFunctions>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether a call runs inline, as the verdict of this thread has it. The usual answer, at the
-/// cost of a thread-local and some loads.
+/// Whether the call is settled: by the verdict of this thread it runs inline. This is the usual
+/// case, and costs an access to a thread-local and some loads.
 #[inline]
 pub(crate) fn is_settled(core: &Core, index: u32) -> bool {
-    let settled = FUNCTIONS.try_with(|shares| {
-        let Ok(shares) = shares.try_borrow() else { return false };
-        let Some(first) = shares.first().filter(|first| first.id == core.id) else { return false };
+    let settled = FUNCTIONS.try_with(|runtimes| {
+        let Ok(runtimes) = runtimes.try_borrow() else { return false };
+        let first = runtimes.first().filter(|first| first.id == core.id);
+        let Some(first) = first else { return false };
         let own = first.own.get(index as usize).and_then(Option::as_ref);
         let own = own.filter(|_| !first.refuses.load(Ordering::Relaxed));
         own.is_some_and(|own| {
@@ -49,7 +51,7 @@ pub(crate) fn is_settled(core: &Core, index: u32) -> bool {
     settled.unwrap_or(false)
 }
 
-/// Gives this thread's part of a function to `f`.
+/// Calls `f` with a function and this thread's statistics of it.
 pub(crate) fn with<R>(
     core: &Core,
     site: &'static Site,
@@ -58,46 +60,46 @@ pub(crate) fn with<R>(
 ) -> R {
     let index = site.index(class);
     let mut f = Some(f);
-    let given = FUNCTIONS.try_with(|shares| {
-        let mut shares = shares.try_borrow_mut().ok()?;
-        let at = shares.iter().position(|of| of.id == core.id);
+    let cached = FUNCTIONS.try_with(|runtimes| {
+        let mut runtimes = runtimes.try_borrow_mut().ok()?;
+        let at = runtimes.iter().position(|runtime| runtime.id == core.id);
         match at {
             Some(0) => {}
-            Some(at) => shares.swap(0, at),
+            Some(at) => runtimes.swap(0, at),
             None => {
-                shares.truncate(RUNTIMES - 1);
+                runtimes.truncate(RUNTIMES - 1);
                 let refuses = Arc::clone(core.lifecycle.refusals());
-                shares.insert(0, RuntimeFunctions { id: core.id, refuses, own: Vec::new() });
+                runtimes.insert(0, RuntimeFunctions { id: core.id, refuses, own: Vec::new() });
             }
         }
-        let own_of = &mut shares[0].own;
+        let functions = &mut runtimes[0].own;
         let place = index as usize;
-        if own_of.len() <= place {
-            own_of.resize_with(place + 1, || None);
+        if functions.len() <= place {
+            functions.resize_with(place + 1, || None);
         }
-        let own = own_of[place].get_or_insert_with(|| own(core, site, class));
+        let own = functions[place].get_or_insert_with(|| own(core, site, class));
         f.take().map(|f| f(own))
     });
-    match (given, f) {
+    match (cached, f) {
         (Ok(Some(result)), _) => result,
-        // While the thread's locals are destroyed, nothing is cached.
+        // While the thread-locals are destroyed, or borrowed, nothing is cached.
         (_, Some(f)) => f(&own(core, site, class)),
         (_, None) => unreachable!("it was either called or not"),
     }
 }
 
-/// The statistics that an ended thread has left, or new ones.
+/// The statistics of a thread that has ended, or new ones.
 fn own(core: &Core, site: &'static Site, class: u8) -> OwnFunction {
     let function = Arc::clone(core.function(site, class));
-    let mut shares = function.all_stats.lock().unwrap_or_else(PoisonError::into_inner);
-    // The list has one count of each, so statistics without another count have no thread.
-    let left = shares.iter().find(|stats| Arc::strong_count(stats) == 1).map(Arc::clone);
+    let mut all_stats = function.all_stats.lock().unwrap_or_else(PoisonError::into_inner);
+    // The list holds one count of each, so statistics without another count have no thread.
+    let left = all_stats.iter().find(|stats| Arc::strong_count(stats) == 1).map(Arc::clone);
     let stats = left.unwrap_or_else(|| {
-        let seed = u64::from(site.index(class)) << 32 | shares.len() as u64;
+        let seed = u64::from(site.index(class)) << 32 | all_stats.len() as u64;
         let stats = Arc::new(ThreadStats::new(seed));
-        shares.push(Arc::clone(&stats));
+        all_stats.push(Arc::clone(&stats));
         stats
     });
-    drop(shares);
+    drop(all_stats);
     OwnFunction { function, stats }
 }

@@ -1,15 +1,15 @@
-//! Whether the keeper looks at a core from time to time, which it does while there is work.
+//! Whether the keeper checks a core from time to time, which it does while the core has work.
 
 use crate::sync::atomic::{AtomicU32, Ordering};
 
-/// The keeper knows nothing of this core.
+/// The keeper does not know this core.
 const UNWATCHED: u32 = 0;
-/// It looks, and there was work since it last did.
+/// The keeper checks this core, and there was work since its last check.
 const WATCHED: u32 = 1;
-/// It looks, and there was none.
+/// The keeper checks this core, and there was no work at its last check.
 const QUIET: u32 = 2;
 
-/// One of the words above.
+/// One of the states above.
 #[derive(Debug)]
 pub(super) struct Watched(AtomicU32);
 
@@ -20,20 +20,21 @@ impl Default for Watched {
 }
 
 impl Watched {
-    /// There is work, which was counted before. True if the core is not watched: the caller then has
-    /// it watched.
+    /// Notes that there is work; the caller has counted it before. True if the core is not watched:
+    /// the caller then makes the keeper watch it.
     pub(super) fn begin(&self) -> bool {
-        // A load first: all submitters share the cache line, and it seldom changes.
+        // A load first: all submitters share the cache line, which seldom changes.
         // SeqCst: with `may_end`.
         match self.0.load(Ordering::SeqCst) {
             WATCHED => false,
             QUIET if self.swap(QUIET) => false,
-            // The keeper may have stopped watching just now. The thread that swaps has it watched.
+            // The keeper may have stopped just now. The thread whose swap succeeds makes it watch
+            // the core again.
             _ => self.swap(UNWATCHED),
         }
     }
 
-    /// The core is not watched after all.
+    /// The keeper could not be made to watch the core.
     pub(super) fn stop(&self) {
         self.0.store(UNWATCHED, Ordering::Relaxed);
     }
@@ -42,20 +43,20 @@ impl Watched {
         self.0.compare_exchange(from, WATCHED, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
-    /// Whether watching may end: there was no work just now, and none since this was last asked.
+    /// Whether the keeper may stop: there is no work now, and there was none since the last call.
     ///
-    /// Either `has_work` sees the count of a caller that comes in this instant, or that caller sees that
-    /// the core is not watched: each writes one of the two words before it reads the other, in one
-    /// total order.
+    /// If another thread calls [`begin`](Self::begin) at the same time, then either `has_work` sees
+    /// the count of that thread, or that thread sees that the core is not watched. Each of the two
+    /// threads writes one word before it reads the other, in one total order.
     pub(super) fn may_end(&self, has_work: impl FnOnce() -> bool) -> bool {
         if self.0.load(Ordering::Relaxed) != QUIET {
-            // There may have been work in between, and more at once: to come and go with
-            // every call would cost more than to look once more.
+            // There may have been work since the last check. To stop and start again with every
+            // call would cost more than one more check.
             self.0.store(QUIET, Ordering::Relaxed);
             return false;
         }
         self.0.store(UNWATCHED, Ordering::SeqCst);
-        // A caller that came meanwhile and found it unwatched has had it watched again.
+        // A caller that saw `UNWATCHED` meanwhile makes the keeper watch the core again.
         !has_work() || self.0.swap(WATCHED, Ordering::Relaxed) != UNWATCHED
     }
 }

@@ -1,7 +1,7 @@
 //! A page that shows what a runtime is doing, as a service to nest in an application.
 //!
-//! Owns the service, its answers and the page itself, one file without outside parts. `data` gathers
-//! what the page shows from existing counters, on request. It counts nothing itself.
+//! Owns the service, its answers and the page itself, one file without outside parts. `data`
+//! gathers what the page shows from existing counters, on request. It counts nothing itself.
 
 mod data;
 
@@ -37,13 +37,13 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 /// resource and no build step. The page asks for `data` below that path once a second, which is
 /// JSON, for programs too (its form may change from version to version).
 ///
-/// It shows the names of functions and threads to every client: nest it where only the right clients
-/// can connect, such as a listener on loopback.
+/// It shows the names of functions and threads to every client: nest it where only the right
+/// clients can connect, such as a listener on loopback.
 ///
 /// Cost: nothing without a client. With clients, at most twice a second however many there are, it
 /// reads the counters and, on Linux, two small system files for each thread (the first 128). That
-/// takes a fraction of a millisecond with a few threads, and a few milliseconds with a hundred, on the
-/// I/O worker that serves the request.
+/// takes a fraction of a millisecond with a few threads, and a few milliseconds with a hundred, on
+/// the I/O worker that serves the request.
 ///
 /// ```
 /// use axum::Router;

@@ -12,7 +12,8 @@ const STEPS: u64 = 1 << STEP_BITS;
 const MAX_EXPONENT: u32 = 40;
 const BUCKETS: usize = ((MAX_EXPONENT - STEP_BITS + 1) as usize) << STEP_BITS;
 
-/// By how much the product of a quantile and a count may be too large; far below the step of a rank.
+/// By how much the product of a quantile and a count may be too large; far below the step of a
+/// rank.
 const ROUNDING: f64 = 1e-6;
 
 /// Counts durations by magnitude, and adds them up.

@@ -37,8 +37,8 @@ pub struct LoomMetrics {
     pub local_tasks: Reading<i64>,
     /// Compute calls that wait for a thread.
     pub rayon_queue_depth: Reading<i64>,
-    /// Tracked async tasks that are spawned per second, since the last read that is at least a second
-    /// old. Every read counts, `Debug` too.
+    /// Tracked async tasks that are spawned per second, since the last read that is at least a
+    /// second old. Every read counts, `Debug` too.
     pub spawn_rate: Reading<f64>,
     /// Tasks that are taken to be ready behind each I/O worker's current one, 0 to 10.
     pub pressure_index: Reading<f64>,
@@ -83,8 +83,8 @@ pub struct Reading<T> {
 }
 
 impl<T> Reading<T> {
-    /// The present value. A count is exact once no thread changes it; a total over functions takes a
-    /// lock of each in turn, which no call waits for.
+    /// The present value. A count is exact once no thread changes it; a total over functions takes
+    /// a lock of each in turn, which no call waits for.
     #[must_use]
     pub fn get(&self) -> T {
         (self.read)(&self.core)

@@ -1,4 +1,4 @@
-//! Attaching to a host.
+//! Attaching to a host: its settings and its errors.
 
 use loom_abi::{Lack, RuntimeHandle};
 
@@ -20,57 +20,57 @@ pub struct Attach<'a> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttachError {
-    /// The host was built against a version that does not fit. Nothing of it was called.
+    /// The host was built against a version that does not fit. None of its functions was called.
     #[error("the host's handle cannot be used: {0}")]
     Version(#[from] Lack),
     /// The handle was used before.
     #[error(
-        "this handle was attached before, or its host has ended: each plug-in needs one of its \
-         own (`LoomRuntime::plugin_handle`)"
+        "this handle was attached before, or its host has ended: each plug-in needs its own \
+         handle (`LoomRuntime::plugin_handle`)"
     )]
     Used,
-    /// The handle is of a runtime of this very library.
+    /// The handle belongs to a runtime of this library.
     #[error(
-        "the handle is of a runtime of this very library: use the `LoomRuntime` itself; plug-ins \
-         are for libraries that were built apart"
+        "the handle belongs to a runtime of this library: use the `LoomRuntime` itself; plug-ins \
+         are for libraries that were built separately"
     )]
     SameLibrary,
-    /// A setting has a value that it cannot have.
+    /// A setting is out of range.
     #[error("`{setting}` is {value}; expected a whole number from 1 to 8192")]
     Setting {
         /// The method of [`Attach`].
         setting: &'static str,
-        /// What it was given.
+        /// The value that was passed.
         value: usize,
     },
-    /// The host, or the system, does not give what is needed.
+    /// The host or the system refuses what the start needs.
     #[error(transparent)]
     Start(#[from] LoomError),
 }
 
 impl<'a> Attach<'a> {
     /// All defaults: one thread for the plug-in's tokio, as many compute threads as the host has,
-    /// and tasks with all that tokio's have ([`TokioContext::Budget`]).
+    /// and tasks with the full tokio context ([`TokioContext::Budget`]).
     pub fn to(handle: RuntimeHandle<'a>) -> Self {
         let context = TokioContext::default();
         Self { handle, driver_threads: 1, compute_threads: None, context }
     }
 
-    /// How many threads drive the plug-in's own tokio, 1 to 8192: its sockets and timers, and what
-    /// is given to `tokio::spawn`.
+    /// How many threads drive the plug-in's own tokio, 1 to 8192: its sockets and timers, and the
+    /// tasks of `tokio::spawn`.
     pub fn driver_threads(mut self, threads: usize) -> Self {
         self.driver_threads = threads;
         self
     }
 
     /// How many threads the host starts for this plug-in's rayon, 1 to 8192. Where a host has many
-    /// plug-ins on many CPUs, a few for each are enough: all of them share the same CPUs.
+    /// plug-ins on many CPUs, a few threads for each are enough: all plug-ins share the same CPUs.
     pub fn compute_threads(mut self, threads: usize) -> Self {
         self.compute_threads = Some(threads);
         self
     }
 
-    /// What tasks find of the plug-in's own tokio, where they do not say otherwise.
+    /// Which tokio context the plug-in's tasks find, unless a task sets its own.
     pub fn context(mut self, context: TokioContext) -> Self {
         self.context = context;
         self

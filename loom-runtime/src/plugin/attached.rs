@@ -1,4 +1,4 @@
-//! A runtime of the host's, as this library uses it.
+//! The host's runtime as this library uses it: spawning, waiting, and the free functions for it.
 
 use crate::sync::Arc;
 use std::fmt;
@@ -11,18 +11,18 @@ use crate::core::TokioContext;
 use crate::core::attached as here;
 use crate::guest::{self, BlockOnError, JoinHandle, Within, block_on};
 
-/// The host's runtime, as this library uses it. Cheap to clone; dropping it detaches nothing.
+/// The host's runtime, as this library uses it. Cheap to clone; dropping it does not detach.
 ///
-/// [`runtime`](Self::runtime) has all that a [`LoomRuntime`] has. It differs where a thread waits:
-/// `block_on` panics on compute threads, where it runs other work in a program, and once the host
-/// has ended. What a plug-in alone needs is here.
+/// [`runtime`](Self::runtime) has all methods of a [`LoomRuntime`]. They differ where a thread
+/// waits: on compute threads, where a program's `block_on` runs other work, `block_on` panics; it
+/// also panics once the host has ended. The methods here are for plug-ins only.
 #[derive(Clone, Debug)]
 pub struct Attached {
     pub(super) runtime: LoomRuntime,
     pub(super) host: Host,
 }
 
-/// Why a task is not spawned: the host has shut down, or this process was forked from it.
+/// Why a task was not spawned: the host has shut down, or this process was forked from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpawnError(Refusal);
 
@@ -35,24 +35,24 @@ impl fmt::Display for SpawnError {
 impl std::error::Error for SpawnError {}
 
 impl Attached {
-    /// The runtime, as any other: its tasks run on the host's I/O workers, its compute calls on
-    /// threads that the host has started for this plug-in, and its tokio
+    /// The runtime, used as any other. Its tasks run on the host's I/O workers, its compute calls
+    /// run on threads that the host has started for this plug-in, and its tokio
     /// ([`tokio_handle`](LoomRuntime::tokio_handle)) is this library's own.
     #[must_use]
     pub fn runtime(&self) -> &LoomRuntime {
         &self.runtime
     }
 
-    /// The host by itself.
+    /// The host's runtime, without this library's tokio and rayon.
     #[must_use]
     pub fn host(&self) -> &Host {
         &self.host
     }
 
-    /// Spawns a task on the host's I/O workers, in which this library's tokio works.
+    /// Spawns a task on the host's I/O workers; this library's tokio works in it.
     ///
-    /// It is [`loom::spawn_async`](crate::spawn_async) with a handle of our own: tokio's needs a
-    /// task of the plug-in's driver beside each, this does not.
+    /// It is [`loom::spawn_async`](crate::spawn_async) with Loom's own handle. Tokio's handle needs
+    /// a second task on the plug-in's driver for each task; this one does not.
     ///
     /// # Panics
     ///
@@ -66,7 +66,7 @@ impl Attached {
         self.spawn_within(self.context(), future)
     }
 
-    /// [`spawn`](Self::spawn) with more or less of this library's tokio.
+    /// [`spawn`](Self::spawn) with a chosen part of this library's tokio.
     ///
     /// # Panics
     ///
@@ -83,12 +83,12 @@ impl Attached {
         }
     }
 
-    /// [`spawn`](Self::spawn) that gives as an error what that panics with, which a function that
-    /// a library exports must not.
+    /// [`spawn`](Self::spawn) that returns an error instead of panicking, for functions that the
+    /// library exports: these must not panic.
     ///
     /// # Errors
     ///
-    /// [`SpawnError`], and the future is dropped.
+    /// [`SpawnError`]; the future is dropped.
     pub fn try_spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
     where
         F: Future + Send + 'static,
@@ -97,7 +97,7 @@ impl Attached {
         self.try_spawn_within(self.context(), future)
     }
 
-    /// [`spawn_within`](Self::spawn_within), likewise.
+    /// [`spawn_within`](Self::spawn_within) that returns an error instead of panicking.
     ///
     /// # Errors
     ///
@@ -119,17 +119,17 @@ impl Attached {
         spawned.map_err(SpawnError)
     }
 
-    /// A future that finds this library's tokio wherever it is polled.
+    /// A future that finds this library's tokio on every thread that polls it.
     pub fn within<F>(&self, context: TokioContext, future: F) -> Within<F> {
         Within::new(future, self.runtime.tokio_handle().clone(), context)
     }
 
-    /// Drives a future to its end on the calling thread, unless that must not wait.
+    /// Drives a future to its end on the calling thread, unless that thread must not wait.
     ///
     /// # Errors
     ///
-    /// [`BlockOnError`], at once, on the threads of the host and of this plug-in that drive
-    /// tasks or compute. [`LoomRuntime::block_on`] panics there with the same words.
+    /// [`BlockOnError`], at once, on threads of the host and of this plug-in that drive tasks or
+    /// run compute work. [`LoomRuntime::block_on`] panics there with the same text.
     ///
     /// # Panics
     ///
@@ -138,13 +138,13 @@ impl Attached {
         block_on(self.runtime.core(), &self.host.raw, self.within(self.context(), future))
     }
 
-    /// What [`Attach::context`](super::Attach::context) has said.
+    /// The context that [`Attach::context`](super::Attach::context) has set.
     fn context(&self) -> TokioContext {
         self.runtime.core().owner.context()
     }
 }
 
-/// What this library is attached to.
+/// The runtime that this library is attached to, if there is one.
 #[must_use]
 pub fn current() -> Option<Attached> {
     let runtime = LoomRuntime::from_inner(here::handle()?.downcast().ok()?);
@@ -152,11 +152,11 @@ pub fn current() -> Option<Attached> {
     Some(Attached { runtime, host })
 }
 
-/// [`Attached::spawn`] on what this library is attached to.
+/// [`Attached::spawn`] on the runtime that this library is attached to.
 ///
 /// # Panics
 ///
-/// Where it is attached to nothing, and as that does.
+/// Where the library is not attached, and where [`Attached::spawn`] does.
 #[track_caller]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
@@ -166,13 +166,14 @@ where
     let Some(attached) = current() else {
         panic!(
             "`loom::plugin::spawn` needs a host: call `loom::plugin::attach` first, with the \
-             handle that the host gives"
+             handle that the host passes"
         );
     };
     attached.spawn(future)
 }
 
-/// [`Host::block_in_place`] of what this library is attached to; a call where that is nothing.
+/// [`Host::block_in_place`] of the host that this library is attached to; without a host it only
+/// calls `f`.
 pub fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
     match here::host() {
         Some(raw) => Host { raw }.block_in_place(f),

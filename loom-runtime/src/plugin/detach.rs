@@ -1,4 +1,4 @@
-//! The end of it, before the host's.
+//! Detaching a library from its host before the host ends.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -18,13 +18,11 @@ use crate::threads::process_wide;
 use super::attached::Attached;
 use crate::core::attached;
 
-pub(super) const MUST_NOT_WAIT: &str = "this thread drives async tasks of the host's, or computes for it, and must not wait: call this \
-     from `spawn_blocking`";
-/// How often it is looked whether what others hold has come back.
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
+/// How often detaching checks whether other libraries have released what they held.
+const CHECK_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Why a library is attached still, or is not done: what has ended by then has ended, and it can
-/// be tried again.
+/// Why a library is still attached, or not fully detached. What has ended stays ended, and
+/// detaching can be tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StillAttached(String);
 
@@ -36,28 +34,28 @@ impl fmt::Display for StillAttached {
 
 impl std::error::Error for StillAttached {}
 
-/// What this library has made and others hold: after the last work there is nothing. The threads
-/// that the host runs for it while it is attached are not among it.
+/// Counts of what this library has made and other libraries hold: zero after its last work. The
+/// threads that the host runs for it while it is attached are not counted.
 #[must_use]
 pub fn live() -> Report {
     boundary::report()
 }
 
 impl Attached {
-    /// Lets the work of this library finish, for no longer than `limit`, and ends its own tokio and
-    /// compute threads. Running work may start more; once all has ended, more is refused. The host
-    /// goes on.
+    /// Lets the work of this library finish, for at most `limit`, and ends its own tokio and
+    /// compute threads. Running work may start more; once all has ended, more is refused. The
+    /// host goes on.
     ///
-    /// Every other handle has to be dropped by then, clones of this one and those of
-    /// [`current`](super::current) and [`current_runtime`](crate::current_runtime) included.
+    /// Every other handle has to be dropped by then, including clones of this one and the handles
+    /// of [`current`](super::current) and [`current_runtime`](crate::current_runtime).
     ///
     /// # Errors
     ///
-    /// What is running, or kept, when the time is up; [`detach`](super::detach) tries again.
+    /// What still runs or is still held when the time is up; [`detach`](super::detach) tries again.
     ///
     /// # Panics
     ///
-    /// Within async code and on compute threads, which must not be blocked.
+    /// Within async code and on compute threads, which must not wait.
     #[track_caller]
     pub fn detach(self, limit: Duration) -> Result<(), StillAttached> {
         let core = Arc::clone(self.runtime.core());
@@ -68,12 +66,13 @@ impl Attached {
     }
 }
 
-/// Detaches this library from all that it is attached to, and waits until nothing of it is left
-/// with others; with what [`export!`](crate::plugin::export) exports, a host does this.
+/// Detaches this library from every runtime that it is attached to, and waits until no other
+/// library holds anything of it. A host does this by itself for libraries that use
+/// [`export!`](crate::plugin::export).
 ///
 /// # Errors
 ///
-/// What is in use when the time is up.
+/// What is still in use when the time is up.
 ///
 /// # Panics
 ///
@@ -83,8 +82,8 @@ pub fn detach(limit: Duration) -> Result<(), StillAttached> {
     let deadline = Instant::now().checked_add(limit);
     if process_wide::started().is_some() {
         return Err(StillAttached(
-            "compute functions were called before it was attached, and started threads that never \
-             end: attach first"
+            "compute functions were called before the library was attached, and started threads \
+             that never end: attach first"
                 .to_owned(),
         ));
     }
@@ -96,29 +95,34 @@ pub fn detach(limit: Duration) -> Result<(), StillAttached> {
     wait_for(deadline, || {
         let threads = boundary::bodies();
         (threads > 0 || Owner::any_has_driver())
-            .then(|| format!("{threads} threads of its own are running still"))
+            .then(|| format!("{threads} threads of its own are still running"))
     })?;
     wait_for(deadline, || {
         let left = boundary::report();
         (left != Report::default()).then(|| {
             let Report { futures, wakers, jobs, tasks } = left;
             format!(
-                "others hold {futures} futures, {wakers} wakers, {jobs} closures, {tasks} tasks"
+                "other libraries hold {futures} futures, {wakers} wakers, {jobs} closures, \
+                 {tasks} tasks"
             )
         })
     })?;
-    // Until here they refuse what is asked for without a handle.
+    // Until here, code without a handle finds these runtimes, and is refused.
     for core in &attached {
         drop(attached::remove(core));
     }
     Ok(())
 }
 
-/// Ends what one runtime has. Code without a handle finds it for as long as it is in the list, and
-/// is refused.
+/// Ends one runtime. Code without a handle still finds it in the list of attached runtimes, and is
+/// refused.
 #[track_caller]
 fn end(core: &Arc<Core>, deadline: Option<Instant>) -> Result<(), StillAttached> {
-    assert!(!core.owner.must_not_wait(), "{MUST_NOT_WAIT}");
+    assert!(
+        !core.owner.must_not_wait(),
+        "this thread drives async tasks of the host or runs compute work for it, and must not \
+         wait: call this from `spawn_blocking`"
+    );
     let runtime = core.handle::<Inner>().map(LoomRuntime::from_inner);
     if let Some(runtime) = runtime {
         let rest = deadline.map(|at| at.saturating_duration_since(Instant::now()));
@@ -133,9 +137,9 @@ fn end(core: &Arc<Core>, deadline: Option<Instant>) -> Result<(), StillAttached>
         if core.lifecycle.count() > 0 || core.in_flight() > 0 {
             Some(running(core))
         } else if core.is_held() {
-            Some("a handle of its runtime is kept".to_owned())
+            Some("a handle of its runtime is still held".to_owned())
         } else if core.owner.has_driver() {
-            Some("blocking functions of its tokio are running still".to_owned())
+            Some("blocking functions of its tokio are still running".to_owned())
         } else {
             None
         }
@@ -148,7 +152,7 @@ fn end(core: &Arc<Core>, deadline: Option<Instant>) -> Result<(), StillAttached>
 
 fn running(core: &Core) -> String {
     let (tasks, calls) = (core.tasks(), core.in_flight());
-    format!("{tasks} tasks and {calls} compute calls are running still")
+    format!("{tasks} tasks and {calls} compute calls are still running")
 }
 
 /// Ends a runtime whose start has failed, without waiting.
@@ -160,14 +164,14 @@ pub(super) fn abandon(core: &Arc<Core>) {
     }
 }
 
-/// Ends the tokio of a runtime that was attached, without waiting for it.
+/// Ends the tokio of an attached runtime, without waiting for it.
 pub(super) fn end_tokio(handle: Option<attached::Handle>) {
     if let Some(inner) = handle.and_then(|handle| handle.downcast::<Inner>().ok()) {
         inner.tokio.end(ShutdownWait::None);
     }
 }
 
-/// Waits until nothing is left, or says what is.
+/// Waits until `left` returns `None`; at the deadline, returns its text as the error.
 fn wait_for(
     deadline: Option<Instant>,
     left: impl Fn() -> Option<String>,
@@ -176,7 +180,7 @@ fn wait_for(
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(StillAttached(left));
         }
-        thread::park_timeout(LOOK_AGAIN);
+        thread::park_timeout(CHECK_INTERVAL);
     }
     Ok(())
 }

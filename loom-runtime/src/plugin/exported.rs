@@ -1,4 +1,4 @@
-//! What a library exports, so that a host can load it.
+//! What a library exports so that a host can load it.
 
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -13,29 +13,29 @@ use super::attach::Attach;
 use super::detach::{abandon, detach};
 use crate::core::attached;
 
-/// What [`export!`](crate::plugin::export) makes of its arguments.
+/// The type that [`export!`](crate::plugin::export) makes of its arguments.
 pub trait Start: 'static {
     /// Attaches, and starts the work of the library.
     ///
     /// # Errors
     ///
-    /// What the host is told.
+    /// The reason why the library did not start; the host receives its text.
     fn start(attach: Attach<'_>) -> Result<(), Box<dyn std::error::Error>>;
 }
 
-/// A [`Start`] as the boundary wants it.
+/// A [`Start`] in the form that the boundary takes.
 struct Adaptor<S>(PhantomData<S>);
 
 static STARTING: Mutex<()> = Mutex::new(());
 
 impl<S: Start> boundary::Exported for Adaptor<S> {
     fn attach(handle: RuntimeHandle<'_>) -> Result<(), String> {
-        // One at a time, so that each sees what it has attached itself.
+        // One start at a time, so that each one sees which runtimes it has attached itself.
         let _one = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         let before = attached::all();
         let started = catch_unwind(AssertUnwindSafe(|| S::start(Attach::to(handle))));
         if !matches!(started, Ok(Ok(()))) {
-            // The host does not know of it, and no other code may use it.
+            // The host does not know these runtimes, and no other code may use them.
             attached::all()
                 .iter()
                 .filter(|core| !before.iter().any(|known| Arc::ptr_eq(known, core)))
@@ -52,15 +52,15 @@ impl<S: Start> boundary::Exported for Adaptor<S> {
     }
 }
 
-/// The library as its host sees it.
+/// The library in the form that its host reads.
 #[must_use]
 pub const fn exported<S: Start>(name: &'static str) -> Plugin {
     boundary::exported::<Adaptor<S>>(name)
 }
 
-/// Exports this library as a plug-in that `LoomRuntime::load_plugin` of a host can load, once in a
-/// library: its name, and a function that attaches it and begins what it is for. Without one it
-/// attaches with all defaults.
+/// Exports this library as a plug-in, so that a host's `LoomRuntime::load_plugin` can load it. It
+/// stands once in a library. Its arguments are the plug-in's name, and a function that attaches
+/// the library and starts its work; without a function the library attaches with all defaults.
 ///
 /// ```
 /// use std::error::Error;
@@ -75,8 +75,8 @@ pub const fn exported<S: Start>(name: &'static str) -> Plugin {
 /// # fn main() {}
 /// ```
 ///
-/// What it expands to is a `static` of the fixed name `LOOM_PLUGIN`, which is why there can be one
-/// only, and an `#[unsafe(no_mangle)]`, so a crate that forbids unsafe code cannot use it.
+/// It expands to a `static` with the fixed name `LOOM_PLUGIN`, so a library can have only one, and
+/// to an `#[unsafe(no_mangle)]`, so a crate that forbids unsafe code cannot use it.
 #[macro_export]
 macro_rules! export_plugin {
     ($name:expr $(,)?) => {

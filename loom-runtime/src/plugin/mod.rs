@@ -1,9 +1,9 @@
 //! Plug-ins: a runtime that crosses the boundary of a dynamic library.
 #![doc = include_str!("guide.md")]
 
-// Owns what a library that is attached has of its own: a tokio runtime for its sockets and timers,
-// a rayon pool on the host's threads, and their start and end. How its tasks run is `guest`'s; the
-// side of the program that lends its runtime is `plugin_host`; how things cross is `boundary`'s.
+// Owns an attached library's own tokio runtime (for its sockets and timers), its rayon pool on the
+// host's threads, and the start and end of both. How the library's tasks run belongs to `guest`;
+// the side that lends its runtime is `plugin_host`; how values cross belongs to `boundary`.
 
 #[cfg(feature = "plugin")]
 mod attach;
@@ -38,11 +38,11 @@ pub use own::{Host, Sleep};
 #[cfg(feature = "plugin")]
 pub use start::attach;
 
-/// The side of the program that lends its runtime.
+/// The side of a program that lends its runtime.
 #[cfg(feature = "plugin-host")]
 pub mod host {
     pub use crate::plugin_host::{LoadError, Plugin, PluginHandle, PluginStats, UnloadError, live};
 }
 
-/// What crosses the boundary, and how much of it is alive.
+/// The handle that crosses the boundary, and the counts of what is alive across it.
 pub use loom_abi::{Report, RuntimeHandle};

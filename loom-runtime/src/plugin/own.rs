@@ -1,4 +1,4 @@
-//! The host's runtime by itself: what can be had of it with a handle and nothing else.
+//! The host's runtime alone: everything that needs only its handle.
 
 use std::fmt;
 use std::panic::resume_unwind;
@@ -14,11 +14,10 @@ use crate::sync::{Arc, thread};
 
 use crate::call::ComputeError;
 
-/// The host's runtime, with nothing of this library's: no tokio, no rayon, no thread-local.
-/// Cheap to clone.
+/// The host's runtime, without this library's tokio, rayon and thread-locals. Cheap to clone.
 ///
-/// Everything here goes to the host as it is said: tasks to its I/O workers, closures to its own
-/// compute pool. [`attach`](super::attach) gives more, and has one of these
+/// All calls go straight to the host: tasks to its I/O workers, closures to its own compute pool.
+/// [`attach`](super::attach) provides more, and includes a `Host`
 /// ([`Attached::host`](super::Attached::host)).
 #[derive(Clone, Debug)]
 pub struct Host {
@@ -26,11 +25,11 @@ pub struct Host {
 }
 
 impl Host {
-    /// A count of the host's runtime, if its version fits; nothing is started.
+    /// Takes a reference count on the host's runtime, if its version fits; nothing is started.
     ///
     /// # Errors
     ///
-    /// What does not fit. Nothing was called then.
+    /// What does not fit. In that case no function of the host was called.
     pub fn of(handle: RuntimeHandle<'_>) -> Result<Self, Lack> {
         HostRef::of(handle).map(|raw| Self { raw: Arc::new(raw) })
     }
@@ -41,8 +40,8 @@ impl Host {
         self.raw.compute_threads()
     }
 
-    /// A future that is ready after some time, by the host's clock; a nanosecond's precision is
-    /// not to be had, a millisecond's is.
+    /// A future that is ready after `time`, by the host's clock. Its precision is a millisecond,
+    /// not a nanosecond.
     pub fn sleep(&self, time: Duration) -> Sleep {
         Sleep(self.raw.sleep(time))
     }
@@ -52,9 +51,10 @@ impl Host {
         Sleep(self.raw.yield_now())
     }
 
-    /// Runs `f`, which may block, on the calling thread, after the other tasks of the host's worker were
-    /// moved to another thread. On other threads it only calls `f`. (`tokio::task::block_in_place` of
-    /// this library does not know the host's workers, and blocks them.)
+    /// Runs `f`, which may block, on the calling thread, after moving the other tasks of the
+    /// host's worker to another thread. On other threads it only calls `f`.
+    /// (`tokio::task::block_in_place` of this library does not know the host's workers, and blocks
+    /// them.)
     ///
     /// # Panics
     ///
@@ -64,21 +64,21 @@ impl Host {
         match result {
             Some(Ok(value)) => value,
             Some(Err(payload)) => resume_unwind(payload),
-            None => unreachable!("a host calls, whatever the thread"),
+            None => unreachable!("a host runs the call, on every thread"),
         }
     }
 
-    /// Runs `f` on the host's own compute pool, queued with the host's calls, from now on; the future
-    /// waits for its result.
+    /// Queues `f` on the host's own compute pool at once, together with the host's calls; the
+    /// future waits for its result.
     ///
-    /// Parallel iterators in `f` are those of this library's rayon, which does not know the host's
-    /// pool: [`spawn_compute`](crate::spawn_compute) is for those. What dropping the future
-    /// does is said at [`ComputeFuture`](crate::ComputeFuture).
+    /// Parallel iterators in `f` would use this library's rayon, which does not know the host's
+    /// pool: use [`spawn_compute`](crate::spawn_compute) for those. For what dropping the future
+    /// does, see [`ComputeFuture`](crate::ComputeFuture).
     ///
     /// # Errors
     ///
-    /// The future returns [`ComputeError`] for a panic of `f`, a full queue, and a host that has shut
-    /// down.
+    /// The future returns [`ComputeError`] for a panic of `f`, a full queue, and a host that has
+    /// shut down.
     pub fn compute<F, R>(
         &self,
         priority: Priority,
@@ -111,15 +111,17 @@ impl Host {
         }
     }
 
-    /// Calls both, perhaps at the same time, on the host's compute pool, and waits for them; on
-    /// one of its compute threads without leaving it. Nested ones need no further thread.
+    /// Calls `a` and `b`, possibly in parallel, on the host's compute pool, and waits for both.
+    /// Nested calls need no further thread.
     ///
-    /// On an I/O worker it blocks the worker, as [`install`](crate::LoomRuntime::install) does.
+    /// On a compute thread the call starts on that thread; on one of a plug-in's, `a` and `b` run
+    /// one after the other. On an I/O worker it blocks the worker, as
+    /// [`install`](crate::LoomRuntime::install) does.
     ///
     /// # Errors
     ///
-    /// [`ComputeError::ShutDown`] where the host has ended, and [`ComputeError::Panicked`] with the
-    /// payload of the first panic, once both have ended.
+    /// [`ComputeError::ShutDown`] where the host has ended, and [`ComputeError::Panicked`] once
+    /// both have ended, with the payload of `a`, or of `b` where `a` did not panic.
     pub fn join<A, B>(
         &self,
         a: impl FnOnce() -> A + Send,
@@ -137,7 +139,7 @@ impl Host {
     }
 }
 
-/// Goes with a call that the host counts.
+/// The observer of a call that the host counts: it has nothing to do.
 struct Counted;
 
 impl bridge::Observer for Counted {
@@ -152,7 +154,7 @@ impl bridge::Observer for Counted {
     fn end(self, _end: bridge::End, _unwanted: bool) {}
 }
 
-/// A wait at the host's; made by [`Host::sleep`] and [`Host::yield_now`].
+/// A wait on the host's runtime; made by [`Host::sleep`] and [`Host::yield_now`].
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Sleep(ForeignFuture);
 
@@ -164,7 +166,7 @@ impl Future for Sleep {
     /// Where the host cannot wait: its runtime has ended.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         Pin::new(&mut self.0).poll(cx).map(|ended| {
-            assert!(ended.is_ok(), "the host has shut down, and its timers with it");
+            assert!(ended.is_ok(), "the host has shut down, so its timers have ended");
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What a plug-in has of its own: a tokio runtime and a rayon pool, on threads of the host's.
+//! The plug-in's own tokio runtime and rayon pool, on threads of the host.
 
 use std::io;
 use std::time::Duration;
@@ -34,24 +34,24 @@ use crate::core::attached;
 /// How long `LoomRuntime::drop` and similar calls wait; a plug-in has no setting for it.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The number of a thread that ends the driver, among those that the host starts for I/O.
+/// The number of the thread that ends the driver, among the threads that the host starts for I/O.
 const ENDER: usize = 98;
-/// How long tokio may take to start: it asks for threads and waits for none of them.
+/// How long tokio may take to start; it requests threads and does not wait for them.
 const LONGEST_START: Duration = Duration::from_secs(10);
 
-/// Has this library use the host's runtime; the same as [`Attach::to`] with all defaults.
+/// Attaches this library to the host's runtime; the same as [`Attach::to`] with all defaults.
 ///
-/// From then on, and until [`Attached::detach`] or the end of the host, the free functions of
-/// this crate ([`loom::spawn_async`](crate::spawn_async) and its neighbours), compute functions
-/// and `loom::current_runtime` mean the host's runtime on every thread that has no other.
+/// From then on, until [`Attached::detach`] or the end of the host, the free functions of this
+/// crate ([`loom::spawn_async`](crate::spawn_async) and its neighbours), compute functions and
+/// `loom::current_runtime` use the host's runtime on every thread that has no other runtime.
 ///
 /// ```
 /// use loom::plugin::Attached;
 ///
-/// /// What the host calls first; `handle` is lent by it.
+/// /// The host calls this first, and lends `handle`.
 /// pub extern "C" fn thumbnails_start(handle: loom::plugin::RuntimeHandle<'_>) -> bool {
 ///     match loom::plugin::attach(handle) {
-///         // It stays attached when this is dropped.
+///         // The library stays attached when this is dropped.
 ///         Ok(attached) => serve(&attached),
 ///         Err(error) => eprintln!("thumbnails: {error}"),
 ///     }
@@ -103,7 +103,7 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
     let request = Request {
         io_threads: Some(1),
         compute_threads: Some(threads),
-        // The host sees to that.
+        // The host pins the threads.
         pin: Pin::No,
         ..Request::default()
     };
@@ -169,7 +169,7 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
     core.set_handle(&inner);
     attached::add(core, Arc::clone(&inner) as attached::Handle);
     let registered = host.register({
-        // Weakly: the host has it, and this has the host.
+        // Weak: the host holds this closure, and the core holds the host.
         let core = Arc::downgrade(core);
         move || host_has_ended(&core)
     });
@@ -193,14 +193,15 @@ fn host_has_ended(core: &Weak<Core>) {
     end_tokio(attached::leave(&core));
 }
 
-/// Starts the plug-in's tokio, on a thread of the host's, whose CPUs and class its own inherit.
+/// Starts the plug-in's tokio on a thread of the host; its threads inherit the CPUs and the class
+/// of that thread.
 fn start_driver(
     core: &Arc<Core>,
     host: &Arc<HostRef>,
     name: &str,
     threads: usize,
 ) -> Result<Runtime, LoomError> {
-    // Weakly: the core knows tokio's handle, and that these.
+    // Weak: the core holds tokio's handle, and tokio holds these closures.
     let weak = Arc::downgrade(core);
     let name = {
         let name = name.to_owned();
@@ -238,7 +239,7 @@ fn start_driver(
         refused => return Err(LoomError::Host(refused.0)),
     }
     // Where the system refuses a thread, tokio panics, or waits for the threads that it has started
-    // and that were not told to end: then it is left behind.
+    // but not told to end. In the second case it is abandoned.
     match built.recv_timeout(LONGEST_START) {
         Ok(built) => {
             let driver = built.map_err(LoomError::TokioRuntime)?;
@@ -247,13 +248,13 @@ fn start_driver(
         }
         Err(_refused) => Err(LoomError::ThreadsRefused {
             wanted: threads,
-            source: io::Error::other("tokio could not start its own"),
+            source: io::Error::other("tokio could not start its threads"),
         }),
     }
 }
 
-/// Ends the plug-in's tokio on a thread that may wait for all of its threads, so that it is known
-/// when the last of them has.
+/// Ends the plug-in's tokio on a thread that may wait for all of tokio's threads, so that Loom
+/// knows when the last of them has ended.
 fn end_driver(core: &Arc<Core>, driver: Runtime) {
     let kept = Arc::new(Mutex::new(Some(driver)));
     let body = || {
@@ -267,17 +268,17 @@ fn end_driver(core: &Arc<Core>, driver: Runtime) {
         .owner
         .host()
         .is_some_and(|host| host.start_thread(ThreadKind::IO, ENDER, body()) == Status::DONE);
-    // A host that has ended starts none.
+    // A host that has ended starts no thread.
     if !is_started
         && thread::Builder::new().name("loom-end".to_owned()).spawn(body()).is_err()
         && let Some(driver) = kept.lock().unwrap_or_else(PoisonError::into_inner).take()
     {
-        // It is unknown when it has ended, so the library stays mapped.
+        // Nothing reports when this has ended, so the library stays mapped.
         driver.shutdown_background();
     }
 }
 
-/// Starts the plug-in's rayon, each thread of which the host starts, names and places.
+/// Starts the plug-in's rayon; the host starts, names and places each of its threads.
 fn start_pool(
     core: &Arc<Core>,
     host: &Arc<HostRef>,

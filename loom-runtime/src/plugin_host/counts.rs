@@ -1,4 +1,4 @@
-//! What is counted of one plug-in.
+//! The counts of one plug-in: its tasks, calls, threads and panics.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -9,7 +9,7 @@ use crate::boundary::ForeignFuture;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What one plug-in has and did. All `Relaxed`: statistics, which publish nothing.
+/// The counts of one plug-in. All `Relaxed`: statistics, which publish nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     /// Tasks and blocking functions that have not ended.
@@ -40,7 +40,7 @@ impl Drop for Counted {
     }
 }
 
-/// Tasks of a plug-in that has not started, to be ended where it does not.
+/// The tasks that a plug-in spawns while it starts; they are aborted if the start fails.
 #[derive(Debug, Default)]
 pub(super) struct Starting {
     is_on: AtomicBool,
@@ -58,13 +58,13 @@ impl Starting {
         }
     }
 
-    /// It has started, and its tasks are its own.
+    /// The plug-in has started, and keeps its tasks.
     pub(super) fn succeed(&self) {
         self.is_on.store(false, Ordering::Relaxed);
         drop(std::mem::take(&mut *self.lock()));
     }
 
-    /// It has not.
+    /// The start has failed: aborts the tasks.
     pub(super) fn fail(&self) {
         let tasks = std::mem::take(&mut *self.lock());
         tasks.iter().for_each(AbortHandle::abort);

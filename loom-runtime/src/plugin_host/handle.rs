@@ -1,4 +1,4 @@
-//! Handles, and what they say of their plug-in.
+//! Handles for plug-ins, and the statistics of each plug-in.
 
 use loom_abi::{Report, RuntimeHandle};
 
@@ -11,27 +11,27 @@ use super::hosted::Hosted;
 use super::plugins::Plugins;
 use super::stats::PluginStats;
 
-/// A runtime as a plug-in may have it. Cheap to clone; all clones are one plug-in's.
+/// A runtime, as one plug-in may use it. Cheap to clone; all clones belong to the same plug-in.
 ///
-/// It keeps no runtime alive: once that has ended, all that a plug-in asks for is refused. (A
-/// thread of the plug-in's that waits in `block_on` does, until that ends.) A host that unmaps a
-/// library by itself has that detach first (`loom::plugin::detach`), after which nothing of the
-/// library is called from here.
+/// It does not keep the runtime alive: once the runtime has ended, all requests of the plug-in are
+/// refused. (A thread of the plug-in that waits in `block_on` keeps it alive until that wait ends.)
+/// A host that unmaps a library by itself calls `loom::plugin::detach` in the library first; after
+/// that the host calls no function of the library.
 #[derive(Clone, Debug)]
 pub struct PluginHandle {
     pub(super) hosted: Arc<Hosted>,
 }
 
 impl LoomRuntime {
-    /// A handle for one plug-in, by which that is called in the metrics and in the names of its
-    /// threads. Each plug-in needs its own.
+    /// A handle for one plug-in. Metrics and the names of the plug-in's threads contain `name`.
+    /// Each plug-in needs its own handle.
     ///
     /// ```
     /// # fn main() -> loom::Result<()> {
     /// # let runtime = loom::LoomBuilder::new().build()?;
     /// let handle = runtime.plugin_handle("thumbnails");
-    /// // Across the boundary goes `handle.as_raw()`, as an argument of a function of the
-    /// // plug-in's; over there it is for `loom::plugin::attach`.
+    /// // `handle.as_raw()` crosses the boundary, as an argument to a function of the plug-in,
+    /// // which passes it to `loom::plugin::attach`.
     /// assert_eq!(handle.stats().name, "thumbnails");
     /// assert_eq!(runtime.plugins().len(), 1);
     /// # Ok(())
@@ -42,7 +42,7 @@ impl LoomRuntime {
         PluginHandle { hosted: Hosted::new(self, name) }
     }
 
-    /// What each plug-in has and did, of those that still have a handle.
+    /// The statistics of each plug-in that still has a handle.
     #[must_use]
     pub fn plugins(&self) -> Vec<PluginStats> {
         self.core().extension::<Plugins>().stats()
@@ -50,33 +50,33 @@ impl LoomRuntime {
 }
 
 impl PluginHandle {
-    /// The handle as it crosses the boundary, lent.
+    /// The handle in the form that crosses the boundary, borrowed from this one.
     #[must_use]
     pub fn as_raw(&self) -> RuntimeHandle<'_> {
         boundary::handle(&self.hosted)
     }
 
-    /// What the plug-in is called.
+    /// The plug-in's name.
     #[must_use]
     pub fn name(&self) -> &str {
         self.hosted.name()
     }
 
-    /// What the plug-in has and did.
+    /// The plug-in's statistics.
     #[must_use]
     pub fn stats(&self) -> PluginStats {
         self.hosted.stats()
     }
 }
 
-/// Whether a handle is one of this library's.
+/// Whether a handle was made by this library.
 #[cfg(feature = "plugin")]
 pub(crate) fn is_own(handle: RuntimeHandle<'_>) -> bool {
     std::ptr::eq(handle.table(), boundary::table::<Hosted>())
 }
 
-/// What this library has made and other libraries hold, all runtimes together: after the last
-/// work of the last plug-in there is nothing. Handles are not among it.
+/// Counts of what this library has made and other libraries hold, for all runtimes together: zero
+/// after the last work of the last plug-in. Handles are not counted.
 #[must_use]
 pub fn live() -> Report {
     boundary::report()

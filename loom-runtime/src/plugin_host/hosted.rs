@@ -1,4 +1,4 @@
-//! The runtime as a plug-in has it: what it asks for, done on this side.
+//! The host's side of one plug-in: carries out its requests on the runtime.
 
 use std::time::Duration;
 
@@ -23,26 +23,26 @@ use super::plugins::Plugins;
 use super::stats::PluginStats;
 use super::threads::{self, Threads};
 
-/// How long the name of a plug-in is, of those that the system cuts off after 15 bytes, in the
-/// names of its threads.
-const NAMED: usize = 8;
+/// How much of a plug-in's name goes into the names of its threads, which the system cuts off after
+/// 15 bytes.
+const NAME_LENGTH: usize = 8;
 
-/// One handle that was given to a plug-in, and what that does with it.
+/// The handle of one plug-in, and the state of that plug-in on this side.
 pub(crate) struct Hosted {
     core: Arc<Core>,
     tokio: Handle,
     prefix: String,
     name: String,
-    /// `None` before the plug-in registers, and once it was told of the end.
+    /// `None` before the plug-in registers, and after it was notified of the end.
     guest: Mutex<Option<ForeignGuest>>,
-    /// Whether it has registered, or may not any more.
+    /// Whether the plug-in has registered, or must not register any more.
     is_taken: AtomicBool,
-    /// It takes no work of this plug-in any more, whatever the runtime does.
+    /// Whether all work of this plug-in is refused, regardless of the runtime's state.
     is_closed: AtomicBool,
-    /// What it has spawned before it has started.
+    /// The tasks that the plug-in spawns while it starts.
     pub(super) starting: Starting,
-    /// Held while the plug-in is told, which runs code of its library.
-    telling: Mutex<()>,
+    /// Held while the plug-in is notified, which runs code of its library.
+    notifying: Mutex<()>,
     pub(super) threads: Threads,
     pub(crate) counts: Arc<Counts>,
 }
@@ -53,12 +53,12 @@ impl Hosted {
         let hosted = Arc::new(Self {
             tokio: runtime.tokio_handle().clone(),
             prefix: runtime.config().prefix.clone(),
-            // Threads cannot have it in their names.
+            // A thread name cannot contain NUL.
             name: name.replace('\0', "?"),
             guest: Mutex::new(None),
             is_taken: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
-            telling: Mutex::new(()),
+            notifying: Mutex::new(()),
             starting: Starting::default(),
             threads: Threads::default(),
             counts: Arc::default(),
@@ -72,7 +72,7 @@ impl Hosted {
         &self.name
     }
 
-    /// What the plug-in has and did.
+    /// The plug-in's statistics.
     pub(super) fn stats(&self) -> PluginStats {
         let counts = &self.counts;
         PluginStats {
@@ -86,53 +86,54 @@ impl Hosted {
         }
     }
 
-    /// It was unloaded, though threads may remember it.
+    /// Whether the plug-in was unloaded; threads may still hold this handle.
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Relaxed)
     }
 
-    /// Waits for what a library does on a thread of its own, where that may be waited for: a
-    /// worker gives its other tasks away.
+    /// Calls `f`, which waits for a library's work on another thread. A worker moves its other
+    /// tasks to another thread first.
     ///
     /// # Panics
     ///
-    /// On threads that must not wait, and cannot give their work away.
+    /// On threads that must not wait and cannot move their tasks.
     #[track_caller]
     pub(super) fn wait<R>(&self, what: &str, f: impl FnOnce() -> R) -> R {
-        let is_alone = self.tokio.runtime_flavor() == RuntimeFlavor::CurrentThread;
+        let is_current_thread = self.tokio.runtime_flavor() == RuntimeFlavor::CurrentThread;
         let place = self.here();
         let refused = place == Place::COMPUTE
             || local_core::is_here()
-            || place == Place::WORKER && is_alone && !is_on_a_worker();
+            || place == Place::WORKER && is_current_thread && !is_on_a_worker();
         assert!(
             !refused,
-            "{what} a plug-in waits for it, and this thread must not wait: do it before the \
-             runtime's tasks run, or from `spawn_blocking`"
+            "{what} a plug-in waits for the library, and this thread must not wait: do it before \
+             the runtime's tasks run, or from `spawn_blocking`"
         );
         if is_on_a_worker() { block_in_place(f) } else { f() }
     }
 
-    /// Tells the plug-in that the runtime has ended.
+    /// Notifies the plug-in that the runtime has ended.
     pub(super) fn leave(&self) {
-        let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        let _notifying = self.notifying.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_taken.store(true, Ordering::Relaxed);
         let guest = self.guest.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Outside of the guest's lock, within `telling`: the library stays until it has been told.
+        // Without the guest's lock, but with `notifying`: the library stays mapped until this
+        // returns.
         if let Some(guest) = guest {
             guest.leave();
         }
     }
 
-    /// Refuses all work of this plug-in, and forgets it: no code of its library is run from here
-    /// any more.
+    /// Refuses all work of this plug-in, and releases it: the host runs no code of its library
+    /// from then on.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
         self.give_back();
     }
 
-    /// Gives the guest back, once no thread calls it.
+    /// Drops the guest, once no thread is notifying it.
     fn give_back(&self) {
-        let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        let _notifying = self.notifying.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_taken.store(true, Ordering::Relaxed);
         let guest = self.guest.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(guest);
@@ -145,9 +146,9 @@ impl Hosted {
         Admitted::to(&self.core).map_err(status_of)
     }
 
-    /// The name of a thread that is started for it.
+    /// The name of a thread that is started for the plug-in.
     fn thread_name(&self, kind: ThreadKind, number: usize) -> String {
-        let name = &self.name[..self.name.floor_char_boundary(NAMED)];
+        let name = &self.name[..self.name.floor_char_boundary(NAME_LENGTH)];
         let kind = if kind == ThreadKind::COMPUTE { "" } else { "io-" };
         format!("{}-{name}-{kind}{number:02}", self.prefix)
     }
@@ -236,7 +237,7 @@ impl Host for Hosted {
         let mut call = Some(call);
         let mut status = Status::REFUSED;
         if is_on_a_worker() {
-            // Tokio refuses where a worker drives another runtime, before it calls.
+            // Where the worker drives another runtime, tokio panics before it calls the closure.
             ignore_panic(|| {
                 block_in_place(|| {
                     status = call.take().map_or(Status::REFUSED, ForeignCall::run);
@@ -256,7 +257,7 @@ impl Host for Hosted {
             return Status::SHUT_DOWN;
         }
         let counts = Arc::clone(&self.counts);
-        // From now on, and also where it is refused or never runs.
+        // Counted from now on, also where the call is refused or never runs.
         let call = Counted::new(&counts, |counts| &counts.compute_calls);
         let work = move || {
             let _call = call;
@@ -281,8 +282,8 @@ impl Host for Hosted {
             return Status::FORKED;
         }
         if threads::computes() {
-            // Compute threads of this runtime may wait for those of its plug-ins, so these must
-            // not wait for them.
+            // Compute threads of this runtime may wait for compute threads of its plug-ins, so the
+            // latter must not wait for the former.
             return both((a.run(), b.run()));
         }
         let Some(pool) = self.core.pool() else { return Status::SHUT_DOWN };
@@ -315,7 +316,7 @@ impl Host for Hosted {
 
     fn begin(&self, work: Work) -> Status {
         if work == Work::COMPUTE {
-            // Beside a task, which is what was admitted.
+            // No admission: the task that was admitted for this call is counted already.
             keeper::begin_call(&self.core);
             self.counts.compute_calls.fetch_add(1, Ordering::Relaxed);
             return Status::DONE;
@@ -323,7 +324,7 @@ impl Host for Hosted {
         if os::is_forked() {
             return Status::FORKED;
         }
-        // Counted out in `end`.
+        // `end` counts it out again.
         if self.is_closed.load(Ordering::Relaxed) || !self.core.lifecycle.admit() {
             return Status::SHUT_DOWN;
         }

@@ -1,4 +1,4 @@
-//! Libraries that are loaded.
+//! Loading and unloading libraries.
 
 use std::error::Error;
 use std::fmt;
@@ -16,8 +16,8 @@ use crate::runtime::LoomRuntime;
 use super::handle::PluginHandle;
 use super::stats::PluginStats;
 
-/// A library that was loaded and uses this runtime. When this is dropped the library goes on, and
-/// stays mapped until the process ends; [`unload`](Self::unload) takes it away.
+/// A library that was loaded and uses this runtime. When this is dropped the library keeps running,
+/// and stays mapped until the process ends; [`unload`](Self::unload) removes it.
 #[derive(Debug)]
 pub struct Plugin {
     path: PathBuf,
@@ -29,15 +29,15 @@ pub struct Plugin {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The system does not load it.
+    /// The system does not load the library.
     #[error("`{path}` cannot be loaded: {source}")]
     Unloadable {
         /// The library.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// It is no plug-in.
+    /// The library is no plug-in.
     #[error(
         "`{path}` has no symbol `{PLUGIN_SYMBOL}` ({source}): it is no plug-in for Loom, or lacks \
          `loom::plugin::export!`"
@@ -45,10 +45,10 @@ pub enum LoadError {
     NoPlugin {
         /// The library.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// It was built against a version that does not fit. Nothing of it was called.
+    /// The library was built against a version that does not fit. None of its functions was called.
     #[error("`{path}` cannot be used: {lack}")]
     Version {
         /// The library.
@@ -56,41 +56,42 @@ pub enum LoadError {
         /// What does not fit.
         lack: Lack,
     },
-    /// The plug-in has refused.
+    /// The plug-in's start has failed.
     #[error("plug-in `{name}` did not start: {reason}")]
     Refused {
-        /// What it calls itself.
+        /// The plug-in's name.
         name: String,
-        /// Its words.
+        /// The reason that the plug-in returned.
         reason: String,
     },
-    /// The system has no thread to start it on.
+    /// The system refuses the thread that the plug-in starts on.
     #[error("plug-in `{name}` did not start, since the system refuses threads: {source}")]
     NoThread {
-        /// What it calls itself.
+        /// The plug-in's name.
         name: String,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
 }
 
-/// Why a plug-in is still there: it stays mapped.
+/// Why a plug-in was not unloaded: it stays mapped.
 ///
-/// Where its work did not end in time it goes on as before; where something of it was kept, its
-/// work has ended, and more is refused. Either way it can be tried again.
+/// Where its work did not end in time, the plug-in goes on as before. Where something of it is
+/// still held, its work has ended, and new work is refused. In both cases unloading can be tried
+/// again.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct UnloadError {
-    /// The plug-in, to try again, or to let it stay.
+    /// The plug-in, to try again or to keep.
     pub plugin: Plugin,
-    /// What is in use.
+    /// What is still in use.
     pub reason: String,
 }
 
 impl fmt::Display for UnloadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, reason) = (self.plugin.name(), &self.reason);
-        write!(f, "plug-in `{name}` is in use and stays where it is: {reason}")
+        write!(f, "plug-in `{name}` is in use and stays loaded: {reason}")
     }
 }
 
@@ -98,31 +99,33 @@ impl Error for UnloadError {}
 
 impl LoomRuntime {
     /// Loads a library and attaches it to this runtime, through what it exports with
-    /// `loom::plugin::export!`. Its version is checked before any function of it is called.
+    /// `loom::plugin::export!`. Its version is checked before any of its functions is called.
     ///
-    /// Its start runs on a thread of its own, and this call waits for it. A library that is loaded
-    /// again under the same path is the same library with the same statics: it is attached once more,
-    /// and unloading either ends both. A new build needs a new path.
+    /// The library's start runs on a thread that ends with it, and this call waits for that thread.
+    /// A library that is loaded again under the same path is the same library with the same
+    /// statics: it is attached once more, and unloading either ends both. A new build needs a new
+    /// path.
     ///
     /// # Errors
     ///
     /// [`LoadError`] for a library that the system does not load, that is no plug-in, that was
-    /// built against another version of `loom-abi`, and whose own start failed: then what it has
-    /// begun here is ended, and it stays mapped. Its reason is cut off after 512 bytes.
+    /// built against another version of `loom-abi`, or whose own start failed. In the last case
+    /// the work that it has started here is ended, and it stays mapped. Its reason is cut off
+    /// after 512 bytes.
     ///
     /// # Panics
     ///
-    /// On compute threads and local cores, and within async code of a current-thread runtime: these
-    /// must not wait. On an I/O worker other tasks go on meanwhile, on another thread.
+    /// On compute threads and local cores, and within async code of a current-thread runtime:
+    /// these must not wait. On an I/O worker the other tasks continue on another thread.
     ///
     /// # Safety
     ///
-    /// The library's initialisers run, and its symbol `LOOM_PLUGIN`, if it has one, is what
-    /// `loom-abi` says it is: both are out of this program's sight.
+    /// The library's initialisers run, and its symbol `LOOM_PLUGIN`, if it has one, has to be what
+    /// `loom-abi` specifies: this program can check neither.
     #[allow(unsafe_code, reason = "the contract is the caller's")]
     pub unsafe fn load_plugin(&self, path: impl AsRef<Path>) -> Result<Plugin, LoadError> {
         let path = path.as_ref().to_owned();
-        // SAFETY: X8, as by contract.
+        // SAFETY: X8, by the contract of this function.
         let opened = unsafe { Library::open(&path) };
         let library = match opened {
             Ok(library) => library,
@@ -143,7 +146,7 @@ impl LoomRuntime {
             hosted.starting.succeed();
             return Ok(Plugin { path, library, handle });
         }
-        // What it has begun has no owner.
+        // Work that the library has started is ended, since the library is not attached.
         hosted.close();
         hosted.starting.fail();
         Err(match attached {
@@ -157,67 +160,68 @@ impl LoomRuntime {
 }
 
 impl Plugin {
-    /// What it calls itself.
+    /// The plug-in's name, as the library exports it.
     #[must_use]
     pub fn name(&self) -> &str {
         self.handle.name()
     }
 
-    /// Where it was loaded from.
+    /// The path that it was loaded from.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What it has and did on this runtime.
+    /// The plug-in's statistics on this runtime.
     #[must_use]
     pub fn stats(&self) -> PluginStats {
         self.handle.stats()
     }
 
-    /// What it has made and others hold, all its runtimes together.
+    /// Counts of what the library has made and other libraries hold, for all its runtimes together.
     #[must_use]
     pub fn live(&self) -> Report {
         self.library.report()
     }
 
-    /// A function or a static of its own.
+    /// A function or a static that the library exports.
     ///
     /// # Errors
     ///
-    /// What the system says where there is none of that name.
+    /// The system's error where there is no symbol of that name.
     ///
     /// # Safety
     ///
-    /// It has this type, of which everything has a layout that both sides agree on
+    /// The symbol has the type `T`, every part of which has a layout that both sides agree on
     /// (`extern "C"`, `#[repr(C)]`), and is not used after [`unload`](Self::unload).
     #[allow(unsafe_code, reason = "the contract is the caller's")]
     pub unsafe fn symbol<T: Copy>(&self, name: &str) -> Result<T, Box<dyn Error + Send + Sync>> {
-        // SAFETY: X8, as by contract.
+        // SAFETY: X8, by the contract of this function.
         unsafe { self.library.symbol(name) }.map_err(source_of)
     }
 
-    /// Has it finish its work, end its threads, and go. Waits for that no longer than `limit`.
+    /// Lets the plug-in finish its work, ends its threads, and unloads the library. Waits for the
+    /// work at most `limit`.
     ///
-    /// The work that it has is let finish, and may start more. Then it is refused; its tokio
-    /// runtime and its compute threads end, and what it made has to have come back: futures,
-    /// wakers and closures that are held here. The system unmaps it once no thread is left that
-    /// has values of its thread-locals, so not before the workers that ran its tasks have ended.
+    /// Running work may finish, and may start more. After that all work is refused. The plug-in's
+    /// tokio runtime and compute threads end, and the host has to release the futures, wakers and
+    /// closures that the plug-in made. The system unmaps the library once no thread has values of
+    /// the library's thread-locals; so not before the workers that ran its tasks have ended.
     ///
     /// # Errors
     ///
-    /// [`UnloadError`] where something is in use when the time is up.
+    /// [`UnloadError`] where something is still in use when the time is up.
     ///
     /// # Safety
     ///
-    /// Nothing of it is used from now on, or runs: no function or static of its own that was
-    /// looked up or handed out, no thread that it has started other than by this runtime or its
-    /// tokio's, no handler of signals (tokio's `signal` and `process` leave some that stay).
+    /// Nothing of the library is used or runs from now on: no function or static that was looked
+    /// up or handed out, no thread that it has started other than through this runtime or its own
+    /// tokio, and no signal handler (tokio's `signal` and `process` leave some that stay).
     ///
     /// # Panics
     ///
-    /// On compute threads and local cores, and within async code of a current-thread runtime: these
-    /// must not wait. On an I/O worker other tasks go on meanwhile, on another thread.
+    /// On compute threads and local cores, and within async code of a current-thread runtime:
+    /// these must not wait. On an I/O worker the other tasks continue on another thread.
     #[allow(unsafe_code, reason = "the contract is the caller's")]
     pub unsafe fn unload(self, limit: Duration) -> Result<(), UnloadError> {
         let hosted = &self.handle.hosted;
@@ -232,29 +236,29 @@ impl Plugin {
         }
         hosted.threads.join();
         hosted.close();
-        // SAFETY: X8, it has ended all that it had, as it says, and the rest is by contract.
+        // SAFETY: X8, the library reports that all that it had has ended; the rest is by contract.
         match unsafe { self.library.close() } {
-            // It stays mapped, and has nothing left to do.
+            // On an error it stays mapped, and has no work left.
             Ok(()) | Err(_) => Ok(()),
         }
     }
 }
 
-/// What the system says, which is behind what the loader says.
+/// The system's error, which is the source of the loader's.
 fn source_of(error: impl Error + Send + Sync + 'static) -> Box<dyn Error + Send + Sync> {
     match error.source() {
-        Some(told) => told.to_string().into(),
+        Some(source) => source.to_string().into(),
         None => error.into(),
     }
 }
 
-/// Calls a function of a library on a thread of its own: what that leaves in thread-locals goes
-/// with it, and it inherits nothing from this one.
+/// Calls a function of a library on a new thread: what the function leaves in thread-locals ends
+/// with that thread, and it inherits no thread-local from this one.
 fn apart<R: Send>(f: impl FnOnce() -> R + Send) -> std::io::Result<R> {
     thread::scope(|scope| {
         let builder = thread::Builder::new().name("loom-plugin".to_owned());
         let thread = builder.spawn_scoped(scope, f)?;
-        // What panics over there does not get here.
+        // The library's functions catch their panics.
         Ok(thread.join().unwrap_or_else(|payload| resume_unwind(payload)))
     })
 }

@@ -1,8 +1,8 @@
 //! The side of a program that lends its runtime to plug-ins.
 //!
-//! Owns what a plug-in's requests come to here, what is counted of it, and the libraries that were
-//! loaded. How things cross is `boundary`'s, and so are the rules that SAFETY notes cite: **X8.** is
-//! that the functions of a library are called only while it is mapped.
+//! Owns the host's side of each plug-in: its requests, its counts, and the libraries that were
+//! loaded. How values cross belongs to `boundary`, and so do the rules that SAFETY notes cite:
+//! **X8.** is that the functions of a library are called only while it is mapped.
 
 mod counts;
 mod handle;

@@ -1,4 +1,4 @@
-//! All plug-ins of one runtime.
+//! The plug-ins of one runtime.
 
 #[cfg(feature = "prometheus")]
 use std::collections::BTreeMap;
@@ -47,14 +47,19 @@ impl Extension for Plugins {
         }
     }
 
-    /// Whatever the number of handles of a name.
+    /// Sums over all handles of the same name.
     #[cfg(feature = "prometheus")]
     fn figures(&self) -> BTreeMap<String, [u64; 5]> {
         let mut plugins: BTreeMap<String, [u64; 5]> = BTreeMap::new();
-        for of in self.stats() {
-            let figures =
-                [of.tasks as u64, of.spawned, of.compute_calls as u64, of.computed, of.panicked];
-            let all = plugins.entry(of.name).or_default();
+        for stats in self.stats() {
+            let figures = [
+                stats.tasks as u64,
+                stats.spawned,
+                stats.compute_calls as u64,
+                stats.computed,
+                stats.panicked,
+            ];
+            let all = plugins.entry(stats.name).or_default();
             all.iter_mut().zip(figures).for_each(|(all, figure)| *all += figure);
         }
         plugins

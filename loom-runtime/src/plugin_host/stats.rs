@@ -1,23 +1,23 @@
-//! What a plug-in has and did, for people and programs to read.
+//! The statistics of one plug-in, for people and programs to read.
 
 use std::fmt;
 
-/// What one plug-in has and did.
+/// The statistics of one plug-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PluginStats {
-    /// Its name.
+    /// The plug-in's name.
     pub name: String,
-    /// Its tasks, blocking functions and compute calls that have not ended. A task that
-    /// `loom::spawn_async` has spawned counts twice, since one of the plug-in's tokio stands for
+    /// Its tasks, blocking functions and compute calls that have not ended. A task of
+    /// `loom::spawn_async` counts twice, because a second task on the plug-in's tokio goes with
     /// it.
     pub tasks: usize,
     /// Tasks that it has spawned on this runtime.
     pub spawned: u64,
-    /// Compute calls that have not ended, those on the host's own pool (`Host::compute`) among
-    /// them.
+    /// Compute calls that have not ended, including calls on the host's own pool
+    /// (`Host::compute`).
     pub compute_calls: usize,
-    /// Compute calls that have.
+    /// Compute calls that have ended.
     pub computed: u64,
     /// Tasks and compute calls that panicked.
     pub panicked: u64,
@@ -30,8 +30,8 @@ impl fmt::Display for PluginStats {
         let Self { name, tasks, spawned, compute_calls, computed, panicked, threads } = self;
         write!(
             f,
-            "{name}: {tasks} running, {compute_calls} of them compute calls; {spawned} tasks spawned, \
-             {computed} calls done, {panicked} panics; {threads} threads"
+            "{name}: {tasks} running, {compute_calls} of them compute calls; {spawned} tasks \
+             spawned, {computed} calls done, {panicked} panics; {threads} threads"
         )
     }
 }

@@ -1,4 +1,4 @@
-//! Threads that are started for a plug-in, each with a thread plan of the host's.
+//! Threads that are started for a plug-in, each with one of the host's thread plans.
 
 use std::cell::Cell;
 use std::io;
@@ -14,16 +14,16 @@ use crate::topology::{Role, ThreadPlacement};
 use super::counts::{Counted, Counts};
 
 thread_local! {
-    /// This is a compute thread of some plug-in, started here.
+    /// Whether this thread is a compute thread of a plug-in, started here.
     static COMPUTES: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the calling thread is a compute thread of some plug-in.
+/// Whether the calling thread is a compute thread of any plug-in.
 pub(super) fn computes() -> bool {
     COMPUTES.get()
 }
 
-/// Those that have not been joined.
+/// The threads of one plug-in that have not been joined.
 #[derive(Debug, Default)]
 pub(super) struct Threads(Mutex<Vec<thread::JoinHandle<()>>>);
 
@@ -44,7 +44,7 @@ impl Threads {
         } else {
             plan.blocking.clone()
         };
-        // Kept here as well: where it does not run it is dropped on this thread, not on the keeper.
+        // Kept here as well: a body that does not run is dropped on this thread, not on the keeper.
         let kept = Arc::new(Mutex::new(Some(body)));
         let counted = Counted::new(counts, |counts| &counts.threads);
         let (body, core) = (Arc::clone(&kept), Arc::clone(core));
@@ -60,12 +60,12 @@ impl Threads {
                 body.run();
             }
         };
-        // On a thread that hands down neither a mask nor a class.
+        // On the keeper, whose CPU mask and class the new thread may inherit.
         let started = keeper::run(move || thread::Builder::new().name(name).spawn(body));
         match started.and_then(|started: io::Result<_>| started) {
             Ok(thread) => {
                 let mut threads = self.lock();
-                // One that is on its way out keeps its library by its thread-locals.
+                // A thread that is still ending keeps its library mapped, by its thread-locals.
                 threads.retain(|thread| !thread.is_finished());
                 threads.push(thread);
                 Status::DONE
@@ -74,11 +74,11 @@ impl Threads {
         }
     }
 
-    /// Waits for those that have nothing left to do.
+    /// Waits for threads that have no work left.
     pub(super) fn join(&self) {
         let threads = std::mem::take(&mut *self.lock());
         for thread in threads {
-            // Its body catches what panics.
+            // The body catches panics.
             let _ = thread.join();
         }
     }

@@ -12,14 +12,14 @@ use crate::time::{Clock, ClockDriver, InactiveClock};
 use super::handle::LoomRuntime;
 
 impl LoomRuntime {
-    /// The clock of this runtime, for any thread. A task on the I/O side drives it from its first use
-    /// on. The task sleeps until the next timer: on Linux by a `timerfd`; elsewhere, and where that is
-    /// refused, by tokio's timers, which are rounded to a millisecond. A busy I/O side delays the
-    /// task, and with it the timers.
+    /// The clock of this runtime, for any thread. A task on the I/O side drives it from its first
+    /// use on. The task sleeps until the next timer: on Linux by a `timerfd`; elsewhere, and where
+    /// that is refused, by tokio's timers, which are rounded to a millisecond. A busy I/O side
+    /// delays the task, and with it the timers.
     ///
     /// The clock ends with the runtime, and its delays fail then. On a current-thread runtime its
-    /// timers fire while a thread is inside [`block_on`](Self::block_on). Beside a given tokio runtime
-    /// a thread drives it, as long as clones of it exist.
+    /// timers fire while a thread is inside [`block_on`](Self::block_on). Beside a given tokio
+    /// runtime a thread drives it, as long as clones of it exist.
     ///
     /// A local core has [a clock of its own](crate::local::LocalCore::clock), that no other thread
     /// can delay.

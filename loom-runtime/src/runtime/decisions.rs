@@ -14,7 +14,8 @@ impl LoomRuntime {
     /// tracked by itself.
     ///
     /// Cost: where it has settled on inline, some thread-local loads and the move of the result,
-    /// and no allocation; offloaded, what [`spawn_compute`](Self::spawn_compute) costs and a decision. `loom-bench decide` and `loom-bench micro` print both.
+    /// and no allocation; offloaded, what [`spawn_compute`](Self::spawn_compute) costs and a
+    /// decision. `loom-bench decide` and `loom-bench micro` print both.
     ///
     /// # Panics
     ///

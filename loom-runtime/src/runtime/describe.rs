@@ -20,8 +20,8 @@ impl LoomRuntime {
     /// Tenths of a second in which a compute thread of the idle class had work and got no
     /// CPU, because threads of normal priority took all of it.
     ///
-    /// Sampled ten times a second while there is work, on up to eight threads. When a thread starves
-    /// for a second, a line on standard error says so, once.
+    /// Sampled ten times a second while there is work, on up to eight threads. When a thread
+    /// starves for a second, a line on standard error says so, once.
     #[must_use]
     pub fn starvation_events(&self) -> u64 {
         self.core().counters.starved.count()

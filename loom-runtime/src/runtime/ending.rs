@@ -185,11 +185,11 @@ impl LoomRuntime {
         if os::is_forked() {
             return true;
         }
-        // Tokio sees to that where it is the tokio that drives the thread.
+        // Tokio itself checks this on the threads that it drives.
         assert!(
             !self.core().owner.must_not_wait(),
-            "this thread drives async tasks of the host's, or computes for it, and must not wait: \
-             call this from `spawn_blocking`"
+            "this thread drives async tasks of the host or runs compute work for it, and must not \
+             wait: call this from `spawn_blocking`"
         );
         self.shutdown();
         let deadline = Instant::now().checked_add(limit);

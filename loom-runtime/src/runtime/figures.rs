@@ -10,8 +10,8 @@ use super::handle::LoomRuntime;
 
 impl LoomRuntime {
     /// How long a compute call of that priority would wait for a thread if it came now: an
-    /// estimate, from how long calls of that priority have waited lately for each place in the queue,
-    /// and from how long none has started. Zero where no call waits.
+    /// estimate, from how long calls of that priority have waited lately for each place in the
+    /// queue, and from how long none has started. Zero where no call waits.
     ///
     /// For display; [`would_wait`](Self::would_wait) is for programs that shed load.
     /// Cost: a clock reading and some relaxed loads.
@@ -35,9 +35,9 @@ impl LoomRuntime {
     /// that is longer than `bound`: then do not make the call, and report that. The layer of the
     /// feature `tower` does so.
     ///
-    /// Where no call of that priority has started for a while (`bound`, or a tenth of a second if that
-    /// is longer), the wait is unknown. One caller then gets `None`: it has to make its call, which
-    /// measures the wait. If it does not, another caller gets `None` after ten times as long.
+    /// Where no call of that priority has started for a while (`bound`, or a tenth of a second if
+    /// that is longer), the wait is unknown. One caller then gets `None`: it has to make its call,
+    /// which measures the wait. If it does not, another caller gets `None` after ten times as long.
     /// Cost: a clock reading and some relaxed loads.
     ///
     /// ```

@@ -177,9 +177,9 @@ impl LoomRuntime {
     ///
     /// # Panics
     ///
-    /// On a runtime that has been shut down, and in a forked child. Where the system refuses
-    /// a thread, the function waits until a thread becomes free or the system grants one, and a line on
-    /// standard error says so; beside a given tokio runtime, tokio panics instead.
+    /// On a runtime that has been shut down, and in a forked child. Where the system refuses a
+    /// thread, the function waits until a thread becomes free or the system grants one, and a line
+    /// on standard error says so; beside a given tokio runtime, tokio panics instead.
     #[track_caller]
     pub fn spawn_blocking<F, R>(&self, f: F) -> JoinHandle<R>
     where
@@ -327,8 +327,8 @@ impl LoomRuntime {
         self.tokio_handle().metrics()
     }
 
-    /// The CPUs that I/O workers may run on, as the system reported at the start of each. Empty where
-    /// Loom does not place them: on a current-thread runtime, and beside a given one.
+    /// The CPUs that I/O workers may run on, as the system reported at the start of each. Empty
+    /// where Loom does not place them: on a current-thread runtime, and beside a given one.
     #[must_use]
     pub fn tokio_cpus(&self) -> &[usize] {
         self.inner.tokio_cpus.as_slice()

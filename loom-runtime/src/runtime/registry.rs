@@ -9,8 +9,9 @@ use super::builder::LoomBuilder;
 use super::handle::LoomRuntime;
 
 impl LoomBuilder {
-    /// Registers the runtime's metrics when it is built, as [`LoomMetrics::register`](crate::LoomMetrics::register) does.
-    /// [`build`](Self::build) fails where the registry has metrics of such names.
+    /// Registers the runtime's metrics when it is built, as
+    /// [`LoomMetrics::register`](crate::LoomMetrics::register) does. [`build`](Self::build) fails
+    /// where the registry has metrics of such names.
     ///
     /// ```
     /// # fn main() -> loom::Result<()> {

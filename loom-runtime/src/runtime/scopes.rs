@@ -41,8 +41,9 @@ impl LoomRuntime {
         ScopeFuture::new(Arc::clone(&self.inner.core), f)
     }
 
-    /// [`scope_compute`](Self::scope_compute) that learns how long this closure takes at this place of
-    /// the program, and so whether the worker is handed over at once, or only after a short wait.
+    /// [`scope_compute`](Self::scope_compute) that learns how long this closure takes at this place
+    /// of the program, and so whether the worker is handed over at once, or only after a short
+    /// wait.
     #[track_caller]
     pub fn scope_adaptive<'env, F, R>(&self, f: F) -> ScopeFuture<'env, F, R>
     where

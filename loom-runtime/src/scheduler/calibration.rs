@@ -1,4 +1,4 @@
-//! Measuring the way to the compute pool and back before anybody waits for it.
+//! Measures the round trip to the compute pool before the first call needs it.
 
 /// Whether and how the overhead of the compute pool is measured when a runtime starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::{Arm, Reason};
 /// before none of them runs there.
 const FEW: f64 = 0.01;
 
-/// Who asks.
+/// The kind of thread that a call is made on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
     /// A thread of the compute pool itself.
@@ -17,15 +17,15 @@ pub(crate) enum Caller {
     LoneIoWorker,
     /// One I/O worker of several.
     IoWorker,
-    /// Anyone, while there is no compute pool to go to.
+    /// Any thread, where there is no compute pool.
     NoPool,
 }
 
-/// What is known of the runtime when a call is made. Times in nanoseconds.
+/// The measurements of the runtime when a call is made. Times in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Conditions {
     pub(crate) caller: Caller,
-    /// The arm that the function's mode names, where it names one.
+    /// The arm that the function's mode names, if it names one.
     pub(crate) forced: Option<Arm>,
     /// `o`.
     pub(crate) overhead: Belief,
@@ -33,39 +33,39 @@ pub(crate) struct Conditions {
     pub(crate) overhead_age: Option<u64>,
     /// `p`: tasks that are ready behind the caller.
     pub(crate) pressure: f64,
-    /// `a`: tasks that become ready on the caller's worker, a nanosecond.
+    /// `a`: tasks that become ready on the caller's worker, per nanosecond.
     pub(crate) arrivals: f64,
 }
 
-/// What is known of the function. Times in nanoseconds.
+/// The measurements of the function. Times in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known {
-    /// `t`, on an I/O worker; nothing without a hint and without a measurement.
+    /// `t`, on an I/O worker; `None` without a hint and without a measurement.
     pub(crate) run_time: Option<Belief>,
     /// The mean of the squares of run times.
     pub(crate) square: f64,
-    /// How much longer it takes on the pool, as a factor.
+    /// `f`: the run time on the pool over the run time inline.
     pub(crate) factor: f64,
     /// The shares of calls that take as long as GR0, GR1 and GR2 allow, or longer.
     pub(crate) tails: [f64; 3],
-    /// Whether any of those that did ran inline.
+    /// Whether any call that long ran inline.
     pub(crate) has_inline_tail: bool,
-    /// Strikes, faded.
+    /// Strikes, after fading.
     pub(crate) strikes: f64,
-    /// It is among the first calls, which are offloaded.
+    /// The call is one of the first, which are offloaded.
     pub(crate) is_explored: bool,
 }
 
 impl Known {
-    /// Whether GR1 keeps it away for long calls on the pool alone, whose threads may have been
-    /// kept waiting by others: then it is worth trying.
+    /// Whether GR1 keeps the function off I/O workers only for long calls on the pool. Other
+    /// threads may have kept those waiting, so inline is worth a try.
     pub(super) fn is_barred_by_the_pool(&self, knobs: &MabKnobs, reason: Reason) -> bool {
         let mean = self.run_time.unwrap_or_default().mean;
         reason == Reason::HardCap && !self.has_inline_tail && mean < knobs.t_block_hard_us * 1e3
     }
 }
 
-/// What a call costs either way, in nanoseconds of the caller and of those behind it.
+/// The cost of a call on each arm, in nanoseconds of the caller and of the tasks behind it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Costs {
     pub(crate) inline: f64,
@@ -73,7 +73,7 @@ pub(crate) struct Costs {
 }
 
 impl Costs {
-    /// For a run time and an overhead that are taken for certain.
+    /// The costs for a given run time and overhead.
     pub(crate) fn of(
         knobs: &MabKnobs,
         conditions: &Conditions,
@@ -82,11 +82,11 @@ impl Costs {
         overhead: f64,
     ) -> Self {
         let own = known.run_time.map_or(run_time, |belief| belief.mean);
-        // Squares go with the square of whatever the mean is taken to be.
+        // The mean square scales with the square of the mean.
         let scale = if own > 0.0 { run_time / own } else { 1.0 };
         let square = known.square.max(run_time * run_time) * scale * scale;
-        // Who is ready waits for all of it; who becomes ready meanwhile, for half (the mean
-        // residual life: Pollaczek, 1930; Khinchine, 1932).
+        // A task that is ready waits for the whole run time; a task that becomes ready meanwhile
+        // waits for half (the mean residual life: Pollaczek, 1930; Khinchine, 1932).
         let ready = knobs.w_inflight * conditions.pressure * run_time;
         let coming = knobs.w_spawn * conditions.arrivals * square / 2.0;
         let others = knobs.k_starve * (ready + coming);
@@ -94,7 +94,7 @@ impl Costs {
     }
 }
 
-/// What stands above all cost: where the call has to run, and why.
+/// The rules that override all costs: where the call has to run, and why.
 pub(crate) fn order(
     knobs: &MabKnobs,
     conditions: &Conditions,
@@ -102,7 +102,7 @@ pub(crate) fn order(
 ) -> Option<(Arm, Reason)> {
     match (conditions.caller, conditions.forced) {
         (Caller::NoPool, _) => return Some((Arm::InlineTokio, Reason::NoPool)),
-        // It is there already, and may be waited for by what it would wait for.
+        // The call is already on the pool, and a job that it would wait for may wait for it.
         (Caller::ComputeWorker, None | Some(Arm::OffloadRayon)) => {
             return Some((Arm::InlineTokio, Reason::OnComputeThread));
         }
@@ -133,11 +133,11 @@ pub(crate) fn order(
     Some((Arm::OffloadRayon, reason))
 }
 
-/// Draws a verdict: where the call should run if nothing orders otherwise.
+/// Draws a verdict: where the call should run if no rule orders otherwise.
 ///
-/// `draw` gives numbers of a standard normal distribution. Both means are drawn from what is
-/// believed of them, and the arm is taken that is cheaper then (Thompson, 1933): so each is
-/// tried as often as it may well be the right one.
+/// `draw` returns numbers of a standard normal distribution. Both means are drawn from their
+/// posterior distributions, and the arm that is cheaper for these draws is taken (Thompson, 1933).
+/// Each arm is thus tried as often as it is likely to be the right one.
 pub(crate) fn draw(
     knobs: &MabKnobs,
     conditions: &Conditions,

@@ -21,8 +21,8 @@ impl<const MEMORY: u32> Estimate<MEMORY> {
         let samples = (samples + 1).min(MEMORY);
         #[expect(clippy::cast_precision_loss, reason = "16 million steps are plenty for a mean")]
         let mean = mean + (nanos(sample) - mean) / samples as f32;
-        // Not a read-modify-write: a sample lost to another thread's costs less than a
-        // contended cache line.
+        // Not a read-modify-write: a sample lost to another thread costs less than a contended
+        // cache line.
         self.word.store(u64::from(samples) << 32 | u64::from(mean.to_bits()), Ordering::Relaxed);
     }
 

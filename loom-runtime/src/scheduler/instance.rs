@@ -7,7 +7,7 @@ use super::FunctionKey;
 /// One function as it was compiled: with its types, and with where it stands.
 #[derive(Debug)]
 pub(super) struct Instance {
-    /// The closure that the attribute makes, which no two instances share.
+    /// The type of the closure that the attribute makes; no two instances share it.
     pub(super) of: TypeId,
     /// The item path without types, and with them.
     pub(super) path: &'static str,
@@ -42,8 +42,8 @@ impl Instance {
     }
 }
 
-/// The function that a closure is made in, from the closure's name: the item path, with the
-/// types of generic functions and of methods, and with the functions around a local one.
+/// The function that makes a closure, read from the closure's name: the item path, with the types
+/// of generic functions and of methods, and with the functions that enclose a local one.
 fn function_of(closure: &'static str) -> &'static str {
     let mut end = closure;
     while let Some(rest) = end.strip_suffix(CLOSURE) {

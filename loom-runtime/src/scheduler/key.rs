@@ -5,12 +5,12 @@ use std::fmt;
 
 /// Identifies a function.
 ///
-/// That of a `#[loom::compute]` function is made from its item path and from the line and column
-/// of its attribute, so that functions of one name are told apart; for generic functions and
-/// methods the types are added at the first call. It stays the same from build to build, with one
-/// compiler, as long as the function stays where it is; one that is given a name by
-/// `key = "…"` keeps [`from_name`](Self::from_name) of that.
-/// Closures of one function share a name and so a key; they are learned apart all the same.
+/// The key of a `#[loom::compute]` function is made from its item path and from the line and column
+/// of its attribute, so functions of one name have different keys. For generic functions and
+/// methods the types are added at the first call. With one compiler the key is the same in each
+/// build, as long as the function does not move. With `key = "…"` in the attribute the key is
+/// [`from_name`](Self::from_name) of that name. The closures of one function share a name, and so a
+/// key; Loom still learns each of them separately.
 ///
 /// ```
 /// use loom::mab::FunctionKey;

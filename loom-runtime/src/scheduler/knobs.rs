@@ -15,8 +15,8 @@ use super::ComputeHint;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MabKnobs {
-    /// What a microsecond of those who wait behind the caller weighs against one of the
-    /// caller's own; 1 at first.
+    /// The weight of a microsecond of the tasks behind the caller against a microsecond of the
+    /// caller; 1 by default.
     pub k_starve: f64,
     /// What a task counts that is ready to run on the caller's worker; 1 at first.
     pub w_inflight: f64,
@@ -30,8 +30,8 @@ pub struct MabKnobs {
     /// What a strike keeps of its weight after a millisecond, at least 0 and below 1; 0.87 at
     /// first, which halves it in five.
     pub strike_decay: f64,
-    /// The weight of a new measurement in what tells whether the function has changed, above
-    /// 0, at most 1; 0.1 at first.
+    /// The weight of a new measurement in the test whether the function has changed; above 0, at
+    /// most 1; 0.1 by default.
     pub ema_alpha: f64,
     /// GR0: where one I/O worker is all there is, the run time from which on it is not blocked;
     /// 50 at first.
@@ -49,8 +49,8 @@ pub struct MabKnobs {
     pub enable_strikes: bool,
     /// GR3: the run time from which on a call is a strike; 1000 at first.
     pub t_strike_us: f64,
-    /// GR3: the number of strikes, faded, above which a function is kept away; 1 at first, so
-    /// that a single one, which may be the fault of others, does not.
+    /// GR3: the number of faded strikes above which a function is kept off I/O workers; 1 by
+    /// default: a single strike, which a preemption may have caused, is not enough.
     pub s_max: f64,
     /// How many measurements make up for a hint; 5 at first.
     pub hint_trust_threshold: f64,
@@ -155,8 +155,8 @@ impl MabKnobs {
         }
     }
 
-    /// Verdicts are looked at again when this changes: pressure by powers of two, and both of
-    /// its thresholds.
+    /// Verdicts are drawn again when this changes: the power of two of the pressure, and the sides
+    /// of its two thresholds that it is on.
     pub(crate) fn pressure_level(&self, pressure: f64) -> u32 {
         #[expect(
             clippy::cast_possible_truncation,

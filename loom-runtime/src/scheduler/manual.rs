@@ -1,4 +1,4 @@
-//! Decisions by hand, for those who run what was decided themselves.
+//! Manual decisions, for callers that run the function on the chosen arm themselves.
 
 use std::fmt;
 use std::time::Instant;
@@ -11,15 +11,14 @@ use super::thread_stats::Moment;
 use super::trie::Trie;
 use super::{Arm, ComputeHint, FunctionKey, MabKnobs, Overhead, Record, Table, ThreadStats};
 
-/// Decides where functions should run that are given as keys, and learns from how long they
-/// took.
+/// Decides where functions, given by their keys, should run, and learns from how long they took.
 ///
-/// [`LoomRuntime::mab_scheduler`](crate::LoomRuntime::mab_scheduler) gives a runtime's, which
-/// knows what its compute pool costs. What is decided here is learned apart from what
-/// [`spawn_adaptive`](crate::spawn_adaptive) learns by itself.
+/// [`LoomRuntime::mab_scheduler`](crate::LoomRuntime::mab_scheduler) returns the scheduler of a
+/// runtime, which knows the cost of its compute pool. It shares no measurements with
+/// [`spawn_adaptive`](crate::spawn_adaptive).
 ///
-/// Cost: a look at what is known and two random numbers a decision, without a lock; memory for
-/// each key, and none for a decision: one that is never finished leaves nothing behind.
+/// Cost: a decision reads the measurements and draws two random numbers, without a lock. Each key
+/// takes memory; a decision takes none, so a decision that is never finished leaks nothing.
 ///
 /// ```
 /// use std::time::Instant;
@@ -43,7 +42,7 @@ use super::{Arm, ComputeHint, FunctionKey, MabKnobs, Overhead, Record, Table, Th
 pub struct MabScheduler {
     knobs: MabKnobs,
     overhead: Arc<Overhead>,
-    /// What times count from.
+    /// The start of all times.
     started: Instant,
     /// The index of each key in the table.
     keys: Trie<FunctionKey, u32>,
@@ -58,34 +57,33 @@ struct Manual {
 
 /// One decision, to be finished.
 ///
-/// It says which function it is about and which arm was chosen, and is no place in any list: it
-/// may be kept, copied, or forgotten. Finished twice, it counts twice.
+/// It holds the function and the chosen arm, and refers to no table: it may be kept, copied, or
+/// dropped. A decision that is finished twice counts twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DecisionId(pub u64);
 
-/// What surrounds a decision.
+/// The conditions of a decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Context {
     /// How many I/O workers there are.
     pub tokio_workers: u32,
-    /// Tasks that are ready to run and wait for a worker. Tasks that sleep hold up nobody and
-    /// do not count.
+    /// Tasks that are ready to run and wait for a worker. Tasks that sleep do not count.
     pub inflight_tasks: u32,
-    /// Tasks that become ready, a second.
+    /// Tasks that become ready, per second.
     pub spawn_rate_per_s: f32,
-    /// How many compute threads there are; without any everything is inline.
+    /// How many compute threads there are; with none, every decision is inline.
     pub rayon_threads: u32,
-    /// Calls that wait for a compute thread. How long the line is makes no function look slow,
-    /// and decides nothing: to shed load is for those who fill it.
+    /// Calls that wait for a compute thread. The number decides nothing: a long queue makes no
+    /// function slow, and load shedding is up to the code that submits.
     pub rayon_queue_depth: u32,
 }
 
 impl MabScheduler {
-    /// One that belongs to no runtime, with these thresholds and weights.
+    /// A scheduler that belongs to no runtime, with these thresholds and weights.
     ///
     /// # Panics
     ///
-    /// Where one of them is out of its bounds; the message names it.
+    /// Panics if one of them is out of its bounds; the message names it.
     #[must_use]
     pub fn new(knobs: MabKnobs) -> Self {
         if let Some((knob, value, expected)) = knobs.fault() {
@@ -94,7 +92,7 @@ impl MabScheduler {
         Self::with_overhead(knobs, Arc::default())
     }
 
-    /// One that belongs to no runtime, with the defaults.
+    /// A scheduler that belongs to no runtime, with the default thresholds and weights.
     #[must_use]
     pub fn with_defaults() -> Self {
         Self::new(MabKnobs::new())
@@ -116,7 +114,7 @@ impl MabScheduler {
         self.choose_with_hint(key, context, ComputeHint::Unknown)
     }
 
-    /// [`choose`](Self::choose) with an expectation of what the call costs.
+    /// [`choose`](Self::choose) with a hint of the call's run time.
     pub fn choose_with_hint(
         &self,
         key: FunctionKey,
@@ -138,7 +136,7 @@ impl MabScheduler {
             Box::new(Manual { record: Record::default(), stats: ThreadStats::new(key.0) })
         });
         let conditions = self.conditions(context, now);
-        // Every call is looked at, so there is no need for ticks.
+        // Every call is sampled, so ticks are not needed.
         let at =
             Moment { pressure_level: self.knobs.pressure_level(conditions.pressure), now, tick: 0 };
         let decision = function.stats.decide(&function.record, &self.knobs, &conditions, hint, at);
@@ -146,9 +144,9 @@ impl MabScheduler {
         (DecisionId(u64::from(index) << 1 | arm), decision.arm)
     }
 
-    /// Tells how long a call took in all, and, where that is known, the function itself; in
-    /// microseconds. What is no time, or more than a day, and the number of a decision that nobody
-    /// made, is passed over.
+    /// Reports how long a call took in all, and the function alone if that is known; in
+    /// microseconds. A value that is not a time or is more than a day is ignored, and so is an `id`
+    /// that this scheduler did not return.
     pub fn finish(&self, id: DecisionId, observed_cost_us: f64, observed_fn_us: Option<f64>) {
         self.finish_at(id, observed_cost_us, observed_fn_us, self.now());
     }
@@ -159,7 +157,7 @@ impl MabScheduler {
         else {
             return;
         };
-        // A day of computing is somebody's way to say "never".
+        // A caller that reports more than a day means "never".
         let is_time = |us: &f64| (0.0..=86.4e9).contains(us);
         let Some(cost) = Some(cost_us).filter(is_time) else { return };
         let run_time = match (arm, function_us.filter(is_time)) {
@@ -277,7 +275,7 @@ mod tests {
         for _ in 0..10_000 {
             scheduler.choose(KEY, &CALM);
         }
-        // One function, and no decision anywhere.
+        // One function; decisions take no entry.
         assert_eq!(scheduler.next.load(Ordering::Relaxed), 1);
     }
 }

@@ -10,7 +10,7 @@ const MEMORY: f64 = 32.0;
 /// what does is waiting for a CPU, and must not make inline look cheap on a machine whose I/O
 /// workers are busy.
 const LONGEST: f64 = 50e3;
-/// Of what was never measured: how far off a guess may be, as a share of it.
+/// The standard deviation of a guess that was never measured, as a part of the guess.
 const DOUBT: f64 = 0.5;
 
 /// A mean, and how sure one can be of it: the standard deviation of the mean, not of what it

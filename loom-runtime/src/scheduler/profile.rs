@@ -1,7 +1,6 @@
-//! What was learned of functions, as text that is kept for the next time.
+//! What was learned of functions, as a text that the next run of the program reads.
 //!
-//! One line a function, in the order of their names, with few digits: so that what has changed is
-//! what differs.
+//! One line per function, sorted by name, with few digits, so that a diff shows only real changes.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -10,10 +9,10 @@ use std::ops::RangeInclusive;
 #[cfg(feature = "hints")]
 use super::ComputeHint;
 
-/// The first line, which says what the others are.
+/// The first line, which names the columns of the others.
 const HEADER: &str = "# Loom profile 1: name | path | sizes of input | shares of calls, and how \
                       long these took";
-/// How a first line begins, whatever version it is of.
+/// How a first line begins in every version.
 const ANY_HEADER: &str = "# Loom profile ";
 /// No call takes so long, in nanoseconds: eleven days.
 const LONGEST: f64 = 1e15;
@@ -24,7 +23,7 @@ const UNITS: [(&str, f64); 4] = [("s", 1e9), ("ms", 1e6), ("us", 1e3), ("ns", 1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Profile(BTreeMap<Key, Learned>);
 
-/// A name, and the first and last size of input where these are told.
+/// A name, and the first and last size of input if calls state a size.
 type Key = (String, Option<(u64, u64)>);
 
 /// How long calls of one function take.
@@ -113,8 +112,8 @@ impl Profile {
         self.0.insert((name, sizes), Learned { path, parts: shares });
     }
 
-    /// The hint that goes with what was learned, by path. Of functions that share one, and of
-    /// different sizes of input, the longest.
+    /// The hint that fits what was learned, by path. Where functions share a path, or one has
+    /// several sizes of input, the longest.
     #[cfg(feature = "hints")]
     pub(crate) fn hints(&self) -> BTreeMap<&str, ComputeHint> {
         let mut longest: BTreeMap<&str, f64> = BTreeMap::new();
@@ -142,7 +141,7 @@ fn hint(nanos: f64) -> ComputeHint {
     }
 }
 
-/// One line.
+/// Parses one line.
 fn entry(line: &str) -> Option<(Key, Learned)> {
     let columns: Vec<&str> = line.split(" | ").collect();
     let [name, path, sizes, parts] = columns[..] else { return None };
@@ -163,8 +162,8 @@ fn entry(line: &str) -> Option<(Key, Learned)> {
     Some(((name.to_owned(), sizes), Learned { path: path.to_owned(), parts }))
 }
 
-/// A name as it may stand in a line. Nothing where it may be that of several functions: closures
-/// of one function have one, and so have what they are given to.
+/// A name as it is written in a line. `None` where several functions may have the name: the
+/// closures of one function share one, and so do the generic functions that take them.
 fn column(name: &str) -> Option<String> {
     let plain = name.replace(|c: char| c == '|' || c == '#' || c.is_control(), "_");
     let is_one = !plain.contains("{{") && !plain.trim().is_empty();

@@ -6,25 +6,26 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Whichever arm was taken is the cheaper one, as far as is known.
+    /// The arm that was taken is the cheaper one, by what was measured.
     Cost,
-    /// Nothing is known of the function yet, so a wrong guess should be a cheap one.
+    /// Nothing was measured of the function yet, so the arm was taken whose wrong choice costs
+    /// less.
     Unknown,
-    /// The other arm is tried again, since what is known of it may be out of date.
+    /// The other arm is tried again, since its measurements may be out of date.
     Retest,
-    /// The call was made on a compute thread, where it holds up no I/O.
+    /// The call was made on a compute thread, where it delays no I/O.
     OnComputeThread,
     /// There is no compute thread.
     NoPool,
-    /// The function's mode says so, or the test does.
+    /// The mode of the function or of the test names the arm.
     Told,
-    /// GR0: the only I/O worker would be blocked for too long, or has something else to do.
+    /// GR0: the call would block the only I/O worker for too long, or while other tasks are ready.
     LoneWorker,
-    /// GR1: no I/O worker is blocked for so long.
+    /// GR1: the call is longer than an I/O worker may be blocked.
     HardCap,
-    /// GR2: none is while so much is waiting.
+    /// GR2: the call is longer than an I/O worker may be blocked while this many tasks wait.
     Pressure,
-    /// GR3: calls took far too long lately.
+    /// GR3: recent calls took far too long.
     Strikes,
 }
 

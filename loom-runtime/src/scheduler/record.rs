@@ -1,4 +1,4 @@
-//! What one runtime knows of one function, shared by its threads.
+//! The measurements of one function in one runtime, shared by its threads.
 
 use crate::sync::OnceLock;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -10,87 +10,86 @@ use super::times::{Summary, Times, pack, unpack};
 use super::verdict::{Kept, Verdict};
 use super::{Arm, ComputeHint, Reason};
 
-/// After how many samples what is remembered fades, so that not each has to pay for it.
+/// The weights fade once per this many samples, so that most samples do not pay for it.
 const FADE_EVERY: u64 = 32;
-/// How many samples of either arm it takes to compare the two, and how many times as many there
-/// may be of one: what is known of an arm that is hardly ever tried is old.
+/// The samples that each arm needs before the two are compared, and the largest ratio between their
+/// numbers: the samples of an arm that is rarely tried are old.
 const COMPARABLE: f64 = 8.0;
 const COMPARABLE_SHARES: f64 = 4.0;
-/// How much one arm may be taken to be slower at most.
+/// The largest factor between the arms that is believed.
 const MOST_APART: f64 = 4.0;
-/// A sample counts as new where so large a share of what is remembered is of quite another
-/// size: less than that is the other half of a mixture.
+/// A sample counts as new if this part of the remembered weight differs much in size. A smaller
+/// part is the other half of a mixture.
 const NEW: f64 = 0.65;
-/// From which variety on nothing is new: such a function is of many sizes, and they come back.
+/// From this variety on no sample counts as new: the function has many sizes, which recur.
 const VARIED: f64 = 0.4;
-/// Above which faded share of new samples the function has changed.
+/// Above this faded ratio of new samples the function has changed.
 const CHANGED: f64 = 0.8;
-/// The run time, in nanoseconds, from which on one that is new is looked into at once.
+/// From this run time on, in nanoseconds, one new sample makes every next call a sample.
 const DEAR: f64 = 10e3;
-/// What is left of what was known of a function that has changed.
+/// The factor for the old weights of a function that has changed.
 const MEMORY_OF_CHANGED: f64 = 0.005;
-/// A weight that is as good as none.
+/// A weight below this counts as none.
 const LITTLE: f64 = 0.1;
-/// After how many re-tests in a row that did not take long the long calls of the pool are
-/// forgotten: a function of which one call in a hundred is long has most likely shown it by then.
+/// After this many re-tests in a row without a long one, the long calls on the pool are forgotten:
+/// a function with one long call in a hundred has most likely had one by then.
 const CLEAN: u32 = 200;
-/// How many samples it takes before not every call is timed.
+/// The number of samples up to which every call is timed.
 const FEW_SAMPLES: u64 = 16;
-/// The run time, in nanoseconds, that pays for a look: a hundred times what that costs.
+/// The run time, in nanoseconds, that pays for a sample: a hundred times the cost of one.
 const WORTH_A_LOOK: f64 = 50e3;
-/// The most calls in a row that are not timed, and one more. A tick of the cheap clock ends it
-/// anyhow, so calls that suddenly take long are noticed after one or two.
+/// One more than the most calls in a row that are not timed. A tick of the cheap clock ends such a
+/// row too, so calls that suddenly take long are noticed after one or two.
 const LONGEST_BLINK: f64 = 8192.0;
-/// One call in so many may be a re-test, and the share of the time that they may cost.
+/// At most one call in this many is a re-test; and the part of the time that re-tests may cost.
 const RETEST_CALLS: u64 = 256;
 const RETEST_TIME: f64 = 1.0 / 128.0;
 /// After how long, in nanoseconds, a measurement of the bridge is out of date.
 const STALE: u64 = 100_000_000;
-/// What the bridge costs at the very least, in nanoseconds: below this nothing is to be gained
-/// by it.
+/// The least that the bridge costs, in nanoseconds: a shorter run time gains nothing by it.
 const LEAST_OVERHEAD: f64 = 250.0;
-/// How many samples it counts for what was learned another time.
+/// How many samples a profile counts for.
 const PRIMED: f64 = 8.0;
-/// How many samples are worth keeping for another time.
+/// The fewest samples that are worth a line in a profile.
 const WORTH_KEEPING: u64 = 4;
-/// The part of the doubt of a mean that a few samples can hide.
+/// The least uncertainty of a mean of few samples, as a part of it.
 const DOUBT: f64 = 0.5;
 
-/// Measurements of one function in one runtime; of one size of input, where that is told.
+/// The measurements of one function in one runtime; for one size of input, if calls state a size.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
-    /// Run times where the call was made, and on the compute pool.
+    /// Run times inline, and on the compute pool.
     inline: Times,
     offload: Times,
     samples: AtomicU64,
-    /// Looks that were taken, each for one or more calls.
+    /// Samples so far, each for one or more calls.
     looks: AtomicU64,
     /// Calls since the last re-test.
     unproven: AtomicU64,
-    /// Strikes, and the millisecond in which they were that many.
+    /// Strikes, and the millisecond of that count.
     strikes: AtomicU64,
-    /// The faded share of new samples, as a float.
+    /// The faded ratio of new samples, as a float.
     novelty: AtomicU32,
-    /// Inline calls in a row that GR1 would have had no objection to.
+    /// Inline calls in a row that were within the limit of GR1.
     clean: AtomicU32,
-    /// Changes when verdicts should be looked at again at once.
+    /// Changes when all verdicts must be drawn again.
     epoch: AtomicU32,
-    /// What was learned another time: shares, and nanoseconds.
+    /// What a profile says: the parts of the weight, and nanoseconds.
     prior: OnceLock<Vec<(f64, f64)>>,
     drawn: Drawn,
 }
 
-/// The last verdict that was drawn, for people.
+/// The last verdict that was drawn, for reports.
 #[derive(Debug, Default)]
 struct Drawn {
-    /// When, in milliseconds and one more; the reason; and the arm in the lowest bit.
+    /// The time in milliseconds plus one, the reason, and the arm in the lowest bit.
     what: AtomicU64,
     costs: AtomicU64,
     pressure_and_overhead: AtomicU64,
 }
 
 impl Record {
-    /// Takes in how long a call took.
+    /// Records how long a call took.
     pub(crate) fn observe(&self, knobs: &MabKnobs, arm: Arm, nanos: f64, now: u64) {
         let times = match arm {
             Arm::InlineTokio => &self.inline,
@@ -119,20 +118,20 @@ impl Record {
         if is_inline {
             self.clear(knobs, is_too_long);
         }
-        // Whether it has changed shows sooner where each call is looked at.
+        // A change shows sooner if each call is sampled.
         let may_have_changed = is_new && nanos >= DEAR;
         if has_changed || is_inline && (may_have_changed || is_too_long) {
             self.epoch.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Takes in whether an inline call was too long for GR1. After many that were not, what keeps
-    /// the function away for long calls on the pool alone is forgotten.
+    /// Records whether an inline call was too long for GR1. After many that were not, the long
+    /// calls on the pool are forgotten.
     fn clear(&self, knobs: &MabKnobs, is_too_long: bool) {
         let clean = if is_too_long { 0 } else { self.clean.load(Ordering::Relaxed) + 1 };
         let is_clear = clean >= CLEAN;
         self.clean.store(if is_clear { 0 } else { clean }, Ordering::Relaxed);
-        // Only where it is kept away, or the pool's times would be lost for nothing.
+        // Only where GR1 keeps the function off I/O workers; else the pool's times would be lost.
         if is_clear
             && self.offload.above(knobs.t_block_hard_us * 1e3) > LITTLE
             && self.offload.summary().weight > self.inline.summary().weight
@@ -141,8 +140,7 @@ impl Record {
         }
     }
 
-    /// Takes in whether a sample is new; true where so many were that the function is not what
-    /// it was.
+    /// Records whether a sample is new; true if so many were new that the function has changed.
     fn is_changing(&self, knobs: &MabKnobs, is_new: bool) -> bool {
         let before = f64::from(f32::from_bits(self.novelty.load(Ordering::Relaxed)));
         let after = before + (f64::from(u8::from(is_new)) - before) * knobs.ema_alpha;
@@ -153,12 +151,13 @@ impl Record {
         has_changed
     }
 
-    /// What is known, with what `hint` says.
+    /// The measurements, with the hint as one of them.
     pub(crate) fn known(&self, knobs: &MabKnobs, hint: ComputeHint, now: u64) -> Known {
         let (inline, offload) = (self.inline.summary(), self.offload.summary());
         let factor = self.factor(&inline, &offload);
         let measured = inline.weight + offload.weight;
-        // What was learned another time makes room for each sample, and is no tail of this one's.
+        // The weight of the profile falls with each sample, and the profile adds nothing to the
+        // tails.
         let prior = self.prior.get().map_or(&[][..], Vec::as_slice);
         let left = if prior.is_empty() { 0.0 } else { (PRIMED - measured).max(0.0) };
         let of_prior = |part: fn(f64) -> f64| -> f64 {
@@ -199,7 +198,7 @@ impl Record {
             offload.square / (factor * factor),
             of_prior(|nanos| nanos * nanos),
         );
-        // A hint is one more sample, which fades as the others come.
+        // A hint is one more sample, which fades with each measurement.
         let trust = knobs.hint_trust_threshold;
         let left = if weight < trust { 1.0 - weight / trust } else { 0.0 };
         let prior = hinted.map_or((0.0, 0.0), |mean| (left, mean));
@@ -212,7 +211,8 @@ impl Record {
         known
     }
 
-    /// How much longer it takes on the pool. Medians, since a few very long ones tell nothing.
+    /// `f`: the run time on the pool over that inline. By medians, which a few very long calls do
+    /// not move.
     fn factor(&self, inline: &Summary, offload: &Summary) -> f64 {
         let (less, more) = (inline.weight.min(offload.weight), inline.weight.max(offload.weight));
         if less < COMPARABLE || more > less * COMPARABLE_SHARES {
@@ -234,19 +234,19 @@ impl Record {
             return 0.0;
         }
         let passed = milliseconds(now).wrapping_sub(then);
-        // Another thread may have looked at the clock a little later.
+        // Another thread may have read the clock a little later.
         let passed = if passed > u32::MAX / 2 { 0 } else { passed };
         f64::from(strikes) * knobs.strike_decay.powf(f64::from(passed))
     }
 
-    /// Counts a look that stands for so many calls. Tells how many looks there were before.
+    /// Counts a sample that stands for `calls` calls, and returns the number of samples before it.
     pub(super) fn count_look(&self, calls: u64) -> u64 {
         let before = self.looks.fetch_add(1, Ordering::Relaxed);
         self.unproven.fetch_add(calls, Ordering::Relaxed);
         before
     }
 
-    /// Whether this call should go the other way, to see what that costs now.
+    /// Whether this call should take the other arm, to measure its cost anew.
     pub(super) fn is_retest(
         &self,
         arm: Arm,
@@ -278,7 +278,7 @@ impl Record {
         is_retest
     }
 
-    /// How many calls may go untimed after one that is.
+    /// How many calls may go untimed after a timed one.
     pub(super) fn calls_until_look(&self, run_time: f64) -> u64 {
         if self.samples.load(Ordering::Relaxed) < FEW_SAMPLES {
             return 0;
@@ -297,14 +297,14 @@ impl Record {
         self.epoch.load(Ordering::Relaxed)
     }
 
-    /// Takes what was learned another time for so many samples: shares, and nanoseconds. Before
-    /// the first call.
+    /// Takes over a profile: the parts of the weight, and nanoseconds. Called before the first
+    /// call.
     pub(crate) fn prime(&self, parts: &[(f64, f64)]) {
-        // Nobody else does, since records are made once.
+        // A record is made once, so no other thread sets it.
         let _ = self.prior.set(parts.to_vec());
     }
 
-    /// What is to be known another time: weights, and nanoseconds. Nothing where that is little.
+    /// What a profile keeps: weights, and nanoseconds. `None` where there are too few samples.
     pub(crate) fn learned(&self) -> Option<Vec<(f64, f64)>> {
         let (inline, offload) = (self.inline.summary(), self.offload.summary());
         let factor = self.factor(&inline, &offload);
@@ -315,7 +315,7 @@ impl Record {
         Some(self.inline.parts().chain(offload).collect())
     }
 
-    /// What was measured inline, and on the pool.
+    /// The summaries of both arms: inline, and on the pool.
     pub(crate) fn summaries(&self) -> [Summary; 2] {
         [self.inline.summary(), self.offload.summary()]
     }
@@ -355,7 +355,7 @@ impl Record {
     }
 }
 
-/// Wraps around after 49 days, which makes old strikes young once, for some milliseconds.
+/// Wraps around after 49 days, which makes old strikes count once more for some milliseconds.
 fn milliseconds(now: u64) -> u32 {
     #[expect(clippy::cast_possible_truncation, reason = "it may wrap around")]
     let milliseconds = (now / 1_000_000) as u32;

@@ -38,7 +38,7 @@ impl SimulatedFunction {
         Self { knobs, record: Record::default(), overhead: Overhead::default(), shares }
     }
 
-    /// Where a call runs, and why if it was looked at; one that was not needs no timing.
+    /// Where a call runs, and why if the call is a sample; other calls need no timing.
     pub fn decide(
         &self,
         caller: usize,
@@ -56,7 +56,7 @@ impl SimulatedFunction {
         (decision.arm, Some(decision.reason))
     }
 
-    /// Takes in how long a call took that was looked at.
+    /// Records how long a sampled call took.
     pub fn ran(&self, arm: Arm, nanos: f64, now: u64) {
         self.record.observe(&self.knobs, arm, nanos, now);
     }

@@ -1,4 +1,4 @@
-//! What is learned separately: one function, or one closure type.
+//! The unit of learning: one function, or one closure type.
 
 use std::any::{self, TypeId};
 use std::ops::RangeInclusive;
@@ -12,34 +12,34 @@ use super::instance::Instance;
 use super::trie::Trie;
 use super::{ComputeHint, FunctionKey, Mode};
 
-/// The next index to hand out; 0 stands for "none yet" in a site.
+/// The next index; 0 stands for "none yet" in a site.
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
 /// A function that is learned. `#[loom::compute]` emits one as a static.
 ///
 /// A static inside a generic function, or a method of a generic type, is shared by all its
-/// instances. It stands for the one that is called first; the others get sites of their own, by
-/// the type of the closure that the attribute makes.
+/// instances. It stands for the instance that is called first; the others get sites of their own,
+/// by the type of the closure that the attribute makes.
 #[derive(Debug)]
 pub struct Site {
-    /// Where the item is, and its name; of a closure, nothing and its type's name.
+    /// The path of the item, and its name. A closure has an empty path, and the name of its type.
     module: &'static str,
     item: &'static str,
-    /// Where the attribute stands.
+    /// The place of the attribute.
     line: u32,
     column: u32,
     hint: ComputeHint,
     mode: Mode,
     classes: Classes,
-    /// A name that the programmer gave in place of the path.
+    /// The name that `key = "…"` gives in place of the path.
     given: Option<&'static str>,
-    /// Whose it is, from the first call on.
+    /// The instance that it belongs to, from the first call on.
     instance: OnceLock<Instance>,
     index: AtomicU32,
 }
 
 impl Site {
-    /// A site for an item of a module, whose attribute stands where this is called.
+    /// A site for an item of a module. The caller's place in the source is that of the attribute.
     #[track_caller]
     #[must_use]
     pub const fn new(module: &'static str, item: &'static str) -> Self {
@@ -58,28 +58,28 @@ impl Site {
         }
     }
 
-    /// With another name, which the key is made from.
+    /// Replaces the name that the key is made from.
     #[must_use]
     pub const fn keyed(mut self, name: &'static str) -> Self {
         self.given = Some(name);
         self
     }
 
-    /// With an expectation of what a call costs.
+    /// Sets the hint of a call's run time.
     #[must_use]
     pub const fn hinted(mut self, hint: ComputeHint) -> Self {
         self.hint = hint;
         self
     }
 
-    /// With a mode.
+    /// Sets the mode.
     #[must_use]
     pub const fn in_mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Whose calls are learned apart by the magnitude of their input.
+    /// Learns calls separately by the magnitude of their input.
     #[must_use]
     pub const fn sized(mut self) -> Self {
         self.classes = Classes::Sizes;
@@ -88,8 +88,8 @@ impl Site {
 
     /// The site of a closure's type, made at the first call for it.
     ///
-    /// Without a lock: a walk of usually one node, and one acquire load a node.
-    /// Calls are told apart by their hints, too, since a closure may be given another each time.
+    /// Takes no lock: it usually visits one node, with one acquire load per node.
+    /// Calls are also learned separately by their hints, since each call may pass another hint.
     pub fn of_type<T: 'static>() -> &'static Self {
         static SITES: Trie<TypeId, Site> = Trie::new();
         SITES.entry(TypeId::of::<T>(), || {
@@ -98,16 +98,16 @@ impl Site {
         })
     }
 
-    /// The site of that instance of the function.
+    /// The site of this instance of the function.
     ///
-    /// One acquire load and a comparison where it is the first that was called, which the only
-    /// one always is; else a walk as of [`of_type`](Self::of_type).
+    /// One acquire load and a comparison for the instance that was called first, which a single
+    /// instance always is; else the lookup of [`of_type`](Self::of_type).
     #[inline]
     pub fn instance<F: 'static>(&'static self) -> &'static Self {
         self.instance_of::<F>(TypeId::of::<F>())
     }
 
-    /// The same of a closure that borrows: lifetimes make no instances.
+    /// [`of_type`](Self::of_type) for a closure that borrows: lifetimes make no instances.
     #[inline]
     pub fn instance_that_borrows<F>(&'static self) -> &'static Self {
         self.instance_of::<F>(typeid::of::<F>())
@@ -148,24 +148,24 @@ impl Site {
         })
     }
 
-    /// The item path without types; of a closure, its type's name.
+    /// The item path without types; for a closure, the name of its type.
     pub(crate) fn path(&self) -> &'static str {
         self.instance.get().map_or(self.item, |instance| instance.path)
     }
 
-    /// The same with types, where it has any.
+    /// The item path with its types, if it has any.
     pub(crate) fn name(&self) -> &'static str {
         self.instance.get().map_or(self.item, |instance| instance.name)
     }
 
-    /// The key made from what is known at compile time, and from the types: at the first call,
-    /// since the compiler would have to interpret it.
+    /// The key, made from the path and the types. Made at the first call: the compiler would have
+    /// to interpret the hash.
     pub(crate) fn key(&self) -> FunctionKey {
         let of_closure = || FunctionKey::from_path(self.item);
         self.instance.get().map_or_else(of_closure, |instance| instance.key)
     }
 
-    /// What the programmer said.
+    /// The hint of the attribute.
     pub(crate) fn hint(&self) -> ComputeHint {
         self.hint
     }
@@ -174,7 +174,7 @@ impl Site {
         self.mode
     }
 
-    /// The same of the calls in a class.
+    /// The hint of the calls in a class.
     pub(crate) fn hint_of(&self, class: u8) -> ComputeHint {
         match self.classes {
             Classes::Hints => HINTS.get(usize::from(class)).copied().unwrap_or(self.hint),
@@ -182,7 +182,7 @@ impl Site {
         }
     }
 
-    /// Which of its classes a call with that hint is in.
+    /// The class of a call with this hint.
     #[inline]
     pub(crate) fn class_of_hint(&self, hint: ComputeHint) -> u8 {
         match (self.classes, hint) {
@@ -193,16 +193,16 @@ impl Site {
         }
     }
 
-    /// Which of its classes an input of that size is in: the number of its binary digits.
+    /// The class of an input of this size: the number of its binary digits.
     pub(crate) fn class(&self, size: u64) -> u8 {
         if self.classes != Classes::Sizes {
             return 0;
         }
-        // At most 64; the two largest share one.
+        // At most 64; the two largest magnitudes share a class.
         u8::try_from((u64::BITS - size.leading_zeros()).min(SIZES - 1)).unwrap_or(0)
     }
 
-    /// The sizes that a class stands for, where there are classes.
+    /// The sizes that a class stands for, if the site has classes.
     pub(crate) fn sizes(&self, class: u8) -> Option<RangeInclusive<u64>> {
         let class = u32::from(class);
         let first = if class == 0 { 0 } else { 1 << (class - 1) };
@@ -210,9 +210,9 @@ impl Site {
         (self.classes == Classes::Sizes).then_some(first..=last)
     }
 
-    /// A small number for the class, the same for the life of the process, and nobody else's.
+    /// The index of the class: a small number that is unique and constant in the process.
     ///
-    /// `Relaxed`: the number alone is published, nothing else depends on it.
+    /// `Relaxed`: the number alone is published; nothing else depends on it.
     #[inline]
     pub(crate) fn index(&self, class: u8) -> u32 {
         let index = self.index.load(Ordering::Relaxed);
@@ -229,7 +229,7 @@ impl Site {
         };
         let classes = u32::try_from(classes).unwrap_or(SIZES);
         let fresh = NEXT.fetch_add(classes, Ordering::Relaxed);
-        // Two first calls at once: some numbers stay unused.
+        // Two first calls at once leave some numbers unused.
         match self.index.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => fresh - 1,
             Err(taken) => taken - 1,
@@ -237,18 +237,18 @@ impl Site {
     }
 }
 
-/// How many classes a site has whose calls tell a size.
+/// How many classes a site has whose calls state a size.
 const SIZES: u32 = 64;
-/// In the order of their classes.
+/// The hints, in the order of their classes.
 const HINTS: [ComputeHint; 4] =
     [ComputeHint::Unknown, ComputeHint::Low, ComputeHint::Medium, ComputeHint::High];
 
-/// What calls of one site are told apart by.
+/// By what the calls of one site are learned separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Classes {
     /// Nothing.
     One,
-    /// What each expects of itself.
+    /// The hint of each call.
     Hints,
     /// The magnitude of the input.
     Sizes,

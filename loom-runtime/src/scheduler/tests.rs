@@ -29,7 +29,7 @@ impl Played {
         }
     }
 
-    /// Makes one call that takes so long, and tells where it went and why.
+    /// Makes one call that takes `nanos`, and returns where it ran and why.
     fn call(&mut self, nanos: f64) -> (Arm, Option<Reason>) {
         let surroundings =
             Surroundings { workers: 2, pressure: self.pressure, arrivals: 0.0, now: self.now };
@@ -93,7 +93,7 @@ fn far_too_long_calls_are_noticed_though_nobody_times_them() {
 
 #[test]
 fn strikes_fade_with_time_whichever_arm_runs() {
-    // Nobody waits, so inline is cheaper whatever else it is.
+    // No task waits, so inline is cheaper.
     let mut function = Played { pressure: 0.0, ..Played::new() };
     function.inline(5.0 * US, 5000);
     // The first of them is not timed, nor is a single strike enough.
@@ -120,7 +120,7 @@ fn a_function_that_changes_is_learned_anew() {
 
 #[test]
 fn mixtures_are_told_apart_by_size() {
-    // 5 µs mostly, and 5 ms at times: two functions, where the size is told.
+    // Mostly 5 µs and sometimes 5 ms: two functions, if calls state the size.
     let (mut small, mut large, mut both) = (Played::new(), Played::new(), Played::new());
     let mut inline_of_both = 0;
     for n in 0..2000 {
@@ -164,7 +164,7 @@ fn queueing_is_not_taken_for_the_functions_own_time() {
     let mut last = Arm::OffloadRayon;
     for _ in 0..100 {
         let (id, arm) = scheduler.choose(KEY, &context);
-        // A round trip of 10 ms, all of it in line but for 5 µs.
+        // A round trip of 10 ms, of which all but 5 µs is waiting in the queue.
         let took = if arm == Arm::OffloadRayon { 10_000.0 } else { 5.0 };
         scheduler.finish(id, took, Some(5.0));
         last = arm;

@@ -1,4 +1,4 @@
-//! One thread's part of a record: its verdict, and how long that stands.
+//! One thread's part of a record: its verdict, and for how many calls the verdict stands.
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,46 +7,47 @@ use super::knobs::MabKnobs;
 use super::record::Record;
 use super::{Arm, ComputeHint, Reason};
 
-// The word, from the top: the record's epoch and the runtime's pressure level when the verdict was drawn,
-// the arm, how often in a row it was drawn, in which of the record's looks, and how many calls
-// before the next look.
+// The word, from the highest bits: the record's epoch and the runtime's pressure level when the
+// verdict was drawn, the arm, how often in a row it was drawn, the number of the record's sample
+// at which it was drawn, and the calls left before the next sample.
 const TAGS: u32 = 32;
 const INLINE: u64 = 1 << 31;
 const STREAK: u32 = 24;
 const LOOKS: u32 = 16;
 const CALLS: u64 = 0xffff;
-/// A verdict that was drawn again and again stands for `2^LONGEST_STREAK` looks.
+/// A verdict that was drawn many times in a row stands for `2^LONGEST_STREAK` samples.
 const LONGEST_STREAK: u64 = 4;
 
-/// When a call is looked at.
+/// The state of the runtime that a call is placed in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
-    /// Verdicts are looked at again when it changes.
+    /// Verdicts are drawn again when it changes.
     pub(crate) pressure_level: u32,
     /// Nanoseconds.
     pub(crate) now: u64,
-    /// What a clock says that is cheap to read, and moves in steps.
+    /// The time of a clock that is cheap to read and moves in steps.
     pub(crate) tick: u64,
 }
 
-/// What was decided of one call.
+/// The decision on one call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decision {
     pub(crate) arm: Arm,
     pub(crate) reason: Reason,
-    /// How many calls the look stands for: those before it that nobody looked at, and itself.
+    /// How many calls the sample stands for: itself and the calls before it that were not sampled.
     pub(crate) calls: u64,
 }
 
-/// Written by one thread alone, or by several that each may undo the other's count.
+/// Written by one thread alone, or by several threads, each of which may overwrite another's
+/// count.
 ///
-/// `Relaxed` everywhere: nothing but the words themselves is shared.
+/// `Relaxed` everywhere: only the words themselves are shared.
 #[derive(Debug)]
 pub(crate) struct ThreadStats {
     word: AtomicU64,
-    /// The tick in which the last call was looked at.
+    /// The tick in which the last call was sampled.
     tick: AtomicU64,
-    /// Calls that ran inline, and how many of them the record knows of.
+    /// Calls that ran inline, and how many of them were reported to the record.
     inline: AtomicU64,
     counted: AtomicU64,
     random: AtomicU64,
@@ -64,11 +65,12 @@ impl ThreadStats {
         }
     }
 
-    /// Whether this call runs inline, with no look at anything else: the usual case.
+    /// Whether this call runs inline without a sample: the usual case.
     #[inline]
     pub(crate) fn is_settled(&self, record: &Record, pressure_level: u32, tick: u64) -> bool {
         let word = self.word.load(Ordering::Relaxed);
-        // A tick that went by since the last look may have gone by in a call that nobody timed.
+        // A tick that passed since the last sample may have passed during a call that was not
+        // timed.
         let is_settled = word >> TAGS == tags(record, pressure_level)
             && word & INLINE != 0
             && word & CALLS > 0
@@ -99,7 +101,8 @@ impl ThreadStats {
         let costs = Costs::of(knobs, conditions, &known, run_time.mean, conditions.overhead.mean);
         let ordered = order(knobs, conditions, &known);
         let streak = word >> STREAK & 0x7f;
-        // Of all threads together, or else a verdict would stand the longer the more there are.
+        // Samples of all threads are counted together. Otherwise a verdict would stand longer with
+        // more threads.
         let looks = looks_before & 0xff;
         let passed = looks.wrapping_sub(word >> LOOKS) & 0xff;
         let (arm, reason, streak, drawn) = match (ordered, before) {
@@ -128,7 +131,7 @@ impl ThreadStats {
         let (arm, reason) = if is_retest { (other(arm), Reason::Retest) } else { (arm, reason) };
         if arm == Arm::InlineTokio {
             self.count_inline();
-            // This one stood for itself.
+            // This sample stands for one call.
             self.counted.store(self.inline(), Ordering::Relaxed);
         }
         Decision { arm, reason, calls: made }
@@ -145,7 +148,7 @@ impl ThreadStats {
         self.inline.store(self.inline() + 1, Ordering::Relaxed);
     }
 
-    /// Calls since the last look.
+    /// Calls since the last sample.
     fn uncounted(&self) -> u64 {
         let inline = self.inline();
         let counted = self.counted.load(Ordering::Relaxed);
@@ -153,8 +156,8 @@ impl ThreadStats {
         inline.saturating_sub(counted)
     }
 
-    /// A number of about the standard normal distribution: the sum of four even ones, which
-    /// is never beyond 3.5 (Irwin, 1927; Hall, 1927).
+    /// A number of about the standard normal distribution: the sum of four uniform ones, at most
+    /// 3.5 in size (Irwin, 1927; Hall, 1927).
     fn normal(&self) -> f64 {
         // Marsaglia's xorshift.
         let mut random = self.random.load(Ordering::Relaxed);
@@ -176,9 +179,9 @@ fn other(arm: Arm) -> Arm {
     arm_of(arm == Arm::OffloadRayon)
 }
 
-/// What a verdict stands and falls with.
+/// The tags of a verdict; it is drawn again when they change.
 #[inline]
 fn tags(record: &Record, pressure_level: u32) -> u64 {
-    // Never zero, as the word of a share is that has no verdict yet.
+    // Never zero: a word of zero means that there is no verdict yet.
     u64::from(record.epoch() & 0xffff) << 16 | u64::from(pressure_level % 0xffff + 1)
 }

@@ -2,34 +2,34 @@
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// Below this nobody tells one run time from another: two looks at a clock take as long.
+/// Run times below this many nanoseconds count as equal: two reads of the clock take as long.
 const SHORTEST: u32 = 8;
 /// Up to 2^40 ns, about 18 minutes; longer ones count in the last bucket.
 const LONGEST: u32 = 40;
 const BUCKETS: usize = (LONGEST - SHORTEST + 1) as usize;
-/// Above any time, in nanoseconds; and its square is no infinity.
+/// The longest run time, in nanoseconds; its square is finite.
 const MOST: f64 = 1e15;
-/// What weighs less is forgotten, or one sample of an hour would be felt for ever.
+/// A bucket of a lower weight is emptied; else one sample of an hour would always count.
 const FORGOTTEN: f64 = 1e-3;
-/// How often an update is tried where others update the same bucket. A lost sample costs less
-/// than a wait.
+/// How often an update is tried while other threads update the same bucket. A lost sample costs
+/// less than a wait.
 const TRIES: u32 = 3;
 
-/// Run times by powers of two, each bucket with its weight and the mean of what is in it.
+/// Run times by powers of two; each bucket has a weight and a mean.
 ///
 /// `Relaxed` everywhere, and buckets are read one after another: statistics, which publish
-/// nothing. Each bucket is one word, so a mean never goes with another's weight.
+/// nothing. A bucket is one word, so its mean and its weight always belong together.
 #[derive(Debug)]
 pub(crate) struct Times {
     buckets: [AtomicU64; BUCKETS],
-    /// Which buckets have ever been used, so that a look need not read them all.
+    /// Which buckets were ever used, so that a summary need not read them all.
     used: AtomicU64,
 }
 
-/// What a look at a histogram finds, times in nanoseconds.
+/// A summary of a histogram. Times in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Summary {
-    /// How many samples it stands for: each counts less as others come.
+    /// The weight: how many samples it stands for, where older samples count less.
     pub(crate) weight: f64,
     pub(crate) mean: f64,
     /// The mean of the squares.
@@ -44,7 +44,7 @@ impl Default for Times {
 
 impl Times {
     pub(crate) fn record(&self, nanos: f64) {
-        // Whoever gives nonsense must not make all that follows nonsense, too.
+        // A NaN would spoil every later mean.
         let nanos = if nanos.is_nan() { 0.0 } else { nanos.clamp(0.0, MOST) };
         let at = bucket(nanos);
         self.change(at, |weight, mean| {
@@ -52,13 +52,13 @@ impl Times {
             (weight, mean + (nanos - mean) / weight)
         });
         let bit = 1 << at;
-        // A load first: it is set but once.
+        // A load first: the bit is set only once.
         if self.used.load(Ordering::Relaxed) & bit == 0 {
             self.used.fetch_or(bit, Ordering::Relaxed);
         }
     }
 
-    /// What was recorded so far counts so much less.
+    /// Multiplies the weights of all samples so far by a factor.
     pub(crate) fn fade(&self, factor: f64) {
         for at in self.used() {
             self.change(at, |weight, mean| (weight * factor, mean));
@@ -79,12 +79,12 @@ impl Times {
         sums
     }
 
-    /// The weight of what took as long or longer.
+    /// The weight of samples of this time or longer.
     pub(crate) fn above(&self, nanos: f64) -> f64 {
         self.parts().filter(|(_, mean)| *mean >= nanos).map(|(weight, _)| weight).sum()
     }
 
-    /// About the middle one.
+    /// About the median.
     pub(crate) fn median(&self) -> Option<f64> {
         let half = self.parts().map(|(weight, _)| weight).sum::<f64>() / 2.0;
         let mut below = 0.0;
@@ -94,7 +94,7 @@ impl Times {
         })
     }
 
-    /// Which share of what was recorded is of quite another size, 0 to 1.
+    /// The part of the recorded weight whose size differs much from `nanos`, 0 to 1.
     pub(crate) fn novelty(&self, nanos: f64) -> f64 {
         let at = bucket(nanos);
         let (mut near, mut all) = (0.0, 0.0);
@@ -108,8 +108,8 @@ impl Times {
         if all > 0.0 { 1.0 - near / all } else { 0.0 }
     }
 
-    /// The same of what is remembered itself, in the mean: near 0 for a function of one size,
-    /// near 1 for one of many.
+    /// The mean [`novelty`](Self::novelty) of the recorded samples: near 0 for a function of one
+    /// size, near 1 for a function of many.
     pub(crate) fn variety(&self) -> f64 {
         let (mut apart, mut all) = (0.0, 0.0);
         for at in self.used() {
@@ -226,7 +226,7 @@ mod tests {
         assert!(times.novelty(5.1e3) < 0.01 && times.novelty(9e3) < 0.01);
         assert!(times.novelty(1e6) > 0.99);
         assert!(Times::default().novelty(1e6) < 0.01, "nothing is new to who knows nothing");
-        // Where no clock tells the difference there is none.
+        // Times that no clock can distinguish count as equal.
         assert!(of([20.0]).novelty(200.0) < 0.01);
     }
 

@@ -141,7 +141,7 @@ pub(crate) fn duration(nanos: f64) -> Duration {
     Duration::try_from_secs_f64(nanos / 1e9).unwrap_or_default()
 }
 
-/// One line.
+/// Formats the verdict as one line.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { arm, reason, inline_cost, offload_cost, overhead, pressure, samples, age } =

@@ -1,4 +1,5 @@
-//! Driving a future to its end on a thread of the caller's.
+//! Waits on a compute thread: the thread runs other work until a future is ready or a condition
+//! holds.
 
 use std::cell::{Cell, OnceCell};
 use std::pin::pin;
@@ -12,25 +13,26 @@ use crate::sync::{Arc, thread, unpark_waker};
 
 use crate::core::Core;
 
-/// How long a compute thread without anything to help with sleeps before it looks again.
+/// How long a waiting compute thread that finds no other work sleeps before it checks again.
 ///
-/// Work that is queued later does not wake a thread that waits here, so it has to look.
-const LOOK_AGAIN: Duration = Duration::from_micros(100);
+/// Work that is queued later does not wake a thread that waits here, so the thread has to check.
+const CHECK_AGAIN: Duration = Duration::from_micros(100);
 
-/// How many calls that wait may stand on one another on a thread before it only waits.
+/// How many waits may be nested on one thread. In a deeper one, the thread runs no other work.
 ///
-/// Each takes stack below the one it helps, and a stack that overflows ends the process.
+/// Each nested wait takes stack, and a stack overflow ends the process.
 const DEEPEST: usize = 32;
 
 thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
-    /// Whose compute thread this is, whatever context it has entered meanwhile.
+    /// The core to whose pool this compute thread belongs, whatever context it has entered
+    /// meanwhile.
     static OWNER: OnceCell<Arc<Core>> = const { OnceCell::new() };
 }
 
-/// This is a compute thread of that core for as long as it lives.
+/// Makes the calling thread a compute thread of `core` until the thread ends.
 pub(crate) fn serve(core: Arc<Core>) {
-    // It is said once, at its start.
+    // It is set once, when the thread starts.
     let _ = OWNER.with(|owner| owner.set(core));
 }
 
@@ -54,12 +56,12 @@ impl Drop for Level {
     }
 }
 
-/// Polls `future` on a thread of `pool`, the core's, running other work while it waits:
-/// compute calls as well as what was given to the pool directly.
+/// Polls `future` on a thread of `pool`, the core's pool. While the future is pending, the thread
+/// runs other work: compute calls, and work that was given to the pool directly.
 ///
-/// Blocking the thread instead could block the very work the future waits for. Work that is
-/// run meanwhile has to end before the wait can: what holds an async lock here must not wait
-/// for work that takes the same lock on this pool.
+/// If the thread blocked instead, it could block the very work that the future waits for. Work that
+/// runs meanwhile has to end before the wait can end. So a caller that holds an async lock must not
+/// wait here for work that takes the same lock on this pool.
 pub(crate) fn help_until_ready<F: Future>(core: &Core, pool: &ThreadPool, future: F) -> F::Output {
     let level = Level::enter();
     let waker = unpark_waker();
@@ -75,15 +77,15 @@ pub(crate) fn help_until_ready<F: Future>(core: &Core, pool: &ThreadPool, future
             without_current_call(|| call.run());
             continue;
         }
-        // A wake during the help leaves its token, so the park returns at once.
+        // A wake-up that comes while other work runs leaves its token, so the park returns at once.
         if level.is_too_deep() || without_current_call(|| pool.yield_now()) != Some(Yield::Executed)
         {
-            thread::park_timeout(LOOK_AGAIN);
+            thread::park_timeout(CHECK_AGAIN);
         }
     }
 }
 
-/// Keeps a compute thread busy with work of its own pool until something has happened.
+/// Runs work of its own pool on a compute thread until `has_happened` returns true.
 pub(crate) fn help_until(has_happened: impl Fn() -> bool) {
     let level = Level::enter();
     let core = OWNER.try_with(|owner| owner.get().cloned()).ok().flatten();
@@ -95,7 +97,7 @@ pub(crate) fn help_until(has_happened: impl Fn() -> bool) {
         } else if level.is_too_deep()
             || without_current_call(rayon::yield_now) != Some(Yield::Executed)
         {
-            thread::park_timeout(LOOK_AGAIN);
+            thread::park_timeout(CHECK_AGAIN);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Blocking functions, on threads that have the whole budget and normal priority.
+//! Runs blocking functions on threads that may use the whole budget at normal priority.
 
 use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
@@ -16,10 +16,10 @@ use super::io::leave_worker_cpu;
 use super::keeper::{self, Alarm};
 use super::warn::{threads_were_refused, try_thread};
 
-/// How long a function without any thread waits before it asks for one again.
+/// How long a function waits before it asks for a thread again, where the system refused one.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
-/// A function that waits for a thread, counted while it does.
+/// A function that waits for a thread; it is counted until this is dropped.
 struct Queued(Arc<Core>);
 
 impl Queued {
@@ -51,17 +51,18 @@ where
         drop(admitted);
         result
     };
-    // Tokio would panic, and keep the function in its queue.
+    // Without this check, tokio would panic here and keep the function in its queue.
     if admitted_core.has_no_blocking_thread()
         && let Err(error) = try_thread()
     {
         threads_were_refused(&admitted_core, &error);
         return tokio.spawn(once_there_is_a_thread(tokio.clone(), work));
     }
-    // The thread that tokio starts for it inherits the class of the one that asks.
+    // A thread that tokio starts for the function inherits the class of the calling thread.
     let class = os::class();
     if class.is_idle || class.nice > class.base_nice {
-        // Kept here as well: where tokio does not take it, it is dropped on this thread.
+        // Kept here as well: if the keeper does not run it, this thread still has the function, and
+        // no user code is dropped on the keeper.
         let kept = Arc::new(Mutex::new(Some(work)));
         let work = {
             let kept = Arc::clone(&kept);
@@ -74,14 +75,14 @@ where
         if let Ok(task) = keeper::run(move || for_keeper.spawn_blocking(work)) {
             return task;
         }
-        // No keeper: better at a low priority than not at all.
+        // There is no keeper: a low priority is better than not running at all.
         let work = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
-        return tokio.spawn_blocking(work.expect("nobody has called it"));
+        return tokio.spawn_blocking(work.expect("without a keeper, it was not called"));
     }
     tokio.spawn_blocking(work)
 }
 
-/// Asks the system now and then, and runs `work` when it gives in.
+/// Asks the system for a thread every 100 ms, and runs `work` once the system grants one.
 async fn once_there_is_a_thread<R, F>(tokio: Handle, work: F) -> R
 where
     R: Send + 'static,
@@ -97,7 +98,7 @@ where
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {
             Ok(payload) => resume_unwind(payload),
-            // The runtime ends, and this with it.
+            // The runtime ends, and drops this task.
             Err(_cancelled) => std::future::pending().await,
         },
     }

@@ -1,4 +1,4 @@
-//! Child processes that do not inherit a thread's place.
+//! Child processes that do not inherit a thread's CPU mask and priority.
 
 use std::process::Command;
 
@@ -6,13 +6,14 @@ use crate::topology::{CoreBudget, os};
 
 /// Makes `command` start its process with all CPUs of this process and at normal priority.
 ///
-/// A child process inherits the mask and the class of the thread that starts it: one CPU
-/// from an I/O worker, the idle class from a compute thread. An unprivileged process cannot
+/// A child process inherits the CPU mask and the scheduling class of the thread that starts it: one
+/// CPU from an I/O worker, the idle class from a compute thread. An unprivileged process cannot
 /// leave the idle class, so start a child from async code or a blocking function, not from
-/// compute work. Without effect on systems other than Linux.
+/// compute work. This has no effect on systems other than Linux.
 ///
-/// Takes a [`std::process::Command`]; `tokio::process::Command` lends its own by
-/// `as_std_mut`. What the system refuses is left as it is.
+/// The argument is a [`std::process::Command`]; `tokio::process::Command` returns its own from
+/// `as_std_mut`. If the system refuses to set the mask or the priority, the child keeps the
+/// inherited one.
 ///
 /// ```
 /// use std::process::Command;

@@ -1,4 +1,4 @@
-//! Starting the compute side: rayon's threads, each at its place.
+//! Starts the compute side: rayon's threads, each with its thread plan.
 
 use std::io;
 
@@ -12,8 +12,8 @@ use crate::topology::{Role, ThreadPlacement};
 
 use super::{block_on, drainer};
 
-/// Starts the compute side. With `tokio`, compute threads enter it for good, so that
-/// `Handle::current` and `tokio::spawn` work there.
+/// Starts the compute side. If `tokio` is set, each compute thread enters it until the thread ends,
+/// so that `Handle::current` and `tokio::spawn` work there.
 pub(crate) fn start_rayon(
     core: &Arc<Core>,
     prefix: &str,
@@ -22,7 +22,8 @@ pub(crate) fn start_rayon(
 ) -> Result<ThreadPool> {
     let on_panic = {
         let core = Arc::clone(core);
-        // Only work that was given to rayon directly gets here; bridged calls catch theirs.
+        // Only panics of work that was given to rayon directly get here; bridged calls catch their
+        // own.
         move |payload| {
             core.counters.compute_panics.add_one();
             crate::panics::drop_ignoring_panic(payload);

@@ -1,12 +1,12 @@
 //! The drainers: jobs of the compute pool that run queued calls.
 //!
-//! One drainer is one `spawn` on the pool, however many calls it runs. Until it runs it waits like
-//! any job, which rayon takes after what its own threads have spawned and split. A running drainer
-//! alternates with the pool's own work. When the queue is empty it lingers briefly, and retires.
+//! One drainer is one `spawn` on the pool, however many calls it runs. Until it starts, it waits
+//! like any job: rayon first runs what its own threads have spawned and split. A running drainer
+//! alternates with the pool's own work. When the queue is empty, it lingers briefly and retires.
 //!
 //! A pool thread that waits for a join or a scope may run a drainer, as it may run any job. Such a
 //! *nested* drainer runs one call and retires, since the work below it on the stack may be ready to
-//! go on and cannot say so.
+//! go on and cannot signal that.
 
 use std::cell::Cell;
 use std::hint;
@@ -22,30 +22,30 @@ use crate::core::{Core, DrainerCpu};
 
 use super::keeper;
 
-/// After how long a drainer gives the pool's own work a turn, if calls are short.
+/// A turn of short calls lasts about this long; then the drainer lets the pool's own work run.
 const TURN: Duration = Duration::from_micros(10);
-/// How many calls a turn is at most.
+/// The most calls in a turn.
 const LONGEST_TURN: u32 = 64;
-/// After how long it does so where the next call is always about to come. What comes by
-/// `LoomRuntime::install` does not wait so long.
+/// How long the pool's own work waits at most while the queue is empty after each call, and the
+/// next call is always about to come. Work of `LoomRuntime::install` does not wait that long.
 const LONGEST_WAIT: Duration = Duration::from_millis(4);
-/// How often a drainer that lingers looks, before it sees whether others want its thread or
-/// its CPU: a microsecond or two.
-const LOOKS: u32 = 64;
-/// How many such rounds it lingers, where that has paid lately, and where it has not.
+/// How often a lingering drainer checks the queue in one round, which takes a microsecond or two.
+/// After each round it checks whether its thread or its CPU is wanted.
+const CHECKS: u32 = 64;
+/// How many such rounds a drainer lingers: where lingering has paid lately, and where it has not.
 const ROUNDS: [u32; 2] = [32, 4];
-/// After how many fruitless lingers in a row lingering counts as not paying; and every how many
-/// times it is tried all the same.
-const IN_VAIN: u32 = 8;
+/// After this many fruitless lingers in a row, lingering counts as not paying. Every so many times
+/// after that, a drainer lingers for the full number of rounds again.
+const FRUITLESS: u32 = 8;
 
 thread_local! {
-    /// Where on its stack a job of this thread runs that nothing else lies below.
+    /// The stack address of a job of this thread that has no other job below it.
     static BOTTOM: Cell<usize> = const { Cell::new(0) };
     /// How often in a row drainers of this thread have lingered without finding a call.
-    static LINGERED_IN_VAIN: Cell<u32> = const { Cell::new(0) };
+    static FRUITLESS_LINGERS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Fetches a drainer that was counted as up.
+/// Spawns a drainer that the queue has already counted as up.
 pub(crate) fn fetch(core: &Arc<Core>) {
     match core.pool() {
         Some(pool) => {
@@ -57,10 +57,10 @@ pub(crate) fn fetch(core: &Arc<Core>) {
     }
 }
 
-/// Lets each thread of a new pool find out where its stack begins, before anything else.
+/// Lets each thread of a new pool record where its stack begins, before it runs any other job.
 pub(crate) fn prepare(core: &Arc<Core>, pool: &ThreadPool) {
     let threads = pool.current_num_threads();
-    // Each waits for all, so that no thread takes two.
+    // Each job waits for all others, so that no thread runs two of them.
     let barrier = Arc::new(Barrier::new(threads));
     for _ in 0..threads {
         spawn(pool, Arc::clone(core), Some(Arc::clone(&barrier)));
@@ -72,7 +72,7 @@ fn spawn(pool: &ThreadPool, core: Arc<Core>, barrier: Option<Arc<Barrier>>) {
     pool.spawn(move || run(&core, barrier.as_deref()));
 }
 
-/// Never inlined, so that its frame always lies at the same place above the pool's.
+/// Never inlined, so that its frame always has the same distance from the pool's frames.
 #[inline(never)]
 fn run(core: &Arc<Core>, barrier: Option<&Barrier>) {
     let frame = 0_u8;
@@ -82,10 +82,10 @@ fn run(core: &Arc<Core>, barrier: Option<&Barrier>) {
         barrier.wait();
         return;
     }
-    // Anything below would put it elsewhere.
+    // A job below this one would have moved the frame.
     let is_nested = here != BOTTOM.get();
     let thread_plan = rayon::current_thread_index().and_then(|index| core.plan.compute.get(index));
-    // One that lies on another has no place of its own.
+    // A nested drainer is not counted on a CPU and not moved.
     let cpus = thread_plan.filter(|_| !is_nested).and_then(|thread_plan| thread_plan.cpus.as_ref());
     let now = Instant::now();
     core.queue.drain(&mut PoolDrainer {
@@ -103,18 +103,18 @@ struct PoolDrainer<'a> {
     core: &'a Arc<Core>,
     place: DrainerCpu<'a>,
     is_nested: bool,
-    /// How many calls a turn has, how many of them are left, and since when it lasts.
+    /// How many calls a turn has, how many of them are left, and when the turn began.
     turn: u32,
     left: u32,
     since: Instant,
-    /// When the pool's own work had its last turn.
+    /// Up to which time the pool's own work had a chance to run.
     yielded: Instant,
 }
 
 impl Drainer for PoolDrainer<'_> {
     fn fetch(&mut self) {
-        // A job that a pool thread spawns goes to its own queue, in front of the work below a
-        // nested drainer. A job that the keeper spawns goes to the queue that all threads share.
+        // A job that a pool thread spawns goes to that thread's own queue, ahead of the work below
+        // a nested drainer. A job that the keeper spawns goes to the queue that all threads share.
         if !self.is_nested || keeper::call_with(self.core, fetch).is_err() {
             fetch(self.core);
         }
@@ -136,8 +136,8 @@ impl Drainer for PoolDrainer<'_> {
             } else if lasted > 2 * TURN {
                 self.turn = (self.turn / 4).max(1);
             }
-            // While this drainer pauses, the next call fetches another, which does not pay for a
-            // single caller that is about to make one.
+            // While a searching drainer pauses its search, the next call fetches another drainer.
+            // That does not pay where a single caller is about to make the next call.
             if !is_searching {
                 rayon::yield_now();
                 self.yielded = self.since;
@@ -155,32 +155,33 @@ impl Drainer for PoolDrainer<'_> {
 
     fn lingers(&mut self, queue: &Queue) -> bool {
         if self.is_nested {
-            // A submitter that was counted in may be about to push.
+            // A submitter that is counted already may be about to push its job.
             thread::yield_now();
             return false;
         }
-        let in_vain = LINGERED_IN_VAIN.get();
-        let pays = in_vain < IN_VAIN || in_vain.is_multiple_of(IN_VAIN);
+        let fruitless = FRUITLESS_LINGERS.get();
+        let pays = fruitless < FRUITLESS || fruitless.is_multiple_of(FRUITLESS);
         let rounds = if pays { ROUNDS[0] } else { ROUNDS[1] };
-        // Rounds and not time, so that a thread that takes the CPU meanwhile does not end it.
+        // It counts rounds and not time, so that another thread that takes the CPU meanwhile does
+        // not end the lingering.
         for round in 1..=rounds {
             self.place.look();
-            // Jobs that another drainer has moved to the lists are not new. They are checked once a
-            // round, since submitters write the word that counts them.
+            // `has_new` does not see jobs that another drainer has moved to the lists. `waiting`
+            // counts them, and is read once a round only, since submitters write its word.
             if queue.waiting() > 0 {
-                LINGERED_IN_VAIN.set(0);
+                FRUITLESS_LINGERS.set(0);
                 return true;
             }
-            for _ in 0..LOOKS {
+            for _ in 0..CHECKS {
                 if queue.has_new() {
-                    LINGERED_IN_VAIN.set(0);
+                    FRUITLESS_LINGERS.set(0);
                     return true;
                 }
                 hint::spin_loop();
             }
-            // Less and less often: a submitter fetches another drainer while this one pauses.
-            let looks_away = round.is_power_of_two() && round >= ROUNDS[1];
-            if (looks_away || self.core.is_installing())
+            // Less and less often, since a submitter fetches another drainer while this one pauses.
+            let yields = round.is_power_of_two() && round >= ROUNDS[1];
+            if (yields || self.core.is_installing())
                 && queue.pause_search(self, rayon::yield_now) == Some(Yield::Executed)
             {
                 return true;
@@ -188,7 +189,7 @@ impl Drainer for PoolDrainer<'_> {
             // Another thread that wants the CPU gets it, whatever the class of this one.
             thread::yield_now();
         }
-        LINGERED_IN_VAIN.set(in_vain.wrapping_add(1));
+        FRUITLESS_LINGERS.set(fruitless.wrapping_add(1));
         false
     }
 }

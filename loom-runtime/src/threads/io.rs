@@ -1,4 +1,4 @@
-//! Starting the I/O side: tokio's workers, each at its place, and its threads for blocking functions.
+//! Starts the I/O side: tokio's workers, each with its thread plan, and its blocking threads.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +16,7 @@ use crate::topology::{Role, ThreadPlacement, os};
 use super::probe::{FIRST_LOOK, probe, refused};
 use super::warn::warn_once;
 
-/// Tokio requests threads and waits for none of them, so a start that takes so long hangs.
+/// Tokio's `build` does not wait for its threads, so a start that takes this long hangs.
 const LAST_LOOK: Duration = Duration::from_secs(10);
 
 thread_local! {
@@ -51,7 +51,7 @@ pub(crate) fn start_tokio(
             n => format!("{prefix}-blocking-{:04}", n - workers),
         }
     };
-    // Weakly: the core knows tokio's handle, and that these.
+    // Weak, since the core holds tokio's handle, which holds these closures.
     let weak = Arc::downgrade(core);
     let on_start = {
         let weak = weak.clone();
@@ -83,15 +83,15 @@ fn hold_time(builder: &mut Builder, is_paused: bool) {
 #[cfg(not(feature = "test-util"))]
 fn hold_time(_builder: &mut Builder, _is_paused: bool) {}
 
-/// Calls tokio's `build` on a thread of its own, since it may not return.
+/// Calls tokio's `build` on a thread of its own, since `build` may not return.
 ///
-/// Where the system refuses a worker although it granted the probe, tokio panics, and then waits for
-/// the workers that it has started and that were not told to end. Such a thread and its workers are
-/// left behind, instead of a caller that hangs: the cost of a lost race for threads.
+/// Where the system refuses a worker although it granted the probe, tokio panics, and then waits
+/// for the workers that it has started but not told to end. Then that thread and its workers are
+/// leaked, so that the caller does not hang: the cost of a lost race for threads.
 fn build_apart(mut builder: Builder) -> Result<Runtime> {
     let (sender, built) = mpsc::channel();
     let body = move || {
-        // The receiver is gone where it took too long.
+        // The receiver is gone if the start took too long.
         let _ = sender.send(catch_unwind(AssertUnwindSafe(|| builder.build())));
     };
     let apart = thread::Builder::new().name("loom-start".to_owned()).spawn(body);
@@ -111,7 +111,8 @@ fn build_apart(mut builder: Builder) -> Result<Runtime> {
     }
 }
 
-/// Undoes what a thread inherits from the one that starts it: a single CPU, an idle class.
+/// Undoes what a blocking thread inherits from the thread that starts it, such as a mask of one CPU
+/// or the idle class.
 pub(crate) fn place_blocking_thread(core: &Core) {
     let plan = &core.plan;
     let placed = ThreadPlacement::apply(Role::Blocking, own_name(), &plan.blocking, &plan.budget);
@@ -130,10 +131,10 @@ pub(crate) fn place_blocking_thread(core: &Core) {
     }
 }
 
-/// Places workers.
+/// Applies the thread plan of each worker.
 ///
-/// Tokio keeps one set of threads for workers and for blocking work, and any of them may
-/// become a worker. What a thread is shows when it parks, which only workers do.
+/// Tokio has one set of threads for workers and for blocking work, and any of them may become a
+/// worker. A thread is known to be a worker when it parks, since only workers park.
 fn on_park(
     core: &Arc<Core>,
     placed: mpsc::Sender<ThreadPlacement>,
@@ -153,8 +154,8 @@ fn on_park(
     }
 }
 
-/// Gives a thread that was a worker before the whole budget, now that it runs something
-/// that may block.
+/// Lets a thread that was a worker before use the whole budget, now that it runs a blocking
+/// function.
 pub(crate) fn leave_worker_cpu(core: &Core) {
     if PLACED_AS.get().is_some() && worker_index().is_none() {
         PLACED_AS.set(None);

@@ -1,11 +1,11 @@
-//! The one thread of the process that serves all runtimes.
+//! The keeper: the one thread of the process that serves all runtimes.
 //!
 //! A thread inherits the CPU mask and the class of the thread that starts it, and an unprivileged
 //! thread cannot leave the idle class. So all threads are started here, on a thread with every CPU
-//! and normal class. While there is work the keeper also checks that it gets to run (`watch`), and
-//! it fires deadlines. Otherwise it sleeps.
+//! and normal class. While there is work, the keeper also checks that the work gets to run
+//! (`watch`). It also fires deadlines. Otherwise it sleeps.
 //!
-//! No user code runs on it, destructors included: every other thread may wait for this one.
+//! No user code runs on it, destructors included: every other thread may wait for the keeper.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -24,7 +24,8 @@ use super::watch::{TICK, WatchedCore};
 enum Command {
     Run(Box<dyn FnOnce() + Send>),
     Watch(Weak<Core>),
-    /// A function of this crate, with a core that the sender keeps alive.
+    /// Calls a function of this crate with a core. The sender keeps that core alive, so the keeper
+    /// does not drop it last.
     With(Arc<Core>, fn(&Arc<Core>)),
     WakeAt(Instant, Waker),
 }
@@ -46,7 +47,7 @@ where
     }
     let (sender, done) = mpsc::channel();
     let job = move || {
-        // The receiver is gone where the caller's thread has ended.
+        // The receiver is gone if the caller's thread has ended.
         let _ = sender.send(catch_unwind(AssertUnwindSafe(f)));
     };
     send(Command::Run(Box::new(job)))?;
@@ -57,7 +58,7 @@ where
     }
 }
 
-/// Looks after `core` while there is work in it.
+/// Makes the keeper watch `core` while it has work.
 ///
 /// # Errors
 ///
@@ -66,7 +67,8 @@ fn watch(core: &Arc<Core>) -> io::Result<()> {
     send(Command::Watch(Arc::downgrade(core)))
 }
 
-/// Calls `f` on the keeper, from which it is not of the calling thread's pool.
+/// Calls `f` on the keeper, which belongs to no pool: a job that `f` spawns does not go to the
+/// calling thread's own queue. Does not wait for `f`.
 ///
 /// # Errors
 ///
@@ -75,7 +77,8 @@ pub(crate) fn call_with(core: &Arc<Core>, f: fn(&Arc<Core>)) -> io::Result<()> {
     send(Command::With(Arc::clone(core), f))
 }
 
-/// Counts a compute call in, has its core watched, and returns how many calls there were.
+/// Counts a compute call, makes the keeper watch its core, and returns how many calls were in
+/// flight before.
 pub(crate) fn begin_call(core: &Arc<Core>) -> usize {
     let before = core.count_call();
     watch_while_busy(core);
@@ -83,20 +86,21 @@ pub(crate) fn begin_call(core: &Arc<Core>) -> usize {
     before
 }
 
-/// Has the keeper look after a core that has work, for as long as it has.
+/// Makes the keeper watch a core that has work, until the work has ended.
 pub(crate) fn watch_while_busy(core: &Arc<Core>) {
     if core.needs_a_watch() && watch(core).is_err() {
         core.is_not_watched();
     }
 }
 
-/// Completes at a time, whatever becomes of tokio and its timers.
+/// Completes at a given time, even if tokio and its timers have ended.
 ///
-/// Where the system refuses the keeper its thread, it does when it is next polled.
+/// If the system refuses the keeper its thread, nothing wakes the task: the alarm then completes
+/// when it is polled after that time.
 #[derive(Debug)]
 pub(crate) struct Alarm {
     time: Instant,
-    /// The waker to call then.
+    /// The waker that the keeper calls at that time.
     set_for: Option<Waker>,
 }
 
@@ -123,20 +127,20 @@ impl Future for Alarm {
 
 fn send(command: Command) -> io::Result<()> {
     if os::is_forked() {
-        // Its lock may be held by a thread that is not here.
+        // The lock may be held by a thread of the parent, which does not exist in this process.
         return Err(io::Error::other(Refusal::Forked.to_string()));
     }
     let mut keeper = KEEPER.lock().unwrap_or_else(PoisonError::into_inner);
     let unsent = match &*keeper {
         Some(live) => match live.send(command) {
             Ok(()) => return Ok(()),
-            // The keeper has ended, and the command comes back.
+            // The keeper has ended, so the channel returns the command.
             Err(mpsc::SendError(command)) => command,
         },
         None => command,
     };
     let new = start()?;
-    // It has just begun to listen.
+    // The new keeper has just begun to receive.
     let _ = new.send(unsent);
     *keeper = Some(new);
     Ok(())
@@ -163,7 +167,7 @@ fn start() -> io::Result<mpsc::Sender<Command>> {
     Ok(commands)
 }
 
-/// Ends the thread; the next command starts it again.
+/// Ends the keeper; the next command starts it again.
 #[cfg(feature = "plugin")]
 pub(crate) fn end() {
     drop(KEEPER.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -180,7 +184,7 @@ fn keep(commands: &mpsc::Receiver<Command>) {
             None => commands.recv().map_err(mpsc::RecvTimeoutError::from),
             Some(next) => commands.recv_timeout(next.saturating_duration_since(Instant::now())),
         };
-        // Everybody depends on this thread, whatever becomes of what it is asked for.
+        // Every runtime depends on this thread, so a panic of a command must not end it.
         match command {
             Ok(Command::Run(job)) => ignore_panic(job),
             Ok(Command::WakeAt(time, waker)) => waiting.push((time, waker)),

@@ -1,7 +1,7 @@
 //! The threads of a runtime: tokio's and rayon's, the drainers on them, and the keeper.
 //!
-//! Owns how threads are started, placed, watched and ended, what blocks on which of them, and the
-//! process-wide compute pool. It decides nothing about calls, and knows none but as a core's queue.
+//! Owns how threads are started, placed, watched and ended, which threads may block on what, and
+//! the process-wide compute pool. It decides nothing about calls: it only sees a core's queue.
 
 mod block_on;
 pub(crate) mod blocking;

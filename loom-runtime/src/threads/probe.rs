@@ -1,4 +1,4 @@
-//! Whether the system grants threads, tried before tokio, which cannot handle a refusal.
+//! Checks that the system grants threads before tokio starts any: tokio cannot handle a refusal.
 
 use std::io;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use crate::error::{LoomError, Result};
 use crate::sync::{mpsc, thread};
 use crate::topology::ThreadPlacement;
 
-/// How long threads may take to start before the system is probed again.
+/// How long threads may take to start before the system is probed once more.
 pub(super) const FIRST_LOOK: Duration = Duration::from_millis(50);
 
-/// Finds out whether the system grants so many threads, all at once.
+/// Finds out whether the system grants this many threads at the same time.
 ///
-/// Tokio panics where it gets none, and waits without end for some that it does not get.
+/// Tokio panics if the system refuses some threads, and waits without end for others.
 pub(crate) fn probe(threads: usize) -> Result<()> {
     let mut waiting = Vec::with_capacity(threads);
     let mut result = Ok(());
     for _ in 0..threads {
         let (release, wait) = mpsc::channel::<()>();
-        // They end when their sender does.
+        // The thread ends when its sender is dropped.
         let body = move || {
             let _released = wait.recv();
         };
@@ -34,7 +34,7 @@ pub(crate) fn probe(threads: usize) -> Result<()> {
     }
     let threads: Vec<_> = waiting.into_iter().map(|(_released, thread)| thread).collect();
     for thread in threads {
-        // Joined, so that they have ended when the real ones start; they do nothing that could
+        // Joined, so that all have ended when the real threads start. They do nothing that could
         // panic.
         let _ = thread.join();
     }
@@ -45,11 +45,12 @@ pub(super) fn refused(wanted: usize, source: io::Error) -> LoomError {
     LoomError::ThreadsRefused { wanted, source }
 }
 
-/// Waits until so many threads have reported their placement.
+/// Waits until `wanted` threads have reported their placement.
 ///
-/// The system may refuse a thread although it granted the probe. Tokio keeps that worker in its
-/// queue of blocking functions, and requests a thread again when it is given another function. So it
-/// is given one, until all have reported or the system refuses the probe, too.
+/// The system may refuse a thread although it granted the probe. Then tokio keeps that worker in
+/// its queue of blocking functions, and requests a thread again when another function is spawned.
+/// So this spawns empty functions until all threads have reported, or the system refuses the probe,
+/// too.
 pub(crate) fn await_placed(
     placed: &mpsc::Receiver<ThreadPlacement>,
     wanted: usize,

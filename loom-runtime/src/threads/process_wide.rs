@@ -1,8 +1,7 @@
 //! The compute pool of programs that have no Loom runtime.
 //!
-//! It lets a plain `#[tokio::main]` program adopt one compute function at a time. It is
-//! started at the first call outside of any Loom runtime and lives as long as the
-//! process.
+//! With it, a plain `#[tokio::main]` program can adopt one compute function at a time. It is
+//! started at the first call outside of any Loom runtime, and lives as long as the process.
 
 use std::io::{self, Write};
 
@@ -21,18 +20,18 @@ use super::probe::probe;
 
 struct ProcessWide {
     core: Arc<Core>,
-    /// Kept for its threads; the core knows it weakly, as every core does.
+    /// Kept for its threads: the core, as every core, only has a weak reference to its pool.
     _pool: Option<Arc<ThreadPool>>,
 }
 
 static PROCESS_WIDE: OnceLock<ProcessWide> = OnceLock::new();
 
-/// The core of the process-wide pool, started if need be.
+/// The core of the process-wide pool, which is started if it does not run yet.
 pub(crate) fn core() -> Arc<Core> {
     Arc::clone(&PROCESS_WIDE.get_or_init(start).core)
 }
 
-/// The same, if it was ever used, without a count.
+/// The core of the process-wide pool, if it was ever used, without counting a reference.
 pub(crate) fn get() -> Option<&'static Core> {
     PROCESS_WIDE.get().map(|process_wide| &*process_wide.core)
 }
@@ -52,7 +51,7 @@ fn start() -> ProcessWide {
         DEFAULT_COMPUTE_QUEUE,
         MabKnobs::new(),
     ));
-    // On a thread that hands down neither a mask nor a class.
+    // On the keeper, from which the threads inherit neither a mask nor a class.
     let started = {
         let core = Arc::clone(&core);
         keeper::run(move || start_pool(&core))
@@ -62,7 +61,7 @@ fn start() -> ProcessWide {
     match started {
         Ok(pool) => ProcessWide { core, _pool: Some(pool) },
         Err(error) => {
-            // Reported on standard error; the work goes on.
+            // A failed write to standard error must not stop the program.
             let _ = writeln!(
                 io::stderr(),
                 "loom: {error}; compute functions run inline until the process is restarted"

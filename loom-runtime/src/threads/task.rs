@@ -11,11 +11,11 @@ use crate::core::{Admitted, Core};
 use crate::sync::Arc;
 
 pin_project! {
-    /// A task that counts until it has been dropped, result and all.
+    /// A task that holds its admission until it has been dropped, its result included.
     pub(crate) struct Tracked<F, A = Admitted> {
         #[pin]
         future: F,
-        // After the future, whose drop is still part of the work.
+        // Dropped after the future, whose drop is still part of the work.
         admitted: A,
     }
 }
@@ -34,14 +34,18 @@ impl<F: Future, A> Future for Tracked<F, A> {
     }
 }
 
-/// Spawns a task that is admitted, and counts until it has ended.
+/// Admits and spawns a task, which counts as work until it has ended.
+///
+/// # Panics
+///
+/// Where the work is refused.
 #[track_caller]
 pub(crate) fn tracked<F>(core: &Arc<Core>, tokio: &Handle, future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    // Where there is an owner, it admits the task itself.
+    // If there is an owner, the owner admits the task itself.
     let admitted = match Admitted::here(core) {
         Ok(admitted) => admitted,
         Err(refusal) => panic!("{refusal}"),
@@ -54,7 +58,7 @@ where
     spawn(admitted, tokio, future)
 }
 
-/// Spawns a task that counts as admitted until it has ended.
+/// Spawns a task, which holds `admitted` until it has ended.
 #[track_caller]
 pub(crate) fn spawn<F>(admitted: Admitted, tokio: &Handle, future: F) -> JoinHandle<F::Output>
 where

@@ -1,4 +1,4 @@
-//! A timer of the system's for one task, finer than tokio's millisecond where there is one.
+//! A timer for one task: the system's where there is one, which is finer than tokio's millisecond.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use tokio::time::{Sleep, sleep_until};
 
-/// Wakes a task at a time. Made and used within tokio.
+/// Wakes a task at a given time. It is made and used within tokio.
 ///
-/// On Linux a `timerfd` that tokio's I/O driver watches: as exact as the kernel's own timers.
-/// Elsewhere, and where the system refuses one, tokio's timer.
+/// On Linux it is a `timerfd` that tokio's I/O driver watches, as exact as the kernel's own timers.
+/// Elsewhere, and where the system refuses a `timerfd`, it is tokio's timer.
 pub(crate) struct Timer {
     #[cfg(target_os = "linux")]
     exact: Option<exact::Exact>,
@@ -35,14 +35,14 @@ impl Timer {
         }
     }
 
-    /// Wakes the task then. Ready if it is time, or was for an earlier call: the caller reads the
-    /// clock, and calls again.
+    /// Wakes the task at `deadline`. Ready if that time has come, or if the timer fired for the
+    /// deadline of an earlier call: so the caller reads the clock, and calls again if need be.
     pub(crate) fn wake_at(&mut self, deadline: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
         #[cfg(target_os = "linux")]
         if let Some(exact) = &mut self.exact {
             match exact.wake_at(deadline, cx) {
                 Ok(poll) => return poll,
-                // It does so no more.
+                // The system refuses the timer, so tokio's is used from now on.
                 Err(_refused) => self.exact = None,
             }
         }
@@ -74,14 +74,14 @@ mod exact {
     use tokio::net::unix::pipe::Receiver;
 
     pub(super) struct Exact {
-        /// A `timerfd`, read as a pipe is: eight bytes once it has fired, and nothing before.
-        /// Tokio's `AsyncFd` would do as well, but is unsafe to make.
+        /// A `timerfd`, which is read as a pipe: eight bytes once it has fired, and none before.
+        /// Tokio's `AsyncFd` would do as well, but making one is unsafe.
         timer: Receiver,
         set_for: Option<Instant>,
     }
 
     impl Exact {
-        /// None where the system refuses it.
+        /// `None` where the system refuses it.
         pub(super) fn new() -> Option<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let timer = timerfd_create(TimerfdClockId::Monotonic, flags).ok()?;
@@ -109,7 +109,8 @@ mod exact {
                     return Ok(Poll::Pending);
                 };
                 read?;
-                // It has to be set again. It may have fired for an earlier call, so the caller checks.
+                // It has to be set again. It may have fired for an earlier deadline, so the caller
+                // reads the clock.
                 self.set_for = None;
                 if deadline.is_some() {
                     return Ok(Poll::Ready(()));
@@ -117,7 +118,7 @@ mod exact {
             }
         }
 
-        /// Sets it, whatever it was set for before.
+        /// Sets the timer, and replaces an earlier setting.
         fn set(&self, left: Duration) -> io::Result<()> {
             let once = Itimerspec {
                 it_interval: Timespec::default(),

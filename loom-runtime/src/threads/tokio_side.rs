@@ -1,4 +1,4 @@
-//! The tokio runtime as a part that may end on any thread, and before its handles do.
+//! A runtime's tokio runtime, which may end on any thread, and before the last handle is dropped.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::topology::os;
 
 use crate::core::context::{self, MayBlock};
 
-/// How long the end waits for blocking functions that have started.
+/// How long the end of a runtime waits for blocking functions that have started.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ShutdownWait {
     None,
@@ -18,7 +18,7 @@ pub(crate) enum ShutdownWait {
 }
 
 impl ShutdownWait {
-    /// What is left of it now.
+    /// The time that is left until `deadline`.
     pub(crate) fn until(deadline: Instant) -> Self {
         Self::AtMost(deadline.saturating_duration_since(Instant::now()))
     }
@@ -27,17 +27,17 @@ impl ShutdownWait {
 pub(crate) struct TokioSide {
     handle: Handle,
     is_current_thread: bool,
-    /// Taken when it ends. `None` beside a given tokio runtime.
+    /// Taken when the tokio runtime ends. `None` beside a given tokio runtime.
     own: Mutex<Option<Arc<Runtime>>>,
-    /// Lent out as a reference, so it has to stay as long as this does.
+    /// Lent as a reference, so it has to live as long as this struct.
     lent: OnceLock<Arc<Runtime>>,
-    /// Until when a drop waits for blocking functions; without it, until they end.
+    /// The time until which a drop waits for blocking functions; if unset, until they end.
     deadline: OnceLock<Instant>,
-    /// Ends it in another way, if that is set; the calling thread does not wait for it.
+    /// If set, this ends the tokio runtime, and the calling thread does not wait.
     ender: Option<Ender>,
 }
 
-/// Ends a runtime.
+/// Ends a tokio runtime.
 pub(crate) type Ender = Box<dyn Fn(Runtime) + Send + Sync>;
 
 impl TokioSide {
@@ -46,7 +46,7 @@ impl TokioSide {
         Self::new(handle, Some(Arc::new(runtime)))
     }
 
-    /// One that `ender` ends.
+    /// A tokio runtime that `ender` ends.
     #[cfg(feature = "plugin")]
     pub(crate) fn ended_by(runtime: Runtime, ender: Ender) -> Self {
         let mut side = Self::of(runtime);
@@ -54,7 +54,7 @@ impl TokioSide {
         side
     }
 
-    /// A runtime that the program owns.
+    /// A tokio runtime that the program owns.
     pub(crate) fn beside(handle: Handle) -> Self {
         Self::new(handle, None)
     }
@@ -74,8 +74,8 @@ impl TokioSide {
         &self.handle
     }
 
-    /// The runtime, unless the program owns it or it has ended. From now on it ends with the last
-    /// handle, not before.
+    /// The tokio runtime, unless the program owns it or it has ended. From now on it does not end
+    /// before the last handle is dropped.
     pub(crate) fn lend(&self) -> Option<&Runtime> {
         if self.lent.get().is_none() {
             let runtime = self.runtime()?;
@@ -88,10 +88,10 @@ impl TokioSide {
         self.own.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Drives `future` on the calling thread, and on a current-thread runtime the tasks.
+    /// Drives `future` on the calling thread, and on a current-thread runtime the tasks, too.
     #[track_caller]
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
-        // A multi-thread runtime needs no thread to drive it, and may end meanwhile.
+        // A multi-thread runtime needs no thread to drive it, so it may end meanwhile.
         let driven = Driven(self.is_current_thread.then(|| self.runtime()).flatten());
         match &driven.0 {
             Some(runtime) => runtime.block_on(future),
@@ -99,12 +99,13 @@ impl TokioSide {
         }
     }
 
-    /// Bounds the wait for blocking functions in a drop; the first bound stays.
+    /// Bounds how long a drop waits for blocking functions; only the first call has an effect.
     pub(crate) fn wait_until(&self, deadline: Instant) {
         self.deadline.get_or_init(|| deadline);
     }
 
-    /// Ends a runtime that Loom started, if it has not ended: tasks are dropped at their next await.
+    /// Ends a tokio runtime that Loom started, if it has not ended. Tasks are dropped at their next
+    /// await.
     pub(crate) fn end(&self, patience: ShutdownWait) {
         let runtime = self.own.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(runtime) = runtime {
@@ -114,15 +115,15 @@ impl TokioSide {
 
     fn end_one(&self, runtime: Arc<Runtime>, patience: ShutdownWait) {
         let Some(ender) = &self.ender else { return end(runtime, patience) };
-        // While it is lent out, that is the last.
+        // While it is lent, the drop of this struct ends it.
         if let Some(runtime) = Arc::into_inner(runtime) {
             ender(runtime);
         }
     }
 
-    /// Leaves it where it is: a forked child has no thread to end.
+    /// Leaks the tokio runtime: a forked child has none of its threads.
     pub(crate) fn forget(&self) {
-        // The thread that held the lock is not in this process.
+        // A lock that is held stays held: the thread that holds it is not in this process.
         if let Ok(mut own) = self.own.try_lock() {
             std::mem::forget(own.take());
         }
@@ -130,12 +131,12 @@ impl TokioSide {
     }
 }
 
-/// A runtime while a thread drives it, which may turn out to be its last.
+/// A tokio runtime while a thread drives it; that thread may hold its last count.
 struct Driven(Option<Arc<Runtime>>);
 
 impl Drop for Driven {
     fn drop(&mut self) {
-        // That the end came meanwhile is no reason to wait here.
+        // If the runtime was ended meanwhile, this thread does not wait for blocking functions.
         if let Some(runtime) = self.0.take() {
             end(runtime, ShutdownWait::None);
         }
@@ -143,21 +144,21 @@ impl Drop for Driven {
 }
 
 fn end(runtime: Arc<Runtime>, patience: ShutdownWait) {
-    // While it is lent out, or driven by another thread, that one is the last.
+    // While it is lent, or another thread drives it, the last holder ends it.
     let Some(runtime) = Arc::into_inner(runtime) else { return };
-    // Tokio panics when a thread that drives async code waits here, and a compute thread
-    // has others waiting for it.
+    // Tokio panics when a thread that drives async code waits here, and a compute thread must not
+    // wait, since other threads wait for it.
     match (context::may_block(), patience) {
         (MayBlock::No, _) | (_, ShutdownWait::None) => runtime.shutdown_background(),
         (MayBlock::Yes, patience) => wait(runtime, patience),
         (MayBlock::Unknown, patience) => {
-            // Within a guard tokio does not say whether it would panic. Another thread may wait, and
-            // this one waits for that thread.
+            // Within a guard, tokio has no query for whether it would panic. So another thread
+            // waits for tokio, and this thread waits for that one.
             let kept = Arc::new(Mutex::new(Some(runtime)));
             let taken = Arc::clone(&kept);
             let body = move || take(&taken).map(|runtime| wait(runtime, patience));
             match thread::Builder::new().name("loom-end".to_owned()).spawn(body) {
-                // It does nothing that panics.
+                // The thread does nothing that panics.
                 Ok(waiting) => drop(waiting.join()),
                 Err(_no_thread) => drop(take(&kept).map(Runtime::shutdown_background)),
             }
@@ -180,7 +181,7 @@ fn wait(runtime: Runtime, patience: ShutdownWait) {
 impl Drop for TokioSide {
     fn drop(&mut self) {
         if os::is_forked() {
-            // Not by the lock, which may be held by a thread of the parent.
+            // Without the lock, which a thread of the parent may hold.
             std::mem::forget(self.own.get_mut().unwrap_or_else(PoisonError::into_inner).take());
             std::mem::forget(self.lent.take());
             return;
@@ -189,7 +190,7 @@ impl Drop for TokioSide {
         let patience =
             deadline.map_or(ShutdownWait::Forever, |deadline| ShutdownWait::until(*deadline));
         if let Some(lent) = self.lent.take() {
-            // This side holds the other count as well.
+            // This struct holds the other count as well.
             drop(self.own.get_mut().unwrap_or_else(PoisonError::into_inner).take());
             self.end_one(lent, patience);
         } else {

@@ -1,4 +1,4 @@
-//! What is said to the people who run the program: once in its life, on standard error.
+//! Warnings for the people who run the program: each once per process, on standard error.
 
 use std::io::{self, Write};
 
@@ -6,9 +6,9 @@ use crate::core::Core;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::thread;
 
-/// Whether the system has a thread, given back before this returns.
+/// Starts a thread and joins it, to find out whether the system grants one.
 pub(crate) fn try_thread() -> io::Result<()> {
-    // It does nothing that could panic.
+    // The thread does nothing that could panic.
     thread::Builder::new().spawn(|| ())?.join().or(Ok(()))
 }
 
@@ -25,10 +25,10 @@ pub(crate) fn threads_were_refused(core: &Core, error: &io::Error) {
     );
 }
 
-/// Prints a line to standard error, once in the life of the process.
-pub(crate) fn warn_once(said: &AtomicBool, text: &str) {
-    if !said.swap(true, Ordering::Relaxed) {
-        // A closed standard error is no reason to stop.
+/// Prints a line to standard error, unless `warned` was set before.
+pub(crate) fn warn_once(warned: &AtomicBool, text: &str) {
+    if !warned.swap(true, Ordering::Relaxed) {
+        // A closed standard error must not stop the program.
         let _ = writeln!(io::stderr(), "loom: {text}");
     }
 }

@@ -1,8 +1,9 @@
-//! Whether queued work gets to run.
+//! Checks whether queued work gets to run.
 //!
-//! Compute threads of the idle class run only on a CPU that no thread of normal priority wants. A
-//! neighbour that never sleeps starves them. Blocking functions wait without end where the system
-//! refuses their threads. Neither thread can notice this itself, so the keeper checks.
+//! Compute threads of the idle class run only on a CPU that no thread of normal priority wants.
+//! Another process that never sleeps starves them. Blocking functions wait without end where the
+//! system refuses their threads. In both cases no thread of the runtime can notice this itself, so
+//! the keeper checks.
 
 use std::time::Duration;
 
@@ -14,26 +15,27 @@ use crate::core::Core;
 
 use super::warn::{threads_were_refused, try_thread, warn_once};
 
-/// How often the keeper looks while there is work.
+/// The time between two checks of the keeper while there is work.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
-/// A thread that was ready all the time and ran for less than this was starved. The kernel
-/// leaves an idle-class thread three parts in a thousand beside one normal one.
+/// A thread that was ready at both ends of a tick and ran for less than this counts as starved. The
+/// kernel gives an idle-class thread 0.3 % of a CPU that it shares with one normal thread.
 const LEAST: Duration = Duration::from_millis(1);
-/// How many ticks in a row before it is said.
+/// After how many ticks in a row a starved thread is reported.
 const WARN_AFTER: u32 = 10;
-/// Each look reads two files a thread; neighbours starve the threads of a machine alike.
+/// A check reads two files per thread, so only some threads are watched. Other processes starve
+/// all threads of a machine alike.
 const MOST_WATCHED: usize = 8;
 
-/// One core, as the keeper saw it last.
+/// One core, as the keeper saw it at the last check.
 pub(crate) struct WatchedCore {
     core: Weak<Core>,
     threads: Vec<Thread>,
-    /// Ticks in which no blocking function got a thread though some waited.
+    /// For how many ticks in a row blocking functions waited and none got a thread.
     stuck: u32,
     queued: usize,
-    /// Compute calls that had been run, and since when there have been as many while others
-    /// wait, if they do.
+    /// How many compute calls had been run.
     run: u64,
+    /// Since when calls have waited and that number has not changed; `None` if no call waits.
     still_since: Option<u64>,
 }
 
@@ -67,11 +69,11 @@ impl WatchedCore {
         Self { core, threads, stuck: 0, queued: 0, run: 0, still_since: None }
     }
 
-    /// Looks once; false when there is nothing to look after any more.
+    /// Checks once. Returns false when the core no longer needs to be watched.
     pub(crate) fn is_still_needed(&mut self) -> bool {
         let Some(core) = self.core.upgrade() else { return false };
         let queued = core.blocking_queued.load(Ordering::Relaxed);
-        self.look_at_line(&core);
+        self.check_queue(&core);
         if core.in_flight() == 0 && queued == 0 {
             return !core.may_be_left_alone();
         }
@@ -83,12 +85,12 @@ impl WatchedCore {
                 }
             }
         }
-        self.look_at_blocking(&core, queued);
+        self.check_blocking(&core, queued);
         true
     }
 
     /// Records in the backlog since when calls have waited and none has ended.
-    fn look_at_line(&mut self, core: &Core) {
+    fn check_queue(&mut self, core: &Core) {
         let run = core.counters.run.count();
         let is_still = core.queue.waiting() > 0 && run == self.run;
         core.backlog.stalls(self.still_since.filter(|_| is_still));
@@ -97,14 +99,14 @@ impl WatchedCore {
         self.run = run;
     }
 
-    fn look_at_blocking(&mut self, core: &Arc<Core>, queued: usize) {
-        // Any that got a thread since shows that there are threads.
+    fn check_blocking(&mut self, core: &Arc<Core>, queued: usize) {
+        // If fewer wait than at the last check, some function got a thread.
         let is_stuck = queued > 0 && queued >= self.queued;
         self.stuck = if is_stuck { self.stuck + 1 } else { 0 };
         self.queued = queued;
-        // Tokio asks the system for a thread only when it is given a function, so it is
-        // given one that does nothing; less and less often, since the queue may be as long
-        // as it is because all threads that it may have are busy.
+        // Tokio asks the system for a thread only when a function is spawned, so the keeper spawns
+        // one that does nothing. It does so less and less often: the functions may also wait
+        // because tokio has as many threads as it may have, and all are busy.
         if self.stuck.is_power_of_two() && self.stuck > 1 {
             match try_thread() {
                 Err(error) => threads_were_refused(core, &error),
@@ -115,7 +117,7 @@ impl WatchedCore {
 }
 
 impl Thread {
-    /// Whether it was ready to run since the last look, and did not.
+    /// Whether the thread was ready to run at the last check and is now, and hardly ran between.
     fn was_starved(&mut self) -> bool {
         let now = os::time_on_cpu(self.id);
         let before = std::mem::replace(&mut self.last, now);

@@ -24,9 +24,9 @@ pub(crate) struct CoreBudget {
 impl CoreBudget {
     /// The budget of the process, whichever thread calls this.
     ///
-    /// Linux keeps masks for threads alone. The budget starts from the mask that was found when this
-    /// first ran, or from the main thread's where that is wider. So a runtime that is built on a
-    /// pinned thread may use what the process may use.
+    /// Linux keeps masks for threads alone. The budget starts from the mask that was found when
+    /// this first ran, or from the main thread's where that is wider. So a runtime that is built on
+    /// a pinned thread may use what the process may use.
     pub(crate) fn discover() -> Self {
         static FIRST: OnceLock<CpuSet> = OnceLock::new();
         let mask = FIRST.get_or_init(|| {

@@ -1,10 +1,10 @@
-//! Which CPUs the process may use, and which thread goes where.
+//! Which CPUs the process may use, and on which CPUs each thread runs.
 //!
 //! Owns the description of the machine, the core budget, the placement plan (a pure
-//! function of budget and request) and the system calls that put a plan into effect for
-//! the calling thread.
-//! It starts no thread and keeps no state but the mask that was found first: `runtime`
-//! calls it from the threads it starts.
+//! function of budget and request) and the system calls that apply a plan to the calling
+//! thread.
+//! It starts no thread: the threads themselves call it. Its only state is the CPU mask that it
+//! found first.
 
 mod budget;
 mod cgroup;

@@ -35,8 +35,8 @@ pub(crate) struct Plan {
     pub(crate) io: Vec<ThreadPlan>,
     pub(crate) compute: Vec<ThreadPlan>,
     pub(crate) local: Vec<ThreadPlan>,
-    /// For the threads that tokio starts for blocking work: the whole budget, instead of the mask of
-    /// a worker, which they would inherit.
+    /// For the threads that tokio starts for blocking work: the whole budget, instead of the mask
+    /// of a worker, which they would inherit.
     pub(crate) blocking: ThreadPlan,
 }
 

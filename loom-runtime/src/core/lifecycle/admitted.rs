@@ -1,4 +1,4 @@
-//! Work that a runtime has admitted, and the wait for the last of it.
+//! Work that a runtime has admitted, and the wait until all of it has ended.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,16 +10,16 @@ use crate::topology::os;
 use super::refusal::Refusal;
 use super::word::Waiter;
 
-/// Work that was admitted; it has ended when this is dropped.
+/// The token of admitted work; the work has ended when this is dropped.
 pub(crate) struct Admitted {
     /// Released last, after the count (L4).
     core: Arc<Core>,
-    /// The owner of the runtime has counted it, and is told of its end.
+    /// The owner of the runtime counts this work too, and has to learn of its end.
     owner_counts: bool,
 }
 
 impl Admitted {
-    /// Counts work in, or says why not.
+    /// Admits work, or returns why it is refused.
     pub(crate) fn to(core: &Arc<Core>) -> Result<Self, Refusal> {
         let mut admitted = Self::here(core)?;
         core.owner.begin()?;
@@ -27,7 +27,7 @@ impl Admitted {
         Ok(admitted)
     }
 
-    /// [`to`](Self::to) for work that the owner of the runtime counts by itself.
+    /// [`to`](Self::to), without the owner of the runtime: for work that the owner counts itself.
     pub(crate) fn here(core: &Arc<Core>) -> Result<Self, Refusal> {
         if os::is_forked() {
             return Err(Refusal::Forked);
@@ -38,7 +38,7 @@ impl Admitted {
         Ok(Self { core: Arc::clone(core), owner_counts: false })
     }
 
-    /// [`to`](Self::to) that panics where work is refused.
+    /// [`to`](Self::to), which panics where work is refused.
     #[track_caller]
     pub(crate) fn or_panic(core: &Arc<Core>) -> Self {
         match Self::to(core) {
@@ -61,15 +61,15 @@ impl Drop for Admitted {
     }
 }
 
-/// Completes when the end has begun and no work is left; nothing is admitted from then on.
+/// Completes when the end has begun and no work is left; no work is admitted from then on.
 pub(crate) struct Drained {
     core: Arc<Core>,
-    place: Waiter,
+    waiter: Waiter,
 }
 
 impl Drained {
     pub(crate) fn of(core: &Arc<Core>) -> Self {
-        Self { core: Arc::clone(core), place: Waiter::default() }
+        Self { core: Arc::clone(core), waiter: Waiter::default() }
     }
 }
 
@@ -77,13 +77,13 @@ impl Future for Drained {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { core, place } = &mut *self;
-        core.lifecycle.poll_over(place, cx)
+        let Self { core, waiter } = &mut *self;
+        core.lifecycle.poll_over(waiter, cx)
     }
 }
 
 impl Drop for Drained {
     fn drop(&mut self) {
-        self.core.lifecycle.forget(&mut self.place);
+        self.core.lifecycle.forget(&mut self.waiter);
     }
 }

@@ -1,7 +1,7 @@
-//! The end of a runtime: which work may still start, and the wait for the last of it.
+//! The end of a runtime: which work may still start, and the wait until all work has ended.
 //!
 //! Owns the phase, the count of admitted work, and the list of waiters; the protocol is in
-//! `README.md`. It ends no thread: `threads` does.
+//! `README.md`. It ends no thread; `threads` does.
 
 mod admitted;
 mod refusal;

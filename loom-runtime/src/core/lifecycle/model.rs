@@ -11,8 +11,8 @@ use loom_model::thread;
 use crate::core::lifecycle::word::{Lifecycle, Waiter};
 use crate::sync::Arc;
 
-/// How often a thread is interrupted in one run, at most. Every bug of this kind that was
-/// ever found showed with two or three; without a bound three threads take hours.
+/// The most preemptions in one run. Two or three were enough to show every bug of this kind that
+/// was ever found; without a bound, three threads take hours.
 const MOST_PREEMPTIONS: usize = 4;
 
 fn model(run: impl Fn() + Sync + Send + 'static) {
@@ -21,14 +21,14 @@ fn model(run: impl Fn() + Sync + Send + 'static) {
     builder.check(run);
 }
 
-/// A wait as `Drained` is one, without a core.
+/// What `Drained` does, without a core.
 async fn over(lifecycle: &Lifecycle) {
     let mut place = Waiter::default();
     std::future::poll_fn(|cx| lifecycle.poll_over(&mut place, cx)).await;
     lifecycle.forget(&mut place);
 }
 
-/// What loom's cells would tell: an increment that a finishing call must see.
+/// Work whose effect is an increment that a finishing call must see.
 fn work(lifecycle: &Lifecycle, done: &AtomicUsize) -> bool {
     let admitted = lifecycle.admit();
     if admitted {
@@ -56,7 +56,7 @@ fn a_wait_ends_after_the_last_work_and_none_comes_after() {
             .collect();
         lifecycle.drain();
         block_on(over(&lifecycle));
-        // Whatever was admitted has been done by now, and nothing more will be.
+        // All admitted work has ended by now, and no more is admitted.
         let seen = done.load(Ordering::Relaxed);
         assert!(lifecycle.is_idle() && !lifecycle.accepts_work());
         for thread in threads {

@@ -1,14 +1,14 @@
-//! Why a runtime refuses work, in words.
+//! Why a runtime refuses work, and the text for it.
 
 use std::fmt;
 
-/// Why work is not taken.
+/// Why work is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     ShutDown,
     Forked,
     NoPool,
-    /// So many wait already.
+    /// This many compute calls wait already.
     QueueFull(usize),
 }
 

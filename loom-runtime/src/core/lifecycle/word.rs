@@ -19,8 +19,7 @@ const GONE: usize = 3;
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
     word: AtomicUsize,
-    /// The waiters for the end, each with a number. Boxed, since the word shares a cache line with
-    /// others that every call writes.
+    /// Boxed, since the word shares a cache line with other words that every call writes.
     rest: Box<Rest>,
 }
 
@@ -32,11 +31,12 @@ struct Rest {
 
 #[derive(Debug, Default)]
 struct Waiters {
+    /// The number that was given out last.
     next: u64,
     waiting: Vec<(u64, Waker)>,
 }
 
-/// The number of one waiter on the list.
+/// The number of one waiter on the list; `None` before it registers.
 #[derive(Debug, Default)]
 pub(crate) struct Waiter(Option<u64>);
 
@@ -49,16 +49,16 @@ impl Default for Lifecycle {
 }
 
 impl Lifecycle {
-    /// Counts a piece of work in, or refuses it. Each that is counted in needs its
-    /// [`end_one`](Self::end_one).
+    /// Admits a piece of work and counts it, or refuses it. The caller calls
+    /// [`end_one`](Self::end_one) once for each admission.
     #[must_use]
     pub(crate) fn admit(&self) -> bool {
-        // First, so that a refused caller does not write the count.
+        // A load first, so that a refused caller does not write the word.
         if !self.accepts_work() {
             return false;
         }
-        // Acquire: with the release of `drain` and `leave`, so that a refused caller sees what was
-        // done before the end began.
+        // Acquire: with the release of `drain` and `leave`, so that a refused caller sees what
+        // happened before the end began.
         let before = self.word.fetch_add(ONE, Ordering::Acquire);
         let is_admitted = before & PHASE < CLOSED;
         if !is_admitted {
@@ -69,8 +69,8 @@ impl Lifecycle {
 
     /// One piece of work has ended.
     pub(crate) fn end_one(&self) {
-        // Release: with the acquire of `try_close` (L3). Acquire: the last one passes on,
-        // by the lock and the wake, what all before it did.
+        // Release: with the acquire of `try_close` (L3). Acquire: the last work to end passes on,
+        // through the lock and the wake, the effects of all work before it.
         let before = self.word.fetch_sub(ONE, Ordering::AcqRel);
         if before & PHASE != OPEN && before & !PHASE == ONE {
             self.wake_all();
@@ -82,8 +82,8 @@ impl Lifecycle {
         self.word.load(Ordering::Relaxed) & PHASE < CLOSED
     }
 
-    /// Whether work is refused, seen a little late: for settled calls, which are not counted and must
-    /// not read a word that others keep writing.
+    /// Whether work is refused, with a short delay. Settled calls read this: they are not counted,
+    /// and must not read a word that other threads keep writing.
     pub(crate) fn refusals(&self) -> &Arc<AtomicBool> {
         &self.rest.refuses
     }
@@ -98,12 +98,12 @@ impl Lifecycle {
         self.word.load(Ordering::Relaxed) & PHASE == GONE
     }
 
-    /// Admitted work that has not ended.
+    /// How much admitted work has not ended.
     pub(crate) fn count(&self) -> usize {
         self.word.load(Ordering::Relaxed) / ONE
     }
 
-    /// The end has begun, and nothing is left.
+    /// Whether the end has begun and no work is left.
     pub(crate) fn is_idle(&self) -> bool {
         // Acquire: with the release of `end_one` (L3).
         let word = self.word.load(Ordering::Acquire);
@@ -115,7 +115,7 @@ impl Lifecycle {
         self.advance(DRAINING);
     }
 
-    /// Refuses everything, queued work included.
+    /// Refuses all work, and queued work no longer starts.
     pub(crate) fn leave(&self) {
         self.advance(GONE);
         self.refuse();
@@ -125,7 +125,7 @@ impl Lifecycle {
         let mut word = self.word.load(Ordering::Relaxed);
         while word & PHASE < phase {
             let next = word & !PHASE | phase;
-            // AcqRel: as a link in the chain from `end_one` to `try_close`.
+            // AcqRel: a link in the chain from `end_one` to `try_close`.
             match self.word.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) if next & !PHASE == 0 => return self.wake_all(),
                 Ok(_) => return,
@@ -134,23 +134,23 @@ impl Lifecycle {
         }
     }
 
-    /// Waits until the end has begun and nothing is left, then closes.
-    pub(crate) fn poll_over(&self, place: &mut Waiter, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits until the end has begun and no work is left, then closes.
+    pub(crate) fn poll_over(&self, waiter: &mut Waiter, cx: &mut Context<'_>) -> Poll<()> {
         if self.try_close() {
             return Poll::Ready(());
         }
-        self.register(place, cx.waker());
-        // Once more: what was the last may have ended before it could find us (L2).
+        self.register(waiter, cx.waker());
+        // Once more: the last work may have ended before the waker was on the list (L2).
         if self.try_close() { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// The wait of this place is over, whether or not it saw the end.
-    pub(crate) fn forget(&self, place: &mut Waiter) {
-        let Some(own) = place.0.take() else { return };
+    /// Takes the waiter off the list, whether or not it saw the end.
+    pub(crate) fn forget(&self, waiter: &mut Waiter) {
+        let Some(own) = waiter.0.take() else { return };
         let mut waiters = self.rest.waiters.lock().unwrap_or_else(PoisonError::into_inner);
         let waker = waiters.waiting.iter().position(|(number, _)| *number == own);
         let waker = waker.map(|at| waiters.waiting.swap_remove(at));
-        // A waker is foreign code: it runs, and is dropped, outside of the lock.
+        // A waker is foreign code, so it runs and is dropped outside of the lock.
         drop(waiters);
         drop(waker);
     }
@@ -170,10 +170,10 @@ impl Lifecycle {
         self.rest.refuses.store(true, Ordering::Relaxed);
     }
 
-    fn register(&self, place: &mut Waiter, waker: &Waker) {
+    fn register(&self, waiter: &mut Waiter, waker: &Waker) {
         let waker = waker.clone();
         let mut waiters = self.rest.waiters.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = *place.0.get_or_insert_with(|| {
+        let own = *waiter.0.get_or_insert_with(|| {
             waiters.next += 1;
             waiters.next
         });
@@ -195,6 +195,6 @@ impl Lifecycle {
 }
 
 fn is_over(word: usize) -> bool {
-    // Work that is counted in *closed* is about to be refused.
+    // A count above zero in *closed* is an admission that is about to be refused.
     word & PHASE == CLOSED || word == GONE
 }

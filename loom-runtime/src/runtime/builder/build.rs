@@ -32,10 +32,10 @@ impl LoomBuilder {
     ///
     /// # Errors
     ///
-    /// [`LoomError::InvalidSetting`], [`LoomError::UnknownSetting`] and
-    /// [`LoomError::ConfigFile`] for what was set, with where; the other variants where the
-    /// system refuses threads, what tokio needs, or, with [`Pin::Required`](crate::Pin::Required), CPUs. What has
-    /// been started ends by itself then.
+    /// [`LoomError::InvalidSetting`], [`LoomError::UnknownSetting`] and [`LoomError::ConfigFile`]
+    /// for what was set, with where; the other variants where the system refuses threads, what
+    /// tokio needs, or, with [`Pin::Required`](crate::Pin::Required), CPUs. What has been started
+    /// ends by itself then.
     pub fn build(self) -> Result<LoomRuntime> {
         let mut settings = self.settings()?;
         let is_paused = self.is_paused();

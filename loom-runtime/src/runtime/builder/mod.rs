@@ -24,7 +24,8 @@ use crate::{LoomRuntime, Placement};
 /// container: one I/O worker and one compute thread for each CPU the process may really
 /// use, compute threads at idle priority so that they never delay I/O.
 ///
-/// Settings may come from several places. Later ones win, whatever the order of the method calls: defaults, files in their order, environment, this builder, command line.
+/// Settings may come from several places. Later ones win, whatever the order of the method calls:
+/// defaults, files in their order, environment, this builder, command line.
 ///
 /// ```
 /// # fn main() -> loom::Result<()> {
@@ -96,8 +97,8 @@ impl LoomBuilder {
         self
     }
 
-    /// Settings from the command line, which win over all others; a file that is named there wins over
-    /// all but the other arguments.
+    /// Settings from the command line, which win over all others; a file that is named there wins
+    /// over all but the other arguments.
     #[cfg(feature = "clap")]
     pub fn with_cli_args(mut self, args: &LoomArgs) -> Self {
         self.args = args.clone();

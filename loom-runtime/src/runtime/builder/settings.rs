@@ -118,15 +118,14 @@ impl LoomBuilder {
         self
     }
 
-    /// Whether time is paused, for tests: it stands still while there is something to do, compute work
-    /// in flight included, and jumps to the next timer when there is not. Tokio's timers and
+    /// Whether time is paused, for tests: it stands still while there is something to do, compute
+    /// work in flight included, and jumps to the next timer when there is not. Tokio's timers and
     /// [`clock`](LoomRuntime::clock) use it; `std::time` goes on.
     ///
-    /// Only work of this runtime holds the time. Compute work that waits for this time waits without
-    /// end, since it keeps time from moving itself.
-    /// Local cores, a multi-thread flavour and [`beside`](Self::beside) are errors with it.
-    /// The I/O side is a current-thread runtime then, and its time moves inside
-    /// [`block_on`](LoomRuntime::block_on).
+    /// Only work of this runtime holds the time. Compute work that waits for this time waits
+    /// without end, since it keeps time from moving itself. Local cores, a multi-thread flavour and
+    /// [`beside`](Self::beside) are errors with it. The I/O side is a current-thread runtime then,
+    /// and its time moves inside [`block_on`](LoomRuntime::block_on).
     ///
     /// ```
     /// # use std::time::Duration;
@@ -148,16 +147,16 @@ impl LoomBuilder {
         self
     }
 
-    /// Keeps learned costs of functions in a file: read when the runtime is built, and written when it
-    /// ends, so that the first calls of the next run are decided by them.
+    /// Keeps learned costs of functions in a file: read when the runtime is built, and written when
+    /// it ends, so that the first calls of the next run are decided by them.
     ///
-    /// A cost that was read counts as much as a few measurements, and less with each new one. The file
-    /// has a line for each annotated function that was measured at least four times, for each of its
-    /// instances and classes of input size. Lines are in the order of names and have few digits, so
-    /// that a diff can be read. A function that was not called keeps its line. Closures have no line,
-    /// nor have functions that share a name. Several runtimes may use one file. The folder has to
-    /// exist, the file need not; a file that is not a profile makes [`build`](Self::build) fail. A
-    /// relative path is taken from the working directory.
+    /// A cost that was read counts as much as a few measurements, and less with each new one. The
+    /// file has a line for each annotated function that was measured at least four times, for each
+    /// of its instances and classes of input size. Lines are in the order of names and have few
+    /// digits, so that a diff can be read. A function that was not called keeps its line. Closures
+    /// have no line, nor have functions that share a name. Several runtimes may use one file. The
+    /// folder has to exist, the file need not; a file that is not a profile makes
+    /// [`build`](Self::build) fail. A relative path is taken from the working directory.
     ///
     /// A process that is ended from outside, or by [`std::process::exit`], writes nothing: catch
     /// the signal, and let the body of `main` return.

@@ -1,12 +1,12 @@
-//! The system calls of placement, each for the calling thread alone.
+//! The system calls of placement. Each changes the calling thread alone.
 //!
 //! Rule T1: a mask buffer is passed with its own length in bytes, and the kernel reads or
 //! writes no more than that.
-//! Rule T2: thread id 0 means the calling thread, and other ids are only read from, so no
+//! Rule T2: thread id 0 means the calling thread, and other ids are only used to read, so no
 //! call can change another thread's state.
-//! Rule T3: what runs between `fork` and `exec`, or in a forked child, makes system calls
-//! and touches atomics, and neither allocates nor locks.
-//! Rule T4: a clock is read into a place that the caller has made for it.
+//! Rule T3: code that runs between `fork` and `exec`, or in a forked child, only makes system
+//! calls and accesses atomics; it neither allocates nor locks.
+//! Rule T4: a clock is read into a valid variable of the caller.
 
 mod facts;
 mod fork;

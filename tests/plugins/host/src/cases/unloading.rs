@@ -123,7 +123,7 @@ pub(super) fn unload_busy(folder: &Path, names: &[&str]) {
         // SAFETY: as above.
         let refused = unsafe { plugin.unload(Duration::from_millis(10)) };
         let refused = refused.expect_err("it computes still");
-        assert!(refused.to_string().contains("running still"), "{refused}");
+        assert!(refused.to_string().contains("still running"), "{refused}");
         let plugin = refused.plugin;
         ask(&plugin, "stop");
         // SAFETY: as above.
