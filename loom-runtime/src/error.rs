@@ -81,7 +81,7 @@ pub enum LoomError {
     ConfigFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, with line and column where there are any.
+        /// The fault, with line and column if they are known.
         problem: String,
     },
 
@@ -90,7 +90,7 @@ pub enum LoomError {
     Profile {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, with the line where there is one.
+        /// The fault, with the line if it is known.
         problem: String,
     },
 

@@ -62,14 +62,13 @@ impl Modules {
                 Item::Mod(child) => {
                     let mut below = path.clone();
                     below.push(child.ident.to_string());
-                    match &child.content {
-                        Some((_, items)) => self.read_items(below, file, items, files),
-                        None => {
-                            let file = file_of(file, &child.attrs, &child.ident.to_string(), files);
-                            // One that is another package's, too, is no part of this one's rooms.
-                            if !file.starts_with("..") {
-                                self.read_file(below, &file, files);
-                            }
+                    if let Some((_, items)) = &child.content {
+                        self.read_items(below, file, items, files);
+                    } else {
+                        let file = file_of(file, &child.attrs, &child.ident.to_string(), files);
+                        // A file that another package shares is in none of this package's rooms.
+                        if !file.starts_with("..") {
+                            self.read_file(below, &file, files);
                         }
                     }
                 }

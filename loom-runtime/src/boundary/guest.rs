@@ -77,7 +77,7 @@ impl HostRef {
         // SAFETY: X1; X7, the guest has its header.
         let status = unsafe { (self.table.register)(self.runtime, &raw const guest) };
         if status == Status::VERSION {
-            // SAFETY: X2, the host has read only the header, so the guest is still ours.
+            // SAFETY: X2, the host has read only the header, so this side still owns the guest.
             unsafe { registered::take_back(guest) };
         }
         status

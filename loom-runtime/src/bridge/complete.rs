@@ -49,7 +49,7 @@ impl Job {
     /// Takes the closure, unless the caller has given up (B2).
     pub(crate) fn start(self) -> Option<Started> {
         let header = self.into_header();
-        // SAFETY: B1, the job has not let go of the slot.
+        // SAFETY: B1, the job has not left the slot.
         match unsafe { state(header) }.start() {
             Start::Run => Some(Started(header)),
             Start::Cancelled => {
@@ -80,7 +80,7 @@ impl Started {
 
     fn end(self, way: Way) -> Worked {
         let header = mem::ManuallyDrop::new(self).0;
-        // SAFETY: B1, the slot is there for as long as the job has not let go of it.
+        // SAFETY: B1, the slot is alive as long as the job has not left it.
         let vtable = unsafe { header.as_ref() }.vtable;
         // SAFETY: B2, it has started, and works once, since that consumes it.
         unsafe { (vtable.work)(header, way) };
@@ -120,7 +120,7 @@ impl Worked {
     ///
     /// B1: the job has worked, and finishes once.
     unsafe fn hand_over(header: NonNull<Header>, before: &mut dyn FnMut()) {
-        // SAFETY: B1, the slot is there for as long as the job has not let go of it.
+        // SAFETY: B1, the slot is alive as long as the job has not left it.
         let vtable = unsafe { header.as_ref() }.vtable;
         // SAFETY: B1, as by contract.
         unsafe { (vtable.finish)(header, before) };
@@ -174,13 +174,13 @@ where
 {
     // SAFETY: B1, outcome and observer are the job's.
     let (end, observer) = unsafe { Slot::<F, R, T>::take_observer(header) };
-    // SAFETY: B1, the job has not let go of the slot.
+    // SAFETY: B1, the job has not left the slot.
     let waker = match unsafe { state(header) }.settle() {
         Settle::Orphaned { unwanted } => {
-            // SAFETY: B1, the call is gone, so the outcome is the job's.
+            // SAFETY: B1, the call has left, so the job owns the outcome.
             unsafe { drop_outcome::<F, R, T>(header) };
             ignore_panic(|| drop(observer.end(end, unwanted)));
-            // SAFETY: B1, the call is gone, and nothing is left in the slot.
+            // SAFETY: B1, the call has left, and the slot is empty.
             return unsafe { free(header) };
         }
         Settle::Settled(cell) => cell.map(|cell| {
@@ -200,10 +200,10 @@ where
 ///
 /// # Safety
 ///
-/// B1: the job has settled, and has not let go of the slot.
+/// B1: the job has settled, and has not left the slot.
 unsafe fn publish(header: NonNull<Header>, mut waker: Option<Waker>) {
     loop {
-        // SAFETY: B1, the job has not let go of the slot.
+        // SAFETY: B1, the job has not left the slot.
         match unsafe { state(header) }.publish() {
             Publish::Done => {
                 if let Some(waker) = waker {
@@ -234,7 +234,7 @@ where
     T: Observer,
 {
     let mut outcome = mem::MaybeUninit::<Outcome<R>>::uninit();
-    // SAFETY: B1, by contract it is ours; there is room for it.
+    // SAFETY: B1, by contract this function owns the outcome; `outcome` has room for it.
     unsafe { Slot::<F, R, T>::take_outcome(header, outcome.as_mut_ptr().cast()) };
     drop_ignoring_panic({
         // SAFETY: B1, it was just put there.

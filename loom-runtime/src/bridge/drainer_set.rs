@@ -22,7 +22,7 @@ const WAITING: u64 = 1 << 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fetch {
     One,
-    Nobody,
+    None,
 }
 
 impl DrainerSet {
@@ -52,7 +52,7 @@ impl DrainerSet {
             self.always(|word| word - WAITING - SEARCHING)
         } else {
             self.word.fetch_sub(WAITING, Ordering::Relaxed);
-            Fetch::Nobody
+            Fetch::None
         }
     }
 
@@ -87,7 +87,7 @@ impl DrainerSet {
     }
 
     fn always(&self, change: impl Fn(u64) -> u64) -> Fetch {
-        self.step(|word| Some(change(word))).unwrap_or(Fetch::Nobody)
+        self.step(|word| Some(change(word))).unwrap_or(Fetch::None)
     }
 
     /// Changes the word, and counts a drainer in where more wait than search then (Q5).
@@ -103,7 +103,7 @@ impl DrainerSet {
             // all that Q4 and Q5 need. What is in a job goes with the queue.
             match self.word.compare_exchange_weak(word, next, Ordering::Relaxed, Ordering::Relaxed)
             {
-                Ok(_) => return Some(if fetch { Fetch::One } else { Fetch::Nobody }),
+                Ok(_) => return Some(if fetch { Fetch::One } else { Fetch::None }),
                 Err(now) => word = now,
             }
         }

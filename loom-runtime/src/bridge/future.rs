@@ -74,15 +74,15 @@ impl<R> Call<R> {
     }
 
     fn state(&self) -> Option<&State> {
-        // SAFETY: B1, the slot stays until the call has taken the outcome or gone.
+        // SAFETY: B1, the slot is alive until the call has taken the outcome or left.
         self.slot.map(|slot| unsafe { state(slot) })
     }
 
-    /// Moves the outcome out; the slot is left as it is.
+    /// Moves the outcome out; does not free the slot.
     ///
     /// # Safety
     ///
-    /// B1: the outcome is there, and the call's.
+    /// B1: the slot holds the outcome, and the call owns it.
     unsafe fn take_outcome(slot: NonNull<Header>) -> Outcome<R> {
         let mut outcome = MaybeUninit::<Outcome<R>>::uninit();
         // SAFETY: B1, the slot is still there, as its outcome is.
@@ -108,7 +108,7 @@ impl<R> Call<R> {
     /// Shows the waker to the job; false once the job is done (B3).
     fn show(&mut self, waker: &Waker) -> bool {
         let Some(slot) = self.slot else { return false };
-        // SAFETY: B1, the slot stays until the call has taken the outcome or gone.
+        // SAFETY: B1, the slot is alive until the call has taken the outcome or left.
         let state = unsafe { state(slot) };
         // A waker is foreign code, which may panic: it is cloned before anything is changed,
         // and dropped when all is as it should be.
@@ -127,7 +127,7 @@ impl<R> Call<R> {
         unsafe { put_waker(slot, cell, waker) };
         let is_shown = state.show_waker(cell);
         let unseen = (!is_shown).then(|| {
-            // SAFETY: B3, done: the job has let go of everything, and did not see it.
+            // SAFETY: B3, done: the job has left the slot, and did not take the waker.
             unsafe { take_waker(slot, cell) }
         });
         self.interest = Interest::Waiting(cell);
@@ -138,7 +138,7 @@ impl<R> Call<R> {
     /// Lets go of the slot, as one that waited or as one that never did (B4).
     fn go(&mut self, waited: bool) {
         let Some(slot) = self.slot.take() else { return };
-        // SAFETY: B1, the slot stays until the call has gone.
+        // SAFETY: B1, the slot is alive until the call has left.
         let state = unsafe { state(slot) };
         if let Interest::Waiting(cell) = self.interest
             && state.hide_waker(cell)

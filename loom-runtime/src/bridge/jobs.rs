@@ -15,7 +15,7 @@ const FEW: usize = 64;
 
 type Link = Option<NonNull<Header>>;
 
-/// On a cache line of its own, since drainers that linger read it all the time.
+/// On a cache line of its own, since lingering drainers read it in a loop.
 #[repr(align(64))]
 pub(super) struct Jobs {
     /// Newest first.
@@ -127,7 +127,7 @@ impl std::fmt::Debug for Jobs {
 
 impl Drop for Jobs {
     fn drop(&mut self) {
-        // No thread is left to run them. Dropping a job tells its caller.
+        // No thread is left to run the jobs. Dropping a job completes its call with an error.
         while let Some(job) = self.pop() {
             drop(job);
         }
@@ -141,7 +141,7 @@ impl Lists {
         while let Some(header) = newest {
             // SAFETY: Q1, it was taken out of the inbox with all the others.
             newest = unsafe { next(header) };
-            // SAFETY: Q1, as before: it is there, and no one else's.
+            // SAFETY: Q1, as above: the job is alive, and no other thread owns it.
             let list = &mut batch[unsafe { header.as_ref() }.state.priority()];
             // SAFETY: Q1, as before.
             unsafe { set_next(header, list.head) };
@@ -186,7 +186,7 @@ impl List {
         let mut kept = Self { passed_over: self.passed_over, ..Self::default() };
         let mut swept = 0;
         while let Some(first) = self.take_first() {
-            // SAFETY: Q1, it was taken off the list, so it is ours.
+            // SAFETY: Q1, the job was taken off the list, so this function owns it.
             if unsafe { state(first) }.is_cancelled() {
                 swept += 1;
                 // SAFETY: Q1, as before; it leaves as it does when it is started.
@@ -214,7 +214,7 @@ impl List {
 
 /// # Safety
 ///
-/// Q1: the job is there, and the caller's.
+/// Q1: the job is alive, and the caller owns it.
 unsafe fn next(header: NonNull<Header>) -> Link {
     // SAFETY: Q1, by contract.
     let header = unsafe { header.as_ref() };
@@ -224,7 +224,7 @@ unsafe fn next(header: NonNull<Header>) -> Link {
 
 /// # Safety
 ///
-/// Q1: the job is there, and the caller's.
+/// Q1: the job is alive, and the caller owns it.
 unsafe fn set_next(header: NonNull<Header>, link: Link) {
     // SAFETY: Q1, by contract.
     let header = unsafe { header.as_ref() };

@@ -41,7 +41,7 @@ pub(crate) enum End {
     Refused,
 }
 
-/// Travels with a call, and is told how it ended (B6).
+/// Travels with a call, and is called once with its end (B6).
 pub(crate) trait Observer: Send {
     /// A value that is kept until the waiting task was woken, so it may outlive the call's borrows.
     type After: 'static;

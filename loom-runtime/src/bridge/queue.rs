@@ -71,12 +71,12 @@ impl Queue {
         self.jobs.has_cancelled(self.waiting());
     }
 
-    /// Takes the next job that was not cancelled, and starts it. For those who are not of the
-    /// crew.
+    /// Takes the next job that was not cancelled, and starts it. For threads outside the drainer
+    /// set.
     pub(crate) fn start_next(&self) -> Option<Started> {
         let started = self.find()?;
         // A thread that does not search leaves no drainer to be fetched.
-        let _nobody = self.drainers.start(false);
+        let _fetch = self.drainers.start(false);
         Some(started)
     }
 

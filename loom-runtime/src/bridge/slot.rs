@@ -13,7 +13,7 @@ use super::complete::{self, Way};
 use super::outcome::{End, Fault, Observer, Outcome, Priority};
 use super::state::{Cell, State};
 
-/// What both ends and the queue know of a slot, whatever its types.
+/// The part of a slot that both ends and the queue use, independent of its types.
 ///
 /// 48 bytes, so that an observer of 16 shares the first cache line with it.
 #[repr(C)]
@@ -69,12 +69,12 @@ union Payload<F, R> {
 
 /// The state of a slot.
 ///
-/// A step of it may be its owner's last: from then on the slot may be freed. So the reference is
-/// used for one step and not kept; it refers to an atomic alone.
+/// After the last step of an end the slot may be freed. So the reference is used for one step and
+/// not kept; it refers to an atomic alone.
 ///
 /// # Safety
 ///
-/// B1: the slot has not been given back, nor let go of by the caller's end.
+/// B1: the slot has not been freed, and the caller's end has not left it.
 pub(super) unsafe fn state<'a>(header: NonNull<Header>) -> &'a State {
     let state = {
         // SAFETY: B1, by contract it exists.
@@ -88,14 +88,14 @@ pub(super) unsafe fn state<'a>(header: NonNull<Header>) -> &'a State {
 ///
 /// # Safety
 ///
-/// B1, B3: the slot is there, and the cell is the caller's and empty; cell B only once the
+/// B1, B3: the slot is alive, and the caller owns the cell, which is empty; cell B only after the
 /// job has started.
 pub(super) unsafe fn put_waker(header: NonNull<Header>, cell: Cell, waker: Waker) {
     // SAFETY: B1, by contract it exists.
     let header = unsafe { header.as_ref() };
     match cell {
         Cell::A => header.waker.with_mut(|cell| {
-            // SAFETY: B3, by contract nobody else is at it.
+            // SAFETY: B3, by contract no other thread uses the cell.
             unsafe { cell.cast::<Waker>().write(waker) };
         }),
         Cell::B => header.link.with_mut(|cell| {
@@ -152,7 +152,7 @@ where
             observer: UnsafeCell::new(MaybeUninit::new(observer)),
             payload: UnsafeCell::new(Payload { closure: ManuallyDrop::new(closure) }),
         };
-        // SAFETY: B1, the block is new, ours, and of this layout.
+        // SAFETY: B1, the block is new, has no other owner, and has this layout.
         unsafe { slot.write(value) };
         slot.cast()
     }
@@ -167,7 +167,7 @@ where
 
     /// # Safety
     ///
-    /// B1: of this type, and the closure is the caller's; it is gone after.
+    /// B1: the slot is of this type, and the caller owns the closure, which is moved out.
     pub(super) unsafe fn take_closure(header: NonNull<Header>) -> F {
         // SAFETY: B1, as by contract.
         let slot = unsafe { Self::of(header) };
@@ -190,17 +190,17 @@ where
         })
     }
 
-    /// The observer, and how the job ended by its outcome, which stays.
+    /// The observer, and how the job ended, by its outcome. The outcome stays in the slot.
     ///
     /// # Safety
     ///
-    /// B1: of this type, the outcome is there, and it and the observer are the caller's; the
-    /// observer is gone after.
+    /// B1: the slot is of this type, it holds the outcome, and the caller owns the outcome and the
+    /// observer; the observer is moved out.
     pub(super) unsafe fn take_observer(header: NonNull<Header>) -> (End, T) {
         // SAFETY: B1, as by contract.
         let slot = unsafe { Self::of(header) };
         let end = slot.payload.with(|payload| {
-            // SAFETY: B1, the outcome is there.
+            // SAFETY: B1, the slot holds the outcome.
             match unsafe { &*payload.cast::<Outcome<R>>() } {
                 Ok(_) => End::Returned,
                 Err(Fault::Panicked(_)) => End::Panicked,
@@ -221,7 +221,7 @@ where
         // SAFETY: B1, as by contract.
         let slot = unsafe { Self::of(header) };
         slot.payload.with_mut(|payload| {
-            // SAFETY: B1, nobody else is at it, and the closure was taken.
+            // SAFETY: B1, no other thread uses the payload, and the closure was moved out.
             unsafe { payload.cast::<Outcome<R>>().write(outcome) };
         });
     }
@@ -233,7 +233,7 @@ where
         // SAFETY: B1, as by contract.
         let slot = unsafe { Self::of(header) };
         slot.payload.with_mut(|payload| {
-            // SAFETY: B1, it is there and is taken once.
+            // SAFETY: B1, the slot holds the outcome, which is moved out once.
             let outcome = unsafe { payload.cast::<Outcome<R>>().read() };
             // SAFETY: B1, by contract there is room.
             unsafe { room.cast::<Outcome<R>>().write(outcome) };

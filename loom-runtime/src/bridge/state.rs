@@ -174,7 +174,7 @@ impl State {
 
     /// Queue: whether the caller has given up before the job started.
     pub(super) fn is_cancelled(&self) -> bool {
-        // Relaxed: it stays so, and whoever leaves the slot acquires what was done to it.
+        // Relaxed: the phase does not change again, and the end that frees the slot acquires it.
         self.0.load(Ordering::Relaxed) & PHASE == CANCELLED
     }
 

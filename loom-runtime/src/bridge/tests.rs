@@ -8,7 +8,7 @@ use super::{Call, End, Fault, Observer, Priority};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, thread};
 
-/// What an observer was told, and what a look through it saw then.
+/// The ends that an observer was called with, and what it saw in the slot then.
 #[derive(Default)]
 struct Told {
     ends: Mutex<Vec<(End, bool)>>,
@@ -45,7 +45,7 @@ impl Observer for Telling {
     }
 }
 
-/// A job, and what its observer was told.
+/// A job, and the record of its observer.
 struct Job {
     job: super::complete::Job,
     told: Arc<Told>,
@@ -79,7 +79,7 @@ impl Wake for CountWakes {
     }
 }
 
-/// Counts its drops, and panics in the first of them if it is told to.
+/// Counts its drops, and panics in the first of them if `panics` says so.
 struct Dropped {
     count: Arc<AtomicUsize>,
     panics: bool,
@@ -96,7 +96,7 @@ fn poll<R>(call: &mut Call<R>) -> Poll<super::Outcome<R>> {
     pin!(call).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Runs the job, and tells how it ended and whether anybody had given it up.
+/// Runs the job, and returns how it ended and whether its future had been dropped.
 fn ended(job: Job) -> (End, bool) {
     if let Some(started) = job.job.start() {
         started.run();

@@ -4,7 +4,7 @@
 //! Without the feature `tracing` all functions here do nothing.
 
 #[cfg(feature = "tracing")]
-mod spans {
+mod imp {
     use std::any::type_name;
     use std::time::{Duration, Instant};
 
@@ -132,7 +132,7 @@ mod spans {
 }
 
 #[cfg(not(feature = "tracing"))]
-mod spans {
+mod imp {
     use std::time::Duration;
 
     use crate::core::Function;
@@ -173,4 +173,4 @@ mod spans {
     }
 }
 
-pub(crate) use spans::{CallSpan, inline, is_on, outside};
+pub(crate) use imp::{CallSpan, inline, is_on, outside};

@@ -1,4 +1,4 @@
-//! Configuration: where settings come from, which of them counts, and what they may be.
+//! Configuration: the sources of settings, which source wins, and which values are allowed.
 //!
 //! Later sources win: defaults, files, environment, attribute or builder, command line. Each value
 //! keeps its source, for errors and for `LoomConfig::source`. It starts no thread, and does not

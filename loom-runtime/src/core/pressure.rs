@@ -36,7 +36,7 @@ pub(crate) struct Pressure {
     ready: AtomicU32,
     arrivals: AtomicU32,
     /// A verdict is decided anew when this changes.
-    pressure_level: AtomicU32,
+    level: AtomicU32,
 }
 
 impl Pressure {
@@ -52,7 +52,7 @@ impl Pressure {
 
     #[inline]
     pub(crate) fn pressure_level(&self) -> u32 {
-        self.pressure_level.load(Ordering::Relaxed)
+        self.level.load(Ordering::Relaxed)
     }
 
     /// Estimates anew, at most once per `HOLDS`.
@@ -95,7 +95,7 @@ impl Pressure {
     pub(crate) fn set_from_host(&self, ready: f64, arrivals: f64, pressure_level: u32) {
         self.ready.store((ready as f32).to_bits(), Ordering::Relaxed);
         self.arrivals.store((arrivals as f32).to_bits(), Ordering::Relaxed);
-        self.pressure_level.store(pressure_level, Ordering::Relaxed);
+        self.level.store(pressure_level, Ordering::Relaxed);
     }
 
     fn set(&self, knobs: &MabKnobs, ready: f32, arrivals: f32) {
@@ -105,8 +105,8 @@ impl Pressure {
         self.arrivals.store(arrivals.to_bits(), Ordering::Relaxed);
         let pressure_level = knobs.pressure_level(ready.into());
         // A load first: every call reads this.
-        if self.pressure_level.load(Ordering::Relaxed) != pressure_level {
-            self.pressure_level.store(pressure_level, Ordering::Relaxed);
+        if self.level.load(Ordering::Relaxed) != pressure_level {
+            self.level.store(pressure_level, Ordering::Relaxed);
         }
     }
 }

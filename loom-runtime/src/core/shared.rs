@@ -12,7 +12,7 @@ use rayon::ThreadPool;
 use tokio::runtime::Handle;
 
 use crate::bridge::{Priority, Queue};
-use crate::metrics::RuntimeCounters;
+use crate::metrics::{FunctionCounters, RuntimeCounters};
 use crate::scheduler::{
     Arm, Estimate, MabKnobs, MabScheduler, Overhead, Profile, Record, Site, Table, Trie,
 };
@@ -188,7 +188,7 @@ impl Core {
                 class,
                 record,
                 all_stats: ThreadStatsList::default(),
-                counters: Default::default(),
+                counters: FunctionCounters::default(),
             })
         })
     }

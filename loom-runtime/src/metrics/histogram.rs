@@ -73,7 +73,7 @@ impl Histogram {
         self.counts.iter().sum()
     }
 
-    /// All of them added up; wraps around after 584 years.
+    /// The sum of all values; wraps around after 584 years.
     #[must_use]
     pub fn sum(&self) -> Duration {
         Duration::from_nanos(self.sum)
@@ -92,8 +92,8 @@ impl Histogram {
         counted.map(|(at, count)| (Duration::from_nanos(upper_edge(at)), *count))
     }
 
-    /// How many stayed within `limit`, where that is the edge of a bucket, as powers of two of
-    /// nanoseconds are (less one); of others, those in lower buckets.
+    /// How many values are at most `limit`, if `limit` is the edge of a bucket, as a power of two of
+    /// nanoseconds minus one is; otherwise, how many are in the buckets below it.
     #[cfg(any(test, feature = "prometheus"))]
     pub(crate) fn within(&self, limit: Duration) -> u64 {
         self.buckets().take_while(|(edge, _)| *edge <= limit).map(|(_, count)| count).sum()
@@ -108,7 +108,7 @@ impl Histogram {
         self.sum = self.sum.wrapping_add(other.sum);
     }
 
-    /// The duration that the share `q` of all values does not exceed; `None` if there is no value.
+    /// The duration that the part `q` of all values does not exceed; `None` if there is no value.
     /// `q` below 0 or above 1 counts as 0 or 1.
     ///
     /// The nearest-rank quantile, rounded up to the edge of its bucket: at most 12.5 %

@@ -42,6 +42,7 @@ pub(super) fn fresh(layout: Layout) -> NonNull<u8> {
 /// Gives a block back to the heap.
 pub(super) fn free(class: usize, block: Block) {
     let memory = block.into_memory();
-    // SAFETY: P1, P4: the block was ours, and every block of a class was made with its layout.
+    // SAFETY: P1, P4: the caller owned the block, and every block of a class was made with its
+    // layout.
     unsafe { dealloc(memory.as_ptr(), block_layout(class)) };
 }

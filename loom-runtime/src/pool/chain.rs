@@ -51,7 +51,7 @@ impl Chain {
 
     pub(super) fn push(&mut self, block: Block) {
         let link = block.into_memory().cast::<Link>();
-        // SAFETY: P3, the block is ours and holds nothing: its first word is its link.
+        // SAFETY: P3, the chain owns the block, which is empty: its first word is its link.
         unsafe { link.write(Link { next: self.head }) };
         self.head = link.as_ptr();
         self.len += 1;
@@ -59,7 +59,7 @@ impl Chain {
 
     pub(super) fn pop(&mut self) -> Option<Block> {
         let link = NonNull::new(self.head)?;
-        // SAFETY: P3, the chain's blocks are ours, each with the link that `push` wrote.
+        // SAFETY: P3, the chain owns its blocks, each with the link that `push` wrote.
         let Link { next } = unsafe { link.read() };
         self.head = next;
         self.len -= 1;
@@ -74,7 +74,7 @@ impl Chain {
 
     /// # Safety
     ///
-    /// P1: the pointer came from `into_raw`, and nobody else has it.
+    /// P1: the pointer came from `into_raw`, and has no other user.
     pub(super) unsafe fn from_raw(head: *mut ()) -> Self {
         Self { head: head.cast(), len: CHAIN }
     }

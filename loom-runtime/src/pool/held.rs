@@ -40,7 +40,7 @@ impl<R> Held<R> {
         K::Of<R>: Send,
     {
         let memory = take(Layout::new::<K::Of<R>>());
-        // SAFETY: P1, P4: the block is ours, and large enough.
+        // SAFETY: P1, P4: this function owns the block, which is large enough.
         unsafe { memory.cast::<K::Of<R>>().write(future) };
         Self { memory, poll: poll::<K, R>, drop: drop_in::<K, R> }
     }
@@ -48,7 +48,7 @@ impl<R> Held<R> {
 
 /// # Safety
 ///
-/// P5 for this kind and result, and nobody else uses the memory.
+/// P5 for this kind and result, and no other code uses the memory.
 unsafe fn poll<K: Kind, R>(memory: NonNull<u8>, cx: &mut Context<'_>) -> Poll<R> {
     // SAFETY: P5, by contract.
     let future = unsafe { memory.cast::<K::Of<R>>().as_mut() };
@@ -63,8 +63,8 @@ unsafe fn drop_in<K: Kind, R>(memory: NonNull<u8>) {
     struct Back(NonNull<u8>, Layout);
     impl Drop for Back {
         fn drop(&mut self) {
-            // SAFETY: P1, P3, P4: it is ours, was taken with this layout, and what was in it has
-            // been dropped.
+            // SAFETY: P1, P3, P4: this value owns the block, took it with this layout, and has
+            // dropped its content.
             unsafe { give(self.0, self.1) };
         }
     }
@@ -84,7 +84,7 @@ impl<R> Future for Held<R> {
 
 impl<R> Drop for Held<R> {
     fn drop(&mut self) {
-        // SAFETY: P5; it is dropped once, and gone after this.
+        // SAFETY: P5; the future is dropped once, and not used after this.
         unsafe { (self.drop)(self.memory) };
     }
 }

@@ -61,7 +61,7 @@ fn a_chain_arrives_with_all_that_was_done_to_it() {
         let giver = {
             let (reserve, contents) = (Arc::clone(&reserve), Arc::clone(&contents));
             thread::spawn(move || {
-                // SAFETY: P1, the checker reports it if somebody else is at it.
+                // SAFETY: P1, the checker reports a second user.
                 contents.with_mut(|contents| unsafe { *contents = 1 });
                 reserve.put(chain()).err().map(count_and_free);
             })

@@ -30,8 +30,8 @@ impl<const N: usize> Reserve<N> {
     pub(super) fn put(&self, chain: Chain) -> Result<(), Chain> {
         let raw = chain.into_raw();
         for cell in &self.cells {
-            // A look first: most cells in front are taken, and a failed swap costs a line.
-            // Release: with the acquire of `get` (P2).
+            // A load first: most cells in front are taken, and a failed swap would still claim the
+            // cache line. Release: with the acquire of `get` (P2).
             if cell.load(Ordering::Relaxed).is_null()
                 && cell
                     .compare_exchange(ptr::null_mut(), raw, Ordering::Release, Ordering::Relaxed)
@@ -40,7 +40,7 @@ impl<const N: usize> Reserve<N> {
                 return Ok(());
             }
         }
-        // SAFETY: P1, no cell took it, so it is still ours.
+        // SAFETY: P1, no cell took the chain, so this function still owns it.
         Err(unsafe { Chain::from_raw(raw) })
     }
 

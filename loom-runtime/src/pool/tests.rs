@@ -47,7 +47,7 @@ fn what_is_given_back_is_taken_again() {
 fn what_is_too_large_comes_from_the_heap() {
     let layout = layout(1 << 20);
     let memory = take(layout);
-    // SAFETY: P1, it is ours, and as large as was asked.
+    // SAFETY: P1, the test owns the block, which is as large as requested.
     unsafe { memory.write_bytes(0, layout.size()) };
     // SAFETY: P1, P3, P4: bytes need no drop.
     unsafe { give(memory, layout) };
@@ -57,7 +57,7 @@ fn what_is_too_large_comes_from_the_heap() {
 #[test]
 fn blocks_travel_between_threads() {
     struct Memory(std::ptr::NonNull<u8>);
-    // SAFETY: P1, a block belongs to whoever has it.
+    // SAFETY: P1, a block has one owner, on any thread.
     unsafe impl Send for Memory {}
 
     let layout = layout(900);

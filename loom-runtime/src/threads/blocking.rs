@@ -61,8 +61,8 @@ where
     // A thread that tokio starts for the function inherits the class of the calling thread.
     let class = os::class();
     if class.is_idle || class.nice > class.base_nice {
-        // Kept here as well: if the keeper does not run it, this thread still has the function, and
-        // no user code is dropped on the keeper.
+        // Kept here as well: if tokio does not take the function, this thread drops it, and not the
+        // keeper.
         let kept = Arc::new(Mutex::new(Some(work)));
         let work = {
             let kept = Arc::clone(&kept);

@@ -107,7 +107,7 @@ struct PoolDrainer<'a> {
     turn: u32,
     left: u32,
     since: Instant,
-    /// Up to which time the pool's own work had a chance to run.
+    /// When the pool's own work last had a chance to run, or up to one turn before.
     yielded: Instant,
 }
 

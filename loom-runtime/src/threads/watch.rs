@@ -1,9 +1,9 @@
 //! Checks whether queued work gets to run.
 //!
-//! Compute threads of the idle class run only on a CPU that no thread of normal priority wants.
-//! Another process that never sleeps starves them. Blocking functions wait without end where the
-//! system refuses their threads. In both cases no thread of the runtime can notice this itself, so
-//! the keeper checks.
+//! Compute threads of the idle class run only on a CPU that no thread of normal priority wants. A
+//! normal thread that never sleeps starves them, whether it belongs to this process or not.
+//! Blocking functions wait without end where the system refuses their threads. In both cases the
+//! threads that would do the work cannot notice this themselves, so the keeper checks.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ pub(crate) const TICK: Duration = Duration::from_millis(100);
 const LEAST: Duration = Duration::from_millis(1);
 /// After how many ticks in a row a starved thread is reported.
 const WARN_AFTER: u32 = 10;
-/// A check reads two files per thread, so only some threads are watched. Other processes starve
-/// all threads of a machine alike.
+/// A check reads two files per thread, so at most this many threads of a core are watched. They
+/// stand for the others: threads of normal priority starve all compute threads alike.
 const MOST_WATCHED: usize = 8;
 
 /// One core, as the keeper saw it at the last check.

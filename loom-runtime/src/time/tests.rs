@@ -22,8 +22,8 @@ struct Wakes(AtomicUsize);
 
 impl Wakes {
     fn new() -> (Arc<Self>, Waker) {
-        let wakes = Arc::<Self>::default();
-        (Arc::clone(&wakes), Waker::from(wakes))
+        let counter = Arc::<Self>::default();
+        (Arc::clone(&counter), Waker::from(counter))
     }
 
     fn count(&self) -> usize {
@@ -182,7 +182,7 @@ fn wakers_run_outside_of_every_lock() {
 #[test]
 fn a_waker_that_panics_loses_no_other_timer() {
     let (clock, mut driver) = driven();
-    let (wakes, waker) = Wakes::new();
+    let (counter, waker) = Wakes::new();
     let start = clock.instant();
     let mut delays: Vec<_> = (1..=200).map(|n| clock.delay_until(start + n * SECOND)).collect();
     for (i, delay) in delays.iter_mut().enumerate() {
@@ -190,14 +190,14 @@ fn a_waker_that_panics_loses_no_other_timer() {
         let _ = poll(delay, if i % 2 == 0 { &panics } else { &waker });
     }
     assert_eq!(driver.advance_timers(start + 200 * SECOND), Ok(None));
-    assert_eq!(wakes.count(), 100);
+    assert_eq!(counter.count(), 100);
     assert!(delays.iter_mut().all(|delay| look(delay) == OVER));
 }
 
 #[test]
 fn a_driver_that_has_gone_fails_its_delays() {
     let (clock, driver) = driven();
-    let (wakes, waker) = Wakes::new();
+    let (counter, waker) = Wakes::new();
     let mut delay = clock.delay(SECOND);
     let mut timeout = pin!(clock.timeout(SECOND, pending::<()>()));
     let mut ticks = clock.periodic(SECOND);
@@ -207,7 +207,7 @@ fn a_driver_that_has_gone_fails_its_delays() {
     assert!(ticks.poll_tick(&mut cx).is_ready(), "the first comes at once");
     assert!(ticks.poll_tick(&mut cx).is_pending());
     drop(driver);
-    assert_eq!(wakes.count(), 3);
+    assert_eq!(counter.count(), 3);
     assert_eq!((poll(&mut delay, &waker), look(&mut delay)), (GONE, GONE));
     let gone = TimeoutError::DriverGone(DriverGone);
     assert_eq!(timeout.as_mut().poll(&mut cx), Poll::Ready(Err(gone)));
@@ -219,7 +219,7 @@ fn a_driver_that_has_gone_fails_its_delays() {
 
 #[test]
 fn a_driver_is_woken_for_the_first_timer_an_earlier_one_and_the_end() {
-    let (wakes, waker) = Wakes::new();
+    let (counter, waker) = Wakes::new();
     let (clock, mut driver) = InactiveClock::new_shared().activate_with(waker);
     let now = clock.instant();
     let register = |after: u32| {
@@ -231,7 +231,7 @@ fn a_driver_is_woken_for_the_first_timer_an_earlier_one_and_the_end() {
     let delays: Vec<_> = [10, 20, 10, 5]
         .map(|after| {
             let delay = register(after);
-            seen.push(wakes.count());
+            seen.push(counter.count());
             delay
         })
         .into();
@@ -239,10 +239,10 @@ fn a_driver_is_woken_for_the_first_timer_an_earlier_one_and_the_end() {
     let other = clock.clone();
     drop(clock);
     drop(other);
-    assert_eq!(wakes.count(), 2, "a delay keeps its clock alive");
+    assert_eq!(counter.count(), 2, "a delay keeps its clock alive");
     assert_eq!(driver.advance_timers(now), Ok(Some(now + 5 * SECOND)));
     drop(delays);
-    assert_eq!(wakes.count(), 3);
+    assert_eq!(counter.count(), 3);
     assert_eq!(driver.advance_timers(now), Err(ClockGone));
 }
 
@@ -250,7 +250,7 @@ fn a_driver_is_woken_for_the_first_timer_an_earlier_one_and_the_end() {
 fn nothing_recurses_with_the_number_of_timers() {
     let (clock, mut driver) = driven();
     let start = clock.instant();
-    let (wakes, waker) = Wakes::new();
+    let (counter, waker) = Wakes::new();
     let small = thread::Builder::new().stack_size(128 * 1024);
     let body = move || {
         let mut delays: Vec<_> =
@@ -270,7 +270,7 @@ fn nothing_recurses_with_the_number_of_timers() {
         delays
     };
     let delays = small.spawn(body).expect("a thread").join().expect("no overflow");
-    assert_eq!((delays.len(), wakes.count()), (99_000, 100_000 - 143));
+    assert_eq!((delays.len(), counter.count()), (99_000, 100_000 - 143));
 }
 
 #[test]

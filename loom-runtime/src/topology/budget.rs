@@ -1,4 +1,4 @@
-//! The core budget: what the process may really use.
+//! The core budget: the CPUs and the CPU time that the process may really use.
 
 use std::num::NonZero;
 use std::path::Path;
@@ -8,25 +8,25 @@ use super::machine::{Cpu, Machine, number_threads};
 use super::{CpuSet, os};
 use crate::sync::OnceLock;
 
-/// The CPUs of the process and how many of them it may keep busy at once.
+/// The CPUs of the process, and how many of them it may keep busy at once.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CoreBudget {
-    /// Numbered from 0 where the system reports none.
+    /// Numbered from 0 if the system does not report them.
     pub(crate) cpus: CpuSet,
-    /// How many threads can run at once: the CPUs, capped by the control group's quota.
+    /// How many threads can run at once: the number of CPUs, capped by the control group's quota.
     pub(crate) parallelism: usize,
-    /// The quota, where there is one.
+    /// The control group's quota, in CPU time per wall time.
     pub(crate) quota: Option<f64>,
-    /// The CPUs, with what is known of each.
+    /// The CPUs, with their cores, caches and nodes.
     pub(crate) layout: Vec<Cpu>,
 }
 
 impl CoreBudget {
-    /// The budget of the process, whichever thread calls this.
+    /// The budget of the process; the calling thread does not matter.
     ///
-    /// Linux keeps masks for threads alone. The budget starts from the mask that was found when
-    /// this first ran, or from the main thread's where that is wider. So a runtime that is built on
-    /// a pinned thread may use what the process may use.
+    /// Linux has a mask for each thread, and none for the process. The budget starts from the mask
+    /// of the thread that calls this first, or from the main thread's mask where that is wider. So
+    /// a runtime that is built on a pinned thread may use all CPUs that the process may use.
     pub(crate) fn discover() -> Self {
         static FIRST: OnceLock<CpuSet> = OnceLock::new();
         let mask = FIRST.get_or_init(|| {
@@ -45,8 +45,9 @@ impl CoreBudget {
 
     /// The budget of a machine.
     ///
-    /// A quota counts in whole CPUs, at least one, and downwards: threads that together use
-    /// more than their quota are all stopped for the rest of the period, I/O among them.
+    /// A quota is rounded down to whole CPUs, but to at least one. It is not rounded up, since
+    /// threads that together use more than their quota are all stopped for the rest of the period,
+    /// I/O threads included.
     pub(crate) fn of(machine: &Machine) -> Self {
         let cpus: CpuSet = machine.cpus.iter().map(|cpu| cpu.id).collect();
         #[expect(
@@ -61,7 +62,7 @@ impl CoreBudget {
         Self { cpus, parallelism, quota: machine.quota, layout: machine.cpus.clone() }
     }
 
-    /// The part of it that is in `cpus`, unless there is none.
+    /// The part of the budget that is in `cpus`, or `None` if that is empty.
     pub(crate) fn within(self, cpus: &CpuSet) -> Option<Self> {
         let mut layout = self.layout;
         layout.retain(|cpu| cpus.contains(cpu.id));
@@ -70,10 +71,10 @@ impl CoreBudget {
         (!machine.cpus.is_empty()).then(|| Self::of(&machine))
     }
 
-    /// Whether a quota leaves less than the CPUs could do.
+    /// Whether a quota allows less than the CPUs could do.
     ///
-    /// The CPUs are then shared with other groups, and holding a thread on one of them
-    /// would make it wait for a neighbour while another CPU is free.
+    /// Other groups then use the same CPUs, and a thread that is pinned to one of them could wait
+    /// for another group's thread while another CPU is free.
     pub(crate) fn is_capped(&self) -> bool {
         self.parallelism < self.cpus.len()
     }

@@ -1,14 +1,14 @@
-//! What the process's control groups leave it: a quota of CPU time, and a set of CPUs.
+//! The limits that control groups set for the process: a quota of CPU time, and a set of CPUs.
 //!
-//! Both versions of control groups, mounted wherever `mountinfo` says; every group from
-//! the process's own up to the root counts, since each may set a bound of its own.
+//! Reads both versions of control groups, wherever `mountinfo` says that they are mounted. Every
+//! group from the process's own up to the root counts, since each may set a bound of its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::CpuSet;
 
-/// What the groups allow. Nothing where they set no bound or cannot be read.
+/// What the groups allow; `None` where they set no bound or cannot be read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Limits {
     /// CPU time per wall time, such as 3.5.
@@ -16,14 +16,14 @@ pub(crate) struct Limits {
     pub(crate) cpus: Option<CpuSet>,
 }
 
-/// One mounted hierarchy, and where in it the process is.
+/// One mounted hierarchy, and the place of the process in it.
 struct Hierarchy {
     is_v2: bool,
     /// The folder of the process's own group, then its parents up to the mount.
     groups: Vec<PathBuf>,
 }
 
-/// The limits of the calling process; `root` is `/` but in tests.
+/// The limits of the calling process; `root` is `/` except in tests.
 pub(crate) fn limits(root: &Path) -> Limits {
     let read = |file: &str| fs::read_to_string(root.join(file)).unwrap_or_default();
     let memberships = read("proc/self/cgroup");
@@ -35,7 +35,7 @@ pub(crate) fn limits(root: &Path) -> Limits {
     }
 }
 
-/// Where a controller is: in a hierarchy of version 1 that names it, or else in version 2.
+/// The hierarchy of a controller: one of version 1 that names it, or else the one of version 2.
 fn hierarchy(root: &Path, memberships: &str, mounts: &str, controller: &str) -> Option<Hierarchy> {
     let names = |list: &str| list.split(',').any(|name| name == controller);
     // `4:cpu,cpuacct:/group`, and `0::/group` for version 2.
@@ -55,7 +55,7 @@ fn hierarchy(root: &Path, memberships: &str, mounts: &str, controller: &str) -> 
         Some((true, group, nearest_mount(mounts, "cgroup2", &|_| true, group)?))
     };
     let (is_v2, group, (mounted, at)) = v1().or_else(v2)?;
-    // A container sees a part of the tree mounted: the part above is not to be seen.
+    // In a container only a part of the tree may be mounted, and groups above it are not visible.
     let below = Path::new(group).strip_prefix(&mounted).unwrap_or(Path::new(""));
     let top = root.join(at.strip_prefix("/").unwrap_or(&at));
     let groups = top
@@ -67,8 +67,8 @@ fn hierarchy(root: &Path, memberships: &str, mounts: &str, controller: &str) -> 
     Some(Hierarchy { is_v2, groups })
 }
 
-/// The mount that shows most of the way to the group. A hierarchy may be mounted several
-/// times, and some of them show other parts of it; the last one is taken where none fits.
+/// The mount whose root is the nearest to the group. A hierarchy may be mounted several times, and
+/// some mounts may show other parts of it. If no mount shows the group, the last one is taken.
 fn nearest_mount(
     mounts: &str,
     kind: &str,
@@ -83,8 +83,8 @@ fn nearest_mount(
     fitting.max_by_key(|(root, _)| depth(root))
 }
 
-/// Of a line of `mountinfo` for a hierarchy of this type: which part of it is mounted,
-/// and where.
+/// Parses a line of `mountinfo`. If it is for a hierarchy of this type, returns which part of it
+/// is mounted, and where.
 fn mount(line: &str, kind: &str, options_fit: &dyn Fn(&str) -> bool) -> Option<(String, PathBuf)> {
     // `31 23 0:28 /part /sys/fs/cgroup/cpu rw shared:5 - cgroup cgroup rw,cpu`
     let (left, right) = line.split_once(" - ")?;
@@ -96,7 +96,7 @@ fn mount(line: &str, kind: &str, options_fit: &dyn Fn(&str) -> bool) -> Option<(
     Some((left.next()?, left.next()?.into()))
 }
 
-/// Blanks and their like are written in octal there.
+/// `mountinfo` writes blanks, tabs, line feeds and backslashes in octal.
 fn unescape(field: &str) -> String {
     field.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
 }
@@ -111,14 +111,14 @@ fn quota(hierarchy: &Hierarchy) -> Option<f64> {
         } else {
             (read("cpu.cfs_quota_us")?, read("cpu.cfs_period_us")?)
         };
-        // `max` and -1 mean no bound, as everything does that is no positive number.
+        // Only a positive number is a bound; `max` and -1 mean that there is none.
         let positive = |text: &str| text.trim().parse().ok().filter(|n: &f64| *n > 0.0);
         Some(positive(&quota)? / positive(&period)?)
     };
     hierarchy.groups.iter().filter_map(of_group).min_by(f64::total_cmp)
 }
 
-/// The kernel has taken the bounds of the parents into the nearest set there is.
+/// The set of the nearest group that has one: the kernel has applied the parents' bounds to it.
 fn cpus(hierarchy: &Hierarchy) -> Option<CpuSet> {
     let file = if hierarchy.is_v2 { "cpuset.cpus.effective" } else { "cpuset.effective_cpus" };
     let read = |group: &PathBuf| fs::read_to_string(group.join(file)).ok();

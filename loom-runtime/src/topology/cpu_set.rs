@@ -1,8 +1,8 @@
-//! A set of CPUs, written as a list such as `0-3,8`.
+//! A set of CPUs, and its text form, a list such as `0-3,8`.
 
 use std::fmt;
 
-/// Far above any kernel's limit; a greater number is a slip of the hand.
+/// Far above any kernel's limit; a greater number is a typing error.
 const HIGHEST: usize = 65_535;
 
 /// CPU numbers in ascending order, each once.
@@ -10,8 +10,8 @@ const HIGHEST: usize = 65_535;
 pub(crate) struct CpuSet(Vec<usize>);
 
 impl CpuSet {
-    /// Reads a list of numbers and ranges, as the kernel writes them. The error says what
-    /// is wrong with which part.
+    /// Reads a list of numbers and ranges, as the kernel writes them. The error names the part that
+    /// is wrong.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() {
             return Err("expected CPU numbers and ranges such as `0-3,8`".to_owned());
@@ -64,7 +64,8 @@ impl CpuSet {
     }
 }
 
-/// Digits alone: `+3` is no CPU. Too many of them are one that is too high.
+/// A CPU number of digits only, so that `+3` is refused. A number that overflows counts as
+/// `usize::MAX`, which is above every limit.
 fn number(text: &str) -> Option<usize> {
     let text = text.trim();
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

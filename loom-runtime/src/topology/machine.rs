@@ -1,5 +1,5 @@
-//! The machine as the system describes it: CPUs, the cores they are threads of, and the
-//! caches and memory that cores share.
+//! The machine as the system describes it: CPUs, the cores that they belong to, and the caches and
+//! memory that cores share.
 
 use std::collections::HashMap;
 use std::fs;
@@ -9,33 +9,33 @@ use super::{CpuSet, cgroup};
 
 /// One logical CPU.
 ///
-/// Cores and caches are named by the lowest CPU that belongs to them, nodes by number.
+/// A core or a cache is named by the lowest CPU that belongs to it, a node by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cpu {
     pub(crate) id: usize,
     pub(crate) core: usize,
     /// 0 for the first thread of its core, 1 for its sibling, and so on.
     pub(crate) thread: usize,
-    /// The level 3 cache; 0 where there is none, which says little of who shares what.
+    /// The level 3 cache; 0 where the system reports none.
     pub(crate) cache: usize,
     /// The NUMA node.
     pub(crate) node: usize,
 }
 
-/// What the process may use of the machine.
+/// The part of the machine that the process may use.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Machine {
-    /// In ascending order, and never none.
+    /// In ascending order, and never empty.
     pub(crate) cpus: Vec<Cpu>,
     /// CPU time per wall time that a control group allows, such as 3.5.
     pub(crate) quota: Option<f64>,
 }
 
 impl Machine {
-    /// Reads what the system reports of those CPUs of `mask` that the control group allows;
-    /// `root` is `/` outside of tests.
+    /// Reads what the system reports about the CPUs of `mask` that the control group allows;
+    /// `root` is `/` except in tests. A control group that allows no CPU of `mask` is ignored.
     ///
-    /// What the system does not report is assumed: a core for each CPU, one cache, one node.
+    /// Where the system reports nothing, this assumes a core for each CPU, one cache and one node.
     pub(crate) fn read(root: &Path, mask: &CpuSet) -> Self {
         let cgroup::Limits { quota, cpus } = cgroup::limits(root);
         let allowed = cpus.map(|cpus| cpus.intersection(mask)).filter(|cpus| !cpus.is_empty());
@@ -62,14 +62,14 @@ impl Machine {
         Self { cpus, quota }
     }
 
-    /// CPUs of which nothing is known but their numbers.
+    /// A machine of which only the numbers of the CPUs are known.
     pub(crate) fn flat(cpus: &CpuSet, quota: Option<f64>) -> Self {
         let cpu = |&id: &usize| Cpu { id, core: id, thread: 0, cache: 0, node: 0 };
         Self { cpus: cpus.as_slice().iter().map(cpu).collect(), quota }
     }
 }
 
-/// Counts the threads of each core, among those that the process may use.
+/// Numbers the threads of each core, among those that the process may use.
 pub(crate) fn number_threads(cpus: &mut [Cpu]) {
     let mut seen: HashMap<usize, usize> = HashMap::new();
     for cpu in cpus {
@@ -117,7 +117,7 @@ pub(crate) mod tests {
     use crate::sync::atomic::{AtomicUsize, Ordering};
     use crate::topology::CpuSet;
 
-    /// A folder of files as a system would show them, removed in the end.
+    /// A folder with the files that a system would show; the drop removes it.
     pub(crate) struct Tree(PathBuf);
 
     impl Tree {
@@ -143,7 +143,7 @@ pub(crate) mod tests {
 
     impl Drop for Tree {
         fn drop(&mut self) {
-            // It lies in the folder for temporary files, where leftovers are swept up.
+            // Leftovers are in the system's folder for temporary files, so a failure is harmless.
             let _ = fs::remove_dir_all(&self.0);
         }
     }
@@ -151,7 +151,7 @@ pub(crate) mod tests {
     #[test]
     fn siblings_caches_and_nodes_are_read() {
         let mut tree = Tree::new();
-        // Two nodes of two cores, two threads each, numbered as Linux does.
+        // Two nodes of two cores with two threads each, numbered as Linux numbers them.
         for id in 0..8 {
             let (core, node) = (id % 4, id % 4 / 2);
             let cpu = format!("sys/devices/system/cpu/cpu{id}");

@@ -1,24 +1,25 @@
-//! The placement plan: a pure function of the core budget and what was asked for.
+//! The placement plan: a pure function of the core budget and the request.
 //!
-//! Threads are seated on physical cores before the siblings of any, one memory node after
-//! the other, and within a node one cache after the other: neighbours in number are
-//! neighbours in place. A split divides whole cores, since two threads of one core slow
-//! each other down. A compute thread that may move keeps to one memory node.
+//! Threads get physical cores first, and siblings of those cores only when all cores are taken.
+//! CPUs are used one memory node after the other, and within a node one cache after the other, so
+//! threads with adjacent numbers share caches and memory. A split divides whole cores, since two
+//! threads of one core slow each other down. A compute thread that may move stays in one memory
+//! node.
 //!
-//! Under a quota below the CPUs there is nothing to divide: which of the CPUs are free
-//! changes with what other groups do, so every thread may use all of them.
+//! Under a quota below the number of CPUs, the CPUs are not divided. Which of them are free depends
+//! on what other groups do, so every thread may use all of them.
 
 use std::collections::BTreeSet;
 
 use super::machine::Cpu;
 use super::{ComputePriority, CoreBudget, CpuSet, Pin, Placement, ThreadPlan};
 
-/// What the settings ask for; thread counts are chosen where none is given.
+/// What the settings ask for; where a thread count is `None`, the plan chooses one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Request {
     pub(crate) io_threads: Option<usize>,
     pub(crate) compute_threads: Option<usize>,
-    /// Threads that have tasks of their own, and a CPU each.
+    /// How many local cores there are; each is a thread with a CPU of its own.
     pub(crate) local_cores: usize,
     pub(crate) placement: Placement,
     pub(crate) compute_priority: ComputePriority,
@@ -30,22 +31,22 @@ pub(crate) struct Request {
 pub(crate) struct Plan {
     pub(crate) budget: CoreBudget,
     pub(crate) placement: Placement,
-    /// Why a split was asked for and the CPUs are not divided all the same.
+    /// Why the CPUs are not divided although a split was asked for.
     pub(crate) undivided: Option<&'static str>,
     pub(crate) io: Vec<ThreadPlan>,
     pub(crate) compute: Vec<ThreadPlan>,
     pub(crate) local: Vec<ThreadPlan>,
-    /// For the threads that tokio starts for blocking work: the whole budget, instead of the mask
-    /// of a worker, which they would inherit.
+    /// For the threads that tokio starts for blocking work: the whole budget, instead of a worker's
+    /// mask, which they would inherit.
     pub(crate) blocking: ThreadPlan,
 }
 
 impl Plan {
     pub(crate) fn new(budget: CoreBudget, request: Request) -> Self {
         let n = budget.parallelism;
-        let order = seating_order(&budget.layout);
+        let order = cpu_order(&budget.layout);
         let is_divided = request.pin != Pin::No && !budget.is_capped();
-        let (local_cpus, rest) = behind_local_cores(&order, request.local_cores);
+        let (local_cpus, rest) = split_off_local_cores(&order, request.local_cores);
         let splits = is_divided && request.placement == Placement::Split && rest.len() > 1;
         let (io_cpus, compute_cpus) = if splits {
             split(&rest, request.io_threads.unwrap_or(1))
@@ -57,12 +58,13 @@ impl Plan {
         } else {
             (rest.clone(), rest)
         };
-        // What local cores leave of what may run at once.
+        // The parallelism that local cores leave to the other threads.
         let left = n.saturating_sub(request.local_cores).max(1);
         let io_default = if request.placement == Placement::Split { 1 } else { left };
         let compute_default = match request.placement {
             Placement::Shared if request.compute_priority == ComputePriority::Idle => n,
-            // Where it keeps off local cores, it has what they leave.
+            // Compute threads that do not use the CPUs of local cores have the parallelism that is
+            // left.
             Placement::Shared => left,
             Placement::Split if splits => compute_cpus.len(),
             Placement::Split => left.saturating_sub(1).max(1),
@@ -82,7 +84,8 @@ impl Plan {
                 .collect()
         };
         let thread_plan = |priority| move |cpus| ThreadPlan { cpus, priority };
-        // Where local cores have every CPU, who moves finds the one that is least in use.
+        // If local cores take every CPU, I/O threads are not pinned to one CPU, so that the system
+        // can move them to the least busy one.
         let has_own = request.local_cores < budget.cpus.len();
         let io = masks(io_threads, &io_cpus, has_own).into_iter();
         let compute = masks(compute_threads, &compute_cpus, splits).into_iter();
@@ -112,24 +115,24 @@ impl Plan {
     }
 }
 
-/// The first threads of all cores, then their siblings; each time node by node, and within
-/// a node cache by cache.
-fn seating_order(layout: &[Cpu]) -> Vec<Cpu> {
+/// The order in which threads get CPUs: the first threads of all cores, then their siblings; each
+/// time node by node, and within a node cache by cache.
+fn cpu_order(layout: &[Cpu]) -> Vec<Cpu> {
     let mut order = layout.to_vec();
     order.sort_by_key(|cpu| (cpu.thread, cpu.node, cpu.cache, cpu.core, cpu.id));
     order
 }
 
-/// The CPUs of so many local cores, and those that are left for the others: all of them where
-/// none is.
-fn behind_local_cores(order: &[Cpu], cores: usize) -> (Vec<Cpu>, Vec<Cpu>) {
+/// The CPUs of this many local cores, and the CPUs that are left for other threads. If none is
+/// left, the other threads use all CPUs.
+fn split_off_local_cores(order: &[Cpu], cores: usize) -> (Vec<Cpu>, Vec<Cpu>) {
     let (local, rest) = order.split_at(cores.min(order.len()));
     let rest = if rest.is_empty() { order } else { rest };
     (local.to_vec(), rest.to_vec())
 }
 
-/// Divides the CPUs between so many I/O threads and compute: whole cores while there are
-/// two or more, and at least one for either side.
+/// Divides the CPUs between this many I/O threads and compute. It divides whole cores if there are
+/// two or more, and each side gets at least one.
 fn split(order: &[Cpu], io_threads: usize) -> (Vec<Cpu>, Vec<Cpu>) {
     let mut seen = BTreeSet::new();
     let cores: Vec<usize> =
@@ -139,30 +142,30 @@ fn split(order: &[Cpu], io_threads: usize) -> (Vec<Cpu>, Vec<Cpu>) {
         return (io.to_vec(), compute.to_vec());
     }
     let mut taken = BTreeSet::new();
-    let mut seats = 0;
+    let mut cpu_count = 0;
     for core in &cores[..cores.len() - 1] {
-        if seats >= io_threads {
+        if cpu_count >= io_threads {
             break;
         }
         taken.insert(*core);
-        seats += order.iter().filter(|cpu| cpu.core == *core).count();
+        cpu_count += order.iter().filter(|cpu| cpu.core == *core).count();
     }
     order.iter().partition(|cpu| taken.contains(&cpu.core))
 }
 
-/// The CPU of thread `i` of so many; with it its siblings that no other thread needs.
+/// The CPU of thread `i` of `threads`, and the siblings of it that no other thread needs.
 fn own_cpus(i: usize, threads: usize, cpus: &[Cpu]) -> CpuSet {
     let own = cpus[i % cpus.len()];
-    let spare = cpus.iter().enumerate().filter(|(thread_plan, cpu)| {
-        // Only the first plans have physical cores; a sibling is spare if no plan has it.
-        *thread_plan >= threads && cpu.core == own.core
+    let spare = cpus.iter().enumerate().filter(|(index, cpu)| {
+        // Thread `n` has the CPU at index `n`, so CPUs from index `threads` on are spare.
+        *index >= threads && cpu.core == own.core
     });
     let alone = cpus.iter().take(threads).filter(|cpu| cpu.core == own.core).count() == 1;
     let spare = spare.filter(|_| alone).map(|(_, cpu)| cpu.id);
     std::iter::once(own.id).chain(spare).collect()
 }
 
-/// All of `cpus` that are in the memory node of one of them.
+/// All CPUs of `cpus` that are in the memory node of `cpu`.
 fn node_of(cpu: Cpu, cpus: &[Cpu]) -> CpuSet {
     cpus.iter().filter(|other| other.node == cpu.node).map(|other| other.id).collect()
 }

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::machine::{Cpu, Machine, number_threads};
 use super::{ComputePriority, CoreBudget, CpuSet, Pin, Placement, Plan, Request, ThreadPlan};
 
-/// A machine numbered as Linux does: the first threads of all cores, then the second ones.
+/// A machine whose CPUs are numbered as on Linux: the first threads of all cores, then the second
+/// ones.
 #[derive(Clone, Copy, Debug)]
 struct Described {
     sockets: usize,
@@ -35,14 +36,14 @@ impl Described {
     }
 }
 
-/// One socket, a thread a core.
+/// One socket, with one thread per core.
 fn plain(cores: usize) -> Described {
     Described { sockets: 1, cores, threads: 1, cores_a_cache: cores, quota: None }
 }
 
 const LAPTOP: Described =
     Described { sockets: 1, cores: 4, threads: 2, cores_a_cache: 4, quota: None };
-/// 2 sockets, 48 cores each with 2 threads, 6 cores a cache.
+/// 2 sockets with 48 cores each, 2 threads per core, 6 cores per cache.
 const SERVER: Described =
     Described { sockets: 2, cores: 48, threads: 2, cores_a_cache: 6, quota: None };
 
@@ -50,11 +51,11 @@ fn split() -> Request {
     Request { placement: Placement::Split, ..Request::default() }
 }
 
-fn masks(seats: &[ThreadPlan]) -> Vec<String> {
+fn masks(plans: &[ThreadPlan]) -> Vec<String> {
     let mask = |thread_plan: &ThreadPlan| {
         thread_plan.cpus.as_ref().map_or("any".to_owned(), ToString::to_string)
     };
-    seats.iter().map(mask).collect()
+    plans.iter().map(mask).collect()
 }
 
 #[test]
@@ -85,7 +86,7 @@ fn one_cpu_gets_a_thread_of_each_kind_on_it() {
 fn a_laptop_is_filled_by_cores_and_split_by_cores() {
     let few = Request { io_threads: Some(3), ..Request::default() };
     let plan = Plan::new(LAPTOP.budget(), few);
-    // A core each, with the sibling that no other thread needs.
+    // Each thread has a core, with the sibling that no other thread needs.
     assert_eq!(masks(&plan.io), ["0,4", "1,5", "2,6"]);
     assert_eq!(masks(&plan.compute), ["0-7"; 8]);
     let plan = Plan::new(LAPTOP.budget(), split());
@@ -113,7 +114,7 @@ fn a_server_keeps_compute_threads_to_their_memory_node() {
     assert_eq!(masks(&plan.compute)[48], "48-95,144-191");
     let of_node_0 = masks(&plan.compute).iter().filter(|mask| mask.starts_with("0-")).count();
     assert_eq!(of_node_0, 96);
-    // Few threads sit together: one node, cache by cache.
+    // A few threads are placed close together: in one node, cache by cache.
     let few = Request { io_threads: Some(8), compute_threads: Some(8), ..Request::default() };
     let plan = Plan::new(SERVER.budget(), few);
     assert_eq!(masks(&plan.io)[6..], ["6,102", "7,103"]);
@@ -161,9 +162,9 @@ fn local_cores_have_a_cpu_each_and_compute_yields_to_them() {
     let (local, io, compute) = of(2, ComputePriority::Idle);
     assert_eq!((local, io), (texts(["0", "1"]), texts(["2", "3"])));
     assert_eq!(compute, ["0-3"; 4]);
-    // What does not yield keeps off them.
+    // Compute threads that do not yield do not use the CPUs of local cores.
     assert_eq!(of(2, ComputePriority::Normal).2, ["2-3"; 2]);
-    // More than there are CPUs: everyone shares.
+    // With more local cores than CPUs, all threads share the CPUs.
     let (local, io, _) = of(6, ComputePriority::Idle);
     assert_eq!((local, io), (texts(["0", "1", "2", "3", "0", "1"]), texts(["0-3"])));
 }
@@ -186,7 +187,7 @@ fn machines() -> impl Strategy<Value = (CoreBudget, Described)> {
     (shape, quota, prop::collection::vec(any::<bool>(), 200)).prop_map(
         |((sockets, cores, threads, cores_a_cache), quota, keep)| {
             let described = Described { sockets, cores, threads, cores_a_cache, quota };
-            // A mask or a cpuset leaves any part of it.
+            // A mask or a cpuset may leave any part of the machine.
             let all = described.machine().cpus.len();
             let kept: CpuSet = (0..all).filter(|id| keep[*id]).collect();
             let budget = described.budget();
@@ -220,7 +221,8 @@ proptest! {
         let n_f64 = f64::from(u32::try_from(n).expect("few CPUs"));
         prop_assert!(described.quota.is_none_or(|quota| n == 1 || n_f64 <= quota));
 
-        // As many threads as asked for; by default no more of a kind than can run at once.
+        // There are as many threads as asked for; by default, no more of a kind than can run at
+        // once.
         prop_assert!(request.io_threads.map_or((1..=n).contains(&plan.io.len()), |n| n == plan.io.len()));
         prop_assert!(request.compute_threads.map_or(
             (1..=n).contains(&plan.compute.len()),
@@ -229,17 +231,17 @@ proptest! {
 
         prop_assert_eq!(plan.local.len(), request.local_cores);
 
-        let seats =
+        let plans =
             || plan.io.iter().chain(&plan.compute).chain(&plan.local).chain([&plan.blocking]);
-        prop_assert_eq!(seats().all(|thread_plan| thread_plan.cpus.is_none()), request.pin == Pin::No);
-        for cpus in seats().filter_map(|thread_plan| thread_plan.cpus.as_ref()) {
+        prop_assert_eq!(plans().all(|thread_plan| thread_plan.cpus.is_none()), request.pin == Pin::No);
+        for cpus in plans().filter_map(|thread_plan| thread_plan.cpus.as_ref()) {
             prop_assert!(!cpus.is_empty() && cpus.is_subset(&budget.cpus));
         }
         if request.pin == Pin::No || budget.is_capped() {
             return Ok(());
         }
-        let union = |seats: &[ThreadPlan]| -> CpuSet {
-            seats.iter().flat_map(|s| s.cpus.iter().flat_map(CpuSet::as_slice)).copied().collect()
+        let union = |plans: &[ThreadPlan]| -> CpuSet {
+            plans.iter().flat_map(|s| s.cpus.iter().flat_map(CpuSet::as_slice)).copied().collect()
         };
         let cores = |cpus: &CpuSet| -> CpuSet {
             budget.layout.iter().filter(|c| cpus.contains(c.id)).map(|c| c.core).collect()
@@ -247,7 +249,7 @@ proptest! {
         let all_cores = cores(&budget.cpus).len();
         let (io, compute, local) = (union(&plan.io), union(&plan.compute), union(&plan.local));
 
-        // Local cores have a CPU each, and leave the others to I/O, while there are enough.
+        // While there are enough CPUs, each local core has one, and I/O uses the others.
         prop_assert_eq!(local.len(), request.local_cores.min(budget.cpus.len()));
         let left = budget.cpus.len() - local.len();
         if left > 0 {
@@ -255,7 +257,7 @@ proptest! {
         }
         let left = if left > 0 { left } else { budget.cpus.len() };
 
-        // I/O threads have CPUs of their own while there are enough, physical cores first.
+        // While there are enough CPUs, I/O threads have CPUs of their own, physical cores first.
         let has_own = request.local_cores < budget.cpus.len();
         if request.placement == Placement::Shared && has_own && plan.io.len() <= left {
             let total: usize = plan.io.iter().filter_map(|s| s.cpus.as_ref()).map(CpuSet::len).sum();
@@ -271,7 +273,7 @@ proptest! {
             }
         }
         if request.placement == Placement::Shared {
-            // Whole nodes: with a CPU of a node come all others of it.
+            // The mask of a compute thread is a whole node.
             for cpus in plan.compute.iter().filter_map(|s| s.cpus.as_ref()) {
                 let node = |id: usize| budget.layout.iter().find(|c| c.id == id).map(|c| c.node);
                 let nodes: Vec<_> = cpus.as_slice().iter().map(|id| node(*id)).collect();

@@ -1,4 +1,4 @@
-//! The settings of placement, in the words that files and arguments use.
+//! The settings of placement, and the words for them in configuration files and macro arguments.
 
 use std::fmt;
 
@@ -6,28 +6,28 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Placement {
-    /// Compute threads may run on every CPU, I/O workers have one each.
-    /// Together with [`ComputePriority::Idle`] this keeps the whole machine busy and lets
-    /// a waking I/O worker take its CPU at once.
+    /// Compute threads may run on every CPU, and each I/O worker has one CPU.
+    /// Together with [`ComputePriority::Idle`], this keeps the whole machine busy, and an I/O
+    /// worker that wakes gets its CPU at once.
     #[default]
     Shared,
-    /// I/O and compute threads have CPUs of their own, where there are two or more, no quota
-    /// takes part of them away, and threads are pinned.
+    /// I/O threads and compute threads use different CPUs. This needs two or more CPUs, no quota
+    /// below their number, and pinned threads; otherwise they share the CPUs.
     Split,
 }
 
-/// The scheduling class of compute threads, which each sets for itself at its start.
+/// The scheduling class of compute threads. Each thread sets it for itself when it starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ComputePriority {
-    /// `SCHED_IDLE`: run only where no thread of normal priority wants to. Needs no
-    /// privilege. Linux only; elsewhere the same as [`ComputePriority::Normal`].
+    /// `SCHED_IDLE`: a compute thread runs only on a CPU that no thread of normal priority wants.
+    /// Needs no privilege. Linux only; elsewhere the same as [`ComputePriority::Normal`].
     #[default]
     Idle,
-    /// A nice value 10 above that of the process: a tenth of its share under contention.
-    /// Linux only, as above.
+    /// A nice value 10 above the process's: under contention, a tenth of the CPU time that a thread
+    /// of the process's own nice value gets. Linux only, as above.
     Nice,
-    /// As every other thread.
+    /// The same priority as every other thread.
     Normal,
 }
 
@@ -35,12 +35,12 @@ pub enum ComputePriority {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pin {
-    /// Bind them, and go on without where the system refuses.
+    /// Bind threads; where the system refuses, they run unbound.
     #[default]
     Yes,
     /// Leave every thread to the system's scheduler.
     No,
-    /// Bind them, and make [`build`](crate::LoomBuilder::build) fail where the system refuses.
+    /// Bind threads; where the system refuses, [`build`](crate::LoomBuilder::build) fails.
     Required,
 }
 

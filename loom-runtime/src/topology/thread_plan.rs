@@ -1,4 +1,5 @@
-//! A thread's place: where it should be, and where it is.
+//! The plan for a thread, and its placement: the CPUs and the class that it should have, and those
+//! that it has.
 
 use std::io;
 
@@ -14,26 +15,27 @@ pub(crate) enum Role {
     Blocking,
 }
 
-/// Where one thread should be: its CPUs (none: left alone) and its class.
+/// The CPUs and the class planned for one thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ThreadPlan {
+    /// `None` if the thread keeps its mask.
     pub(crate) cpus: Option<CpuSet>,
     pub(crate) priority: ComputePriority,
 }
 
-/// One thread, where it should be and what it really got, read back from the system.
+/// The plan for one thread, and what the thread really got, as read back from the system.
 #[derive(Debug)]
 pub(crate) struct ThreadPlacement {
     pub(crate) role: Role,
     pub(crate) name: String,
-    /// The system's number of the thread, where it has one.
+    /// The system's thread id, where the system has one.
     pub(crate) id: Option<u32>,
     pub(crate) thread_plan: ThreadPlan,
     pub(crate) cpus: CpuSet,
     pub(crate) class: Class,
-    /// The answer to the request for its CPUs, where that was no.
+    /// The error, if the system refused the CPUs.
     pub(crate) refused: Option<io::Error>,
-    /// The answer to the request for its class, likewise.
+    /// The error, if the system refused the class.
     pub(crate) class_refused: Option<io::Error>,
 }
 

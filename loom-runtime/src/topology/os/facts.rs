@@ -1,14 +1,14 @@
-//! What the system says of a thread or a CPU.
+//! What the system reports about a thread or a CPU.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::topology::ComputePriority;
 
-/// How urgently the system runs a thread.
+/// The scheduling class and the nice values of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Class {
-    /// Of `SCHED_IDLE`; the nice value means little then.
+    /// The class is `SCHED_IDLE`; the nice value then means little.
     pub(crate) is_idle: bool,
     pub(crate) nice: i32,
     /// The nice value of the process.
@@ -16,7 +16,7 @@ pub(crate) struct Class {
 }
 
 impl Class {
-    /// Whether a thread of this class yields as was asked for, and no more.
+    /// Whether this is the class that `wanted` asks for.
     pub(crate) fn is(self, wanted: ComputePriority) -> bool {
         match wanted {
             ComputePriority::Idle => self.is_idle,
@@ -36,19 +36,19 @@ impl fmt::Display for Class {
     }
 }
 
-/// What a thread did, as the system counts it.
+/// What the system reports about the CPU time of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TimeOnCpu {
     pub(crate) nanos: u64,
     /// Ready to run, or running.
     pub(crate) is_runnable: bool,
-    /// Nanoseconds that it was ready to run, and something else ran.
+    /// For how many nanoseconds it was ready to run while something else ran.
     pub(crate) waited: u64,
-    /// Where it ran last.
+    /// The CPU on which it ran last.
     pub(crate) cpu: Option<usize>,
 }
 
-/// What one CPU did since the system started, in clock ticks: of everybody, and altogether.
+/// What one CPU did since the system started, in clock ticks: busy for any process, and in total.
 #[cfg(feature = "dashboard")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CpuTicks {
@@ -58,7 +58,7 @@ pub(crate) struct CpuTicks {
 }
 
 impl TimeOnCpu {
-    /// How much it ran since then.
+    /// How long the thread ran since `earlier`.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.nanos.saturating_sub(earlier.nanos))
     }

@@ -1,4 +1,4 @@
-//! Whether this process is a forked child of one that has started threads.
+//! Whether this process was forked from one that has started threads.
 
 #[cfg(unix)]
 use crate::sync::Once;
@@ -6,13 +6,13 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 
 static IS_FORKED: AtomicBool = AtomicBool::new(false);
 
-/// Whether the process was forked since [`watch_forks`] was called first.
+/// Whether the process was forked since the first call of [`watch_forks`].
 #[inline]
 pub(crate) fn is_forked() -> bool {
     IS_FORKED.load(Ordering::Relaxed)
 }
 
-/// Notices forks from now on. To be called before the first thread starts.
+/// Detects forks from now on. It has to be called before the first thread starts.
 #[cfg(unix)]
 pub(crate) fn watch_forks() {
     extern "C" fn in_child() {
@@ -20,9 +20,9 @@ pub(crate) fn watch_forks() {
     }
     static WATCHED: Once = Once::new();
     WATCHED.call_once(|| {
-        #[expect(unsafe_code, reason = "no safe call tells a child that it is one")]
-        // SAFETY: T3, `in_child` only writes an atomic; the library stays loaded, since the
-        // process's threads run its code.
+        #[expect(unsafe_code, reason = "no safe call detects a fork")]
+        // SAFETY: T3, `in_child` only writes an atomic; the library stays loaded, since threads of
+        // the process run its code.
         let _out_of_memory = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
     });
 }

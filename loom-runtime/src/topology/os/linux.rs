@@ -1,4 +1,4 @@
-//! Linux: masks of any size, and scheduling classes.
+//! Linux: CPU masks of any size, scheduling classes, and what the kernel reports about threads.
 
 use std::ffi::c_ulong;
 use std::fs;
@@ -11,27 +11,28 @@ use super::{Class, TimeOnCpu};
 use crate::sync::OnceLock;
 use crate::topology::{ComputePriority, CpuSet};
 
-// The kernel reads a mask as an array of these, in the machine's byte order.
+// The kernel reads a mask as an array of `c_ulong`, in the machine's byte order.
 const BITS: usize = c_ulong::BITS as usize;
-/// Enough for 1024 CPUs; doubled while the kernel knows of more.
+/// Enough for 1024 CPUs; doubled while the kernel needs a larger mask.
 const FIRST_WORDS: usize = 1024 / BITS;
 /// Enough for half a million CPUs, far beyond any kernel's limit.
 const MOST_WORDS: usize = 1024 * 512 / BITS;
-/// Weight 110 against 1024, both at the process's own nice value.
+/// How much the nice value is raised: the kernel then weighs the thread 110 instead of 1024, for a
+/// process of nice value 0.
 const NICER: i32 = 10;
 const NICEST: i32 = 19;
 
-/// The CPUs the calling thread may run on.
+/// The CPUs that the calling thread may run on.
 pub(crate) fn affinity() -> io::Result<CpuSet> {
     affinity_of(0)
 }
 
-/// The CPUs the process's first thread may run on.
+/// The CPUs that the process's first thread may run on.
 pub(crate) fn affinity_of_main_thread() -> io::Result<CpuSet> {
     affinity_of(main_thread())
 }
 
-/// The first thread's number is the process's.
+/// The id of the process's first thread, which is the process id.
 fn main_thread() -> libc::pid_t {
     process::id().try_into().unwrap_or(0)
 }
@@ -42,7 +43,7 @@ fn affinity_of(thread: libc::pid_t) -> io::Result<CpuSet> {
         let mut mask: Vec<c_ulong> = vec![0; words];
         #[expect(unsafe_code, reason = "no safe call takes masks beyond 1024 CPUs")]
         // SAFETY: T1, the vector owns exactly `size_of_val` writable bytes, aligned for the
-        // kernel's words; T2, another thread is only read from.
+        // kernel's words; T2, the id is only used to read.
         let failed = unsafe {
             libc::sched_getaffinity(thread, size_of_val(&*mask), mask.as_mut_ptr().cast()) != 0
         };
@@ -74,19 +75,20 @@ pub(crate) fn set_affinity(cpus: &CpuSet) -> io::Result<()> {
 
 /// The CPU on which the calling thread runs at this moment.
 pub(crate) fn current_cpu() -> Option<usize> {
-    #[expect(unsafe_code, reason = "no safe call tells the current CPU")]
-    // SAFETY: T2, it takes nothing and tells of the calling thread alone.
+    #[expect(unsafe_code, reason = "no safe call returns the current CPU")]
+    // SAFETY: T2, it takes no argument and reads the calling thread alone.
     let cpu = unsafe { libc::sched_getcpu() };
     cpu.try_into().ok()
 }
 
-/// Nanoseconds of a clock that stands still for a millisecond or a few at a time, and costs a
-/// tenth of one that does not. Where there is none, milliseconds of another.
+/// Nanoseconds of the kernel's coarse clock. It only changes every millisecond or every few, and
+/// reading it costs a tenth of reading an exact clock. Where there is none, milliseconds of an
+/// exact clock.
 #[inline]
 pub(crate) fn tick() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     #[expect(unsafe_code, reason = "std reads no coarse clock")]
-    // SAFETY: T4, the place is there, and of the type that the call writes.
+    // SAFETY: T4, `time` is valid, and of the type that the call writes.
     let read = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };
     if read != 0 {
         static START: OnceLock<Instant> = OnceLock::new();
@@ -97,19 +99,19 @@ pub(crate) fn tick() -> u64 {
     seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos)
 }
 
-/// Moves the calling thread to one CPU, and leaves it free to run on all of `cpus` from then
-/// on. Allocates nothing below 1024 CPUs. Where the system refuses, nothing is moved.
+/// Moves the calling thread to one CPU, and then allows it to run on all of `cpus` again. It does
+/// not allocate below 1024 CPUs. If the system refuses, the thread is not moved.
 pub(crate) fn move_to(cpu: usize, cpus: &CpuSet) {
     let narrow = [cpu];
     with_mask(&narrow, |narrow| {
         if set_mask(narrow).is_ok() {
-            // Granted before, and the narrower one just now.
+            // It cannot fail: the system granted this mask before, and a narrower one just now.
             let _ = with_mask(cpus.as_slice(), set_mask);
         }
     });
 }
 
-/// The mask of `cpus`, on the stack where that is large enough.
+/// Calls `f` with the mask of `cpus`, which is on the stack up to 1024 CPUs.
 fn with_mask<R>(cpus: &[usize], f: impl FnOnce(&[c_ulong]) -> R) -> R {
     let words = cpus.last().map_or(1, |last| last / BITS + 1);
     let (mut few, mut many) = ([0; FIRST_WORDS], Vec::new());
@@ -136,9 +138,9 @@ fn done(result: libc::c_int) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Gives the calling thread its class, and its nice value where that is part of it.
+/// Sets the scheduling class of the calling thread, and its nice value if need be.
 ///
-/// Back to normal from a class that was inherited needs a privilege, or a limit on nice
+/// To return to normal from an inherited class, a thread needs a privilege, or a limit on nice
 /// values that allows it.
 pub(crate) fn set_priority(wanted: ComputePriority) -> io::Result<()> {
     let own = class();
@@ -181,35 +183,35 @@ pub(crate) fn class() -> Class {
 fn nice_of(thread: libc::pid_t) -> i32 {
     let who = thread.try_into().unwrap_or(0);
     #[expect(unsafe_code, reason = "no safe call reads one thread's nice value")]
-    // SAFETY: takes no pointer; T2, on Linux an id is a thread, which is only read from.
+    // SAFETY: takes no pointer; T2, on Linux an id is a thread's, and is only used to read.
     let nice = unsafe { libc::getpriority(libc::PRIO_PROCESS, who) };
     nice
 }
 
-/// What the system answers when it has no thread left.
+/// The error that the system returns when it refuses a thread.
 pub(crate) fn no_more_threads() -> io::Error {
     io::Error::from_raw_os_error(libc::EAGAIN)
 }
 
-/// The system's number of the calling thread.
+/// The system's id of the calling thread.
 #[expect(clippy::unnecessary_wraps, reason = "other systems have none")]
 pub(crate) fn thread_id() -> Option<u32> {
-    #[expect(unsafe_code, reason = "no safe call tells a thread's number")]
-    // SAFETY: T2, it takes nothing and tells the calling thread's own number.
+    #[expect(unsafe_code, reason = "no safe call returns a thread's id")]
+    // SAFETY: T2, it takes no argument and returns the calling thread's own id.
     let id = unsafe { libc::gettid() };
     Some(id.unsigned_abs())
 }
 
-/// What a thread of this process did so far; nothing once it has ended.
+/// The CPU time of a thread of this process so far; `None` once the thread has ended.
 pub(crate) fn time_on_cpu(thread: u32) -> Option<TimeOnCpu> {
     let mut buffer = [0; 1024];
-    // Time on a CPU, time waiting for one, and turns, the first two in nanoseconds.
+    // Time on a CPU and time waiting for one, both in nanoseconds, and the number of time slices.
     let times = read_of_thread(thread, "schedstat", &mut buffer)?;
     let mut times = times.split(' ');
     let nanos = times.next()?.parse().ok()?;
     let waited = times.next()?.parse().ok()?;
     let stat = read_of_thread(thread, "stat", &mut buffer)?;
-    // The name before the state is in parentheses and may hold some of its own.
+    // The name before the state is in parentheses, and may contain parentheses itself.
     let after_name = stat.rsplit(") ").next()?;
     let is_runnable = after_name.starts_with('R');
     // The state is the third field, and the CPU the thirty-ninth.
@@ -217,27 +219,27 @@ pub(crate) fn time_on_cpu(thread: u32) -> Option<TimeOnCpu> {
     Some(TimeOnCpu { nanos, is_runnable, waited, cpu })
 }
 
-/// What each CPU did so far; nothing where that cannot be read.
+/// What each CPU did so far; empty where that cannot be read.
 #[cfg(feature = "dashboard")]
 pub(crate) fn cpu_ticks() -> Vec<super::CpuTicks> {
     let text = fs::read_to_string("/proc/stat").unwrap_or_default();
     text.lines().filter_map(ticks_of_line).collect()
 }
 
-/// Of a line such as `cpu0 user nice system idle iowait irq softirq steal …`.
+/// Parses a line such as `cpu0 user nice system idle iowait irq softirq steal …`.
 #[cfg(feature = "dashboard")]
 fn ticks_of_line(line: &str) -> Option<super::CpuTicks> {
     let (name, times) = line.split_once(' ')?;
     let cpu = name.strip_prefix("cpu")?.parse().ok()?;
-    // What guests get is within user and nice.
+    // Only eight fields: the time of guests, which follows, is part of user and nice.
     let ticks: Vec<u64> = times.split(' ').take(8).map_while(|n| n.parse().ok()).collect();
     let all: u64 = ticks.iter().sum();
     let idle: u64 = ticks.iter().skip(3).take(2).sum();
     Some(super::CpuTicks { cpu, busy: all - idle, all })
 }
 
-/// What the kernel says of a thread in a file of that name. Allocates nothing, since it is
-/// read while calls are counted on to do the same.
+/// The text of the file `name` that the kernel has for a thread. It does not allocate, since it is
+/// called while calls must not allocate either.
 fn read_of_thread<'a>(thread: u32, name: &str, buffer: &'a mut [u8]) -> Option<&'a str> {
     let mut path = [0; 64];
     let mut rest = &mut path[..];
@@ -249,12 +251,11 @@ fn read_of_thread<'a>(thread: u32, name: &str, buffer: &'a mut [u8]) -> Option<&
     str::from_utf8(&buffer[..length]).ok()
 }
 
-/// Makes a child process start with this mask and at normal priority, as far as the
-/// system allows.
+/// Makes a child process start with this mask and at normal priority, as far as the system allows.
 pub(crate) fn reset_on_exec(command: &mut Command, cpus: &CpuSet) {
     let (mask, nice) = (mask_of(cpus), class().base_nice);
     let reset = move || {
-        // A child that runs where it may is better than none.
+        // A failure is ignored: a child with another mask or class is better than no child.
         let _ = set_mask(&mask);
         let own = class();
         if own.is_idle {
@@ -265,8 +266,8 @@ pub(crate) fn reset_on_exec(command: &mut Command, cpus: &CpuSet) {
         }
         Ok(())
     };
-    #[expect(unsafe_code, reason = "nothing safe runs in the child before the program does")]
-    // SAFETY: T3, the mask was made before; the calls in it are system calls alone.
+    #[expect(unsafe_code, reason = "no safe call runs code in the child before its program")]
+    // SAFETY: T3, the mask was made before; the closure only makes system calls.
     unsafe {
         command.pre_exec(reset);
     }
@@ -279,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_mask_that_is_set_is_the_mask_that_is_read() {
-        let all = affinity().expect("Linux tells a thread its mask");
+        let all = affinity().expect("Linux returns a thread's mask");
         thread::spawn(move || {
             let last: CpuSet = all.as_slice().last().copied().into_iter().collect();
             set_affinity(&last).expect("a subset of the own mask is allowed");
@@ -312,7 +313,7 @@ mod tests {
     fn a_thread_that_runs_gathers_time() {
         let id = thread_id().expect("Linux numbers its threads");
         let before = time_on_cpu(id).expect("the thread is here");
-        assert!(before.is_runnable, "it is reading this");
+        assert!(before.is_runnable, "the thread runs this test");
         let mut now = before;
         while now.nanos == before.nanos {
             now = time_on_cpu(id).expect("the thread is here");

@@ -1,4 +1,4 @@
-//! Systems other than Linux: threads are left where the system puts them.
+//! Systems other than Linux: Loom leaves the placement of threads to the system.
 
 use std::io;
 use std::process::Command;
