@@ -1,4 +1,4 @@
-//! A runtime without attributes: built, used and ended by hand.
+//! A runtime without attributes: the program builds, uses and ends it.
 
 use loom::{LoomBuilder, Placement};
 use rayon::prelude::*;
@@ -7,15 +7,15 @@ fn main() -> loom::Result<()> {
     let runtime = LoomBuilder::new().prefix("by-hand").placement(Placement::Split).build()?;
     println!("{runtime}");
 
-    // Always on the compute pool, awaited.
+    // Runs on the compute pool in any case, and is awaited.
     let sum = runtime.block_on(runtime.spawn_compute(|| (1..=1_000_u64).sum::<u64>()));
     println!("the sum is {sum}");
 
-    // On the pool's threads, blocking, with parallel iterators.
+    // Runs parallel iterators on the pool's threads, and blocks meanwhile.
     let squares: u64 = runtime.install(|| (1..=1_000_u64).into_par_iter().map(|n| n * n).sum());
     println!("the sum of squares is {squares}");
 
-    // Nobody waits for this one, but the end does.
+    // No caller waits for this call, but `block_until_idle` does.
     runtime.spawn_compute(|| println!("detached work runs to its end")).detach();
     runtime.block_until_idle();
     Ok(())

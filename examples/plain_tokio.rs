@@ -1,6 +1,6 @@
 //! One annotated function in a plain tokio program: nothing else has to change.
 
-/// Long enough to be in the way of everything else on its worker.
+/// Long enough to delay every other task on its worker.
 #[loom::compute(hint = "high")]
 fn primes_below(n: usize) -> usize {
     let mut is_prime = vec![true; n];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// How often each word stands in a text.
+/// How often each word occurs in a text.
 #[loom::compute(hint = "medium")]
 fn word_counts(text: String) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();

@@ -1,6 +1,6 @@
-//! What a call allocates: nothing, but for what wakes an idle pool.
+//! What a call allocates: nothing, except to wake an idle pool.
 //!
-//! `LOOM_ALLOC_CALLS` is how many calls of each kind are counted; a few by default.
+//! `LOOM_ALLOC_CALLS` sets how many calls of each kind are counted; the default is small.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::env;
@@ -15,7 +15,7 @@ use loom::{ComputeHint, LoomBuilder, LoomRuntime};
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-/// The system's allocator, and a count of what it is asked for.
+/// The system's allocator, which counts the requests that it receives.
 struct Counting;
 
 #[expect(unsafe_code, reason = "an allocator is an unsafe trait")]
@@ -42,7 +42,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Calls with so many bytes captured and returned.
+/// Makes calls that capture `CAPTURED` bytes and return `RETURNED` bytes.
 async fn make<const CAPTURED: usize, const RETURNED: usize>(runtime: LoomRuntime, calls: u64) {
     for n in 0..calls {
         let captured = [n.to_le_bytes()[0]; CAPTURED];
@@ -55,7 +55,7 @@ async fn make<const CAPTURED: usize, const RETURNED: usize>(runtime: LoomRuntime
     }
 }
 
-/// What calls from so many tasks allocated, and how often they woke the pool.
+/// The allocations and pool wakes of `calls` calls, made by `callers` tasks.
 fn count<const CAPTURED: usize, const RETURNED: usize>(
     runtime: &LoomRuntime,
     callers: u64,
@@ -66,7 +66,7 @@ fn count<const CAPTURED: usize, const RETURNED: usize>(
         let tasks: Vec<_> = (0..callers)
             .map(|_| tokio::spawn(make::<CAPTURED, RETURNED>(runtime.clone(), each)))
             .collect();
-        // The tasks themselves were allocated by now; what they will need is not.
+        // The tasks are allocated before the count starts; what they allocate is counted.
         let (allocations, wakes) = (COUNT.load(Ordering::Relaxed), runtime.compute_wakes());
         for task in tasks {
             task.await.expect("no panic");
@@ -75,7 +75,8 @@ fn count<const CAPTURED: usize, const RETURNED: usize>(
     })
 }
 
-/// What calls allocated that were polled once and dropped, with one awaited after each 32.
+/// The allocations and wakes of calls that are polled once and dropped. One call is awaited
+/// after each 32.
 fn given_up(runtime: &LoomRuntime, calls: u64) -> (u64, u64) {
     runtime.block_on(async {
         let (allocations, wakes) = (COUNT.load(Ordering::Relaxed), runtime.compute_wakes());
@@ -90,7 +91,7 @@ fn given_up(runtime: &LoomRuntime, calls: u64) -> (u64, u64) {
     })
 }
 
-/// The same for calls that the runtime places, polled by turns and dropped.
+/// The same for adaptive calls that are dropped; every second one is polled first.
 fn undecided(runtime: &LoomRuntime, calls: u64) -> (u64, u64) {
     runtime.block_on(async {
         let (allocations, wakes) = (COUNT.load(Ordering::Relaxed), runtime.compute_wakes());
@@ -113,7 +114,7 @@ fn next(n: u64) -> u64 {
     black_box(n) + 1
 }
 
-/// What annotated calls allocated that take next to no time.
+/// The allocations and wakes of annotated calls that take almost no time.
 fn settled(runtime: &LoomRuntime, calls: u64) -> (u64, u64) {
     runtime.block_on(async {
         let (allocations, wakes) = (COUNT.load(Ordering::Relaxed), runtime.compute_wakes());
@@ -124,7 +125,7 @@ fn settled(runtime: &LoomRuntime, calls: u64) -> (u64, u64) {
     })
 }
 
-/// What tasks allocated that a local core made, some at a time, and ran to their ends.
+/// The allocations of tasks that a local core spawns, 32 at a time, and runs to their ends.
 fn on_a_core(runtime: &LoomRuntime, tasks: u64) -> u64 {
     let counted = runtime.local(0).spawn_with(move || async move {
         let before = COUNT.load(Ordering::Relaxed);
@@ -142,18 +143,18 @@ fn on_a_core(runtime: &LoomRuntime, tasks: u64) -> u64 {
 
 fn check<const CAPTURED: usize, const RETURNED: usize>(runtime: &LoomRuntime, calls: u64) {
     for callers in [1, 64] {
-        // Warm is who has as many blocks as are in use at a time, and the two chains of 32 that
-        // each thread keeps at hand: that many callers make it so.
+        // The pool of blocks is warm once it has the blocks that are in use at a time and the two
+        // chains of 32 that each thread caches. 512 callers suffice for that.
         count::<CAPTURED, RETURNED>(runtime, 512, 512 * 8);
         count::<CAPTURED, RETURNED>(runtime, callers, calls / 4);
-        // Other programs on the same CPUs send compute threads to sleep, which is none of ours:
-        // one count of twenty that is undisturbed will do.
+        // Other programs on the same CPUs can send compute threads to sleep, which adds wakes.
+        // One undisturbed count of twenty is enough.
         let mut counts = (0..20).map(|_| wakes_of::<CAPTURED, RETURNED>(runtime, callers, calls));
         assert!(counts.any(|wakes| wakes <= calls / 1000 + 1), "more wakes than one in 1000 calls");
     }
 }
 
-/// How often the pool was woken, for what was allocated alone.
+/// How often the pool was woken. Checks that only wakes have allocated.
 fn wakes_of<const CAPTURED: usize, const RETURNED: usize>(
     runtime: &LoomRuntime,
     callers: u64,
@@ -164,7 +165,7 @@ fn wakes_of<const CAPTURED: usize, const RETURNED: usize>(
         "{CAPTURED} bytes captured, {RETURNED} returned, {callers} callers: {allocations} \
          allocations and {wakes} wakes in {calls} calls"
     );
-    // A box for each that is fetched, and a block of the pool's queue every 63.
+    // A box for each job that wakes the pool, and a block of the pool's queue for every 63 jobs.
     let most = wakes + wakes.div_ceil(20) + 1;
     assert!(allocations <= most, "{allocations} allocations, {wakes} wakes");
     wakes
@@ -183,26 +184,26 @@ fn calls_allocate_nothing_once_warm() {
     check::<400, 256>(&runtime, calls);
     check::<0, 256>(&runtime, calls);
 
-    // Nor do calls that are given up, once a compute thread has come by.
+    // Nor do abandoned calls, once a compute thread has collected them.
     given_up(&runtime, calls / 4);
     let (allocations, wakes) = given_up(&runtime, calls);
     println!("given up: {allocations} allocations and {wakes} wakes in {calls} calls");
     assert!(allocations <= wakes + wakes.div_ceil(20) + 1, "{allocations}, {wakes} wakes");
 
-    // Nor do decisions whose call is given up, which leave nothing behind.
+    // Nor do decisions whose call is abandoned.
     undecided(&runtime, calls / 4);
     let (allocations, wakes) = undecided(&runtime, calls);
     println!("decided and given up: {allocations} allocations, {wakes} wakes in {calls} calls");
     assert!(allocations <= wakes + wakes.div_ceil(20) + 1, "{allocations}, {wakes} wakes");
 
-    // Nor do calls that have settled on inline, but for a re-test now and then.
+    // Nor do settled calls, except for an occasional re-test of the other arm.
     settled(&runtime, calls / 4);
     let (allocations, wakes) = settled(&runtime, calls);
     println!("settled: {allocations} allocations and {wakes} wakes in {calls} calls");
     assert!(allocations <= wakes + wakes.div_ceil(20) + 1, "{allocations}, {wakes} wakes");
     assert!(wakes <= calls / 1000 + 1, "{wakes} wakes in {calls} calls");
 
-    // While no thread comes by, their blocks are taken back all the same.
+    // Their blocks are reused even while every compute thread is busy.
     let (release, held) = mpsc::channel::<()>();
     let held = Arc::new(Mutex::new(held));
     let busy: Vec<_> = (0..runtime.rayon_threads())
@@ -231,7 +232,7 @@ fn calls_allocate_nothing_once_warm() {
     let (allocations, wakes) = count::<4000, 0>(&runtime, 1, 1000);
     assert!((1000..=1000 + 2 * wakes + 2).contains(&allocations), "{allocations}, {wakes} wakes");
 
-    // Nor do tasks of a local core, at all.
+    // Tasks of a local core allocate nothing at all.
     let cores = LoomBuilder::new().tokio_threads(1).rayon_threads(1).local_cores(1).build();
     let cores = cores.expect("it starts");
     on_a_core(&cores, 1000);

@@ -1,4 +1,4 @@
-//! Settings: where they come from, which one counts, and what is refused in which words.
+//! Settings: their sources, which source wins, and the text of each error.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use loom::{
     ComputePriority, LoomArgs, LoomBuilder, LoomConfig, Pin, Placement, Source, TokioFlavor,
 };
 
-/// A file of this test's own, removed in the end.
+/// A file that belongs to one test and is removed at its end.
 struct File(PathBuf);
 
 impl File {
@@ -35,7 +35,7 @@ impl File {
 
 impl Drop for File {
     fn drop(&mut self) {
-        // It lies in the folder for temporary files, where leftovers are swept up.
+        // A leftover does no harm in the folder for temporary files.
         let _ = fs::remove_file(&self.0);
     }
 }
@@ -296,7 +296,7 @@ fn later_sources_win() {
     let first = File::new("toml", "prefix = \"first\"\nrayon_threads = 4\ntokio_threads = 4");
     let second = File::new("json", r#"{"rayon_threads": 3, "tokio_threads": 3}"#);
     let third = File::new("yaml", "shutdown_timeout: 7s");
-    // The order of the calls says nothing, but for files among themselves.
+    // The order of the calls matters only among files.
     let config = config(
         LoomBuilder::new()
             .with_cli_args(&args(&[

@@ -1,4 +1,4 @@
-//! Decisions of a real runtime: what they rest on, and what is told of them.
+//! Decisions of a real runtime: what they are based on, and how they are reported.
 
 use std::future::pending;
 use std::hint::black_box;
@@ -14,7 +14,7 @@ fn runtime() -> LoomRuntime {
     LoomBuilder::new().tokio_threads(2).rayon_threads(2).build().expect("it starts")
 }
 
-/// Keeps a thread busy for so long at least.
+/// Keeps a thread busy for at least `time`.
 fn burn(time: Duration) {
     let until = Instant::now() + time;
     while Instant::now() < until {
@@ -50,7 +50,7 @@ fn settled_calls_are_counted_though_nobody_times_them() {
     assert!(verdict.to_string().starts_with("inline ("), "{verdict}");
 }
 
-/// Each thread counts for itself, and what it has counted stays when it ends.
+/// Each thread has its own statistics, which stay when it ends.
 #[test]
 fn counts_outlive_their_threads() {
     let runtime = runtime();
@@ -125,7 +125,7 @@ fn the_try_form_gives_a_panic_as_an_error_on_either_arm() {
 fn sleeping_tasks_are_no_pressure() {
     let runtime = runtime();
     let tasks: Vec<_> = (0..1000).map(|_| runtime.spawn_async(pending::<()>())).collect();
-    // Each has been polled once, and sleeps.
+    // Each task is polled once, and then sleeps.
     runtime.block_on(async {
         for _ in 0..100 {
             tokio::task::yield_now().await;
@@ -139,17 +139,17 @@ fn sleeping_tasks_are_no_pressure() {
     }
 }
 
-/// What the estimator sees of tasks that are ready, with both workers kept from running them.
-/// Waits until a task runs, although other tasks have stopped their workers for good.
-/// Tokio counts on each worker to look again: one that goes to sleep while another takes its
-/// last task may miss what comes at that moment, and only the next spawn wakes it.
+/// Waits until a task runs while other tasks block their workers.
+///
+/// Tokio relies on each worker to search again. A worker that goes to sleep while another takes
+/// its last task may miss a task that is spawned at that moment; only the next spawn wakes it.
 fn until_it_runs(runtime: &LoomRuntime, it_runs: &Receiver<()>) {
     while it_runs.recv_timeout(Duration::from_millis(50)).is_err() {
         drop(runtime.spawn_async(async {}));
     }
 }
 
-/// A task that stops its worker until the other end of the channel goes.
+/// A task that blocks its worker until the other end of the channel is dropped.
 fn stop_a_worker(runtime: &LoomRuntime) -> (Sender<()>, JoinHandle<()>) {
     let (runs, it_runs) = mpsc::channel();
     let (release, held) = mpsc::channel();
@@ -161,12 +161,13 @@ fn stop_a_worker(runtime: &LoomRuntime) -> (Sender<()>, JoinHandle<()>) {
     (release, task)
 }
 
+/// The estimator counts tasks that are ready while both workers are blocked.
 #[test]
 fn tasks_that_are_ready_are_pressure() {
     let runtime = runtime();
-    // One after another, or a worker takes both and is stopped in the first.
+    // One after another, since a worker that took both would block in the first.
     let (releases, stopped): (Vec<_>, Vec<_>) = (0..2).map(|_| stop_a_worker(&runtime)).unzip();
-    // From a thread that is no worker, so they go to the queue that all share.
+    // This thread is no worker, so the tasks go to the queue that all workers share.
     let ready: Vec<_> = (0..100).map(|_| runtime.spawn_async(async {})).collect();
     let counted = runtime.collect_context();
     drop(releases);
@@ -178,11 +179,11 @@ fn tasks_that_are_ready_are_pressure() {
     });
 }
 
-/// A blind spot, written down: what a worker has taken into its own queue is not seen.
+/// A known blind spot: the estimator does not see tasks in a worker's own queue.
 #[test]
 fn a_burst_in_a_workers_own_queue_is_not_seen_at_once() {
     let runtime = runtime();
-    // Keeps the other worker from taking them.
+    // The blocked worker cannot take the tasks of the burst.
     let (release, stopped) = stop_a_worker(&runtime);
     let of_task = runtime.clone();
     let (runs, it_runs) = mpsc::channel();
@@ -195,13 +196,13 @@ fn a_burst_in_a_workers_own_queue_is_not_seen_at_once() {
     let (counted, ready) = runtime.block_on(burst).expect("no panic");
     drop(release);
     runtime.block_on(stopped).expect("no panic");
-    // There are fifty, and what is seen comes from how busy the workers were.
+    // Fifty tasks are ready; the estimate rests only on how busy the workers were.
     assert!((counted.inflight_tasks as usize) < ready, "{counted:?}");
 }
 
 #[test]
 fn a_lone_worker_is_blocked_for_less() {
-    // Without the other guardrails, since this machine may be busy.
+    // The other guardrails are off, since a busy machine could trigger them.
     let knobs = MabKnobs::new().without_strikes().with_thresholds(50.0, 1e9, 1e9);
     let lone = LoomBuilder::new().tokio_flavor(TokioFlavor::CurrentThread).rayon_threads(1);
     let lone = lone.mab_knobs(knobs).build().expect("it starts");
@@ -231,7 +232,7 @@ fn decisions_by_hand_know_what_the_runtimes_pool_costs() {
     }
     assert_eq!(scheduler.choose(KEY, &context).1, Arm::InlineTokio);
     assert!(runtime.functions().is_empty(), "they are learned apart");
-    // Without a runtime, too.
+    // The same without a runtime.
     let own = MabScheduler::with_defaults();
     assert_eq!(own.choose_with_hint(KEY, &context, ComputeHint::Low).1, Arm::InlineTokio);
 }

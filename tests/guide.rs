@@ -1,14 +1,14 @@
-//! The pages of the attributes say of every error what to do, and of none that there is not.
+//! The attributes' pages describe every error of the attributes, and no other.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-/// What the compiler says of its own accord there.
+/// Files in which the errors are the compiler's own lints.
 const ABOUT_LINTS: &[&str] = &["lints.stderr", "dead_code.stderr", "missing_docs.stderr"];
 
-/// The first column of the table of errors, without marks of code.
+/// The first column of the table of errors, without backticks.
 fn phrases(attribute: &str) -> Vec<String> {
     let path = Path::new(ROOT).join("loom-macros/docs").join(format!("{attribute}.md"));
     let page = fs::read_to_string(path).expect("the page is there");
@@ -24,7 +24,7 @@ fn phrases(attribute: &str) -> Vec<String> {
     phrases
 }
 
-/// Every message in the cases of an attribute, with whether it is one of ours.
+/// Every message in the cases of an attribute, and whether Loom's macro wrote it.
 fn messages(attribute: &str) -> BTreeSet<(bool, String)> {
     let folder = Path::new(ROOT).join("ui-tests/fail").join(attribute);
     let mut messages = BTreeSet::new();
@@ -55,7 +55,7 @@ fn every_error_of_a_page_is_one_and_every_error_is_on_a_page() {
                 missing.push(format!("{attribute}: no case says `{phrase}`"));
             }
         }
-        // What is said of all attributes is on the page of one.
+        // Errors that all attributes share are on the page of `main`.
         let of_all = self::phrases("main");
         for (_, message) in messages.iter().filter(|(is_ours, _)| *is_ours) {
             if !phrases.iter().chain(&of_all).any(|phrase| message.contains(phrase.as_str())) {

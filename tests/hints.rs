@@ -20,7 +20,7 @@ fn in_code() -> String {
     thread_name()
 }
 
-/// Of a name that only another has in the file.
+/// Has the same name as `inner::by_table`, which alone is in the file.
 #[loom::compute]
 fn by_table() {}
 

@@ -1,4 +1,4 @@
-//! The scheduler's thresholds: where they come from, and that they act.
+//! The scheduler's thresholds: their sources and their effect.
 
 use std::env;
 use std::fs;
@@ -19,7 +19,7 @@ fn knobs_come_from_files_and_code_and_later_ones_win() {
     fs::write(&path, text).expect("the folder for temporary files can be written");
     let of_file = built(LoomBuilder::new().file(&path));
     let both = built(LoomBuilder::new().file(&path).mab_knobs(MabKnobs::new()));
-    // It lies in the folder for temporary files, where leftovers are swept up.
+    // A leftover does no harm in the folder for temporary files.
     let _ = fs::remove_file(&path);
 
     let config = of_file.config();
@@ -48,7 +48,7 @@ fn knobs_out_of_bounds_are_errors_that_name_them() {
     assert!(error.to_string().contains("`calibration.sample_count` is 0"), "{error}");
 }
 
-/// Where the 20th of some calls goes that take as long as this.
+/// The arm of the last of 20 calls that each take `takes`, and its reason.
 fn settled(knobs: MabKnobs, takes: Duration) -> (Arm, Reason) {
     let runtime = built(LoomBuilder::new().mab_knobs(knobs));
     let work = move || {
@@ -66,7 +66,7 @@ fn settled(knobs: MabKnobs, takes: Duration) -> (Arm, Reason) {
 
 #[test]
 fn thresholds_act() {
-    // Far from every threshold, since this machine may be busy.
+    // Far above every threshold, since the machine may be busy.
     let takes = Duration::from_millis(2);
     assert_eq!(settled(MabKnobs::new(), takes).0, Arm::OffloadRayon);
     let lax = MabKnobs { k_starve: 0.0, ..MabKnobs::new().without_strikes() };
@@ -101,7 +101,7 @@ fn what_is_no_knob_is_an_error_that_says_so() {
         let path = env::temp_dir().join(name);
         fs::write(&path, text).expect("the folder for temporary files can be written");
         let error = LoomBuilder::new().file(&path).build().expect_err("it is refused");
-        // It lies in the folder for temporary files, where leftovers are swept up.
+        // A leftover does no harm in the folder for temporary files.
         let _ = fs::remove_file(&path);
         error.to_string()
     };

@@ -118,7 +118,7 @@ fn two_runtimes_of_one_name_do_not_fit_one_registry() {
     assert!(error.ends_with("give each runtime of a process a `prefix` or a registry of its own"));
     builder.prefix("other").build().expect("other names");
     drop(first);
-    // The last values stay.
+    // The registry keeps the last values.
     assert_sample(&samples(&registry), "loom_total_spawns", 0.0);
 }
 
@@ -158,7 +158,7 @@ fn what_became_of_calls_is_counted_once_each() {
             held.map(|held| held.recv())
         }
     };
-    // One type of closure, and so one function.
+    // All calls have the same closure type, so they count as one function.
     let busy = runtime.spawn_adaptive_with_hint(ComputeHint::High, work.clone()(Some(held)));
     assert_eq!(busy.arm(), Arm::OffloadRayon);
     has_started.recv().expect("it runs");
@@ -183,7 +183,7 @@ fn what_became_of_calls_is_counted_once_each() {
     assert_eq!(runtime.prometheus_metrics().compute_abandoned.get(), 1);
 }
 
-/// The result, if there is one after a single poll.
+/// The result, if one poll is enough.
 async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     poll_fn(|cx| match Pin::new(&mut *future).poll(cx) {
         Poll::Ready(value) => Poll::Ready(Some(value)),
@@ -206,7 +206,7 @@ fn who_comes_behind_others_is_told_how_long_it_waits() {
     let behind: Vec<_> =
         (0..40).map(|n| runtime.spawn_adaptive_with_hint(ComputeHint::High, move || n)).collect();
     assert_eq!(runtime.prometheus_metrics().rayon_queue_depth.get(), 40);
-    // The keeper sees that none of them starts.
+    // The expected wait grows once the keeper sees that no call starts.
     while runtime.expected_queue_wait(Priority::Normal) < Duration::from_millis(100) {
         std::thread::yield_now();
     }

@@ -1,4 +1,4 @@
-//! Tests that hold the time: it stands still while there is work, and jumps when there is none.
+//! Paused time: it stands still while there is work, and jumps when there is none.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use tokio_stream::StreamExt;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// Takes real time, in which an idle runtime would have moved its own on.
+/// Takes real time, during which an idle runtime would advance its paused time.
 fn long(rounds: u64) -> u64 {
     (0..rounds * 100_000).fold(1, |sum: u64, n| std::hint::black_box(sum.rotate_left(7) ^ n))
 }
@@ -66,7 +66,7 @@ async fn a_runtimes_clock_has_the_same_time() {
     assert_eq!(late, Err(TimeoutError::Elapsed));
     assert!(clock.timeout(HOUR, annotated(20)).await.is_ok());
     assert_eq!(watch.elapsed(), 3 * HOUR);
-    // As compute threads see it, and other tasks.
+    // Compute threads see the same time.
     let elsewhere = clock.clone();
     let seen = loom::spawn_compute(move || elsewhere.instant()).await;
     assert_eq!(seen, clock.instant());
@@ -104,7 +104,7 @@ async fn every_kind_of_work_holds_it() {
     assert!(timeout(HOUR, held).await.is_ok());
     assert_eq!(start.elapsed(), Duration::ZERO);
 
-    // What nobody waits for holds it until it has ended, and no longer.
+    // A call that no caller awaits holds the time until it ends, and no longer.
     let ran = Arc::new(AtomicUsize::new(0));
     let count = |rounds| {
         let ran = Arc::clone(&ran);
@@ -116,11 +116,11 @@ async fn every_kind_of_work_holds_it() {
     drop(loom::spawn_compute(count(20)));
     assert!(hour().await.is_err());
     assert_eq!((ran.load(Ordering::SeqCst), start.elapsed()), (1, HOUR));
-    // Not awaited until its end: time goes on meanwhile.
+    // The result is awaited only later; time goes on after the call has ended.
     let later = loom::spawn_compute(count(1));
     assert!(hour().await.is_err());
     assert_eq!((later.await, start.elapsed()), (1, 2 * HOUR));
-    // Given up while it waits behind others.
+    // Abandoned while they wait in the queue.
     let behind: Vec<_> = (0..8).map(|_| loom::spawn_compute(count(20))).collect();
     for call in behind {
         let mut call = std::pin::pin!(call);
@@ -130,7 +130,7 @@ async fn every_kind_of_work_holds_it() {
     assert_eq!(start.elapsed(), 3 * HOUR);
 }
 
-/// What happened, and when: tasks with timeouts around work of different lengths.
+/// Runs tasks with timeouts around work of different lengths. Returns what happened, and when.
 fn scenario() -> Vec<(u64, Duration, bool)> {
     let runtime =
         LoomBuilder::new().start_paused(true).rayon_threads(2).build().expect("it starts");
@@ -156,7 +156,7 @@ fn scenario() -> Vec<(u64, Duration, bool)> {
         }
     });
     let mut seen = std::mem::take(&mut *seen.lock().expect("no panic"));
-    // Work that ends at one time ends in any order.
+    // Tasks that end at the same time end in any order.
     seen.sort_by_key(|(n, at, _)| (*at, *n));
     seen
 }
@@ -174,7 +174,7 @@ fn the_same_happens_twice() {
 fn a_clock_that_begins_late_has_the_same_time() {
     let runtime =
         LoomBuilder::new().start_paused(true).rayon_threads(1).build().expect("it starts");
-    // Real time goes on, held time does not.
+    // Real time goes on, paused time does not.
     long(500);
     let clock = runtime.clock().clone();
     runtime.block_on(async move {
@@ -205,7 +205,7 @@ fn only_one_thread_has_the_time() {
     assert!(refused(LoomBuilder::new().tokio_threads(2)).contains("tokio_threads"));
     let host = tokio::runtime::Builder::new_current_thread().build().expect("it starts");
     assert!(refused(LoomBuilder::new().beside(host.handle().clone())).contains("start_paused"));
-    // What was not paused goes on as it does.
+    // `start_paused(false)` changes no other setting.
     let runtime = LoomBuilder::new().start_paused(false).rayon_threads(1).build();
     assert_eq!(runtime.expect("it starts").config().tokio_flavor, TokioFlavor::MultiThread);
 }

@@ -1,6 +1,6 @@
 //! One annotated function in a program that has no Loom runtime.
 //!
-//! A test binary of its own, since the compute pool it speaks of belongs to the process.
+//! A test binary of its own, since the compute pool that it uses belongs to the process.
 
 use std::thread;
 

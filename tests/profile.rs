@@ -1,11 +1,11 @@
-//! What was learned is kept in a file, and known the next time.
+//! What a runtime has learned is kept in a file and used by the next run.
 
 use std::fs;
 use std::path::PathBuf;
 
 use loom::{LoomBuilder, LoomRuntime};
 
-/// A file of this test's own, which goes with it.
+/// A file that belongs to one test and is removed at its end.
 struct File(PathBuf);
 
 impl File {
@@ -73,7 +73,7 @@ fn what_was_learned_is_known_the_next_time() {
     assert!(text.contains("\nprofile::sized | profile::sized | 512..=1023 | "), "{text}");
     assert!(text.contains("\nprofile::Cart::total | profile::total | any | "), "{text}");
 
-    // The first call of a function without a hint is offloaded, where nothing is known of it.
+    // Without a profile, the first call of a function that has no hint is offloaded.
     let runtime = builder().profile(file.path()).build().expect("it starts");
     let worker = runtime.spawn_async(async {
         light(1).await;
@@ -85,7 +85,7 @@ fn what_was_learned_is_known_the_next_time() {
         let verdict = function.verdict.expect("it was called");
         assert_eq!(verdict.reason, loom::mab::Reason::Cost, "something was known: {verdict:?}");
     }
-    // Too little for another opinion, so it stays as it was.
+    // One call is too little to change the profile.
     drop(runtime);
     assert_eq!(file.text(), text);
 }

@@ -1,12 +1,12 @@
-//! A system that has no more threads: at the start, in every window, and later.
+//! A system that refuses threads: at each step of the start, and later.
 //!
-//! This program has a `pthread_create` of its own, which refuses when it is told to. So its
-//! tests share one lock.
+//! This program replaces `pthread_create` by its own function, which a test can make fail.
+//! The tests share one lock for that reason.
 //!
 //! Rule S1: names end in a nul byte.
 //! Rule S2: the next definition of a name is the C library's, and has the type that the
-//! manual says.
-//! Rule S3: a caller's promises are handed on.
+//! manual states.
+//! Rule S3: the caller's promises are passed on.
 #![cfg(target_os = "linux")]
 
 use std::ffi::{c_int, c_void};
@@ -21,17 +21,17 @@ type Start = extern "C" fn(*mut c_void) -> *mut c_void;
 type Create =
     unsafe extern "C" fn(*mut libc::pthread_t, *const c_void, Start, *mut c_void) -> c_int;
 
-/// How many threads the system still has; fewer than none: as many as anyone wants.
+/// How many threads the system still grants; a negative number means no limit.
 static LEFT: AtomicI64 = AtomicI64::new(-1);
-/// What it answers then.
+/// The error that it returns when none is left.
 static ANSWER: AtomicI32 = AtomicI32::new(libc::EAGAIN);
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Stands before the C library's.
+/// Takes precedence over the C library's function.
 ///
 /// # Safety
 ///
-/// As the C library's.
+/// As for the C library's.
 #[unsafe(no_mangle)]
 #[expect(unsafe_code, reason = "it takes the place of a function of the C library")]
 pub unsafe extern "C" fn pthread_create(
@@ -57,7 +57,8 @@ fn thread_count() -> usize {
     fs::read_dir("/proc/self/task").expect("Linux tells").count()
 }
 
-/// How many threads have names that begin so; the kernel keeps fifteen bytes of them.
+/// How many threads have a name that begins with `start`; the kernel keeps fifteen bytes of a
+/// name.
 fn named(start: &str) -> usize {
     let tasks = fs::read_dir("/proc/self/task").expect("Linux tells").flatten();
     let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
@@ -68,7 +69,7 @@ fn builder() -> LoomBuilder {
     LoomBuilder::new().tokio_threads(2).rayon_threads(3)
 }
 
-/// Builds with so many threads left, and says why that failed.
+/// Builds a runtime while `left` threads are left, and returns the error, if any.
 fn build_with(left: i64) -> Option<String> {
     LEFT.store(left, Ordering::SeqCst);
     let built = builder().build();
@@ -83,8 +84,8 @@ fn a_refusal_at_the_start_is_an_error_and_leaves_nothing_running() {
                    group), or lower `tokio_threads` and `rayon_threads`";
     let none = "Resource temporarily unavailable (os error 11)";
     let mut windows = 0;
-    // The first thread of all is the keeper, which then stays: with it there are the
-    // harness's own two, and the test beside this one, which waits for the lock.
+    // The keeper starts first and then stays. Besides it, the harness has two threads, and the
+    // other test may have one, which waits for the lock.
     assert!(build_with(0).is_some());
     drop(builder().build().expect("there are threads again"));
     let mut running = named("loom-keeper") + named("refused_threads") + named("a_refusal");
@@ -99,15 +100,15 @@ fn a_refusal_at_the_start_is_an_error_and_leaves_nothing_running() {
             ),
         ];
         assert!(expected.contains(&error), "{left} left: {error}");
-        // Tokio cannot take back its first worker when it does not get the second one.
+        // Tokio cannot end its first worker when the system refuses the second one.
         running += if left == 7 { 2 } else { 0 };
-        // The others end in their own time.
+        // The other threads take a moment to end.
         while thread_count() != running {
             thread::yield_now();
         }
         windows += 1;
     }
-    // Five for the probe, one that calls tokio, and five real ones.
+    // Five threads of the probe, one that calls tokio, and five of the runtime.
     assert_eq!(windows, 11);
 }
 
@@ -117,11 +118,11 @@ fn a_refusal_later_delays_blocking_functions_until_there_are_threads() {
     let runtime = builder().build().expect("there are threads");
     LEFT.store(0, Ordering::SeqCst);
     let blocking: Vec<_> = (0..3).map(|i| runtime.spawn_blocking(move || i)).collect();
-    // Everything else goes on.
+    // Other work is not affected.
     assert_eq!(runtime.block_on(runtime.spawn_compute(|| 7)), 7);
     runtime.shutdown();
     assert!(!runtime.is_idle());
-    // Until somebody has noticed, and the system relents.
+    // Waits until the refusal is counted; then the system grants threads again.
     while runtime.refused_threads() == 0 {
         thread::yield_now();
     }

@@ -1,4 +1,4 @@
-//! Scopes: parallel work that borrows, and what becomes of it when something goes wrong.
+//! Scopes: parallel work that borrows, and how it ends when something fails.
 
 use std::future::Future;
 use std::mem::ManuallyDrop;
@@ -16,7 +16,7 @@ fn runtime() -> LoomRuntime {
     LoomBuilder::new().tokio_threads(2).rayon_threads(2).build().expect("it starts")
 }
 
-/// Drives a future on this thread, which belongs to no runtime.
+/// Drives a future on the calling thread, which belongs to no runtime.
 fn drive<F: Future>(future: F) -> F::Output {
     struct Unpark(Thread);
     impl Wake for Unpark {
@@ -34,7 +34,7 @@ fn drive<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Adds up in two halves, one of them on another thread perhaps.
+/// Adds up in two halves, which may run on different threads.
 async fn sum(runtime: &LoomRuntime, numbers: &[u64]) -> u64 {
     let (mut left, mut right) = (0, 0);
     let (a, b) = numbers.split_at(numbers.len() / 2);
@@ -113,7 +113,7 @@ fn other_tasks_of_the_worker_go_on() {
         let (sender, receiver) = mpsc::channel();
         let of_task = runtime.clone();
         let task = runtime.spawn_async(async move {
-            // On the queue of this worker, behind the task that is running.
+            // The new task waits in this worker's queue, behind the running task.
             tokio::spawn(async move { sender.send(42).expect("somebody listens") });
             let mut answer = 0;
             let room = &mut answer;
@@ -148,7 +148,7 @@ fn adaptive_scopes_give_the_same() {
     });
 }
 
-/// Counts what has ended, and panics where it is told to.
+/// Runs four closures of which the one at `place` panics, and counts how many have ended.
 fn panics_at(runtime: &LoomRuntime, place: usize) -> (u8, usize) {
     let ended = AtomicUsize::new(0);
     let scope = runtime.scope_compute(|scope| {
@@ -182,7 +182,7 @@ fn a_panic_anywhere_comes_after_all_work_has_ended() {
     for place in 0..=4 {
         assert_eq!(panics_at(&runtime, place), (7, 4), "place {place}");
     }
-    // The pool has survived.
+    // The pool still works.
     assert_eq!(runtime.block_on(sum(&runtime, &[1, 2, 3])), 6);
 }
 
@@ -193,13 +193,13 @@ fn a_scope_that_is_never_polled_never_runs() {
     drop(runtime.scope_compute(|_| ran.fetch_add(1, Ordering::Relaxed)));
     let leaked = ManuallyDrop::new(runtime.scope_compute(|_| ran.fetch_add(1, Ordering::Relaxed)));
     assert_eq!(ran.load(Ordering::Relaxed), 0);
-    // Nor does it count as work that an end would wait for.
+    // Nor is it counted as work that an end waits for.
     runtime.block_until_idle();
-    // For those who look for leaks.
+    // Leak checkers would report it.
     drop(ManuallyDrop::into_inner(leaked));
 }
 
-/// Looks at what it borrows when it is dropped.
+/// Uses what it borrows when it is dropped.
 struct Looks<'a>(&'a AtomicUsize);
 
 impl Drop for Looks<'_> {
@@ -224,11 +224,11 @@ fn a_leaked_scope_has_ended_with_its_first_poll() {
     let Poll::Ready(result) = answer else { panic!("it is ready") };
     drop(result);
     assert_eq!(looked.load(Ordering::Relaxed), 9);
-    // For those who look for leaks.
+    // Leak checkers would report it.
     drop(ManuallyDrop::into_inner(leaked));
 }
 
-/// Whoever awaits it is cut short in every way that there is, while it runs.
+/// The awaiting task ends, is aborted, or panics while the scope runs.
 #[test]
 fn a_scope_ends_before_what_it_borrows_however_its_task_ends() {
     let runtime = runtime();
@@ -265,7 +265,7 @@ fn a_scope_ends_before_what_it_borrows_however_its_task_ends() {
         }
         release.send(()).expect("it waits");
         assert_eq!(has_ended.recv(), Ok(2), "way {way}");
-        // An abort finds no await to end the task at.
+        // An aborted task ends at an await; this one has none after the abort.
         assert_eq!(runtime.block_on(task).is_err(), way == 2, "way {way}");
     }
 }
@@ -275,7 +275,8 @@ fn a_timeout_comes_too_late_for_a_scope() {
     let runtime = runtime();
     let mut ran = false;
     let answer = runtime.block_on(async {
-        // Elapsed from the start; the poll comes first, and with it the end.
+        // The time has elapsed from the start, but `timeout` polls the scope first, and that poll
+        // runs it to its end.
         tokio::time::timeout(Duration::ZERO, runtime.scope_compute(|_| ran = true)).await
     });
     assert!(answer.is_ok() && ran);

@@ -1,4 +1,4 @@
-//! Load shedding: who is let through, and what the others are told.
+//! Load shedding: which requests pass, and what the others are answered.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -19,7 +19,7 @@ use tower::ServiceExt;
 
 const BOUND: Duration = Duration::from_millis(150);
 
-/// One compute thread, and a call that keeps it busy until the other end goes.
+/// One compute thread, and a call that keeps it busy until the sender is dropped.
 fn busy_runtime() -> (LoomRuntime, mpsc::Sender<()>, ComputeFuture<bool>) {
     let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build().expect("it starts");
     let (release, busy) = block(&runtime);
@@ -52,8 +52,8 @@ async fn ask(router: &Router, path: &str) -> Response<Body> {
     router.clone().oneshot(request).await.expect("it is infallible")
 }
 
-/// Waits until none of those that wait has started for longer than the bound, and somebody has
-/// been let through to see.
+/// Waits until the runtime expects a longer wait than the bound, because no queued call has
+/// started for that long. One request has been let through by then as a probe.
 fn until_it_is_long(runtime: &LoomRuntime) {
     while runtime.would_wait(Priority::Normal, BOUND).is_none() {
         std::thread::yield_now();
@@ -103,7 +103,7 @@ fn the_answer_may_be_the_programs_own() {
             .expect("it is well formed")
     });
     let router = Router::new().route("/", post(handler).layer(layer));
-    // On a runtime that has nothing to do with it.
+    // The request is polled on another runtime.
     let other = LoomBuilder::new().rayon_threads(1).build().expect("it starts");
     let shed = other.block_on(ask(&router, "/"));
     assert_eq!(shed.status(), StatusCode::TOO_MANY_REQUESTS);
@@ -113,7 +113,7 @@ fn the_answer_may_be_the_programs_own() {
 #[test]
 fn low_priorities_are_shed_first() {
     let (runtime, release, busy) = busy_runtime();
-    // What waits tells, once it starts, what a place in the line costs each.
+    // Calls report, once they start, how long each place in the queue took.
     let batch = |n: u64| {
         let normal = (0..n).map(|_| runtime.spawn_compute_with_priority(Priority::Normal, || ()));
         let mut calls: Vec<_> = normal.collect();
@@ -121,7 +121,7 @@ fn low_priorities_are_shed_first() {
         calls.extend(high);
         calls
     };
-    // One in sixteen tells.
+    // One call in sixteen reports its wait.
     let calls = batch(320);
     drop(release);
     assert!(runtime.block_on(busy));
@@ -135,7 +135,7 @@ fn low_priorities_are_shed_first() {
     assert!(high < normal, "{high:?} {normal:?}");
 }
 
-/// A body that goes on for ever, and is always there.
+/// A body without end, whose next frame is always ready.
 struct Endless(Arc<AtomicUsize>);
 
 impl HttpBody for Endless {
@@ -160,7 +160,7 @@ fn a_body_without_end_is_not_read_for_ever() {
     let frames = Arc::new(AtomicUsize::new(0));
     let request = |body| Request::post("/").body(body).expect("it is well formed");
     let endless = request(Body::new(Endless(Arc::clone(&frames))));
-    // Its only worker has other tasks as well, which have their turns meanwhile.
+    // Another task of the only worker has to make progress meanwhile.
     let (turns, of_task) = (Arc::clone(&frames), router.clone());
     let both = runtime.spawn_async(async move {
         let answer = tokio::spawn(of_task.oneshot(endless));
@@ -177,7 +177,7 @@ fn a_body_without_end_is_not_read_for_ever() {
     let all = frames.load(Ordering::Relaxed);
     assert!(before < all && all <= 16 * 1024, "{before} of {all} frames");
 
-    // Whoever asks whether to send it at all is told at once.
+    // A client that sends `Expect: 100-continue` is refused before it sends the body.
     let mut asking = request(Body::new(Endless(Arc::clone(&frames))));
     asking.headers_mut().insert(header::EXPECT, HeaderValue::from_static("100-continue"));
     let answer = runtime.block_on(router.oneshot(asking)).expect("it is infallible");

@@ -20,7 +20,7 @@ fn runtime() -> LoomRuntime {
 /// Far longer than anything here takes.
 const HANGS: Duration = Duration::from_mins(1);
 
-/// Two that come in here at the same time may both go on.
+/// Lets calls pass in pairs: a call waits until a second one arrives.
 #[derive(Default)]
 struct Pairs(Mutex<usize>, Condvar);
 
@@ -79,7 +79,7 @@ fn results_come_as_they_are_done_where_order_is_no_matter() {
     });
 }
 
-/// Numbers from 0, and how many were taken.
+/// Numbers from 0, and a count of how many were taken.
 struct Counted(u32, Arc<AtomicUsize>);
 
 impl Stream for Counted {
@@ -141,11 +141,11 @@ fn dropping_the_stream_cancels_what_has_not_started() {
     let work = move |n: u32| {
         running.send(n).expect("the test waits");
         counted.fetch_add(1, Ordering::Relaxed);
-        // Its sender is dropped.
+        // Returns once the sender is dropped.
         let _released = held.lock().expect("not poisoned").recv();
     };
     let mut stream = Box::pin(iter(0..100).compute_map(work).in_flight(10).on(&runtime));
-    // On no runtime's thread, and only the first item is ever polled.
+    // Polled outside of any runtime; only the first item is ever polled.
     assert!(stream.as_mut().poll_next(&mut Context::from_waker(Waker::noop())).is_pending());
     assert_eq!(runs.recv(), Ok(0));
     assert_eq!(runtime.compute_tasks_in_flight(), 10);
@@ -190,7 +190,7 @@ fn adaptive_streams_of_cheap_work_let_other_tasks_run() {
             tokio::spawn(async move { tell.send(()) });
             let mut told = pin!(told);
             let mut stream = pin!(Counted(0, Arc::default()).adaptive_map(|n| n));
-            // An endless stream whose items are always there.
+            // The stream is endless and always ready.
             loop {
                 stream.next().await;
                 let has_run = poll_fn(|cx| Poll::Ready(told.as_mut().poll(cx).is_ready())).await;
@@ -216,7 +216,7 @@ fn sizes_are_told() {
     assert_eq!(stream.size_hint(), (9, Some(9)));
 }
 
-/// A task that polls many times in a row has its turn ended before a waker is shown.
+/// A task that polls often in a row runs out of budget before its waker is registered.
 #[test]
 fn an_unordered_stream_is_woken_however_its_turns_end() {
     let runtime = LoomBuilder::new().tokio_threads(2).rayon_threads(1).build();
@@ -234,7 +234,7 @@ fn an_unordered_stream_is_woken_however_its_turns_end() {
     }
 }
 
-/// Many at once that end while nobody polls, from a source that is done with its budget.
+/// Many calls end at once while no task polls, and the source has used up the task's budget.
 #[test]
 fn a_full_window_is_delivered_from_a_source_that_sleeps() {
     let runtime = runtime();
@@ -257,7 +257,7 @@ fn a_full_window_is_delivered_from_a_source_that_sleeps() {
     }
 }
 
-/// A source that is always ready, and uses up no turn.
+/// A source that is always ready and uses no budget.
 struct Plain(std::ops::Range<u32>);
 
 impl Stream for Plain {

@@ -1,8 +1,9 @@
-//! Calls that end in every way, against every moment their caller can go, from a seed.
+//! Calls that end in every way, whose callers leave at every moment, chosen by a seed.
 //!
-//! `LOOM_STRESS_KEPT` calls of one runtime and `LOOM_STRESS_DROPPED` runtimes that are dropped
-//! under their calls; a few by default. `LOOM_STRESS_SEED` repeats a run, as far as threads
-//! let it. Run under `AddressSanitizer` and valgrind, which see what no assertion does.
+//! `LOOM_STRESS_KEPT` is the number of calls of one runtime, `LOOM_STRESS_DROPPED` the number of
+//! runtimes that are dropped while their calls run; both defaults are small. `LOOM_STRESS_SEED`
+//! repeats a run, as far as the timing of threads allows. Run under `AddressSanitizer` and
+//! valgrind, which find errors that no assertion can.
 
 use std::env;
 use std::future::Future;
@@ -18,18 +19,18 @@ use tokio::task::yield_now;
 
 /// Calls in flight at a time.
 const CALLERS: usize = 32;
-/// How often to look whether all has been dropped: longer than anything takes.
+/// How often to check whether every value has been dropped; more often than ever needed.
 const PATIENCE: usize = 50_000_000;
 
-/// What is alive, so that each value is dropped once.
+/// How many values are alive, to check that each is dropped once.
 #[derive(Default)]
 struct Alive(AtomicUsize);
 
-/// A value that counts, and panics in its drop if it is told to.
+/// A value that is counted while it lives, and whose drop panics on request.
 struct Value {
     alive: Arc<Alive>,
     panics: bool,
-    /// Something on the heap, whose use after the end a tool would see.
+    /// A heap block, so that a tool sees a use after the drop.
     check: Box<u64>,
 }
 
@@ -60,7 +61,7 @@ impl Random {
     }
 }
 
-/// How far the work has come, for those who want to go at that moment.
+/// How far the work has come, for callers that leave at a certain moment.
 #[derive(Default)]
 struct Progress(AtomicUsize);
 
@@ -84,7 +85,7 @@ fn call(
     progress: &Arc<Progress>,
 ) -> TryComputeFuture<Value> {
     let ending = random.below(3);
-    // One of the two: the second would panic while the first unwinds, which ends any program.
+    // Only one of the two: a second panic while the first unwinds would abort the program.
     let is_captured = random.below(2) == 0;
     let captured = Value::new(alive, ending == 2 && is_captured);
     let result = Value::new(alive, ending == 2 && !is_captured);
@@ -99,7 +100,7 @@ fn call(
         if ending == 1 {
             panic::panic_any(result);
         }
-        // By name: rustc forgets a result that is on its way out while a drop panics.
+        // Dropped explicitly: rustc leaks a return value when a drop at the function's end panics.
         drop(captured);
         result
     };
@@ -107,7 +108,7 @@ fn call(
     runtime.try_spawn_compute_with_priority(priorities[random.below(3)], work)
 }
 
-/// Drops what may panic in its drop.
+/// Drops a value whose drop may panic.
 fn drop_quietly<T>(value: T) {
     let _panic = catch_unwind(AssertUnwindSafe(|| drop(value)));
 }
@@ -116,9 +117,9 @@ fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// The caller goes at one of its moments.
+/// Ends the caller's wait at a random moment.
 async fn go(mut call: TryComputeFuture<Value>, progress: &Progress, random: &mut Random) {
-    // One more poll from elsewhere changes the waker.
+    // A first poll with another waker.
     if random.below(4) == 0
         && let Poll::Ready(outcome) = poll_once(&mut call)
     {
@@ -126,14 +127,14 @@ async fn go(mut call: TryComputeFuture<Value>, progress: &Progress, random: &mut
     }
     match random.below(6) {
         0 | 1 => end(call.await),
-        // Before it starts, perhaps.
+        // Dropped, perhaps before it starts.
         2 => {
             if let Poll::Ready(outcome) = poll_once(&mut call) {
                 return end(outcome);
             }
             drop_quietly(call);
         }
-        // While it runs, or just as it completes.
+        // Dropped while it runs, or just as it completes.
         moment @ (3 | 4) => {
             if let Poll::Ready(outcome) = poll_once(&mut call) {
                 return end(outcome);
@@ -141,7 +142,7 @@ async fn go(mut call: TryComputeFuture<Value>, progress: &Progress, random: &mut
             progress.reaches(if moment == 3 { STARTED } else { ENDING }).await;
             drop_quietly(call);
         }
-        // Never polled, or told to go on without.
+        // Detached, perhaps without any poll.
         _ => drop_quietly(catch_unwind(AssertUnwindSafe(|| call.detach()))),
     }
 }
@@ -153,9 +154,9 @@ fn end(outcome: Result<Value, ComputeError>) {
     }
 }
 
-/// Waits until the threads of runtimes with this prefix have ended: what a thread has on its
-/// way out is a leak to those who look just then. Where the system does not tell, it is the
-/// reader's to know.
+/// Waits until the threads of runtimes with this prefix have ended: a leak checker would report
+/// the memory of threads that are still ending. Where the system does not list threads, the
+/// function returns at once, and a leak report may be false.
 fn until_threads_have_ended(prefix: &str) {
     let is_ours = |task: std::io::Result<std::fs::DirEntry>| {
         let name = task.and_then(|task| std::fs::read_to_string(task.path().join("comm")));
@@ -174,7 +175,7 @@ fn seed() -> u64 {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     let seed = number("LOOM_STRESS_SEED", clock.as_secs() ^ u64::from(clock.subsec_nanos()));
     println!("LOOM_STRESS_SEED={seed}");
-    // Thousands of panics are part of it.
+    // The tests cause thousands of panics, which are not printed.
     panic::set_hook(Box::new(|info| {
         let is_ours = info.payload().is::<Value>()
             || info.payload_as_str().is_some_and(|words| words.contains("as told"));
@@ -188,7 +189,7 @@ fn seed() -> u64 {
 #[test]
 fn calls_of_a_runtime_that_stays() {
     let (seed, rounds) = (seed(), number("LOOM_STRESS_KEPT", 20_000));
-    // Callers look for a start without rest, which idle threads would never get to make.
+    // Callers poll without rest for a start, which threads of the idle class would never make.
     let builder = LoomBuilder::new().compute_priority(ComputePriority::Normal);
     let builder = builder.prefix("stays").tokio_threads(2).rayon_threads(2);
     let runtime = builder.build().expect("it starts");
@@ -233,7 +234,7 @@ fn calls_of_a_runtime_that_goes() {
             .map(|_| {
                 let progress = Arc::new(Progress::default());
                 let call = call(&runtime, &alive, &mut random, &progress);
-                // Whoever waits for a start may do so for ever now.
+                // The call may never start now, so no caller waits for its start.
                 let is_awaited = random.below(2) == 0;
                 host.spawn(async move {
                     let mut call = call;
@@ -256,7 +257,7 @@ fn calls_of_a_runtime_that_goes() {
             for caller in callers {
                 caller.await.expect("no panic gets out");
             }
-            // What still runs drops its results on its own.
+            // Calls that still run drop their results when they end.
             for _ in 0..PATIENCE {
                 if alive.0.load(Ordering::Relaxed) == 0 {
                     return;

@@ -1,4 +1,4 @@
-//! What follows work to other threads: spans, a span for each call, and task-locals.
+//! Baggage that follows work to other threads: spans, a span for each call, and task-locals.
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Write};
@@ -39,7 +39,7 @@ struct Closed {
 #[derive(Clone, Debug, Default)]
 struct Seen {
     spans: Vec<Closed>,
-    /// The words of each event, the spans around it, and its thread.
+    /// The message of each event, the spans around it, and its thread.
     events: Vec<(String, Vec<&'static str>, String)>,
 }
 
@@ -128,7 +128,7 @@ fn runtime() -> LoomRuntime {
     LoomBuilder::new().tokio_threads(2).rayon_threads(2).build().expect("it starts")
 }
 
-/// One for the process, since spans go to threads that are shared.
+/// One recorder for the process, since the threads that enter spans are shared.
 fn recorder() -> &'static Recorder {
     static RECORDER: OnceLock<Recorder> = OnceLock::new();
     RECORDER.get_or_init(|| {
@@ -139,7 +139,8 @@ fn recorder() -> &'static Recorder {
     })
 }
 
-/// Two compute threads of which one is busy with the pool's own work, until the other end goes.
+/// Two compute threads, of which one is busy with the pool's own work until the sender is
+/// dropped.
 fn with_one_thread_left() -> (LoomRuntime, mpsc::Sender<()>) {
     let runtime = runtime();
     let (holding, held) = mpsc::channel();
@@ -161,7 +162,7 @@ fn a_call_is_in_no_span_of_the_one_below_it() {
     let below = tracing::info_span!("below").in_scope(|| {
         runtime.spawn_compute(move || {
             let _entered = tracing::info_span!("deeper").entered();
-            // As work of a scope does that runs on the thread of the scope.
+            // Work of a scope that runs on the scope's own thread enters the span twice, too.
             let _twice = tracing::Span::current().entered();
             started.send(()).expect("the test waits");
             while receiver.try_recv().is_err() {
@@ -212,7 +213,7 @@ fn spans_follow_work_wherever_it_goes() {
             items.collect::<Vec<()>>().await;
         };
         tracing::Instrument::instrument(work, request).await;
-        // Outside of any span there is none but the call's own.
+        // Outside of any span there is only the call's own span.
         offloaded().await;
     });
     runtime.block_until_idle();
@@ -251,7 +252,8 @@ fn spans_follow_work_wherever_it_goes() {
     assert!(inline.iter().all(|call| number(call, "run_time_us").is_some()));
 }
 
-/// Runs `work` as a call above the one that runs, as a thread does that waits for parallel work.
+/// Runs `work` as a call on top of the running one, as a thread does while it waits for parallel
+/// work.
 fn above<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
     let (sender, receiver) = mpsc::channel();
     let thread = std::thread::current().id();
@@ -273,14 +275,14 @@ fn above<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
 fn with_others_above() -> [Option<String>; 4] {
     let own = || USER.try_with(Clone::clone).ok();
     let before = own();
-    // Another task's call, which has no user, and one that has another.
+    // A call of another task, which has no user, and then a call with another user.
     let other = above(own);
     let handle = tokio::runtime::Handle::current();
     let bob = handle.block_on(USER.scope("bob".to_owned(), who_inline()));
     [before, other, own(), Some(bob)]
 }
 
-/// What runs above it cannot have another value on that thread, nor none.
+/// While the value is borrowed, a call on top can neither replace nor remove it on that thread.
 #[loom::compute(mode = "offload", carry(USER))]
 fn borrowing_across_a_wait() -> [Option<String>; 3] {
     USER.with(|own| {

@@ -1,8 +1,8 @@
-//! What the attributes accept, and the exact words with which they refuse.
+//! What the attributes accept, and the exact text of their errors.
 //!
-//! The words of the compiler around ours change between its versions, so the texts are
-//! compared on one of them alone. After a wanted change, `TRYBUILD=overwrite cargo test
-//! --test ui` writes them anew.
+//! The compiler's own text around Loom's messages changes between compiler versions, so the texts
+//! are compared with one version alone. After a wanted change, `TRYBUILD=overwrite cargo test
+//! --test ui` updates the files.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! `loom-bench all`: every bench, and the README with what they say.
+//! `loom-bench all`: every bench; writes their results into the README.
 
 use std::error::Error;
 use std::fs;
@@ -11,18 +11,18 @@ use crate::{alloc, decide, http, local, macros, micro, plugins, readme, regret, 
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Fewer and shorter rounds: within ten minutes on two CPUs, with wider intervals.
+    /// Fewer and shorter rounds: at most ten minutes on two CPUs, with wider intervals.
     #[arg(long)]
     quick: bool,
-    /// One short round of each, and the README left as it is: shows that the benches work.
+    /// One short round of each bench, which shows that it works; the README does not change.
     #[arg(long, conflicts_with = "quick")]
     check: bool,
-    /// Only these benches, by their names; what the README says of the others stays.
+    /// Only the benches with these names; the README's other sections do not change.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
 }
 
-/// How thorough each bench is: once to see that it works, quickly, or in full.
+/// How thorough each bench is: one round to check that it works, quick, or in full.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Depth {
     Check,
@@ -36,10 +36,10 @@ impl Depth {
     }
 }
 
-/// Runs one of them.
+/// Runs one bench.
 type Run = fn(Depth) -> Result<Report, Box<dyn Error>>;
 
-/// By the names that the README has for them.
+/// The benches, by their names in the README.
 const BENCHES: [(&str, Run); 9] = [
     ("alloc", |depth| alloc::run(&alloc::Options { quick: depth != Depth::Full })),
     ("micro", |depth| {
@@ -122,7 +122,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         failures.extend(report.failures.iter().map(|failure| format!("{name}: {failure}")));
         data.insert(name.to_owned(), Value::Object(report.data));
         if depth != Depth::Check {
-            // After each, so that text and data say the same wherever this ends.
+            // Written after each bench, so that text and data agree even if the run is interrupted.
             fs::write(&path, serde_json::to_string(&data)? + "\n")?;
         }
         eprintln!("== {name}: {:.0} s", started.elapsed().as_secs_f64());

@@ -1,4 +1,4 @@
-//! `loom-bench alloc`: what a call allocates, in the steady state.
+//! `loom-bench alloc`: the allocations of a call, in the steady state.
 
 use std::error::Error;
 
@@ -9,7 +9,7 @@ use crate::sample::Seen;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// A short sample of each.
+    /// A short sample of each contender.
     #[arg(long)]
     pub(crate) quick: bool,
 }
@@ -18,7 +18,7 @@ const SCENARIOS: [(&str, &str); 2] = [("1 caller", "1"), ("64 callers", "64")];
 
 pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     let millis = if options.quick { "50" } else { "500" };
-    // Counts are not disturbed by others, or hardly.
+    // Other programs hardly disturb counts of allocations.
     let rounds = if options.quick { Rounds::one() } else { Rounds { rounds: 3, most_repeats: 0 } };
     let entries = contenders::of(Bench::Calls);
     let names: Vec<_> =

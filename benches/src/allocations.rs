@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 static COUNT: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 
-/// Allocations of the whole process so far.
+/// The number of allocations of the whole process so far.
 pub(crate) fn count() -> u64 {
     COUNT.load(Ordering::Relaxed)
 }
 
-/// The bytes of them.
+/// The bytes of these allocations.
 pub(crate) fn bytes() -> u64 {
     BYTES.load(Ordering::Relaxed)
 }
@@ -21,7 +21,7 @@ fn add(size: usize) {
     BYTES.fetch_add(size as u64, Ordering::Relaxed);
 }
 
-/// The system's allocator, and a count of what it is asked for.
+/// The system's allocator, which counts the requests that it receives.
 pub(crate) struct Counting;
 
 #[expect(unsafe_code, reason = "an allocator is an unsafe trait")]

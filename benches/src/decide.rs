@@ -1,5 +1,5 @@
-//! `loom-bench decide`: what a call costs that is not moved, beyond the function itself, on one
-//! I/O worker and on two at once; and how many instructions that is.
+//! `loom-bench decide`: the cost of a call that runs inline, beyond the function itself, on one
+//! I/O worker and on two at the same time; and the number of its instructions.
 
 use std::error::Error;
 
@@ -14,7 +14,7 @@ use crate::statistics::Estimate;
 
 const WORKERS: [&str; 2] = ["1", "2"];
 const DIRECT: &str = "tokio";
-/// Of whom, what, whether that is of two workers, and the bar.
+/// The contender, the figure, whether it is for two workers, and the bar.
 const AIMS: [(&str, &str, bool, Bar); 4] = [
     ("loom attribute", "ns beyond the function", false, Bar::AtMost(15.0)),
     ("loom attribute", "speed-up with 2 workers", true, Bar::AtLeast(1.8)),
@@ -24,10 +24,10 @@ const AIMS: [(&str, &str, bool, Bar); 4] = [
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// One short round: shows that the bench works, not what anything costs.
+    /// One short round, which shows that the bench works; its figures mean nothing.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// How many rounds.
+    /// The number of rounds.
     #[arg(long, default_value_t = 15, value_parser = at_least_one)]
     pub(crate) rounds: usize,
 }
@@ -40,7 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     };
     let names: Vec<_> = contenders::of(Bench::Decisions).iter().map(|entry| entry.name).collect();
     let taken = Taken::take(rounds, &WORKERS, &names, |workers, contender, _round| {
-        // It offloads all of them in some runs, and then takes minutes for as many.
+        // In some runs, loom-rs offloads every call, and would take minutes for so many.
         let calls = if contender == "loom-rs" { calls / 20 } else { calls };
         let calls = calls.to_string();
         in_a_process::<Seen>(&["sample", "--contender", contender, "decisions", workers, &calls])

@@ -1,4 +1,4 @@
-//! Instructions, which are the same on every run of a machine's kind, counted by callgrind.
+//! Instruction counts by callgrind, which are the same in every run on one kind of machine.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -16,7 +16,7 @@ pub(crate) struct Options {
     calls: u64,
 }
 
-/// What is counted, and how that is described.
+/// What is counted, and its description in the table.
 const COUNTED: [(&str, &str); 4] = [
     ("direct", "the function itself, in a loop"),
     ("settled", "a settled call of an annotated function"),
@@ -34,7 +34,7 @@ fn next(n: u64) -> u64 {
     black_box(n).wrapping_add(1)
 }
 
-/// Makes so many calls, under whatever watches.
+/// Makes the calls that callgrind counts.
 pub(crate) fn sample(options: &Options) -> Result<(), Box<dyn Error>> {
     let Options { what, calls } = options;
     let runtime = LoomBuilder::new().tokio_threads(2).rayon_threads(1).build()?;
@@ -62,7 +62,7 @@ pub(crate) fn sample(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Batches that wait for the one compute thread, so that it never looks for work in vain.
+/// Batches that wait for the one compute thread, so that the thread always finds work.
 fn bridge(runtime: &LoomRuntime, calls: u64) {
     const BATCH: u64 = 500;
     for _ in 0..calls / BATCH {
@@ -78,7 +78,7 @@ fn bridge(runtime: &LoomRuntime, calls: u64) {
     }
 }
 
-/// A table of instructions a call, where valgrind is.
+/// A table of instructions per call, if valgrind is installed.
 pub(crate) fn add(report: &mut Report, quick: bool) -> Result<(), Box<dyn Error>> {
     let is_here = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
     if !is_here.is_ok_and(|status| status.success()) {
@@ -89,7 +89,7 @@ pub(crate) fn add(report: &mut Report, quick: bool) -> Result<(), Box<dyn Error>
     let mut table = Table::new(1, ["", "instructions a call"]);
     let mut data = serde_json::Map::new();
     for (what, described) in COUNTED {
-        // What starting and ending take is in both.
+        // The difference cancels the cost of start and end, which both counts contain.
         let (few, many) = (count(what, calls)?, count(what, 3 * calls)?);
         #[expect(clippy::cast_precision_loss, reason = "figures are read by people")]
         let each = many.saturating_sub(few) as f64 / (2 * calls) as f64;
@@ -105,8 +105,9 @@ pub(crate) fn add(report: &mut Report, quick: bool) -> Result<(), Box<dyn Error>
     Ok(())
 }
 
-/// Instructions of the whole program, but for the looks at settled functions: these come with
-/// time, which passes many times as fast, by the count of instructions, where they are counted.
+/// Instructions of the whole program, except those of measured calls. Measured calls happen at
+/// intervals of time, and callgrind slows the program down, so there are many more of them per
+/// instruction than in an ordinary run.
 fn count(what: &str, calls: u64) -> Result<u64, Box<dyn Error>> {
     let file = std::env::temp_dir().join(format!("loom-bench-{}.callgrind", std::process::id()));
     let status = Command::new("valgrind")
@@ -116,7 +117,7 @@ fn count(what: &str, calls: u64) -> Result<u64, Box<dyn Error>> {
         .args(["instructions", what, &calls.to_string()])
         .status()?;
     let text = fs::read_to_string(&file);
-    // Whatever came of it.
+    // Removed whether or not the run succeeded.
     let _ = fs::remove_file(&file);
     if !status.success() {
         return Err(format!("valgrind failed on `{what}`: {status}").into());
@@ -127,9 +128,9 @@ fn count(what: &str, calls: u64) -> Result<u64, Box<dyn Error>> {
     Ok(total.saturating_sub(within(&text, "loom::call::adaptive::place_measured")))
 }
 
-/// Instructions of all calls of a function, with what it calls, by callgrind's own format: a line
-/// names what is called, by a number after the first time, the next says how often, and the one
-/// after that what that cost.
+/// Instructions of all calls of a function, including its callees. In callgrind's format, one line
+/// names the callee (only by its number after the first time), the next states how often it is
+/// called, and the third states the cost.
 fn within(text: &str, function: &str) -> u64 {
     let mut own = BTreeSet::new();
     let mut is_own = false;

@@ -1,9 +1,9 @@
-//! Who used the CPUs: what the load and the service did not is a disturbance.
+//! CPU time by process: time that neither the load nor the service used is a disturbance.
 
 use std::fs;
 use std::io;
 
-/// CPU time in clock ticks, of everybody and altogether.
+/// CPU time in clock ticks: the busy time of all processes, and all time.
 #[derive(Clone, Copy)]
 pub(crate) struct Ticks {
     busy: u64,
@@ -14,7 +14,7 @@ impl Ticks {
     pub(crate) fn now() -> io::Result<Self> {
         let text = fs::read_to_string("/proc/stat")?;
         let line = text.lines().next().unwrap_or_default();
-        // user, nice, system, idle, iowait, irq, softirq, steal; guests are within user.
+        // user, nice, system, idle, iowait, irq, softirq, steal; user includes guest time.
         let ticks: Vec<u64> =
             line.split_whitespace().skip(1).take(8).map(|n| n.parse().unwrap_or(0)).collect();
         let all: u64 = ticks.iter().sum();
@@ -22,7 +22,7 @@ impl Ticks {
         Ok(Self { busy: all - idle, all })
     }
 
-    /// The share of the machine that others than we took since then.
+    /// The share of the machine that other programs took since `since`.
     pub(crate) fn foreign_share(self, since: Self, ours: u64) -> f64 {
         let foreign = (self.busy - since.busy).saturating_sub(ours);
         #[expect(clippy::cast_precision_loss, reason = "ticks far below 2^52")]
@@ -31,7 +31,7 @@ impl Ticks {
     }
 }
 
-/// CPU time of all threads of this process that are there, in nanoseconds.
+/// CPU time of all threads of this process that still exist, in nanoseconds.
 pub(crate) fn own_nanos() -> io::Result<u64> {
     let mut nanos = 0;
     for task in fs::read_dir("/proc/self/task")? {
@@ -51,7 +51,7 @@ pub(crate) fn process_ticks(process: u32) -> io::Result<u64> {
     fields(&format!("/proc/{process}/stat"), 11)
 }
 
-/// The sum of two fields of such a file, from so many after the name on.
+/// The sum of two fields of such a file, `skip` fields after the name.
 fn fields(file: &str, skip: usize) -> io::Result<u64> {
     let text = fs::read_to_string(file)?;
     // The name is in parentheses and may hold spaces.

@@ -1,8 +1,8 @@
-//! `loom-bench macros`: what the attribute costs the compiler.
+//! `loom-bench macros`: the attribute's cost in compile time.
 //!
-//! Crates of the same functions, with the attribute, written by hand as an `async fn` around
-//! `spawn_adaptive`, and plain, are checked one after another, round after round. What they
-//! depend on is checked beforehand.
+//! Three crates have the same functions: with the attribute, as hand-written `async fn`s around
+//! `spawn_adaptive`, and plain. They are checked one after another, round after round. Their
+//! dependencies are checked beforehand.
 
 use std::env;
 use std::error::Error;
@@ -18,10 +18,10 @@ use crate::statistics::Estimate;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// One short round: shows that the bench works, not what anything costs.
+    /// One short round, which shows that the bench works; its figures mean nothing.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// How many rounds.
+    /// The number of rounds.
     #[arg(long, default_value_t = 11, value_parser = at_least_one)]
     pub(crate) rounds: usize,
     /// How many functions each crate has.
@@ -49,7 +49,7 @@ impl Style {
     }
 }
 
-/// What an annotated function may cost the compiler, beside one by hand.
+/// The highest compile time of an annotated function, as a ratio to a hand-written one.
 const MOST: f64 = 1.25;
 
 pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
@@ -57,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
         if options.quick { (1, 50) } else { (options.rounds, options.functions) };
     let folder = env::temp_dir().join(format!("loom-bench-macros-{}", std::process::id()));
     let result = measure(&folder, rounds, functions);
-    // Whatever came of it.
+    // Removed whether or not the run succeeded.
     fs::remove_dir_all(&folder)?;
     let seconds = result?;
     let mut report = Report::default();
@@ -105,7 +105,7 @@ fn measure(
     for round in 0..rounds {
         for turn in 0..crates.len() {
             let which = (turn + round) % crates.len();
-            // What has a newer time is checked anew.
+            // Cargo checks a crate again when its source has a newer time.
             let source = crates[which].join("src/lib.rs");
             fs::write(&source, fs::read(&source)?)?;
             let started = Instant::now();
@@ -121,7 +121,7 @@ fn check(folder: &Path, path: &Path) -> Result<(), Box<dyn Error>> {
     let status = Command::new(cargo)
         .args(["check", "--quiet"])
         .env("CARGO_TARGET_DIR", folder.join("target"))
-        // All of the crate each time, not what has changed, which is nothing.
+        // The whole crate is checked each time; incrementally, nothing would have changed.
         .env("CARGO_INCREMENTAL", "0")
         .current_dir(path)
         .status()?;
@@ -151,7 +151,7 @@ fn write_crate(path: &Path, style: Style, functions: usize) -> Result<PathBuf, B
     Ok(path.to_owned())
 }
 
-/// One of five shapes.
+/// Writes a function of one of five shapes.
 fn write_function(code: &mut String, style: Style, n: usize) -> std::fmt::Result {
     let (attribute, before, after) = match style {
         Style::Plain => ("", "", ""),

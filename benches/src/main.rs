@@ -1,15 +1,18 @@
 //! `loom-bench`: Loom beside its peers, in one program and interleaved rounds.
 //!
-//! `loom-bench micro` prints what a call costs, by the number of callers and the length of
-//! its work, and what tracking adds to an async task; `alloc` what a call allocates; `decide` what
-//! a call costs that is not moved; `local` what tasks and timers cost that stay on one thread;
-//! `plugins` what tasks cost whose runtime is another library's;
-//! `regret` what decisions cost on described workloads; `macros` how
-//! long the compiler checks annotated functions; `http` how long the requests of a service take;
-//! `shed` what becomes of them under twice the load that it can bear; and `all` all of that, into
-//! the README.
-//! Absolute times vary from machine to machine and from run to run; the ratios within one
-//! run are what to read.
+//! - `micro`: the cost of a call, by the number of callers and the length of its work, and what
+//!   tracking adds to an async task;
+//! - `alloc`: the allocations of a call;
+//! - `decide`: the cost of a call that runs inline;
+//! - `local`: the cost of tasks and timers that stay on one thread;
+//! - `plugins`: the cost of tasks whose runtime belongs to another library;
+//! - `regret`: the cost of decisions on described workloads;
+//! - `macros`: how long the compiler checks annotated functions;
+//! - `http`: how long the requests of a service take;
+//! - `shed`: the answers of a service under twice the load that it can bear;
+//! - `all`: all of these, written into the README.
+//!
+//! Absolute times vary between machines and between runs; compare the ratios within one run.
 
 mod all;
 mod alloc;
@@ -48,7 +51,7 @@ static ALLOCATOR: allocations::Counting = allocations::Counting;
 struct Args {
     #[command(subcommand)]
     bench: Bench,
-    /// Where the figures are written as JSON, every sample among them.
+    /// The file for the figures as JSON, with every sample.
     #[arg(long, global = true)]
     json: Option<PathBuf>,
 }
@@ -57,40 +60,40 @@ struct Args {
 enum Bench {
     /// A closure that does nothing, or a little: the cost of moving it.
     Micro(micro::Options),
-    /// What a call allocates.
+    /// The allocations of a call.
     Alloc(alloc::Options),
-    /// What a call costs that is not moved.
+    /// The cost of a call that runs inline.
     Decide(decide::Options),
     /// Tasks and timers that stay on one thread.
     Local(local::Options),
-    /// Tasks whose runtime is another library's.
+    /// Tasks whose runtime belongs to another library.
     Plugins(plugins::Options),
     /// Decisions on described workloads, against the better arm in hindsight.
     Regret(regret::Options),
-    /// What the attribute costs the compiler.
+    /// The attribute's cost in compile time.
     Macros(macros::Options),
-    /// An HTTP service under open-loop load: what compute does to the fast requests.
+    /// An HTTP service under open-loop load: how compute affects its fast requests.
     Http(http::Options),
     /// A service under twice the load that it can bear.
     Shed(shed::Options),
-    /// All of them, and the README's tables and plots with what they say.
+    /// All benches; updates the README's tables and plots.
     All(all::Options),
-    /// One sample, as a process of its own.
+    /// One sample, in a process of its own.
     #[command(hide = true)]
     Sample(sample::Options),
-    /// One sample of `local`, as a process of its own.
+    /// One sample of `local`, in a process of its own.
     #[command(hide = true)]
     LocalSample(local::SampleOptions),
-    /// One sample of `plugins`, likewise.
+    /// One sample of `plugins`, in a process of its own.
     #[command(hide = true)]
     PluginsSample(plugins::SampleOptions),
     /// Calls for callgrind to count.
     #[command(hide = true)]
     Instructions(instructions::Options),
-    /// The service of `http`, as a process of its own.
+    /// The service of `http`, in a process of its own.
     #[command(hide = true)]
     HttpServer(http::ServerOptions),
-    /// The load of `http`, as a process of its own.
+    /// The load of `http`, in a process of its own.
     #[command(hide = true)]
     HttpLoad(http::LoadOptions),
 }

@@ -1,5 +1,5 @@
-//! `loom-bench micro`: what a call costs, by callers and by the length of its work; what two
-//! pieces of parallel work cost; what an idle runtime uses; and what tracking adds to a task.
+//! `loom-bench micro`: the cost of a call, by callers and by the length of its work; the cost of two
+//! pieces of parallel work; the CPU time of an idle runtime; and what tracking adds to a task.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -18,27 +18,27 @@ use crate::work::burn;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// One short round: shows that the bench works, not what anything costs.
+    /// One short round, which shows that the bench works; its figures mean nothing.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// How many rounds.
+    /// The number of rounds.
     #[arg(long, default_value_t = 15, value_parser = at_least_one)]
     pub(crate) rounds: usize,
-    /// Milliseconds that a sample counts for.
+    /// The milliseconds that count in each sample.
     #[arg(long, default_value_t = 150)]
     pub(crate) millis: u64,
     /// Only these contenders.
     #[arg(long, value_delimiter = ',')]
     pub(crate) only: Vec<String>,
-    /// Only scenarios whose name starts so.
+    /// Only scenarios whose name starts with this.
     #[arg(long)]
     pub(crate) scenario: Option<String>,
-    /// Only the scenarios that bars are about.
+    /// Only the scenarios that have bars.
     #[arg(long)]
     pub(crate) barred: bool,
 }
 
-/// So many tasks that each make one call after another, of so many microseconds.
+/// `callers` tasks, each of which makes one call of `micros` microseconds after another.
 struct Scenario {
     name: &'static str,
     callers: usize,
@@ -73,11 +73,11 @@ const OFFLOAD: &str = "loom offload";
 const SPLIT: &str = "loom offload split";
 const SCOPE: &str = "loom scope";
 const OWNED: &str = "loom scope owned";
-/// What scopes are compared with: the same by hand.
+/// The hand-written equivalent that scopes are compared with.
 const BY_HAND: &str = "rayon + oneshot";
 
-/// What was promised: of whom, in which scenario, as a ratio to the best peer that offloads, or
-/// to a scope by hand.
+/// The bars: the contender, the scenario, and the highest ratio to the best peer that offloads, or
+/// to a hand-written scope.
 const CALL_BARS: [(&str, &str, f64); 3] = [
     (OFFLOAD, "1 caller, empty", 0.6),
     (OFFLOAD, "64 callers, empty", 0.5),
@@ -132,7 +132,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     Ok(report)
 }
 
-/// What is no call: an idle runtime, and the neighbours of a scope.
+/// Figures beside calls: an idle runtime, and the delay of tasks beside a scope.
 fn beside_calls(report: &mut Report, quick: bool) -> Result<(), Box<dyn Error>> {
     let rest = Duration::from_secs(if quick { 1 } else { 5 });
     let share = make(OFFLOAD, Idle(rest)).ok_or("loom is a contender")??;
@@ -196,7 +196,8 @@ fn is_peer(name: &str) -> bool {
     contenders::ALL.iter().any(|entry| entry.name == name && entry.kind == Kind::Peer)
 }
 
-/// A ratio within the rounds, and whom to: the one named, or the best peer that offloads.
+/// The ratio within the rounds to a contender, and that contender's name: the one in `against`, or
+/// the best peer that offloads.
 fn beside(
     taken: &Taken<Seen>,
     ours: &str,
@@ -226,7 +227,7 @@ fn ratios(taken: &Taken<Seen>, ours: &[&str], against: Option<&str>) -> Table {
     table
 }
 
-/// The share of a CPU, in percent, that a contender uses which has made calls and makes none.
+/// The share of a CPU, in percent, that a contender uses while it is idle after calls.
 struct Idle(Duration);
 
 impl Visit for Idle {
@@ -236,7 +237,7 @@ impl Visit for Idle {
         let Self(rest) = self;
         let contender = Arc::new(contender);
         calls(&contender, 64, Duration::ZERO, Duration::from_millis(30));
-        // What lingers has gone home by then, and the keeper has forgotten it.
+        // By then, lingering drainers have ended, and the keeper no longer watches them.
         std::thread::sleep(Duration::from_millis(500));
         let before = machine::own_nanos()?;
         std::thread::sleep(rest);
@@ -246,8 +247,8 @@ impl Visit for Idle {
     }
 }
 
-/// How late a task is that the same I/O worker has ready when it polls a scope of 5 ms: the
-/// median, the 99th percentile and the most, in microseconds.
+/// The delay of a task that is ready on the same I/O worker when the worker polls a scope of 5 ms:
+/// the median, the 99th percentile and the maximum, in microseconds.
 fn lateness(scopes: usize) -> [f64; 3] {
     let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build();
     let runtime = runtime.expect("loom starts");
@@ -256,7 +257,7 @@ fn lateness(scopes: usize) -> [f64; 3] {
         let mut late = Vec::new();
         for _ in 0..scopes {
             let ready = Instant::now();
-            // Behind this task, on the queue of its worker.
+            // The new task waits in this worker's queue, behind this task.
             let neighbour = tokio::spawn(async move { ready.elapsed() });
             of_task.scope_compute(|_| burn(Duration::from_millis(5))).await;
             late.push(neighbour.await.expect("it does not panic").as_secs_f64() * 1e6);

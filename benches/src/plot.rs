@@ -1,4 +1,4 @@
-//! Plots as SVG, which read on a light and on a dark page.
+//! SVG plots that are legible on a light and on a dark page.
 
 use std::error::Error;
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::ops::Range;
 use plotters::coord::combinators::IntoLogRange;
 use plotters::prelude::*;
 
-/// What stands for one contender each: Okabe and Ito's colours, which most people tell apart.
+/// The contenders' colours, by Okabe and Ito, which most people can tell apart.
 const COLORS: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -17,20 +17,20 @@ const COLORS: [RGBColor; 8] = [
     RGBColor(120, 120, 120),
     RGBColor(160, 120, 20),
 ];
-/// On white and on black.
+/// Legible on white and on black.
 const INK: RGBColor = RGBColor(118, 118, 118);
 const SIZE: (u32, u32) = (800, 420);
 
 type Lines<'a> = [(&'a str, Vec<(usize, f64)>)];
 
-/// A line for each contender: nanoseconds by the number of workers.
+/// A line per contender: nanoseconds by the number of workers.
 pub(crate) fn costs(title: &str, lines: &Lines<'_>) -> Result<String, Box<dyn Error>> {
     let most = lines.iter().flat_map(|(_, points)| points).map(|(at, _)| *at).max().unwrap_or(1);
     let label = |at: usize| if at == 1 { "1 worker".into() } else { format!("{at} workers") };
     draw(title, "ns a call", lines, 1..most, &label)
 }
 
-/// A line for each contender: values by named places along the way.
+/// A line per contender: values at named positions of the axis.
 pub(crate) fn places(
     title: &str,
     unit: &str,
@@ -41,7 +41,7 @@ pub(crate) fn places(
     draw(title, unit, lines, 0..names.len() - 1, &label)
 }
 
-/// A bar for each name and each workload.
+/// A bar per name and workload.
 pub(crate) fn bars(
     title: &str,
     names: &[&str],
@@ -53,7 +53,7 @@ pub(crate) fn bars(
     let most = values().filter(|value| value.is_finite()).fold(2.0, f64::max);
     let row_height = ROW * i32::try_from(bars.len())? + 12;
     let height = 80 + row_height * i32::try_from(names.len())?;
-    // From 1, which is as good as the better arm, on a logarithmic scale; below it to the left.
+    // Bars start at 1, which equals the better arm, on a logarithmic scale; smaller values go left.
     let least = values().filter(|value| *value > 0.0).fold(1.0, f64::min);
     let width = f64::from(SIZE.0) - f64::from(LEFT) - 70.0;
     let at = |value: f64| {
@@ -159,7 +159,7 @@ fn draw(
     Ok(svg)
 }
 
-/// Names beside the lines' colours, at the right, in the order of the lines' ends.
+/// Names in the lines' colours, at the right, in the order of the lines' ends.
 fn legend(
     area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
     lines: &Lines<'_>,

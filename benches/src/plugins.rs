@@ -1,5 +1,5 @@
-//! `loom-bench plugins`: what tasks cost whose runtime is another library's, beside the same
-//! within one program; each sample a process of its own.
+//! `loom-bench plugins`: the cost of tasks whose runtime belongs to another library, beside the
+//! same within one program. Each sample is a process of its own.
 
 #[path = "../plugin/src/scenarios.rs"]
 mod scenarios;
@@ -21,10 +21,10 @@ use crate::statistics::Estimate;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// One short round: shows that the bench works, not what anything costs.
+    /// One short round, which shows that the bench works; its figures mean nothing.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// How many rounds.
+    /// The number of rounds.
     #[arg(long, default_value_t = 15, value_parser = at_least_one)]
     pub(crate) rounds: usize,
 }
@@ -34,13 +34,14 @@ pub(crate) struct SampleOptions {
     library: PathBuf,
     contender: String,
     scenario: String,
-    /// How many tasks or polls.
+    /// The number of tasks or polls.
     n: u64,
 }
 
 const ALONE: &str = "one program";
 const LUMINAL: &str = "luminal_rt";
-/// As the plug-in numbers them, and what a poll may cost beyond that within one program.
+/// The contexts in the order of the plug-in's numbers, and the extra cost that a poll may have
+/// beyond one within one program, in nanoseconds.
 const OVER_THERE: [(&str, f64); 3] = [
     ("plug-in, tokio's budget", 100.0),
     ("plug-in, tokio entered", 40.0),
@@ -51,7 +52,7 @@ const BY_TOKIOS_HANDLE: &str = "plug-in, `spawn_async`";
 const SCENARIOS: [(&str, &str, u64); 2] =
     [("poll", "a poll, ns", 2_000_000), ("spawn", "spawned and awaited, ns", 320_000)];
 
-/// The library, built by itself: its tokio and its rayon are its own.
+/// The library, built separately, so that it has its own tokio and rayon.
 fn library() -> Result<PathBuf, Box<dyn Error>> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let exe = env::current_exe()?;
@@ -74,7 +75,7 @@ fn runtime() -> loom::Result<LoomRuntime> {
     LoomBuilder::new().tokio_threads(1).rayon_threads(1).build()
 }
 
-/// One sample, as a process of its own.
+/// One sample, in a process of its own.
 pub(crate) fn sample(options: &SampleOptions) -> Result<(), Box<dyn Error>> {
     let SampleOptions { library, contender, scenario, n } = options;
     let is_spawn = scenario == "spawn";
@@ -113,9 +114,9 @@ fn over_there(
 ) -> Result<f64, Box<dyn Error>> {
     type Run = extern "C" fn(u32, bool, u64) -> f64;
     let runtime = runtime()?;
-    // SAFETY: it was built for this.
+    // SAFETY: the library was built for this bench.
     let plugin = unsafe { runtime.load_plugin(library) }?;
-    // SAFETY: that is what it exports under this name.
+    // SAFETY: the library exports this function under this name.
     let run: Run = unsafe { plugin.symbol("bench") }.map_err(|error| error.to_string())?;
     let nanos = run(context, is_spawn, n);
     if nanos < 0.0 { Err("the plug-in failed".into()) } else { Ok(nanos) }

@@ -1,4 +1,4 @@
-//! Tables and plots where the README shows them.
+//! Puts tables and plots into the README.
 
 use std::error::Error;
 use std::fs;
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::report::Report;
 
-/// The root of the repository that this was built from.
+/// The root of the repository that this program was built from.
 pub(crate) fn root() -> Result<PathBuf, Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
     Ok(root.ok_or("the bench has a workspace")?.to_owned())
 }
 
-/// Puts a report in its place in the README, and its plots beside it.
+/// Writes a report to its place in the README, and its plots to their files.
 pub(crate) fn update(name: &str, report: &Report) -> Result<(), Box<dyn Error>> {
     let root = root()?;
     let path = root.join("README.md");
@@ -29,7 +29,7 @@ fn replaced(text: &str, name: &str, markdown: &str) -> Result<String, String> {
     let missing = || format!("the README has no place for `{name}`: {begin}…{end}");
     let from = text.find(&begin).ok_or_else(missing)? + begin.len();
     let to = from + text[from..].find(&end).ok_or_else(missing)?;
-    // Two empty lines in a row say no more than one.
+    // Collapses several empty lines into one.
     let mut body = markdown.trim().to_owned();
     while body.contains("\n\n\n") {
         body = body.replace("\n\n\n", "\n\n");

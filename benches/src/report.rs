@@ -1,4 +1,4 @@
-//! What a bench has to say: text with tables in Markdown, the same as data, and plots.
+//! The report of a bench: Markdown text with tables, the same figures as data, and plots.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::rounds::Taken;
 use crate::statistics::Estimate;
 
-/// One bench's part of the README, or all that it prints.
+/// One bench's part of the README, or its whole output.
 #[derive(Default)]
 pub(crate) struct Report {
     /// One sentence a line.
@@ -16,18 +16,18 @@ pub(crate) struct Report {
     pub(crate) data: serde_json::Map<String, Value>,
     /// Names of files, and their content.
     pub(crate) plots: Vec<(&'static str, String)>,
-    /// What has to hold whatever the machine, and does not.
+    /// Conditions that must hold on any machine, but do not.
     pub(crate) failures: Vec<String>,
 }
 
 impl Report {
     pub(crate) fn say(&mut self, sentence: &str) {
-        // Each on a line of its own, whoever brings several.
+        // A text of several sentences gets one line for each.
         self.markdown.push_str(&sentence.replace(". ", ".\n"));
         self.markdown.push('\n');
     }
 
-    /// An empty line, as Markdown wants it around tables.
+    /// An empty line, which Markdown needs around tables.
     pub(crate) fn pause(&mut self) {
         self.markdown.push('\n');
     }
@@ -43,7 +43,7 @@ impl Report {
         self.data.insert(name.to_owned(), value);
     }
 
-    /// A plot, and where the text shows it.
+    /// Adds a plot, which the text shows at this place.
     pub(crate) fn plot(&mut self, file: &'static str, what: &str, svg: String) {
         self.pause();
         self.say(&format!("![{what}](docs/{file})"));
@@ -51,7 +51,7 @@ impl Report {
         self.plots.push((file, svg));
     }
 
-    /// Every sample, with the share of the machine that others took.
+    /// Adds every sample, with the share of the machine that other programs took.
     pub(crate) fn samples<T: Serialize>(&mut self, name: &str, taken: &Taken<T>) {
         let of = |s: usize, c: usize| -> Vec<Value> {
             let samples = taken.samples[s][c].iter();
@@ -70,7 +70,7 @@ impl Report {
 pub(crate) struct Table {
     head: Vec<String>,
     rows: Vec<Vec<String>>,
-    /// How many columns are text, which begins at the left.
+    /// How many of the first columns are text, which is aligned left.
     words: usize,
 }
 
@@ -91,7 +91,7 @@ impl Table {
             text.push_str(if column < self.words { " --- |" } else { " ---: |" });
         }
         for row in &self.rows {
-            // A string takes it.
+            // Writing to a string cannot fail.
             let _ = write!(text, "\n{}", line(row));
         }
         text.push('\n');
@@ -99,7 +99,7 @@ impl Table {
     }
 }
 
-/// The median of ratios and the interval that it is known in.
+/// The median of ratios, and its interval.
 pub(crate) fn ratio(Estimate { median, low, high, .. }: Estimate) -> String {
     if median.is_nan() {
         return "–".to_owned();
@@ -107,12 +107,12 @@ pub(crate) fn ratio(Estimate { median, low, high, .. }: Estimate) -> String {
     format!("{median:.2} ({low:.2} to {high:.2})")
 }
 
-/// A figure, with so many digits after the point.
+/// A figure, with `digits` digits after the point.
 pub(crate) fn figure(value: f64, digits: usize) -> String {
     if value.is_nan() { "–".to_owned() } else { format!("{value:.digits$}") }
 }
 
-/// What a ratio or a figure should keep to.
+/// The bound of a ratio or a figure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Bar {
     AtMost(f64),
@@ -127,7 +127,7 @@ impl Bar {
         }
     }
 
-    /// Whether it is kept, as far as an estimate can tell.
+    /// Whether the bound holds, as far as the estimate shows.
     pub(crate) fn verdict(self, Estimate { median, low, high, rounds }: Estimate) -> &'static str {
         let (limit, holds) = match self {
             Self::AtMost(limit) => (limit, median <= limit),
@@ -136,7 +136,7 @@ impl Bar {
         match holds {
             _ if median.is_nan() => "not measured",
             _ if rounds < 2 => "undecided by one round",
-            // Few rounds agree by chance.
+            // The limit is within the interval, so chance may decide.
             _ if low < limit && limit < high => "undecided",
             true => "holds",
             false => "**falls short**",

@@ -1,5 +1,5 @@
-//! Samples of every contender in every scenario: interleaved rounds, each sample a process of its
-//! own, repeated where others used the machine meanwhile.
+//! Samples of every contender in every scenario. Rounds are interleaved, each sample is a process
+//! of its own, and a sample is repeated if other programs used the machine meanwhile.
 
 use std::error::Error;
 use std::process::{Command, Stdio};
@@ -9,10 +9,10 @@ use serde::de::DeserializeOwned;
 use crate::machine::{self, Ticks};
 use crate::statistics::{Estimate, median};
 
-/// A sample counts as disturbed when others took more of the machine than this.
+/// A sample counts as disturbed if other programs took more of the machine than this share.
 const MOST_FOREIGN: f64 = 0.03;
-/// Of how many samples one may be repeated, so that a busy machine makes figures worse, which is
-/// told beside them, and not the wait for them endless.
+/// One sample in this many may be repeated. So a busy machine makes figures worse, which the report
+/// states, but does not make the bench endless.
 const REPEATED: usize = 4;
 
 /// How many rounds, and how often a disturbed sample is repeated at most.
@@ -23,30 +23,30 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
-    /// For figures.
+    /// Rounds for real figures.
     pub(crate) fn of(rounds: usize) -> Self {
         Self { rounds, most_repeats: 4 }
     }
 
-    /// To see that it works.
+    /// One round, to check that the bench works.
     pub(crate) fn one() -> Self {
         Self { rounds: 1, most_repeats: 0 }
     }
 }
 
-/// One sample: what was seen, and the share of the machine that others took meanwhile.
+/// One sample: its figures, and the share of the machine that other programs took meanwhile.
 pub(crate) struct Sample<T> {
     pub(crate) seen: T,
     pub(crate) foreign: f64,
-    /// What measured was itself disturbed.
+    /// Whether the measuring program was itself disturbed.
     pub(crate) is_spoilt: bool,
 }
 
-/// What was sampled.
+/// The samples of a bench.
 pub(crate) struct Taken<T> {
     pub(crate) scenarios: Vec<&'static str>,
     pub(crate) contenders: Vec<&'static str>,
-    /// `samples[scenario][contender]`, one of each round.
+    /// `samples[scenario][contender]`, one sample per round.
     pub(crate) samples: Vec<Vec<Vec<Sample<T>>>>,
     rounds: usize,
     repeated: usize,
@@ -55,7 +55,7 @@ pub(crate) struct Taken<T> {
 
 impl<T> Taken<T> {
     /// Takes one sample of each contender in each scenario, round after round, in an order that
-    /// rotates; `sample` is given the scenario, the contender and the round.
+    /// rotates. `sample` gets the scenario, the contender and the round.
     pub(crate) fn take(
         Rounds { rounds, most_repeats }: Rounds,
         scenarios: &[&'static str],
@@ -69,7 +69,7 @@ impl<T> Taken<T> {
         for round in 0..rounds {
             for (s, scenario) in scenarios.iter().enumerate() {
                 for turn in 0..contenders.len() {
-                    // Whoever comes after whom changes from round to round.
+                    // The order of the contenders changes from round to round.
                     let c = (turn + round) % contenders.len();
                     let mut attempts = 0;
                     let taken = loop {
@@ -93,7 +93,7 @@ impl<T> Taken<T> {
         Ok(Self { scenarios, contenders, samples, rounds, repeated, disturbed })
     }
 
-    /// How it was done, in a sentence.
+    /// The method, in a sentence.
     pub(crate) fn how(&self) -> String {
         let plural = if self.rounds == 1 { "" } else { "s" };
         let cpus = std::thread::available_parallelism().map_or(0, usize::from);
@@ -119,7 +119,7 @@ impl<T> Taken<T> {
         median(&mut samples.map(|sample| figure(&sample.seen)).collect::<Vec<_>>())
     }
 
-    /// The ratio of a figure of one to that of another, within each round.
+    /// The ratio of two contenders' figures, within each round.
     pub(crate) fn ratio(
         &self,
         s: usize,
@@ -131,7 +131,7 @@ impl<T> Taken<T> {
         Estimate::of(&ratios)
     }
 
-    /// Of those, whose median of a figure is smallest.
+    /// The contender in `of` whose median of a figure is smallest.
     pub(crate) fn best(
         &self,
         s: usize,
@@ -143,7 +143,7 @@ impl<T> Taken<T> {
     }
 }
 
-/// Runs this program with these arguments and takes what it prints as JSON.
+/// Runs this program with these arguments and parses its output as JSON.
 pub(crate) fn in_a_process<T: DeserializeOwned>(
     arguments: &[&str],
 ) -> Result<Sample<T>, Box<dyn Error>> {

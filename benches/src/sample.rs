@@ -16,7 +16,7 @@ use crate::work::burn;
 
 /// How long calls are made before they count.
 const WARM_UP: Duration = Duration::from_millis(30);
-/// Decisions before those that count: the function has settled by then.
+/// Decisions before those that count; the function is settled after them.
 const FIRST_DECISIONS: u64 = 20_000;
 
 #[derive(clap::Args)]
@@ -29,18 +29,18 @@ pub(crate) struct Options {
 
 #[derive(Clone, clap::Subcommand)]
 enum What {
-    /// So many tasks that each make one call after another, for so long.
+    /// `callers` tasks that each make one call after another, for `millis` milliseconds.
     Calls { callers: usize, micros: u64, millis: u64 },
-    /// One task that has two pieces of work done at once, again and again.
+    /// One task that runs two pieces of work at the same time, again and again.
     Pairs { micros: u64, millis: u64 },
-    /// So many tasks at once that each make so many calls of next to nothing.
+    /// `workers` concurrent tasks that each make `calls` calls of almost no work.
     Decisions { workers: usize, calls: u64 },
 }
 
-/// What a sample came to, a call.
+/// The figures of a sample, per call.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Seen {
-    /// Wall time by calls made, whoever made them; of decisions, of one worker.
+    /// Wall time divided by the calls of all tasks; for decisions, by the calls of one worker.
     pub(crate) nanos: f64,
     pub(crate) allocations: f64,
     pub(crate) bytes: f64,
@@ -75,7 +75,8 @@ impl Visit for What {
     }
 }
 
-/// What comes of so much time, after a first while: `run` tells how many, and how long.
+/// The figures of a run of `length`, after a warm-up. `run` returns the number of calls, and the
+/// time that they took.
 fn measured(run: impl Fn(Duration) -> (u64, Duration), length: Duration) -> Seen {
     run(WARM_UP);
     let (allocations, bytes) = (allocations::count(), allocations::bytes());
@@ -89,7 +90,7 @@ fn measured(run: impl Fn(Duration) -> (u64, Duration), length: Duration) -> Seen
     }
 }
 
-/// Makes calls until the time is up: how many, and how long until the last had ended.
+/// Makes calls until the time is over. Returns their number, and the time until the last one ended.
 pub(crate) fn calls<C: Contender>(
     contender: &Arc<C>,
     callers: usize,
@@ -102,14 +103,14 @@ pub(crate) fn calls<C: Contender>(
     let tasks: Vec<_> = (0..callers)
         .map(|_| {
             let (contender, is_over) = (Arc::clone(contender), Arc::clone(&is_over));
-            // Within a task: `block_on` would measure the wake-up of a foreign thread.
+            // Within a task, since `block_on` would measure the wake-up of the calling thread.
             tokio.spawn(async move {
                 let mut made = 0;
                 while !is_over.load(Ordering::Relaxed) {
                     black_box(contender.call(ComputeHint::High, move || burn(work)).await);
                     made += 1;
                     if made % 64 == 0 {
-                        // A contender that never waits would keep the other tasks away.
+                        // Otherwise a contender that never waits would block the other tasks.
                         tokio::task::consume_budget().await;
                     }
                 }
@@ -144,7 +145,7 @@ fn pairs<C: Contender>(contender: &Arc<C>, work: Duration, length: Duration) -> 
     (made, started.elapsed())
 }
 
-/// Has so many tasks make calls at once.
+/// Runs `workers` tasks that make calls at the same time.
 async fn decisions<C: Contender>(contender: &Arc<C>, workers: usize, calls: u64) -> Seen {
     let together = Arc::new(Barrier::new(workers));
     let tasks: Vec<_> = (0..workers)
@@ -153,7 +154,7 @@ async fn decisions<C: Contender>(contender: &Arc<C>, workers: usize, calls: u64)
             contender.tokio().spawn(async move {
                 decide(&*contender, FIRST_DECISIONS).await;
                 together.wait().await;
-                // Each has to be on a worker of its own, which the first calls see to.
+                // These calls give each task the time to get a worker of its own.
                 decide(&*contender, FIRST_DECISIONS).await;
                 let before = allocations::count();
                 let took = decide(&*contender, calls).await;
@@ -174,7 +175,7 @@ async fn decisions<C: Contender>(contender: &Arc<C>, workers: usize, calls: u64)
     Seen { nanos: took.as_secs_f64() * 1e9 / made, allocations, bytes: 0.0 }
 }
 
-/// Calls of what takes next to no time, one after another.
+/// Makes calls that take almost no time, one after another.
 async fn decide<C: Contender>(contender: &C, calls: u64) -> Duration {
     let started = Instant::now();
     let mut sum = 0_u64;
@@ -185,7 +186,7 @@ async fn decide<C: Contender>(contender: &C, calls: u64) -> Duration {
     started.elapsed()
 }
 
-/// What the compiler cannot see through.
+/// Work that the compiler cannot optimize away.
 #[inline(never)]
 fn next(n: u64) -> u64 {
     black_box(n).wrapping_add(1)

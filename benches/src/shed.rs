@@ -1,5 +1,5 @@
-//! `loom-bench shed`: the example's service under twice the load that it can bear, with its load
-//! shedding and without.
+//! `loom-bench shed`: the example service under twice the load that it can bear, with load shedding
+//! and without.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -14,24 +14,23 @@ use crate::statistics::{Estimate, median};
 
 /// Requests a second to the route that must always answer.
 const HEALTH: u32 = 500;
-/// What the others are compared with.
+/// The scenario that the others are compared with.
 const IDLE: &str = "nothing but `/health`";
-/// How long computation may wait for a thread where load is shed, in milliseconds; and where it
-/// is not.
+/// How long computation may wait for a thread, in milliseconds: with load shedding, and without.
 const WAITS: [(&str, &str); 2] = [("with the layer", "300"), ("without it", "60000")];
-/// What the p99 of the route that must always answer may be, to what it is when nothing else is
-/// asked.
+/// The highest p99 of the route that must always answer, as a ratio to its p99 without any other
+/// load.
 const MOST: f64 = 2.0;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// One short round: shows that the bench works, not how long anything takes.
+    /// One short round, which shows that the bench works; its figures mean nothing.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// How many rounds.
+    /// The number of rounds.
     #[arg(long, default_value_t = 7, value_parser = at_least_one)]
     pub(crate) rounds: usize,
-    /// Seconds that a sample counts for.
+    /// The seconds that count in each sample.
     #[arg(long, default_value_t = 4.0)]
     pub(crate) seconds: f64,
 }
@@ -57,7 +56,8 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
             .args(["--warm-up", &warm_up.to_string(), "--seconds", &seconds.to_string()]);
         under(load, &service)
     };
-    // What it can bear: what it answers a second where more is asked, and nobody sent away.
+    // The service's capacity: its answers per second under more load than it can bear, without
+    // load shedding.
     let saturated = |n| sample(WAITS[1].1, 300.0, n).map(|of| of.seen.slow_rate);
     let mut bears = (0..rounds.rounds.min(3)).map(saturated).collect::<Result<Vec<_>, _>>()?;
     let bears = median(&mut bears);
@@ -130,7 +130,7 @@ fn to_idle(taken: &Taken<Seen>, c: usize) -> Estimate {
     taken.ratio(0, (c, 0), |seen| seen.fast_p99)
 }
 
-/// The example, built as a user would.
+/// The example, built as a user would build it.
 fn build() -> Result<PathBuf, Box<dyn Error>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)

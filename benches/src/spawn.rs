@@ -1,4 +1,4 @@
-//! What tracking adds to a task: `spawn_async` beside `tokio::spawn`, on one runtime.
+//! The cost that tracking adds to a task: `spawn_async` beside `tokio::spawn`, on one runtime.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use crate::allocations;
 use crate::report::{Bar, Report, Table, figure};
 use crate::statistics::{Estimate, median};
 
-/// Nanoseconds and allocations a task.
+/// Nanoseconds and allocations per task.
 struct Cost {
     nanos: f64,
     allocations: f64,

@@ -1,14 +1,14 @@
-//! Medians, and how sure one can be of them.
+//! Medians, and their confidence intervals.
 
-/// How often the rounds are drawn again for an interval.
+/// How often the rounds are resampled for an interval.
 const RESAMPLES: usize = 10_000;
 
-/// A small generator of Marsaglia's xorshift family: the same numbers for the same seed.
+/// A small generator of Marsaglia's xorshift family. The same seed gives the same numbers.
 pub(crate) struct Random(u64);
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
-        // Zero is the one state that it never leaves.
+        // Zero is the only state that the generator never leaves.
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
@@ -19,7 +19,7 @@ impl Random {
         self.0
     }
 
-    /// Evenly from 0 to below 1.
+    /// Uniform from 0 to below 1.
     #[expect(clippy::cast_precision_loss, reason = "53 bits are kept, as many as there are")]
     pub(crate) fn fraction(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
@@ -40,7 +40,7 @@ pub(crate) fn median(samples: &mut [f64]) -> f64 {
     }
 }
 
-/// The value that so many percent of sorted samples do not exceed.
+/// The value that `percent` percent of the sorted samples do not exceed.
 pub(crate) fn percentile(sorted: &[u32], percent: f64) -> u32 {
     let Some(last) = sorted.len().checked_sub(1) else { return 0 };
     #[expect(
@@ -53,14 +53,14 @@ pub(crate) fn percentile(sorted: &[u32], percent: f64) -> u32 {
     sorted[rank - 1]
 }
 
-/// A median and the interval that holds 95 % of the medians of rounds drawn again from
-/// those there are (Efron's percentile bootstrap).
+/// A median, and the interval that contains 95 % of the medians of resampled rounds (Efron's
+/// percentile bootstrap).
 #[derive(Clone, Copy)]
 pub(crate) struct Estimate {
     pub(crate) median: f64,
     pub(crate) low: f64,
     pub(crate) high: f64,
-    /// Of how many rounds.
+    /// The number of rounds.
     pub(crate) rounds: usize,
 }
 

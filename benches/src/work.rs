@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// Keeps a CPU busy for so long.
+/// Keeps a CPU busy for the time `work`.
 pub(crate) fn burn(work: Duration) -> u64 {
     if work.is_zero() {
         return black_box(1);

@@ -1,4 +1,4 @@
-//! A load of the example's own.
+//! The example's own load.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,11 +10,11 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-/// Clients, each with a connection of its own, and what each asks for.
+/// The number of clients, each with its own connection, and of rounds that each asks for.
 const CLIENTS: usize = 32;
 const ROUNDS: usize = 20;
 
-/// Which core answered how often.
+/// Runs the load, and reports how often each core answered.
 pub(crate) async fn run(addr: SocketAddr, cores: usize) -> Result<String, String> {
     let clients: Vec<_> = (0..CLIENTS).map(|_| tokio::spawn(client(addr))).collect();
     let mut answers = BTreeMap::<u64, usize>::new();
@@ -31,7 +31,7 @@ pub(crate) async fn run(addr: SocketAddr, cores: usize) -> Result<String, String
     Ok(lines.join("\n"))
 }
 
-/// Asks over one connection, which stays with one core; tells which.
+/// Sends requests over one connection, which stays with one core, and returns that core.
 async fn client(addr: SocketAddr) -> Result<u64, String> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let ask = |method: &str, path: &str, body: &'static str| {
@@ -56,7 +56,7 @@ async fn client(addr: SocketAddr) -> Result<u64, String> {
     let mut seen = None;
     for _ in 0..ROUNDS {
         ask("GET", "/health", "").await?;
-        // Where this computes is for Loom to say.
+        // Loom decides where this computes.
         ask("POST", "/markdown", "# A page\n\nwith *text*.").await?;
         let about: Value = serde_json::from_slice(&ask("GET", "/core", "").await?)
             .map_err(|error| error.to_string())?;

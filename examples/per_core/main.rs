@@ -1,9 +1,9 @@
-//! The routes of the example service, from a thread a core.
+//! The routes of the example service, with one thread per core.
 //!
-//! Each local core has a listening socket of its own on the same port (`SO_REUSEPORT`), accepts
-//! connections and answers their requests: what is fast never leaves the core, and finds there
-//! state that is the core's own. What computes goes to the compute pool, as in the service, where
-//! it would hold the core up. `--demo` asks itself, and tells which core answered how often.
+//! Each local core has its own listening socket on the same port (`SO_REUSEPORT`), accepts
+//! connections and answers their requests. Fast requests never leave the core, and use state that
+//! belongs to the core. Computation that would delay the core goes to the compute pool, as in the
+//! service. `--demo` sends requests to itself, and prints how often each core answered.
 
 #[path = "../service/body.rs"]
 mod body;
@@ -51,7 +51,7 @@ struct Args {
     demo: bool,
 }
 
-/// What each core knows of itself.
+/// The state of each core.
 #[derive(Clone, Copy, Debug, Default)]
 struct Served {
     requests: u64,
@@ -75,7 +75,7 @@ async fn run(args: Args) -> Result<(), String> {
     let served = CoreState::new(|_core| Served::default());
     let stop = CancellationToken::new();
 
-    // The first core finds a port, if it may, and the others share it.
+    // The first core picks a port if `listen` allows it, and the others share it.
     let (mut addr, mut cores) = (listen, Vec::new());
     for index in 0..runtime.local_cores() {
         let (router, stop) = (router(served.clone()), stop.clone());
@@ -113,13 +113,13 @@ async fn run(args: Args) -> Result<(), String> {
     Ok(())
 }
 
-/// The service's routes, and one that tells about the core that answers it.
+/// The service's routes, and one that describes the core that answers it.
 fn router(served: CoreState<Served>) -> Router {
     let counting = served.clone();
     routes::router(false, false, LONGEST_WAIT)
         .route("/core", get(move || std::future::ready(about(&served))))
         .layer(axum::middleware::map_request(move |request: axum::extract::Request| {
-            // On the core that read the request, whose count needs no lock.
+            // This runs on the core that read the request, so the count needs no lock.
             let _ = counting.with(|served| served.requests += 1);
             async move { request }
         }))

@@ -1,4 +1,4 @@
-//! Accepting and answering, on one core.
+//! Accepts connections and answers requests on one core.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
-/// How long to wait where the system has no more to give, such as open files.
+/// The pause after the system has run out of a resource, such as open files.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A socket of this core's own, on a port that others may have as well: the system divides
-/// connections among them.
+/// This core's own socket on a port that other cores share: the system distributes connections
+/// among their sockets.
 pub(crate) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseport(true)?;
@@ -25,7 +25,7 @@ pub(crate) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Answers until told to stop, and then what was begun.
+/// Serves until `stop` is cancelled, and then finishes the requests that were begun.
 pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     loop {
         let accepted = tokio::select! {
@@ -33,13 +33,13 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            // Tracked by the runtime, which waits for it at the end.
+            // The runtime tracks the task, and waits for it at its end.
             Ok((stream, _)) => {
                 drop(loom::local::spawn(connection(stream, router.clone(), stop.clone())));
             }
-            // The client has gone, or the system is short of something: it may pass.
+            // The client has gone, or the system lacks a resource for now: try again after a pause.
             Err(_) if loom::local::clock().delay(PAUSE).await.is_ok() => {}
-            // The core ends.
+            // The clock fails because the core ends.
             Err(_) => break,
         }
     }
@@ -49,7 +49,7 @@ async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) 
     let service = TowerToHyperService::new(router);
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
-    // That a client went away is nobody's fault here.
+    // An error means that the client went away, which is no fault of the service.
     tokio::select! {
         _over = connection.as_mut() => return,
         () = stop.cancelled() => connection.as_mut().graceful_shutdown(),

@@ -1,4 +1,4 @@
-//! Request bodies, limited in size and time, with the type their sender says they have.
+//! Request bodies, limited in size and time, with the media type that their sender states.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use http_body_util::BodyExt;
 
 use crate::refusal::Refusal;
 
-/// A client that has not sent its body by then is let go.
+/// A client that has not sent its body by then gets an error.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How much of a body beyond its limit is still read, and thrown away. Closing on a client
-/// that is still sending would reset the connection, and the answer could be lost.
+/// How much of a body beyond its limit is still read and discarded. Closing the connection while
+/// the client still sends would reset it, and the answer could be lost.
 const LINGER_FACTOR: usize = 4;
 
 /// A body of at most `LIMIT` bytes, and the media type it was sent with.
@@ -22,10 +22,10 @@ pub(crate) struct Limited<const LIMIT: usize> {
 }
 
 impl<const LIMIT: usize> Limited<LIMIT> {
-    /// Refuses a body that is said to be something else.
+    /// Refuses a body whose stated type is another one.
     ///
-    /// None at all, "just bytes", and what curl says of any body unless told otherwise
-    /// are not taken for a statement.
+    /// No type at all, "just bytes", and the type that curl sends by default do not count as
+    /// statements.
     pub(crate) fn expect_type(&self, accepted: &[&str], wanted: &str) -> Result<(), Refusal> {
         const UNSAID: &[&str] = &["application/octet-stream", "application/x-www-form-urlencoded"];
         match self.media_type.as_deref() {
@@ -35,7 +35,7 @@ impl<const LIMIT: usize> Limited<LIMIT> {
         }
     }
 
-    /// Refuses a body that is not said to be JSON.
+    /// Refuses a body whose stated type is not JSON.
     pub(crate) fn expect_json(&self) -> Result<(), Refusal> {
         match self.media_type.as_deref() {
             Some("application/json") => Ok(()),
@@ -61,7 +61,7 @@ impl<S: Sync, const LIMIT: usize> FromRequest<S> for Limited<LIMIT> {
     }
 }
 
-/// Reads and forgets a body that nobody asked for, so that its sender gets to see the answer.
+/// Reads and discards a body that no route expects, so that its sender sees the answer.
 pub(crate) async fn discard(mut body: Body) {
     const MOST: usize = 16 * 1024 * 1024;
     let forget = async {
@@ -73,7 +73,7 @@ pub(crate) async fn discard(mut body: Body) {
             }
         }
     };
-    // Whatever comes of it, the answer is the same.
+    // The answer is the same whether or not this succeeds.
     let _ = tokio::time::timeout(PATIENCE, forget).await;
 }
 

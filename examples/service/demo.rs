@@ -1,9 +1,9 @@
-//! `--demo`: a steady load of real input, and a table of how it went.
+//! `--demo`: a steady load of real input, and a table of the results.
 //!
 //! Open loop: requests are sent when they are due, whether or not earlier ones have been
-//! answered, and their latency counts from when they were due. A service that falls
-//! behind therefore shows it.
-//! The load comes from threads of this very process, so it competes with what it measures.
+//! answered, and their latency counts from when they were due. A delay of the service is
+//! therefore visible.
+//! The load comes from threads of this process, so it competes with what it measures.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -44,7 +44,7 @@ const IMAGES: &[&[u8]] = &[
 /// One kind of request, how often it is sent, and what a right answer looks like.
 struct Stream {
     route: &'static str,
-    /// The compute function behind it, by the end of its path.
+    /// The end of the path of the compute function behind it.
     function: Option<&'static str>,
     per_second: u32,
     method: Method,
@@ -116,7 +116,7 @@ fn streams(hash: &str) -> Vec<Stream> {
     ]
 }
 
-/// What came of one stream.
+/// The results of one stream.
 #[derive(Default)]
 struct Answers {
     latencies: Vec<Duration>,
@@ -130,13 +130,13 @@ pub(crate) struct Report {
     functions: Vec<FunctionStats>,
 }
 
-/// Runs the load on threads of its own, which belong to no part of the service.
+/// Runs the load on its own threads, which belong to no part of the service.
 pub(crate) async fn start(addr: SocketAddr, length: Duration) -> Result<Report, String> {
     let (done, report) = oneshot::channel();
     thread::Builder::new()
         .name("demo-load".to_owned())
         .spawn(move || {
-            // Nobody waits any more where the service was interrupted.
+            // The receiver is gone if the service was interrupted.
             let _ = done.send(run(addr, length));
         })
         .map_err(|error| format!("cannot start the demo's load: {error}"))?;
@@ -173,7 +173,7 @@ fn run(addr: SocketAddr, length: Duration) -> Result<Report, String> {
             );
             tick += Duration::from_secs(1);
         }
-        // This thread paces; a timer of the client's runtime would be a millisecond off.
+        // This thread sets the pace; a timer of the client's runtime could be a millisecond late.
         thread::sleep((start + offset).saturating_duration_since(Instant::now()));
         let request = request(addr, &streams[stream], n)?;
         let exchange = Exchange {
@@ -199,12 +199,12 @@ fn run(addr: SocketAddr, length: Duration) -> Result<Report, String> {
     Ok(Report { streams, answers, sent_for, functions: Vec::new() })
 }
 
-/// When each request is due, of which stream it is, and the how-manieth there.
+/// Each request: when it is due, its stream, and its index in that stream.
 fn schedule(streams: &[Stream], length: Duration) -> Vec<(Duration, usize, usize)> {
     let mut schedule = Vec::new();
     for (i, stream) in streams.iter().enumerate() {
         let period = Duration::from_secs(1) / stream.per_second;
-        // Off the beat of the other streams, so that they do not all arrive at once.
+        // Each stream has another phase, so that requests do not all arrive at once.
         let phase = period * u32::try_from(i).unwrap_or(0) / 11;
         let due = (0..).map(|n: u32| phase + period * n).take_while(|due| *due < length);
         schedule.extend(due.enumerate().map(|(n, due)| (due, i, n)));
@@ -261,7 +261,7 @@ async fn ask(
     Ok((status, body.to_bytes()))
 }
 
-/// A hash for the verify stream to verify.
+/// A hash that the verify stream uses.
 async fn first_hash(client: &HttpClient, addr: SocketAddr) -> Result<String, String> {
     let request = Request::post(format!("http://{addr}/password/hash"))
         .header("content-type", "application/json")
@@ -279,7 +279,7 @@ impl Report {
     /// Prints the table; a failed request makes the demo fail.
     pub(crate) fn print(self) -> ExitCode {
         let failed = self.streams_failed();
-        // That nobody may be reading is no failure of the demo's.
+        // If no process reads standard output, the demo does not fail.
         let _ = self.write_to(&mut io::stdout().lock());
         if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }

@@ -1,4 +1,4 @@
-//! `POST /drill/panic`, with `--drill` alone: rehearses a bug in a compute function.
+//! `POST /drill/panic`, only with `--drill`: rehearses a bug in a compute function.
 
 #[loom::compute(hint = "high")]
 fn fail() {

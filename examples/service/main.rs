@@ -1,8 +1,8 @@
 //! A service whose handlers compute: Markdown to HTML, thumbnails, password hashes.
 //!
-//! Each compute function carries `#[loom::compute]`, each handler is an ordinary axum
-//! handler that awaits it. `--demo` lets the service answer a steady load of its own and
-//! prints how long that took and where the calls ran.
+//! Each compute function has `#[loom::compute]`, and each handler is an ordinary axum handler
+//! that awaits it. With `--demo`, the service answers its own steady load, and prints how long
+//! that took and where the calls ran.
 
 mod body;
 mod demo;
@@ -24,7 +24,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
-/// The demo talks to itself alone, so any free port will do.
+/// Only the demo itself connects, so any free port works.
 const DEMO_LISTEN: &str = "127.0.0.1:0";
 
 /// An HTTP service on Loom.
@@ -86,7 +86,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Turns what was learned into a file for the next compilation.
+/// Turns a profile into a hints file for the next compilation.
 fn print_hints(profile: &Path) -> ExitCode {
     match loom::hints::from_profile(profile) {
         Ok(hints) => {
@@ -111,10 +111,10 @@ async fn run(args: Args) -> Result<ExitCode, String> {
     if let Some(runtime) = loom::current_runtime() {
         let _ = writeln!(io::stderr(), "{runtime}");
     }
-    // Before anyone is told where to find us, and could want us to stop.
+    // Before the address is printed: from then on, someone may send a signal.
     let signals = if args.demo { None } else { Some(serve::Signals::catch()?) };
-    // Connections are queued from here on, so this is true already. That nobody may be
-    // reading standard output is no reason to stop.
+    // The socket already queues connections, so this is true. The service goes on even if no
+    // process reads standard output.
     let _ =
         writeln!(io::stdout(), "listening on http://{addr}").and_then(|()| io::stdout().flush());
 
@@ -133,7 +133,7 @@ async fn run(args: Args) -> Result<ExitCode, String> {
     };
     let signals = loom::spawn_async(signals.forward(stop));
     let served = serve.await;
-    // Connections that were cut off may hold on to it; the program ends regardless.
+    // Connections that were cut off may still hold a handle; the program ends regardless.
     signals.abort();
     served?;
     Ok(ExitCode::SUCCESS)

@@ -28,7 +28,7 @@ pub(crate) async fn handler(body: Limited<LIMIT>) -> Result<impl IntoResponse, R
     })?;
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        // CommonMark allows HTML. What somebody sends must not run as ours.
+        // CommonMark allows HTML. A client's HTML must not run as content of this site.
         (header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'; style-src 'unsafe-inline'"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];

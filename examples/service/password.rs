@@ -14,8 +14,8 @@ use crate::refusal::Refusal;
 
 const LIMIT: usize = 16 * 1024;
 const MAX_PASSWORD: usize = 1024;
-/// A hash names its own cost, and verifying pays it. These bounds are four times what
-/// `hash` uses.
+/// A hash states its own cost, and verification has to pay it. These bounds are four times the
+/// cost that `hash` uses.
 const MAX_MEMORY_KIB: u32 = 4 * Params::DEFAULT_M_COST;
 const MAX_PASSES: u32 = 4 * Params::DEFAULT_T_COST;
 const MAX_LANES: u32 = 4 * Params::DEFAULT_P_COST;
@@ -43,7 +43,7 @@ pub(crate) struct VerifyAnswer {
     valid: bool,
 }
 
-/// Tens of milliseconds by design: 19 MiB of memory, filled twice. Somebody waits to be let in.
+/// Tens of milliseconds by design: 19 MiB of memory, filled twice. A user waits for the login.
 #[loom::compute(hint = "high", priority = "high")]
 fn hash(password: String) -> Result<String, Refusal> {
     let hash = Argon2::default().hash_password(password.as_bytes()).map_err(|error| {
@@ -52,7 +52,7 @@ fn hash(password: String) -> Result<String, Refusal> {
     Ok(hash.to_string())
 }
 
-/// As long as the hash took to make.
+/// Takes as long as the hash took to make.
 #[loom::compute(hint = "high", priority = "high")]
 fn verify(password: String, hash: PasswordHash) -> Result<bool, Refusal> {
     match Argon2::default().verify_password(password.as_bytes(), &hash) {
@@ -62,7 +62,7 @@ fn verify(password: String, hash: PasswordHash) -> Result<bool, Refusal> {
     }
 }
 
-/// The hash, if it is one of argon2id and no dearer than the service will pay for.
+/// The hash, if it is an argon2id hash whose cost is within the service's bounds.
 fn affordable(hash: &str) -> Result<PasswordHash, Refusal> {
     let hash = PasswordHash::new(hash).map_err(bad_hash)?;
     if hash.algorithm != Algorithm::Argon2id.ident() {
@@ -97,7 +97,8 @@ pub(crate) async fn hash_handler(body: Limited<LIMIT>) -> Result<Json<HashAnswer
 pub(crate) async fn verify_handler(body: Limited<LIMIT>) -> Result<Json<VerifyAnswer>, Refusal> {
     let VerifyRequest { password, hash } = json(&body)?;
     check_length(&password)?;
-    // Here, since a refusal must not teach Loom that verifying is cheap.
+    // Checked before the compute call, so that Loom does not learn from refusals that verifying is
+    // cheap.
     let hash = affordable(&hash)?;
     Ok(Json(VerifyAnswer { valid: verify(password, hash).await? }))
 }
@@ -112,7 +113,7 @@ fn check_length(password: &str) -> Result<(), Refusal> {
     }
 }
 
-/// JSON that does not parse is a bad request; JSON of another shape cannot be processed.
+/// JSON that does not parse is a bad request (400); JSON of another shape is unprocessable (422).
 fn json<T: DeserializeOwned>(body: &Limited<LIMIT>) -> Result<T, Refusal> {
     body.expect_json()?;
     if let Err(error) = std::str::from_utf8(&body.data) {

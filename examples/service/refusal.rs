@@ -1,4 +1,4 @@
-//! How the service says no: a status and a sentence.
+//! How the service refuses a request: with a status and a sentence.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -25,7 +25,7 @@ impl Refusal {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, sentence)
     }
 
-    /// An answer that nobody will read.
+    /// An answer to a client that has gone.
     pub(crate) fn nobody_waits() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "The client has gone.")
     }

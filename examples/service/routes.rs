@@ -1,4 +1,4 @@
-//! Which path goes where, and what happens to everything else.
+//! The routes, and the answers to every other path.
 
 use std::any::Any;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::{body, drill, markdown, password, thumbnail};
 
 /// `longest_wait` is how long the compute calls of a request may wait for a thread.
 pub(crate) fn router(drill: bool, dashboard: bool, longest_wait: Duration) -> Router {
-    // Of the priorities that the functions behind them have.
+    // Each layer has the priority of the compute functions behind its route.
     let shed = |priority| LoadShedLayer::new(longest_wait).priority(priority).answer_with(too_busy);
     let passwords = Router::new()
         .route("/password/hash", post(password::hash_handler))
@@ -43,12 +43,12 @@ pub(crate) fn router(drill: bool, dashboard: bool, longest_wait: Duration) -> Ro
         .layer(CatchPanicLayer::custom(panicked))
 }
 
-/// What the service itself counts.
+/// Counters of the service itself.
 async fn stats() -> Json<Value> {
     Json(json!({ "thumbnails_stopped": thumbnail::stopped() }))
 }
 
-/// The layer says when to come back.
+/// The layer itself sets `Retry-After`.
 fn too_busy(shed: &Shed) -> Response {
     let sentence =
         format!("The service has too much to do: try again in {} s.", shed.retry_after().as_secs());
@@ -66,7 +66,7 @@ async fn wrong_method(method: Method, uri: Uri, body: Body) -> Refusal {
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, sentence)
 }
 
-/// The panic hook has told the operator; the client learns that it is not its fault.
+/// The panic hook informs the operator; this answer tells the client that the fault is not its own.
 fn panicked(_payload: Box<dyn Any + Send>) -> Response {
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "The service failed on this request.")
         .into_response()

@@ -1,10 +1,10 @@
-//! Serving until told to stop, and then finishing what was started.
+//! Serves until it is asked to stop, and then finishes started requests.
 //!
 //! On a signal the service
-//! 1. takes the connections that wait to be accepted, and closes its listening socket;
-//! 2. says `Connection: close` on each answer from then on, so that clients let go;
-//! 3. gives connections without a request a moment to send the one they were opened for;
-//! 4. closes the idle ones, finishes every request under way, and ends.
+//! 1. accepts the connections that wait to be accepted, and closes its listening socket;
+//! 2. sends `Connection: close` with each answer from then on, so that clients disconnect;
+//! 3. waits a moment for new connections to send the request that they were opened for;
+//! 4. closes idle connections, finishes every request under way, and ends.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -25,8 +25,8 @@ use tokio::sync::{oneshot, watch};
 /// Step 3: how long a connection may take to send its first request.
 const LAST_REQUESTS: Duration = Duration::from_millis(250);
 
-/// Serves `router` until `stopped` turns true, and finishes what was started: a client that
-/// takes longer than `drain_limit` to send or take what is left is cut off.
+/// Serves `router` until `stopped` becomes true, and finishes started requests. A client that
+/// needs longer than `drain_limit` to send or read the rest is cut off.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
@@ -47,7 +47,7 @@ pub(crate) async fn serve(
     let (closed, listener_closed) = oneshot::channel();
     let listener = ClosingListener::new(listener, stopped.clone(), closed);
     let idle_may_go = async {
-        // An error means that the listener is gone, which is what is waited for.
+        // An error means that the listener is gone, which is the awaited event, too.
         let _ = listener_closed.await;
         tokio::time::sleep(LAST_REQUESTS).await;
     };
@@ -65,7 +65,7 @@ pub(crate) async fn serve(
     }
 }
 
-/// SIGINT and SIGTERM, caught from when this is made.
+/// SIGINT and SIGTERM, which are caught once this exists.
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
@@ -80,7 +80,7 @@ impl Signals {
         })
     }
 
-    /// Turns the first signal into a request to stop, and the second into the end.
+    /// The first signal makes the service stop in order, the second one ends the process.
     pub(crate) async fn forward(mut self, stop: watch::Sender<bool>) {
         tokio::select! {
             () = self.next() => {}
@@ -105,18 +105,18 @@ impl Signals {
     }
 }
 
-/// Tells the operator, if anyone is listening: standard error may be a closed pipe.
+/// Writes to the operator. Errors are ignored, since standard error may be a closed pipe.
 fn say(message: &str) {
     let _ = writeln!(io::stderr(), "service: {message}");
 }
 
 /// Resolves once the value is true.
 async fn until(mut stopped: watch::Receiver<bool>) {
-    // An error means that whoever could say so is gone: nobody would hear a signal.
+    // An error means that the sender is gone, so no signal could arrive any more.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// A listener that, once told to stop, accepts what is waiting and closes its socket.
+/// A listener that, once it is asked to stop, accepts waiting connections and closes its socket.
 struct ClosingListener {
     listener: Option<TcpListener>,
     addr: io::Result<SocketAddr>,
@@ -140,12 +140,12 @@ impl ClosingListener {
         }
     }
 
-    /// Step 1: takes whoever waits. What comes after the last look finds the socket
-    /// closed.
+    /// Step 1: accepts every waiting connection. A connection that comes after the last `accept`
+    /// finds the socket closed.
     fn close(&mut self, listener: TcpListener) -> io::Result<()> {
         let listener = listener.into_std()?;
         loop {
-            // Non-blocking, as tokio made it.
+            // Does not block, since tokio made the socket non-blocking.
             match listener.accept() {
                 Ok((stream, addr)) => {
                     stream.set_nonblocking(true)?;
@@ -181,7 +181,7 @@ impl Listener for ClosingListener {
             return connection;
         }
         if let Some(closed) = self.closed.take() {
-            // Nobody waits for it any more where serving was cut off.
+            // The receiver is gone if serving was cut off.
             let _ = closed.send(());
         }
         pending().await

@@ -17,18 +17,18 @@ use crate::refusal::Refusal;
 const LIMIT: usize = 10 * 1024 * 1024;
 const ACCEPTED: &[&str] = &["image/png", "image/jpeg", "image/jpg"];
 const MAX_WIDTH: u32 = 2048;
-/// A few kilobytes can claim to be a picture of any size. These are the pixels as decoded,
-/// and the longest side; shrinking adds no more than the thumbnail itself.
+/// A few kilobytes can claim to be a picture of any size. These are the limits for the decoded
+/// bytes and for the longest side; shrinking adds only the thumbnail itself.
 const MAX_DECODED: u64 = 100 * 1024 * 1024;
 const MAX_SIDE: u32 = 16_384;
 const MAX_ALLOC: u64 = 256 * 1024 * 1024;
 const QUALITY: u8 = 85;
 
-/// Thumbnails that nobody waited for any more when one of their steps was done.
+/// Thumbnails that were stopped between two steps because their client had gone.
 static STOPPED: AtomicU64 = AtomicU64::new(0);
 
-/// Milliseconds to a second: decodes, turns upright, shrinks, encodes. Whoever looks at a page
-/// has something to read meanwhile.
+/// Milliseconds to a second: decodes, turns upright, shrinks, encodes. The priority is low, since
+/// a user can read the page before its pictures arrive.
 #[loom::compute(hint = "high", priority = "low")]
 fn shrink(source: Bytes, width: u32) -> Result<Vec<u8>, Refusal> {
     let mut decoder = decoder(&source)?;
@@ -37,11 +37,11 @@ fn shrink(source: Bytes, width: u32) -> Result<Vec<u8>, Refusal> {
     still_wanted()?;
     image.apply_orientation(orientation);
     still_wanted()?;
-    // Never larger than the original: there is nothing to gain in making pixels up.
+    // Never larger than the original, since invented pixels add no detail.
     let width = width.min(image.width());
     let height = u64::from(image.height()) * u64::from(width) / u64::from(image.width());
     let height = u32::try_from(height).unwrap_or(u32::MAX).max(1);
-    // Averages in place; the filters that look nicer keep a copy in floating point.
+    // This averages in place; filters of better quality need a copy in floating point.
     let image = image.thumbnail_exact(width, height);
     still_wanted()?;
     let mut jpeg = Vec::new();
@@ -53,8 +53,8 @@ fn shrink(source: Bytes, width: u32) -> Result<Vec<u8>, Refusal> {
     Ok(jpeg)
 }
 
-/// Asked between two steps: whether the client is still there. Its handler is dropped when
-/// it has gone, and this call with it, but what runs can only stop by itself.
+/// Checks between two steps whether the client still waits. When the client goes, its handler is
+/// dropped, and the call's future with it, but a running call can only stop by itself.
 fn still_wanted() -> Result<(), Refusal> {
     if loom::is_cancelled() {
         STOPPED.fetch_add(1, Ordering::Relaxed);
@@ -68,10 +68,10 @@ pub(crate) fn stopped() -> u64 {
     STOPPED.load(Ordering::Relaxed)
 }
 
-/// Reads the header, and refuses what is no picture or too large a one.
+/// Reads the header, and refuses a body that is no picture or too large a picture.
 ///
-/// A handler does this before the compute call: refusals take microseconds and must not
-/// teach Loom that thumbnails do.
+/// A handler does this before the compute call: refusals take microseconds, and Loom must not
+/// learn from them that thumbnails do.
 fn decoder(source: &[u8]) -> Result<impl ImageDecoder + '_, Refusal> {
     let format = image::guess_format(source)
         .ok()
@@ -98,7 +98,7 @@ fn broken(error: ImageError) -> Refusal {
     Refusal::unprocessable(format!("The image cannot be decoded: {error}."))
 }
 
-/// JPEG has no transparency; what shines through is white, as on a page.
+/// JPEG has no transparency, so the background is white, as on a page.
 fn on_white(image: &DynamicImage) -> DynamicImage {
     if !image.color().has_alpha() {
         return DynamicImage::ImageRgb8(image.to_rgb8());

@@ -1,7 +1,7 @@
 //! The one error type of the crate.
 //!
-//! Each variant names the setting or the thing it is about and the way out.
-//! Panics of user code are not errors of Loom: they reach the task that awaits the work.
+//! Each variant names the setting or the resource that it is about, and a way out. Panics of user
+//! code are not errors of Loom: they reach the task that awaits the work.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,13 +12,13 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
-    /// It was not set.
+    /// The default, since it was not set.
     Default,
     /// A configuration file.
     File(PathBuf),
-    /// An environment variable, by name.
+    /// An environment variable, with its name.
     Environment(String),
-    /// The attribute or the builder.
+    /// Code: the attribute or the builder.
     Code,
     /// The tokio runtime that was given.
     Host,
@@ -52,31 +52,31 @@ impl fmt::Display for Source {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoomError {
-    /// A setting has a value it cannot have.
+    /// A setting has a value that is not allowed.
     #[error("`{setting}` is {value} ({source_of_value}); {remedy}")]
     InvalidSetting {
-        /// The builder's name of the setting.
+        /// The setting's name in the builder.
         setting: &'static str,
-        /// The value that was given, or what it is where it cannot be shown.
+        /// The value that was given, or a description if the value cannot be shown.
         value: String,
-        /// Where it was given.
+        /// Where the value was given.
         source_of_value: Source,
-        /// What was expected, or how to get what was probably meant.
+        /// What was expected, or how to set what was probably meant.
         remedy: String,
     },
 
-    /// A key that is none.
+    /// A key that names no setting.
     #[error("`{key}` is no setting ({source_of_key}); {remedy}")]
     UnknownSetting {
         /// The key as it was written.
         key: String,
-        /// Where it was written.
+        /// Where the key was written.
         source_of_key: Source,
-        /// The nearest key, or all of them.
+        /// The most similar key, or all keys.
         remedy: String,
     },
 
-    /// A configuration file that cannot be read as one.
+    /// A file that cannot be read as a configuration file.
     #[error("cannot use configuration file `{}`: {problem}", path.display())]
     ConfigFile {
         /// The file.
@@ -85,7 +85,7 @@ pub enum LoomError {
         problem: String,
     },
 
-    /// A profile that cannot be read as one.
+    /// A file that cannot be read as a profile.
     #[error("cannot use profile `{}`: {problem}", path.display())]
     Profile {
         /// The file.
@@ -96,42 +96,42 @@ pub enum LoomError {
 
     /// `pin = "required"`, and the system refused to pin a thread.
     #[error(
-        "cannot pin thread `{thread}` to CPUs {cpus}: {source}; allow `sched_setaffinity`, or set `pin` to true to go on without"
+        "cannot pin thread `{thread}` to CPUs {cpus}: {source}; allow `sched_setaffinity`, or set `pin` to true to run without pinning"
     )]
     PinRefused {
         /// The thread's name.
         thread: String,
-        /// The CPUs it should have got, as a list such as `0-3,8`.
+        /// The CPUs that the thread was to be pinned to, as a list such as `0-3,8`.
         cpus: String,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
 
-    /// The process was forked from one that has runtimes.
+    /// The process was forked from a process that has runtimes.
     #[error(
-        "cannot build a runtime: this process was forked from one that has some, whose threads stayed there with the locks that they held; `exec` a program, or fork before the first runtime is built"
+        "cannot build a runtime: this process was forked from a process that has runtimes; their threads exist only in the parent, and locks that they held stay locked here; `exec` a program, or fork before the first runtime is built"
     )]
     Forked,
 
-    /// The system refused threads. None of those that it gave is left running.
+    /// The system refused threads. The threads that it did start have been ended.
     #[error(
         "the system refuses {}: {source}; raise the limit on threads (`ulimit -u`, or `pids.max` of the control group), or lower `tokio_threads` and `rayon_threads`",
         if *wanted == 1 { "a thread".to_owned() } else { format!("{wanted} threads at once") }
     )]
     ThreadsRefused {
-        /// How many were asked for at once.
+        /// How many threads were requested at once.
         wanted: usize,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
 
-    /// The system refused what tokio needs to start.
+    /// The system refused a resource that tokio needs to start.
     #[error(
         "cannot start the tokio runtime: {0}; raise the limits on open files and threads (`ulimit -n -u`), or lower `tokio_threads`"
     )]
     TokioRuntime(#[source] io::Error),
 
-    /// The system refused what a local core needs to start.
+    /// The system refused a resource that a local core needs to start.
     #[error(
         "cannot start a local core: {0}; raise the limits on open files and threads (`ulimit -n -u`), or lower `local_cores`"
     )]
@@ -142,13 +142,14 @@ pub enum LoomError {
         "cannot start the compute threads: {0}; raise the limit on threads (`ulimit -u`), or lower `rayon_threads`"
     )]
     RayonThreadPool(#[source] Box<dyn StdError + Send + Sync>),
-    /// A plug-in's host does not give what the plug-in needs.
+
+    /// The host of a plug-in refused a resource that the plug-in needs.
     #[error(
         "the host refuses what a plug-in needs (status {0} of loom-abi): it has shut down, or the \
-         system refuses it threads"
+         system refuses the host more threads"
     )]
     Host(u32),
 }
 
-/// A result whose error is a [`LoomError`].
+/// A `Result` whose error is a [`LoomError`] by default.
 pub type Result<T, E = LoomError> = std::result::Result<T, E>;

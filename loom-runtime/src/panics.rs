@@ -1,6 +1,6 @@
-//! Running user code whose panic cannot be reported to a caller.
+//! Runs user code whose panic cannot be reported to a caller.
 //!
-//! It owns no policy: its callers have decided that going on matters more than the panic.
+//! Owns no policy: the callers decide that their thread has to go on in spite of a panic.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,8 +13,8 @@ pub(crate) fn drop_ignoring_panic<T>(value: T) {
 /// Runs `f`, and drops the payload of its panic.
 pub(crate) fn ignore_panic(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        // The payload's own drop may panic as well. The second payload is leaked: one value of a
-        // program whose destructors panic, against a thread that every call depends on.
+        // The drop of the payload may panic, too. The second payload is leaked: leaking one value
+        // of a program whose destructors panic is better than losing a thread that all calls need.
         if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             mem::forget(second);
         }

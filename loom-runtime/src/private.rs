@@ -1,5 +1,6 @@
-//! All that expansions of the attributes may name. Not for people: it changes without
-//! notice.
+//! The items that expansions of the attributes may name.
+//!
+//! Not a public interface: it changes without notice.
 
 pub use crate::bridge::Priority;
 pub use crate::call::{
@@ -21,9 +22,10 @@ pub use core::option::Option::{None, Some};
 pub use core::time::Duration;
 pub use core::{module_path, prelude};
 
-/// The site of a function, and where calls of it begin.
+/// Declares the site of a function, and begins a call of the function.
 ///
-/// A macro of the compiler's own kind, since what an attribute writes costs it more to read.
+/// This is a `macro_rules` macro because the compiler reads its expansion at less cost than tokens
+/// that an attribute writes.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __loom_at {

@@ -1,9 +1,8 @@
-//! The only door to atomics, locks, threads and thread-locals.
+//! The only source of atomics, locks and threads for the rest of the crate.
 //!
-//! Every other module of this crate takes them from here, so that one file decides
-//! whether a protocol runs on the real thing or under a model checker: what is taken from
-//! [`modelled`] is replaced when the crate is tested with `--cfg loom_model`.
-//! It owns no protocol itself.
+//! All other modules import them from here, so that one file decides whether a protocol runs on
+//! std's types or under a model checker: the items of [`modelled`] are replaced when the crate is
+//! tested with `--cfg loom_model`. This module owns no protocol itself.
 
 #[cfg(feature = "test-util")]
 pub(crate) use std::sync::Condvar;
@@ -31,7 +30,7 @@ pub(crate) mod atomic {
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 }
 
-/// For protocols that the model checker runs.
+/// The types for protocols that the model checker runs.
 pub(crate) mod modelled {
     #[cfg(all(test, loom_model))]
     pub(crate) use loom_model::{
@@ -53,8 +52,8 @@ pub(crate) mod modelled {
     #[cfg(all(test, loom_model))]
     use loom_model::future::AtomicWaker;
 
-    /// Std's cell with the checker's interface: a pointer for as long as a closure runs, so
-    /// that the checker knows when the value is in use.
+    /// Std's cell with the checker's interface: it lends a pointer while a closure runs, so that
+    /// the checker knows when the value is in use.
     #[cfg(not(all(test, loom_model)))]
     #[derive(Debug)]
     pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
@@ -74,10 +73,10 @@ pub(crate) mod modelled {
         }
     }
 
-    /// A cell for the waker of a sleeping driver, which any thread may take out and wake.
+    /// A cell for the waker of a sleeping driver. Any thread may take the waker out and wake it.
     ///
-    /// Storing a waker and taking it out are read-modify-writes of one word; each is a release and
-    /// an acquire.
+    /// Storing a waker and taking it out are read-modify-writes of one word, each both a release
+    /// and an acquire.
     pub(crate) struct DriverWaker(AtomicWaker);
 
     impl DriverWaker {
@@ -128,7 +127,8 @@ pub(crate) mod modelled {
         use std::sync::atomic::AtomicU64;
 
         thread_local! {
-            // It has no destructor, so it can be read while other thread-locals are dropped.
+            // A `Cell<u64>` has no destructor, so it can be read while other thread-locals are
+            // dropped.
             static OWN: Cell<u64> = const { Cell::new(0) };
         }
         static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -137,7 +137,7 @@ pub(crate) mod modelled {
         if own != 0 {
             return ThreadNumber(own);
         }
-        // Relaxed: only that each number is unique matters.
+        // Relaxed: the numbers only have to be unique.
         let own = NEXT.fetch_add(1, Ordering::Relaxed);
         OWN.set(own);
         ThreadNumber(own)

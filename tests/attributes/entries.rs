@@ -60,7 +60,7 @@ thread_local! {
 mod both {
     use super::*;
 
-    // Without the harness, which would call them once: what the attribute makes is a function.
+    // Not run by the harness, which would call them once: the attribute makes plain functions.
     #[loom::test(arm = "both")]
     async fn runs() -> Result<(), ParseIntError> {
         let is_offloaded = thread_of_compute().await.starts_with("loom-rayon-");
@@ -118,7 +118,7 @@ mod both {
 
         std::panic::catch_unwind(panics).expect_err("it panics");
         assert_eq!(ARMS.take(), [false, true]);
-        // Offloaded it does not, which the harness would call a failure.
+        // The offloaded run does not panic, which the harness would report as a failure.
         assert!(std::panic::catch_unwind(panics_once).is_ok());
         let payload = std::panic::catch_unwind(panics_otherwise).expect_err("it panics");
         assert_eq!(payload.downcast_ref(), Some(&"elsewhere"), "not as expected");

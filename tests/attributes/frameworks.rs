@@ -1,4 +1,4 @@
-//! Tests that other crates' attributes and macros make, with `#[loom::test]` as what runs them.
+//! Tests that other crates' attributes and macros make, and that `#[loom::test]` runs.
 
 use std::collections::HashSet;
 use std::sync::Mutex;

@@ -1,4 +1,4 @@
-//! The attributes on functions of every shape, and what of these survives them.
+//! The attributes on functions of every shape, and the properties that the functions keep.
 
 mod entries;
 mod frameworks;

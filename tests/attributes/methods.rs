@@ -52,7 +52,7 @@ impl Cart {
         "nobody".to_owned()
     }
 
-    /// Of the same name as a function beside the type.
+    /// Has the same name as a function beside the type.
     #[loom::compute]
     fn parse(text: String) -> Result<Self, std::num::ParseIntError> {
         let prices = text.split(' ').map(parse).collect::<Result<_, _>>()?;
@@ -106,7 +106,7 @@ impl<T: Display + Send + 'static> Wrapper<T> {
         self.0.to_string()
     }
 
-    /// Uses the type's parameter, and says nowhere that it does.
+    /// Uses the type's parameter, which its signature does not mention.
     #[loom::compute]
     fn width(padding: usize) -> usize {
         size_of::<T>() + padding
@@ -199,7 +199,7 @@ async fn methods_of_traits() {
     );
 }
 
-/// Says on which thread it was dropped.
+/// Records whether it was dropped on a compute thread.
 struct Tells(Arc<AtomicUsize>);
 
 impl Drop for Tells {
@@ -245,7 +245,7 @@ fn plain(a: Ends, b: Ends, (c, _d): (Ends, Ends), _: Ends) {
     assert!([&b, &a, &c].iter().all(|end| end.0.is_alphabetic()));
 }
 
-/// Says when it ended.
+/// Records when it was dropped.
 struct Ends(char, Arc<std::sync::Mutex<String>>);
 
 impl Drop for Ends {

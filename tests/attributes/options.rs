@@ -69,7 +69,7 @@ async fn a_mode_decides_where_calls_run() {
     assert_eq!((never.mode, never.offloaded, never.inline), (Mode::Inline, 0, 100));
     assert_eq!(never.withheld, 0);
     let verdict = never.verdict.expect("it was called");
-    assert_eq!(verdict.reason.to_string(), "as told");
+    assert_eq!(verdict.reason.to_string(), "forced");
 }
 
 #[loom::test]
@@ -79,7 +79,7 @@ async fn observing_tells_what_would_have_been() {
     }
     let seen = stats("::observed");
     assert_eq!((seen.mode, seen.calls(), seen.inline), (Mode::Observe, 100, 100));
-    // By the hint, until there are measurements.
+    // The hint decides until there are measurements.
     assert!(seen.withheld > 0 && seen.withheld < 100, "{seen:?}");
     assert!(seen.run_times.count() > 0);
 }
@@ -169,7 +169,7 @@ fn between(order: Arc<Mutex<Vec<u8>>>) {
 async fn calls_of_high_priority_go_first() {
     let (order, gate) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Barrier::new(2)));
     let open = Arc::clone(&gate);
-    // Until this ends, the only thread takes no other call.
+    // Until this call ends, the only thread takes no other call.
     let busy = loom::spawn_compute(move || {
         gate.wait();
     });

@@ -1,4 +1,4 @@
-//! `scope`: arguments that are borrowed.
+//! `scope`: borrowed arguments.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -73,7 +73,7 @@ async fn a_panic_reaches_the_caller_and_the_borrow_is_over() {
     assert_eq!((fails.offloaded, fails.panicked), (1, 1));
 }
 
-/// The message of a panic in a poll.
+/// The message of a panic while `future` is polled, if any.
 async fn caught(future: impl Future<Output = ()>) -> Option<String> {
     let mut future = pin!(future);
     poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
@@ -104,7 +104,7 @@ fn meet(there: &Barrier) -> bool {
 #[loom::test(tokio_threads = 1)]
 async fn other_tasks_go_on_meanwhile() {
     let there = Arc::new(Barrier::new(2));
-    // The only worker waits for the one, and runs the other.
+    // The only worker waits for `one`, and runs `other` meanwhile.
     let one = Arc::clone(&there);
     let one = loom::spawn_async(async move { meet(&one).await });
     let other = loom::spawn_async(async move { there.wait().is_leader() });

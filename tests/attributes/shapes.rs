@@ -1,4 +1,4 @@
-//! `#[loom::compute]` on free functions, and what of them survives it.
+//! `#[loom::compute]` on free functions, and the properties that they keep.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -63,7 +63,7 @@ fn early(text: String) -> Result<u32, ParseIntError> {
 
 #[loom::compute]
 fn fibonacci(n: u64) -> u64 {
-    // Within the body the name means the plain function.
+    // Within the body, the name refers to the plain function.
     if n < 2 { n } else { fibonacci(n - 1) + fibonacci(n - 2) }
 }
 
@@ -242,7 +242,7 @@ async fn loom_may_have_another_name() {
     assert_eq!(by_another_name().await, 1);
 }
 
-/// What is not `Send` may live in the body as long as it stays there.
+/// A value that is not `Send` may exist in the body, as long as it stays there.
 #[loom::compute]
 fn cell_inside(n: u32) -> u32 {
     let cell = Cell::new(n);

@@ -1,6 +1,6 @@
 //! The handlers, their state and their extractors.
 
-/// Makes them, each with an attribute if one is given.
+/// Makes all handlers, each with the attribute if one is given.
 macro_rules! handlers {
     ($($attribute:meta)?) => {
         use std::collections::BTreeMap;
@@ -131,7 +131,7 @@ macro_rules! handlers {
             store.0.write().expect("nobody panicked").clear();
         }
 
-        // ---- error-handling: an extractor and an error of one's own
+        // ---- error-handling: a custom extractor and a custom error
 
         #[derive(FromRequest)]
         #[from_request(via(axum::Json), rejection(AppError))]

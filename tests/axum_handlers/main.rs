@@ -1,9 +1,9 @@
-//! Handlers of a published application answer the same with the attribute and without it.
+//! Handlers answer the same with the attribute and without it.
 //!
-//! What they do is that of examples in axum's repository (<https://github.com/tokio-rs/axum>,
+//! They do what the examples in axum's repository do (<https://github.com/tokio-rs/axum>,
 //! licence MIT): `todos`, `key-value-store`, `error-handling`, `form`, `versioning`,
-//! `query-params-with-empty-strings` and `dependency-injection`, written anew. They are in a macro
-//! that makes them twice.
+//! `query-params-with-empty-strings` and `dependency-injection`. The code is new. A macro makes
+//! each handler twice.
 
 mod handlers;
 
@@ -13,12 +13,12 @@ use axum::http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
-/// As they are.
+/// The handlers without the attribute.
 mod plain {
     crate::handlers::handlers! {}
 }
 
-/// Each a compute function, and nothing else changed.
+/// Each handler is a compute function; nothing else is changed.
 mod annotated {
     crate::handlers::handlers! { loom::compute }
 }
@@ -26,7 +26,7 @@ mod annotated {
 /// How many handlers there are.
 const HANDLERS: usize = 17;
 
-/// All that a client sees of an answer.
+/// Everything that a client sees of an answer.
 #[derive(Debug, PartialEq)]
 struct Answer {
     status: StatusCode,
@@ -53,7 +53,7 @@ const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 const TEXT: &str = "text/plain";
 
-/// Requests in their order, and what is expected of each: the status, and a part of the body.
+/// Requests in order, each with its expected status and a part of the expected body.
 #[rustfmt::skip]
 const SCRIPT: &[(&str, &str, &str, &str, u16, &str)] = &[
     ("GET", "/todos", TEXT, "", 200, "[]"),

@@ -1,4 +1,4 @@
-//! Calls to the compute pool: the line in which they wait, and how they end.
+//! Calls to the compute pool: the queue in which they wait, and how they end.
 
 mod sharing;
 
@@ -25,7 +25,7 @@ fn runtime(compute_threads: usize) -> LoomRuntime {
 
 /// Keeps every compute thread busy until it is dropped.
 struct Busy {
-    /// What each waits for the end of.
+    /// Each thread waits until its sender is dropped.
     _senders: Vec<mpsc::Sender<()>>,
 }
 
@@ -142,7 +142,7 @@ fn the_try_form_tells_what_went_wrong() {
     runtime.block_until_idle();
     let refused = runtime.block_on(runtime.try_spawn_compute(|| ()));
     assert!(matches!(refused, Err(ComputeError::ShutDown)), "{refused:?}");
-    // As other errors are: to be sent, shared, and asked with `?`.
+    // It can be sent, shared, and used with `?`, as other errors can.
     let _error: Box<dyn std::error::Error + Send + Sync> =
         refused.expect_err("it was refused").into();
 }
@@ -159,13 +159,13 @@ fn queued_work_of_an_ended_runtime_is_refused() {
     assert!(matches!(refused, Err(ComputeError::ShutDown)), "{refused:?}");
 }
 
-/// Runs until it is told that nobody wants it, and says so.
+/// Runs until it sees that it is cancelled, and then sends a message.
 fn endless(told: mpsc::Sender<()>) -> impl FnOnce() + Send + 'static {
     move || {
         while !loom::is_cancelled() {
             std::hint::spin_loop();
         }
-        // Nobody may be left to hear it.
+        // The receiver may be gone.
         let _ = told.send(());
     }
 }
@@ -180,7 +180,7 @@ fn work_that_runs_learns_that_nobody_wants_it() {
         running.send(()).expect("the test waits");
         work();
     });
-    // Dropped once it runs: what has not started never does.
+    // Dropped once it runs: a call that is dropped before its start never runs.
     runtime.block_on(async {
         tokio::select! {
             biased;
@@ -203,7 +203,7 @@ fn work_that_runs_learns_that_its_runtime_has_ended() {
         work();
     });
     call.detach();
-    // What has not started when the time is up never does.
+    // Wait for the start: a call that has not started before the timeout never runs.
     runs.recv().expect("it starts");
     let left = runtime.shutdown_timeout(Duration::from_millis(1));
     assert_eq!(left.compute_calls, 1);
@@ -233,7 +233,7 @@ fn the_order_of_polls_and_wakers_does_not_matter() {
     runtime.block_on(async {
         for n in 0..1000_u32 {
             let mut call = runtime.spawn_compute(move || n);
-            // Polled by hand with another waker, then awaited in another task.
+            // Polled once with another waker, then awaited in another task.
             if poll_once(&mut call) {
                 continue;
             }
@@ -243,7 +243,7 @@ fn the_order_of_polls_and_wakers_does_not_matter() {
     });
 }
 
-/// A task that has used up its budget polls, and gets no further than to be told to wait.
+/// A task without budget polls the call, which returns `Pending` and does not start.
 #[test]
 fn whoever_was_told_to_wait_and_goes_has_given_up() {
     let runtime = runtime(1);

@@ -16,7 +16,7 @@ fn a_call_within_a_call_is_asked_for_itself() {
     let of_call = runtime.clone();
     let call = runtime.spawn_compute(move || {
         let before = loom::is_cancelled();
-        // Runs on this very thread, while it waits.
+        // The inner call runs on this thread while the outer one waits.
         let inner = of_call.block_on(of_call.spawn_compute(loom::is_cancelled));
         told.send([before, inner, loom::is_cancelled()])
     });
@@ -24,8 +24,8 @@ fn a_call_within_a_call_is_asked_for_itself() {
     assert_eq!(heard.recv(), Ok([false; 3]));
 }
 
-/// Calls pour in from many tasks until all of `installs` are through, and the other way
-/// round: whoever starved the other would never end.
+/// Calls arrive from many tasks until all `install` calls have ended, and the other way round. If
+/// one kind starved the other, the test would hang.
 #[test]
 fn neither_calls_nor_installed_work_starve_the_other() {
     let runtime = runtime(2);
@@ -54,7 +54,7 @@ fn neither_calls_nor_installed_work_starve_the_other() {
         }
     });
 
-    // Now the pool's own work never ends until enough calls have.
+    // Now the pool's own work goes on until enough calls have ended.
     let over = Arc::new(AtomicBool::new(false));
     let installers: Vec<_> = (0..4)
         .map(|_| {
@@ -77,7 +77,7 @@ fn neither_calls_nor_installed_work_starve_the_other() {
     }
 }
 
-/// Calls that split their work, beside calls that pour in.
+/// Calls that split their work run beside a stream of other calls.
 #[test]
 fn work_that_joins_ends_while_calls_pour_in() {
     let runtime = runtime(2);
@@ -110,8 +110,8 @@ fn work_that_joins_ends_while_calls_pour_in() {
     });
 }
 
-/// The one thread that is up runs another drainer while its call waits, and that one's call
-/// waits for a third: the other thread has to be fetched for it.
+/// The only free thread runs a second drainer while its call waits, and the second drainer's call
+/// waits for a third call. The other thread has to run that one.
 #[test]
 fn two_drainers_on_one_thread_do_not_keep_the_other_away() {
     let runtime = runtime(2);
@@ -135,7 +135,7 @@ fn two_drainers_on_one_thread_do_not_keep_the_other_away() {
             of_inner.store(answer, Ordering::Release);
         };
         of_call.spawn_compute(inner).detach();
-        // Comes upon the drainer that was fetched for it.
+        // This runs the drainer that was started for the inner call.
         while answer.load(Ordering::Acquire) == 0 {
             rayon::yield_now();
         }
@@ -154,7 +154,7 @@ fn dropping_a_result_may_wait_for_another_call() {
         fn drop(&mut self) {
             let (sender, receiver) = mpsc::channel();
             self.0.spawn_compute(move || sender.send(7)).detach();
-            // The other thread runs it, since this one is not about to.
+            // The other thread has to run it, since this one blocks.
             let heard = receiver.recv().expect("the call runs");
             self.1.send(heard).expect("it is waited for");
         }
@@ -166,7 +166,7 @@ fn dropping_a_result_may_wait_for_another_call() {
     assert_eq!(receiver.recv(), Ok(7));
 }
 
-/// A call that waits has another one run above it, and is abandoned meanwhile.
+/// A call is abandoned while it waits, and another call runs on top of it.
 #[test]
 fn work_above_an_abandoned_call_is_wanted() {
     let runtime = runtime(1);
@@ -180,7 +180,7 @@ fn work_above_an_abandoned_call_is_wanted() {
     let _pending = poll_once(&mut abandoned);
     waits.recv().expect("it starts");
     drop(abandoned);
-    // Only that thread is there to run it.
+    // The only thread runs it, on top of the abandoned call.
     let wanted = runtime.block_on(runtime.spawn_compute(|| !loom::is_cancelled()));
     drop(sender);
     assert!(wanted);

@@ -1,4 +1,4 @@
-//! Functions that lints have something to say of.
+//! Functions that cause lint warnings.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ pub fn case_assigned(mut n: u32) -> u32 {
     5
 }
 
-/// Code that says the same in more words.
+/// Code that is longer than necessary.
 #[compute]
 pub fn case_style(n: u32, words: Vec<String>) -> bool {
     let copied = words.iter().map(|word| word.clone()).collect::<Vec<_>>();
@@ -57,13 +57,13 @@ pub fn case_style(n: u32, words: Vec<String>) -> bool {
     return small == 1;
 }
 
-/// Panics, and does not say when.
+/// Panics, without documentation of when.
 #[compute]
 pub fn case_panics(n: Option<u32>) -> u32 {
     n.unwrap() + n.expect("it is there")
 }
 
-/// Fails, and does not say why.
+/// Fails, without documentation of why.
 #[compute]
 pub fn case_fails(text: String) -> Result<u32, std::num::ParseIntError> {
     text.parse::<u32>()
@@ -85,7 +85,7 @@ pub fn case_underscore(_n: u32, __m: u32) -> u32 {
 #[compute]
 pub fn case_really_unused(_n: u32, _: u32) {}
 
-/// Names that are no good.
+/// Bad names.
 #[compute]
 pub fn case_CamelCase(Argument: u32) -> u32 {
     let Local = Argument;
@@ -119,30 +119,30 @@ pub fn case_paths(n: std::sync::Arc<u32>) -> std::sync::Arc<u32> {
     other
 }
 
-/// Allowed where it stands.
+/// A lint that is allowed here.
 #[compute]
 #[allow(unused_variables, clippy::cast_possible_truncation)]
 pub fn case_allowed(argument: u32, n: u64) -> u8 {
     n as u8
 }
 
-/// Expected, and there.
+/// A lint that is expected and occurs.
 #[compute]
 #[expect(unused_variables, reason = "as an example")]
 pub fn case_expected(argument: u32) {}
 
-/// Expected, and not there.
+/// A lint that is expected and does not occur.
 #[compute]
 #[expect(unused_variables, reason = "as an example")]
 pub fn case_expected_in_vain(argument: u32) -> u32 {
     argument
 }
 
-/// On an argument.
+/// A lint on an argument.
 #[compute]
 pub fn case_on_argument(#[allow(unused_variables)] argument: u32, #[expect(unused)] more: u32) {}
 
-/// A unit that is let, and a block that is in vain.
+/// A `let` of a unit value, and a useless block.
 #[compute]
 #[allow(clippy::unnecessary_wraps)]
 pub fn case_units(n: u32) -> Option<u32> {
@@ -159,7 +159,7 @@ impl Case {
         self.0
     }
 
-    /// What is mutable in vain.
+    /// An argument that need not be mutable.
     #[compute]
     pub fn case_mutable(mut self, unused: u32) -> u32 {
         self.0
@@ -172,7 +172,7 @@ impl Case {
     }
 }
 
-/// Longer than a function should be, in a way: it has a loop that never loops.
+/// A loop that never loops.
 #[compute]
 pub fn case_loop(n: u32) -> u32 {
     loop {
@@ -180,27 +180,27 @@ pub fn case_loop(n: u32) -> u32 {
     }
 }
 
-/// It shadows, and compares with itself.
+/// Shadows a name, and compares a value with itself.
 #[compute]
 pub fn case_compare(n: u32) -> bool {
     let n = n;
     n == n
 }
 
-/// A result that nobody looks at.
+/// An unused result.
 #[compute]
 pub fn case_dropped(text: String) {
     text.parse::<u32>();
     text.len();
 }
 
-/// It clones what it could move.
+/// Clones a value that it could move.
 #[compute]
 pub fn case_clones(text: String) -> String {
     text.clone()
 }
 
-/// A parameter of a type that is not needed.
+/// A type parameter that is not needed.
 #[compute]
 pub fn case_generic<T: Send + 'static>(items: Vec<T>) -> usize {
     let items = items;

@@ -1,8 +1,8 @@
-//! Lints say of an annotated function what they say of the plain one.
+//! Lints warn about an annotated function as they warn about the plain one.
 //!
-//! `cases.rs` is checked by clippy three times: with the attribute, without it, and with every
-//! function `async` instead. What is said of the first has to be said of one of the others, and
-//! what is said of both others of the first, at the same place; exceptions are named below.
+//! Clippy checks `cases.rs` three times: with the attribute, without it, and with every function
+//! `async` instead. Each warning of the first check has to appear in one of the others, and each
+//! warning of both others in the first, at the same place. Exceptions are named below.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,21 +12,21 @@ use std::process::Command;
 use serde_json::Value;
 
 const CASES: &str = include_str!("cases.rs");
-/// Allowed by default and still about what people write; and all that is on by default.
+/// Lints that are allowed by default and check what people write, besides the default ones.
 const LINTS: &str = "#![warn(clippy::pedantic, clippy::nursery, missing_docs, unreachable_pub, \
                      unused_qualifications, unused_results, unused_lifetimes, \
                      single_use_lifetimes, let_underscore_drop, missing_debug_implementations)]";
 
-/// What clippy does not say of closures in a macro, which is where the body stands.
+/// Lints that clippy does not report for closures in a macro, where the body is.
 const EXCEPT: &[&str] = &["clippy::needless_return", "clippy::many_single_char_names"];
 
-/// One warning: the lint, and where.
+/// Warnings: the lint, the line and the column of each.
 type Warnings = BTreeSet<(String, u64, u64)>;
 
 #[test]
 fn lints_see_the_function_that_was_written() {
     let annotated = check("annotated", &CASES.replace("#[compute]", "#[loom::compute]"));
-    // An attribute that does nothing, so that each line stays what it is.
+    // An attribute without effect, so that line numbers stay the same.
     let without = CASES.replace("#[compute]", "#[rustfmt::skip]");
     let plain = check("plain", &without);
     let is_async = without.replace("fn case_", "async fn case_");
@@ -53,12 +53,12 @@ fn has(warnings: &Warnings, warning: &(String, u64, u64)) -> bool {
     warnings.contains(warning)
 }
 
-/// `async` moves columns.
+/// Compares lines alone, since `async` moves columns.
 fn has_line(warnings: &Warnings, name: &str, row: u64) -> bool {
     warnings.iter().any(|(lint, at, _)| lint == name && *at == row)
 }
 
-/// What clippy says of a crate with that code.
+/// The warnings of clippy about a crate with this code.
 fn check(name: &str, code: &str) -> Warnings {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("lints").join(name);
@@ -74,7 +74,7 @@ fn check(name: &str, code: &str) -> Warnings {
     let output = Command::new(env!("CARGO"))
         .args(["clippy", "--quiet", "--message-format=json", "--target-dir"])
         .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("lints").join("target"))
-        // What is denied by default is one more warning here.
+        // Lints that are denied by default are warnings here.
         .args(["--", "--cap-lints=warn"])
         .current_dir(&folder)
         .output()

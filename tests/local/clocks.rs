@@ -10,7 +10,7 @@ use loom::{LoomBuilder, LoomRuntime};
 
 use super::with_cores;
 
-/// Delays that are not early, of several lengths, one after the other and together.
+/// Delays of several lengths, one after another and concurrent, do not end early.
 async fn delays(clock: loom::time::Clock) {
     for micros in [0, 1, 50, 300, 2300, 700] {
         let watch = clock.stopwatch();
@@ -24,7 +24,7 @@ async fn delays(clock: loom::time::Clock) {
     };
     let (mut a, mut b) = (std::pin::pin!(one(4)), std::pin::pin!(one(2)));
     tokio::select! {
-        // Where this thread comes late both are due.
+        // If this thread runs late, both are due.
         biased;
         first = &mut b => order.push(first),
         first = &mut a => order.push(first),
@@ -55,7 +55,7 @@ fn a_runtime_drives_a_clock_for_everyone() {
         let elsewhere = clock.clone();
         let task = runtime.spawn_async(delays(elsewhere));
         runtime.block_on(task).expect("no panic");
-        // From a compute thread too, and from a core.
+        // The same from a compute thread, and from a core.
         let from_compute = clock.clone();
         let made = runtime.spawn_compute(move || from_compute.delay(Duration::from_micros(300)));
         let made = runtime.block_on(made);
@@ -67,7 +67,7 @@ fn a_runtime_drives_a_clock_for_everyone() {
 
 #[test]
 fn a_clock_beside_another_tokio_is_driven_as_well() {
-    // Without a timer or sockets of its own.
+    // The host has no timer and no sockets.
     let host = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build();
     let host = host.expect("it starts");
     let builder = LoomBuilder::new().beside(host.handle().clone()).rayon_threads(1).local_cores(1);
@@ -86,7 +86,7 @@ fn a_core_drives_its_own() {
     for index in 0..2 {
         let task = runtime.local(index).spawn_with(|| delays(loom::local::clock()));
         runtime.block_on(task).expect("no panic");
-        // And for others, who wait for it elsewhere: the core is woken for their timers.
+        // Other threads can use the core's clock: their timers wake the core.
         runtime.block_on(delays(runtime.local(index).clock().clone()));
     }
 }
@@ -119,7 +119,7 @@ fn delays_fail_when_their_runtime_ends() {
     assert_eq!(host.block_on(own.delay(hour)), Err(DriverGone));
 }
 
-/// Polls once; true if it is pending.
+/// Polls once; true if the future is pending.
 async fn futures_poll<F: Future>(mut future: std::pin::Pin<&mut F>) -> bool {
     std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx).is_pending())).await
 }
@@ -128,7 +128,7 @@ async fn futures_poll<F: Future>(mut future: std::pin::Pin<&mut F>) -> bool {
 fn a_core_keeps_its_time_while_others_burn_theirs() {
     let runtime = with_cores(2);
     let (over, begun) = (Arc::new(AtomicBool::new(false)), mpsc::channel());
-    // Neither the other core nor the I/O side gets to fire anything.
+    // Neither the other core nor the I/O side can fire a timer meanwhile.
     let burning = {
         let over = Arc::clone(&over);
         move || {
@@ -146,7 +146,7 @@ fn a_core_keeps_its_time_while_others_burn_theirs() {
     for _ in 0..2 {
         begun.1.recv().expect("both burn");
     }
-    // It ends although nobody else's timers do.
+    // The task ends although the timers of the others do not fire.
     let task = runtime.local(0).spawn_with(|| delays(loom::local::clock()));
     let host = tokio::runtime::Builder::new_current_thread().build().expect("it starts");
     host.block_on(task).expect("no panic");

@@ -83,7 +83,7 @@ fn the_end_drops_what_is_left_on_its_core_once() {
                 })
             })
             .collect();
-        // Each has begun.
+        // Waits until both tasks have begun.
         for n in 0..2 {
             let fence = runtime.local(n).spawn_with(|| async {});
             runtime.block_on(fence).expect("no panic");
@@ -112,7 +112,7 @@ fn a_core_may_be_what_ends_its_runtime() {
     drop(core.spawn_with(move || async move {
         let _over = sender;
         tokio::task::yield_now().await;
-        // The last handle, on the core: it waits for nobody, itself least of all.
+        // The last handle is dropped on the core, where the drop must not wait.
         drop(last);
         pending::<()>().await;
     }));
@@ -161,7 +161,7 @@ fn a_core_that_is_stuck_is_left_behind() {
     drop(runtime.local(0).spawn_with(move || async move {
         let _over = sender;
         begins.send(()).expect("it listens");
-        // As a loop without an await.
+        // Blocks the core, as a loop without an await would.
         let _released = held.recv();
         pending::<()>().await;
     }));

@@ -1,4 +1,4 @@
-//! Local cores: tasks that stay where they are, state a core, tokio around it, and the end.
+//! Local cores: tasks that stay on their core, state per core, tokio on the core, and the end.
 
 mod clocks;
 mod end;

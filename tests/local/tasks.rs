@@ -50,7 +50,7 @@ fn a_key_has_its_core_for_good() {
     let cores: Vec<_> = keys.iter().map(|key| core_of(key)).collect();
     assert_eq!(cores, keys.iter().map(|key| core_of(key)).collect::<Vec<_>>());
     assert_eq!(cores.iter().collect::<BTreeSet<_>>().len(), 3, "all of them are used");
-    // The same in another runtime, and so in another process.
+    // The mapping is the same in another runtime, and so in another process.
     let other = with_cores(3);
     assert!(keys.iter().zip(cores).all(|(key, core)| other.local_for(key.as_str()).id() == core));
 }
@@ -144,7 +144,7 @@ fn tokio_works_on_a_core() {
         let local = Rc::clone(&served);
         let seen = tokio::task::spawn_local(async move { local.get() }).await.expect("no panic");
         let blocking = tokio::task::spawn_blocking(|| {
-            // Of this runtime, and not on the core's one CPU.
+            // Blocking functions belong to this runtime, and are not bound to the core's CPU.
             let threads = loom::current_runtime().map(|runtime| runtime.rayon_threads());
             let cpus = thread::available_parallelism().map_or(0, usize::from);
             (thread_name(), threads, cpus)
@@ -224,7 +224,7 @@ fn a_task_that_always_has_something_to_do_leaves_the_others_their_turn() {
     let task = runtime.local(0).spawn_with(|| async {
         let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
         let over = Rc::new(Cell::new(false));
-        // Never waits: each message is answered by another.
+        // The task never waits: it answers each message with another.
         sender.send(()).expect("it listens");
         let busy = loom::local::spawn({
             let over = Rc::clone(&over);
@@ -256,7 +256,7 @@ fn a_task_that_always_has_something_to_do_leaves_the_others_their_turn() {
     assert!(runtime.block_on(task).expect("no panic") > 0);
 }
 
-/// Says where it was dropped.
+/// Records the thread on which it was dropped.
 struct Own {
     count: Rc<RefCell<usize>>,
     dropped_on: Arc<Mutex<Vec<String>>>,
@@ -319,7 +319,7 @@ fn state_that_asks_for_itself_while_it_is_made_is_told_so() {
     let task = runtime.local(0).spawn_with(move || async move { made.with(|()| ()) });
     assert_eq!(runtime.block_on(task).expect("no panic"), Ok(()));
     assert_eq!(*seen.lock().expect("no panic"), Some(Err(StateError::Lent)));
-    // It has itself, which would keep it for ever.
+    // The state refers to itself; this breaks the cycle, which would leak it.
     state.lock().expect("no panic").take();
 }
 
@@ -358,7 +358,7 @@ fn a_current_thread_runtime_may_have_them() {
         .local_cores(1)
         .build()
         .expect("it starts");
-    // The core runs by itself, whether or not somebody drives the runtime.
+    // The core runs on its own, whether or not a thread drives the runtime.
     let (sender, receiver) = mpsc::channel();
     let task = runtime.local(0).spawn_with(move || async move { sender.send(7).is_ok() });
     assert_eq!(receiver.recv(), Ok(7));

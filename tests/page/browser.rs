@@ -15,7 +15,7 @@ pub(crate) struct Browser {
     driver: Driver,
 }
 
-/// Killed with it; the browser ends with its session, or with its driver.
+/// The driver's process, killed on drop. The browser ends with its session or with its driver.
 struct Driver(Child);
 
 impl Drop for Driver {
@@ -26,7 +26,7 @@ impl Drop for Driver {
     }
 }
 
-/// A command of Chromium's own.
+/// A Chromium-specific command.
 #[derive(Debug)]
 struct Cdp {
     command: &'static str,
@@ -50,7 +50,7 @@ impl WebDriverCompatibleCommand for Cdp {
 
 impl Browser {
     pub(crate) async fn start() -> Self {
-        // Whoever is faster takes it; nobody else looks for ports here.
+        // Another process could take the port first, but none here is expected to.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|of| of.local_addr());
         let port = port.expect("loopback has a port").port();
         let driver = Command::new("chromedriver")
@@ -90,7 +90,7 @@ impl Browser {
         self.client.goto(url).await.expect("the page loads");
     }
 
-    /// What a function with this body returns.
+    /// Runs a function with this body, and returns its result.
     pub(crate) async fn run(&self, script: &str) -> Value {
         self.client
             .execute(script, Vec::new())
@@ -117,7 +117,7 @@ impl Browser {
         self.client.perform_actions(keys).await.expect("the key is pressed");
     }
 
-    /// As on a screen of that size, with that preference.
+    /// Emulates a screen of this size, with this colour scheme preferred.
     pub(crate) async fn look_like(&self, width: u32, height: u32, scheme: &str) {
         let size =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
@@ -134,7 +134,7 @@ impl Browser {
         self.client.screenshot().await.expect("there is a picture")
     }
 
-    /// What its console says is an error, beside answers that did not come.
+    /// The errors on its console, except for answers that did not arrive.
     pub(crate) async fn errors(&self) -> Vec<String> {
         #[derive(Debug)]
         struct Log;

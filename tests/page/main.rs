@@ -1,8 +1,8 @@
-//! The page of what a runtime does, in headless Chromium: it loads, it lives, it can be read at
-//! any width, in light and in dark, and used by keyboard.
+//! The dashboard page, in headless Chromium: it loads and updates, can be read at any width, in
+//! light and in dark, and can be used by keyboard.
 //!
 //! Not among the default tests, since it needs `chromium` and `chromedriver`; `.ci/run page`
-//! installs them. With `LOOM_SCREENSHOT=overwrite` it keeps the picture that the README shows.
+//! installs them. `LOOM_SCREENSHOT=overwrite` updates the picture that the README shows.
 
 mod browser;
 
@@ -16,7 +16,7 @@ use loom::{LoomBuilder, LoomRuntime};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-/// A phone, and a desk.
+/// The screen size of a phone, and of a desktop.
 const PHONE: (u32, u32) = (390, 844);
 const DESK: (u32, u32) = (1280, 1120);
 
@@ -30,7 +30,7 @@ fn sum(n: u64) -> u64 {
     (0..n).fold(0, |sum, n| std::hint::black_box(sum ^ n))
 }
 
-/// A runtime that serves the page of what it does.
+/// A runtime that serves its dashboard page, and the page's URL.
 fn served() -> (LoomRuntime, String) {
     let builder =
         LoomBuilder::new().prefix("shop").tokio_threads(2).rayon_threads(2).local_cores(1);
@@ -56,7 +56,7 @@ fn load(runtime: &LoomRuntime) -> JoinHandle<()> {
     })
 }
 
-/// How often the page has looked.
+/// How often the page has fetched data.
 async fn looks(browser: &Browser) -> u64 {
     let looks = browser.run("return Number(document.body.dataset.looks || 0)").await;
     looks.as_u64().expect("a number")
@@ -67,8 +67,8 @@ async fn until_it_looks(browser: &Browser, times: u64) {
     browser.until(&format!("Number(document.body.dataset.looks || 0) >= {until}")).await;
 }
 
-/// What is wrong with how the page lies at its present width: parts that stick out of it, and
-/// text that cannot be told from its ground (WCAG 2.2, 1.4.3 and 1.4.10).
+/// The layout faults at the current width: parts that stick out, and text with too little contrast
+/// to its background (WCAG 2.2, 1.4.3 and 1.4.10).
 async fn faults(browser: &Browser) -> Value {
     browser.run(include_str!("faults.js")).await
 }
@@ -77,7 +77,7 @@ async fn faults(browser: &Browser) -> Value {
 fn the_page_shows_what_a_runtime_does() {
     let (runtime, url) = served();
     let load = load(&runtime);
-    // The browser's end of the conversation is none of that runtime's.
+    // The browser's client runs on a runtime of its own, not on the observed one.
     let own = tokio::runtime::Runtime::new().expect("tokio starts");
     own.block_on(async {
         let browser = Browser::start().await;
@@ -129,7 +129,7 @@ async fn it_names_threads_and_functions(browser: &Browser) {
     }
 }
 
-/// What it shows changes while load runs, and stands still while it is paused.
+/// The page changes while load runs, and stands still while it is paused.
 async fn it_lives(browser: &Browser) {
     const CALLS: &str = "document.querySelector('#functions td[data-label=calls]').innerText";
     let first = browser.run(&format!("return {CALLS}")).await;
@@ -139,14 +139,14 @@ async fn it_lives(browser: &Browser) {
     browser.run("document.getElementById('pause').click()").await;
     let stopped = looks(browser).await;
     assert_eq!(browser.run("return document.getElementById('state').innerText").await, "paused");
-    // More than two looks' time, of the browser's own.
+    // Longer than two fetches take, by the browser's clock.
     browser.run("return new Promise((done) => setTimeout(done, 2500))").await;
     assert!(looks(browser).await <= stopped + 1, "one may have been under way");
     browser.run("document.getElementById('pause').click()").await;
     until_it_looks(browser, 1).await;
 }
 
-/// Tab goes from button to button, with a ring around it, and Enter opens a function.
+/// Tab moves between buttons and shows a focus ring; Enter opens a function.
 async fn it_can_be_used_by_keyboard(browser: &Browser) {
     const OPEN: &str = "return document.querySelectorAll('tr.more').length";
     assert_eq!(browser.run(OPEN).await, 0);
@@ -166,7 +166,7 @@ async fn it_can_be_used_by_keyboard(browser: &Browser) {
     for part in ["Run time: ", "Wait for a thread: ", "measurements", "µs"] {
         assert!(more.contains(part), "{part} in {more}");
     }
-    // Rows are made anew with each look, and the one that has the focus keeps it.
+    // Each fetch rebuilds the rows, and the focused row keeps the focus.
     until_it_looks(browser, 1).await;
     assert_eq!(browser.run("return document.activeElement.innerText").await, name);
     assert_eq!(browser.run(OPEN).await, 1, "and it stays open");
@@ -177,7 +177,7 @@ async fn it_says_when_nobody_answers(browser: &Browser, runtime: LoomRuntime) {
     browser.until("document.getElementById('state').innerText.startsWith('no answer')").await;
 }
 
-/// Among what was built; and where the README finds it, if that is asked for.
+/// Saves a picture in the target folder, and for the README if `LOOM_SCREENSHOT` asks for it.
 async fn keep(browser: &Browser, name: &str) {
     let picture = browser.picture().await;
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");

@@ -1,7 +1,7 @@
-//! A library that says it is a plug-in of another version: a header alone, with nothing behind it.
-//! Which part of it is wrong, a `--cfg` says.
+//! A library that claims to be a plug-in of another version: a header alone, with nothing behind
+//! it. A `--cfg` selects the part that is wrong.
 
-/// As in `loom-abi`.
+/// The same header as in `loom-abi`.
 #[repr(C)]
 pub struct Header {
     magic: u64,

@@ -1,5 +1,5 @@
-//! What takes a process of its own: system calls that are denied, classes that are
-//! inherited, forks, and neighbours that never rest.
+//! Tests that need a process of their own: denied system calls, inherited scheduling classes,
+//! forks, and neighbours that never rest.
 #![cfg(target_os = "linux")]
 
 mod scenes;
@@ -49,13 +49,13 @@ fn a_system_that_denies_placement_gets_a_runtime_all_the_same() {
 #[test]
 fn a_pin_that_is_required_and_denied_is_an_error() {
     let (stdout, _) = play("a_required_pin_is_denied");
-    // Which of tokio's threads becomes which worker, and so gets which CPU, is up to them.
+    // Tokio's threads become workers in any order, so the thread and the CPU in the error vary.
     let error = stdout.lines().find(|line| line.contains("cannot pin")).unwrap_or_default();
     assert!(error.contains("cannot pin thread `loom-tokio-000"), "{stdout}");
     assert!(
         error.ends_with(
             ": Operation not permitted (os error 1); allow `sched_setaffinity`, or set `pin` to \
-             true to go on without"
+             true to run without pinning"
         ),
         "{stdout}"
     );

@@ -13,8 +13,8 @@ use loom::{LoomBuilder, LoomRuntime, Pin};
 use crate::system::{become_idle, cpus_allowed, deny, in_fork, pin};
 
 pub(crate) const SCENE: &str = "LOOM_TEST_SCENE";
-/// Variables of three programs: one that sets everything, one with a slip of the hand and
-/// variables of its own, and one with a value that is none.
+/// Variables of several programs: one sets everything, one has a misspelt name, one has variables
+/// of its own, one has a name in lower case, and one has an invalid value.
 pub(crate) const ENVIRONMENT: [(&str, &str); 21] = [
     ("LOOMTEST_PREFIX", "outside"),
     ("LOOMTEST_TOKIO_THREADS", "3"),
@@ -40,7 +40,7 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 21] = [
 ];
 pub(crate) const END: &str = "the scene is over";
 
-/// Does nothing in an ordinary run: the tests beside it start it with a scene.
+/// Does nothing in an ordinary run: the other tests start this test in a process with a scene.
 #[test]
 fn a_scene_is_played() {
     let Ok(scene) = env::var(SCENE) else { return };
@@ -79,7 +79,7 @@ fn works(runtime: &LoomRuntime) {
 fn placement_is_denied() {
     deny_placement();
     let all = cpus_allowed();
-    // Twice: what is wrong with the system is said once.
+    // Two runtimes: a fault of the system is reported only once.
     for _ in 0..2 {
         let runtime = LoomBuilder::new().build().expect("it starts all the same");
         works(&runtime);
@@ -95,7 +95,7 @@ fn a_required_pin_is_denied() {
     let before = thread_count();
     let error = LoomBuilder::new().pin(Pin::Required).build().expect_err("it is refused");
     println!("{error}");
-    // The keeper stays; the rest ends, in its own time.
+    // The keeper stays; the other threads take a moment to end.
     while thread_count() > before + 1 {
         thread::yield_now();
     }
@@ -139,8 +139,8 @@ fn neighbours_never_rest() {
             })
         })
         .collect();
-    // Each a tenth of a second: the warning comes with the tenth in a row of one thread, and
-    // no more than eight threads are looked at.
+    // Each event covers a tenth of a second. The warning comes with the tenth event in a row of
+    // one thread, and at most eight threads are watched.
     let enough = 20 * runtime.rayon_threads().min(8) as u64;
     while runtime.starvation_events() < enough {
         thread::yield_now();
@@ -181,20 +181,22 @@ fn the_process_forks() {
         if let Some(which) = refused.iter().position(|refused| !refused) {
             return 10 + i32::try_from(which).unwrap_or(0);
         }
-        // Nothing to wait for, and nothing to end.
+        // The child has no work to wait for and no threads to end.
         if !runtime.clone().shutdown_timeout(Duration::from_hours(1)).is_nothing() {
             return 2;
         }
         drop(runtime);
         let Err(error) = LoomBuilder::new().build() else { return 3 };
-        let expected = "cannot build a runtime: this process was forked from one that has some, \
-                        whose threads stayed there with the locks that they held; `exec` a \
-                        program, or fork before the first runtime is built";
+        let expected = "cannot build a runtime: this process was forked from a process that has \
+                        runtimes; their threads exist only in the parent, and locks that they held \
+                        stay locked here; `exec` a program, or fork before the first runtime is \
+                        built";
         i32::from(error.to_string() != expected)
     });
     assert_eq!(code, 0);
     works(&copy);
-    // A child of a compute thread is no compute thread, and has no pool of the process's.
+    // In a child that a compute thread forks, that thread no longer counts as a compute thread,
+    // and the process-wide pool is gone.
     let forks = copy.clone();
     let code = copy.block_on(copy.spawn_compute(move || {
         in_fork(|| i32::from(!refused_because_of_the_fork(|| forks.block_on(async {}))))
@@ -205,7 +207,7 @@ fn the_process_forks() {
     assert_eq!(code, 0);
 }
 
-/// A program that forks its workers first, as some servers do.
+/// A program that forks its worker processes first, as some servers do.
 fn the_process_forks_first() {
     let code = in_fork(|| {
         works(&LoomBuilder::new().build().expect("it starts"));
@@ -272,7 +274,7 @@ fn the_environment_sets_everything() {
 
 fn the_builders_thread_is_pinned() {
     let all = cpus_allowed();
-    // A thread of the user's, pinned before Loom has ever run.
+    // The user's thread, pinned before Loom runs for the first time.
     let built = thread::spawn(|| {
         pin();
         assert_eq!(cpus_allowed().len(), 1);

@@ -1,7 +1,7 @@
-//! System calls that the scenes need and no safe crate has.
+//! System calls that the scenes need and that no safe crate has.
 //!
-//! Rule S1: what a call is given by pointer lives across it, and is as long as it is told.
-//! Rule S2: what runs in a forked child ends there, before the harness could run twice.
+//! Rule S1: data that a call gets by pointer outlives the call and has the length that is passed.
+//! Rule S2: code in a forked child ends the child before it could return into the harness.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -34,12 +34,12 @@ pub(crate) fn pin() {
     let mut mask = [0_u64; 16];
     mask[first / 64] |= 1 << (first % 64);
     #[expect(unsafe_code, reason = "no safe call binds a thread")]
-    // SAFETY: S1, the call reads so many bytes of the mask.
+    // SAFETY: S1, the call reads `size_of_val(&mask)` bytes of the mask.
     let failed = unsafe { libc::sched_setaffinity(0, size_of_val(&mask), mask.as_ptr().cast()) };
     assert_eq!(failed, 0, "a part of the own mask is allowed");
 }
 
-/// The CPUs of the calling thread, as the kernel tells them.
+/// The CPUs of the calling thread, as the kernel reports them.
 pub(crate) fn cpus_allowed() -> Vec<usize> {
     let status = fs::read_to_string("/proc/thread-self/status").expect("Linux tells");
     let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
@@ -58,7 +58,7 @@ pub(crate) fn cpus_allowed() -> Vec<usize> {
 /// Runs `child` in a forked process and returns the code that it ended with.
 pub(crate) fn in_fork(child: impl FnOnce() -> i32) -> i32 {
     #[expect(unsafe_code, reason = "the standard library does not fork without exec")]
-    // SAFETY: S2, and the C library makes its allocator fit for use in the child.
+    // SAFETY: S2, and the C library keeps its allocator usable in the child.
     let process = unsafe { libc::fork() };
     if process == 0 {
         let code = child();

@@ -1,4 +1,5 @@
-//! Ends with ten thousand pieces of work queued and running, on every kind of thread.
+//! The end of a runtime with ten thousand queued and running pieces of work, on every kind of
+//! thread.
 
 use std::sync::Arc;
 use std::thread;
@@ -8,14 +9,14 @@ use loom::LoomRuntime;
 
 use crate::small;
 
-/// Ten thousand pieces of work, most of them queued, some running, none of which end by
-/// themselves before the runtime does.
+/// Ten thousand pieces of work, most of them queued and some running. The runtime's end has to
+/// end them.
 fn busy() -> (LoomRuntime, Arc<()>) {
     let runtime = small();
     let alive = Arc::new(());
     for i in 0..2_000 {
         let held = Arc::clone(&alive);
-        // Every hundredth keeps a handle of its own, for ever.
+        // Every hundredth task keeps a handle and never drops it.
         let own = (i % 100 == 0).then(|| runtime.clone());
         runtime.spawn_async(async move {
             let _kept = (held, own);
@@ -47,7 +48,7 @@ fn busy() -> (LoomRuntime, Arc<()>) {
     (runtime, alive)
 }
 
-/// All of it is dropped in the end, whoever ended it, and however.
+/// Waits until all work is dropped, on whichever thread and in whichever way it ended.
 fn everything_is_dropped(alive: &Arc<()>) {
     while Arc::strong_count(alive) > 1 {
         thread::yield_now();
@@ -58,7 +59,7 @@ fn everything_is_dropped(alive: &Arc<()>) {
 fn ten_thousand_pieces_of_work_end_with_their_runtime_on_any_thread() {
     type End = fn(LoomRuntime);
     let ends: [End; 3] = [
-        // Its tasks keep handles, so it is not the last one that goes here.
+        // Tasks keep handles, so this is not the last handle.
         |runtime| assert!(!runtime.shutdown_background().is_nothing()),
         |runtime| assert!(!runtime.shutdown_timeout(Duration::ZERO).is_nothing()),
         |runtime| {
@@ -68,14 +69,14 @@ fn ten_thousand_pieces_of_work_end_with_their_runtime_on_any_thread() {
         },
     ];
     for end in ends {
-        // On a thread of nobody's.
+        // On a thread that belongs to no runtime.
         let (runtime, alive) = busy();
         end(runtime);
         everything_is_dropped(&alive);
         let (runtime, alive) = busy();
         thread::spawn(move || end(runtime)).join().expect("it does not panic");
         everything_is_dropped(&alive);
-        // On a thread that has entered it.
+        // On a thread that has entered the runtime.
         let (runtime, alive) = busy();
         {
             let copy = runtime.clone();
@@ -83,7 +84,7 @@ fn ten_thousand_pieces_of_work_end_with_their_runtime_on_any_thread() {
             end(runtime);
         }
         everything_is_dropped(&alive);
-        // On its own blocking thread, its own compute thread, and in `block_in_place`.
+        // On the runtime's own blocking thread, on its compute thread, and in `block_in_place`.
         let (runtime, alive) = busy();
         let copy = runtime.clone();
         drop(runtime.spawn_blocking(move || end(copy)));
@@ -99,7 +100,7 @@ fn ten_thousand_pieces_of_work_end_with_their_runtime_on_any_thread() {
         runtime.spawn_async(async move { tokio::task::block_in_place(|| end(copy)) });
         everything_is_dropped(&alive);
         drop(runtime);
-        // On the compute and blocking threads of another.
+        // On the compute and blocking threads of another runtime.
         let (runtime, alive) = busy();
         let other = small();
         other.block_on(other.spawn_compute(move || end(runtime)));
@@ -108,7 +109,7 @@ fn ten_thousand_pieces_of_work_end_with_their_runtime_on_any_thread() {
         other.block_on(other.spawn_blocking(move || end(runtime))).expect("it does not panic");
         everything_is_dropped(&alive);
     }
-    // Where blocking is not allowed there is one way, and it is allowed anywhere.
+    // Where blocking is not allowed, `shutdown_background` is the only way; it works anywhere.
     let (runtime, alive) = busy();
     let copy = runtime.clone();
     runtime.spawn_async(async move { copy.shutdown_background() });
@@ -122,7 +123,7 @@ fn ten_thousand_pieces_of_work_end_with_their_runtime_on_any_thread() {
 
 #[test]
 fn the_last_handle_ends_ten_thousand_pieces_of_work_on_any_thread() {
-    /// Without the tasks that keep a handle.
+    /// The same without tasks that keep a handle.
     fn busy() -> (LoomRuntime, Arc<()>) {
         let runtime = small();
         let alive = Arc::new(());
@@ -146,13 +147,13 @@ fn the_last_handle_ends_ten_thousand_pieces_of_work_on_any_thread() {
         |other, runtime| other.block_on(async move { drop(runtime) }),
         |other, runtime| other.block_on(other.spawn_compute(move || drop(runtime))),
         |_, runtime| {
-            // The last one on its own compute thread.
+            // The last handle is dropped on the runtime's own compute thread.
             let copy = runtime.clone();
             runtime.spawn_compute(move || drop(copy)).detach();
             drop(runtime);
         },
         |_, runtime| {
-            // The last one on its own worker.
+            // The last handle is dropped on the runtime's own worker.
             let copy = runtime.clone();
             runtime.spawn_async(async move {
                 tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! The end: draining, closed, gone.
+//! The end of a runtime: draining, closed, ended.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ fn idle_means_shut_down_and_nothing_left() {
     let task = runtime.spawn_async(wait);
     runtime.shutdown();
     assert!(!runtime.is_idle());
-    // Still draining: what is being finished may need compute.
+    // Still draining: work that is being finished may need compute.
     assert_eq!(runtime.block_on(runtime.spawn_compute(|| 1)), 1);
     release.send(()).expect("the task waits");
     runtime.block_on(task).expect("no panic").expect("it was released");
@@ -74,8 +74,8 @@ fn a_cancelled_wait_for_the_end_can_be_repeated() {
 
 #[test]
 fn the_last_handle_may_go_on_any_thread() {
-    // In a task on its own worker, in a compute call of its own, inside `block_on`, and on
-    // a thread that has nothing to do with it.
+    // In a task on the runtime's own worker, in one of its compute calls, inside `block_on`, and
+    // on an unrelated thread.
     let runtime = small();
     let (sender, dropped) = mpsc::channel();
     let inner = runtime.clone();
@@ -118,7 +118,7 @@ fn what_is_queued_when_the_last_handle_goes_is_refused_not_run() {
     runtime
         .spawn_compute(move || {
             entered.send(()).expect("the test waits");
-            // The sender going is as good as a message.
+            // Dropping the sender releases it, too.
             let _ = blocked.recv();
         })
         .detach();

@@ -1,4 +1,4 @@
-//! Ends that do not wait for ever, and what else ends with a runtime.
+//! Ends that wait for a limited time, and what else ends with a runtime.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,11 +29,11 @@ fn a_timeout_waits_for_work_and_no_longer() {
     runtime.spawn_compute(move || blocked.recv().is_ok()).detach();
     let left = runtime.shutdown_timeout(Duration::from_millis(1));
     assert_eq!(left.to_string(), "1 task and 1 compute call");
-    // Other handles are valid, and their work is refused.
+    // Other handles stay valid, but their work is refused.
     let payload = catch_unwind(AssertUnwindSafe(|| copy.spawn_compute(|| ()).detach()));
     assert!(message(&*payload.expect_err("refused")).starts_with("the runtime has been shut down"));
     drop(release);
-    // What is running ends, and then it is idle.
+    // The runtime is idle once running work has ended.
     while !copy.is_idle() {
         thread::yield_now();
     }
@@ -53,7 +53,7 @@ fn a_timeout_keeps_to_its_limit_though_every_worker_is_stuck() {
         let (entered, stuck) = mpsc::channel();
         let task = async move {
             entered.send(()).expect("the test waits");
-            // Wrong, as real programs are.
+            // Blocks a worker, which is wrong, but real programs do it.
             let _released = blocked.recv();
         };
         let driver = if flavor == TokioFlavor::MultiThread {
@@ -68,7 +68,7 @@ fn a_timeout_keeps_to_its_limit_though_every_worker_is_stuck() {
         assert_eq!(left.tasks, 1);
         drop(release);
         if let Some(driver) = driver {
-            // It is over for it as well, one way or the other.
+            // `block_on` ends too, with a result or with a panic.
             let _ended = driver.join();
         }
     }
@@ -84,7 +84,7 @@ fn two_may_end_a_runtime_at_once() {
     while !runtime.is_shutting_down() {
         thread::yield_now();
     }
-    // As a second Ctrl-C would.
+    // A second Ctrl-C would do the same.
     assert_eq!(runtime.clone().shutdown_background().tasks, 1);
     drop(release);
     assert!(patient.join().expect("it does not panic").is_nothing());
@@ -96,7 +96,7 @@ fn a_drop_that_must_not_wait_does_not_panic_instead() {
     let host = host.expect("tokio starts");
     let other = small();
     let runtime = small();
-    // A guard of one runtime, async code of another, the last handle of a third.
+    // The last handle is dropped in async code of the host, under a guard of another runtime.
     let _guard = other.enter();
     host.block_on(async move { drop(runtime) });
 }
@@ -140,7 +140,7 @@ fn a_tracker_of_the_users_own_is_waited_for() {
 
 #[test]
 fn a_function_that_tokio_does_not_take_is_dropped_where_it_was_given() {
-    /// Says on which thread it went.
+    /// Reports the thread on which it is dropped.
     struct Goes(mpsc::Sender<String>);
     impl Drop for Goes {
         fn drop(&mut self) {
@@ -152,7 +152,8 @@ fn a_function_that_tokio_does_not_take_is_dropped_where_it_was_given() {
     let runtime = LoomBuilder::new().rayon_threads(1).beside(host.handle().clone()).build();
     let runtime = runtime.expect("it starts");
     host.shutdown_background();
-    // From a compute thread, whose class would be handed down, another thread asks tokio.
+    // A compute thread's class would be inherited, so another thread makes tokio start the
+    // blocking thread.
     let (sender, gone) = mpsc::channel();
     let given = runtime.clone();
     let compute = runtime.spawn_compute(move || {

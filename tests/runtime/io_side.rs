@@ -1,4 +1,4 @@
-//! Tokio's side: entering it, blocking on it, its flavours, and one that somebody else owns.
+//! The I/O side: entering it, blocking on it, its flavours, and a given tokio runtime.
 
 use std::thread;
 
@@ -31,7 +31,7 @@ fn entering_gives_a_thread_tokio_and_loom_until_the_guard_goes() {
         assert_eq!(current_prefix().as_deref(), Some("outer"));
         let task = tokio::spawn(async { thread_name() });
         assert!(outer.block_on(task).expect("no panic").starts_with("outer-tokio-"));
-        // A guard is no reason not to block, nor not to wait in a drop.
+        // Under a guard, a thread may still block, and a drop may still wait.
         assert_eq!(inner.block_on(async { 1 }), 1);
         drop(inner);
     }
@@ -82,7 +82,7 @@ fn a_current_thread_runtime_runs_tasks_on_the_thread_that_drives_it() {
         blocking + loom::spawn_compute(|| 10).await + loom::spawn_adaptive(|| 100).await
     });
     assert_eq!(sum, 111);
-    // Two threads may drive it at once, and it ends although one of them does.
+    // Two threads may drive it at once, and it ends while one of them still does.
     let driver = runtime.clone();
     let (sender, started) = std::sync::mpsc::channel();
     let driving = thread::spawn(move || {
@@ -96,7 +96,7 @@ fn a_current_thread_runtime_runs_tasks_on_the_thread_that_drives_it() {
     driving.join().expect("it does not panic");
 }
 
-/// A few turns of whoever drives this.
+/// Yields often, so that the driver polls many times.
 async fn driver_waits() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -108,7 +108,7 @@ fn beside_a_tokio_runtime_there_is_the_compute_side_alone() {
     for host in [
         Builder::new_multi_thread().worker_threads(2).enable_all().build(),
         Builder::new_current_thread().enable_all().build(),
-        // Without a timer, which Loom can do without.
+        // Without a timer, which Loom does not need.
         Builder::new_multi_thread().worker_threads(1).build(),
     ] {
         let host = host.expect("tokio starts");
@@ -121,7 +121,7 @@ fn beside_a_tokio_runtime_there_is_the_compute_side_alone() {
         assert_eq!(runtime.tokio_threads(), host.metrics().num_workers());
         assert_eq!(runtime.tokio_handle().id(), host.handle().id());
         assert!(runtime.threads().iter().all(|thread| thread.role == ThreadRole::Compute));
-        // Its tasks use this runtime, with and without a handle.
+        // The host's tasks use this runtime, with and without a handle.
         let seen = host.block_on(async {
             let task = tokio::spawn(async { loom::spawn_compute(thread_name).await });
             let tracked = loom::spawn_async(async { current_prefix() });
@@ -135,7 +135,7 @@ fn beside_a_tokio_runtime_there_is_the_compute_side_alone() {
             runtime.tokio_runtime().metrics();
         }));
         assert!(message(&*payload.expect_err("it owns none")).contains("use `tokio_handle`"));
-        // It ends alone; the host goes on, and its tasks are nobody's again.
+        // Only this runtime ends; the host goes on, and its tasks belong to no Loom runtime again.
         assert!(runtime.shutdown_timeout(std::time::Duration::from_mins(1)).is_nothing());
         assert_eq!(host.block_on(async { current_prefix() }), None);
     }
@@ -165,7 +165,7 @@ mod on_linux {
     use super::*;
     use std::process::Command;
 
-    /// Of the calling thread: scheduling policy, and the CPUs it may use.
+    /// The scheduling policy of the calling thread, and the CPUs that it may use.
     fn seat() -> (i64, String) {
         let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("Linux tells");
         // Field 41 is the policy; the name before it is in parentheses.
@@ -200,7 +200,7 @@ mod on_linux {
         let runtime = runtime.expect("it starts");
         let all = runtime.config().cpuset.clone();
         for _ in 0..100 {
-            // The worker's thread lends its role to another, and may come back as either.
+            // The worker hands its role to another thread, and may return in either role.
             let task = runtime.spawn_async(async {
                 tokio::task::block_in_place(thread::yield_now);
                 tokio::task::yield_now().await;
@@ -214,9 +214,9 @@ mod on_linux {
             .iter()
             .any(|thread| thread.cpus.len() > 1 && thread.role == ThreadRole::Io)
         {
-            return; // A quota leaves workers unpinned.
+            return; // Under a CPU quota, workers are not pinned.
         }
-        // Whoever drives tasks now has parked since, and so sits on a worker's seat.
+        // Each thread that drives tasks now has parked since, and so is pinned as a worker.
         let seats: std::collections::BTreeSet<_> = (0..100)
             .map(|_| {
                 let task = runtime.spawn_async(async {

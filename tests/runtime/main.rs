@@ -1,4 +1,4 @@
-//! The runtime: threads where they should be, work that runs, panics that travel, an end.
+//! The runtime: where its threads run, work, panics that reach the caller, and the end.
 
 mod crowd;
 mod ending;

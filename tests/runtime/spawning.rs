@@ -66,7 +66,7 @@ fn each_closure_type_is_a_function_of_its_own() {
 fn a_panic_reaches_whoever_awaits_and_the_threads_survive() {
     let runtime = small();
     for hint in [ComputeHint::Low, ComputeHint::High] {
-        // More often than there are threads.
+        // More panics than there are threads.
         for _ in 0..5 {
             let awaited = AssertUnwindSafe(|| {
                 let call = runtime.spawn_adaptive_with_hint(hint, || panic!("as {}", "told"));
@@ -144,8 +144,8 @@ fn block_on_a_compute_thread_helps_instead_of_deadlocking() {
     let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build().expect("it starts");
     let for_call = runtime.clone();
     let depth = runtime.block_on(runtime.spawn_compute(move || {
-        // The only compute thread waits for work that needs a compute thread, one call of
-        // which is queued only once it waits.
+        // The only compute thread waits for calls that need a compute thread. One of them is
+        // queued only once the thread waits.
         for_call.block_on(async {
             let direct = loom::spawn_compute(|| 1).await;
             let through_io = loom::spawn_async(async { loom::spawn_compute(|| 2).await });

@@ -1,4 +1,4 @@
-//! Threads where they should be, under their names, in their runtime.
+//! Threads: where they run, their names, and the runtime that is current on them.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ fn what_was_obtained_is_read_back_and_shown() {
 #[test]
 #[cfg(target_os = "linux")]
 fn compute_threads_yield_to_io_and_blocking_threads_do_not_inherit_a_workers_cpu() {
-    /// Of the calling thread: scheduling policy, and how many CPUs it may use.
+    /// The scheduling policy of the calling thread, and the number of CPUs that it may use.
     fn seat() -> (i64, usize) {
         let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("Linux tells");
         // Field 41 is the policy; the name before it is in parentheses.
@@ -61,7 +61,7 @@ fn compute_threads_yield_to_io_and_blocking_threads_do_not_inherit_a_workers_cpu
     assert_eq!(compute, (i64::from(libc::SCHED_IDLE), all));
     assert_eq!(blocking, (i64::from(libc::SCHED_OTHER), all));
     assert_eq!(io.0, i64::from(libc::SCHED_OTHER));
-    // A quota leaves workers unpinned; a whole machine gives each a CPU of its own.
+    // Under a CPU quota, workers are not pinned; on a whole machine each has its own CPU.
     assert!(io.1 == 1 || runtime.tokio_threads() < all, "{runtime}");
 }
 
@@ -94,7 +94,7 @@ fn every_thread_knows_its_runtime() {
         assert_eq!(inner.spawn_compute(prefix).await, named("inner"));
     });
     assert_eq!(prefix(), None);
-    // A nested `block_on` on a thread that may block gives the outer context back.
+    // A nested `block_on` on a thread that may block restores the outer context.
     let inner_in_outer = outer.tokio_handle().spawn_blocking(move || {
         let nested = inner.block_on(async { prefix() });
         (nested, prefix())

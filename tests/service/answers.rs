@@ -116,7 +116,7 @@ async fn the_loom_page_is_for_those_at_the_machine() {
     assert_eq!(service.get("/loom/none").await.status, StatusCode::NOT_FOUND);
     let answer = service.post("/loom/data", "text/plain", "x").await;
     assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
-    // Wherever else it listens, it has to be asked for.
+    // On an address other than loopback, the page needs `--dashboard`.
     let open = Service::start_with(&["--listen", "0.0.0.0:0"]);
     assert_eq!(open.get("/loom").await.status, StatusCode::NOT_FOUND);
     let asked = Service::start_with(&["--listen", "0.0.0.0:0", "--dashboard"]);

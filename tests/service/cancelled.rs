@@ -1,14 +1,14 @@
-//! A client that goes: what waits never runs, and what runs stops half-way.
+//! A client that disconnects: queued calls never run, and running ones stop half-way.
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::harness::Service;
 
-/// Large enough that decoding it takes a while.
+/// Large enough that decoding takes a while.
 const SIDE: u32 = 3000;
 const REQUESTS: u64 = 6;
-/// How often clients come and go until one of them is seen to have gone half-way.
+/// How many rounds of clients are tried until one thumbnail is seen to stop half-way.
 const ROUNDS: usize = 50;
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn work_for_a_client_that_has_gone_stops() {
             connection.write_all(png.get_ref()).await.expect("the service reads");
             connections.push(connection);
         }
-        // More than there are compute threads: some run, and some wait.
+        // More calls than compute threads: some run, and some wait.
         while service.get("/loom/data").await.json()["compute"]["in_flight"].as_u64() < Some(3) {
             tokio::task::yield_now().await;
         }

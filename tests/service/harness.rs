@@ -14,8 +14,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-/// The example, built if it is not up to date. `cargo test` has usually done so; a run of
-/// this test alone has not.
+/// The example, built if it is not up to date. `cargo test` usually builds it; a run of this
+/// test alone does not.
 pub(crate) fn program() -> Command {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     let path = PATH.get_or_init(|| {
@@ -35,7 +35,7 @@ pub(crate) fn program() -> Command {
 /// A running service; killed when the test is done with it.
 pub(crate) struct Service {
     child: Child,
-    /// Kept open: the service may go on writing.
+    /// Kept open, since the service may write more.
     stdout: BufReader<ChildStdout>,
     pub(crate) addr: SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
@@ -56,7 +56,7 @@ impl Service {
         let listen: &[&str] =
             if args.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
         let mut child = program()
-            // A busy test machine is no reason to send anybody away.
+            // Requests must not be shed because the test machine is busy.
             .args(["--drill", "--longest-wait", "60000"])
             .args(listen)
             .args(args)
@@ -65,7 +65,7 @@ impl Service {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the example runs");
-        // Nobody reads it, as when a log collector has died: that must not matter.
+        // Standard error is closed, as when a log collector has died; the service must go on.
         drop(child.stderr.take());
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
@@ -130,7 +130,7 @@ impl Service {
         Ok(Answer { status, content_type, body })
     }
 
-    /// What `GET /loom/data` says of the function whose path ends so.
+    /// The entry in `GET /loom/data` for the function whose path ends with `name`.
     pub(crate) async fn function(&self, name: &str) -> Value {
         let page = self.get("/loom/data").await.json();
         let functions = page["functions"].as_array().expect("it lists functions").clone();
@@ -149,7 +149,7 @@ impl Service {
         assert_eq!(sent, 0, "the signal is sent");
     }
 
-    /// Waits for the end and gives what else was printed.
+    /// Waits for the end, and returns the status and the rest of the output.
     pub(crate) fn wait(&mut self) -> (ExitStatus, String) {
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).expect("standard output is text");
@@ -159,7 +159,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // Both fail where the test has waited for the end already.
+        // Both fail if the test has already waited for the end.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -174,7 +174,7 @@ impl Answer {
         std::str::from_utf8(&self.body).expect("the answer is text")
     }
 
-    /// The sentence of a refusal.
+    /// The error text of a refusal.
     pub(crate) fn sentence(&self) -> String {
         self.json()["error"].as_str().expect("a refusal is a sentence").to_owned()
     }

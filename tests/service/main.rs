@@ -1,4 +1,4 @@
-//! The example service as its users meet it: a process, spoken to over HTTP.
+//! The example service as its users see it: a process that answers over HTTP.
 
 mod answers;
 mod cancelled;

@@ -1,4 +1,4 @@
-//! Every bad input, with its own status and sentence, and the service going on after it.
+//! Every bad input has its own status and sentence, and the service goes on after it.
 
 use axum::body::Bytes;
 use axum::http::{Method, StatusCode};
@@ -113,7 +113,7 @@ async fn bad_images() {
 async fn an_image_that_claims_to_be_enormous() {
     let service = Service::start();
     let mut png = data("chelsea.png");
-    // The header's width and height, and a checksum to match, as an attacker would.
+    // Forges the header's width and height with a matching checksum, as an attacker would.
     png[16..20].copy_from_slice(&50_000_u32.to_be_bytes());
     png[20..24].copy_from_slice(&50_000_u32.to_be_bytes());
     let checksum = crc32(&png[12..29]);
@@ -208,7 +208,7 @@ async fn bad_passwords_and_hashes() {
 #[tokio::test]
 async fn a_panic_in_compute_is_a_500_and_the_service_goes_on() {
     let service = Service::start();
-    // More often than there are compute threads: each has to survive.
+    // More panics than compute threads: each thread has to survive.
     for _ in 0..10 {
         let answer = service.post("/drill/panic", "text/plain", "").await;
         let sentence = "The service failed on this request.";

@@ -1,4 +1,4 @@
-//! A signal: what was started is finished, nothing new is taken, and the code is 0.
+//! A signal: started requests are finished, new ones are not accepted, and the exit code is 0.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use crate::harness::Service;
 
-/// Waits until so many compute calls are under way or queued.
+/// Waits until `n` compute calls are running or queued.
 async fn until_in_flight(service: &Service, n: u64) {
     while service.get("/loom/data").await.json()["compute"]["in_flight"].as_u64() < Some(n) {
         tokio::task::yield_now().await;
@@ -30,7 +30,7 @@ async fn an_idle_service_ends_on_either_signal() {
 
 #[tokio::test]
 async fn requests_under_way_are_finished() {
-    // More of them than two compute threads get done before the signal.
+    // More requests than two compute threads can finish before the signal.
     const REQUESTS: u64 = 24;
     let mut service = Service::start();
     let body = json!({ "password": "x" }).to_string();
@@ -49,7 +49,7 @@ async fn requests_under_way_are_finished() {
     service.signal(libc::SIGTERM);
     for mut connection in connections {
         let mut answer = String::new();
-        // To the end: the service closes each connection after its answer.
+        // Reads to the end, since the service closes each connection after its answer.
         connection.read_to_string(&mut answer).await.expect("the answer is whole");
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert!(answer.contains("$argon2id$") && answer.ends_with("\"}"), "{answer}");
@@ -59,8 +59,8 @@ async fn requests_under_way_are_finished() {
     assert!(TcpStream::connect(service.addr).await.is_err(), "nobody listens any more");
 }
 
-/// Clients that go on and on, one request after another, each on a kept connection. After
-/// the signal they may find nobody to connect to, and that is all that may happen.
+/// Each client sends one request after another on a kept-alive connection. After the signal, the
+/// only error that a client may see is a refused connection.
 #[tokio::test]
 async fn no_started_request_is_lost_under_load() {
     let service = Arc::new(Service::start());
@@ -89,7 +89,7 @@ async fn no_started_request_is_lost_under_load() {
             })
         })
         .collect();
-    // A load in full swing.
+    // Waits until the load is under way.
     while service.function("markdown::render").await["returned"].as_u64() < Some(500) {
         tokio::task::yield_now().await;
     }

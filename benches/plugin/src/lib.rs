@@ -1,4 +1,4 @@
-//! The plug-in of `loom-bench plugins`: the scenarios, on a runtime that is another library's.
+//! The plug-in of `loom-bench plugins`: the scenarios, on a runtime that belongs to the host.
 
 mod scenarios;
 
@@ -14,7 +14,7 @@ fn start(attach: Attach<'_>) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Tasks of the host's, with more or less of this library's tokio.
+/// Tasks on the host's runtime, with the given part of this library's tokio.
 #[derive(Clone)]
 struct Tasks(Attached, TokioContext);
 
@@ -29,7 +29,7 @@ impl Spawns for Tasks {
     }
 }
 
-/// The same with handles of tokio's.
+/// Tasks of `spawn_async`, with tokio's handles.
 #[derive(Clone)]
 struct Tokios;
 
@@ -44,7 +44,7 @@ impl Spawns for Tokios {
     }
 }
 
-/// Nanoseconds of one of so many; less than 0 where there is no such scenario.
+/// Nanoseconds per task or poll, for `n` of them; less than 0 if there is no such scenario.
 #[allow(unsafe_code, reason = "the host knows it by this name")]
 #[unsafe(no_mangle)]
 pub extern "C" fn bench(context: u32, is_spawn: bool, n: u64) -> f64 {

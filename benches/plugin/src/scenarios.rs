@@ -1,13 +1,13 @@
-//! What is measured, the same on either side of the boundary.
+//! The scenarios, which are the same on either side of the boundary.
 
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Instant;
 
-/// Tasks that are spawned before the first of them is awaited.
+/// How many tasks are spawned before the first of them is awaited.
 const BATCH: usize = 32;
 
-/// Something that runs tasks.
+/// A way to spawn tasks.
 pub(crate) trait Spawns: Clone + Send + Sync + 'static {
     type Handle<T: Send + 'static>: Future + Send;
 
@@ -17,7 +17,7 @@ pub(crate) trait Spawns: Clone + Send + Sync + 'static {
     ) -> Self::Handle<T>;
 }
 
-/// Nanoseconds from one spawn to the next, each awaited.
+/// Nanoseconds per task that is spawned and awaited.
 pub(crate) async fn spawns(on: impl Spawns, tasks: u64) -> f64 {
     let mut started = Instant::now();
     // The first tenth is for warming up.
@@ -35,7 +35,7 @@ pub(crate) async fn spawns(on: impl Spawns, tasks: u64) -> f64 {
     per(started, tasks - first)
 }
 
-/// Nanoseconds a poll of the task that awaits this, which wakes itself.
+/// Nanoseconds per poll of a task that wakes itself; the caller's task is the one.
 pub(crate) async fn polls(times: u64) -> f64 {
     let mut left = times + times / 10;
     let mut started = None;

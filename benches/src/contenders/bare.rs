@@ -1,7 +1,7 @@
-//! What any bridge costs at least: a task asks, another thread wakes it, and nothing else.
+//! The least that any bridge costs: a task asks, and another thread wakes it.
 //!
-//! No closure is moved, no call is counted, none can be cancelled or panic, and the thread
-//! that answers never sleeps. The caller runs its closure itself.
+//! No closure is moved, calls are not counted and can neither be cancelled nor panic, and the
+//! answering thread never sleeps. The caller runs its closure itself.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -19,9 +19,9 @@ use super::contender::Contender;
 use super::ours::{loom_runtime, split_runtime};
 use super::peers::tokio_runtime;
 
-/// How many tasks may ask at a time.
+/// How many tasks may ask at the same time.
 const SEATS: usize = 1024;
-/// How often the thread that answers looks before it lets others have its CPU.
+/// How often the answering thread checks for requests before it yields its CPU.
 const LOOKS: u32 = 64;
 
 pub(super) struct Bare {
@@ -36,7 +36,7 @@ enum Threads {
     Loom(LoomRuntime),
 }
 
-/// Where tasks ask, each at a seat of its own.
+/// The place where tasks ask. Each uses a seat of its own.
 struct Desk {
     seats: [Seat; SEATS],
     free: ArrayQueue<usize>,
@@ -44,7 +44,7 @@ struct Desk {
     is_closed: AtomicBool,
 }
 
-/// On cache lines of its own: prefetching moves them in pairs.
+/// Aligned to two cache lines, since prefetching moves lines in pairs.
 #[derive(Default)]
 #[repr(align(128))]
 struct Seat {
@@ -53,7 +53,7 @@ struct Seat {
 }
 
 thread_local! {
-    /// Seats that tasks of this thread had before.
+    /// Seats that tasks of this thread have used before.
     static FREE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -67,7 +67,7 @@ impl Bare {
         Self { tokio: tokio.handle().clone(), desk, _threads: Threads::Tokio(tokio) }
     }
 
-    /// Between Loom's own threads, by default.
+    /// Between Loom's own threads, with the default placement.
     pub(super) fn within_loom() -> Self {
         Self::within(loom_runtime())
     }

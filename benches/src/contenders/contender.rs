@@ -1,4 +1,4 @@
-//! What all contenders can do.
+//! The interface of all contenders.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ pub(crate) trait Contender: Send + Sync + 'static {
     /// The tokio runtime that the calls are made on.
     fn tokio(&self) -> Handle;
 
-    /// One call of `f`, which its author expects to cost what `hint` says.
+    /// One call of `f`, whose expected cost is `hint`.
     fn call<F>(&self, hint: ComputeHint, f: F) -> impl Future<Output = u64> + Send
     where
         F: FnOnce() -> u64 + Send + 'static;
 
-    /// The same, where the caller could tell how large its input is.
+    /// The same for a call whose caller knows the size of its input.
     fn call_sized<F>(&self, _size: u64, f: F) -> impl Future<Output = u64> + Send
     where
         F: FnOnce() -> u64 + Send + 'static,
@@ -25,7 +25,8 @@ pub(crate) trait Contender: Send + Sync + 'static {
         self.call(ComputeHint::Unknown, f)
     }
 
-    /// Two pieces of work at once, each so long; two calls unless there is a better way.
+    /// Two pieces of work at the same time, each as long as `work`. Two calls, unless the contender
+    /// has a better way.
     fn pair(&self, work: Duration) -> impl Future<Output = [u64; 2]> + Send {
         let piece = move || burn(work);
         async move {

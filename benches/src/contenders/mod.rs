@@ -1,4 +1,4 @@
-//! Who is compared: a type each, behind one trait, and a line each in one list.
+//! The contenders: each is a type behind one trait, and a line in one list.
 
 mod bare;
 mod contender;
@@ -10,19 +10,19 @@ pub(crate) use contender::Contender;
 use ours::{LoomAdaptive, LoomAttribute, LoomCompute, LoomScope, LoomSized};
 use peers::{AsyncScoped, BlockInPlace, Inline, LoomRs, RayonOneshot, SpawnBlocking, TokioRayon};
 
-/// What a contender stands for in a table.
+/// The role of a contender in a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Computes where it is: there for reference.
+    /// Computes inline; a reference value.
     Reference,
-    /// Offloads, and is somebody else's: what Loom is compared with.
+    /// Another project's way to offload, which Loom is compared with.
     Peer,
     Loom,
-    /// What a hand-over costs that does nothing else.
+    /// The bare cost of a hand-over.
     Bare,
 }
 
-/// Where a contender appears.
+/// The bench in which a contender appears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bench {
     Calls,
@@ -39,7 +39,7 @@ pub(crate) struct Entry {
     pub(crate) benches: &'static [Bench],
 }
 
-/// Does something with a contender of any type.
+/// An operation on a contender of any type.
 pub(crate) trait Visit {
     type Output;
 
@@ -48,12 +48,12 @@ pub(crate) trait Visit {
 
 macro_rules! contenders {
     ($($name:literal $kind:ident [$($bench:ident)*] $make:expr;)*) => {
-        /// All of them, in the order of the tables.
+        /// All contenders, in the order of the tables.
         pub(crate) const ALL: &[Entry] = &[
             $(Entry { name: $name, kind: Kind::$kind, benches: &[$(Bench::$bench),*] }),*
         ];
 
-        /// Makes the contender of that name, if there is one.
+        /// Makes the contender with this name, if there is one.
         pub(crate) fn make<V: Visit>(name: &str, visit: V) -> Option<V::Output> {
             match name {
                 $($name => Some(visit.visit($make)),)*
@@ -63,7 +63,7 @@ macro_rules! contenders {
     };
 }
 
-// What follows `loom` says how it is told to place calls. `2+2` are I/O and compute threads.
+// The word after `loom` says how calls are placed. `2+2` are I/O threads and compute threads.
 contenders! {
     "tokio" Reference [Calls Decisions Http] Inline::new();
     "block_in_place" Reference [Calls] BlockInPlace::new();
@@ -85,7 +85,7 @@ contenders! {
     "bare in loom split" Bare [Calls] Bare::within_split_loom();
 }
 
-/// Those of one bench.
+/// The contenders of one bench.
 pub(crate) fn of(bench: Bench) -> Vec<&'static Entry> {
     ALL.iter().filter(|entry| entry.benches.contains(&bench)).collect()
 }

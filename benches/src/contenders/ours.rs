@@ -1,4 +1,4 @@
-//! Loom, in the ways in which it can be asked.
+//! Loom, in each way of making a call.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use super::contender::Contender;
 use crate::work::burn;
 
-/// As it comes, and as `LOOM_BENCH_PLACEMENT` and its like say.
+/// The default settings, unless `LOOM_BENCH_PLACEMENT` and similar variables change them.
 pub(super) fn loom_runtime() -> LoomRuntime {
     LoomBuilder::new().env_prefix("LOOM_BENCH").build().expect("loom starts")
 }
@@ -20,7 +20,7 @@ pub(super) fn split_runtime() -> LoomRuntime {
     LoomBuilder::new().placement(Placement::Split).build().expect("loom starts")
 }
 
-/// Always offloading.
+/// Always offloads.
 pub(super) struct LoomCompute(LoomRuntime);
 
 impl LoomCompute {
@@ -46,7 +46,7 @@ impl Contender for LoomCompute {
     }
 }
 
-/// Deciding, by the type of the closure.
+/// Decides by the type of the closure.
 pub(super) struct LoomAdaptive(LoomRuntime);
 
 impl LoomAdaptive {
@@ -68,7 +68,7 @@ impl Contender for LoomAdaptive {
     }
 }
 
-/// Deciding, by an annotated function.
+/// Decides by an annotated function.
 pub(super) struct LoomAttribute(LoomRuntime);
 
 impl LoomAttribute {
@@ -95,7 +95,7 @@ impl Contender for LoomAttribute {
     }
 }
 
-/// Deciding by the size of the input, as `#[loom::compute(size = …)]` does.
+/// Decides by the size of the input, as `#[loom::compute(size = …)]` does.
 pub(super) struct LoomSized(LoomAdaptive);
 
 impl LoomSized {
@@ -120,7 +120,7 @@ impl Contender for LoomSized {
     where
         F: FnOnce() -> u64 + Send + 'static,
     {
-        // On a worker of its own runtime, which is the current one.
+        // This runs on a worker of the contender's runtime, so that runtime is current.
         static SITE: Site = Site::new("bench", "sized").sized();
         call0(At::site(&SITE).size(size), f).await
     }
@@ -129,7 +129,7 @@ impl Contender for LoomSized {
 /// Parallel work within a scope.
 pub(super) struct LoomScope {
     runtime: LoomRuntime,
-    /// It takes its data over, in place of borrowing.
+    /// Whether the scope owns its data instead of borrowing it.
     is_owned: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What else there is, from the registry.
+//! Other ways to offload, from crates.io.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use super::contender::Contender;
 use crate::work::burn;
 
-/// Unless they say otherwise pools have two threads of each kind, so that all share the
-/// same machine alike.
+/// Pools have two threads of each kind unless their name states other numbers, so that all
+/// contenders use the machine in the same way.
 const THREADS: usize = 2;
 
 pub(super) fn tokio_runtime(threads: usize) -> Runtime {
@@ -23,7 +23,7 @@ fn rayon_pool(threads: usize) -> Arc<rayon::ThreadPool> {
     Arc::new(pool.expect("rayon starts"))
 }
 
-/// No runtime at all: the floor.
+/// No offloading at all: the least possible cost.
 pub(super) struct Inline(Runtime);
 
 impl Inline {
@@ -45,7 +45,7 @@ impl Contender for Inline {
     }
 }
 
-/// Tokio's way to block a worker after its tasks have moved to another.
+/// Tokio's `block_in_place`: blocks a worker after its tasks have moved to another one.
 pub(super) struct BlockInPlace(Runtime);
 
 impl BlockInPlace {
@@ -89,7 +89,7 @@ impl Contender for SpawnBlocking {
     }
 }
 
-/// What people write by hand.
+/// The combination that people write by hand.
 pub(super) struct RayonOneshot(Runtime, Arc<rayon::ThreadPool>);
 
 impl RayonOneshot {
@@ -109,13 +109,13 @@ impl Contender for RayonOneshot {
     {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         self.1.spawn(move || {
-            // The caller waits; were it gone, nobody would miss the result.
+            // If the caller has gone, the result is not needed.
             let _ = sender.send(f());
         });
         receiver.await.expect("the closure ran")
     }
 
-    /// A scope on the pool, within a job that reports by a channel, which has to own its data.
+    /// A scope on the pool, inside a job that has to own its data and reports through a channel.
     async fn pair(&self, work: Duration) -> [u64; 2] {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         self.1.spawn(move || {
@@ -131,11 +131,11 @@ impl Contender for RayonOneshot {
     }
 }
 
-/// The crate of that name, on a pool of its own.
+/// The `tokio-rayon` crate, on a pool of its own.
 pub(super) struct TokioRayon(Runtime, Arc<rayon::ThreadPool>);
 
 impl TokioRayon {
-    /// So many I/O workers, and as many compute threads.
+    /// `threads` I/O workers, and as many compute threads.
     pub(super) fn with(threads: usize) -> Self {
         Self(tokio_runtime(threads), rayon_pool(threads))
     }
@@ -189,7 +189,7 @@ impl Contender for AsyncScoped {
     }
 }
 
-/// The nearest peer as it comes: one I/O worker, the other CPUs for compute, all pinned.
+/// The nearest peer with its defaults: one I/O worker, the other CPUs for compute, all pinned.
 pub(super) struct LoomRs(loom_rs::LoomRuntime);
 
 impl LoomRs {
@@ -203,8 +203,8 @@ impl Contender for LoomRs {
         self.0.tokio_handle().clone()
     }
 
-    /// What is known to be heavy is sent to its pool; the rest is left to its scheduler, with
-    /// what is known of it.
+    /// Work that is known to be heavy is sent to its pool. Its scheduler places other work, with
+    /// the hint.
     async fn call<F>(&self, hint: ComputeHint, f: F) -> u64
     where
         F: FnOnce() -> u64 + Send + 'static,

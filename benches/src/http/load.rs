@@ -1,8 +1,8 @@
-//! The load: requests sent when they are due, whatever has become of those before.
+//! The load: requests are sent when they are due, whether or not earlier ones are answered.
 //!
-//! One thread with its own poll loop, so that the load costs little of the machine that it
+//! One thread with its own poll loop, so that the load uses little of the machine that it
 //! shares with the service. Every latency counts from the time at which the request was
-//! due, so a service that stalls is charged for all that should have been sent meanwhile.
+//! due, so a stall of the service also counts for all requests that were due meanwhile.
 
 use std::error::Error;
 use std::fs::File;
@@ -24,10 +24,10 @@ use super::schedule::{Due, LoadOptions, Seen, schedule};
 use crate::machine;
 use crate::statistics::percentile;
 
-/// The event of the timer; connections count from 0.
+/// The token of the timer; connections are numbered from 0.
 const TIMER: Token = Token(usize::MAX);
 const MOST_CONNECTIONS: usize = 8_000;
-/// Opened before the load begins, for either kind of request.
+/// How many connections are opened before the load begins, for either kind of request.
 const FIRST_CONNECTIONS: usize = 32;
 /// How long answers may take after the last request.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 struct Connection {
     stream: TcpStream,
     is_fast: bool,
-    /// What is to be sent once it is connected.
+    /// The bytes to send once the connection is open.
     unsent: Option<Vec<u8>>,
     /// When its request was due.
     asked: Option<Duration>,
@@ -47,7 +47,7 @@ struct Load {
     addr: SocketAddr,
     poll: Poll,
     connections: Vec<Connection>,
-    /// Apart, so that no fast request waits for a connection because heavy ones hold all.
+    /// Separate lists, so that heavy requests cannot use up the connections of fast ones.
     idle_fast: Vec<usize>,
     idle_slow: Vec<usize>,
     started: Instant,
@@ -59,12 +59,12 @@ struct Load {
     slow_answers: u32,
     fast_open: usize,
     slow_open: usize,
-    /// Whether the others are waited for, too.
+    /// Whether the load waits for the answers of slow requests, too.
     finish: bool,
     refused: usize,
 }
 
-/// Sends one schedule and prints what was seen, as JSON.
+/// Sends one schedule and prints the figures as JSON.
 pub(crate) fn load(options: &LoadOptions) -> Result<(), Box<dyn Error>> {
     let schedule = schedule(options);
     let from = Duration::from_secs_f64(options.warm_up);
@@ -119,7 +119,7 @@ impl Load {
             }
             let wake = match next.peek() {
                 Some(due) => due.at,
-                // At overload the heavy requests would take for ever.
+                // Slow requests count only with `finish`: at overload they would take far too long.
                 None if self.fast_open > 0 || self.finish && self.slow_open > 0 => give_up,
                 None => return Ok(()),
             };
@@ -135,7 +135,7 @@ impl Load {
             }
             for event in &events {
                 if event.token() == TIMER {
-                    // Only its being readable says anything.
+                    // The event itself is enough; the number of expirations is not needed.
                     let _ = timer.read(&mut [0; 8]);
                 } else {
                     self.connections[event.token().0].flush()?;
@@ -172,10 +172,11 @@ impl Load {
         let index = match self.idle(due.is_fast).pop() {
             Some(index) => index,
             None if self.connections.len() < MOST_CONNECTIONS => {
-                // Not waited for: a service that accepts nothing must not stop the load.
+                // Does not wait for the connection: a service that accepts none must not stop the
+                // load.
                 self.connect(TcpStream::connect(self.addr)?, due.is_fast)?
             }
-            // It goes unanswered.
+            // The request counts as unanswered.
             None => return Ok(()),
         };
         let connection = &mut self.connections[index];
@@ -191,7 +192,7 @@ impl Load {
         Ok(())
     }
 
-    /// Takes in what has arrived on a connection.
+    /// Handles the data that has arrived on a connection.
     fn receive(&mut self, index: usize) {
         let connection = &mut self.connections[index];
         if !connection.has_answer() {
@@ -228,7 +229,8 @@ impl Load {
         };
         let lost_fast = of(true).saturating_sub(self.fast.len());
         let lost_slow = of(false).saturating_sub(self.slow.len() + self.refused);
-        // What never comes is later than anything; what nobody waits for is another matter.
+        // An answer that never came counts as the latest of all. Slow requests count only with
+        // `finish`, since otherwise the load does not wait for them.
         self.fast.extend(repeat_n(u32::MAX, lost_fast));
         if self.finish {
             self.slow.extend(repeat_n(u32::MAX, lost_slow));
@@ -257,7 +259,7 @@ impl Load {
 }
 
 impl Connection {
-    /// Sends the request, if it is connected by now; else the next event tries again.
+    /// Sends the request if the connection is open by now; otherwise the next event tries again.
     fn flush(&mut self) -> io::Result<()> {
         let Some(request) = &self.unsent else { return Ok(()) };
         match self.stream.write(request) {
@@ -275,7 +277,7 @@ impl Connection {
         }
     }
 
-    /// Reads what there is; true once that is a whole answer.
+    /// Reads the available data; true once the answer is complete.
     fn has_answer(&mut self) -> bool {
         let mut buffer = [0; 1024];
         loop {
@@ -290,7 +292,7 @@ impl Connection {
     }
 }
 
-/// Whether the whole of an answer is there: its head, and as many bytes as that promises.
+/// Whether an answer is complete: its head, and as many bytes as the head states.
 fn is_complete(answer: &[u8]) -> bool {
     let Some(head) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return false };
     let text = String::from_utf8_lossy(&answer[..head]);
@@ -301,11 +303,11 @@ fn is_complete(answer: &[u8]) -> bool {
     answer.len() >= head + 4 + length.unwrap_or(0)
 }
 
-/// Makes the timer readable after so long, at once if that is nothing.
+/// Makes the timer readable after `after`, or at once if that is zero.
 fn set(timer: &File, after: Duration) -> io::Result<()> {
     let value = Timespec {
         tv_sec: after.as_secs().try_into().unwrap_or(i64::MAX),
-        // All zero would stop it.
+        // A value of zero would stop the timer.
         tv_nsec: after.subsec_nanos().max(u32::from(after.is_zero())).into(),
     };
     let never = Timespec { tv_sec: 0, tv_nsec: 0 };

@@ -1,7 +1,7 @@
-//! `loom-bench http`: what compute does to the fast requests of a service.
+//! `loom-bench http`: how compute affects the fast requests of a service.
 //!
-//! Each sample is a fresh service process and a fresh load process. Rounds are interleaved
-//! and their order rotates; a sample during which others used the machine is repeated.
+//! Each sample has a new service process and a new load process. Rounds are interleaved and their
+//! order rotates. A sample during which other programs used the machine is repeated.
 
 mod load;
 mod report;
@@ -23,19 +23,19 @@ pub(crate) use server::{ServerOptions, serve};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// One short round: shows that the bench works, not how long anything takes.
+    /// One short round, which shows that the bench works; its figures mean nothing.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// How many rounds.
+    /// The number of rounds.
     #[arg(long, default_value_t = 12, value_parser = at_least_one)]
     pub(crate) rounds: usize,
-    /// Seconds that a sample counts for.
+    /// The seconds that count in each sample.
     #[arg(long, default_value_t = 3.0)]
     pub(crate) seconds: f64,
-    /// Only scenarios whose name starts so.
+    /// Only scenarios whose name starts with this.
     #[arg(long)]
     pub(crate) scenario: Option<String>,
-    /// Only the scenarios that bars are about.
+    /// Only the scenarios that have bars.
     #[arg(long)]
     pub(crate) barred: bool,
     /// Only these contenders.
@@ -43,7 +43,8 @@ pub(crate) struct Options {
     pub(crate) only: Vec<String>,
 }
 
-/// A load that sends its p99 request so many microseconds late measures itself.
+/// If the load sends its p99 request this many microseconds late, the sample measures the load
+/// itself and is discarded as disturbed.
 const MOST_LATE: f64 = 300.0;
 
 /// One kind of load.
@@ -56,9 +57,9 @@ pub(crate) struct Scenario {
     is_two: bool,
 }
 
-/// 1000 fast requests a second throughout; beside them, 60 % of a CPU of heavy ones, a
-/// mixture that takes 23 % of one, more heavy ones than two CPUs can do, and a function that
-/// takes 20 µs mostly and 2 ms at times, 32 % of one.
+/// Each has 1000 fast requests a second. Beside them are: heavy requests that take 60 % of a CPU;
+/// a mixture that takes 23 % of a CPU; more heavy requests than two CPUs can do; and a function
+/// that mostly takes 20 µs and sometimes 2 ms, 32 % of a CPU.
 pub(crate) const SCENARIOS: [Scenario; 4] = [
     Scenario { name: "heavy", fast: 1000, slow: 300, micros: Some(2000), is_two: false },
     Scenario { name: "mixed", fast: 1000, slow: 600, micros: None, is_two: false },
@@ -89,7 +90,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     report::of(&taken, seconds)
 }
 
-/// One service under one load: what was seen, and the share of the machine others took.
+/// One service under one load: the figures, and the share of the machine that other programs took.
 fn sample(
     contender: &str,
     scenario: &Scenario,
@@ -118,7 +119,7 @@ fn sample(
     under(load, &server)
 }
 
-/// Has the load run, and takes what it has seen.
+/// Runs the load, and reads its figures.
 pub(crate) fn under(mut load: Command, server: &Server) -> Result<Sample<Seen>, Box<dyn Error>> {
     let before = machine::Ticks::now()?;
     let idle = machine::process_ticks(server.0.id())?;
@@ -134,8 +135,8 @@ pub(crate) fn under(mut load: Command, server: &Server) -> Result<Sample<Seen>, 
     Ok(Sample { seen, foreign, is_spoilt })
 }
 
-/// The load belongs on another machine. Here it takes a CPU at once where it may, so that
-/// what is measured is how late the service is, not the load.
+/// The load would better run on another machine. Here it runs with real-time priority where that
+/// is allowed, so that the figures show the delay of the service and not of the load.
 pub(crate) fn load_command() -> Result<Command, Box<dyn Error>> {
     let program = std::env::current_exe()?;
     let real_time = ["--fifo", "1"];
@@ -148,7 +149,7 @@ pub(crate) fn load_command() -> Result<Command, Box<dyn Error>> {
     Ok(command)
 }
 
-/// A service, which ends with this.
+/// A service process, which ends when this is dropped.
 pub(crate) struct Server(Child);
 
 impl Server {
@@ -156,7 +157,7 @@ impl Server {
         Ok(Self(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?))
     }
 
-    /// The first line that it prints.
+    /// The first line that the service prints.
     pub(crate) fn line(&mut self) -> Result<String, Box<dyn Error>> {
         let mut line = String::new();
         let stdout = self.0.stdout.take().ok_or("the service has no output")?;
@@ -167,7 +168,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The bench's own ends when its input does; any other is killed. It may be gone already.
+        // The bench's own service ends when its input ends; any other is killed. Either may have
+        // ended already.
         drop(self.0.stdin.take());
         let _ = self.0.kill();
         let _ = self.0.wait();

@@ -1,4 +1,4 @@
-//! The table of `loom-bench http`, what its bars come to, and its plot.
+//! The table of `loom-bench http`, the results of its bars, and its plot.
 
 use std::error::Error;
 
@@ -10,18 +10,18 @@ use crate::statistics::median;
 
 use super::Seen;
 
-/// The split that fast requests are compared with: no compute ever touches its I/O thread.
+/// The split that fast requests are compared with: its I/O thread never runs compute.
 const SPLIT: &str = "tokio-rayon 1+1";
 const OURS: &str = "loom";
-/// Computes on its I/O threads, and has fast requests wait for seconds at overload: there
-/// for reference.
+/// Computes on its I/O threads, so that fast requests wait for seconds at overload; a reference
+/// value.
 const INLINE: &str = "tokio";
 const BY_SIZE: &str = "loom by size";
 const OFFLOADING: &str = "loom offload";
 
 type Figure = fn(&Seen) -> f64;
 
-/// Something that a contender should keep within of another's figure.
+/// A bound on a contender's figure, as a ratio to another contender's figure.
 struct Aim {
     name: &'static str,
     scenario: &'static str,
@@ -33,8 +33,7 @@ struct Aim {
 
 enum Peer {
     Of(&'static str),
-    /// Of those that offload, whose median is best: the smallest of times, the largest of
-    /// rates.
+    /// The peer that offloads and has the best median: the smallest time, or the largest rate.
     Best,
 }
 
@@ -99,7 +98,7 @@ const AIMS: [Aim; 9] = [
     ),
 ];
 
-/// A column: its head, its scenario, its figure in microseconds or as it is, and its digits.
+/// A column: its head, its scenario, its figure, and its digits.
 const COLUMNS: [(&str, &str, Figure, usize); 11] = [
     ("fast p50", "heavy", |seen| seen.fast_p50 / 1e3, 2),
     ("fast p99", "heavy", |seen| seen.fast_p99 / 1e3, 2),

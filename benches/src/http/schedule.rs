@@ -1,4 +1,4 @@
-//! What the load sends, and when; and what it has seen of it.
+//! The requests that the load sends and their times, and the figures that it reports.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::statistics::Random;
 
-/// What mixed requests cost, in microseconds, and how many of 100 do.
+/// The mixture of requests: the cost in microseconds, and how many of 100 requests have it.
 const MIX: [(u64, u64); 4] = [(10, 60), (100, 25), (1_000, 10), (5_000, 5)];
 /// The same of one function with inputs of two sizes.
 const TWO: [(u64, u64); 2] = [(20, 85), (2_000, 15)];
-/// Up to here a request counts as a cheap one, in microseconds.
+/// The highest cost of a request that counts as cheap, in microseconds.
 const CHEAP: u64 = 100;
 
 #[derive(clap::Args)]
@@ -25,26 +25,26 @@ pub(crate) struct LoadOptions {
     /// Requests a second to the route that computes.
     #[arg(long)]
     slow: f64,
-    /// What such a request costs in microseconds; without it, a mixture.
+    /// The cost of such a request in microseconds; without it, a mixture.
     #[arg(long)]
     micros: Option<u64>,
     /// A mixture of two sizes.
     #[arg(long)]
     two: bool,
-    /// Where fast requests go.
+    /// The path of fast requests.
     #[arg(long, default_value = "/fast")]
     fast_path: String,
-    /// Where the others go, as `POST` with `body`, in place of the routes of the bench's own
-    /// service.
+    /// The path of the other requests, which are a `POST` of `body`, in place of the routes of the
+    /// bench's own service.
     #[arg(long, requires = "body")]
     post: Option<String>,
-    /// JSON.
+    /// The JSON body of these requests.
     #[arg(long)]
     body: Option<String>,
-    /// Wait for every answer, not for those of fast requests alone.
+    /// Wait for every answer, not only for those of fast requests.
     #[arg(long)]
     pub(super) finish: bool,
-    /// Seconds before anything counts.
+    /// Seconds before requests count.
     #[arg(long)]
     pub(super) warm_up: f64,
     /// Seconds that count.
@@ -52,7 +52,7 @@ pub(crate) struct LoadOptions {
     pub(super) seconds: f64,
 }
 
-/// What was seen, in microseconds from when requests were due.
+/// The figures: latencies in microseconds, from the time at which requests were due.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Seen {
     pub(crate) fast_p50: f64,
@@ -61,7 +61,7 @@ pub(crate) struct Seen {
     pub(crate) fast_p999: f64,
     pub(crate) slow_p50: f64,
     pub(crate) slow_p99: f64,
-    /// Those that are cheap among them.
+    /// The latencies of cheap requests among the slow ones.
     pub(crate) cheap_p50: f64,
     pub(crate) cheap_p99: f64,
     /// Answers a second of the route that computes.
@@ -70,7 +70,7 @@ pub(crate) struct Seen {
     pub(crate) refused: usize,
     /// Requests without an answer in time, and those that failed.
     pub(crate) unanswered: usize,
-    /// How late requests were sent, which is the load's own doing.
+    /// How late the load sent requests.
     pub(crate) late_p99: f64,
     /// CPU time of the load, in ticks.
     pub(crate) ticks: u64,
@@ -120,7 +120,7 @@ pub(super) fn schedule(options: &LoadOptions) -> Vec<Due> {
     due
 }
 
-/// What a request that computes asks for, and whether it is a cheap one.
+/// The path of a request that computes, and whether the request is cheap.
 fn slow_path(options: &LoadOptions, random: &mut Random) -> (String, bool) {
     if let Some(micros) = options.micros {
         return (format!("/heavy/{micros}"), false);

@@ -49,7 +49,7 @@ fn run<C: Contender>(contender: C, steps: u64) -> Result<(), Box<dyn Error>> {
     println!("{}", listener.local_addr()?.port());
     io::stdout().flush()?;
     tokio.spawn(accept(listener, Arc::new(contender), steps));
-    // The parent lets go of the other end when it has measured, or has died.
+    // The parent closes the other end when it has measured, or when it ends.
     io::stdin().read_to_end(&mut Vec::new())?;
     std::process::exit(0);
 }

@@ -1,6 +1,6 @@
 //! A column of the table.
 
-/// A column: its name, of how many things a sample is, and what is told of them.
+/// A column: its scenario, its head, the number of things in a sample, and its digits.
 pub(super) struct Column {
     pub(super) scenario: &'static str,
     pub(super) says: &'static str,

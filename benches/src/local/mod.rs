@@ -1,5 +1,5 @@
-//! `loom-bench local`: what tasks and timers cost that stay on one thread, beside tokio's and
-//! others'; each sample a process of its own.
+//! `loom-bench local`: the cost of tasks and timers that stay on one thread, beside tokio's and
+//! other crates'. Each sample is a process of its own.
 
 mod column;
 mod tasks;
@@ -14,10 +14,10 @@ use column::Column;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// One short round: shows that the bench works, not what anything costs.
+    /// One short round, which shows that the bench works; its figures mean nothing.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// How many rounds.
+    /// The number of rounds.
     #[arg(long, default_value_t = 15, value_parser = at_least_one)]
     pub(crate) rounds: usize,
 }
@@ -30,7 +30,7 @@ pub(crate) struct SampleOptions {
     n: u64,
 }
 
-/// One sample, as a process of its own.
+/// One sample, in a process of its own.
 pub(crate) fn sample(options: &SampleOptions) -> Result<(), Box<dyn Error>> {
     let SampleOptions { contender, scenario, n } = options;
     let seen = tasks::sample(contender, scenario, *n);

@@ -13,7 +13,7 @@ use super::column::Column;
 use crate::allocations;
 use crate::sample::Seen;
 
-/// Tasks that are spawned before any of them runs.
+/// How many tasks are spawned before any of them runs.
 const BATCH: u64 = 32;
 const CROWD: u64 = 64;
 
@@ -23,24 +23,24 @@ pub(super) const COLUMNS: &[Column] = &[
     Column { scenario: "alone", says: "a poll of one, ns", n: 1_000_000, digits: 0 },
 ];
 
-/// Something that runs tasks on one thread.
+/// An executor of one thread.
 trait OneThread {
-    /// Runs a body there, on whichever thread it is.
+    /// Runs a body on the executor's thread.
     fn run<R, F>(body: impl FnOnce() -> F + Send + 'static) -> R
     where
         R: Send + 'static,
         F: Future<Output = R> + 'static;
 
-    /// Spawns a task from there; nobody waits for it.
+    /// Spawns a detached task from that thread.
     fn spawn(future: impl Future<Output = ()> + 'static);
 }
 
-/// A type and a line for each.
+/// Each contender is a type, and a line in this list.
 macro_rules! contenders {
     ($($name:literal => $kind:ident,)*) => {
         pub(super) const NAMES: &[&str] = &[$($name),*];
 
-        /// One sample of the one of that name.
+        /// One sample of the contender with this name.
         pub(super) fn sample(contender: &str, scenario: &str, n: u64) -> Option<Seen> {
             match contender {
                 $($name => sample_of::<$kind>(scenario, n),)*
@@ -70,7 +70,7 @@ fn sample_of<C: OneThread + 'static>(scenario: &str, n: u64) -> Option<Seen> {
     }
 }
 
-/// Spawns so many, some at a time, and lets them run.
+/// Spawns `tasks` tasks in batches, and lets them run.
 async fn spawns<C: OneThread>(tasks: u64) -> Seen {
     let done = Rc::new(Cell::new(0));
     let (before, started) = (allocations::count(), Instant::now());
@@ -88,7 +88,7 @@ async fn spawns<C: OneThread>(tasks: u64) -> Seen {
     seen(spawned, before, started)
 }
 
-/// Has so many tasks wake themselves so many times each.
+/// Runs `tasks` tasks that each wake themselves `times` times.
 async fn polls<C: OneThread>(tasks: u64, times: u64) -> Seen {
     let left = Rc::new(Cell::new(tasks));
     let waiting: Rc<RefCell<Option<Waker>>> = Rc::default();
@@ -100,7 +100,7 @@ async fn polls<C: OneThread>(tasks: u64, times: u64) -> Seen {
                 once_more().await;
             }
             left.set(left.get() - 1);
-            // The last one wakes the body.
+            // The last task wakes the body.
             if left.get() == 0 {
                 waiting.take().into_iter().for_each(Waker::wake);
             }
@@ -114,7 +114,7 @@ async fn polls<C: OneThread>(tasks: u64, times: u64) -> Seen {
     seen(tasks * times, before, started)
 }
 
-/// Pending once, and woken at once.
+/// Returns `Pending` once, after it has woken its task.
 async fn once_more() {
     let mut is_again = false;
     poll_fn(|cx| {
@@ -174,7 +174,7 @@ impl OneThread for LocalSet {
     }
 }
 
-/// With its slab.
+/// `nexus-async-rt` with its slab.
 struct Nexus;
 
 impl OneThread for Nexus {
@@ -185,7 +185,7 @@ impl OneThread for Nexus {
     {
         let mut world = nexus_rt::WorldBuilder::new().build();
         #[expect(unsafe_code, reason = "its slabs are made so")]
-        // SAFETY: it asks for one thread, and this runtime has one.
+        // SAFETY: the slab requires a single thread, and this runtime has one.
         let slab = unsafe { nexus_async_rt::ByteSlab::<512>::with_chunk_capacity(4096) };
         let mut runtime = nexus_async_rt::Runtime::builder(&mut world).slab_unbounded(slab).build();
         runtime.block_on(async move { nexus_async_rt::spawn_boxed(body()).await })
@@ -196,7 +196,7 @@ impl OneThread for Nexus {
     }
 }
 
-/// The executor alone, driven by hand: no runtime around it.
+/// Loom's executor alone, driven by hand, without a runtime.
 struct ByHand;
 
 thread_local! {
@@ -232,7 +232,7 @@ impl OneThread for ByHand {
     }
 }
 
-/// A local core of a runtime, with all that goes with it.
+/// A local core of a Loom runtime, with all its features.
 struct Core;
 
 impl OneThread for Core {

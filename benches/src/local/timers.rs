@@ -12,8 +12,8 @@ use super::column::Column;
 use crate::sample::Seen;
 use crate::statistics::percentile;
 
-/// Timers that wait at once, and until when: so close to one another that one wake-up is enough for
-/// all of them, however exact it is.
+/// How many timers wait at the same time, and for how long. They are so close to one another that
+/// a single wake-up is enough for all, however exact the timer is.
 const TOGETHER: u32 = 1000;
 const UNTIL: Duration = Duration::from_millis(2);
 const STEP: Duration = Duration::from_nanos(1);
@@ -27,7 +27,7 @@ pub(super) const COLUMNS: &[Column] = &[
 ];
 pub(super) const NAMES: &[&str] = &["tokio", "tick", "loom core"];
 
-/// One sample of the one of that name.
+/// One sample of the contender with this name.
 pub(super) fn sample(contender: &str, scenario: &str, n: u64) -> Option<Seen> {
     let scenario = scenario.to_owned();
     Some(match contender {
@@ -66,7 +66,7 @@ async fn of<D: Future>(scenario: &str, n: u64, delay: impl Fn(Instant) -> D) -> 
     }
 }
 
-/// The thread's CPU time to register and fire a timer, while others wait for an hour.
+/// The thread's CPU time to register and fire a timer, while `others` timers wait for an hour.
 async fn fires<D: Future>(others: u64, n: u64, delay: impl Fn(Instant) -> D) -> Seen {
     let hour = Instant::now() + Duration::from_hours(1);
     let mut waiting: Vec<_> =
@@ -96,12 +96,12 @@ async fn fires<D: Future>(others: u64, n: u64, delay: impl Fn(Instant) -> D) -> 
     Seen { nanos, ..Seen::default() }
 }
 
-/// Polls it for the first time, which registers it; true if it is over already.
+/// Polls a delay for the first time, which registers it; true if it is over already.
 async fn begin<D: Future>(mut delay: Pin<&mut D>) -> bool {
     poll_fn(|cx| Poll::Ready(delay.as_mut().poll(cx).is_ready())).await
 }
 
-/// How many microseconds late delays are that come one after the other: the median, and p99.
+/// How late consecutive delays are, in microseconds: the median, and p99.
 async fn lateness<D: Future>(n: u64, delay: impl Fn(Instant) -> D) -> Seen {
     let mut late = Vec::new();
     for _ in 0..n {

@@ -1,5 +1,5 @@
-//! `loom-bench regret`: the scheduler's decisions on described workloads, against what the
-//! better arm would have cost, on a clock of their own. The same for the same seed.
+//! `loom-bench regret`: the scheduler's decisions on described workloads, against the cost of the
+//! better arm, on a simulated clock. The same seed gives the same result.
 
 mod policy;
 mod workload;
@@ -13,10 +13,10 @@ use workload::{CALLS, FIRST, WORKLOADS, Workload};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only one seed, and two numbers of workers.
+    /// Use only one seed, and two numbers of workers.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Print the rows of two workers alone.
+    /// Print only the rows of two workers.
     #[arg(long)]
     pub(crate) brief: bool,
     /// The seed of the first run; the others follow.
@@ -26,10 +26,10 @@ pub(crate) struct Options {
 
 type Figure = fn(&Row) -> f64;
 
-/// The plot shows so many workers.
+/// The number of workers in the plot.
 const PLOTTED: usize = 2;
 
-/// The most that decisions may cost, as a share of the better arm under the same guardrails.
+/// The highest cost of decisions, as a ratio to the better arm under the same guardrails.
 const MOST: f64 = 1.05;
 
 pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
@@ -111,7 +111,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     Ok(report)
 }
 
-/// Shares of the better fixed arm's cost under guardrails.
+/// Costs as ratios to the better fixed arm's cost under guardrails.
 struct Row {
     loom: f64,
     inline: f64,
@@ -120,7 +120,7 @@ struct Row {
     threshold: f64,
     loom_rs: f64,
     oracle: f64,
-    /// What the better arm costs with guardrails, as a share of what it costs without.
+    /// The better arm's cost with guardrails, as a ratio to its cost without them.
     guardrails: f64,
     retests: f64,
     retest_time: f64,
@@ -175,7 +175,7 @@ impl Row {
         [
             (self.loom > MOST, "more than 1.05 of the better arm"),
             (
-                // GR0 keeps a lone worker free while anybody waits, whatever it costs.
+                // GR0 keeps a lone worker free while a task waits, at any cost.
                 workload.beats_both && workers > 1 && self.loom >= self.inline.min(self.offload),
                 "not below both arms",
             ),

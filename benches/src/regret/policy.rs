@@ -1,4 +1,4 @@
-//! Who decides, and what comes of it.
+//! The policies that decide, and the cost of their decisions.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub(super) enum Policy {
     Loom,
     /// One arm, with the guardrails or without.
     Fixed { inline: bool, guarded: bool },
-    /// Inline below 50 µs, by times that are known beforehand.
+    /// Inline below 50 µs, with run times that are known beforehand.
     Threshold,
     /// The cheaper arm of each call, known beforehand.
     Oracle,
@@ -23,27 +23,27 @@ pub(super) enum Policy {
     LoomRs,
 }
 
-/// What a run came to, after the first calls. Times in nanoseconds.
+/// The results of a run, without the first calls. Times are in nanoseconds.
 #[derive(Default)]
 pub(super) struct Run {
     pub(super) cost: f64,
-    /// Of the calls themselves.
+    /// The run time of the calls themselves.
     pub(super) time: f64,
     pub(super) retests: usize,
-    /// What re-tests cost more than the other arm would have.
+    /// The extra cost of re-tests, compared with the other arm.
     pub(super) retest_time: f64,
-    /// The most calls in a row that went a way that costs more by a tenth, for no guardrail.
+    /// The longest series of calls whose arm costs over a tenth more, without a guardrail.
     pub(super) most_wrong: usize,
 }
 
-/// Where a call goes, and why, where it is our scheduler that says so.
+/// The arm of a call, and the reason if Loom's scheduler decides.
 struct Decided {
     is_inline: bool,
     reason: Option<Reason>,
     theirs: Option<DecisionId>,
 }
 
-/// What one run needs to know of a function, of each size.
+/// The state of a function in one run; one for each size.
 struct Function {
     loom: SimulatedFunction,
     theirs: FunctionKey,
@@ -89,7 +89,7 @@ pub(super) fn play(
     run
 }
 
-/// A call takes its share of the time, and callers do little else.
+/// The time that a call takes, as a share of all workers; callers do little else.
 fn advance(call: &Call, workers: usize) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,
@@ -130,7 +130,7 @@ fn decide(
             )]
             let context = Context {
                 tokio_workers: surroundings.workers as u32,
-                // What they count are tasks in all.
+                // loom-rs counts the tasks of all workers together.
                 inflight_tasks: (call.pressure * surroundings.workers as f64) as u32,
                 rayon_threads: surroundings.workers as u32,
                 ..Context::default()
@@ -144,7 +144,7 @@ fn decide(
 }
 
 impl Function {
-    /// Tells whoever decided what came of it.
+    /// Reports the result to the policy that decided.
     fn learn(
         &self,
         policy: Policy,
@@ -163,7 +163,7 @@ impl Function {
                     self.loom.went(call.overhead, now);
                 }
             }
-            // Guardrails go by what is known.
+            // Guardrails depend on what is known of the function.
             Policy::Fixed { guarded: true, .. } => self.loom.ran(arm, call.seems, now),
             Policy::Fixed { .. } | Policy::Threshold | Policy::Oracle => {}
             Policy::LoomRs => {

@@ -1,19 +1,19 @@
-//! What is decided about: calls as a program might make them, drawn from a seed.
+//! The calls to decide on, as a program might make them, drawn from a seed.
 
 use crate::statistics::Random;
 
 /// One call, in nanoseconds.
 #[derive(Clone, Copy)]
 pub(super) struct Call {
-    /// What it takes.
+    /// The time that it takes.
     pub(super) run_time: f64,
-    /// What it seems to take, where it was preempted.
+    /// The time that it seems to take, which is longer if it is preempted.
     pub(super) seems: f64,
-    /// What the way to the pool and back costs it.
+    /// The cost of the way to the pool and back.
     pub(super) overhead: f64,
     /// Tasks that are ready behind its caller.
     pub(super) pressure: f64,
-    /// How large its input is, as the attribute would tell.
+    /// The size of its input, as the attribute's `size` would state it.
     pub(super) size: u64,
 }
 
@@ -22,19 +22,19 @@ pub(super) struct Workload {
     pub(super) name: &'static str,
     /// Whether it is learned by size.
     pub(super) is_sized: bool,
-    /// Whether knowing more than the better arm pays: it should be below both.
+    /// Whether the scheduler should cost less than both fixed arms here.
     pub(super) beats_both: bool,
     make: fn(&mut Random, usize) -> (f64, f64, u64),
 }
 
-/// How many calls are made, and how many of the first do not count.
+/// How many calls are made, and how many at the start do not count.
 pub(super) const CALLS: usize = 100_500;
 pub(super) const FIRST: usize = 500;
-/// What the pool costs: a time between these.
+/// The overhead of the pool, in nanoseconds: a random time between these.
 const OVERHEAD: [f64; 2] = [7e3, 13e3];
 
 const US: f64 = 1e3;
-/// One task waits behind each caller, unless said otherwise.
+/// One task waits behind each caller, unless a workload states another number.
 const USUAL: f64 = 1.0;
 
 /// Run time, pressure and size of the n-th call.
@@ -44,7 +44,7 @@ const fn steady(name: &'static str, make: fn(&mut Random, usize) -> Made) -> Wor
     Workload { name, is_sized: false, beats_both: false, make }
 }
 
-/// About so long, ten percent up or down.
+/// A run time within ten percent of `run_time`.
 fn about(random: &mut Random, run_time: f64) -> f64 {
     run_time * (0.9 + 0.2 * random.fraction())
 }
@@ -55,7 +55,7 @@ fn one_of(random: &mut Random, dear_percent: f64) -> Made {
     (about(random, run_time), USUAL, size)
 }
 
-/// From 2 to 200 µs and back, twice.
+/// Run times that drift from 2 to 200 µs and back, twice.
 fn drifting(random: &mut Random, n: usize) -> Made {
     #[expect(clippy::cast_precision_loss, reason = "a share of the way")]
     let way = (n % (CALLS / 2)) as f64 / (CALLS / 2) as f64;
@@ -63,7 +63,7 @@ fn drifting(random: &mut Random, n: usize) -> Made {
     (about(random, 2.0 * US * 100_f64.powf(up)), USUAL, 0)
 }
 
-/// A function of 30 µs, where for a while at a time five tasks wait, and then none.
+/// A function of 30 µs, with phases in which five tasks wait, and phases in which none waits.
 fn bursts(random: &mut Random, n: usize) -> Made {
     (about(random, 30.0 * US), if (n / 2000).is_multiple_of(2) { 0.0 } else { 5.0 }, 0)
 }
@@ -112,7 +112,7 @@ impl Workload {
 }
 
 impl Call {
-    /// What it costs either way: to itself, and to those behind it.
+    /// The cost on either arm, to the call itself and to the tasks behind it.
     pub(super) fn cost(&self, is_inline: bool) -> f64 {
         if is_inline {
             self.run_time * (1.0 + self.pressure)

@@ -1,4 +1,4 @@
-//! The working end.
+//! The working end of a call.
 
 use std::cell::Cell;
 use std::mem;
@@ -11,21 +11,20 @@ use super::slot::{Header, Slot, state, take_waker};
 use super::state::{Publish, Settle, Start};
 use crate::panics::{drop_ignoring_panic, ignore_panic};
 
-/// The working end before it has started: it waits in the queue.
+/// The working end before its start: it waits in the queue.
 pub(crate) struct Job(NonNull<Header>);
 
-// SAFETY: B1: it is made of a closure, a result and an observer that may be sent, and touches of
-// the slot only what the state says is the job's, wherever it is.
+// SAFETY: B1: `pair` requires that closure, result and observer are `Send`, and on any thread the
+// job touches only the parts of the slot that the state says are its own.
 unsafe impl Send for Job {}
 
-/// The working end from its start on. Runs the closure; refuses the call when it is dropped
-/// instead.
+/// The working end once it has started. It runs the closure; dropping it instead refuses the call.
 pub(crate) struct Started(NonNull<Header>);
 
-// SAFETY: B1, as the job.
+// SAFETY: B1, as for `Job`.
 unsafe impl Send for Started {}
 
-/// What to do with a closure.
+/// What `work` does with the closure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     Run,
@@ -35,8 +34,8 @@ pub(super) enum Way {
 impl Job {
     /// # Safety
     ///
-    /// B1, Q1: the job is the caller's: the slot was just made, or comes from
-    /// [`into_header`](Self::into_header), once.
+    /// B1, Q1: the caller owns the job: the slot is new, or the header comes from
+    /// [`into_header`](Self::into_header), and is passed here once.
     pub(super) unsafe fn of(header: NonNull<Header>) -> Self {
         Self(header)
     }
@@ -46,14 +45,14 @@ impl Job {
         mem::ManuallyDrop::new(self).0
     }
 
-    /// Takes the closure, unless the caller has given up (B2).
+    /// Starts the job, unless the caller has given up (B2).
     pub(crate) fn start(self) -> Option<Started> {
         let header = self.into_header();
         // SAFETY: B1, the job has not left the slot.
         match unsafe { state(header) }.start() {
             Start::Run => Some(Started(header)),
             Start::Cancelled => {
-                // SAFETY: B1, the job has nothing of its own in the slot.
+                // SAFETY: B1, the job owns no part of a cancelled slot.
                 unsafe { leave(header) };
                 None
             }
@@ -73,7 +72,7 @@ impl Started {
         self.end(Way::Run)
     }
 
-    /// Runs the closure and publishes what it came to.
+    /// Runs the closure and publishes the outcome.
     pub(crate) fn run(self) {
         self.work().finish();
     }
@@ -82,7 +81,7 @@ impl Started {
         let header = mem::ManuallyDrop::new(self).0;
         // SAFETY: B1, the slot is alive as long as the job has not left it.
         let vtable = unsafe { header.as_ref() }.vtable;
-        // SAFETY: B2, it has started, and works once, since that consumes it.
+        // SAFETY: B2, the job has started, and works once, since this consumes it.
         unsafe { (vtable.work)(header, way) };
         Worked(header)
     }
@@ -94,11 +93,12 @@ impl Drop for Started {
     }
 }
 
-/// The working end with its work behind it. Publishes the outcome when it is dropped, too.
+/// The working end once the closure has run. Dropping it publishes the outcome, as
+/// [`finish`](Self::finish) does.
 #[must_use]
 pub(crate) struct Worked(NonNull<Header>);
 
-// SAFETY: B1, as the job.
+// SAFETY: B1, as for `Job`.
 unsafe impl Send for Worked {}
 
 impl Worked {
@@ -107,29 +107,29 @@ impl Worked {
         drop(self);
     }
 
-    /// [`finish`](Self::finish) that calls `before` before the caller can see the outcome. `before`
-    /// is not called where the call was dropped: then the outcome is dropped here, which may take
+    /// As [`finish`](Self::finish), but calls `before` before the caller can see the outcome. If
+    /// the call was dropped, `before` is not called: the outcome is dropped here, which may take
     /// any time.
     pub(super) fn finish_after(self, mut before: impl FnMut()) {
         let header = mem::ManuallyDrop::new(self).0;
-        // SAFETY: B1, it is not finished otherwise.
+        // SAFETY: B1, nothing else finishes this job.
         unsafe { Self::hand_over(header, &mut before) };
     }
 
     /// # Safety
     ///
-    /// B1: the job has worked, and finishes once.
+    /// B1: the job has worked, and is finished only here.
     unsafe fn hand_over(header: NonNull<Header>, before: &mut dyn FnMut()) {
         // SAFETY: B1, the slot is alive as long as the job has not left it.
         let vtable = unsafe { header.as_ref() }.vtable;
-        // SAFETY: B1, as by contract.
+        // SAFETY: B1, by contract.
         unsafe { (vtable.finish)(header, before) };
     }
 }
 
 impl Drop for Worked {
     fn drop(&mut self) {
-        // SAFETY: B1, it is not finished otherwise.
+        // SAFETY: B1, nothing else finishes this job.
         unsafe { Self::hand_over(self.0, &mut || ()) };
     }
 }
@@ -138,17 +138,17 @@ impl Drop for Worked {
 ///
 /// # Safety
 ///
-/// B2: the header is that of a slot of these types, whose job has started, and has not worked
-/// before.
+/// B2: the header is the one of a slot of these types, whose job has started and has not worked
+/// yet.
 pub(super) unsafe fn work<F, R, T>(header: NonNull<Header>, way: Way)
 where
     F: FnOnce() -> R,
     T: Observer,
 {
-    // SAFETY: B2, the job has started, so the closure is its own.
+    // SAFETY: B2, the job has started, so it owns the closure.
     let closure = unsafe { Slot::<F, R, T>::take_closure(header) };
     let mut may_start = false;
-    // SAFETY: B2, and so is the observer, which stays where it is.
+    // SAFETY: B2, it owns the observer, too, which stays in the slot.
     ignore_panic(|| may_start = unsafe { Slot::<F, R, T>::may_start(header) });
     let outcome = if way == Way::Run && may_start {
         let _current = Current::enter(Some(header));
@@ -157,46 +157,46 @@ where
         drop_ignoring_panic(closure);
         Err(Fault::Refused)
     };
-    // SAFETY: B1, the job runs, so the room of the outcome is its own, and empty.
+    // SAFETY: B1, the job runs, so it owns the payload, which is empty now.
     unsafe { Slot::<F, R, T>::put_outcome(header, outcome) };
 }
 
-/// Hands the outcome over.
+/// Hands the outcome over to the call, or drops it if the call was dropped.
 ///
 /// # Safety
 ///
-/// B1: the header is that of a slot of these types, whose job has worked, and was not finished
-/// before.
+/// B1: the header is the one of a slot of these types, whose job has worked and was not finished
+/// yet.
 pub(super) unsafe fn finish<F, R, T>(header: NonNull<Header>, before: &mut dyn FnMut())
 where
     F: FnOnce() -> R,
     T: Observer,
 {
-    // SAFETY: B1, outcome and observer are the job's.
+    // SAFETY: B1, the job owns outcome and observer.
     let (end, observer) = unsafe { Slot::<F, R, T>::take_observer(header) };
     // SAFETY: B1, the job has not left the slot.
     let waker = match unsafe { state(header) }.settle() {
         Settle::Orphaned { unwanted } => {
-            // SAFETY: B1, the call has left, so the job owns the outcome.
+            // SAFETY: B1, the call was dropped, so the job owns the outcome.
             unsafe { drop_outcome::<F, R, T>(header) };
             ignore_panic(|| drop(observer.end(end, unwanted)));
-            // SAFETY: B1, the call has left, and the slot is empty.
+            // SAFETY: B1, the call was dropped, and the slot is empty.
             return unsafe { free(header) };
         }
         Settle::Settled(cell) => cell.map(|cell| {
-            // SAFETY: B3, the flag was cleared by the job, so the cell is its own.
+            // SAFETY: B3, the job cleared the flag, so it owns the cell.
             unsafe { take_waker(header, cell) }
         }),
     };
     before();
     let mut after = None;
     ignore_panic(|| after = Some(observer.end(end, false)));
-    // SAFETY: B1, as before.
+    // SAFETY: B1, the job has settled, and has not left the slot.
     unsafe { publish(header, waker) };
     drop_ignoring_panic(after);
 }
 
-/// Leaves the slot, and wakes the waiting task.
+/// Publishes the outcome, leaves the slot, and wakes the waiting task.
 ///
 /// # Safety
 ///
@@ -212,13 +212,13 @@ unsafe fn publish(header: NonNull<Header>, mut waker: Option<Waker>) {
                 return;
             }
             Publish::WithWaker(cell) => {
-                // SAFETY: B3, the flag was cleared by the job, so the cell is its own.
+                // SAFETY: B3, the job cleared the flag, so it owns the cell.
                 let shown = unsafe { take_waker(header, cell) };
                 drop_ignoring_panic(waker.replace(shown));
             }
             Publish::Orphaned => {
                 drop_ignoring_panic(waker);
-                // SAFETY: B1, the job has nothing of its own left in the slot.
+                // SAFETY: B1, the job owns no part of the slot any more.
                 return unsafe { leave(header) };
             }
         }
@@ -227,7 +227,7 @@ unsafe fn publish(header: NonNull<Header>, mut waker: Option<Waker>) {
 
 /// # Safety
 ///
-/// B1: of these types, and the outcome is the caller's.
+/// B1: the slot is of these types, and the caller owns the outcome.
 unsafe fn drop_outcome<F, R, T>(header: NonNull<Header>)
 where
     F: FnOnce() -> R,
@@ -237,31 +237,31 @@ where
     // SAFETY: B1, by contract this function owns the outcome; `outcome` has room for it.
     unsafe { Slot::<F, R, T>::take_outcome(header, outcome.as_mut_ptr().cast()) };
     drop_ignoring_panic({
-        // SAFETY: B1, it was just put there.
+        // SAFETY: B1, `take_outcome` has just written it.
         unsafe { outcome.assume_init() }
     });
 }
 
-/// Leaves a slot that the other end has to leave as well.
+/// Leaves a slot that the other end has to leave, too.
 ///
 /// # Safety
 ///
-/// B1: this end has not left before, and nothing of its own is left in the slot.
+/// B1: this end has not left before, and owns nothing in the slot any more.
 pub(super) unsafe fn leave(header: NonNull<Header>) {
-    // SAFETY: B1, this end has not left before.
+    // SAFETY: B1, by contract this end has not left before.
     if unsafe { state(header) }.leave() {
-        // SAFETY: B1, the other end has left, and each has dropped what was its own.
+        // SAFETY: B1, the other end has left, and each has dropped what it owned.
         unsafe { free(header) };
     }
 }
 
 /// # Safety
 ///
-/// B1: the caller is the last owner of the slot, with nothing left in it.
+/// B1: the caller is the last owner of the slot, which is empty.
 pub(super) unsafe fn free(header: NonNull<Header>) {
     // SAFETY: B1, by contract.
     let vtable = unsafe { header.as_ref() }.vtable;
-    // SAFETY: B1, as before.
+    // SAFETY: B1, as above.
     unsafe { (vtable.free)(header) };
 }
 
@@ -270,34 +270,36 @@ thread_local! {
     static CURRENT: Cell<Option<NonNull<Header>>> = const { Cell::new(None) };
 }
 
-/// A call while it runs on this thread, or none while something else does.
-struct Current(Option<NonNull<Header>>);
+/// A guard that sets the call that runs on this thread, or `None`, and restores the one before.
+struct Current {
+    before: Option<NonNull<Header>>,
+}
 
 impl Current {
     fn enter(header: Option<NonNull<Header>>) -> Self {
-        Self(CURRENT.replace(header))
+        Self { before: CURRENT.replace(header) }
     }
 }
 
 impl Drop for Current {
     fn drop(&mut self) {
-        CURRENT.set(self.0);
+        CURRENT.set(self.before);
     }
 }
 
-/// Whether the call that runs on this thread is no longer wanted: its future was dropped, or its
-/// observer would not let it start any more. `None` where no call runs.
+/// Whether the result of the call that runs on this thread is no longer wanted: its future was
+/// dropped, or its observer would not let it start any more. `None` if no call runs here.
 pub(crate) fn current_is_unwanted() -> Option<bool> {
     let header = CURRENT.get()?;
-    // SAFETY: B8, a call that is set here has not settled.
+    // SAFETY: B8, the thread-local is reset before the job settles.
     let is_unwanted = unsafe { state(header) }.is_unwanted();
-    // SAFETY: B8, as before.
+    // SAFETY: B8, as above.
     let vtable = unsafe { header.as_ref() }.vtable;
-    // SAFETY: B8, so its observer is still there.
+    // SAFETY: B8, so the observer is still in the slot.
     Some(is_unwanted || !unsafe { (vtable.may_start)(header) })
 }
 
-/// Runs something that is not part of the call that runs on this thread.
+/// Runs `f`, which is not part of the call that runs on this thread.
 pub(crate) fn without_current_call<R>(f: impl FnOnce() -> R) -> R {
     let _none = Current::enter(None);
     f()

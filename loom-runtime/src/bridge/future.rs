@@ -1,4 +1,4 @@
-//! The awaiting end.
+//! The awaiting end of a call.
 
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -12,32 +12,32 @@ use super::slot::{Header, put_waker, state, take_waker};
 use super::state::{Cell, GiveUp, State};
 use crate::panics::drop_ignoring_panic;
 
-/// Resolves to what the closure came to.
+/// A future of the closure's outcome.
 pub(crate) struct Call<R> {
-    /// Nothing once the outcome was taken.
+    /// `None` once the outcome was taken.
     slot: Option<NonNull<Header>>,
     interest: Interest,
-    /// It gives an `R` out of the slot.
+    /// The call moves an `R` out of the slot.
     result: PhantomData<R>,
 }
 
-// SAFETY: B1: the call touches of the slot only what the state says is its own; what it moves
-// out of it is an outcome of `R`, or drops a closure that may be sent.
+// SAFETY: B1: the call touches only the parts of the slot that the state says are its own. It moves
+// an outcome of `R` out, or drops a closure that is `Send`.
 unsafe impl<R: Send> Send for Call<R> {}
 
-// SAFETY: B1: through a shared reference nothing can be done but to ask whether it has started.
+// SAFETY: B1: a shared reference permits only loads of the atomic state.
 unsafe impl<R: Send> Sync for Call<R> {}
 
-/// An outcome is only ever moved out.
+/// The outcome is never pinned in the slot, only moved out of it.
 impl<R> Unpin for Call<R> {}
 
 /// What dropping the call means (rule B4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Interest {
-    /// Never polled: the work goes on without it.
+    /// Never polled: dropping the call detaches it.
     Detached,
-    /// Polled, though not so far that a waker was shown.
-    Asked,
+    /// A task awaits it, and no waker was shown yet: dropping the call gives it up.
+    Awaited,
     /// Polled, with a waker shown in this cell: dropping the call gives it up.
     Waiting(Cell),
 }
@@ -45,32 +45,32 @@ enum Interest {
 impl<R> Call<R> {
     /// # Safety
     ///
-    /// B1: the slot was just made for a closure that returns `R`, and there is one call for
-    /// it.
+    /// B1: the slot is new, its closure returns `R`, and it gets no other call.
     pub(super) unsafe fn of(slot: NonNull<Header>) -> Self {
         Self { slot: Some(slot), interest: Interest::Detached, result: PhantomData }
     }
 
-    /// Whether the outcome can be had without waiting.
+    /// Whether the outcome can be taken without waiting.
     pub(crate) fn is_done(&self) -> bool {
         self.state().is_none_or(State::is_done)
     }
 
-    /// Whether a thread has begun with it; a hint that may be out of date.
+    /// Whether a thread has started the job; a hint that may be out of date.
     pub(crate) fn has_started(&self) -> bool {
         self.state().is_none_or(State::has_started)
     }
 
-    /// A task waits for it and has yet to show a waker: dropping the call gives it up (B4).
+    /// Notes that a task awaits the call, though it has not shown a waker yet: from now on dropping
+    /// the call gives it up (B4).
     pub(crate) fn mark_awaited(&mut self) {
         if self.interest == Interest::Detached {
-            self.interest = Interest::Asked;
+            self.interest = Interest::Awaited;
         }
     }
 
-    /// Stops caring: the work goes on without an audience.
+    /// Drops the call without cancelling it: the closure runs to its end.
     pub(crate) fn detach(mut self) {
-        self.go(false);
+        self.release(false);
     }
 
     fn state(&self) -> Option<&State> {
@@ -85,11 +85,11 @@ impl<R> Call<R> {
     /// B1: the slot holds the outcome, and the call owns it.
     unsafe fn take_outcome(slot: NonNull<Header>) -> Outcome<R> {
         let mut outcome = MaybeUninit::<Outcome<R>>::uninit();
-        // SAFETY: B1, the slot is still there, as its outcome is.
+        // SAFETY: B1, by contract the slot holds an outcome, so it has not been freed.
         let vtable = unsafe { slot.as_ref() }.vtable;
-        // SAFETY: B1, by contract it exists, and there is room for it.
+        // SAFETY: B1, by contract the call owns the outcome; `outcome` has room for it.
         unsafe { (vtable.take_outcome)(slot, outcome.as_mut_ptr().cast()) };
-        // SAFETY: B1, it was just put there.
+        // SAFETY: B1, `take_outcome` has just written it.
         unsafe { outcome.assume_init() }
     }
 
@@ -98,32 +98,32 @@ impl<R> Call<R> {
         let Some(slot) = self.slot.take() else {
             panic!("a compute call was polled after it had completed")
         };
-        // SAFETY: B1, done: outcome and slot are the call's.
+        // SAFETY: B1, done: the call owns outcome and slot.
         let outcome = unsafe { Self::take_outcome(slot) };
-        // SAFETY: B1, nothing is left in it, and this end alone has it.
+        // SAFETY: B1, the slot is empty, and the job has left it.
         unsafe { free(slot) };
         outcome
     }
 
-    /// Shows the waker to the job; false once the job is done (B3).
+    /// Shows the waker to the job. False if the job is done (B3).
     fn show(&mut self, waker: &Waker) -> bool {
         let Some(slot) = self.slot else { return false };
         // SAFETY: B1, the slot is alive until the call has taken the outcome or left.
         let state = unsafe { state(slot) };
-        // A waker is foreign code, which may panic: it is cloned before anything is changed,
-        // and dropped when all is as it should be.
+        // A waker is foreign code, which may panic. So it is cloned before the state is changed,
+        // and the old one is dropped after all changes are made.
         let waker = waker.clone();
         let (cell, old) = match self.interest {
-            Interest::Detached | Interest::Asked => (Cell::A, None),
+            Interest::Detached | Interest::Awaited => (Cell::A, None),
             Interest::Waiting(cell) if state.hide_waker(cell) => {
-                // SAFETY: B3, the flag was set, and cleared by the call.
+                // SAFETY: B3, the flag was set, and the call cleared it.
                 (cell, Some(unsafe { take_waker(slot, cell) }))
             }
-            // The job has taken it, and may still be at that cell.
+            // The job has cleared the flag, and may still read that cell.
             Interest::Waiting(cell) => (cell.other(), None),
         };
-        // SAFETY: B3, the job is not at this cell: its flag is clear, and was cleared by the
-        // call, or never set, or the job was done with it before it took the other.
+        // SAFETY: B3, the job does not use this cell. Its flag is clear: it was never set, or the
+        // call cleared it, or the job had finished with this cell before it took the other.
         unsafe { put_waker(slot, cell, waker) };
         let is_shown = state.show_waker(cell);
         let unseen = (!is_shown).then(|| {
@@ -135,37 +135,38 @@ impl<R> Call<R> {
         is_shown
     }
 
-    /// Lets go of the slot, as one that waited or as one that never did (B4).
-    fn go(&mut self, waited: bool) {
+    /// Ends the call before its outcome was taken: gives it up if it was polled, and detaches it
+    /// otherwise (B4).
+    fn release(&mut self, polled: bool) {
         let Some(slot) = self.slot.take() else { return };
         // SAFETY: B1, the slot is alive until the call has left.
         let state = unsafe { state(slot) };
         if let Interest::Waiting(cell) = self.interest
             && state.hide_waker(cell)
         {
-            // SAFETY: B3, the flag was set, and cleared by the call.
+            // SAFETY: B3, the flag was set, and the call cleared it.
             drop_ignoring_panic(unsafe { take_waker(slot, cell) });
         }
-        match state.give_up(waited) {
+        match state.give_up(polled) {
             GiveUp::Orphaned => {}
             GiveUp::Cancelled => {
-                // SAFETY: B1, the job has yet to leave, and so has the call.
+                // SAFETY: B1, neither the job nor the call has left the slot.
                 let vtable = unsafe { slot.as_ref() }.vtable;
-                // SAFETY: B2, it never started, so the closure is the call's.
+                // SAFETY: B2, the closure never started, so the call owns it.
                 unsafe { (vtable.drop_closure)(slot) };
-                // SAFETY: B1, the call has dropped what was its own.
+                // SAFETY: B1, the call has dropped what it owned.
                 unsafe { leave(slot) };
             }
             GiveUp::Settled => {
-                // SAFETY: B1, settled: the outcome is the call's.
+                // SAFETY: B1, settled: the call owns the outcome.
                 drop_ignoring_panic(unsafe { Self::take_outcome(slot) });
-                // SAFETY: B1, the call has dropped what was its own.
+                // SAFETY: B1, the call has dropped what it owned.
                 unsafe { leave(slot) };
             }
             GiveUp::Done => {
-                // SAFETY: B1, done: outcome and slot are the call's.
+                // SAFETY: B1, done: the call owns outcome and slot.
                 drop_ignoring_panic(unsafe { Self::take_outcome(slot) });
-                // SAFETY: B1, nothing is left in it, and this end alone has it.
+                // SAFETY: B1, the slot is empty, and the job has left it.
                 unsafe { free(slot) };
             }
         }
@@ -185,6 +186,6 @@ impl<R> Future for Call<R> {
 
 impl<R> Drop for Call<R> {
     fn drop(&mut self) {
-        self.go(self.interest != Interest::Detached);
+        self.release(self.interest != Interest::Detached);
     }
 }

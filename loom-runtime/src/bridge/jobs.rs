@@ -1,4 +1,4 @@
-//! The jobs that wait for a thread (the queue, in `README.md`).
+//! The queue's inbox and lists, which link the jobs that wait for a thread (`README.md`).
 
 use std::ptr::{self, NonNull};
 
@@ -8,10 +8,10 @@ use crate::sync::modelled::{AtomicPtr, AtomicUsize, Mutex, Ordering};
 use super::complete::Job;
 use super::slot::{Header, state};
 
-/// How often in a row a list is passed over for one of higher priority (Q3).
+/// How often in a row a list may be passed over for one of higher priority (Q3).
 const PATIENCE: u32 = 16;
-/// So many jobs that were cancelled may stay linked.
-const FEW: usize = 64;
+/// A sweep needs at least this many cancelled jobs that are still linked.
+const MIN_SWEEP: usize = 64;
 
 type Link = Option<NonNull<Header>>;
 
@@ -20,13 +20,13 @@ type Link = Option<NonNull<Header>>;
 pub(super) struct Jobs {
     /// Newest first.
     inbox: AtomicPtr<Header>,
-    /// Jobs that were cancelled and are still linked, about.
+    /// The number, approximately, of cancelled jobs that are still linked.
     cancelled: AtomicUsize,
-    /// Apart from what submitters change.
+    /// Boxed, to be on another cache line than the fields that submitters write.
     lists: Box<Mutex<Lists>>,
 }
 
-/// By priority, lowest first.
+/// One list for each priority, lowest first.
 #[derive(Default)]
 struct Lists([List; 3]);
 
@@ -38,7 +38,7 @@ struct List {
     passed_over: u32,
 }
 
-// SAFETY: Q1: the headers in the lists are jobs, which may be sent.
+// SAFETY: Q1: the lists own the jobs behind these headers, and a job is `Send`.
 unsafe impl Send for Lists {}
 
 impl Jobs {
@@ -55,9 +55,9 @@ impl Jobs {
         let header = job.into_header();
         let mut newest = self.inbox.load(Ordering::Relaxed);
         loop {
-            // SAFETY: Q1, it is not in the inbox yet.
+            // SAFETY: Q1, the job is not in the inbox yet, so the submitter owns it.
             unsafe { set_next(header, NonNull::new(newest)) };
-            // Release: with the acquire of `pop` (Q1).
+            // Release: pairs with the acquire of `collect` (Q1).
             match self.inbox.compare_exchange_weak(
                 newest,
                 header.as_ptr(),
@@ -75,16 +75,16 @@ impl Jobs {
         !self.inbox.load(Ordering::Relaxed).is_null()
     }
 
-    /// Takes in that a job was cancelled, of which so many wait beside it. Now and then lets go
-    /// of all that were: their blocks may be large, and the drainers busy for long.
+    /// Counts a job that was cancelled, while `waiting` others wait. Now and then it removes all
+    /// cancelled jobs: their blocks may be large, and the drainers may be busy for long.
     pub(super) fn has_cancelled(&self, waiting: usize) {
         let cancelled = self.cancelled.fetch_add(1, Ordering::Relaxed) + 1;
-        // At least half of all, so that a sweep visits each job about twice.
-        if cancelled < FEW || cancelled < waiting {
+        // At least half of all linked jobs, so that sweeps visit each job about twice.
+        if cancelled < MIN_SWEEP || cancelled < waiting {
             return;
         }
-        // The thread that holds the lock may be descheduled, and this one must not wait for it.
-        // That thread takes jobs out itself, or the next cancelled call sweeps.
+        // The thread that holds the lock may be descheduled, and this thread must not wait for it.
+        // The other thread takes jobs out itself, or the next call that is cancelled sweeps.
         let Ok(mut lists) = self.lists.try_lock() else { return };
         self.collect(&mut lists);
         let swept = lists.0.iter_mut().map(List::sweep).sum();
@@ -92,29 +92,30 @@ impl Jobs {
         self.forget(swept);
     }
 
-    /// So many that were cancelled are linked no more.
+    /// Counts out cancelled jobs that are no longer linked.
     pub(super) fn forget(&self, cancelled: usize) {
         let fewer = |now: usize| Some(now.saturating_sub(cancelled));
-        // Never an error, since it always has an answer.
+        // Never an error, since `fewer` never returns `None`.
         let _ = self.cancelled.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer);
     }
 
-    /// Moves what was pushed to the lists.
+    /// Moves the jobs in the inbox to the lists.
     fn collect(&self, lists: &mut Lists) {
         if !self.inbox.load(Ordering::Relaxed).is_null() {
-            // Acquire: with the release of every push (Q1); each continues the one before.
+            // Acquire: pairs with the release of every push (Q1), since each push continues the
+            // release sequence of the one before.
             let newest = self.inbox.swap(ptr::null_mut(), Ordering::Acquire);
             lists.append(NonNull::new(newest));
         }
     }
 
-    /// Takes the next job. Waits for other drainers.
+    /// Takes the next job. May wait for the lock, which other drainers hold for short.
     pub(super) fn pop(&self) -> Option<Job> {
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
         self.collect(&mut lists);
         let next = lists.next();
         drop(lists);
-        // SAFETY: Q1, it was taken off its list, so it is this thread's.
+        // SAFETY: Q1, the job was taken off its list, so this thread owns it.
         next.map(|header| unsafe { Job::of(header) })
     }
 }
@@ -135,15 +136,15 @@ impl Drop for Jobs {
 }
 
 impl Lists {
-    /// Appends what is linked from the newest on.
+    /// Appends a batch that is linked from its newest job to its oldest.
     fn append(&mut self, mut newest: Link) {
         let mut batch = <[List; 3]>::default();
         while let Some(header) = newest {
-            // SAFETY: Q1, it was taken out of the inbox with all the others.
+            // SAFETY: Q1, the job was taken out of the inbox with the whole batch.
             newest = unsafe { next(header) };
             // SAFETY: Q1, as above: the job is alive, and no other thread owns it.
             let list = &mut batch[unsafe { header.as_ref() }.state.priority()];
-            // SAFETY: Q1, as before.
+            // SAFETY: Q1, as above.
             unsafe { set_next(header, list.head) };
             list.head = Some(header);
             list.tail = list.tail.or(Some(header));
@@ -174,14 +175,14 @@ impl List {
     fn extend(&mut self, other: &Self) {
         let Some(first) = other.head else { return };
         match self.tail {
-            // SAFETY: Q1, what is on a list is the lock holder's.
+            // SAFETY: Q1, the lock's holder owns the jobs on the lists.
             Some(tail) => unsafe { set_next(tail, Some(first)) },
             None => self.head = Some(first),
         }
         self.tail = other.tail;
     }
 
-    /// Drops the jobs that were cancelled, and returns how many they were.
+    /// Drops the cancelled jobs, and returns how many there were.
     fn sweep(&mut self) -> usize {
         let mut kept = Self { passed_over: self.passed_over, ..Self::default() };
         let mut swept = 0;
@@ -189,10 +190,10 @@ impl List {
             // SAFETY: Q1, the job was taken off the list, so this function owns it.
             if unsafe { state(first) }.is_cancelled() {
                 swept += 1;
-                // SAFETY: Q1, as before; it leaves as it does when it is started.
+                // SAFETY: Q1, as above; dropping the job leaves the slot, as starting it would.
                 drop(unsafe { Job::of(first) });
             } else {
-                // SAFETY: Q1, as before.
+                // SAFETY: Q1, as above.
                 unsafe { set_next(first, None) };
                 kept.extend(&Self { head: Some(first), tail: Some(first), passed_over: 0 });
             }
@@ -203,7 +204,7 @@ impl List {
 
     fn take_first(&mut self) -> Link {
         let first = self.head?;
-        // SAFETY: Q1, what is on a list is the lock holder's.
+        // SAFETY: Q1, the lock's holder owns the jobs on the lists.
         self.head = unsafe { next(first) };
         if self.head.is_none() {
             self.tail = None;
@@ -218,7 +219,7 @@ impl List {
 unsafe fn next(header: NonNull<Header>) -> Link {
     // SAFETY: Q1, by contract.
     let header = unsafe { header.as_ref() };
-    // SAFETY: Q1, as before; it is a link until the job starts.
+    // SAFETY: Q1, as above; the field is a link until the job starts.
     header.link.with(|link| unsafe { link.cast::<Link>().read() })
 }
 
@@ -229,7 +230,7 @@ unsafe fn set_next(header: NonNull<Header>, link: Link) {
     // SAFETY: Q1, by contract.
     let header = unsafe { header.as_ref() };
     header.link.with_mut(|place| {
-        // SAFETY: Q1, as before.
+        // SAFETY: Q1, as above; the field is a link until the job starts.
         unsafe { place.cast::<Link>().write(link) };
     });
 }

@@ -1,4 +1,4 @@
-//! Calls that borrow: they come back only when the job is done (rule B7).
+//! Calls that borrow: `lend` returns only when the job is done (rule B7).
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -11,20 +11,20 @@ use super::outcome::{Observer, Outcome, Priority};
 use super::pair::pair;
 
 thread_local! {
-    /// Made once a thread, so that a call costs no allocation.
+    /// Made once for each thread, so that a call costs no allocation.
     static OWN_WAKER: Waker = unpark_waker();
 }
 
 fn own_waker() -> Waker {
-    // While the thread's locals are destroyed, each call makes one of its own.
+    // While the thread's locals are destroyed, each call makes a waker of its own.
     OWN_WAKER.try_with(Waker::clone).unwrap_or_else(|_| unpark_waker())
 }
 
-/// A call that borrows, while its thread waits for it.
+/// A call that borrows, as seen by the thread that waits for it.
 pub(crate) struct Lent<'a, R>(&'a mut Call<R>);
 
 impl<R> Lent<'_, R> {
-    /// Whether the wait would be over at once.
+    /// Whether the job is done, so that `park` would return at once.
     pub(crate) fn is_done(&self) -> bool {
         self.0.is_done()
     }
@@ -38,8 +38,8 @@ impl<R> Lent<'_, R> {
     }
 }
 
-/// Passes a job that runs `f` to `submit`, and waits for it. `wait` may wait in its own way; if it
-/// returns before the job is done, the thread parks.
+/// Passes a job that runs `f` to `submit`, and waits for its end. `wait` may wait in its own way;
+/// if it returns before the job is done, the thread parks.
 pub(crate) fn lend<F, R, T>(
     f: F,
     observer: T,
@@ -52,30 +52,30 @@ where
     R: Send,
     T: Observer,
 {
-    /// Waits also where something unwinds (B7).
+    /// Waits for the job also during an unwind (B7).
     struct Return<R>(Call<R>);
     impl<R> Drop for Return<R> {
         fn drop(&mut self) {
             Lent(&mut self.0).park();
         }
     }
-    // First, since where there is none this unwinds, and then nothing is lent yet.
+    // First: making a waker may unwind, and at this point nothing is lent yet.
     let waker = own_waker();
     let mut cx = Context::from_waker(&waker);
-    // SAFETY: B7, the guard below is dropped before anything that is borrowed here, and waits
-    // for the end of the job: this frame, unlike a future, cannot be forgotten.
+    // SAFETY: B7, the guard below waits for the end of the job, and is dropped before anything that
+    // the job borrows. The guard cannot be forgotten: it is in this frame, and not in a future.
     let (job, call) = unsafe { pair(f, observer, priority) };
     let mut call = Return(call);
-    // Declared after the guard, so that whatever unwinds before `submit` drops it first, which
-    // refuses the call.
+    // Declared after the guard: an unwind before `submit` drops the job first, which refuses the
+    // call, and then the guard.
     let job = job;
-    // Shown before the job can be taken, so it is the only waker of the call.
+    // The waker is shown before a drainer can take the job, so it is the call's only waker.
     let _pending = Pin::new(&mut call.0).poll(&mut cx);
     submit(job);
     wait(&Lent(&mut call.0));
     Lent(&mut call.0).park();
     match Pin::new(&mut call.0).poll(&mut cx) {
         Poll::Ready(outcome) => outcome,
-        Poll::Pending => unreachable!("it was done"),
+        Poll::Pending => unreachable!("the thread has parked until the job was done"),
     }
 }

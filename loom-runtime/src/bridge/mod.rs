@@ -1,10 +1,10 @@
 //! Carries closures to other threads and their results, or their panics, back to tasks.
 //!
-//! Owns the protocol of `README.md`, beside this file: what the two ends of a call do with
-//! the slot between them, the queue in which jobs wait, and when a drainer has to be fetched. It
-//! starts no thread, counts nothing for metrics, and knows `std::task` and no executor.
+//! Owns the protocol in `README.md`: what the two ends of a call do with the slot that they share,
+//! the queue in which jobs wait, and when a drainer has to be fetched. It starts no thread, counts
+//! nothing for metrics, and knows `std::task` and no executor.
 
-#![expect(unsafe_code, reason = "slots without a type, owned by state")]
+#![expect(unsafe_code, reason = "type-erased slots, whose state says which end owns which part")]
 
 mod complete;
 mod drainer_set;

@@ -1,4 +1,4 @@
-//! The two ends of a call, and submitters against drainers, under the model checker.
+//! Runs the two ends of a call, and submitters against drainers, under the model checker.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Wake, Waker};
@@ -20,7 +20,7 @@ struct Ends {
     refused: AtomicUsize,
     /// Results that were dropped.
     dropped: AtomicUsize,
-    /// Of those, the ones that were not dropped when the observer ended.
+    /// Unwanted results that were not dropped yet when the observer ended.
     late: AtomicUsize,
 }
 
@@ -75,7 +75,7 @@ fn counted() -> (Arc<Ends>, Job, Call<Value>) {
     (ends, job, call)
 }
 
-/// Wakes a thread of the model. It has to be a counted pointer of std, as wakers are.
+/// Wakes a thread of the model. `Wake` requires std's `Arc`.
 struct Waking(Arc<Notify>);
 
 impl Wake for Waking {
@@ -94,7 +94,7 @@ fn model(f: impl Fn() + Sync + Send + 'static) {
     model_with(4, f);
 }
 
-/// With at most so many preemptions.
+/// Runs the model with at most this many preemptions.
 fn model_with(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom_model::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
@@ -111,7 +111,7 @@ fn a_waiting_caller_is_woken() {
         loop {
             match call.as_mut().poll(&mut Context::from_waker(&waker)) {
                 Poll::Ready(Ok(value)) => break drop(value),
-                Poll::Ready(Err(_)) => panic!("it ran"),
+                Poll::Ready(Err(_)) => panic!("the closure returned"),
                 Poll::Pending => notify.wait(),
             }
         }
@@ -121,7 +121,7 @@ fn a_waiting_caller_is_woken() {
     });
 }
 
-/// The waker changes with every poll; the last one is woken.
+/// The waker changes with every poll; the last waker is woken.
 #[test]
 fn the_last_waker_is_woken() {
     model(|| {
@@ -132,7 +132,7 @@ fn the_last_waker_is_woken() {
             let (notify, waker) = waker();
             match call.as_mut().poll(&mut Context::from_waker(&waker)) {
                 Poll::Ready(_) => break,
-                // Three wakers meet the job in every state; then it waits.
+                // Three wakers meet the job in every state; then the caller waits.
                 Poll::Pending if round >= 2 => notify.wait(),
                 Poll::Pending => {}
             }
@@ -141,8 +141,8 @@ fn the_last_waker_is_woken() {
     });
 }
 
-/// Gives up at any moment after so many polls: the closure runs or is dropped, the result is
-/// dropped once, the observer ends once, and no memory is touched after it was freed.
+/// Gives the call up at any moment after this many polls. The closure runs or is dropped, the
+/// result is dropped once, the observer ends once, and no memory is touched after it was freed.
 fn gives_up_after(polls: usize) {
     model(move || {
         let (ends, job, mut call) = counted();
@@ -197,7 +197,7 @@ fn a_refused_call_is_told() {
 struct Hasty {
     queue: Arc<Queue>,
     fetched: Vec<thread::JoinHandle<()>>,
-    /// Goes after each job, as one does that holds something up.
+    /// Retires with each job, as a nested drainer does.
     is_nested: bool,
 }
 
@@ -210,9 +210,9 @@ impl Drainer for Hasty {
         !self.is_nested
     }
 
-    fn between(&mut self, _line: &Queue, _is_searching: bool) {}
+    fn between(&mut self, _queue: &Queue, _is_searching: bool) {}
 
-    fn lingers(&mut self, _line: &Queue) -> bool {
+    fn lingers(&mut self, _queue: &Queue) -> bool {
         thread::yield_now();
         false
     }
@@ -245,10 +245,9 @@ fn submit(queue: &Arc<Queue>, ends: &Arc<Ends>, jobs: usize, is_nested: bool) {
     }
 }
 
-/// Nothing else empties the queue once all have submitted, so a job that the drainers leave is
-/// lost.
+/// Only the drainers empty the queue, so a job that they leave is lost, and the model reports it.
 ///
-/// With fewer preemptions than elsewhere: there are up to four threads, each of many steps.
+/// It has fewer preemptions than the other models, since it has up to four threads of many steps.
 fn nothing_is_left(drainers: usize, jobs: [usize; 2], is_nested: bool) {
     model_with(2, move || {
         let queue = Arc::new(Queue::new(drainers));

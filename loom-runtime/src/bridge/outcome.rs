@@ -1,8 +1,8 @@
-//! How a call may end, and the observer that counts it.
+//! How a call may end, its priority, and the observer that counts it.
 
 use std::any::Any;
 
-/// Why there is no result.
+/// Why a call has no result.
 pub(crate) enum Fault {
     /// The closure panicked, with this payload.
     Panicked(Box<dyn Any + Send>),
@@ -10,7 +10,7 @@ pub(crate) enum Fault {
     Refused,
 }
 
-/// What the closure came to.
+/// What a call resolves to: the closure's result, or the fault.
 pub(crate) type Outcome<R> = Result<R, Fault>;
 
 /// The order in which queued work starts.
@@ -19,9 +19,9 @@ pub(crate) type Outcome<R> = Result<R, Fault>;
 /// passed over sixteen times in a row goes next, whatever its priority.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
-    /// Whatever can wait: precomputation, clean-up.
+    /// Work that can wait: precomputation, clean-up.
     Low,
-    /// What most work is.
+    /// Most work.
     #[default]
     Normal,
     /// Work that a caller is waiting for.
@@ -31,28 +31,29 @@ pub enum Priority {
 /// How a job ended, for its observer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// It ran, and did not panic.
+    /// The closure ran, and did not panic.
     Returned,
-    /// It ran and panicked.
+    /// The closure ran, and panicked.
     Panicked,
-    /// It never ran, since its call was dropped.
+    /// The closure never ran, since its call was dropped.
     Cancelled,
-    /// It never ran, since no thread was left to run it.
+    /// The closure never ran, since the job was dropped or the observer refused it.
     Refused,
 }
 
 /// Travels with a call, and is called once with its end (B6).
 pub(crate) trait Observer: Send {
-    /// A value that is kept until the waiting task was woken, so it may outlive the call's borrows.
+    /// A value that is dropped after the waiting task was woken, so it may outlive the call's
+    /// borrows.
     type After: 'static;
 
-    /// Asked when the work is about to run; false to refuse it.
+    /// Called when the closure is about to run, and while it runs. False refuses the call.
     fn may_start(&self) -> bool;
 
-    /// The call was dropped before it started; the closure is dropped next.
+    /// Called when the call was dropped before the closure started; the closure is dropped next.
     fn withdraw(&self);
 
-    /// The closure was dropped, and so was an unwanted outcome. A panic of this is caught.
-    /// `unwanted` says that the call had been polled and was dropped.
+    /// Called after the drop of the closure, and of an outcome that no caller will take. A panic
+    /// in here is caught. `unwanted`: the call had been polled, and was dropped.
     fn end(self, end: End, unwanted: bool) -> Self::After;
 }

@@ -12,7 +12,7 @@ where
     R: Send + 'static,
     T: Observer + 'static,
 {
-    // SAFETY: B7, nothing in it is borrowed.
+    // SAFETY: B7, all three are `'static`, so they borrow nothing.
     unsafe { pair(f, observer, priority) }
 }
 
@@ -20,7 +20,7 @@ where
 ///
 /// # Safety
 ///
-/// B7: what closure, result and observer borrow outlives the job.
+/// B7: everything that closure, result and observer borrow outlives the job.
 pub(super) unsafe fn pair<F, R, T>(f: F, observer: T, priority: Priority) -> (Job, Call<R>)
 where
     F: FnOnce() -> R + Send,
@@ -30,7 +30,7 @@ where
     let slot = Slot::make(f, observer, priority);
     // SAFETY: B1, the slot is new.
     let job = unsafe { Job::of(slot) };
-    // SAFETY: B1, as before, and the closure returns this type.
+    // SAFETY: B1, the slot is new, and its closure returns an `R`.
     let call = unsafe { Call::of(slot) };
     (job, call)
 }

@@ -1,5 +1,4 @@
-//! Jobs that wait, and the drainers that run them (the queue and the drainer set, in
-//! `README.md`).
+//! The queue: jobs that wait, and the loop of the drainers that run them (`README.md`).
 
 use crate::sync::thread;
 
@@ -7,8 +6,8 @@ use super::complete::{Job, Started};
 use super::drainer_set::{DrainerSet, Fetch};
 use super::jobs::Jobs;
 
-/// The drainer set's word comes first, so that it shares a cache line with the field before the
-/// queue.
+/// The drainer set's word comes first, so that it shares a cache line with the field that the owner
+/// of the queue places before it.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Queue {
@@ -16,31 +15,31 @@ pub(crate) struct Queue {
     jobs: Jobs,
 }
 
-/// A place in the queue for one job.
+/// A place in the queue for one job, which is counted as waiting already.
 #[must_use]
 pub(crate) struct Reservation<'a> {
     queue: &'a Queue,
     fetch: Fetch,
 }
 
-/// What a drainer does besides running jobs. The thread belongs to the pool.
+/// What a drainer does besides running jobs, on a thread that belongs to the pool.
 pub(crate) trait Drainer {
     /// Fetches another drainer, which is counted as up already.
     fn fetch(&mut self);
 
-    /// Asked before each job; false to go after it although there may be more.
+    /// Called before each job. False if the drainer retires with this job, even if more wait.
     fn takes_more(&self) -> bool;
 
-    /// Called between two jobs. `is_searching` says whether submitters rely on its search; while it
-    /// does something else it has to pause that.
+    /// Called between two jobs. `is_searching` says whether submitters rely on this drainer's
+    /// search; to do other work it then has to [pause](Queue::pause_search) the search.
     fn between(&mut self, queue: &Queue, is_searching: bool);
 
-    /// The queue has no job. Lingers, perhaps until it has one; false to retire.
+    /// Called when the queue has no job. Lingers, perhaps until it has one. False to retire.
     fn lingers(&mut self, queue: &Queue) -> bool;
 }
 
 impl Queue {
-    /// A queue that up to `drainers` drainers empty.
+    /// A queue with at most `drainers` drainers.
     pub(crate) fn new(drainers: usize) -> Self {
         Self { drainers: DrainerSet::new(drainers), jobs: Jobs::new() }
     }
@@ -50,7 +49,7 @@ impl Queue {
         self.drainers.waiting()
     }
 
-    /// Whether a job was submitted that no drainer has seen.
+    /// Whether the inbox has a job that no drainer has moved to the lists.
     pub(crate) fn has_new(&self) -> bool {
         self.jobs.has_new()
     }
@@ -60,12 +59,12 @@ impl Queue {
         self.drainers.searching()
     }
 
-    /// Counts a job in, unless so many wait already.
+    /// Counts a job in. `None` if `limit` jobs or more wait already.
     pub(crate) fn enter(&self, limit: usize) -> Option<Reservation<'_>> {
         self.drainers.submit(limit).map(|fetch| Reservation { queue: self, fetch })
     }
 
-    /// Counts a job out that was cancelled before it started.
+    /// Counts out a job that was cancelled before it started.
     pub(crate) fn cancel(&self) {
         self.drainers.cancel();
         self.jobs.has_cancelled(self.waiting());
@@ -75,7 +74,7 @@ impl Queue {
     /// set.
     pub(crate) fn start_next(&self) -> Option<Started> {
         let started = self.find()?;
-        // A thread that does not search leaves no drainer to be fetched.
+        // Always `Fetch::None`, since this thread does not search.
         let _fetch = self.drainers.start(false);
         Some(started)
     }
@@ -90,7 +89,7 @@ impl Queue {
         None
     }
 
-    /// Empties the queue, as a drainer that was counted as up.
+    /// Runs jobs until it retires, as a drainer that was counted as up and searching.
     pub(crate) fn drain(&self, drainer: &mut impl Drainer) {
         let mut is_searching = true;
         loop {
@@ -99,14 +98,15 @@ impl Queue {
                 is_searching = false;
                 fetch_if_needed(drainer, fetch);
                 if !drainer.takes_more() {
-                    // Before it works: it holds up a thread that may have another drainer
-                    // below, and two on one must not keep the last thread away.
+                    // It leaves the set before its job runs: its thread may have another drainer
+                    // below it on the stack. Two drainers that are up on one thread would use up
+                    // the place of a drainer on another thread.
                     let fetch = self.drainers.retire_early();
                     fetch_if_needed(drainer, fetch);
                     return job.run();
                 }
-                // Before the caller learns of it, since that may submit the next call at once,
-                // and need not fetch another for it.
+                // It searches before the caller can see the outcome: the caller may submit the
+                // next call at once, and then need not fetch a drainer for it.
                 job.work().finish_after(|| {
                     if self.waiting() == 0 {
                         self.drainers.search();
@@ -115,7 +115,7 @@ impl Queue {
                 });
                 drainer.between(self, is_searching);
             } else if !is_searching {
-                // From here on submitters rely on it, so it looks again.
+                // From here on submitters rely on this search, so the drainer looks again.
                 self.drainers.search();
                 is_searching = true;
             } else if !drainer.lingers(self) && self.drainers.retire() {
@@ -133,7 +133,7 @@ impl Queue {
         result
     }
 
-    /// Refuses what waits, in place of a drainer that was counted as up and will not come.
+    /// Refuses all jobs that wait, in place of a drainer that was counted as up and will not come.
     pub(crate) fn refuse_all(&self) {
         let mut is_searching = true;
         loop {
@@ -163,7 +163,7 @@ fn fetch_if_needed(drainer: &mut impl Drainer, fetch: Fetch) {
 }
 
 impl Reservation<'_> {
-    /// Takes the place. True if a drainer has to be fetched, which is counted as up already.
+    /// Pushes the job. True if the caller has to fetch a drainer, which is counted as up already.
     #[must_use]
     pub(crate) fn submit(self, job: Job) -> bool {
         self.queue.jobs.push(job);

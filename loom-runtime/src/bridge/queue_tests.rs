@@ -1,4 +1,4 @@
-//! The order in which a queue is emptied, and when a drainer is fetched.
+//! Tests of the order in which jobs leave the queue, and of when a drainer is fetched.
 
 use super::{Call, Drainer, End, Observer, Priority, Queue};
 use crate::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ impl Observer for Uncounted {
     fn end(self, _end: End, _unwanted: bool) {}
 }
 
-/// What ran, in order.
+/// The jobs that ran, in order.
 type Log = Arc<Mutex<Vec<(Priority, usize)>>>;
 
 fn submit(queue: &Queue, log: &Log, priority: Priority, number: usize) -> (bool, Call<()>) {
@@ -28,7 +28,7 @@ fn submit(queue: &Queue, log: &Log, priority: Priority, number: usize) -> (bool,
     (place.submit(job), call)
 }
 
-/// Counts how many more were asked for.
+/// Does not linger, and counts how many more drainers it had to fetch.
 #[derive(Default)]
 struct Patient {
     fetched: usize,
@@ -44,9 +44,9 @@ impl Drainer for Patient {
         !self.leaves_early
     }
 
-    fn between(&mut self, _line: &Queue, _is_searching: bool) {}
+    fn between(&mut self, _queue: &Queue, _is_searching: bool) {}
 
-    fn lingers(&mut self, _line: &Queue) -> bool {
+    fn lingers(&mut self, _queue: &Queue) -> bool {
         false
     }
 }
@@ -80,9 +80,9 @@ fn higher_priority_runs_first() {
 fn nothing_waits_for_ever_behind_higher_priority() {
     use Priority::{High, Low, Normal};
     let ran = order(&[(Low, 1), (Normal, 3), (High, 100)]);
-    let place = |of| ran.iter().position(|ran| *ran == of).expect("it ran");
+    let place = |job| ran.iter().position(|ran| *ran == job).expect("it ran");
     assert_eq!(place((Low, 0)), 16, "after sixteen others");
-    assert_eq!(place((Normal, 0)), 17, "the other that was passed over as often");
+    assert_eq!(place((Normal, 0)), 17, "the other list that was passed over as often");
     assert_eq!(place((Normal, 1)), 34, "sixteen later");
 }
 
@@ -93,7 +93,7 @@ fn a_burst_fetches_as_many_drainers_as_it_can_use() {
     assert_eq!(fetched.collect::<Vec<_>>(), [true, true, true, false, false]);
 }
 
-/// Has two come at once while it lingers for the first time.
+/// Submits two jobs while it lingers for the first time.
 struct Burst<'a>(&'a Log, &'a mut Patient, bool);
 impl Drainer for Burst<'_> {
     fn fetch(&mut self) {
@@ -104,14 +104,14 @@ impl Drainer for Burst<'_> {
         true
     }
 
-    fn between(&mut self, _line: &Queue, _is_searching: bool) {}
+    fn between(&mut self, _queue: &Queue, _is_searching: bool) {}
 
     fn lingers(&mut self, queue: &Queue) -> bool {
         if std::mem::replace(&mut self.2, false) {
             let fetched: Vec<_> =
                 (0..2).map(|n| submit(queue, self.0, Priority::Normal, n).0).collect();
-            assert_eq!(fetched, [false, true], "the first relies on the search");
-            // The one that was fetched finds the first, before the search goes on.
+            assert_eq!(fetched, [false, true], "the first job relies on the search");
+            // The fetched drainer finds the first job, before this drainer's search goes on.
             queue.drain(&mut Patient { leaves_early: true, ..Patient::default() });
             return true;
         }
@@ -119,14 +119,14 @@ impl Drainer for Burst<'_> {
     }
 }
 
-/// One drainer searches, and finds one of two jobs: a submitter relied on it, so it fetches
-/// another.
+/// One drainer searches, and finds one of two jobs. A submitter relied on the search, so the
+/// drainer fetches another.
 #[test]
 fn a_drainer_that_finds_work_fetches_whom_its_search_kept_away() {
     let (queue, log) = (Queue::new(2), Log::default());
     assert!(submit(&queue, &log, Priority::Normal, 0).0);
     queue.drain(&mut Patient { leaves_early: true, ..Patient::default() });
-    // Another is up now, and found nothing; two come at once.
+    // Another drainer is up, and finds nothing; then two jobs come at once.
     let mut drainer = Patient::default();
     assert!(submit(&queue, &log, Priority::Normal, 9).0);
     queue.drain(&mut Burst(&log, &mut drainer, true));
@@ -145,7 +145,7 @@ fn a_drainer_that_leaves_early_sees_to_the_rest() {
         queue.drain(&mut drainer);
         assert_eq!(queue.waiting(), left);
     }
-    assert_eq!(drainer.fetched, 2, "one for each that it left");
+    assert_eq!(drainer.fetched, 2, "one for each job that it left");
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_full_line_takes_no_more_and_a_cancelled_call_makes_room() {
     let (queue, log) = (Queue::new(1), Log::default());
     let (_, call) = submit(&queue, &log, Priority::Normal, 0);
     assert!(queue.enter(1).is_none());
-    // The observer's part.
+    // The observer would do this.
     queue.cancel();
     let place = queue.enter(1);
     assert!(place.is_some());
@@ -165,15 +165,15 @@ fn a_line_without_anyone_refuses_what_waits() {
     let (queue, log) = (Queue::new(2), Log::default());
     assert!(submit(&queue, &log, Priority::Normal, 0).0);
     let _second = submit(&queue, &log, Priority::Normal, 1);
-    // Both that were fetched will not come.
+    // Neither of the two fetched drainers comes.
     queue.refuse_all();
     queue.refuse_all();
     assert_eq!(queue.waiting(), 0);
     assert!(log.lock().expect("not poisoned").is_empty());
-    assert!(submit(&queue, &log, Priority::Normal, 2).0, "nobody is counted as up");
+    assert!(submit(&queue, &log, Priority::Normal, 2).0, "no drainer is counted as up");
 }
 
-/// More than half of what is linked is cancelled: it is taken off, and the others stay in order.
+/// More than half of the linked jobs are cancelled: they are removed, and the others stay in order.
 #[test]
 fn what_is_cancelled_gives_way_and_the_others_keep_their_order() {
     let (queue, log) = (Queue::new(1), Log::default());
@@ -189,7 +189,7 @@ fn what_is_cancelled_gives_way_and_the_others_keep_their_order() {
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(std::pin::pin!(&mut call).poll(&mut cx).is_pending());
         drop(call);
-        // The observer's part.
+        // The observer would do this.
         queue.cancel();
     }
     assert_eq!(Arc::strong_count(&captured), 1);

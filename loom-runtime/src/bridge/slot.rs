@@ -1,4 +1,4 @@
-//! One call in one block of memory: a header of known shape, and the rest behind it.
+//! The slot: one call in one block of memory, with a header of known shape first.
 
 use std::alloc::Layout;
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -15,44 +15,44 @@ use super::state::{Cell, State};
 
 /// The part of a slot that both ends and the queue use, independent of its types.
 ///
-/// 48 bytes, so that an observer of 16 shares the first cache line with it.
+/// 48 bytes, so that an observer of 16 bytes shares the first cache line with it.
 #[repr(C)]
 pub(super) struct Header {
     pub(super) state: State,
     pub(super) vtable: &'static VTable,
     /// Cell A.
     waker: UnsafeCell<MaybeUninit<Waker>>,
-    /// The link until the job starts (Q1); after it, cell B, which is not used before.
+    /// The link until the job starts (Q1); from then on cell B, which is not used before.
     pub(super) link: UnsafeCell<Tail>,
 }
 
-/// Two things that are never there at the same time; either is read and written through a
-/// pointer of its type, which is why both start where the union does.
+/// The two fields are never in use at the same time. Each is read and written through a pointer of
+/// its own type, so both have to start where the union starts.
 #[repr(C)]
 pub(super) union Tail {
     pub(super) next: Option<NonNull<Header>>,
     waker: ManuallyDrop<MaybeUninit<Waker>>,
 }
 
-/// What can be done with the rest of a slot, by whom the README's table names.
+/// Operations on the typed parts of a slot, each with the end that may call it.
 pub(super) struct VTable {
     /// Job, once it has started: turns the closure into an outcome.
     pub(super) work: unsafe fn(NonNull<Header>, Way),
-    /// Job, once it has worked: hands the outcome over. The function is called before the caller
-    /// can see the outcome, and not where the call was dropped.
+    /// Job, once it has worked: hands the outcome over. The closure passed to it is called before
+    /// the caller can see the outcome, and is not called if the call was dropped.
     pub(super) finish: unsafe fn(NonNull<Header>, &mut dyn FnMut()),
     /// Job, while it works: whether the observer would still let it start.
     pub(super) may_start: unsafe fn(NonNull<Header>) -> bool,
-    /// Call, after `Cancelled`: drops the closure and ends the observer.
+    /// Call, after `Cancelled`: drops the closure, and ends the observer.
     pub(super) drop_closure: unsafe fn(NonNull<Header>),
-    /// Call, after `Settled` or `Done`: moves the outcome to where the pointer says, which
-    /// is room for an `Outcome<R>`.
+    /// Call, after `Settled` or `Done`: moves the outcome to the pointer, which is to room for an
+    /// `Outcome<R>`.
     pub(super) take_outcome: unsafe fn(NonNull<Header>, *mut ()),
     /// The last owner: gives the block back.
     pub(super) free: unsafe fn(NonNull<Header>),
 }
 
-/// A header with what it stands before.
+/// A header, followed by the typed parts.
 #[repr(C)]
 pub(super) struct Slot<F, R, T> {
     header: Header,
@@ -60,7 +60,7 @@ pub(super) struct Slot<F, R, T> {
     payload: UnsafeCell<Payload<F, R>>,
 }
 
-/// As [`Tail`].
+/// As in [`Tail`], each field is used through a pointer of its own type.
 #[repr(C)]
 union Payload<F, R> {
     closure: ManuallyDrop<F>,
@@ -70,7 +70,7 @@ union Payload<F, R> {
 /// The state of a slot.
 ///
 /// After the last step of an end the slot may be freed. So the reference is used for one step and
-/// not kept; it refers to an atomic alone.
+/// not kept; it refers to the atomic only.
 ///
 /// # Safety
 ///
@@ -80,11 +80,11 @@ pub(super) unsafe fn state<'a>(header: NonNull<Header>) -> &'a State {
         // SAFETY: B1, by contract it exists.
         unsafe { &raw const (*header.as_ptr()).state }
     };
-    // SAFETY: B1, as before; it is an atomic, which any thread may look at.
+    // SAFETY: B1, as above; it is an atomic, which any thread may access.
     unsafe { &*state }
 }
 
-/// Puts a waker into a cell that has none.
+/// Puts a waker into an empty cell.
 ///
 /// # Safety
 ///
@@ -99,27 +99,27 @@ pub(super) unsafe fn put_waker(header: NonNull<Header>, cell: Cell, waker: Waker
             unsafe { cell.cast::<Waker>().write(waker) };
         }),
         Cell::B => header.link.with_mut(|cell| {
-            // SAFETY: B3, as before, and it is no link any more.
+            // SAFETY: B3, as for cell A; the job has started, so the field is not a link any more.
             unsafe { cell.cast::<Waker>().write(waker) };
         }),
     }
 }
 
-/// Takes the waker out of a cell that has one.
+/// Takes the waker out of a cell that holds one.
 ///
 /// # Safety
 ///
-/// B1, B3: the slot exists, the cell is the caller's, and it holds a waker.
+/// B1, B3: the slot exists, and the caller owns the cell, which holds a waker.
 pub(super) unsafe fn take_waker(header: NonNull<Header>, cell: Cell) -> Waker {
     // SAFETY: B1, by contract it exists.
     let header = unsafe { header.as_ref() };
     match cell {
         Cell::A => header.waker.with_mut(|cell| {
-            // SAFETY: B3, by contract it exists, and no one else's.
+            // SAFETY: B3, by contract it holds a waker, which is the caller's.
             unsafe { cell.cast::<Waker>().read() }
         }),
         Cell::B => header.link.with_mut(|cell| {
-            // SAFETY: B3, as before.
+            // SAFETY: B3, as for cell A.
             unsafe { cell.cast::<Waker>().read() }
         }),
     }
@@ -159,9 +159,9 @@ where
 
     /// # Safety
     ///
-    /// B1: the slot was made as one of this type, and has not been given back.
-    unsafe fn of<'a>(header: NonNull<Header>) -> &'a Self {
-        // SAFETY: B1, the header is the slot's first field; parts that change are in cells.
+    /// B1: the slot was made with this type, and has not been given back.
+    unsafe fn from_header<'a>(header: NonNull<Header>) -> &'a Self {
+        // SAFETY: B1, the header is the slot's first field; all parts that change are in cells.
         unsafe { header.cast::<Self>().as_ref() }
     }
 
@@ -169,22 +169,22 @@ where
     ///
     /// B1: the slot is of this type, and the caller owns the closure, which is moved out.
     pub(super) unsafe fn take_closure(header: NonNull<Header>) -> F {
-        // SAFETY: B1, as by contract.
-        let slot = unsafe { Self::of(header) };
+        // SAFETY: B1, by contract.
+        let slot = unsafe { Self::from_header(header) };
         slot.payload.with_mut(|payload| {
-            // SAFETY: B1, it was made with a closure, which is taken once.
+            // SAFETY: B1, the slot was made with a closure, which is taken once.
             unsafe { payload.cast::<F>().read() }
         })
     }
 
     /// # Safety
     ///
-    /// B1: of this type, and the observer is the caller's, and there.
+    /// B1: the slot is of this type, and the caller owns the observer, which was not taken yet.
     pub(super) unsafe fn may_start(header: NonNull<Header>) -> bool {
-        // SAFETY: B1, as by contract.
-        let slot = unsafe { Self::of(header) };
+        // SAFETY: B1, by contract.
+        let slot = unsafe { Self::from_header(header) };
         slot.observer.with(|observer| {
-            // SAFETY: B1, it was made with an observer, which is still there.
+            // SAFETY: B1, the slot was made with an observer, which is still in it.
             let observer = unsafe { &*observer.cast::<T>() };
             observer.may_start()
         })
@@ -197,8 +197,8 @@ where
     /// B1: the slot is of this type, it holds the outcome, and the caller owns the outcome and the
     /// observer; the observer is moved out.
     pub(super) unsafe fn take_observer(header: NonNull<Header>) -> (End, T) {
-        // SAFETY: B1, as by contract.
-        let slot = unsafe { Self::of(header) };
+        // SAFETY: B1, by contract.
+        let slot = unsafe { Self::from_header(header) };
         let end = slot.payload.with(|payload| {
             // SAFETY: B1, the slot holds the outcome.
             match unsafe { &*payload.cast::<Outcome<R>>() } {
@@ -208,7 +208,7 @@ where
             }
         });
         let observer = slot.observer.with_mut(|observer| {
-            // SAFETY: B1, it was made with an observer, which is taken once.
+            // SAFETY: B1, the slot was made with an observer, which is taken once.
             unsafe { observer.cast::<T>().read() }
         });
         (end, observer)
@@ -216,10 +216,10 @@ where
 
     /// # Safety
     ///
-    /// B1: of this type, and the room for the outcome is the caller's and empty.
+    /// B1: the slot is of this type, and the caller owns the payload, which is empty.
     pub(super) unsafe fn put_outcome(header: NonNull<Header>, outcome: Outcome<R>) {
-        // SAFETY: B1, as by contract.
-        let slot = unsafe { Self::of(header) };
+        // SAFETY: B1, by contract.
+        let slot = unsafe { Self::from_header(header) };
         slot.payload.with_mut(|payload| {
             // SAFETY: B1, no other thread uses the payload, and the closure was moved out.
             unsafe { payload.cast::<Outcome<R>>().write(outcome) };
@@ -228,10 +228,10 @@ where
 
     /// # Safety
     ///
-    /// B1: of this type, and the outcome is the caller's; `room` is room for it.
+    /// B1: the slot is of this type, and the caller owns the outcome; `room` has room for it.
     pub(super) unsafe fn take_outcome(header: NonNull<Header>, room: *mut ()) {
-        // SAFETY: B1, as by contract.
-        let slot = unsafe { Self::of(header) };
+        // SAFETY: B1, by contract.
+        let slot = unsafe { Self::from_header(header) };
         slot.payload.with_mut(|payload| {
             // SAFETY: B1, the slot holds the outcome, which is moved out once.
             let outcome = unsafe { payload.cast::<Outcome<R>>().read() };
@@ -242,27 +242,27 @@ where
 
     /// # Safety
     ///
-    /// B1: of this type, and the call has just cancelled it.
+    /// B1: the slot is of this type, and the call has just cancelled it.
     unsafe fn drop_closure(header: NonNull<Header>) {
-        // SAFETY: B1, as by contract.
-        let slot = unsafe { Self::of(header) };
+        // SAFETY: B1, by contract.
+        let slot = unsafe { Self::from_header(header) };
         let observer = slot.observer.with_mut(|observer| {
-            // SAFETY: B1, it was made with an observer, which is taken once.
+            // SAFETY: B1, the slot was made with an observer, which is taken once.
             unsafe { observer.cast::<T>().read() }
         });
         ignore_panic(|| observer.withdraw());
-        // SAFETY: B1, as by contract.
+        // SAFETY: B1, by contract.
         drop_ignoring_panic(unsafe { Self::take_closure(header) });
         ignore_panic(|| drop(observer.end(End::Cancelled, true)));
     }
 
     /// # Safety
     ///
-    /// B1: of this type, and the caller is the last owner, with nothing left in it.
+    /// B1: the slot is of this type and empty, and the caller is its last owner.
     unsafe fn free(header: NonNull<Header>) {
         let slot = header.cast::<Self>();
-        // SAFETY: B1, whatever was in it was taken out, and drops nothing by itself; this is
-        // for the cells, which the model checker has to see end.
+        // SAFETY: B1, the slot is empty, and its fields drop no contents. It is dropped for the
+        // cells, whose end the model checker has to see.
         unsafe { slot.drop_in_place() };
         // SAFETY: B1 here, P1, P3, P4 of the pool: the block came from it under this layout.
         unsafe { pool::give(slot.cast(), Layout::new::<Self>()) };

@@ -1,4 +1,4 @@
-//! The state word: who may do what to a slot (the tables in `README.md`).
+//! The state word: which end may touch which part of a slot (the tables in `README.md`).
 
 use crate::sync::modelled::{AtomicUsize, Ordering};
 
@@ -9,15 +9,15 @@ const QUEUED: usize = 0;
 const RUNNING: usize = 1;
 const SETTLED: usize = 2;
 const DONE: usize = 3;
-/// With the bit of `RUNNING`, so that `start` leaves it as it is.
+/// Contains the bit of `RUNNING`, so that `start` does not change it.
 const CANCELLED: usize = 5;
 
-/// A flag for either cell (B3).
+/// One flag for each cell (B3).
 const WAKERS: usize = 0b11 << 3;
 const ORPHANED: usize = 1 << 5;
 const UNWANTED: usize = 1 << 6;
 const LEFT: usize = 1 << 7;
-/// From here on the priority, until the job settles.
+/// The bits from here on hold the priority, until the job settles.
 const PRIORITY: u32 = 8;
 
 /// One of the two cells for a waker.
@@ -35,7 +35,7 @@ impl Cell {
         }
     }
 
-    /// Which cell the state says a waker is in.
+    /// The cell that holds a waker, by its flag.
     const fn shown(state: usize) -> Option<Self> {
         if state & Self::A.flag() != 0 {
             Some(Self::A)
@@ -59,7 +59,7 @@ impl Cell {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Start {
     Run,
-    /// The caller gave up before; the closure is not the job's.
+    /// The caller gave up before; the job does not own the closure.
     Cancelled,
 }
 
@@ -67,9 +67,9 @@ pub(super) enum Start {
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Settle {
-    /// The outcome is the call's from now on; the waker in the cell, if any, is the job's.
+    /// The call owns the outcome from now on; the job owns the waker in the cell, if there is one.
     Settled(Option<Cell>),
-    /// The call was dropped; outcome and slot are the job's.
+    /// The call was dropped; the job owns outcome and slot.
     Orphaned { unwanted: bool },
 }
 
@@ -77,25 +77,25 @@ pub(super) enum Settle {
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Publish {
-    /// Wake whose waker it has; the slot is the call's.
+    /// The call owns the slot; wake the waker that was taken, if there is one.
     Done,
-    /// Take the waker, which is another one, and try again.
+    /// The call has shown another waker: take it, and try again.
     WithWaker(Cell),
-    /// The call is being dropped, and drops the outcome: leave.
+    /// The call is given up, and drops the outcome: leave.
     Orphaned,
 }
 
-/// What the call has to do to go.
+/// What a call that is given up has to do next.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum GiveUp {
-    /// The job goes on without it; the slot is the job's.
+    /// The job goes on without the call, and owns the slot: do nothing.
     Orphaned,
-    /// The closure is the call's, to drop; then leave.
+    /// The call owns the closure: drop it, then leave.
     Cancelled,
-    /// The outcome is the call's, to drop; then leave.
+    /// The call owns the outcome: drop it, then leave.
     Settled,
-    /// The outcome and the slot are the call's.
+    /// The call owns outcome and slot: drop the one, free the other.
     Done,
 }
 
@@ -107,16 +107,16 @@ impl State {
         Self(AtomicUsize::new(QUEUED | (priority as usize) << PRIORITY))
     }
 
-    /// Queue: in which list the job waits.
+    /// Queue: the list in which the job waits.
     pub(super) fn priority(&self) -> usize {
-        // Relaxed: it does not change while the job waits.
+        // Relaxed: the priority does not change while the job waits.
         self.0.load(Ordering::Relaxed) >> PRIORITY
     }
 
     /// Job: begins to run, unless the caller has given up (B2).
     pub(super) fn start(&self) -> Start {
-        // Acquire: with the queue's release (B1); what a caller did before it cancelled is
-        // its own until it leaves.
+        // Acquire: pairs with the queue's release (B1). What a caller did before it cancelled need
+        // not be seen here: the caller owns those parts until it leaves.
         match self.0.fetch_or(RUNNING, Ordering::Acquire) & PHASE {
             QUEUED => Start::Run,
             _ => Start::Cancelled,
@@ -128,11 +128,11 @@ impl State {
         let mut state = self.0.load(Ordering::Acquire);
         loop {
             if state & ORPHANED != 0 {
-                // Acquired: what the call did to the cells before it went.
+                // The loads acquired what the call did to the cells before it was dropped.
                 return Settle::Orphaned { unwanted: state & UNWANTED != 0 };
             }
-            // Release: the outcome, for `is_done` and `give_up`. Acquire: the waker, from
-            // `show_waker` (B1).
+            // Release: the outcome, pairs with `is_done` and `give_up`. Acquire: the waker, pairs
+            // with `show_waker` (B1).
             match self.swap(state, SETTLED) {
                 Ok(()) => return Settle::Settled(Cell::shown(state)),
                 Err(now) => state = now,
@@ -140,7 +140,7 @@ impl State {
         }
     }
 
-    /// Job: lets go of the slot (B3).
+    /// Job: leaves the slot to the call (B3).
     pub(super) fn publish(&self) -> Publish {
         let mut state = self.0.load(Ordering::Acquire);
         loop {
@@ -168,7 +168,7 @@ impl State {
 
     /// Call: whether the outcome can be taken.
     pub(super) fn is_done(&self) -> bool {
-        // Acquire: with the release of `publish` (B1).
+        // Acquire: pairs with the release of `publish` (B1).
         self.0.load(Ordering::Acquire) & PHASE == DONE
     }
 
@@ -184,20 +184,21 @@ impl State {
         self.0.load(Ordering::Relaxed) & PHASE != QUEUED
     }
 
-    /// Call: takes back the cell that it showed, so as to change what is in it. False if
-    /// the job has taken what was in it, and may still be at it.
+    /// Call: takes back the cell that it showed, to change the waker in it. False if the job has
+    /// cleared the flag, and may still be reading the cell.
     pub(super) fn hide_waker(&self, cell: Cell) -> bool {
-        // Acquire: what the job did to the other cell, before it took this one (B3).
+        // Acquire: what the job did to the other cell before it took this one, pairs with `settle`
+        // and `publish` (B3).
         self.0.fetch_and(!WAKERS, Ordering::Acquire) & cell.flag() != 0
     }
 
-    /// Call: shows the job the waker that is in the cell. False once it is done (B3); the
-    /// cell is the call's again then.
+    /// Call: shows the job the waker that is in the cell. False if the job is done (B3): then the
+    /// call owns the cell again.
     pub(super) fn show_waker(&self, cell: Cell) -> bool {
         let mut state = self.0.load(Ordering::Acquire);
         while state & PHASE != DONE {
-            // Release: the cell, for `settle` and `publish`. Acquire, and so on failure: the
-            // outcome, where it is done (B1).
+            // Release: the cell, pairs with `settle` and `publish`. Acquire, also on failure: the
+            // outcome, if the job is done (B1).
             match self.swap(state, state | cell.flag()) {
                 Ok(()) => return true,
                 Err(now) => state = now,
@@ -206,19 +207,20 @@ impl State {
         false
     }
 
-    /// Call: goes, as one that waited or as one that never did (B4). Its waker is hidden.
-    pub(super) fn give_up(&self, waited: bool) -> GiveUp {
+    /// Call: is dropped, having been polled or not (B4). Its waker is hidden already.
+    pub(super) fn give_up(&self, polled: bool) -> GiveUp {
         let mut state = self.0.load(Ordering::Acquire);
         loop {
             let orphan = state | ORPHANED;
             let (next, then) = match state & PHASE {
-                QUEUED if waited => (state - QUEUED + CANCELLED, GiveUp::Cancelled),
-                RUNNING if waited => (orphan | UNWANTED, GiveUp::Orphaned),
+                QUEUED if polled => (state - QUEUED + CANCELLED, GiveUp::Cancelled),
+                RUNNING if polled => (orphan | UNWANTED, GiveUp::Orphaned),
                 QUEUED | RUNNING => (orphan, GiveUp::Orphaned),
                 SETTLED => (orphan, GiveUp::Settled),
                 _ => (state, GiveUp::Done),
             };
-            // Acquire: the outcome, from `settle`. Release: the cells, for the job (B1).
+            // Acquire: the outcome, pairs with `settle` and `publish`. Release: the cells, pairs
+            // with the job's acquire in `settle` and `publish` (B1).
             match self.swap(state, next) {
                 Ok(()) => return then,
                 Err(now) => state = now,
@@ -226,15 +228,15 @@ impl State {
         }
     }
 
-    /// Either end lets go; true for the second, which gives the block back.
+    /// Either end: leaves the slot. True for the second end, which gives the block back.
     pub(super) fn leave(&self) -> bool {
-        // AcqRel: whatever the first did to the slot happens before the second frees it.
+        // AcqRel: what the first end did to the slot happens before the second frees it.
         self.0.fetch_or(LEFT, Ordering::AcqRel) & LEFT != 0
     }
 
     /// Job: whether the call had been polled and was dropped.
     pub(super) fn is_unwanted(&self) -> bool {
-        // Relaxed: nothing of the caller's is touched after.
+        // Relaxed: the job touches nothing of the caller's because of the answer.
         self.0.load(Ordering::Relaxed) & UNWANTED != 0
     }
 }

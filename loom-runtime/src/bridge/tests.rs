@@ -1,4 +1,4 @@
-//! Each rule of `README.md`, one step at a time.
+//! Tests of the rules of `README.md` for a slot, one step at a time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -8,14 +8,14 @@ use super::{Call, End, Fault, Observer, Priority};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, thread};
 
-/// The ends that an observer was called with, and what it saw in the slot then.
+/// What an observer was called with.
 #[derive(Default)]
-struct Told {
+struct Record {
     ends: Mutex<Vec<(End, bool)>>,
     withdrawn: AtomicUsize,
 }
 
-impl Told {
+impl Record {
     fn end(&self) -> (End, bool) {
         let ends = self.ends.lock().expect("not poisoned");
         assert_eq!(ends.len(), 1, "an observer ends once: {ends:?}");
@@ -23,12 +23,12 @@ impl Told {
     }
 }
 
-struct Telling {
-    told: Arc<Told>,
+struct Recorder {
+    record: Arc<Record>,
     hook: Box<dyn FnOnce() + Send>,
 }
 
-impl Observer for Telling {
+impl Observer for Recorder {
     type After = ();
 
     fn may_start(&self) -> bool {
@@ -36,11 +36,11 @@ impl Observer for Telling {
     }
 
     fn withdraw(&self) {
-        self.told.withdrawn.fetch_add(1, Ordering::Relaxed);
+        self.record.withdrawn.fetch_add(1, Ordering::Relaxed);
     }
 
     fn end(self, end: End, unwanted: bool) {
-        self.told.ends.lock().expect("not poisoned").push((end, unwanted));
+        self.record.ends.lock().expect("not poisoned").push((end, unwanted));
         (self.hook)();
     }
 }
@@ -48,7 +48,7 @@ impl Observer for Telling {
 /// A job, and the record of its observer.
 struct Job {
     job: super::complete::Job,
-    told: Arc<Told>,
+    record: Arc<Record>,
 }
 
 fn call_with<F, R>(f: F, hook: impl FnOnce() + Send + 'static) -> (Job, Call<R>)
@@ -56,10 +56,10 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let told = Arc::new(Told::default());
-    let observer = Telling { told: Arc::clone(&told), hook: Box::new(hook) };
+    let record = Arc::new(Record::default());
+    let observer = Recorder { record: Arc::clone(&record), hook: Box::new(hook) };
     let (job, call) = super::call(f, observer, Priority::Normal);
-    (Job { job, told }, call)
+    (Job { job, record }, call)
 }
 
 fn call<F, R>(f: F) -> (Job, Call<R>)
@@ -88,7 +88,7 @@ struct Dropped {
 impl Drop for Dropped {
     fn drop(&mut self) {
         self.count.fetch_add(1, Ordering::Relaxed);
-        assert!(!self.panics, "panicking in a drop, as told");
+        assert!(!self.panics, "a drop that panics on purpose");
     }
 }
 
@@ -101,7 +101,7 @@ fn ended(job: Job) -> (End, bool) {
     if let Some(started) = job.job.start() {
         started.run();
     }
-    job.told.end()
+    job.record.end()
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_call_that_was_polled_and_dropped_never_starts() {
     assert!(poll::<()>(&mut call).is_pending());
     drop(call);
     assert_eq!(count.load(Ordering::Relaxed), 1, "what it captured is dropped at once");
-    assert_eq!(job.told.withdrawn.load(Ordering::Relaxed), 1);
+    assert_eq!(job.record.withdrawn.load(Ordering::Relaxed), 1);
     assert_eq!(ended(job), (End::Cancelled, true));
 }
 
@@ -185,11 +185,11 @@ fn a_detached_result_is_dropped_before_the_job_says_that_it_has_ended() {
     let count = Arc::new(AtomicUsize::new(0));
     let result = Dropped { count: Arc::clone(&count), panics: true };
     let dropped_before = Arc::new(AtomicUsize::new(0));
-    let look = {
+    let hook = {
         let dropped_before = Arc::clone(&dropped_before);
         move || dropped_before.store(count.load(Ordering::Relaxed), Ordering::Relaxed)
     };
-    let (job, call) = call_with(move || result, look);
+    let (job, call) = call_with(move || result, hook);
     drop(call);
     assert_eq!(ended(job), (End::Returned, false));
     assert_eq!(dropped_before.load(Ordering::Relaxed), 1);
@@ -197,7 +197,7 @@ fn a_detached_result_is_dropped_before_the_job_says_that_it_has_ended() {
 
 #[test]
 fn a_panicking_ticket_does_not_lose_the_outcome() {
-    let (job, mut call) = call_with(|| 1, || panic!("an observer that panics, as told"));
+    let (job, mut call) = call_with(|| 1, || panic!("an observer that panics on purpose"));
     ended(job);
     assert!(matches!(poll(&mut call), Poll::Ready(Ok(1))));
 }
@@ -207,15 +207,15 @@ fn a_job_that_is_dropped_refuses_its_call() {
     let (job, mut call) = call(|| ());
     drop(job.job);
     assert!(matches!(poll(&mut call), Poll::Ready(Err(Fault::Refused))));
-    assert_eq!(job.told.end(), (End::Refused, false));
+    assert_eq!(job.record.end(), (End::Refused, false));
 }
 
 #[test]
 fn a_waker_that_panics_when_cloned_leaves_the_call_as_it_was() {
     use std::task::{RawWaker, RawWakerVTable};
     static VTABLE: RawWakerVTable =
-        RawWakerVTable::new(|_| panic!("a clone that panics, as told"), |_| (), |_| (), |_| ());
-    // SAFETY: B3, the functions touch nothing.
+        RawWakerVTable::new(|_| panic!("a clone that panics on purpose"), |_| (), |_| (), |_| ());
+    // SAFETY: B3, the functions access no memory.
     let bomb = unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &VTABLE)) };
     let counted = Arc::new(CountWakes::default());
     let waker = Waker::from(Arc::clone(&counted));
@@ -224,7 +224,7 @@ fn a_waker_that_panics_when_cloned_leaves_the_call_as_it_was() {
     let panics = || pin!(&mut call).poll(&mut Context::from_waker(&bomb)).is_pending();
     assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
     ended(job);
-    assert_eq!(counted.0.load(Ordering::Relaxed), 1, "the waker from before is still there");
+    assert_eq!(counted.0.load(Ordering::Relaxed), 1, "the earlier waker is still in its cell");
     assert!(matches!(poll(&mut call), Poll::Ready(Ok(1))));
 }
 
@@ -236,7 +236,7 @@ fn large_and_strictly_aligned_calls_come_from_the_heap() {
     let value = Strict([7; 2000]);
     let (job, mut call) = call(move || Strict(value.0.map(|byte| byte + 1)));
     ended(job);
-    let Poll::Ready(Ok(value)) = poll(&mut call) else { panic!("it returned") };
+    let Poll::Ready(Ok(value)) = poll(&mut call) else { panic!("the closure returned") };
     assert!(value.0.iter().all(|byte| *byte == 8));
     assert_eq!(std::ptr::from_ref(&value).addr() % 256, 0);
 }
@@ -245,20 +245,20 @@ fn large_and_strictly_aligned_calls_come_from_the_heap() {
 fn the_work_is_told_once_its_caller_has_gone() {
     let given_up = Arc::new(Mutex::new(None::<Call<[Option<bool>; 2]>>));
     let holder = Arc::clone(&given_up);
-    let told = Arc::new(Mutex::new([None; 2]));
-    let tell = Arc::clone(&told);
+    let seen = Arc::new(Mutex::new([None; 2]));
+    let writer = Arc::clone(&seen);
     let (job, mut call) = call(move || {
         let before = super::current_is_unwanted();
         drop(holder.lock().expect("not poisoned").take());
         let answers = [before, super::current_is_unwanted()];
-        *tell.lock().expect("not poisoned") = answers;
+        *writer.lock().expect("not poisoned") = answers;
         answers
     });
     assert!(poll(&mut call).is_pending());
     *given_up.lock().expect("not poisoned") = Some(call);
     ended(job);
-    assert_eq!(*told.lock().expect("not poisoned"), [Some(false), Some(true)]);
-    assert_eq!(super::current_is_unwanted(), None, "outside of any");
+    assert_eq!(*seen.lock().expect("not poisoned"), [Some(false), Some(true)]);
+    assert_eq!(super::current_is_unwanted(), None, "no call runs here");
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn a_panicking_waker_does_not_reach_the_pool() {
     struct Bomb;
     impl Wake for Bomb {
         fn wake(self: Arc<Self>) {
-            panic!("a waker that panics, as told");
+            panic!("a waker that panics on purpose");
         }
     }
     let waker = Waker::from(Arc::new(Bomb));
@@ -290,7 +290,7 @@ fn racing_ends_lose_neither_results_nor_wakes() {
     for round in 0..2_000 {
         let result = Dropped { count: Arc::clone(&count), panics: false };
         let (job, mut call) = call(move || result);
-        let Job { job, told } = job;
+        let Job { job, record } = job;
         let worker = thread::spawn(move || job.start().map(super::complete::Started::run));
         if round % 2 == 0 {
             struct Unpark(thread::Thread);
@@ -308,8 +308,8 @@ fn racing_ends_lose_neither_results_nor_wakes() {
             drop(call);
         }
         let _ran = worker.join().expect("a job does not panic");
-        // Now both ends are through.
-        let _end = told.end();
+        // Now both ends have left the slot.
+        let _end = record.end();
         assert_eq!(count.load(Ordering::Relaxed), round + 1, "each result is dropped once");
     }
 }

@@ -57,7 +57,7 @@ impl CallInfo {
     }
 }
 
-/// Runs a settled call: inline by this thread's verdict, and no clock is read.
+/// Runs a settled call: inline by this thread's verdict. It reads only the coarse clock of `os::tick`.
 #[inline]
 pub(crate) fn settled<F, R>(site: &Site, f: F) -> AdaptiveFuture<R>
 where

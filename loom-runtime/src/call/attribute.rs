@@ -165,7 +165,7 @@ impl Drop for CountsPanic<'_> {
     }
 }
 
-/// Runs a settled call: inline, and no clock is read.
+/// Runs a settled call: inline, with no read of a clock except the coarse one of `os::tick`.
 #[inline]
 fn settled<R>(at: At<'_>, info: CallInfo, f: impl FnOnce() -> R) -> R {
     let counts_panic = CountsPanic(at, info);

@@ -84,7 +84,7 @@ pub(crate) struct Rest {
     pub(crate) counters: RuntimeCounters,
     /// The bridge's overhead: round trip minus run time.
     pub(crate) overhead: Arc<Overhead>,
-    /// The scheduler for programs that decide by hand, made at first use.
+    /// The scheduler of manual decisions, made at first use.
     pub(crate) manual: OnceLock<Arc<MabScheduler>>,
     /// How long scopes take, by closure and place.
     scopes: Trie<(TypeId, &'static Location<'static>), Arc<ScopeTimes>>,

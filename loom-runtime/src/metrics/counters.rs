@@ -27,54 +27,53 @@ impl Counter {
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct FunctionCounters {
-    /// Decided to run on the compute pool.
+    /// Calls that were offloaded to the compute pool.
     pub(crate) offloaded: Counter,
-    /// Of those, how many returned to a waiting caller, or were detached.
+    /// Offloaded calls that ended without a panic or a refusal and that no caller had given up.
     pub(crate) returned: Counter,
-    /// Of those, how many panicked.
+    /// Offloaded calls that panicked.
     pub(crate) panicked: Counter,
-    /// Ran inline and panicked.
+    /// Inline calls that panicked.
     pub(crate) panicked_inline: Counter,
-    /// Given up by the caller before they ended; those not yet started never ran.
+    /// Calls that the caller gave up before they ended; those not yet started never ran.
     pub(crate) abandoned: Counter,
-    /// Never ran, since the queue was full, or the runtime had ended.
+    /// Calls that never ran, since the queue was full or the runtime had ended.
     pub(crate) refused: Counter,
-    /// Ran inline because nothing may be offloaded, against the scheduler's verdict.
+    /// Calls that ran inline in the mode `observe`, against the scheduler's verdict.
     pub(crate) withheld: Counter,
-    /// How long the function itself took, on either arm.
+    /// Run times of the function itself, on either arm.
     pub(crate) run_times: Recorder,
-    /// How long offloaded calls waited until a compute thread began.
+    /// How long offloaded calls waited until a compute thread started them.
     pub(crate) queue_waits: Recorder,
 }
 
-/// What happened in one runtime, beside the calls of single functions.
+/// What happened in one runtime, apart from the calls of single functions.
 #[derive(Debug, Default)]
 pub(crate) struct RuntimeCounters {
     /// Async tasks that were spawned and tracked.
     pub(crate) spawned: Sharded,
     pub(crate) spawn_rate: Rate,
-    /// Compute calls that a thread has run to their end.
+    /// Compute calls that a compute thread ran to their end.
     pub(crate) run: Sharded,
     /// Compute calls that panicked, and panics of work spawned directly on the pool.
     pub(crate) compute_panics: Counter,
-    /// Calls given up by their caller before they ended.
+    /// Calls that their caller gave up before they ended.
     pub(crate) abandoned: Counter,
     /// Calls that were refused because the queue was full.
     pub(crate) refused: Counter,
-    /// Requests that were answered in the place of a handler, since its calls would have
-    /// waited for too long.
+    /// Requests that load shedding answered in place of the handler, whose calls would have waited
+    /// too long.
     pub(crate) shed: Counter,
-    /// Times a compute thread was fetched for calls: the pool was idle, or had threads to
-    /// spare.
+    /// How often a drainer was spawned for calls: the pool was idle, or had threads to spare.
     pub(crate) wakes: Counter,
     /// Calls that a guardrail kept away from the I/O workers, GR0 to GR3.
     pub(crate) guardrails: [Counter; 4],
     /// Tenths of a second in which a compute thread had work and got no CPU.
     pub(crate) starved: Counter,
-    /// Tokio threads that inherited the idle class and could not get rid of it.
+    /// Tokio threads that inherited the idle class and could not leave it.
     pub(crate) demoted: Counter,
-    /// Looks at blocking functions that waited because the system refused a thread.
+    /// Checks that found blocking functions waiting because the system refused a thread.
     pub(crate) threads_refused: Counter,
-    /// How long calls waited until a compute thread began, of those that were timed.
+    /// How long calls waited until a compute thread started them; timed calls only.
     pub(crate) queue_waits: Recorder,
 }

@@ -1,14 +1,14 @@
-//! Metrics as exporters take them: names, meanings, and values by label.
+//! Metrics in the form that exporters need: names, help texts, and values by label.
 
 use super::histogram::Histogram;
 
 /// One metric, with a value for each set of labels.
 #[derive(Debug)]
 pub(crate) struct Family {
-    /// What follows the prefix.
+    /// The name without the prefix.
     pub(crate) name: &'static str,
     pub(crate) help: &'static str,
-    /// The names of its labels, if it has any.
+    /// The names of the labels, if there are any.
     pub(crate) labels: &'static [&'static str],
     pub(crate) kind: Kind,
 }
@@ -21,7 +21,7 @@ pub(crate) enum Kind {
     Histogram,
 }
 
-/// The value of a metric for one set of labels, in the order of their names.
+/// The value of a metric for one set of labels, which are in the order of the family's names.
 #[derive(Debug)]
 pub(crate) struct Sample {
     pub(crate) labels: Vec<String>,
@@ -34,14 +34,14 @@ pub(crate) enum Value {
     Histogram(Histogram),
 }
 
-/// A name that may begin a metric's: other characters than letters, digits, `_` and `:` become
-/// `_`, and so does a digit in front.
+/// A valid prefix of a metric's name. Characters other than letters, digits, `_` and `:` become
+/// `_`, and so does a leading digit. An empty text becomes `loom`.
 pub(crate) fn prefix(text: &str) -> String {
-    let may_stand = |(at, c): (usize, char)| {
+    let valid = |(at, c): (usize, char)| {
         let may = c.is_ascii_alphabetic() || c == '_' || c == ':' || at > 0 && c.is_ascii_digit();
         if may { c } else { '_' }
     };
-    let prefix: String = text.chars().enumerate().map(may_stand).collect();
+    let prefix: String = text.chars().enumerate().map(valid).collect();
     if prefix.is_empty() { "loom".to_owned() } else { prefix }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// Each power of two is cut into this many buckets, so a value is known to 12.5 %.
 const STEP_BITS: u32 = 3;
+/// Each power of two is cut into this many buckets, so a value is known to 12.5 %.
 const STEPS: u64 = 1 << STEP_BITS;
 /// Up to 2^40 ns, about 18 minutes; longer ones count in the last bucket.
 const MAX_EXPONENT: u32 = 40;
@@ -20,7 +20,7 @@ const ROUNDING: f64 = 1e-6;
 #[derive(Debug)]
 pub(crate) struct Recorder {
     buckets: [AtomicU64; BUCKETS],
-    /// Nanoseconds of all.
+    /// The sum of all durations, in nanoseconds.
     sum: AtomicU64,
 }
 
@@ -44,8 +44,7 @@ impl Recorder {
     }
 }
 
-/// How long something took each time, as counts by magnitude: run times of a function, or
-/// waits for a compute thread.
+/// Durations as counts by magnitude: run times of a function, or waits for a compute thread.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -67,39 +66,39 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// How many were measured.
+    /// The number of durations.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// The sum of all values; wraps around after 584 years.
+    /// The sum of all durations; wraps around after 584 years.
     #[must_use]
     pub fn sum(&self) -> Duration {
         Duration::from_nanos(self.sum)
     }
 
-    /// Their mean, or nothing if none was measured.
+    /// The mean; `None` if there is no duration.
     #[must_use]
     pub fn mean(&self) -> Option<Duration> {
         self.sum.checked_div(self.count()).map(Duration::from_nanos)
     }
 
-    /// The counts that are not zero, in order of magnitude, each with the longest duration that
-    /// counts there.
+    /// The counts that are not zero, in order of magnitude, each with the longest duration of its
+    /// bucket.
     pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> {
         let counted = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
         counted.map(|(at, count)| (Duration::from_nanos(upper_edge(at)), *count))
     }
 
-    /// How many values are at most `limit`, if `limit` is the edge of a bucket, as a power of two of
-    /// nanoseconds minus one is; otherwise, how many are in the buckets below it.
+    /// How many durations are in buckets that end at `limit` or below. Exact if `limit` is the edge
+    /// of a bucket: a power of two of nanoseconds minus one is.
     #[cfg(any(test, feature = "prometheus"))]
     pub(crate) fn within(&self, limit: Duration) -> u64 {
         self.buckets().take_while(|(edge, _)| *edge <= limit).map(|(_, count)| count).sum()
     }
 
-    /// Takes in what another has counted.
+    /// Adds the counts of another histogram.
     #[cfg(any(test, feature = "prometheus"))]
     pub(crate) fn merge(&mut self, other: &Self) {
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {
@@ -108,7 +107,7 @@ impl Histogram {
         self.sum = self.sum.wrapping_add(other.sum);
     }
 
-    /// The duration that the part `q` of all values does not exceed; `None` if there is no value.
+    /// The duration that a share `q` of all durations does not exceed; `None` if there is none.
     /// `q` below 0 or above 1 counts as 0 or 1.
     ///
     /// The nearest-rank quantile, rounded up to the edge of its bucket: at most 12.5 %
@@ -133,8 +132,8 @@ impl Histogram {
     }
 }
 
-/// Values below `STEPS` have a bucket each; above, the leading bit and the next
-/// `STEP_BITS` bits name it.
+/// Values below `STEPS` have a bucket each. Above, the leading bit and the next `STEP_BITS` bits
+/// determine the bucket.
 fn bucket(nanos: u64) -> usize {
     let nanos = nanos.min((1 << MAX_EXPONENT) - 1);
     let exponent = nanos.max(1).ilog2();

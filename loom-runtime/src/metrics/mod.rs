@@ -1,7 +1,7 @@
-//! What is counted while the program runs.
+//! Counts events and durations while the program runs.
 //!
-//! Owns counters and histograms, all relaxed atomics: statistics that publish nothing.
-//! It decides nothing, and it exports nothing by itself.
+//! Owns counters and histograms. Both are relaxed atomics: statistics, which publish nothing.
+//! It decides nothing, and exports nothing by itself.
 
 mod counters;
 #[cfg(feature = "prometheus")]

@@ -1,4 +1,4 @@
-//! Families and their samples in the words of the `prometheus` crate.
+//! Converts families and their samples to the types of the `prometheus` crate.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use prometheus::proto::{
 use super::family::{Family, Kind, Sample, Value};
 use super::histogram::Histogram;
 
-/// Powers of two of nanoseconds, as the edges of our buckets are: every second one, from
-/// about a microsecond to about 17 seconds.
+/// The edges of the exported buckets, as exponents of two in nanoseconds: every second power, from
+/// about a microsecond to about 17 seconds. [`Histogram`] has edges at the same powers.
 const EDGES: [u32; 13] = [10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34];
 
-/// What a registry asks, each time that it is asked.
+/// A collector that reads all samples each time the registry gathers them.
 pub(crate) struct Exported<F> {
-    /// In this order.
+    /// The families; `descriptions` and samples are in the same order.
     families: &'static [Family],
     descriptions: Vec<Desc>,
-    /// The samples of each family.
+    /// Reads the samples of each family.
     read: F,
 }
 

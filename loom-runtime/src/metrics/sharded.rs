@@ -1,4 +1,4 @@
-//! A counter that many threads add to without meeting.
+//! A counter that many threads add to without contention.
 
 use std::cell::Cell;
 
@@ -11,19 +11,19 @@ const SHARED: usize = 16;
 /// A number of events that only grows, added up when it is read.
 #[derive(Debug, Default)]
 pub(crate) struct Sharded {
-    places: [Place; OWN + SHARED],
+    cells: [PaddedCell; OWN + SHARED],
 }
 
-/// On cache lines of its own: prefetching moves them in pairs.
+/// On a pair of cache lines of its own, since prefetching loads them in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Place(AtomicU64);
+struct PaddedCell(AtomicU64);
 
 impl Sharded {
     pub(crate) fn add_one(&self) {
-        let place = own_place();
-        let count = &self.places[place].0;
-        if place < OWN {
+        let cell = own_cell();
+        let count = &self.cells[cell].0;
+        if cell < OWN {
             // Only this thread writes it, so no read-modify-write is needed.
             count.store(count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         } else {
@@ -32,22 +32,22 @@ impl Sharded {
     }
 
     pub(crate) fn count(&self) -> u64 {
-        self.places.iter().map(|place| place.0.load(Ordering::Relaxed)).sum()
+        self.cells.iter().map(|cell| cell.0.load(Ordering::Relaxed)).sum()
     }
 }
 
-/// That of this thread, in every counter.
-fn own_place() -> usize {
+/// The index of this thread's cell, the same in every counter.
+fn own_cell() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
-        static PLACE: Cell<Option<usize>> = const { Cell::new(None) };
+        static CELL: Cell<Option<usize>> = const { Cell::new(None) };
     }
-    let place = |number: usize| if number < OWN { number } else { OWN + number % SHARED };
-    // A thread that is being torn down shares.
-    let Ok(own) = PLACE.try_with(Cell::get) else { return OWN };
+    let cell = |number: usize| if number < OWN { number } else { OWN + number % SHARED };
+    // A thread whose thread-locals are gone uses a shared cell.
+    let Ok(own) = CELL.try_with(Cell::get) else { return OWN };
     own.unwrap_or_else(|| {
-        let own = place(NEXT.fetch_add(1, Ordering::Relaxed));
-        let _ = PLACE.try_with(|place| place.set(Some(own)));
+        let own = cell(NEXT.fetch_add(1, Ordering::Relaxed));
+        let _ = CELL.try_with(|cell| cell.set(Some(own)));
         own
     })
 }

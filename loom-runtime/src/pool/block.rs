@@ -1,16 +1,16 @@
-//! Blocks by size, and the heap that they come from.
+//! The sizes of blocks, and the heap that they come from.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
 use super::chain::Block;
 
-/// What blocks of the smaller sizes are large enough for; more comes from the heap.
+/// The sizes of blocks, smallest first. Memory for a larger value comes from the heap.
 pub(super) const SIZES: [usize; 3] = [256, 512, 1024];
 /// A cache line, so that two blocks never share one.
 pub(super) const ALIGN: usize = 64;
 
-/// The index of the smallest size that is enough, if any is.
+/// The index of the smallest size that fits. `None` if the value needs the heap.
 pub(super) const fn class_of(layout: Layout) -> Option<usize> {
     if layout.align() > ALIGN {
         return None;
@@ -34,7 +34,8 @@ pub(super) const fn block_layout(class: usize) -> Layout {
 
 pub(super) fn fresh(layout: Layout) -> NonNull<u8> {
     debug_assert!(layout.size() > 0, "a slot has a header");
-    // SAFETY: P4, blocks have a size, and so has whatever is larger than they are.
+    // SAFETY: P4, the layout has a size: it is a block's, or that of a slot or future that does not
+    // fit a block.
     let memory = unsafe { alloc(layout) };
     NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout))
 }

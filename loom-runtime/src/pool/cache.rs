@@ -9,13 +9,14 @@ use super::chain::{Block, Chain};
 static RESERVES: [super::reserve::Reserve; SIZES.len()] =
     [const { super::reserve::Reserve::new() }; SIZES.len()];
 
-/// Two chains of one size, of which the first is used.
+/// Two chains of one size. Blocks are taken from the first and given to it.
 struct Pair {
     first: Chain,
     second: Chain,
 }
 
-/// The pairs of one thread, which it hands over when it ends.
+/// The pairs of one thread. When the thread ends, its full chains go to the reserve, and its other
+/// blocks to the heap.
 struct Cache([Pair; SIZES.len()]);
 
 thread_local! {
@@ -28,11 +29,11 @@ pub(super) fn take(class: usize) -> Option<Block> {
     if IS_FRESH {
         return None;
     }
-    // While the thread's locals are destroyed it has no cache.
+    // While the thread's locals are destroyed, the thread has no cache.
     CACHE.try_with(|cache| cache.borrow_mut().0[class].take(class)).ok().flatten()
 }
 
-/// Keeps a block for the next to take it.
+/// Puts a block into the cache, or into the heap if the thread has no cache any more.
 pub(super) fn give(class: usize, block: Block) {
     if IS_FRESH {
         return free(class, block);
@@ -48,7 +49,7 @@ pub(super) fn give(class: usize, block: Block) {
     }
 }
 
-/// Every block comes from the heap and goes back to it, for tools that watch the heap.
+/// Whether every block comes from the heap and goes back to it, for tools that check heap accesses.
 const IS_FRESH: bool = cfg!(any(loom_fresh_blocks, all(test, loom_model)));
 
 impl Pair {
@@ -83,8 +84,7 @@ impl Drop for Cache {
     }
 }
 
-/// Hands a chain over: a full one to the reserve, where that has room, the others to the
-/// heap.
+/// Puts a full chain into the reserve, if that has room, and the blocks of any other into the heap.
 fn put(class: usize, chain: Chain) {
     let mut rest = if chain.is_full() { keep(class, chain) } else { Some(chain) };
     while let Some(block) = rest.as_mut().and_then(Chain::pop) {
@@ -102,8 +102,8 @@ fn get(class: usize) -> Option<Chain> {
     RESERVES[class].get()
 }
 
-// The checker's atomics live in one run of a model and so cannot be in a static: models
-// make reserves of their own.
+// The checker's atomics live in one run of a model, so they cannot be in a static. Each model makes
+// its own reserve.
 #[cfg(all(test, loom_model))]
 fn keep(_class: usize, chain: Chain) -> Option<Chain> {
     Some(chain)

@@ -1,4 +1,4 @@
-//! Free blocks, hanging together.
+//! Free blocks, linked to chains.
 
 use std::mem;
 use std::ptr::{self, NonNull};
@@ -10,7 +10,7 @@ pub(super) const CHAIN: usize = 32;
 #[derive(Debug)]
 pub(super) struct Block(NonNull<Link>);
 
-/// What stands at the start of a free block.
+/// The first word of a free block.
 struct Link {
     next: *mut Link,
 }
@@ -18,8 +18,8 @@ struct Link {
 impl Block {
     /// # Safety
     ///
-    /// P1, P3: the memory is the caller's, is large and aligned enough for a link, and holds
-    /// nothing.
+    /// P1, P3: the caller owns the memory, which holds no value, and is large and aligned enough
+    /// for a link.
     pub(super) unsafe fn from_memory(memory: NonNull<u8>) -> Self {
         Self(memory.cast())
     }
@@ -29,7 +29,7 @@ impl Block {
     }
 }
 
-/// Free blocks of one size, the last one given first.
+/// Free blocks of one size. The block that was pushed last is popped first.
 #[derive(Debug)]
 pub(super) struct Chain {
     head: *mut Link,

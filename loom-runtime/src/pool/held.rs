@@ -1,4 +1,4 @@
-//! A future in a recycled block, known by its result alone.
+//! A future in a recycled block, of which only the result type is known.
 
 use std::alloc::Layout;
 use std::fmt;
@@ -8,29 +8,29 @@ use std::task::{Context, Poll};
 
 use super::{give, take};
 
-/// A kind of futures that differ by their result and by nothing else: what such a future borrows,
-/// its result borrows.
+/// A kind of futures that differ in their result type only: everything that such a future borrows,
+/// its result borrows, too.
 pub(crate) trait Kind: 'static {
-    /// The one with that result. It is moved, so it is never polled in place.
+    /// The future with this result. It is `Unpin`, since it is moved into the block.
     type Of<R>: Future<Output = R> + Unpin;
 }
 
-/// Three words in place of a future, whatever is in it: cheap to move, and for the compiler to
-/// look through.
+/// Three words that stand for a future of any size: cheap to move, and cheap for the compiler to
+/// analyse.
 pub(crate) struct Held<R> {
-    /// P5: holds a future of the kind that the functions are for, from `new` until the drop.
+    /// P5: holds a future of the type that the two functions are for, from `new` until the drop.
     memory: NonNull<u8>,
     poll: unsafe fn(NonNull<u8>, &mut Context<'_>) -> Poll<R>,
     drop: unsafe fn(NonNull<u8>),
 }
 
-// SAFETY: P6: what it holds can be sent, as `new` asks, and it is all there is.
+// SAFETY: P6: the future is `Send`, as `new` requires, and the holder has no other content.
 unsafe impl<R> Send for Held<R> {}
 
-// SAFETY: P6: a shared reference to it gives access to nothing.
+// SAFETY: P6: a shared reference to the holder gives access to nothing.
 unsafe impl<R> Sync for Held<R> {}
 
-/// What it holds is moved with its memory, never itself.
+/// Moving the holder moves the pointer to the block, not the future in it.
 impl<R> Unpin for Held<R> {}
 
 impl<R> Held<R> {
@@ -57,9 +57,9 @@ unsafe fn poll<K: Kind, R>(memory: NonNull<u8>, cx: &mut Context<'_>) -> Poll<R>
 
 /// # Safety
 ///
-/// The same, and the memory is not used again.
+/// P5 for this kind and result, and the memory is not used again.
 unsafe fn drop_in<K: Kind, R>(memory: NonNull<u8>) {
-    /// Gives the block back even where the drop panics.
+    /// Gives the block back even if the drop of the future panics.
     struct Back(NonNull<u8>, Layout);
     impl Drop for Back {
         fn drop(&mut self) {
@@ -77,7 +77,7 @@ impl<R> Future for Held<R> {
     type Output = R;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
-        // SAFETY: P5; the reference is the only one.
+        // SAFETY: P5; `self` is the only reference to the holder.
         unsafe { (self.poll)(self.memory, cx) }
     }
 }
@@ -141,7 +141,7 @@ mod tests {
         struct Bad(#[expect(dead_code, reason = "it counts")] Arc<()>);
         impl Drop for Bad {
             fn drop(&mut self) {
-                panic!("as told");
+                panic!("on purpose");
             }
         }
         let kept = Arc::new(());

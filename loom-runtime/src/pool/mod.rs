@@ -1,7 +1,8 @@
 //! Recycled blocks of memory.
 //!
-//! Owns blocks that are free, by size, for each thread and for all; the protocol is in
-//! `README.md`. It does not know what is kept in them, except that some hold futures.
+//! Owns the free blocks of each size, those that a thread caches and those in the reserve; the
+//! protocol is in `README.md`. It does not know what a block that is in use holds, except where it
+//! holds a future (`held.rs`).
 
 #![expect(unsafe_code, reason = "raw memory, linked through itself")]
 
@@ -25,7 +26,7 @@ pub(crate) use held::{Held, Kind};
 
 /// Memory for a value of this layout.
 ///
-/// Aborts where there is none left, as every container does.
+/// Aborts the process if no memory is left, as every container of std does.
 pub(crate) fn take(layout: Layout) -> NonNull<u8> {
     match class_of(layout) {
         Some(class) => match cache::take(class) {
@@ -36,20 +37,20 @@ pub(crate) fn take(layout: Layout) -> NonNull<u8> {
     }
 }
 
-/// Takes back what [`take`] gave for the same layout.
+/// Takes back memory that [`take`] returned for the same layout.
 ///
 /// # Safety
 ///
-/// P1, P3, P4: the memory is the caller's, holds nothing any more, and came from `take`
-/// with this layout.
+/// P1, P3, P4: the caller owns the memory, which no longer holds a value, and which `take` returned
+/// for this layout.
 pub(crate) unsafe fn give(memory: NonNull<u8>, layout: Layout) {
     match class_of(layout) {
         Some(class) => {
-            // SAFETY: P3, P4: by contract it is a block of this class with nothing in it.
+            // SAFETY: P3, P4: by contract it is an empty block of this class.
             let block = unsafe { Block::from_memory(memory) };
             cache::give(class, block);
         }
-        // SAFETY: P4, it came from the heap under this layout.
+        // SAFETY: P4, `take` allocated it from the heap with this layout.
         None => unsafe { dealloc(memory.as_ptr(), layout) },
     }
 }

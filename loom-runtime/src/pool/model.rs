@@ -1,4 +1,4 @@
-//! Chains that change hands, under the model checker.
+//! Runs threads that put and get chains under the model checker.
 
 use std::ptr::NonNull;
 
@@ -27,7 +27,7 @@ fn count_and_free(mut chain: Chain) -> usize {
     count
 }
 
-/// Two put and two get: each chain is got once, whole, and none is lost.
+/// One thread puts two chains, two threads get: each chain is got once, complete, and none is lost.
 #[test]
 fn a_chain_is_got_once() {
     loom_model::model(|| {
@@ -51,7 +51,8 @@ fn a_chain_is_got_once() {
     });
 }
 
-/// What the giver did to a block happens before what the next taker does to it (P2).
+/// What the thread that puts a chain did to a block happens before what the next owner does to it
+/// (P2).
 #[test]
 fn a_chain_arrives_with_all_that_was_done_to_it() {
     loom_model::model(|| {
@@ -67,7 +68,7 @@ fn a_chain_arrives_with_all_that_was_done_to_it() {
             })
         };
         if let Some(chain) = reserve.get() {
-            // SAFETY: P1, as before.
+            // SAFETY: P1, as above.
             contents.with_mut(|contents| unsafe { *contents += 1 });
             assert_eq!(contents.with(|contents| NonNull::new(contents.cast_mut())).is_some(), true);
             count_and_free(chain);

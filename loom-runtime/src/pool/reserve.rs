@@ -1,4 +1,4 @@
-//! The chains of one size that no thread has at the moment.
+//! The chains of one size that no thread caches at the moment.
 
 use std::ptr;
 
@@ -6,10 +6,10 @@ use crate::sync::modelled::{AtomicPtr, Ordering};
 
 use super::chain::Chain;
 
-/// How many chains are kept of each size.
+/// How many chains of each size the reserve keeps.
 pub(super) const CELLS: usize = 256;
 
-/// Cells that hold a chain each, or nothing.
+/// Cells that each hold a full chain or are empty (null).
 #[derive(Debug)]
 pub(super) struct Reserve<const N: usize = CELLS> {
     cells: [AtomicPtr<()>; N],
@@ -26,12 +26,12 @@ impl<const N: usize> Reserve<N> {
         Self { cells: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())) }
     }
 
-    /// Keeps a full chain, or gives it back where there is no room.
+    /// Keeps a full chain. Returns it as the error if no cell is empty.
     pub(super) fn put(&self, chain: Chain) -> Result<(), Chain> {
         let raw = chain.into_raw();
         for cell in &self.cells {
             // A load first: most cells in front are taken, and a failed swap would still claim the
-            // cache line. Release: with the acquire of `get` (P2).
+            // cache line. Release: pairs with the acquire of `get` (P2).
             if cell.load(Ordering::Relaxed).is_null()
                 && cell
                     .compare_exchange(ptr::null_mut(), raw, Ordering::Release, Ordering::Relaxed)
@@ -50,10 +50,10 @@ impl<const N: usize> Reserve<N> {
             if cell.load(Ordering::Relaxed).is_null() {
                 continue;
             }
-            // Acquire: with the release of `put` (P2).
+            // Acquire: pairs with the release of `put` (P2).
             let raw = cell.swap(ptr::null_mut(), Ordering::Acquire);
             if !raw.is_null() {
-                // SAFETY: P1, a swap gives what was in the cell to one thread alone.
+                // SAFETY: P1, a swap returns the chain in a cell to one thread only.
                 return Some(unsafe { Chain::from_raw(raw) });
             }
         }

@@ -1,4 +1,4 @@
-//! Each rule of `README.md`, on one thread and on some.
+//! Tests of the rules of `README.md`, on one thread and on several.
 
 use std::alloc::Layout;
 use std::collections::HashSet;
@@ -26,7 +26,7 @@ fn what_is_taken_is_aligned_and_nobody_elses() {
     assert_eq!(distinct.len(), taken.len());
     for memory in taken {
         assert_eq!(memory.addr().get() % 64, 0);
-        // SAFETY: P1, P3, P4: it was taken above, and nothing was written to it.
+        // SAFETY: P1, P3, P4: the block was taken above, and nothing was written to it.
         unsafe { give(memory, layout) };
     }
 }
@@ -35,11 +35,11 @@ fn what_is_taken_is_aligned_and_nobody_elses() {
 fn what_is_given_back_is_taken_again() {
     let layout = layout(400);
     let first = take(layout);
-    // SAFETY: P1, P3, P4: it was just taken, and nothing was written to it.
+    // SAFETY: P1, P3, P4: the block was just taken, and nothing was written to it.
     unsafe { give(first, layout) };
     let second = take(layout);
     assert_eq!(first == second, !cfg!(loom_fresh_blocks));
-    // SAFETY: P1, P3, P4: as before.
+    // SAFETY: P1, P3, P4: as above.
     unsafe { give(second, layout) };
 }
 
@@ -53,7 +53,7 @@ fn what_is_too_large_comes_from_the_heap() {
     unsafe { give(memory, layout) };
 }
 
-/// One thread takes, another gives back: the blocks come round through the reserve.
+/// One thread takes blocks, another gives them back: the blocks return through the reserve.
 #[test]
 fn blocks_travel_between_threads() {
     struct Memory(std::ptr::NonNull<u8>);
@@ -67,12 +67,12 @@ fn blocks_travel_between_threads() {
         seen.extend(taken.iter().map(|memory| memory.0));
         let giver = thread::spawn(move || {
             for Memory(memory) in taken {
-                // SAFETY: P1, P3, P4: it came with the closure, and nothing was written to it.
+                // SAFETY: P1, P3, P4: the block came with the closure, and was not written to.
                 unsafe { give(memory, layout) };
             }
         });
-        giver.join().expect("it does not panic");
+        giver.join().expect("the thread does not panic");
     }
-    // Fresh ones, a chain or so at a time, would be 6400.
+    // Without recycling there could be 6400 different blocks.
     assert!(seen.len() < 1000 || cfg!(loom_fresh_blocks), "{} blocks", seen.len());
 }

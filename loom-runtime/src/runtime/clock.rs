@@ -12,21 +12,23 @@ use crate::time::{Clock, ClockDriver, InactiveClock};
 use super::handle::LoomRuntime;
 
 impl LoomRuntime {
-    /// The clock of this runtime, for any thread. A task on the I/O side drives it from its first
-    /// use on. The task sleeps until the next timer: on Linux by a `timerfd`; elsewhere, and where
-    /// that is refused, by tokio's timers, which are rounded to a millisecond. A busy I/O side
-    /// delays the task, and with it the timers.
+    /// The clock of this runtime; any thread may use it.
     ///
-    /// The clock ends with the runtime, and its delays fail then. On a current-thread runtime its
-    /// timers fire while a thread is inside [`block_on`](Self::block_on). Beside a given tokio
-    /// runtime a thread drives it, as long as clones of it exist.
+    /// The first call starts a task on the I/O side that drives the clock. The task sleeps until
+    /// the next timer. On Linux it uses a `timerfd`. Elsewhere, and where the system refuses a
+    /// `timerfd`, it uses tokio's timers, which are rounded to a millisecond. A busy I/O side
+    /// delays the task and so the timers.
     ///
-    /// A local core has [a clock of its own](crate::local::LocalCore::clock), that no other thread
-    /// can delay.
+    /// When the runtime ends, the clock ends, and its delays fail. On a current-thread runtime,
+    /// timers fire only while a thread is inside [`block_on`](Self::block_on). Beside a given tokio
+    /// runtime, a thread drives the clock until the last clone of the clock is dropped.
+    ///
+    /// Each local core has [a clock of its own](crate::local::LocalCore::clock), which no other
+    /// thread can delay.
     ///
     /// # Panics
     ///
-    /// Where it needs a thread, and the system refuses it.
+    /// If the clock needs a thread and the system refuses it.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         self.inner.clock.get_or_init(|| self.start_clock())
@@ -39,7 +41,7 @@ impl LoomRuntime {
             let (clock, driver) =
                 self.with_time_of_tokio(clock).activate_with(Waker::from(Arc::clone(&driver_wake)));
             let is_paused = self.inner.is_paused;
-            // Ends with tokio; the runtime is never kept by it.
+            // The task ends with tokio, and does not keep the runtime alive.
             drop(self.tokio_handle().spawn(drive(driver, driver_wake, is_paused)));
             return clock;
         }
@@ -52,8 +54,8 @@ impl LoomRuntime {
         match started.and_then(std::convert::identity) {
             Ok(clock) => clock,
             Err(error) => panic!(
-                "the system refuses the clock its thread ({error}): raise the limit on threads \
-                 (`ulimit -u`), or ask for the clock earlier"
+                "the system refuses a thread for the clock ({error}): raise the limit on threads \
+                 (`ulimit -u`), or call `clock` earlier"
             ),
         }
     }
@@ -68,7 +70,7 @@ impl Wake for DriverWake {
     }
 }
 
-/// Fires timers, and sleeps in between, until every clone of the clock was dropped.
+/// Fires timers, and sleeps between them, until all clones of the clock have been dropped.
 async fn drive(mut driver: ClockDriver, driver_wake: Arc<DriverWake>, is_paused: bool) {
     let mut timer = timer(is_paused);
     poll_fn(|cx| turn(&mut driver, &mut timer, &driver_wake, is_paused, cx)).await;
@@ -81,7 +83,7 @@ fn turn(
     is_paused: bool,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
-    // Before it looks: what is registered after that rouses it.
+    // First: a timer that is registered from now on wakes this task.
     driver_wake.0.register(cx.waker());
     let Ok(next) = driver.advance_timers(now(is_paused)) else { return Poll::Ready(()) };
     if timer.wake_at(next, cx).is_ready() {
@@ -95,7 +97,7 @@ fn drive_on_a_thread(
     started: &crate::sync::mpsc::Sender<Clock>,
 ) {
     let (clock, mut driver) = clock.activate_with(unpark_waker());
-    // The thread that asked for it waits.
+    // The thread that called `clock` waits for it.
     let _ = started.send(clock);
     while let Ok(next) = driver.advance_timers(Instant::now()) {
         match next {
@@ -115,7 +117,7 @@ fn timer(_is_paused: bool) -> Timer {
     Timer::new()
 }
 
-/// The time on the I/O side, which a test may hold.
+/// The time on the I/O side, which a test may pause.
 #[cfg(feature = "test-util")]
 fn now(is_paused: bool) -> Instant {
     if is_paused { tokio::time::Instant::now().into_std() } else { Instant::now() }
@@ -127,7 +129,7 @@ fn now(_is_paused: bool) -> Instant {
 }
 
 impl LoomRuntime {
-    /// The clock with the time of a runtime that holds it.
+    /// Makes the clock use tokio's time if that is paused.
     #[cfg(feature = "test-util")]
     fn with_time_of_tokio(
         &self,
@@ -138,14 +140,14 @@ impl LoomRuntime {
         }
         let tokio = self.tokio_handle().clone();
         clock.with_time(move || {
-            // Tokio's time is that of the runtime a thread is in.
+            // `tokio::time` uses the time of the runtime that the thread has entered.
             let _entered = tokio.enter();
             tokio::time::Instant::now().into_std()
         })
     }
 
     #[cfg(not(feature = "test-util"))]
-    #[expect(clippy::unused_self, reason = "only tests hold the time")]
+    #[expect(clippy::unused_self, reason = "only tests pause time")]
     fn with_time_of_tokio(
         &self,
         clock: InactiveClock<crate::time::Shared>,

@@ -1,4 +1,4 @@
-//! The runtime's decisions, as its users ask for them.
+//! The methods of a runtime that decide where a call runs.
 
 use crate::call::{AdaptiveFuture, CallInfo, TryComputeFuture, place, try_place};
 use crate::scheduler::{ComputeHint, Context, MabScheduler};
@@ -8,14 +8,14 @@ use super::handle::LoomRuntime;
 
 impl LoomRuntime {
     /// Runs `f` inline or on the compute pool, whichever has measured as cheaper for this
-    /// closure's type. The rule is in the scheduler's README.
+    /// closure's type. The scheduler's README states the rule.
     ///
-    /// Inline means before this returns, as part of the task that makes the call: the call is not
-    /// tracked by itself.
+    /// An inline call runs before this method returns, as part of the calling task, and is not
+    /// tracked separately.
     ///
-    /// Cost: where it has settled on inline, some thread-local loads and the move of the result,
-    /// and no allocation; offloaded, what [`spawn_compute`](Self::spawn_compute) costs and a
-    /// decision. `loom-bench decide` and `loom-bench micro` print both.
+    /// Cost: a settled inline call takes some thread-local loads and the move of the result, and
+    /// allocates nothing. An offloaded call costs what [`spawn_compute`](Self::spawn_compute)
+    /// costs, and a decision. `loom-bench decide` and `loom-bench micro` print both.
     ///
     /// # Panics
     ///
@@ -29,7 +29,7 @@ impl LoomRuntime {
         self.spawn_adaptive_with_hint(ComputeHint::Unknown, f)
     }
 
-    /// [`spawn_adaptive`](Self::spawn_adaptive) with an expectation of what `f` costs.
+    /// [`spawn_adaptive`](Self::spawn_adaptive) with a hint of how long `f` takes.
     ///
     /// # Panics
     ///
@@ -43,7 +43,7 @@ impl LoomRuntime {
         place(self.core(), CallInfo::closure::<F>(hint), f)
     }
 
-    /// [`spawn_adaptive`](Self::spawn_adaptive) that gives what goes wrong as an error, as
+    /// [`spawn_adaptive`](Self::spawn_adaptive) that returns failures as errors, as
     /// [`try_spawn_compute`](Self::try_spawn_compute) does.
     ///
     /// ```
@@ -62,7 +62,7 @@ impl LoomRuntime {
         try_place(self.core(), CallInfo::closure::<F>(ComputeHint::Unknown), f)
     }
 
-    /// Decisions by hand, for programs that run the work themselves. Each call returns the same
+    /// Manual decisions, for programs that run the work themselves. Each call returns the same
     /// scheduler, which knows the overhead of this runtime's compute pool.
     #[must_use]
     pub fn mab_scheduler(&self) -> Arc<MabScheduler> {
@@ -74,7 +74,7 @@ impl LoomRuntime {
         Arc::clone(core.manual.get_or_init(made))
     }
 
-    /// What surrounds a decision right now, for [`mab_scheduler`](Self::mab_scheduler): an
+    /// The current conditions of a decision, for [`mab_scheduler`](Self::mab_scheduler): an
     /// estimate, at most a millisecond old.
     #[must_use]
     pub fn collect_context(&self) -> Context {

@@ -1,4 +1,4 @@
-//! What a runtime says of itself: where its threads are, and what went wrong there.
+//! Reports about a runtime: where its threads run, and problems with them.
 
 use std::fmt;
 
@@ -8,34 +8,35 @@ use crate::topology::ThreadPlacement;
 use super::handle::LoomRuntime;
 
 impl LoomRuntime {
-    /// The threads and where each really is, I/O workers first, then local cores.
+    /// The threads, and the CPUs and class that each really has: I/O workers first, then local
+    /// cores, then compute threads.
     ///
-    /// Loom does not place the workers of a current-thread runtime or of a given one; they are left
-    /// out. `Display` prints a line for each thread.
+    /// Loom does not place the workers of a current-thread runtime or of a given tokio runtime, so
+    /// these are left out. `Display` prints one line for each thread.
     #[must_use]
     pub fn threads(&self) -> Vec<ThreadReport> {
         self.placements().map(ThreadReport::from).collect()
     }
 
-    /// Tenths of a second in which a compute thread of the idle class had work and got no
-    /// CPU, because threads of normal priority took all of it.
+    /// How many tenths of a second a compute thread of the idle class had work and got no CPU,
+    /// because threads of normal priority took all of it.
     ///
-    /// Sampled ten times a second while there is work, on up to eight threads. When a thread
-    /// starves for a second, a line on standard error says so, once.
+    /// Loom samples up to eight threads, ten times a second, while there is work. The first time
+    /// that a thread starves for a second, Loom prints a warning on standard error.
     #[must_use]
     pub fn starvation_events(&self) -> u64 {
         self.core().counters.starved.count()
     }
 
-    /// Threads of tokio's that inherited the idle class from a compute thread that started
-    /// them, and could not leave it. A line on standard error says so, once.
+    /// How many tokio threads inherited the idle class from the compute thread that started them,
+    /// and could not leave it. The first time, Loom prints a warning on standard error.
     #[must_use]
     pub fn demoted_threads(&self) -> u64 {
         self.core().counters.demoted.count()
     }
 
-    /// How often blocking functions were seen to wait because the system refused a thread.
-    /// A line on standard error says so, once.
+    /// How many checks found blocking functions waiting because the system refused a thread. The
+    /// first time, Loom prints a warning on standard error.
     #[must_use]
     pub fn refused_threads(&self) -> u64 {
         self.core().counters.threads_refused.count()
@@ -57,7 +58,7 @@ impl fmt::Debug for LoomRuntime {
     }
 }
 
-/// The placement that was really obtained, a line for each thread.
+/// The placement that the threads really have, one line for each thread.
 impl fmt::Display for LoomRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plan = &self.core().plan;

@@ -16,20 +16,19 @@ use crate::topology::os;
 use super::handle::LoomRuntime;
 use super::inner::Inner;
 
-/// What was still running when a runtime was ended without waiting for it.
+/// The work that was still running when a runtime ended without waiting for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StillRunning {
-    /// Tracked async tasks and blocking functions, those of
-    /// [`task_tracker`](LoomRuntime::task_tracker) among them. The tasks are dropped at their
-    /// next await.
+    /// Tracked async tasks and blocking functions, including the tasks of
+    /// [`task_tracker`](LoomRuntime::task_tracker). The tasks are dropped at their next await.
     pub tasks: usize,
-    /// Compute calls. Those still queued never run; those that run end on their own.
+    /// Compute calls. Queued calls never run; running calls finish on their own.
     pub compute_calls: usize,
 }
 
 impl StillRunning {
-    /// Whether there was nothing.
+    /// Whether no work was still running.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
@@ -50,8 +49,8 @@ impl fmt::Display for StillRunning {
 }
 
 impl LoomRuntime {
-    /// Begins the end: from now on [`is_idle`](Self::is_idle) can become true. Work is
-    /// still accepted, since what is being finished may need it.
+    /// Begins to shut down: from now on [`is_idle`](Self::is_idle) can become true. The runtime
+    /// still accepts work, since the work that is being finished may need it.
     pub fn shutdown(&self) {
         self.core().lifecycle.drain();
         if let Some(tracker) = self.inner.task_tracker.get() {
@@ -59,15 +58,15 @@ impl LoomRuntime {
         }
     }
 
-    /// Whether the end has begun, by [`shutdown`](Self::shutdown) or another way.
+    /// Whether the runtime is shutting down, by [`shutdown`](Self::shutdown) or another way.
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {
         self.core().lifecycle.is_draining()
     }
 
     /// Whether [`shutdown`](Self::shutdown) was called and all tracked work has ended:
-    /// async tasks, blocking functions and compute calls. One atomic load, and a second one
-    /// where [`task_tracker`](Self::task_tracker) was asked for.
+    /// async tasks, blocking functions and compute calls. Cost: one atomic load, and a second one
+    /// if [`task_tracker`](Self::task_tracker) was called.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.core().lifecycle.is_idle()
@@ -75,11 +74,11 @@ impl LoomRuntime {
     }
 
     /// Waits until [`shutdown`](Self::shutdown) was called and all tracked work has ended.
-    /// New work is refused from then on. May be cancelled and awaited again.
+    /// From then on the runtime refuses new work. The wait may be cancelled and started again.
     pub async fn wait_for_shutdown(&self) {
         self.tracker_is_empty().await;
         Drained::of(self.core()).await;
-        // What has just ended may have spawned on it.
+        // Work that has just ended may have spawned tasks on the tracker.
         self.tracker_is_empty().await;
     }
 
@@ -89,30 +88,31 @@ impl LoomRuntime {
         }
     }
 
-    /// [`shutdown`](Self::shutdown), and blocks until all tracked work has ended. New work
-    /// is refused from then on. Called from tracked work it would wait for itself, without end.
+    /// Calls [`shutdown`](Self::shutdown) and blocks until all tracked work has ended. From then
+    /// on the runtime refuses new work. Do not call it from tracked work: that would wait for
+    /// itself without end.
     ///
     /// # Panics
     ///
-    /// Where [`block_on`](Self::block_on) does.
+    /// As [`block_on`](Self::block_on).
     #[track_caller]
     pub fn block_until_idle(&self) {
         self.shutdown();
         self.block_on(self.wait_for_shutdown());
     }
 
-    /// [`shutdown`](Self::shutdown), waits for tracked work, but no longer than `limit`, and
-    /// then ends the runtime, even if work is still running and handles still exist.
+    /// Calls [`shutdown`](Self::shutdown), waits at most `limit` for tracked work, and then ends
+    /// the runtime, even if work is still running and handles still exist.
     ///
-    /// As with tokio's, async tasks are dropped at their next await and blocking functions
-    /// that run are waited for until `limit` is over. Compute calls that are queued never
-    /// run, those that run end on their own. Other handles stay valid and have their work
-    /// refused. Where [`tokio_runtime`](Self::tokio_runtime) was called, tokio's part
-    /// ends with the last handle instead.
+    /// As when tokio's runtime is shut down, async tasks are dropped at their next await, and
+    /// running blocking functions are waited for until `limit` is over. Queued compute calls never
+    /// run; running calls finish on their own. Other handles stay valid, and the runtime refuses
+    /// their work. If [`tokio_runtime`](Self::tokio_runtime) was called, the tokio runtime ends
+    /// with the last handle instead.
     ///
-    /// Called from tracked work it waits for itself until `limit` is over. On the threads of
-    /// a runtime tokio's threads are not waited for. While another thread is inside
-    /// [`block_on`](Self::block_on) on a current-thread runtime, that one goes on.
+    /// Called from tracked work, it waits for itself until `limit` is over. Called on a thread of a
+    /// runtime, it does not wait for tokio's threads. If another thread is inside
+    /// [`block_on`](Self::block_on) on a current-thread runtime, that call continues.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -127,7 +127,7 @@ impl LoomRuntime {
     ///
     /// # Panics
     ///
-    /// Within async code, which must not be blocked.
+    /// If called from async code, which must not block.
     #[track_caller]
     #[expect(clippy::must_use_candidate, reason = "as below")]
     pub fn shutdown_timeout(self, limit: Duration) -> StillRunning {
@@ -144,10 +144,10 @@ impl LoomRuntime {
         left
     }
 
-    /// Ends the runtime at once and waits for nothing. May be called anywhere, also on the
-    /// runtime's own threads. What it does is otherwise that of
-    /// [`shutdown_timeout`](Self::shutdown_timeout) with no time.
-    #[expect(clippy::must_use_candidate, reason = "who waits for nothing may not care")]
+    /// Ends the runtime at once, without waiting. May be called anywhere, even on the runtime's own
+    /// threads. Otherwise the same as [`shutdown_timeout`](Self::shutdown_timeout) with a limit of
+    /// zero.
+    #[expect(clippy::must_use_candidate, reason = "a caller that does not wait may ignore it")]
     pub fn shutdown_background(self) -> StillRunning {
         let left = self.terminate();
         self.inner.local.end(ShutdownWait::None);
@@ -156,7 +156,8 @@ impl LoomRuntime {
         left
     }
 
-    /// After tokio has ended, so that their tasks have, too, before what those use does.
+    /// Called after tokio has ended: then the plug-ins' tasks have ended, and what they use may
+    /// end.
     #[cfg_attr(not(feature = "plugin-host"), expect(clippy::unused_self, reason = "as below"))]
     fn tell_plugins(&self) {
         #[cfg(feature = "plugin-host")]
@@ -173,19 +174,19 @@ impl LoomRuntime {
         core.resume_time();
         self.inner.keep_profile();
         let compute_calls = core.in_flight();
-        // Two counts, read one after the other while work ends.
+        // The counts are read one after the other, so work may end in between.
         let of_user = self.inner.task_tracker.get().map_or(0, TaskTracker::len);
         let tasks = core.tasks() + of_user;
         StillRunning { tasks, compute_calls }
     }
 
-    /// Waits for all tracked work; false if it took longer than `limit`.
+    /// Waits for all tracked work; returns false if that took longer than `limit`.
     #[track_caller]
     pub(crate) fn wait_at_most(&self, limit: Duration) -> bool {
         if os::is_forked() {
             return true;
         }
-        // Tokio itself checks this on the threads that it drives.
+        // On its own threads, tokio checks this.
         assert!(
             !self.core().owner.must_not_wait(),
             "this thread drives async tasks of the host or runs compute work for it, and must not \
@@ -194,8 +195,9 @@ impl LoomRuntime {
         self.shutdown();
         let deadline = Instant::now().checked_add(limit);
         let over = pin!(self.wait_for_shutdown());
-        // Panics where blocking is wrong, and drives a current-thread runtime. Tokio's timer
-        // would not do: it is late when the workers are stuck, and ends with tokio.
+        // Tokio's `block_on` panics where blocking is wrong, and drives a current-thread runtime.
+        // Tokio's timer does not suffice: it is late when the workers are stuck, and ends with
+        // tokio.
         let alarm = deadline.map(Alarm::at);
         self.inner.tokio.block_on(UntilAlarm { future: over, alarm })
     }
@@ -206,16 +208,16 @@ impl LoomRuntime {
         let started = Instant::now();
         if !self.wait_at_most(limit) {
             let left = self.terminate();
-            // A closed standard error is no reason to panic at the end.
+            // A closed standard error must not cause a panic here.
             let _ = writeln!(
                 io::stderr(),
                 "loom: {left} still running {limit:?} after the body of `main` returned; ending \
                  without them (see `shutdown_timeout`)",
             );
-            // A handle that still exists keeps no local core running.
+            // Even if another handle exists, no local core continues.
             self.inner.local.end(ShutdownWait::None);
         }
-        // As far as the clock goes: 24 h at most.
+        // `limit` is at most 24 h, so the sum does not overflow in practice.
         let deadline = started.checked_add(limit).unwrap_or(started);
         self.inner.local.wait_until(deadline);
         self.inner.tokio.wait_until(deadline);
@@ -223,7 +225,7 @@ impl LoomRuntime {
     }
 }
 
-/// Waits for a future until an alarm; whether it was ready by then.
+/// Waits for a future until an alarm; returns whether the future was ready before.
 struct UntilAlarm<F> {
     future: F,
     alarm: Option<Alarm>,
@@ -244,12 +246,13 @@ impl<F: Future + Unpin> Future for UntilAlarm<F> {
 impl Drop for Inner {
     fn drop(&mut self) {
         if os::is_forked() {
-            // It has no threads here, and may hold locks that one of them held.
+            // The pool's threads are not in this process, and a lock that one of them held stays
+            // locked.
             std::mem::forget(Arc::clone(&self.pool));
             return;
         }
         beside::unregister(&self.core);
-        // Before the threads go, so that what is still queued is refused, not run.
+        // Before the threads end, so that queued calls are refused and do not run.
         self.core.lifecycle.leave();
         self.core.resume_time();
         self.keep_profile();

@@ -1,4 +1,4 @@
-//! What `#[loom::main]` and `#[loom::test]` do around a body.
+//! The functions that `#[loom::main]` and `#[loom::test]` call to run a body.
 
 use std::any::Any;
 use std::io::{self, Write};
@@ -12,17 +12,17 @@ use crate::topology::{ComputePriority, Pin};
 use super::builder::LoomBuilder;
 use super::handle::LoomRuntime;
 
-/// Small pools: a test crate runs many tests at once.
+/// Few, since a test crate runs many tests at once.
 const TEST_THREADS: usize = 2;
 
-/// Builds the runtime, runs `body`, and drains what it left behind.
+/// Builds the runtime, runs `body`, and then waits for the work that is still running.
 ///
-/// A runtime that cannot be built ends the process with one line and code 1.
+/// If the runtime cannot be built, it prints one line and ends the process with exit code 1.
 pub fn run_main<R>(builder: LoomBuilder, body: impl AsyncFnOnce() -> R) -> R {
     let runtime = match builder.build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            // The exit code says it as well.
+            // If standard error is closed, the exit code still reports the failure.
             let _ = writeln!(io::stderr(), "error: {error}");
             process::exit(1);
         }
@@ -33,14 +33,14 @@ pub fn run_main<R>(builder: LoomBuilder, body: impl AsyncFnOnce() -> R) -> R {
 }
 
 impl LoomBuilder {
-    /// Runs all calls of adaptive functions inline: for tests.
+    /// Runs all calls of adaptive functions inline, for tests.
     #[doc(hidden)]
     pub fn always_inline(mut self) -> Self {
         self.forced = Some(Arm::InlineTokio);
         self
     }
 
-    /// Offloads all calls of adaptive functions: for tests.
+    /// Offloads all calls of adaptive functions, for tests.
     #[doc(hidden)]
     pub fn always_offload(mut self) -> Self {
         self.forced = Some(Arm::OffloadRayon);
@@ -48,8 +48,8 @@ impl LoomBuilder {
     }
 }
 
-/// The defaults of `#[loom::test]`: a few threads that neither claim CPUs nor wait for an
-/// idle machine.
+/// The defaults of `#[loom::test]`: few threads, not pinned and of normal priority, so that tests
+/// that run at once share the CPUs and none waits for an idle machine.
 pub fn test_builder() -> LoomBuilder {
     LoomBuilder::with_defaults(
         LoomBuilder::new()
@@ -60,8 +60,8 @@ pub fn test_builder() -> LoomBuilder {
     )
 }
 
-/// Builds the runtime and runs `body`. Async tasks that outlive the body are dropped with
-/// it, as in a tokio test; queued compute calls never run, and running ones end on their own.
+/// Builds the runtime and runs `body`. Async tasks that outlive the body are dropped, as in a tokio
+/// test; queued compute calls never run, and running calls finish on their own.
 #[track_caller]
 pub fn run_test<R>(builder: LoomBuilder, body: impl AsyncFnOnce() -> R) -> R {
     built(builder).block_on(body())
@@ -75,9 +75,9 @@ pub fn run_plain_test<R>(builder: LoomBuilder, body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// Runs `body` twice: with all adaptive calls inline, and with all of them offloaded.
+/// Runs `body` twice: with all adaptive calls inline, and with all adaptive calls offloaded.
 ///
-/// A test that should panic has to do so both times.
+/// A test that should panic has to panic both times.
 #[track_caller]
 pub fn run_test_on_both<R: Termination>(
     should_panic: Option<&str>,
@@ -104,36 +104,36 @@ fn on_both<R: Termination>(
     run: impl Fn(LoomBuilder) -> R,
 ) -> R {
     let inline = || {
-        let says = ReportsArm("inline");
+        let report = ReportsArm("inline");
         let result = run(builder().always_inline());
-        mem::forget(says);
+        mem::forget(report);
         result
     };
     if let Some(expected) = should_panic {
         match catch_unwind(AssertUnwindSafe(inline)) {
-            // The harness says that it did not panic, or not so.
+            // The harness reports that the test did not panic, or with another text.
             Ok(result) => return result,
-            Err(payload) if !says(&*payload, expected) => resume_unwind(payload),
+            Err(payload) if !has_text(&*payload, expected) => resume_unwind(payload),
             Err(_) => {}
         }
     } else {
         let code = inline().report();
         assert!(code == ExitCode::SUCCESS, "the test failed with arm = \"inline\"");
     }
-    let says = ReportsArm("offload");
+    let report = ReportsArm("offload");
     let result = run(builder().always_offload());
-    mem::forget(says);
+    mem::forget(report);
     result
 }
 
-/// Whether a panic has these words, as the harness looks for them.
-fn says(payload: &(dyn Any + Send), expected: &str) -> bool {
+/// Whether a panic's text contains `expected`; the harness compares them in the same way.
+fn has_text(payload: &(dyn Any + Send), expected: &str) -> bool {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     expected.is_empty() || text.is_some_and(|text| text.contains(expected))
 }
 
-/// Says on which arm a test panicked.
+/// Reports on which arm a test panicked, when it is dropped.
 struct ReportsArm(&'static str);
 
 impl Drop for ReportsArm {

@@ -1,4 +1,4 @@
-//! The figures of a runtime, as its users ask for them.
+//! The methods of a runtime that return figures.
 
 use std::time::Duration;
 
@@ -9,11 +9,12 @@ use crate::scheduler::CalibrationResult;
 use super::handle::LoomRuntime;
 
 impl LoomRuntime {
-    /// How long a compute call of that priority would wait for a thread if it came now: an
-    /// estimate, from how long calls of that priority have waited lately for each place in the
-    /// queue, and from how long none has started. Zero where no call waits.
+    /// How long a compute call of that priority would wait for a thread if it were submitted now.
+    /// Zero if no call waits.
     ///
-    /// For display; [`would_wait`](Self::would_wait) is for programs that shed load.
+    /// This is an estimate. It uses how long calls of that priority have waited lately for each
+    /// place in the queue, and for how long no call has ended. It is meant for display; a program
+    /// that sheds load uses [`would_wait`](Self::would_wait).
     /// Cost: a clock reading and some relaxed loads.
     ///
     /// ```
@@ -31,12 +32,12 @@ impl LoomRuntime {
         core.backlog.expected(priority, core.queue.waiting(), core.now())
     }
 
-    /// How long a compute call of that priority would wait for a thread if it came now, where
-    /// that is longer than `bound`: then do not make the call, and report that. The layer of the
-    /// feature `tower` does so.
+    /// The time that a compute call of that priority would wait for a thread if it were submitted
+    /// now, if that is longer than `bound`; otherwise `None`. A caller that gets a time should not
+    /// make its call and should report that, as the layer of the feature `tower` does.
     ///
-    /// Where no call of that priority has started for a while (`bound`, or a tenth of a second if
-    /// that is longer), the wait is unknown. One caller then gets `None`: it has to make its call,
+    /// If no call of that priority has started for a while (`bound`, or a tenth of a second if
+    /// that is longer), the wait is unknown. One caller then gets `None`, and has to make its call,
     /// which measures the wait. If it does not, another caller gets `None` after ten times as long.
     /// Cost: a clock reading and some relaxed loads.
     ///
@@ -59,7 +60,8 @@ impl LoomRuntime {
         self.core().would_wait(priority, bound)
     }
 
-    /// What this runtime has counted; with the feature `prometheus` it can be registered.
+    /// What this runtime has counted. With the feature `prometheus`, it can be registered in a
+    /// Prometheus registry.
     #[must_use]
     pub fn prometheus_metrics(&self) -> &LoomMetrics {
         self.inner.metrics.get_or_init(|| {
@@ -71,7 +73,7 @@ impl LoomRuntime {
         })
     }
 
-    /// What calibration measured when this runtime started, if it was asked to.
+    /// What calibration measured when this runtime started; `None` if there was no calibration.
     #[must_use]
     pub fn calibration(&self) -> Option<CalibrationResult> {
         self.inner.calibration.get().copied()

@@ -1,4 +1,4 @@
-//! The runtime as its users hold it.
+//! The handle of a runtime.
 
 use rayon::ThreadPool;
 use tokio::runtime::{Handle, Runtime, RuntimeMetrics};
@@ -16,22 +16,23 @@ use crate::topology::os;
 
 use super::inner::Inner;
 
-/// One runtime of I/O workers and compute threads. Cheap to clone; all clones are the same
-/// runtime, which ends when the last one is dropped.
+/// A handle to one runtime of I/O workers and compute threads. It is cheap to clone. All clones
+/// refer to the same runtime, which ends when the last one is dropped.
 ///
-/// Dropping the last handle refuses calls that are still queued, drops async tasks at
-/// their next await, and waits, like tokio's runtime, for blocking functions that have
-/// started; on a thread of any runtime, tokio's blocking threads included, it leaves those
-/// behind instead of waiting. Compute calls that are running finish on their own.
-/// To let work finish first, call [`block_until_idle`](Self::block_until_idle); to end it
-/// although another owner, perhaps one of its own tasks, keeps a handle,
+/// When the last handle is dropped, queued calls are refused, and async tasks are dropped at their
+/// next await. Like the drop of a tokio runtime, the drop waits for blocking functions that have
+/// started; on a thread of any runtime, even one of tokio's blocking threads, it does not wait.
+/// Running compute calls finish on their own.
+///
+/// To let work finish first, call [`block_until_idle`](Self::block_until_idle). To end the runtime
+/// while other handles exist, for example in one of its own tasks, call
 /// [`shutdown_timeout`](Self::shutdown_timeout) or
 /// [`shutdown_background`](Self::shutdown_background).
 ///
-/// After a `fork` the child has a copy of this and none of the threads: every call that
-/// needs them panics and says so, and dropping it does nothing. No runtime can be built in
-/// it either, since its libraries' locks may be held by threads that are not there. A
-/// program that forks its workers does so before it builds its first runtime.
+/// After a `fork`, the child has a copy of the handle but none of the threads. Every call that
+/// needs the threads panics with that reason, and a drop of the handle has no effect. The child
+/// cannot build a new runtime either, since threads that exist only in the parent may hold locks of
+/// its libraries. A program that forks its workers has to do so before it builds its first runtime.
 #[derive(Clone)]
 pub struct LoomRuntime {
     pub(crate) inner: Arc<Inner>,
@@ -54,22 +55,21 @@ impl LoomRuntime {
         self.inner.tokio.handle()
     }
 
-    /// Direct, untracked access to the I/O side, as the runtime itself.
+    /// Direct, untracked access to the I/O side, as a tokio `Runtime`.
     ///
-    /// From then on tokio's part ends with the last handle, and not before.
+    /// From then on, the tokio runtime ends when the last handle is dropped, and not before.
     ///
     /// # Panics
     ///
-    /// Where the I/O side is a given tokio runtime
-    /// ([`beside`](crate::LoomBuilder::beside)), and where it has been ended: use
-    /// [`tokio_handle`](Self::tokio_handle) there.
+    /// If the I/O side is a given tokio runtime ([`beside`](crate::LoomBuilder::beside)), or has
+    /// been ended: use [`tokio_handle`](Self::tokio_handle) there.
     #[must_use]
     #[track_caller]
     pub fn tokio_runtime(&self) -> &Runtime {
         let Some(runtime) = self.inner.tokio.lend() else {
             panic!(
                 "this runtime does not own a tokio runtime (any more): it was built beside one, \
-                 or has been ended; use `tokio_handle`"
+                 or it has been ended; use `tokio_handle`"
             );
         };
         runtime
@@ -81,10 +81,10 @@ impl LoomRuntime {
         &self.inner.pool
     }
 
-    /// A tracker of tokio-util's for tasks that are spawned some other way.
+    /// A tokio-util tracker for tasks that the program spawns without Loom.
     ///
-    /// A graceful end waits for what it tracks as well; it does not refuse it.
-    /// What Loom spawns is counted elsewhere and does not appear in it.
+    /// A graceful shutdown also waits for the tasks of the tracker, and does not refuse new ones.
+    /// Loom counts the tasks that it spawns itself elsewhere; they do not appear in the tracker.
     #[must_use]
     pub fn task_tracker(&self) -> &TaskTracker {
         let tracker = self.inner.task_tracker.get_or_init(TaskTracker::new);
@@ -94,8 +94,9 @@ impl LoomRuntime {
         tracker
     }
 
-    /// Enters the runtime until the guard is dropped: `tokio::spawn`, `Handle::current` and
-    /// the free functions of this crate then mean this one. Guards end in reverse order.
+    /// Enters the runtime until the guard is dropped: until then, `tokio::spawn`,
+    /// `Handle::current` and the free functions of this crate use this runtime. Drop guards in the
+    /// reverse order of their creation.
     ///
     /// ```
     /// # fn main() -> loom::Result<()> {
@@ -114,17 +115,17 @@ impl LoomRuntime {
 
     /// Drives `future` to its end on the calling thread, inside this runtime's context.
     ///
-    /// It may be nested: the outer context is back when it returns. On one of this
-    /// runtime's compute threads it runs other compute work while it waits, up to 32 waits
-    /// deep, so do not hold an async lock across it that such work may want. It goes on
-    /// after the runtime was ended, though what `future` waits for may then never come.
-    /// Beside a given current-thread runtime it does not drive that runtime's tasks.
+    /// Calls may be nested: when the inner call returns, the outer context is restored. A compute
+    /// thread of this runtime runs other compute work while it waits, up to 32 waits deep. So do
+    /// not hold an async lock across the call if such work may need it. The call continues after
+    /// the runtime has been ended, though the event that `future` waits for may then never occur.
+    /// Beside a given current-thread runtime, it does not drive that runtime's tasks.
     ///
     /// # Panics
     ///
-    /// Within async code of any tokio runtime, which must not be blocked: await the
-    /// future instead, or wrap the call in `tokio::task::block_in_place`. In a forked child.
-    /// And when `future` panics.
+    /// If called from async code of any tokio runtime, which must not block: await the future
+    /// instead, or wrap the call in `tokio::task::block_in_place`. In a forked child. If `future`
+    /// panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         assert!(!os::is_forked(), "{}", Refusal::Forked);
@@ -144,11 +145,11 @@ impl LoomRuntime {
 
     /// Spawns an async task that [`block_until_idle`](Self::block_until_idle) waits for.
     ///
-    /// Aborting, joining and panics are those of [`tokio::spawn`].
+    /// Aborting, joining and panics work as with [`tokio::spawn`].
     ///
     /// # Panics
     ///
-    /// On a runtime that has been shut down.
+    /// If the runtime has been shut down.
     #[track_caller]
     pub fn spawn_async<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -158,12 +159,13 @@ impl LoomRuntime {
         task::tracked(self.core(), self.tokio_handle(), future)
     }
 
-    /// Runs a function that blocks, such as file access, on one of tokio's threads for that:
-    /// on the whole budget and at normal priority, wherever this is called.
+    /// Runs a function that blocks, such as file access, on one of tokio's blocking threads. That
+    /// thread may use the whole budget and has normal priority, from whichever thread this is
+    /// called.
     ///
-    /// Aborting, joining and panics are those of [`tokio::task::spawn_blocking`]; a graceful
-    /// end waits for it. On a compute thread `tokio::task::spawn_blocking` itself may start
-    /// a thread that inherits the idle class; this does not.
+    /// Aborting, joining and panics work as with [`tokio::task::spawn_blocking`]; a graceful
+    /// shutdown waits for the function. If a compute thread calls `tokio::task::spawn_blocking`
+    /// directly, tokio may start a thread that inherits the idle class; this method avoids that.
     ///
     /// ```
     /// # fn main() -> loom::Result<()> {
@@ -177,9 +179,9 @@ impl LoomRuntime {
     ///
     /// # Panics
     ///
-    /// On a runtime that has been shut down, and in a forked child. Where the system refuses a
-    /// thread, the function waits until a thread becomes free or the system grants one, and a line
-    /// on standard error says so; beside a given tokio runtime, tokio panics instead.
+    /// If the runtime has been shut down, and in a forked child. If the system refuses a thread,
+    /// the function waits until a thread becomes free or the system grants one, and Loom prints a
+    /// warning on standard error; beside a given tokio runtime, tokio panics instead.
     #[track_caller]
     pub fn spawn_blocking<F, R>(&self, f: F) -> JoinHandle<R>
     where
@@ -189,15 +191,15 @@ impl LoomRuntime {
         blocking::spawn(Admitted::or_panic(self.core()), self.tokio_handle(), f)
     }
 
-    /// Runs `f` on the compute pool, from now on; the future waits for its result.
+    /// Submits `f` to the compute pool at once, and returns a future of its result.
     ///
-    /// What dropping the future does is said at [`ComputeFuture`].
-    /// On a compute thread `tokio::spawn`, `Handle::current` and
-    /// [`current_runtime`](crate::current_runtime) work as elsewhere.
-    /// Where `compute_queue` calls wait already, this one is queued as well, behind them;
+    /// [`ComputeFuture`] states what a drop of the future does.
+    /// On a compute thread, `tokio::spawn`, `Handle::current` and
+    /// [`current_runtime`](crate::current_runtime) work as on other threads.
+    /// If `compute_queue` calls wait already, this call is still queued behind them;
     /// [`try_spawn_compute`](Self::try_spawn_compute) refuses it.
     /// Cost: no allocation while the pool is awake, one or two to wake it;
-    /// `loom-bench micro` prints what calls come to.
+    /// `loom-bench micro` prints what calls cost.
     ///
     /// ```
     /// # fn main() -> loom::Result<()> {
@@ -210,8 +212,8 @@ impl LoomRuntime {
     ///
     /// # Panics
     ///
-    /// On a runtime that has been shut down. A panic of `f` is raised again where the
-    /// future is awaited.
+    /// If the runtime has been shut down. A panic of `f` is raised again where the future is
+    /// awaited.
     #[track_caller]
     pub fn spawn_compute<F, R>(&self, f: F) -> ComputeFuture<R>
     where
@@ -221,8 +223,8 @@ impl LoomRuntime {
         self.spawn_compute_with_priority(Priority::Normal, f)
     }
 
-    /// [`spawn_compute`](Self::spawn_compute) before or after what else waits; see
-    /// [`Priority`].
+    /// [`spawn_compute`](Self::spawn_compute) with a priority, by which the call may overtake
+    /// queued calls or be overtaken; see [`Priority`].
     ///
     /// # Panics
     ///
@@ -238,8 +240,8 @@ impl LoomRuntime {
     }
 
     /// [`spawn_compute`](Self::spawn_compute) that returns failures as errors: a panic of `f`, a
-    /// runtime that was shut down, and a full queue (`compute_queue` calls wait already), which the
-    /// first poll reports.
+    /// runtime that has been shut down, or a full queue (`compute_queue` calls wait already), which
+    /// the first poll reports.
     ///
     /// ```
     /// # fn main() -> loom::Result<()> {
@@ -257,8 +259,7 @@ impl LoomRuntime {
         self.try_spawn_compute_with_priority(Priority::Normal, f)
     }
 
-    /// [`try_spawn_compute`](Self::try_spawn_compute) before or after what else waits; see
-    /// [`Priority`].
+    /// [`try_spawn_compute`](Self::try_spawn_compute) with a priority; see [`Priority`].
     pub fn try_spawn_compute_with_priority<F, R>(
         &self,
         priority: Priority,
@@ -272,13 +273,13 @@ impl LoomRuntime {
         TryComputeFuture::new(try_offload(self.core(), options, f))
     }
 
-    /// Runs `f` on the compute pool and blocks until it returns; parallel iterators and
-    /// `rayon::join` inside use this pool. Untracked, as direct use of the pool is.
+    /// Runs `f` on the compute pool and blocks until `f` returns. Parallel iterators and
+    /// `rayon::join` inside `f` use this pool. The work is not tracked, as with direct use of the
+    /// pool. Do not call this from async code: it blocks the I/O worker.
     ///
     /// # Panics
     ///
-    /// When `f` panics, and in a forked child. Do not call it from async code: it blocks the
-    /// I/O worker.
+    /// If `f` panics, and in a forked child.
     pub fn install<F, R>(&self, f: F) -> R
     where
         F: FnOnce() -> R + Send,
@@ -288,27 +289,27 @@ impl LoomRuntime {
         self.core().install(&self.inner.pool, f)
     }
 
-    /// Compute calls that were submitted and have not ended.
+    /// How many compute calls have been submitted and have not ended.
     #[must_use]
     pub fn compute_tasks_in_flight(&self) -> usize {
         self.core().in_flight()
     }
 
-    /// How often a compute thread was fetched for calls, because none was looking for more:
-    /// each time costs an allocation of the pool's, and a hand-over of the system's. Calls that
-    /// come one soon after another need none.
+    /// How often a compute thread was fetched for queued calls, because no compute thread was
+    /// searching for calls. Each time costs an allocation in the pool and a thread hand-over by the
+    /// system. Calls that follow one another closely need no fetch.
     #[must_use]
     pub fn compute_wakes(&self) -> u64 {
         self.core().counters.wakes.count()
     }
 
-    /// What this runtime has seen of each function, by name.
+    /// What this runtime has measured of each function, sorted by name.
     #[must_use]
     pub fn functions(&self) -> Vec<FunctionStats> {
         of_core(self.core())
     }
 
-    /// How many I/O workers there are; 1 for a current-thread runtime, which has the thread
+    /// How many I/O workers there are; 1 for a current-thread runtime, whose tasks run on the thread
     /// that drives it.
     #[must_use]
     pub fn tokio_threads(&self) -> usize {
@@ -321,26 +322,26 @@ impl LoomRuntime {
         self.inner.pool.current_num_threads()
     }
 
-    /// Tokio's own figures of the I/O side.
+    /// Tokio's own metrics of the I/O side.
     #[must_use]
     pub fn metrics(&self) -> RuntimeMetrics {
         self.tokio_handle().metrics()
     }
 
-    /// The CPUs that I/O workers may run on, as the system reported at the start of each. Empty
-    /// where Loom does not place them: on a current-thread runtime, and beside a given one.
+    /// The CPUs that I/O workers may run on, as the system reported when each worker started. Empty
+    /// if Loom does not place the workers: on a current-thread runtime, and beside a given one.
     #[must_use]
     pub fn tokio_cpus(&self) -> &[usize] {
         self.inner.tokio_cpus.as_slice()
     }
 
-    /// The CPUs that compute threads may run on, as the system reported at the start of each.
+    /// The CPUs that compute threads may run on, as the system reported when each thread started.
     #[must_use]
     pub fn rayon_cpus(&self) -> &[usize] {
         self.inner.rayon_cpus.as_slice()
     }
 
-    /// The CPUs of the budget: those of the process, within `cpuset`.
+    /// The CPUs of the budget: those that the process may use, restricted to `cpuset`.
     #[must_use]
     pub fn effective_cpuset(&self) -> &[usize] {
         self.core().plan.budget.cpus.as_slice()

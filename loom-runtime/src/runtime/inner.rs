@@ -1,4 +1,4 @@
-//! What all handles of one runtime share, and own.
+//! The state that all handles of one runtime share and own.
 
 use rayon::ThreadPool;
 use tokio_util::task::TaskTracker;
@@ -14,37 +14,37 @@ use crate::threads::TokioSide;
 use crate::time::Clock;
 use crate::topology::{CpuSet, ThreadPlacement};
 
-/// Owns the threads. Neither they nor their jobs own it.
+/// Owns the threads. Neither the threads nor their jobs own this struct.
 pub(crate) struct Inner {
     pub(crate) core: Arc<Core>,
     pub(crate) config: LoomConfig,
-    /// The I/O workers, where Loom started them.
+    /// The I/O workers, if Loom started them.
     pub(crate) io: Vec<ThreadPlacement>,
-    /// Before tokio ends, which their tasks may use.
+    /// Dropped before `tokio`, which the cores' tasks may use.
     pub(crate) local: LocalCores,
-    /// Driven from its first use on.
+    /// Created at the first use, and driven from then on.
     pub(crate) clock: OnceLock<Clock>,
-    /// Tokio's time is held.
+    /// Tokio's time is paused.
     pub(crate) is_paused: bool,
     pub(crate) tokio_cpus: CpuSet,
     pub(crate) rayon_cpus: CpuSet,
-    /// Made at first use.
+    /// Created at the first use.
     pub(crate) task_tracker: OnceLock<TaskTracker>,
     pub(crate) pool: Arc<ThreadPool>,
     pub(crate) calibration: OnceLock<CalibrationResult>,
-    /// Made at first use.
+    /// Created at the first use.
     pub(crate) metrics: OnceLock<LoomMetrics>,
     pub(crate) tokio: TokioSide,
-    /// Where what is learned is kept, if anywhere.
+    /// The file for learned costs, if there is one.
     pub(crate) profile: Option<ProfileFile>,
-    /// After tokio, whose tasks use what plug-ins have.
+    /// Dropped after `tokio`, whose tasks use data of plug-ins.
     #[cfg(feature = "plugin-host")]
-    #[expect(dead_code, reason = "it is there to be dropped")]
+    #[expect(dead_code, reason = "only its drop matters")]
     pub(crate) ends_extension: EndsExtension,
 }
 
 #[cfg(feature = "plugin-host")]
-/// Tells the extension of a runtime that the runtime has ended, when it is dropped.
+/// Notifies the extension of a runtime, when dropped, that the runtime has ended.
 pub(crate) struct EndsExtension(Arc<Core>);
 
 #[cfg(feature = "plugin-host")]
@@ -62,7 +62,7 @@ impl Drop for EndsExtension {
 }
 
 impl Inner {
-    /// Writes down what was learned, where there is a place for it, at the end.
+    /// Writes learned costs to the profile, if there is one, when the runtime ends.
     pub(crate) fn keep_profile(&self) {
         if let Some(profile) = &self.profile {
             profile.write(&self.core);

@@ -1,4 +1,4 @@
-//! The local cores of a runtime, as its users ask for them.
+//! The methods of a runtime that return its local cores.
 
 use std::hash::{BuildHasher, Hash};
 
@@ -14,11 +14,11 @@ impl LoomRuntime {
         self.inner.local.all().len()
     }
 
-    /// A local core, by number from 0 on.
+    /// The local core with a number; numbers start at 0.
     ///
     /// # Panics
     ///
-    /// If there is none of that number.
+    /// If there is no local core with that number.
     #[must_use]
     #[track_caller]
     pub fn local(&self, index: usize) -> LocalCore {
@@ -33,9 +33,11 @@ impl LoomRuntime {
         core.clone()
     }
 
-    /// The local core of a key: different keys are spread over all of them, and equal keys have the
-    /// same one, in each run of one build with as many cores; not across versions of Rust, whose
-    /// default hash it is.
+    /// The local core for a key. Different keys are spread over all local cores, and equal keys
+    /// get the same core.
+    ///
+    /// The result is the same in each run of one build with the same number of cores. It may differ
+    /// between versions of Rust, since it uses Rust's default hash.
     ///
     /// # Panics
     ///
@@ -45,10 +47,10 @@ impl LoomRuntime {
     pub fn local_for<K: Hash + ?Sized>(&self, key: &K) -> LocalCore {
         let cores = self.local_cores();
         assert!(cores > 0, "the runtime has no local cores (see `LoomBuilder::local_cores`)");
-        // Of fixed keys, so that it is the same in each run of the program.
+        // This hasher has fixed keys, so the hash is the same in each run of the program.
         let hash =
             std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default().hash_one(key);
-        // Less than the number of cores.
+        // The remainder is less than the number of cores, so it fits.
         self.local(usize::try_from(hash % cores as u64).unwrap_or_default())
     }
 }

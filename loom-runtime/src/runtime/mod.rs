@@ -1,7 +1,7 @@
-//! The runtime as its users build it, hold it and end it.
+//! The public interface of a runtime: how a program builds it, uses it and ends it.
 //!
-//! Owns the builder, the handle, the free functions and what `#[loom::main]` and `#[loom::test]` do
-//! around a body. It holds no rule of its own about where a call runs, and no protocol.
+//! Owns the builder, the handle, the free functions, and the functions that `#[loom::main]` and
+//! `#[loom::test]` call to run a body. It does not decide where a call runs, and owns no protocol.
 
 mod builder;
 mod clock;

@@ -1,11 +1,11 @@
-//! The runtime that the attribute's `runtime = …` names.
+//! The runtime that an attribute names with `runtime = …`.
 
 use crate::call::On;
 use crate::sync::Arc;
 
 use super::handle::LoomRuntime;
 
-/// What `runtime = …` may name.
+/// The types that `runtime = …` accepts.
 #[diagnostic::on_unimplemented(
     message = "`runtime` needs a Loom runtime, found `{Self}`",
     label = "expected a `LoomRuntime`, a reference to one, or an `Arc` of one"
@@ -33,7 +33,7 @@ impl<T: RuntimeRef + ?Sized> RuntimeRef for Arc<T> {
     }
 }
 
-/// The runtime that an expression names.
+/// The runtime that the expression of `runtime = …` returns.
 pub fn on<T: RuntimeRef>(runtime: impl FnOnce() -> T) -> On {
     On::new(runtime().runtime().core())
 }

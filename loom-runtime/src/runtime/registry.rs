@@ -1,4 +1,4 @@
-//! A runtime's metrics in a Prometheus registry that its builder was given.
+//! Registers a runtime's metrics in a Prometheus registry that the builder was given.
 
 use prometheus::Registry;
 
@@ -11,7 +11,7 @@ use super::handle::LoomRuntime;
 impl LoomBuilder {
     /// Registers the runtime's metrics when it is built, as
     /// [`LoomMetrics::register`](crate::LoomMetrics::register) does. [`build`](Self::build) fails
-    /// where the registry has metrics of such names.
+    /// if the registry already has metrics with these names.
     ///
     /// ```
     /// # fn main() -> loom::Result<()> {

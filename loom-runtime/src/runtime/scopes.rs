@@ -1,4 +1,4 @@
-//! Scopes, as users of a runtime ask for them.
+//! The methods of a runtime, and the free functions, that open scopes.
 
 use std::panic::Location;
 
@@ -9,16 +9,16 @@ use crate::sync::Arc;
 use super::handle::LoomRuntime;
 
 impl LoomRuntime {
-    /// Runs `f` on the compute pool, with a scope in which it may spawn parallel work, all of
-    /// which may borrow what the caller has.
+    /// Runs `f` on the compute pool with a scope, in which `f` may spawn parallel work. `f` and the
+    /// work may borrow data of the caller.
     ///
-    /// It runs within the poll that starts it: see [`ScopeFuture`] for what that means for
-    /// time-outs. Other tasks of the same I/O worker go on meanwhile, on another thread, as long
-    /// as tokio may start one (its limit on blocking threads). Off the workers of a multi-thread
-    /// runtime it blocks its thread; a compute thread of another runtime runs other work of its
-    /// own meanwhile.
-    /// Cost: that of a call, two or three allocations of rayon's scope, and where it takes longer
-    /// than some microseconds, a hand-over of the worker; `loom-bench micro` prints them.
+    /// The scope runs within the poll that starts it; [`ScopeFuture`] states what that means for
+    /// time-outs. Meanwhile, other tasks of the same I/O worker continue on another thread, if
+    /// tokio's limit on blocking threads permits one. On a thread that is not a worker of a
+    /// multi-thread runtime, the scope blocks the thread; a compute thread of another runtime runs
+    /// other work of its pool meanwhile.
+    /// Cost: that of a call, two or three allocations of rayon's scope, and for a scope of more
+    /// than some microseconds a hand-over of the worker; `loom-bench micro` prints them.
     ///
     /// ```
     /// # fn main() -> loom::Result<()> {
@@ -42,8 +42,8 @@ impl LoomRuntime {
     }
 
     /// [`scope_compute`](Self::scope_compute) that learns how long this closure takes at this place
-    /// of the program, and so whether the worker is handed over at once, or only after a short
-    /// wait.
+    /// of the program. By that time it decides whether to hand the worker over at once, or only
+    /// after a short wait.
     #[track_caller]
     pub fn scope_adaptive<'env, F, R>(&self, f: F) -> ScopeFuture<'env, F, R>
     where
@@ -53,8 +53,8 @@ impl LoomRuntime {
         self.scope_adaptive_with_hint(ComputeHint::Unknown, f)
     }
 
-    /// [`scope_adaptive`](Self::scope_adaptive) with an expectation of how long it takes, which
-    /// counts until that was measured.
+    /// [`scope_adaptive`](Self::scope_adaptive) with a hint of how long it takes. The hint is used
+    /// until the time has been measured.
     #[track_caller]
     pub fn scope_adaptive_with_hint<'env, F, R>(
         &self,
@@ -68,12 +68,12 @@ impl LoomRuntime {
         ScopeFuture::adaptive(Arc::clone(&self.inner.core), hint, Location::caller(), f)
     }
 
-    /// Runs `f` on the compute pool with `state`, which all the parallel work that it spawns may
-    /// look at, and gives the state back with the result.
+    /// Runs `f` on the compute pool with `state`, which all the parallel work that `f` spawns may
+    /// read, and returns the state together with the result.
     ///
-    /// It starts now and blocks nothing, and dropping the future does what
-    /// [`ComputeFuture`] says: this is the scope to use with time-outs. If `f` or its work
-    /// panics, the state is dropped.
+    /// It is submitted at once and does not block. [`ComputeFuture`] states what a drop of the
+    /// future does: this is the scope to use with time-outs. If `f` or its work panics, the state
+    /// is dropped.
     ///
     /// ```
     /// # use std::sync::atomic::{AtomicU64, Ordering};
@@ -107,8 +107,8 @@ impl LoomRuntime {
     }
 }
 
-/// [`LoomRuntime::scope_compute`] on the current runtime; outside of any, on the process-wide
-/// compute pool.
+/// [`LoomRuntime::scope_compute`] on the current runtime; outside of any runtime, on the
+/// process-wide compute pool.
 ///
 /// ```
 /// # #[loom::main]
@@ -129,7 +129,7 @@ where
     ScopeFuture::new(current_core(), f)
 }
 
-/// [`LoomRuntime::scope_adaptive`] on the current runtime; outside of any, on the
+/// [`LoomRuntime::scope_adaptive`] on the current runtime; outside of any runtime, on the
 /// process-wide compute pool.
 #[track_caller]
 pub fn scope_adaptive<'env, F, R>(f: F) -> ScopeFuture<'env, F, R>
@@ -140,7 +140,7 @@ where
     scope_adaptive_with_hint(ComputeHint::Unknown, f)
 }
 
-/// [`LoomRuntime::scope_adaptive_with_hint`] on the current runtime; outside of any, on the
+/// [`LoomRuntime::scope_adaptive_with_hint`] on the current runtime; outside of any runtime, on the
 /// process-wide compute pool.
 #[track_caller]
 pub fn scope_adaptive_with_hint<'env, F, R>(hint: ComputeHint, f: F) -> ScopeFuture<'env, F, R>
@@ -151,7 +151,7 @@ where
     ScopeFuture::adaptive(current_core(), hint, Location::caller(), f)
 }
 
-/// [`LoomRuntime::scope_compute_with`] on the current runtime; outside of any, on the
+/// [`LoomRuntime::scope_compute_with`] on the current runtime; outside of any runtime, on the
 /// process-wide compute pool.
 ///
 /// # Panics

@@ -1,4 +1,4 @@
-//! The free functions: spawning on the runtime that the current thread belongs to.
+//! The free functions, which spawn on the runtime that the current thread belongs to.
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -16,7 +16,7 @@ use crate::threads::task::tracked;
 
 use super::handle::LoomRuntime;
 
-/// The current runtime's core and tokio, or words for a panic.
+/// The current runtime's core and tokio handle; panics if there is no current runtime.
 #[track_caller]
 fn current_tokio(function: &str, instead: &str) -> (Arc<Core>, Handle) {
     let found = context::current().and_then(|core| {
@@ -32,12 +32,14 @@ fn current_tokio(function: &str, instead: &str) -> (Arc<Core>, Handle) {
     found
 }
 
-/// The runtime the current thread belongs to: on I/O workers, blocking threads, compute
-/// threads, local cores, inside [`block_on`](LoomRuntime::block_on) and below
-/// [`enter`](LoomRuntime::enter); on the threads of a tokio runtime, the one that was built
-/// [`beside`](crate::LoomBuilder::beside) it.
+/// The runtime that the current thread belongs to.
 ///
-/// `None` on other threads, and once the last handle of the runtime was dropped.
+/// I/O workers, blocking threads, compute threads and local cores belong to their runtime. A thread
+/// belongs to a runtime inside [`block_on`](LoomRuntime::block_on) and below
+/// [`enter`](LoomRuntime::enter). A thread of a given tokio runtime belongs to the runtime that was
+/// built [`beside`](crate::LoomBuilder::beside) it.
+///
+/// `None` on other threads, and once the last handle of the runtime has been dropped.
 ///
 /// ```
 /// # fn main() -> loom::Result<()> {
@@ -56,7 +58,7 @@ pub fn current_runtime() -> Option<LoomRuntime> {
 ///
 /// # Panics
 ///
-/// Outside of a Loom runtime, and on a runtime that has been shut down.
+/// If there is no current runtime, or it has been shut down.
 #[track_caller]
 pub fn spawn_async<F>(future: F) -> JoinHandle<F::Output>
 where
@@ -71,7 +73,7 @@ where
 ///
 /// # Panics
 ///
-/// Outside of a Loom runtime, and as that does.
+/// If there is no current runtime, and as [`LoomRuntime::spawn_blocking`].
 #[track_caller]
 pub fn spawn_blocking<F, R>(f: F) -> JoinHandle<R>
 where
@@ -82,8 +84,8 @@ where
     blocking::spawn(Admitted::or_panic(&core), &tokio, f)
 }
 
-/// [`LoomRuntime::spawn_compute`] on the current runtime; outside of any, on a
-/// process-wide compute pool that the first such call starts.
+/// [`LoomRuntime::spawn_compute`] on the current runtime; outside of any runtime, on a
+/// process-wide compute pool, which the first such call starts.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -95,8 +97,8 @@ where
 ///
 /// # Panics
 ///
-/// On a runtime that has been shut down, and where the system refused the process-wide
-/// pool its threads. A panic of `f` is raised again where the future is awaited.
+/// If the runtime has been shut down, or the system refused the threads of the process-wide pool.
+/// A panic of `f` is raised again where the future is awaited.
 #[track_caller]
 pub fn spawn_compute<F, R>(f: F) -> ComputeFuture<R>
 where
@@ -106,7 +108,7 @@ where
     spawn_compute_with_priority(Priority::Normal, f)
 }
 
-/// [`LoomRuntime::spawn_compute_with_priority`] on the current runtime; outside of any, on
+/// [`LoomRuntime::spawn_compute_with_priority`] on the current runtime; outside of any runtime, on
 /// the process-wide compute pool.
 ///
 /// # Panics
@@ -123,7 +125,7 @@ where
     ComputeFuture::or_panic(offload(&core, Admitted::or_panic(&core), options, f))
 }
 
-/// [`LoomRuntime::try_spawn_compute`] on the current runtime; outside of any, on the
+/// [`LoomRuntime::try_spawn_compute`] on the current runtime; outside of any runtime, on the
 /// process-wide compute pool.
 ///
 /// ```
@@ -143,7 +145,7 @@ where
     try_spawn_compute_with_priority(Priority::Normal, f)
 }
 
-/// [`LoomRuntime::try_spawn_compute_with_priority`] on the current runtime; outside of any,
+/// [`LoomRuntime::try_spawn_compute_with_priority`] on the current runtime; outside of any runtime,
 /// on the process-wide compute pool.
 pub fn try_spawn_compute_with_priority<F, R>(priority: Priority, f: F) -> TryComputeFuture<R>
 where
@@ -154,7 +156,7 @@ where
     TryComputeFuture::new(try_offload(&current_core(), options, f))
 }
 
-/// [`LoomRuntime::spawn_adaptive`] on the current runtime; outside of any, with the
+/// [`LoomRuntime::spawn_adaptive`] on the current runtime; outside of any runtime, with the
 /// process-wide compute pool.
 ///
 /// # Panics
@@ -169,7 +171,7 @@ where
     spawn_adaptive_with_hint(ComputeHint::Unknown, f)
 }
 
-/// [`spawn_adaptive`] with an expectation of what `f` costs.
+/// [`spawn_adaptive`] with a hint of how long `f` takes.
 ///
 /// # Panics
 ///
@@ -189,7 +191,7 @@ where
     place(&current_core(), info, f)
 }
 
-/// [`LoomRuntime::try_spawn_adaptive`] on the current runtime; outside of any, with the
+/// [`LoomRuntime::try_spawn_adaptive`] on the current runtime; outside of any runtime, with the
 /// process-wide compute pool.
 pub fn try_spawn_adaptive<F, R>(f: F) -> TryComputeFuture<R>
 where

@@ -1,4 +1,4 @@
-//! Turning a plan into a running runtime.
+//! Starts a runtime from a plan.
 
 use std::io;
 
@@ -23,8 +23,9 @@ use super::inner::EndsExtension;
 use super::inner::Inner;
 
 impl LoomRuntime {
-    /// Starts the threads from the keeper, which has every CPU and normal class to pass on. With
-    /// `host`, the I/O side exists already.
+    /// Starts the threads. The keeper starts them, since threads inherit the CPUs and class of
+    /// their creator, and the keeper has every CPU and normal class. With `host`, the I/O side
+    /// exists already.
     pub(crate) fn start(
         config: LoomConfig,
         plan: Plan,
@@ -39,7 +40,7 @@ impl LoomRuntime {
         let inner = started.map_err(|source| LoomError::ThreadsRefused { wanted: 1, source })??;
         let runtime = Self::from_inner(inner);
         if let Some(measured) = calibrate(runtime.core(), runtime.inner.config.calibration) {
-            // It is measured once, when the runtime is built.
+            // It is set only here, when the runtime is built.
             let _ = runtime.inner.calibration.set(measured);
         }
         Ok(runtime)
@@ -55,7 +56,7 @@ fn start(
 ) -> Result<Arc<Inner>> {
     let plan = Arc::new(plan);
     let is_ours = host.is_none();
-    // A current-thread runtime has the thread that drives it, and starts none.
+    // A current-thread runtime starts no thread: its tasks run on the thread that drives it.
     let io_threads =
         if is_ours && config.tokio_flavor == TokioFlavor::MultiThread { plan.io.len() } else { 0 };
     let io_workers = host.as_ref().map_or(plan.io.len(), |host| host.metrics().num_workers());
@@ -105,7 +106,7 @@ fn start(
         pool,
     });
     let core = &inner.core;
-    // The core was made here, so none of these is set.
+    // The core was created above, so none of these is set yet.
     let _ = core.tokio.set(inner.tokio.handle().clone());
     #[cfg(feature = "test-util")]
     if is_paused {
@@ -129,7 +130,7 @@ fn start_local_cores(core: &Arc<Core>, prefix: &str) -> Result<LocalCores> {
     let clock = InactiveClock::new();
     let mut threads = LocalCores::default();
     for index in 0..core.plan.local.len() {
-        // Those that have started end with `threads`.
+        // On an error, the drop of `threads` ends the cores that have started.
         let started = local::start(core, prefix, &clock, index);
         let (thread, placement) = started.map_err(LoomError::LocalCore)?;
         threads.add(thread, placement);
@@ -151,13 +152,13 @@ fn check_pinned(pin: Pin, threads: &[&ThreadPlacement]) -> Result<()> {
     })
 }
 
-/// Says once that threads are not where the plan has them.
+/// Warns, once each, that threads could not be pinned or did not get their class.
 fn warn_of_refusals(threads: &[&ThreadPlacement]) {
     static PIN: AtomicBool = AtomicBool::new(false);
     static CLASS: AtomicBool = AtomicBool::new(false);
-    // A system without such a call refuses nothing.
-    let told = |error: &&io::Error| error.kind() != io::ErrorKind::Unsupported;
-    if let Some(error) = threads.iter().find_map(|t| t.refused.as_ref()).filter(told) {
+    // A system that has no such call is not reported.
+    let is_reported = |error: &&io::Error| error.kind() != io::ErrorKind::Unsupported;
+    if let Some(error) = threads.iter().find_map(|t| t.refused.as_ref()).filter(is_reported) {
         warn_once(
             &PIN,
             &format!(
@@ -166,7 +167,7 @@ fn warn_of_refusals(threads: &[&ThreadPlacement]) {
             ),
         );
     }
-    if let Some(error) = threads.iter().find_map(|t| t.class_refused.as_ref()).filter(told) {
+    if let Some(error) = threads.iter().find_map(|t| t.class_refused.as_ref()).filter(is_reported) {
         warn_once(
             &CLASS,
             &format!(
@@ -178,7 +179,7 @@ fn warn_of_refusals(threads: &[&ThreadPlacement]) {
     }
 }
 
-/// The error once more: it is not `Clone`, and the placement keeps it for `Display`.
+/// A copy of the error: it is not `Clone`, and the placement keeps the original for `Display`.
 fn same_error(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }

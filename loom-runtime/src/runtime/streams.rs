@@ -1,4 +1,4 @@
-//! Streams on a runtime that is named.
+//! Streams that compute on a named runtime.
 
 use crate::call::{AdaptiveMap, ComputeMap};
 

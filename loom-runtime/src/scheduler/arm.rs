@@ -1,11 +1,11 @@
-//! The two places a call can run at, and what a programmer can say about it beforehand.
+//! The two places where a call can run, and the hint and mode that a programmer can give for it.
 
 use std::fmt;
 
 /// Where a call runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Arm {
-    /// On the thread that asks, usually an I/O worker.
+    /// On the calling thread, usually an I/O worker.
     InlineTokio,
     /// On a thread of the compute pool.
     OffloadRayon,
@@ -22,7 +22,7 @@ impl fmt::Display for Arm {
 
 /// What a function is expected to cost.
 ///
-/// A hint is a starting point, not an order: it decides the first calls and weighs less
+/// A hint is a starting point, not an order: it decides the first calls, and its weight falls
 /// with each measurement.
 ///
 /// ```
@@ -31,34 +31,34 @@ impl fmt::Display for Arm {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ComputeHint {
-    /// Under 50 µs: probably worth running inline.
+    /// Below 50 µs: probably worth running inline.
     Low,
     /// 50 to 500 µs: borderline.
     Medium,
-    /// Over 500 µs: surely worth offloading.
+    /// Above 500 µs: surely worth offloading.
     High,
     /// Nothing is known; the first call is offloaded and measured.
     #[default]
     Unknown,
 }
 
-/// Who decides where the calls of a function run: `mode = "…"` of its attribute.
+/// How it is decided where the calls of a function run: `mode = "…"` of its attribute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// The scheduler, by what it has measured.
+    /// The scheduler decides, from its measurements.
     #[default]
     Adaptive,
-    /// They are always offloaded, but for those that are made on a compute thread, which run
+    /// Calls are always offloaded, except calls that are made on a compute thread, which run
     /// there.
     Offload,
-    /// They always run inline.
+    /// Calls always run inline.
     Inline,
-    /// They always run inline, and the scheduler counts those that it would have offloaded.
+    /// Calls always run inline, and the scheduler counts those that it would have offloaded.
     Observe,
 }
 
 impl Mode {
-    /// The arm that it leaves no choice of.
+    /// The arm that this mode forces, if any.
     pub(crate) fn forced_arm(self) -> Option<Arm> {
         match self {
             Self::Adaptive | Self::Observe => None,

@@ -1,13 +1,14 @@
-//! Measures the round trip to the compute pool before the first call needs it.
+//! Settings and result of calibration, which measures the round trip to the compute pool when a
+//! runtime starts.
 
 /// Whether and how the overhead of the compute pool is measured when a runtime starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CalibrationConfig {
-    /// Whether it is; false at first, since it takes some milliseconds.
+    /// Whether the overhead is measured; default false, since that takes some milliseconds.
     pub enabled: bool,
-    /// How many calls are made before those that count; 100 at first.
+    /// How many calls are made before the calls that count; default 100.
     pub warmup_iterations: usize,
-    /// How many calls count; 1000 at first.
+    /// How many calls count; default 1000.
     pub sample_count: usize,
 }
 
@@ -24,14 +25,14 @@ impl CalibrationConfig {
         Self::default()
     }
 
-    /// Switches it on.
+    /// Switches calibration on.
     #[must_use]
     pub fn enabled(mut self) -> Self {
         self.enabled = true;
         self
     }
 
-    /// Sets how many calls are made before those that count.
+    /// Sets how many calls are made before the calls that count.
     #[must_use]
     pub fn warmup_iterations(mut self, count: usize) -> Self {
         self.warmup_iterations = count;
@@ -46,19 +47,19 @@ impl CalibrationConfig {
     }
 }
 
-/// What calibration measured: round trips of calls that do nothing, in microseconds.
+/// The result of calibration: round trips of empty calls, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CalibrationResult {
-    /// What a round trip is taken to cost: the median.
+    /// The assumed cost of a round trip: the median.
     pub offload_overhead_us: f64,
-    /// The median.
+    /// The median of the round trips.
     pub p50_us: f64,
-    /// The 99th percentile.
+    /// The 99th percentile of the round trips.
     pub p99_us: f64,
 }
 
 impl CalibrationResult {
-    /// Of round trips in microseconds; nothing of none.
+    /// The result for round trips in microseconds; `None` without samples.
     pub(crate) fn of(mut samples: Vec<f64>) -> Option<Self> {
         samples.sort_by(f64::total_cmp);
         let last = samples.len().checked_sub(1)?;

@@ -1,11 +1,11 @@
-//! The rule of `README.md`, as pure functions.
+//! The decision rule of `README.md`, as pure functions.
 
 use super::knobs::MabKnobs;
 use super::overhead::Belief;
 use super::{Arm, Reason};
 
-/// The share of a function's calls that may take longer than an I/O worker may be blocked,
-/// before none of them runs there.
+/// The largest share of a function's calls that may exceed the limit of a guardrail; above it,
+/// none of the calls runs on an I/O worker.
 const FEW: f64 = 0.01;
 
 /// The kind of thread that a call is made on.
@@ -17,19 +17,19 @@ pub(crate) enum Caller {
     LoneIoWorker,
     /// One I/O worker of several.
     IoWorker,
-    /// Any thread, where there is no compute pool.
+    /// Any thread, while there is no compute pool.
     NoPool,
 }
 
-/// The measurements of the runtime when a call is made. Times in nanoseconds.
+/// The state of the runtime when a call is made. Times in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Conditions {
     pub(crate) caller: Caller,
-    /// The arm that the function's mode names, if it names one.
+    /// The arm that the function's mode or a test forces, if any.
     pub(crate) forced: Option<Arm>,
-    /// `o`.
+    /// `o`: the bridge's overhead.
     pub(crate) overhead: Belief,
-    /// How long ago the overhead was measured, if ever.
+    /// Time since the overhead was last measured, if it ever was.
     pub(crate) overhead_age: Option<u64>,
     /// `p`: tasks that are ready behind the caller.
     pub(crate) pressure: f64,
@@ -37,7 +37,7 @@ pub(crate) struct Conditions {
     pub(crate) arrivals: f64,
 }
 
-/// The measurements of the function. Times in nanoseconds.
+/// What is known of the function: measurements, profile and hint. Times in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known {
     /// `t`, on an I/O worker; `None` without a hint and without a measurement.
@@ -46,19 +46,19 @@ pub(crate) struct Known {
     pub(crate) square: f64,
     /// `f`: the run time on the pool over the run time inline.
     pub(crate) factor: f64,
-    /// The shares of calls that take as long as GR0, GR1 and GR2 allow, or longer.
+    /// The shares of calls that reach or exceed the limits of GR0, GR1 and GR2.
     pub(crate) tails: [f64; 3],
-    /// Whether any call that long ran inline.
+    /// Whether any call that reached the limit of GR1 ran inline.
     pub(crate) has_inline_tail: bool,
     /// Strikes, after fading.
     pub(crate) strikes: f64,
-    /// The call is one of the first, which are offloaded.
+    /// Whether this is one of the first calls, which are offloaded.
     pub(crate) is_explored: bool,
 }
 
 impl Known {
-    /// Whether GR1 keeps the function off I/O workers only for long calls on the pool. Other
-    /// threads may have kept those waiting, so inline is worth a try.
+    /// Whether GR1 keeps the function off the I/O workers only because of long calls on the pool.
+    /// Other threads may have delayed these calls, so inline is worth a re-test.
     pub(super) fn is_barred_by_the_pool(&self, knobs: &MabKnobs, reason: Reason) -> bool {
         let mean = self.run_time.unwrap_or_default().mean;
         reason == Reason::HardCap && !self.has_inline_tail && mean < knobs.t_block_hard_us * 1e3
@@ -82,7 +82,7 @@ impl Costs {
         overhead: f64,
     ) -> Self {
         let own = known.run_time.map_or(run_time, |belief| belief.mean);
-        // The mean square scales with the square of the mean.
+        // The mean square scales with the square of the given run time.
         let scale = if own > 0.0 { run_time / own } else { 1.0 };
         let square = known.square.max(run_time * run_time) * scale * scale;
         // A task that is ready waits for the whole run time; a task that becomes ready meanwhile
@@ -94,7 +94,7 @@ impl Costs {
     }
 }
 
-/// The rules that override all costs: where the call has to run, and why.
+/// The modes and guardrails, which override all costs: where the call has to run, and why.
 pub(crate) fn order(
     knobs: &MabKnobs,
     conditions: &Conditions,
@@ -102,7 +102,7 @@ pub(crate) fn order(
 ) -> Option<(Arm, Reason)> {
     match (conditions.caller, conditions.forced) {
         (Caller::NoPool, _) => return Some((Arm::InlineTokio, Reason::NoPool)),
-        // The call is already on the pool, and a job that it would wait for may wait for it.
+        // The caller is on the pool already, and a job that it would wait for may wait for it.
         (Caller::ComputeWorker, None | Some(Arm::OffloadRayon)) => {
             return Some((Arm::InlineTokio, Reason::OnComputeThread));
         }
@@ -133,11 +133,11 @@ pub(crate) fn order(
     Some((Arm::OffloadRayon, reason))
 }
 
-/// Draws a verdict: where the call should run if no rule orders otherwise.
+/// Draws a verdict: where the call should run if [`order`] does not decide.
 ///
-/// `draw` returns numbers of a standard normal distribution. Both means are drawn from their
-/// posterior distributions, and the arm that is cheaper for these draws is taken (Thompson, 1933).
-/// Each arm is thus tried as often as it is likely to be the right one.
+/// `draw` returns numbers of a standard normal distribution. The run time and the overhead are each
+/// drawn from a normal distribution around their mean, and the arm that is cheaper for these draws
+/// is taken (Thompson, 1933). Each arm is thus tried as often as it is likely to be the right one.
 pub(crate) fn draw(
     knobs: &MabKnobs,
     conditions: &Conditions,
@@ -195,7 +195,7 @@ pub(super) mod tests {
     fn what_it_holds_up_is_weighed_against_the_overhead() {
         assert_eq!(drawn(1.0, 9.0 * US), Arm::InlineTokio);
         assert_eq!(drawn(1.0, 11.0 * US), Arm::OffloadRayon);
-        assert_eq!(drawn(0.0, 200.0 * US), Arm::InlineTokio, "nobody waits");
+        assert_eq!(drawn(0.0, 200.0 * US), Arm::InlineTokio, "no task waits");
         assert_eq!(drawn(5.0, 3.0 * US), Arm::OffloadRayon);
     }
 
@@ -206,7 +206,7 @@ pub(super) mod tests {
             let known = Known { square, ..known(55.0 * US) };
             Costs::of(&MabKnobs::new(), &conditions, &known, 55.0 * US, 10.0 * US).inline
         };
-        // A thousand a second; one call of a hundred takes 5 ms.
+        // A thousand arrivals a second; one call in a hundred takes 5 ms.
         let rare = 0.01 * (5000.0 * US).powi(2);
         assert!((costs(1e-6, rare) - (55.0 + 125.0) * US).abs() < 1.0);
         assert!((costs(0.0, rare) - 55.0 * US).abs() < 1.0);
@@ -243,7 +243,7 @@ pub(super) mod tests {
         let cost = |knobs: MabKnobs| Costs::of(&knobs, &conditions, &known, 60.0 * US, 0.0).inline;
         assert!((cost(MabKnobs::new()) - 120.0 * US).abs() < 1.0);
         assert!((cost(MabKnobs::new().with_k_starve(0.5)) - 90.0 * US).abs() < 1.0);
-        let deaf = MabKnobs { w_inflight: 0.0, ..MabKnobs::new() };
-        assert!((cost(deaf) - 60.0 * US).abs() < 1.0);
+        let unweighted = MabKnobs { w_inflight: 0.0, ..MabKnobs::new() };
+        assert!((cost(unweighted) - 60.0 * US).abs() < 1.0);
     }
 }

@@ -6,8 +6,8 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// An exponentially weighted mean of durations.
 ///
-/// The word holds the mean in nanoseconds as an `f32` below and the number of samples
-/// above, saturating at `MEMORY`, so that a reader never sees one without the other.
+/// The word holds the mean in nanoseconds as an `f32` in the low half, and the number of samples,
+/// saturating at `MEMORY`, in the high half: a reader never sees one without the other.
 /// `Relaxed` everywhere: the word is a statistic and publishes nothing else.
 #[derive(Debug, Default)]
 pub(crate) struct Estimate<const MEMORY: u32> {
@@ -15,7 +15,7 @@ pub(crate) struct Estimate<const MEMORY: u32> {
 }
 
 impl<const MEMORY: u32> Estimate<MEMORY> {
-    /// Takes a sample in: weight `1/n` for the first ones, `1/MEMORY` from then on.
+    /// Adds a sample: with weight `1/n` for the first `MEMORY` samples, `1/MEMORY` from then on.
     pub(crate) fn record(&self, sample: Duration) {
         let (samples, mean) = self.unpack();
         let samples = (samples + 1).min(MEMORY);
@@ -26,7 +26,7 @@ impl<const MEMORY: u32> Estimate<MEMORY> {
         self.word.store(u64::from(samples) << 32 | u64::from(mean.to_bits()), Ordering::Relaxed);
     }
 
-    /// The mean, or nothing before the first sample.
+    /// The mean; `None` before the first sample.
     pub(crate) fn mean(&self) -> Option<Duration> {
         let (samples, mean) = self.unpack();
         (samples > 0).then(|| duration(mean))
@@ -45,7 +45,7 @@ fn nanos(duration: Duration) -> f32 {
 }
 
 fn duration(nanos: f32) -> Duration {
-    // Means of non-negative samples: never negative, and finite since a `Duration` is.
+    // A mean of durations is never negative, and it is finite, since a `Duration` is.
     Duration::from_secs_f32(nanos.max(0.0) / 1e9)
 }
 

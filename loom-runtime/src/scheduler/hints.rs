@@ -1,4 +1,5 @@
-//! Who says beforehand what an input costs, and how large it is.
+//! Traits by which an input states its expected cost and its size, and the look-up of hints by
+//! path.
 
 use std::rc::Rc;
 
@@ -6,10 +7,10 @@ use crate::sync::Arc;
 
 use super::ComputeHint;
 
-/// Says of an input what computing on it is expected to cost.
+/// States what a computation on an input is expected to cost.
 ///
-/// Numbers, text, vectors, arrays and slices expect nothing; containers of one value expect what
-/// it does.
+/// Numbers, text, vectors, arrays and slices have no expectation; a container of one value has the
+/// expectation of that value.
 ///
 /// ```
 /// use loom::mab::{ComputeHint, ComputeHintProvider};
@@ -22,7 +23,7 @@ use super::ComputeHint;
 /// assert_eq!(Some(Picture(vec![0; 10])).compute_hint(), ComputeHint::Low);
 /// ```
 pub trait ComputeHintProvider {
-    /// What is expected; nothing unless said otherwise.
+    /// The expected cost; [`Unknown`](ComputeHint::Unknown) by default.
     fn compute_hint(&self) -> ComputeHint {
         ComputeHint::Unknown
     }
@@ -53,7 +54,7 @@ expect_as_inside!(&T &mut T Box<T> Arc<T> Rc<T>);
 
 impl<T: ComputeHintProvider> ComputeHintProvider for Option<T> {
     fn compute_hint(&self) -> ComputeHint {
-        // There is nothing to do for nothing.
+        // `None` holds no value to compute on.
         self.as_ref().map_or(ComputeHint::Low, T::compute_hint)
     }
 }
@@ -71,7 +72,7 @@ impl<A: ComputeHintProvider> ComputeHintProvider for (A,) {
 }
 
 impl<A: ComputeHintProvider, B: ComputeHintProvider> ComputeHintProvider for (A, B) {
-    /// Of the first; where that expects nothing, of the second.
+    /// The hint of the first value; if that is unknown, the hint of the second.
     fn compute_hint(&self) -> ComputeHint {
         match self.0.compute_hint() {
             ComputeHint::Unknown => self.1.compute_hint(),
@@ -80,14 +81,14 @@ impl<A: ComputeHintProvider, B: ComputeHintProvider> ComputeHintProvider for (A,
     }
 }
 
-/// A whole number, as `size = …` wants one. What is below zero counts as far from it as it is.
+/// A whole number, as `size = …` needs one. A negative number counts by its absolute value.
 #[diagnostic::on_unimplemented(
     message = "`size` needs a whole number, found `{Self}`",
     label = "expected a whole number, such as `data.len()`",
     note = "calls are learned apart by how many binary digits it has"
 )]
 pub trait Magnitude {
-    /// As many binary digits as it has.
+    /// The absolute value; `u64::MAX` if that does not fit.
     fn magnitude(self) -> u64;
 }
 
@@ -108,7 +109,7 @@ macro_rules! magnitude {
 
 magnitude! { i8, u8; i16, u16; i32, u32; i64, u64; i128, u128; isize, usize; }
 
-/// What a file says of an item: those are its entries for items of that name.
+/// The hint that a file has for an item; `entries` are the file's entries for items of that name.
 #[must_use]
 pub const fn hint_of(module: &str, item: &str, entries: &[(&str, ComputeHint)]) -> ComputeHint {
     let mut i = 0;
@@ -122,14 +123,14 @@ pub const fn hint_of(module: &str, item: &str, entries: &[(&str, ComputeHint)]) 
     ComputeHint::Unknown
 }
 
-/// Whether a path is that of an item in a module.
+/// Whether `path` is the path of `item` in `module`.
 const fn is_path(path: &[u8], module: &[u8], item: &[u8]) -> bool {
     let Some(at) = starts_with(path, module, 0) else { return false };
     let Some(at) = starts_with(path, b"::", at) else { return false };
     matches!(starts_with(path, item, at), Some(end) if end == path.len())
 }
 
-/// Where `part` ends in `path`, if it stands at that place. The `r#` of keywords counts nothing.
+/// Where `part` ends in `path`, if `path` has it at `at`. The `r#` of raw identifiers is skipped.
 const fn starts_with(path: &[u8], part: &[u8], mut at: usize) -> Option<usize> {
     let mut i = 0;
     while i < part.len() {
@@ -151,9 +152,9 @@ const fn starts_with(path: &[u8], part: &[u8], mut at: usize) -> Option<usize> {
 mod tests {
     use super::*;
 
-    struct Dear;
+    struct Expensive;
 
-    impl ComputeHintProvider for Dear {
+    impl ComputeHintProvider for Expensive {
         fn compute_hint(&self) -> ComputeHint {
             ComputeHint::High
         }
@@ -161,11 +162,11 @@ mod tests {
 
     #[test]
     fn containers_expect_what_is_in_them() {
-        assert_eq!(Box::new(&Dear).compute_hint(), ComputeHint::High);
-        assert_eq!(Ok::<_, ()>(Some(Dear)).compute_hint(), ComputeHint::High);
-        assert_eq!(None::<Dear>.compute_hint(), ComputeHint::Low);
-        assert_eq!((7, Dear).compute_hint(), ComputeHint::High);
-        assert_eq!(vec![Dear].compute_hint(), ComputeHint::Unknown);
+        assert_eq!(Box::new(&Expensive).compute_hint(), ComputeHint::High);
+        assert_eq!(Ok::<_, ()>(Some(Expensive)).compute_hint(), ComputeHint::High);
+        assert_eq!(None::<Expensive>.compute_hint(), ComputeHint::Low);
+        assert_eq!((7, Expensive).compute_hint(), ComputeHint::High);
+        assert_eq!(vec![Expensive].compute_hint(), ComputeHint::Unknown);
     }
 
     #[test]

@@ -1,22 +1,24 @@
-//! Which of a function's instances a site is about, and what that one is called.
+//! The instance of a function that a site stands for, and the names and key of that instance.
 
 use std::any::TypeId;
 
 use super::FunctionKey;
 
-/// One function as it was compiled: with its types, and with where it stands.
+/// One compiled instance of a function, with its types and its place in the source.
 #[derive(Debug)]
 pub(super) struct Instance {
     /// The type of the closure that the attribute makes; no two instances share it.
     pub(super) of: TypeId,
-    /// The item path without types, and with them.
+    /// The item path without types.
     pub(super) path: &'static str,
+    /// The name in reports: the given name or the item path, with types.
     pub(super) name: &'static str,
     pub(super) key: FunctionKey,
 }
 
 impl Instance {
-    /// Of an item in a module, whose key is that, and which may have been given a name.
+    /// The instance of an item in a module, with the item's key. `given` is the name from
+    /// `key = "…"`.
     pub(super) fn new(
         of: TypeId,
         closure: &'static str,
@@ -26,10 +28,10 @@ impl Instance {
     ) -> Self {
         let function = function_of(closure);
         let path = format!("{module}::{item}");
-        // Once an instance.
+        // Leaks once per instance.
         let path = if function == path { function } else { path.leak() };
         let (name, key) = match given {
-            // Types are what instances differ by.
+            // Instances differ by their types, so the given name alone would not be unique.
             Some(given) if function.contains('<') => {
                 let name = format!("{given} ({function})").leak();
                 (&*name, FunctionKey::from_path(name))
@@ -50,13 +52,13 @@ fn function_of(closure: &'static str) -> &'static str {
         end = rest;
     }
     let name = without_closures(end);
-    // Once an instance.
+    // Leaks once per instance.
     if name.len() == end.len() { end } else { name.leak() }
 }
 
 const CLOSURE: &str = "::{{closure}}";
 
-/// `name` without the bodies of the functions in it, but for those that are part of a type.
+/// `name` without the closure segments in it, except those that are part of a type.
 fn without_closures(name: &str) -> String {
     let mut depth = 0_usize;
     let mut kept = String::with_capacity(name.len());
@@ -68,7 +70,7 @@ fn without_closures(name: &str) -> String {
         }
         match first {
             '<' => depth += 1,
-            // `->` closes nothing.
+            // The `>` of `->` closes no bracket.
             '>' if !kept.ends_with('-') => depth = depth.saturating_sub(1),
             _ => {}
         }

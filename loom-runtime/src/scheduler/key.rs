@@ -29,12 +29,12 @@ impl FunctionKey {
         Self(OFFSET_BASIS).and(path)
     }
 
-    /// The key of an item in a module, at a place in its file.
+    /// The key of an item in a module, whose attribute is at `line` and `column`.
     pub(crate) fn of_item(module: &str, item: &str, line: u32, column: u32) -> Self {
         Self::from_path(module).and("::").and(item).and(&format!(":{line}:{column}"))
     }
 
-    /// With more to its name.
+    /// The key of this name with `name` appended.
     pub(crate) const fn and(self, name: &str) -> Self {
         let bytes = name.as_bytes();
         let Self(mut hash) = self;
@@ -58,7 +58,7 @@ impl FunctionKey {
         Self::from_path(any::type_name::<T>())
     }
 
-    /// The same, of a type of any size that may borrow.
+    /// [`from_type`](Self::from_type) for types that may be unsized or borrow.
     #[must_use]
     pub fn from_type_name<T: ?Sized>() -> Self {
         Self::from_path(any::type_name::<T>())
@@ -94,7 +94,7 @@ mod tests {
         ];
         keys.sort_unstable();
         keys.dedup();
-        assert_eq!(keys.len(), 7, "a name is not told from a part of its path");
+        assert_eq!(keys.len(), 7, "two items have one key");
     }
 
     #[test]

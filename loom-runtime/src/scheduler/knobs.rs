@@ -1,8 +1,8 @@
-//! What can be set about decisions.
+//! The knobs: thresholds and weights of decisions, and their bounds.
 
 use super::ComputeHint;
 
-/// Thresholds and weights of the scheduler; `scheduler/README.md` has the model they belong to.
+/// Thresholds and weights of the scheduler; `scheduler/README.md` describes the model.
 ///
 /// Times are in microseconds.
 ///
@@ -18,53 +18,52 @@ pub struct MabKnobs {
     /// The weight of a microsecond of the tasks behind the caller against a microsecond of the
     /// caller; 1 by default.
     pub k_starve: f64,
-    /// What a task counts that is ready to run on the caller's worker; 1 at first.
+    /// The weight of a task that is ready to run on the caller's worker; 1 by default.
     pub w_inflight: f64,
-    /// What a task counts that is expected to become ready meanwhile; 1 at first.
+    /// The weight of a task that is expected to become ready during the call; 1 by default.
     pub w_spawn: f64,
-    /// The most tasks that are taken to be ready behind a caller; 10 at first.
+    /// The largest number of tasks that are assumed to be ready behind a caller; 10 by default.
     pub pressure_clip: f64,
-    /// What a measurement keeps of its weight with each later one, above 0 and below 1; 0.999
-    /// at first, which remembers about 1000.
+    /// The factor by which each later measurement reduces the weight of a measurement; above 0 and
+    /// below 1; 0.999 by default, which remembers about 1000 measurements.
     pub decay: f64,
-    /// What a strike keeps of its weight after a millisecond, at least 0 and below 1; 0.87 at
-    /// first, which halves it in five.
+    /// The factor by which each millisecond reduces the weight of a strike; at least 0 and below 1;
+    /// 0.87 by default, which halves it in five milliseconds.
     pub strike_decay: f64,
     /// The weight of a new measurement in the test whether the function has changed; above 0, at
     /// most 1; 0.1 by default.
     pub ema_alpha: f64,
-    /// GR0: where one I/O worker is all there is, the run time from which on it is not blocked;
-    /// 50 at first.
+    /// GR0: the run time from which on a call does not run on the only I/O worker; 50 by default.
     pub t_tiny_inline_us: f64,
-    /// GR1: the run time from which on no I/O worker is blocked; 250 at first.
+    /// GR1: the run time from which on a call does not run on any I/O worker; 250 by default.
     pub t_block_hard_us: f64,
-    /// GR2: the same under pressure; 100 at first.
+    /// GR2: the limit of GR1 while the pressure is above [`p_high`](Self::p_high); 100 by default.
     pub t_inline_under_pressure_us: f64,
-    /// The pressure up to which a lone worker counts as having nothing else to do; 0.5 at first.
+    /// GR0: the pressure up to which the only I/O worker counts as idle otherwise; 0.5 by default.
     pub p_low: f64,
-    /// The pressure above which GR2 holds; 3 at first.
+    /// The pressure above which GR2 holds; 3 by default.
     pub p_high: f64,
-    /// GR3: whether very long calls keep a function away from the I/O workers for a while; true
-    /// at first.
+    /// GR3: whether very long calls keep a function off the I/O workers for a while; true by
+    /// default.
     pub enable_strikes: bool,
-    /// GR3: the run time from which on a call is a strike; 1000 at first.
+    /// GR3: the run time from which on an inline call is a strike; 1000 by default.
     pub t_strike_us: f64,
     /// GR3: the number of faded strikes above which a function is kept off I/O workers; 1 by
     /// default: a single strike, which a preemption may have caused, is not enough.
     pub s_max: f64,
-    /// How many measurements make up for a hint; 5 at first.
+    /// How many measurements replace a hint; 5 by default.
     pub hint_trust_threshold: f64,
-    /// How many first calls of a function hinted as [`High`](ComputeHint::High), or not at all,
-    /// are offloaded whatever was measured; 1 at first.
+    /// How many first calls of a function with the hint [`High`](ComputeHint::High), or without a
+    /// hint, are offloaded regardless of measurements; 1 by default.
     pub hint_exploration_count: u32,
-    /// What [`Low`](ComputeHint::Low) stands for; 5 at first.
+    /// The run time that [`Low`](ComputeHint::Low) stands for; 5 by default.
     pub hint_low_ema_us: f64,
-    /// What [`Medium`](ComputeHint::Medium) stands for; 200 at first.
+    /// The run time that [`Medium`](ComputeHint::Medium) stands for; 200 by default.
     pub hint_medium_ema_us: f64,
-    /// What [`High`](ComputeHint::High) stands for; 2000 at first.
+    /// The run time that [`High`](ComputeHint::High) stands for; 2000 by default.
     pub hint_high_ema_us: f64,
-    /// What the way to the compute pool and back is taken to cost before it was measured;
-    /// without it 10. Calibration measures it when the runtime starts.
+    /// The assumed cost of the way to the compute pool and back until calls have measured it; 10 if
+    /// it is `None`. Calibration measures it when the runtime starts.
     pub measured_offload_overhead_us: Option<f64>,
 }
 
@@ -103,12 +102,12 @@ impl MabKnobs {
         Self::default()
     }
 
-    /// Takes over what calibration measured.
+    /// Takes over the overhead that calibration measured.
     pub fn apply_calibration(&mut self, result: &super::CalibrationResult) {
         self.measured_offload_overhead_us = Some(result.offload_overhead_us);
     }
 
-    /// What the way to the compute pool and back is taken to cost before it was measured, in
+    /// The assumed cost of the way to the compute pool and back until calls have measured it, in
     /// microseconds.
     #[must_use]
     pub fn offload_overhead_us(&self) -> f64 {
@@ -155,8 +154,8 @@ impl MabKnobs {
         }
     }
 
-    /// Verdicts are drawn again when this changes: the power of two of the pressure, and the sides
-    /// of its two thresholds that it is on.
+    /// The pressure level: the power of two of the pressure, and whether the pressure is above each
+    /// of its two thresholds. Verdicts are drawn again when the level changes.
     pub(crate) fn pressure_level(&self, pressure: f64) -> u32 {
         #[expect(
             clippy::cast_possible_truncation,
@@ -167,20 +166,20 @@ impl MabKnobs {
         size * 4 + u32::from(pressure > self.p_low) + 2 * u32::from(pressure > self.p_high)
     }
 
-    /// The first that is not what it may be, and what it may be.
+    /// The first knob that is out of its bounds: its name, its value, and what is expected.
     pub(crate) fn fault(&self) -> Option<(&'static str, f64, &'static str)> {
-        const SHARE: &str = "a number above 0 and below 1";
+        const FRACTION: &str = "a number above 0 and below 1";
         const LIMIT: &str = "a number of microseconds, at least 0, at most 1e9";
         const WEIGHT: &str = "a number, at least 0, at most 1e6";
         let limit = |value: f64| (0.0..=1e9).contains(&value);
         let weight = |value: f64| (0.0..=1e6).contains(&value);
-        let stats = |value: f64| value > 0.0 && value < 1.0;
+        let fraction = |value: f64| value > 0.0 && value < 1.0;
         [
             ("k_starve", self.k_starve, weight(self.k_starve), WEIGHT),
             ("w_inflight", self.w_inflight, weight(self.w_inflight), WEIGHT),
             ("w_spawn", self.w_spawn, weight(self.w_spawn), WEIGHT),
             ("pressure_clip", self.pressure_clip, weight(self.pressure_clip), WEIGHT),
-            ("decay", self.decay, stats(self.decay), SHARE),
+            ("decay", self.decay, fraction(self.decay), FRACTION),
             (
                 "strike_decay",
                 self.strike_decay,

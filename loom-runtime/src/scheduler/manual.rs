@@ -57,8 +57,8 @@ struct Manual {
 
 /// One decision, to be finished.
 ///
-/// It holds the function and the chosen arm, and refers to no table: it may be kept, copied, or
-/// dropped. A decision that is finished twice counts twice.
+/// It encodes the function and the chosen arm. The scheduler keeps no list of open decisions, so a
+/// decision may be kept, copied, or dropped. A decision that is finished twice counts twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DecisionId(pub u64);
 
@@ -83,7 +83,7 @@ impl MabScheduler {
     ///
     /// # Panics
     ///
-    /// Panics if one of them is out of its bounds; the message names it.
+    /// Panics if a knob is out of its bounds; the message names the knob.
     #[must_use]
     pub fn new(knobs: MabKnobs) -> Self {
         if let Some((knob, value, expected)) = knobs.fault() {
@@ -136,7 +136,7 @@ impl MabScheduler {
             Box::new(Manual { record: Record::default(), stats: ThreadStats::new(key.0) })
         });
         let conditions = self.conditions(context, now);
-        // Every call is sampled, so ticks are not needed.
+        // Every call is measured, so ticks are not needed.
         let at =
             Moment { pressure_level: self.knobs.pressure_level(conditions.pressure), now, tick: 0 };
         let decision = function.stats.decide(&function.record, &self.knobs, &conditions, hint, at);

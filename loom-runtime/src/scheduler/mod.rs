@@ -1,9 +1,9 @@
-//! Decides where a call runs: the cost model of `README.md`, beside this file.
+//! Decides where a call runs, by the cost model of `README.md` in this folder.
 //!
-//! Owns sites, what is measured of functions, and the rule. It starts nothing and reads no
-//! clock: times are handed in, so that every rule runs in a test without threads. Random
-//! numbers come from a seed. It deliberately does not count for people or export anything;
-//! that is `metrics`.
+//! Owns sites, the measurements of functions, and the rule that decides. It starts no thread and,
+//! except for manual decisions (`manual.rs`), reads no clock: times are passed in, so that every
+//! rule runs in a test without threads. Random numbers come from a seed. It deliberately keeps no
+//! counters for users and exports nothing; `metrics` does that.
 
 mod arm;
 mod calibration;

@@ -1,20 +1,20 @@
-//! What the way to the compute pool and back costs, beside the work itself.
+//! The cost of the way to the compute pool and back, without the work itself.
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 use super::times::{pack, unpack};
 
-/// How many samples it remembers.
+/// How many samples the mean remembers.
 const MEMORY: f64 = 32.0;
-/// The most that one sample counts, in nanoseconds. Two wake-ups take no longer on their own;
-/// what does is waiting for a CPU, and must not make inline look cheap on a machine whose I/O
-/// workers are busy.
+/// The most that one sample counts, in nanoseconds. Two wake-ups alone take no longer. A longer
+/// sample was waiting for a CPU, and must not make inline look cheap on a machine whose I/O workers
+/// are busy.
 const LONGEST: f64 = 50e3;
 /// The standard deviation of a guess that was never measured, as a part of the guess.
 const DOUBT: f64 = 0.5;
 
-/// A mean, and how sure one can be of it: the standard deviation of the mean, not of what it
-/// is the mean of. Nanoseconds.
+/// A mean and its uncertainty: the standard deviation of the mean, not of the samples. In
+/// nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Belief {
     pub(crate) mean: f64,
@@ -27,8 +27,9 @@ pub(crate) struct Belief {
 #[derive(Debug, Default)]
 pub(crate) struct Overhead {
     mean_and_square: AtomicU64,
-    /// How many there were, and when the last one came, in nanoseconds.
+    /// The number of samples so far.
     samples: AtomicU64,
+    /// The time of the last sample, in nanoseconds.
     last: AtomicU64,
 }
 
@@ -38,7 +39,7 @@ impl Overhead {
         let samples = self.samples.fetch_add(1, Ordering::Relaxed) + 1;
         #[expect(clippy::cast_precision_loss, reason = "at most the memory counts")]
         let weight = 1.0 / (samples as f64).min(MEMORY);
-        // Not a read-modify-write: a sample that another takes back costs little.
+        // Not a read-modify-write: losing a sample to another thread costs little.
         let (mean, square) = unpack(self.mean_and_square.load(Ordering::Relaxed));
         let mean = mean + (nanos - mean) * weight;
         let square = square + (nanos * nanos - square) * weight;
@@ -46,7 +47,7 @@ impl Overhead {
         self.last.store(now, Ordering::Relaxed);
     }
 
-    /// What it is, where it is taken to be `prior` before the first measurement.
+    /// The overhead and its uncertainty; before the first sample, `prior` and half of it.
     pub(crate) fn belief(&self, prior: f64) -> Belief {
         let samples = self.samples();
         if samples == 0 {
@@ -55,7 +56,7 @@ impl Overhead {
         let (mean, square) = unpack(self.mean_and_square.load(Ordering::Relaxed));
         #[expect(clippy::cast_precision_loss, reason = "at most the memory counts")]
         let samples = (samples as f64).min(MEMORY);
-        // One or two samples say little of their own spread.
+        // One or two samples show little of their spread.
         let variance = (square - mean * mean).max((mean * DOUBT).powi(2) / samples);
         Belief { mean, deviation: (variance / samples).sqrt() }
     }
@@ -64,7 +65,7 @@ impl Overhead {
         self.samples.load(Ordering::Relaxed)
     }
 
-    /// How long ago it was last measured, if ever.
+    /// Time since the last sample; `None` before the first.
     pub(crate) fn age(&self, now: u64) -> Option<u64> {
         (self.samples() > 0).then(|| now.saturating_sub(self.last.load(Ordering::Relaxed)))
     }

@@ -1,4 +1,4 @@
-//! What was learned of functions, as a text that the next run of the program reads.
+//! Profiles: what was learned of functions, as a text that the next run of the program reads.
 //!
 //! One line per function, sorted by name, with few digits, so that a diff shows only real changes.
 
@@ -38,11 +38,12 @@ impl Profile {
     /// Reads the text of a profile. The error names the line.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut profile = Self::default();
-        // A byte order mark is none of it.
+        // Editors may add a byte order mark.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let version = text.strip_prefix(ANY_HEADER).filter(|rest| !rest.starts_with("1:"));
         if version.is_some() {
-            return Err("it is of another version; remove the file to learn anew".to_owned());
+            let problem = "the file has another version of the format; remove it to learn anew";
+            return Err(problem.to_owned());
         }
         for (i, line) in text.lines().enumerate() {
             let line = line.trim();
@@ -61,7 +62,7 @@ impl Profile {
         Ok(profile)
     }
 
-    /// What is known of a function: shares of its calls, and nanoseconds.
+    /// What is known of a function: shares of its calls, and their run times in nanoseconds.
     pub(crate) fn of(
         &self,
         name: &str,
@@ -71,7 +72,7 @@ impl Profile {
         self.0.get(&(column(name)?, sizes)).map(|learned| &*learned.parts)
     }
 
-    /// Takes in what was learned of a function: weights, and nanoseconds.
+    /// Adds what was learned of a function: weights, and run times in nanoseconds.
     pub(crate) fn learn(
         &mut self,
         (name, path): (&str, &str),
@@ -83,7 +84,7 @@ impl Profile {
         let mut parts: Vec<(f64, f64)> =
             parts.iter().map(|(weight, nanos)| (weight / all, rounded(*nanos))).collect();
         parts.sort_by(|a, b| a.1.total_cmp(&b.1));
-        // Those that look the same are.
+        // Parts whose rounded times are equal become one.
         parts.dedup_by(|next, kept| {
             let is_same = next.1.total_cmp(&kept.1).is_eq();
             if is_same {
@@ -93,17 +94,17 @@ impl Profile {
         });
         let mut shares: Vec<(f64, f64)> = parts
             .into_iter()
-            .map(|(stats, nanos)| ((stats * 100.0).round(), nanos))
+            .map(|(share, nanos)| ((share * 100.0).round(), nanos))
             .filter(|(percent, _)| *percent > 0.0)
             .collect();
-        // What rounding adds or loses is the largest one's, so that they come to 100: what is read
-        // and written again stays the same.
+        // The largest share takes the rounding error, so that the shares add up to 100 and a
+        // profile that is read and written again stays the same.
         let over = shares.iter().map(|(percent, _)| percent).sum::<f64>() - 100.0;
         if let Some(largest) = shares.iter_mut().max_by(|a, b| a.0.total_cmp(&b.0)) {
             largest.0 -= over;
         }
-        for (stats, _) in &mut shares {
-            *stats /= 100.0;
+        for (share, _) in &mut shares {
+            *share /= 100.0;
         }
         if shares.is_empty() {
             return;
@@ -112,13 +113,13 @@ impl Profile {
         self.0.insert((name, sizes), Learned { path, parts: shares });
     }
 
-    /// The hint that fits what was learned, by path. Where functions share a path, or one has
-    /// several sizes of input, the longest.
+    /// The hint that fits what was learned, by path. If functions share a path, or one has several
+    /// sizes of input, the longest mean decides.
     #[cfg(feature = "hints")]
     pub(crate) fn hints(&self) -> BTreeMap<&str, ComputeHint> {
         let mut longest: BTreeMap<&str, f64> = BTreeMap::new();
         for Learned { path, parts } in self.0.values() {
-            let mean: f64 = parts.iter().map(|(stats, nanos)| stats * nanos).sum();
+            let mean: f64 = parts.iter().map(|(share, nanos)| share * nanos).sum();
             let known = longest.entry(path).or_default();
             *known = known.max(mean);
         }
@@ -126,10 +127,10 @@ impl Profile {
     }
 }
 
-/// What a call is expected to cost that takes so many nanoseconds.
+/// The hint for a call that takes `nanos` nanoseconds.
 #[cfg(feature = "hints")]
 fn hint(nanos: f64) -> ComputeHint {
-    /// From which on a call is `medium`, and above which it is `high`: as [`ComputeHint`] says.
+    /// A call is `medium` from the first on and `high` above the second, as in [`ComputeHint`].
     const MEDIUM: f64 = 50e3;
     const HIGH: f64 = 500e3;
     if nanos > HIGH {
@@ -152,37 +153,37 @@ fn entry(line: &str) -> Option<(Key, Learned)> {
         Some((first.parse().ok()?, last.parse().ok()?))
     };
     let mut parts = parts.split(", ").map(part).collect::<Option<Vec<_>>>()?;
-    let all: f64 = parts.iter().map(|(stats, _)| stats).sum();
+    let all: f64 = parts.iter().map(|(share, _)| share).sum();
     if all <= 0.0 {
         return None;
     }
-    for (stats, _) in &mut parts {
-        *stats /= all;
+    for (share, _) in &mut parts {
+        *share /= all;
     }
     Some(((name.to_owned(), sizes), Learned { path: path.to_owned(), parts }))
 }
 
-/// A name as it is written in a line. `None` where several functions may have the name: the
-/// closures of one function share one, and so do the generic functions that take them.
+/// A name as it is written in a line; `None` if several functions may have the name: the closures
+/// of one function share one name, and so do the instances of generic functions that take them.
 fn column(name: &str) -> Option<String> {
     let plain = name.replace(|c: char| c == '|' || c == '#' || c.is_control(), "_");
     let is_one = !plain.contains("{{") && !plain.trim().is_empty();
     is_one.then(|| plain.trim().to_owned())
 }
 
-/// `93% 5.2us`.
+/// Parses one part, such as `93% 5.2us`.
 fn part(text: &str) -> Option<(f64, f64)> {
-    let (stats, time) = text.split_once("% ")?;
-    let stats: f64 = stats.parse().ok()?;
+    let (share, time) = text.split_once("% ")?;
+    let share: f64 = share.parse().ok()?;
     let (number, unit) = time.split_at(time.find(|c: char| c.is_ascii_alphabetic())?);
     let (_, nanos) = UNITS.iter().find(|(name, _)| *name == unit)?;
     let number: f64 = number.parse().ok()?;
     let nanos = number * nanos;
-    let is_right = (0.0..=100.0).contains(&stats) && (0.0..=LONGEST).contains(&nanos);
-    is_right.then_some((stats / 100.0, nanos))
+    let is_right = (0.0..=100.0).contains(&share) && (0.0..=LONGEST).contains(&nanos);
+    is_right.then_some((share / 100.0, nanos))
 }
 
-/// To two digits.
+/// Rounds to two significant digits, at least 1 ns.
 fn rounded(nanos: f64) -> f64 {
     let nanos = nanos.max(1.0);
     let step = 10_f64.powf(nanos.log10().floor() - 1.0);
@@ -198,14 +199,14 @@ impl fmt::Display for Profile {
                 Some((first, last)) => write!(f, "{first}..={last}")?,
                 None => f.write_str("any")?,
             }
-            for (i, (stats, nanos)) in parts.iter().enumerate() {
+            for (i, (share, nanos)) in parts.iter().enumerate() {
                 f.write_str(if i == 0 { " | " } else { ", " })?;
                 let (unit, size) =
                     UNITS.into_iter().find(|(_, size)| *nanos >= *size).unwrap_or(("ns", 1.0));
                 let mut number = String::new();
                 write!(number, "{:.1}", nanos / size)?;
                 let number = number.strip_suffix(".0").unwrap_or(&number);
-                write!(f, "{:.0}% {number}{unit}", stats * 100.0)?;
+                write!(f, "{:.0}% {number}{unit}", share * 100.0)?;
             }
             writeln!(f)?;
         }

@@ -17,7 +17,7 @@ pub enum Reason {
     OnComputeThread,
     /// There is no compute thread.
     NoPool,
-    /// The mode of the function or of the test names the arm.
+    /// The mode of the function or of the test forces the arm.
     Told,
     /// GR0: the call would block the only I/O worker for too long, or while other tasks are ready.
     LoneWorker,
@@ -43,13 +43,13 @@ impl Reason {
         Self::Strikes,
     ];
 
-    /// Whether it is one of the guardrails.
+    /// Whether the reason is a guardrail.
     #[must_use]
     pub fn is_guardrail(self) -> bool {
         self.guardrail().is_some()
     }
 
-    /// Which of them.
+    /// The number of the guardrail, GR0 to GR3, if it is one.
     pub(crate) fn guardrail(self) -> Option<usize> {
         [Self::LoneWorker, Self::HardCap, Self::Pressure, Self::Strikes]
             .into_iter()
@@ -72,9 +72,9 @@ impl fmt::Display for Reason {
             Self::Retest => "tried again",
             Self::OnComputeThread => "on a compute thread",
             Self::NoPool => "no compute threads",
-            Self::Told => "as told",
+            Self::Told => "forced",
             Self::LoneWorker => "GR0: lone I/O worker",
-            Self::HardCap => "GR1: too long to block",
+            Self::HardCap => "GR1: too long for an I/O worker",
             Self::Pressure => "GR2: too long under pressure",
             Self::Strikes => "GR3: far too long lately",
         })

@@ -15,7 +15,7 @@ const FADE_EVERY: u64 = 32;
 /// The samples that each arm needs before the two are compared, and the largest ratio between their
 /// numbers: the samples of an arm that is rarely tried are old.
 const COMPARABLE: f64 = 8.0;
-const COMPARABLE_SHARES: f64 = 4.0;
+const COMPARABLE_RATIO: f64 = 4.0;
 /// The largest factor between the arms that is believed.
 const MOST_APART: f64 = 4.0;
 /// A sample counts as new if this part of the remembered weight differs much in size. A smaller
@@ -25,34 +25,35 @@ const NEW: f64 = 0.65;
 const VARIED: f64 = 0.4;
 /// Above this faded ratio of new samples the function has changed.
 const CHANGED: f64 = 0.8;
-/// From this run time on, in nanoseconds, one new sample makes every next call a sample.
-const DEAR: f64 = 10e3;
+/// From this run time on, in nanoseconds, a single new inline sample ends all verdicts at once.
+const LONG_IF_NEW: f64 = 10e3;
 /// The factor for the old weights of a function that has changed.
 const MEMORY_OF_CHANGED: f64 = 0.005;
 /// A weight below this counts as none.
 const LITTLE: f64 = 0.1;
-/// After this many re-tests in a row without a long one, the long calls on the pool are forgotten:
-/// a function with one long call in a hundred has most likely had one by then.
+/// After this many measured inline calls in a row without a long one, the long calls on the pool
+/// are forgotten: a function with one long call in a hundred has most likely had one by then.
 const CLEAN: u32 = 200;
-/// The number of samples up to which every call is timed.
+/// Every call is measured until there are this many samples.
 const FEW_SAMPLES: u64 = 16;
-/// The run time, in nanoseconds, that pays for a sample: a hundred times the cost of one.
-const WORTH_A_LOOK: f64 = 50e3;
-/// One more than the most calls in a row that are not timed. A tick of the cheap clock ends such a
-/// row too, so calls that suddenly take long are noticed after one or two.
-const LONGEST_BLINK: f64 = 8192.0;
-/// At most one call in this many is a re-test; and the part of the time that re-tests may cost.
+/// The run time, in nanoseconds, that pays for a measurement: a hundred times its cost.
+const PAYS_FOR_MEASUREMENT: f64 = 50e3;
+/// One more than the largest number of settled calls in a row. A tick of the cheap clock ends such
+/// a row too, so calls that suddenly take long are noticed after one or two.
+const LONGEST_SETTLED: f64 = 8192.0;
+/// At most one call in this many is a re-test; and the share of the time that re-tests may cost.
 const RETEST_CALLS: u64 = 256;
 const RETEST_TIME: f64 = 1.0 / 128.0;
 /// After how long, in nanoseconds, a measurement of the bridge is out of date.
 const STALE: u64 = 100_000_000;
-/// The least that the bridge costs, in nanoseconds: a shorter run time gains nothing by it.
+/// The least that the bridge costs, in nanoseconds. An inline call that delays other tasks by less
+/// gains nothing from the bridge.
 const LEAST_OVERHEAD: f64 = 250.0;
 /// How many samples a profile counts for.
 const PRIMED: f64 = 8.0;
 /// The fewest samples that are worth a line in a profile.
 const WORTH_KEEPING: u64 = 4;
-/// The least uncertainty of a mean of few samples, as a part of it.
+/// The assumed deviation of one sample, as a share of the mean: few samples can hide so much.
 const DOUBT: f64 = 0.5;
 
 /// The measurements of one function in one runtime; for one size of input, if calls state a size.
@@ -61,9 +62,10 @@ pub(crate) struct Record {
     /// Run times inline, and on the compute pool.
     inline: Times,
     offload: Times,
+    /// Run times recorded so far.
     samples: AtomicU64,
-    /// Samples so far, each for one or more calls.
-    looks: AtomicU64,
+    /// Measured calls so far, each of which stands for one or more calls.
+    measured: AtomicU64,
     /// Calls since the last re-test.
     unproven: AtomicU64,
     /// Strikes, and the millisecond of that count.
@@ -72,9 +74,9 @@ pub(crate) struct Record {
     novelty: AtomicU32,
     /// Inline calls in a row that were within the limit of GR1.
     clean: AtomicU32,
-    /// Changes when all verdicts must be drawn again.
+    /// Changes when all threads must draw their verdicts again.
     epoch: AtomicU32,
-    /// What a profile says: the parts of the weight, and nanoseconds.
+    /// The profile's entry: shares of the calls, and run times in nanoseconds.
     prior: OnceLock<Vec<(f64, f64)>>,
     drawn: Drawn,
 }
@@ -118,8 +120,8 @@ impl Record {
         if is_inline {
             self.clear(knobs, is_too_long);
         }
-        // A change shows sooner if each call is sampled.
-        let may_have_changed = is_new && nanos >= DEAR;
+        // Ending the verdicts makes each thread measure its next call, so a change shows sooner.
+        let may_have_changed = is_new && nanos >= LONG_IF_NEW;
         if has_changed || is_inline && (may_have_changed || is_too_long) {
             self.epoch.fetch_add(1, Ordering::Relaxed);
         }
@@ -131,7 +133,8 @@ impl Record {
         let clean = if is_too_long { 0 } else { self.clean.load(Ordering::Relaxed) + 1 };
         let is_clear = clean >= CLEAN;
         self.clean.store(if is_clear { 0 } else { clean }, Ordering::Relaxed);
-        // Only where GR1 keeps the function off I/O workers; else the pool's times would be lost.
+        // Only if GR1 may keep the function away; otherwise the pool's times would be lost for no
+        // gain.
         if is_clear
             && self.offload.above(knobs.t_block_hard_us * 1e3) > LITTLE
             && self.offload.summary().weight > self.inline.summary().weight
@@ -151,17 +154,17 @@ impl Record {
         has_changed
     }
 
-    /// The measurements, with the hint as one of them.
+    /// What is known: the measurements, the profile and the hint.
     pub(crate) fn known(&self, knobs: &MabKnobs, hint: ComputeHint, now: u64) -> Known {
         let (inline, offload) = (self.inline.summary(), self.offload.summary());
         let factor = self.factor(&inline, &offload);
         let measured = inline.weight + offload.weight;
-        // The weight of the profile falls with each sample, and the profile adds nothing to the
-        // tails.
+        // Each sample takes weight from the profile. The profile adds to the tails, but it is no
+        // evidence of an inline tail.
         let prior = self.prior.get().map_or(&[][..], Vec::as_slice);
         let left = if prior.is_empty() { 0.0 } else { (PRIMED - measured).max(0.0) };
         let of_prior = |part: fn(f64) -> f64| -> f64 {
-            prior.iter().map(|(stats, nanos)| stats * part(*nanos)).sum::<f64>() * left
+            prior.iter().map(|(share, nanos)| share * part(*nanos)).sum::<f64>() * left
         };
         let weight = measured + left;
         let pooled = |inline_part: f64, offload_part: f64, prior_part: f64| {
@@ -170,7 +173,7 @@ impl Record {
         let hinted = knobs.prior(hint);
         let is_explored = matches!(hint, ComputeHint::High | ComputeHint::Unknown)
             && self.prior.get().is_none()
-            && self.looks.load(Ordering::Relaxed) < u64::from(knobs.hint_exploration_count);
+            && self.measured.load(Ordering::Relaxed) < u64::from(knobs.hint_exploration_count);
         let mut known = Known {
             run_time: hinted.map(|mean| Belief { mean, deviation: mean * DOUBT }),
             square: hinted.unwrap_or_default().powi(2),
@@ -188,7 +191,7 @@ impl Record {
         known.tails = caps.map(|cap| {
             let cap = cap * 1e3;
             let above = prior.iter().filter(|(_, nanos)| *nanos >= cap);
-            let of_prior = above.map(|(stats, _)| stats).sum::<f64>() * left;
+            let of_prior = above.map(|(share, _)| share).sum::<f64>() * left;
             (self.inline.above(cap) + self.offload.above(cap * factor) + of_prior) / weight
         });
         known.has_inline_tail = self.inline.above(knobs.t_block_hard_us * 1e3) > LITTLE;
@@ -215,7 +218,7 @@ impl Record {
     /// not move.
     fn factor(&self, inline: &Summary, offload: &Summary) -> f64 {
         let (less, more) = (inline.weight.min(offload.weight), inline.weight.max(offload.weight));
-        if less < COMPARABLE || more > less * COMPARABLE_SHARES {
+        if less < COMPARABLE || more > less * COMPARABLE_RATIO {
             return 1.0;
         }
         match (self.inline.median(), self.offload.median()) {
@@ -239,9 +242,10 @@ impl Record {
         f64::from(strikes) * knobs.strike_decay.powf(f64::from(passed))
     }
 
-    /// Counts a sample that stands for `calls` calls, and returns the number of samples before it.
+    /// Counts a measured call that stands for `calls` calls. Returns the number of measured calls
+    /// before it.
     pub(super) fn count_look(&self, calls: u64) -> u64 {
-        let before = self.looks.fetch_add(1, Ordering::Relaxed);
+        let before = self.measured.fetch_add(1, Ordering::Relaxed);
         self.unproven.fetch_add(calls, Ordering::Relaxed);
         before
     }
@@ -278,7 +282,7 @@ impl Record {
         is_retest
     }
 
-    /// How many calls may go untimed after a timed one.
+    /// How many calls may be settled after a measured one.
     pub(super) fn calls_until_look(&self, run_time: f64) -> u64 {
         if self.samples.load(Ordering::Relaxed) < FEW_SAMPLES {
             return 0;
@@ -286,9 +290,9 @@ impl Record {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "between 0 and the most calls until a look"
+            reason = "between 1 and `LONGEST_SETTLED`"
         )]
-        let calls = (WORTH_A_LOOK / run_time.max(1.0)).clamp(1.0, LONGEST_BLINK) as u64;
+        let calls = (PAYS_FOR_MEASUREMENT / run_time.max(1.0)).clamp(1.0, LONGEST_SETTLED) as u64;
         calls - 1
     }
 
@@ -297,14 +301,14 @@ impl Record {
         self.epoch.load(Ordering::Relaxed)
     }
 
-    /// Takes over a profile: the parts of the weight, and nanoseconds. Called before the first
-    /// call.
+    /// Takes over a profile's entry: shares of the calls, and run times in nanoseconds. Done before
+    /// the first call of the function.
     pub(crate) fn prime(&self, parts: &[(f64, f64)]) {
         // A record is made once, so no other thread sets it.
         let _ = self.prior.set(parts.to_vec());
     }
 
-    /// What a profile keeps: weights, and nanoseconds. `None` where there are too few samples.
+    /// What a profile keeps: weights, and run times in nanoseconds; `None` with too few samples.
     pub(crate) fn learned(&self) -> Option<Vec<(f64, f64)>> {
         let (inline, offload) = (self.inline.summary(), self.offload.summary());
         let factor = self.factor(&inline, &offload);
@@ -320,6 +324,7 @@ impl Record {
         [self.inline.summary(), self.offload.summary()]
     }
 
+    /// Keeps a verdict for reports.
     pub(super) fn keep(
         &self,
         verdict: (Arm, Reason),

@@ -1,51 +1,52 @@
-//! The scheduler without a runtime, a clock or a thread: for simulations of it.
+//! The scheduler without a runtime, a clock or a thread, for simulations.
 
 use super::decide::{Caller, Conditions, order};
 use super::thread_stats::Moment;
 use super::{Arm, ComputeHint, MabKnobs, Overhead, Reason, Record, ThreadStats};
 
-/// How long, in nanoseconds, a cheap clock stands still.
+/// The step of the simulated cheap clock, in nanoseconds.
 const TICK: u64 = 4_000_000;
 
-/// One function of a runtime that is not there.
+/// One function of a simulated runtime.
 #[derive(Debug)]
 pub struct SimulatedFunction {
     knobs: MabKnobs,
     record: Record,
     overhead: Overhead,
-    shares: Vec<ThreadStats>,
+    stats_of_callers: Vec<ThreadStats>,
 }
 
-/// What surrounds a call, as a simulation has it. Times in nanoseconds.
+/// The conditions of a simulated call. Times in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Surroundings {
     /// How many I/O workers there are.
     pub workers: usize,
     /// Tasks that are ready behind the caller.
     pub pressure: f64,
-    /// Tasks that become ready on the caller's worker, a nanosecond.
+    /// Tasks that become ready on the caller's worker, per nanosecond.
     pub arrivals: f64,
-    /// The time.
+    /// The simulated time.
     pub now: u64,
 }
 
 impl SimulatedFunction {
-    /// A function that so many threads call.
+    /// A function that `callers` threads call.
     #[must_use]
     pub fn new(knobs: MabKnobs, callers: usize, seed: u64) -> Self {
-        let shares =
+        let stats_of_callers =
             (1..=callers as u64).map(|caller| ThreadStats::new(seed ^ caller << 32)).collect();
-        Self { knobs, record: Record::default(), overhead: Overhead::default(), shares }
+        let (record, overhead) = (Record::default(), Overhead::default());
+        Self { knobs, record, overhead, stats_of_callers }
     }
 
-    /// Where a call runs, and why if the call is a sample; other calls need no timing.
+    /// Where a call runs, and why if it is a measured call; a settled call needs no timing.
     pub fn decide(
         &self,
         caller: usize,
         hint: ComputeHint,
         surroundings: &Surroundings,
     ) -> (Arm, Option<Reason>) {
-        let stats = &self.shares[caller];
+        let stats = &self.stats_of_callers[caller];
         let pressure_level = self.knobs.pressure_level(surroundings.pressure);
         let at = Moment { pressure_level, now: surroundings.now, tick: surroundings.now / TICK };
         if stats.is_settled(&self.record, pressure_level, at.tick) {
@@ -56,12 +57,12 @@ impl SimulatedFunction {
         (decision.arm, Some(decision.reason))
     }
 
-    /// Records how long a sampled call took.
+    /// Records how long a measured call took.
     pub fn ran(&self, arm: Arm, nanos: f64, now: u64) {
         self.record.observe(&self.knobs, arm, nanos, now);
     }
 
-    /// Takes in what the way to the pool and back cost a call.
+    /// Records the overhead of an offloaded call.
     pub fn went(&self, nanos: f64, now: u64) {
         self.overhead.record(nanos, now);
     }

@@ -33,7 +33,7 @@ pub struct Site {
     classes: Classes,
     /// The name that `key = "…"` gives in place of the path.
     given: Option<&'static str>,
-    /// The instance that it belongs to, from the first call on.
+    /// The instance that the site stands for, from the first call on.
     instance: OnceLock<Instance>,
     index: AtomicU32,
 }
@@ -88,7 +88,7 @@ impl Site {
 
     /// The site of a closure's type, made at the first call for it.
     ///
-    /// Takes no lock: it usually visits one node, with one acquire load per node.
+    /// Takes no lock: the look-up usually visits one node, with one acquire load per node.
     /// Calls are also learned separately by their hints, since each call may pass another hint.
     pub fn of_type<T: 'static>() -> &'static Self {
         static SITES: Trie<TypeId, Site> = Trie::new();
@@ -100,14 +100,14 @@ impl Site {
 
     /// The site of this instance of the function.
     ///
-    /// One acquire load and a comparison for the instance that was called first, which a single
-    /// instance always is; else the lookup of [`of_type`](Self::of_type).
+    /// One acquire load and a comparison for the instance that was called first, so always if there
+    /// is only one; else the look-up of [`of_type`](Self::of_type).
     #[inline]
     pub fn instance<F: 'static>(&'static self) -> &'static Self {
         self.instance_of::<F>(TypeId::of::<F>())
     }
 
-    /// [`of_type`](Self::of_type) for a closure that borrows: lifetimes make no instances.
+    /// [`instance`](Self::instance) for a closure that borrows: lifetimes make no instances.
     #[inline]
     pub fn instance_that_borrows<F>(&'static self) -> &'static Self {
         self.instance_of::<F>(typeid::of::<F>())

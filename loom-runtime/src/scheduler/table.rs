@@ -9,8 +9,8 @@ const BUCKETS: usize = 33;
 
 /// Records by dense index, each made at its first use.
 ///
-/// A look-up is two acquire loads. Making a record may wait for another thread that is
-/// just making the same one, which happens once an index.
+/// A look-up is two acquire loads. Making a record may wait for another thread that makes the same
+/// record, at most once per index.
 #[derive(Debug)]
 pub(crate) struct Table<T> {
     buckets: [OnceLock<Box<[OnceLock<T>]>>; BUCKETS],
@@ -23,7 +23,7 @@ impl<T> Default for Table<T> {
 }
 
 impl<T> Table<T> {
-    /// The record at `index`, made by `new` if there is none.
+    /// The record at `index`, made by `new` if there is none yet.
     pub(crate) fn entry(&self, index: u32, new: impl FnOnce() -> T) -> &T {
         let (bucket, offset) = position(index);
         let records = self.buckets[bucket]
@@ -51,7 +51,7 @@ fn position(index: u32) -> (usize, usize) {
     let n = u64::from(index) + 1;
     let bucket = n.ilog2();
     let offset = n - (1 << bucket);
-    // An offset is below 2^32, which only a 16-bit target could not hold.
+    // An offset is below 2^32; only a 16-bit `usize` could not hold it.
     (bucket as usize, usize::try_from(offset).unwrap_or(usize::MAX))
 }
 

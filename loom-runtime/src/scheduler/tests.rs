@@ -1,4 +1,4 @@
-//! What decisions come to over many calls, on a clock of their own.
+//! The results of decisions over many calls, with simulated time.
 
 use super::thread_stats::Moment;
 use super::{
@@ -9,7 +9,7 @@ use super::{
 const US: f64 = 1e3;
 const MS: f64 = 1e6;
 
-/// A function that is called over and over, and what came of it.
+/// A function that is called many times, with the conditions of its calls.
 struct Played {
     function: SimulatedFunction,
     now: u64,
@@ -46,7 +46,7 @@ impl Played {
         (arm, reason)
     }
 
-    /// How many of so many calls ran inline.
+    /// Makes `calls` calls, and returns how many ran inline.
     fn inline(&mut self, nanos: f64, calls: usize) -> usize {
         (0..calls).filter(|_| self.call(nanos).0 == Arm::InlineTokio).count()
     }
@@ -66,8 +66,8 @@ fn cheap_work_settles_inline_and_dear_work_on_the_pool() {
 fn most_settled_calls_are_not_even_timed() {
     let mut cheap = Played::new();
     cheap.inline(20.0, 1000);
-    let looked_at = (0..100_000).filter(|_| cheap.call(20.0).1.is_some()).count();
-    assert!(looked_at < 200, "{looked_at}");
+    let measured = (0..100_000).filter(|_| cheap.call(20.0).1.is_some()).count();
+    assert!(measured < 200, "{measured}");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn one_preempted_call_does_not_bar_inline() {
 fn far_too_long_calls_are_noticed_though_nobody_times_them() {
     let mut function = Played::new();
     function.inline(20.0, 10_000);
-    // From now on each takes 5 ms: the clock that is cheap to read gives it away.
+    // From now on each takes 5 ms, which moves the cheap clock.
     let inline = function.inline(5.0 * MS, 100);
     assert!(inline <= 3, "{inline}");
     let (arm, reason) = function.call(5.0 * MS);
@@ -96,12 +96,12 @@ fn strikes_fade_with_time_whichever_arm_runs() {
     // No task waits, so inline is cheaper.
     let mut function = Played { pressure: 0.0, ..Played::new() };
     function.inline(5.0 * US, 5000);
-    // The first of them is not timed, nor is a single strike enough.
+    // The first of them is not timed, and a single strike is not enough.
     for _ in 0..3 {
         function.call(5.0 * MS);
     }
     let barred = (0..20).all(|_| function.call(5.0 * US).1 == Some(Reason::Strikes));
-    assert!(barred, "several in a row are more than bad luck");
+    assert!(barred, "several in a row are no single preemption");
     function.now += 50_000_000;
     assert_ne!(function.call(5.0 * US).1, Some(Reason::Strikes));
     let inline = function.inline(5.0 * US, 500);
@@ -134,7 +134,7 @@ fn mixtures_are_told_apart_by_size() {
     }
     assert!(small.inline(5.0 * US, 1000) >= 990);
     assert_eq!(large.inline(5.0 * MS, 100), 0);
-    assert!(inline_of_both < 40, "one in twenty holds up the worker: {inline_of_both}");
+    assert!(inline_of_both < 40, "one in twenty blocks the worker: {inline_of_both}");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn hints_count_on_every_call_until_there_are_measurements() {
     assert_eq!(decide(ComputeHint::Low, &function), Arm::InlineTokio);
 
     let mut dear = Played { hint: ComputeHint::Low, ..Played::new() };
-    assert!(dear.inline(900.0 * US, 100) <= 2, "and not after");
+    assert!(dear.inline(900.0 * US, 100) <= 2, "the hint counts no longer");
     let mut cheap = Played { hint: ComputeHint::High, ..Played::new() };
     assert!(cheap.inline(2.0 * US, 100) >= 90);
 }
@@ -190,7 +190,7 @@ fn a_mean_that_is_old_stays_where_it_was() {
     assert!(summary.weight < 0.01);
 }
 
-/// The verdict on a function of which fifty calls were measured, with one task behind each.
+/// The verdict for a function after fifty measured calls, with one task behind each.
 fn drawn(nanos: f64, overhead: f64) -> (Verdict, ThreadStats) {
     let (knobs, record, stats) = (MabKnobs::new(), Record::default(), ThreadStats::new(1));
     for now in 0..50 {
@@ -205,7 +205,7 @@ fn drawn(nanos: f64, overhead: f64) -> (Verdict, ThreadStats) {
         arrivals: 0.0,
     };
     let at = Moment { pressure_level: 0, now: 50, tick: 0 };
-    // The first of a function without a hint is offloaded whatever was measured.
+    // The first call of a function without a hint is offloaded, whatever was measured.
     for _ in 0..2 {
         stats.decide(&record, &knobs, &conditions, ComputeHint::Unknown, at);
     }
@@ -230,7 +230,7 @@ fn decisions_are_the_same_for_the_same_seed() {
         (0..2000).map(|_| played.call(10.0 * US).0 == Arm::InlineTokio).collect::<Vec<_>>()
     };
     assert_eq!(run(7), run(7));
-    assert_ne!(run(7), run(8), "and may differ for another, where the arms cost the same");
+    assert_ne!(run(7), run(8), "another seed may differ where the arms cost the same");
 }
 
 #[test]
@@ -277,7 +277,7 @@ fn a_function_of_many_sizes_is_not_taken_for_one_that_changes() {
     let mut long_inline = 0;
     for n in 0_u32..50_000 {
         let modes = [0.4, 1.6, 6.4, 25.6];
-        // Mixed well, and the same each time.
+        // Well mixed, and the same in each run.
         let drawn = n.wrapping_mul(2_654_435_761) >> 16;
         if drawn % 100 < 3 {
             long_inline += u32::from(function.call(400.0 * US).0 == Arm::InlineTokio);
@@ -288,7 +288,7 @@ fn a_function_of_many_sizes_is_not_taken_for_one_that_changes() {
     assert!(long_inline < 75, "{long_inline} of about 1500");
 }
 
-/// The pool's threads may be kept waiting by others, which is no fault of the function.
+/// Other work may delay the pool's threads; the function is not long for that.
 #[test]
 fn what_was_long_on_the_pool_alone_bars_nothing_for_ever() {
     let mut function = Played::new();
@@ -303,8 +303,8 @@ fn what_was_long_on_the_pool_alone_bars_nothing_for_ever() {
                 };
                 let (arm, reason) =
                     function.function.decide(0, ComputeHint::Unknown, &surroundings);
-                let is_kept_waiting = arm == Arm::OffloadRayon && n % 40 == 39;
-                let took = if is_kept_waiting { 400.0 * US } else { 20.0 * US };
+                let is_delayed = arm == Arm::OffloadRayon && n % 40 == 39;
+                let took = if is_delayed { 400.0 * US } else { 20.0 * US };
                 function.now += 21_000;
                 if reason.is_some() {
                     function.function.ran(arm, took, function.now);
@@ -321,7 +321,7 @@ fn what_was_long_on_the_pool_alone_bars_nothing_for_ever() {
     function.pressure = 2.5;
     play(&mut function, 5000);
     function.pressure = 0.0;
-    // Some time, since re-tests are few.
+    // Many calls, since re-tests are few.
     play(&mut function, 80_000);
     let inline = play(&mut function, 5000);
     assert!(inline > 4900, "{inline}");

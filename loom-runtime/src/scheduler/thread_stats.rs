@@ -8,17 +8,17 @@ use super::record::Record;
 use super::{Arm, ComputeHint, Reason};
 
 // The word, from the highest bits: the record's epoch and the runtime's pressure level when the
-// verdict was drawn, the arm, how often in a row it was drawn, the number of the record's sample
-// at which it was drawn, and the calls left before the next sample.
+// verdict was drawn, the arm, how often in a row it was drawn, the number of the record's measured
+// call at which it was drawn, and how many calls are settled before the next measured call.
 const TAGS: u32 = 32;
 const INLINE: u64 = 1 << 31;
 const STREAK: u32 = 24;
-const LOOKS: u32 = 16;
+const DRAWN_AT: u32 = 16;
 const CALLS: u64 = 0xffff;
-/// A verdict that was drawn many times in a row stands for `2^LONGEST_STREAK` samples.
+/// A verdict that was drawn many times in a row stands for `2^LONGEST_STREAK` measured calls.
 const LONGEST_STREAK: u64 = 4;
 
-/// The state of the runtime that a call is placed in.
+/// The time and the pressure level when a call is made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
     /// Verdicts are drawn again when it changes.
@@ -34,7 +34,7 @@ pub(crate) struct Moment {
 pub(crate) struct Decision {
     pub(crate) arm: Arm,
     pub(crate) reason: Reason,
-    /// How many calls the sample stands for: itself and the calls before it that were not sampled.
+    /// How many calls this measured call stands for: itself and the settled calls before it.
     pub(crate) calls: u64,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Decision {
 #[derive(Debug)]
 pub(crate) struct ThreadStats {
     word: AtomicU64,
-    /// The tick in which the last call was sampled.
+    /// The tick of the last measured call.
     tick: AtomicU64,
     /// Calls that ran inline, and how many of them were reported to the record.
     inline: AtomicU64,
@@ -65,12 +65,12 @@ impl ThreadStats {
         }
     }
 
-    /// Whether this call runs inline without a sample: the usual case.
+    /// Whether this call is settled: it runs inline and is not measured. The usual case.
     #[inline]
     pub(crate) fn is_settled(&self, record: &Record, pressure_level: u32, tick: u64) -> bool {
         let word = self.word.load(Ordering::Relaxed);
-        // A tick that passed since the last sample may have passed during a call that was not
-        // timed.
+        // A tick that passed since the last measured call may have passed during a settled call,
+        // which was not timed.
         let is_settled = word >> TAGS == tags(record, pressure_level)
             && word & INLINE != 0
             && word & CALLS > 0
@@ -82,7 +82,7 @@ impl ThreadStats {
         is_settled
     }
 
-    /// Decides a call that has to be timed.
+    /// Decides a measured call, which the caller has to time.
     pub(crate) fn decide(
         &self,
         record: &Record,
@@ -93,7 +93,7 @@ impl ThreadStats {
     ) -> Decision {
         let known = record.known(knobs, hint, now);
         let made = self.uncounted() + 1;
-        let looks_before = record.count_look(made);
+        let measured = record.count_look(made) & 0xff;
         let word = self.word.load(Ordering::Relaxed);
         let tags = tags(record, pressure_level);
         let before = (word >> TAGS == tags).then_some(word & INLINE != 0);
@@ -101,20 +101,19 @@ impl ThreadStats {
         let costs = Costs::of(knobs, conditions, &known, run_time.mean, conditions.overhead.mean);
         let ordered = order(knobs, conditions, &known);
         let streak = word >> STREAK & 0x7f;
-        // Samples of all threads are counted together. Otherwise a verdict would stand longer with
-        // more threads.
-        let looks = looks_before & 0xff;
-        let passed = looks.wrapping_sub(word >> LOOKS) & 0xff;
+        // Measured calls of all threads are counted together. Otherwise a verdict would stand
+        // longer with more threads.
+        let passed = measured.wrapping_sub(word >> DRAWN_AT) & 0xff;
         let (arm, reason, streak, drawn) = match (ordered, before) {
-            (Some((arm, reason)), _) => (arm, reason, 0, looks),
+            (Some((arm, reason)), _) => (arm, reason, 0, measured),
             (None, Some(was_inline)) if passed < 1 << streak => {
-                (arm_of(was_inline), Reason::Cost, streak, word >> LOOKS & 0xff)
+                (arm_of(was_inline), Reason::Cost, streak, word >> DRAWN_AT & 0xff)
             }
             (None, before) => {
                 let arm = draw(knobs, conditions, &known, run_time, || self.normal());
                 let is_same = before == Some(arm == Arm::InlineTokio);
                 let streak = if is_same { (streak + 1).min(LONGEST_STREAK) } else { 0 };
-                (arm, Reason::Cost, streak, looks)
+                (arm, Reason::Cost, streak, measured)
             }
         };
         self.tick.store(tick, Ordering::Relaxed);
@@ -122,7 +121,7 @@ impl ThreadStats {
         let calls = if is_inline { record.calls_until_look(run_time.mean) } else { 0 };
         let arm_bit = if is_inline { INLINE } else { 0 };
         self.word.store(
-            tags << TAGS | arm_bit | streak << STREAK | drawn << LOOKS | calls.min(CALLS),
+            tags << TAGS | arm_bit | streak << STREAK | drawn << DRAWN_AT | calls.min(CALLS),
             Ordering::Relaxed,
         );
         record.keep((arm, reason), conditions, costs, now);
@@ -131,7 +130,7 @@ impl ThreadStats {
         let (arm, reason) = if is_retest { (other(arm), Reason::Retest) } else { (arm, reason) };
         if arm == Arm::InlineTokio {
             self.count_inline();
-            // This sample stands for one call.
+            // The record has counted this call already, as part of `made`.
             self.counted.store(self.inline(), Ordering::Relaxed);
         }
         Decision { arm, reason, calls: made }
@@ -148,7 +147,7 @@ impl ThreadStats {
         self.inline.store(self.inline() + 1, Ordering::Relaxed);
     }
 
-    /// Calls since the last sample.
+    /// Settled calls since the last measured call.
     fn uncounted(&self) -> u64 {
         let inline = self.inline();
         let counted = self.counted.load(Ordering::Relaxed);

@@ -2,14 +2,16 @@
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// Run times below this many nanoseconds count as equal: two reads of the clock take as long.
+/// The exponent of the first bucket, which takes all shorter run times too: two reads of a clock
+/// take as long, so these cannot be distinguished.
 const SHORTEST: u32 = 8;
 /// Up to 2^40 ns, about 18 minutes; longer ones count in the last bucket.
 const LONGEST: u32 = 40;
 const BUCKETS: usize = (LONGEST - SHORTEST + 1) as usize;
 /// The longest run time, in nanoseconds; its square is finite.
 const MOST: f64 = 1e15;
-/// A bucket of a lower weight is emptied; else one sample of an hour would always count.
+/// A bucket of a lower weight is ignored; else one sample of an hour would count for a very long
+/// time.
 const FORGOTTEN: f64 = 1e-3;
 /// How often an update is tried while other threads update the same bucket. A lost sample costs
 /// less than a wait.
@@ -84,7 +86,7 @@ impl Times {
         self.parts().filter(|(_, mean)| *mean >= nanos).map(|(weight, _)| weight).sum()
     }
 
-    /// About the median.
+    /// The approximate median: the mean of the bucket that holds it.
     pub(crate) fn median(&self) -> Option<f64> {
         let half = self.parts().map(|(weight, _)| weight).sum::<f64>() / 2.0;
         let mut below = 0.0;
@@ -160,14 +162,14 @@ fn bucket(nanos: f64) -> usize {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "a float to an integer saturates, and what is negative counts as nothing"
+        reason = "the cast saturates, and a negative number becomes 0"
     )]
     let nanos = nanos as u64;
     let exponent = nanos.max(1).ilog2().clamp(SHORTEST, LONGEST);
     (exponent - SHORTEST) as usize
 }
 
-/// Two numbers in one word.
+/// Packs two numbers into one word.
 pub(super) fn pack(a: f64, b: f64) -> u64 {
     #[expect(clippy::cast_possible_truncation, reason = "seven digits are plenty")]
     let [a, b] = [a as f32, b as f32];
@@ -225,7 +227,7 @@ mod tests {
         let times = of([5e3; 50]);
         assert!(times.novelty(5.1e3) < 0.01 && times.novelty(9e3) < 0.01);
         assert!(times.novelty(1e6) > 0.99);
-        assert!(Times::default().novelty(1e6) < 0.01, "nothing is new to who knows nothing");
+        assert!(Times::default().novelty(1e6) < 0.01, "without samples nothing is new");
         // Times that no clock can distinguish count as equal.
         assert!(of([20.0]).novelty(200.0) < 0.01);
     }

@@ -7,13 +7,13 @@ use crate::sync::OnceLock;
 
 const FAN_OUT: usize = 64;
 
-/// Values by key, each made at the first use of its key. They never move and never go.
+/// Values by key, each made at the first use of its key. Values never move and are never removed.
 ///
-/// A look-up walks usually one node, with one acquire load a node.
+/// A look-up usually visits one node, with one acquire load per node.
 #[derive(Debug)]
 pub(crate) struct Trie<K, V>(Node<K, V>);
 
-/// One level.
+/// One level of the trie.
 #[derive(Debug)]
 struct Node<K, V> {
     values: [OnceLock<(K, V)>; FAN_OUT],
@@ -45,7 +45,7 @@ impl<K: Copy + Eq + Hash, V> Trie<K, V> {
                 return value;
             }
             node = node.children[i].get_or_init(Node::boxed);
-            // Once the hash is used up every level takes slot 0, so the walk still ends.
+            // When all bits of the hash are used, every level takes entry 0: the walk still ends.
             hash >>= FAN_OUT.ilog2();
         }
     }

@@ -7,9 +7,9 @@ use super::decide::Costs;
 use super::times::Summary;
 use super::{Arm, MabKnobs, Reason};
 
-/// The last verdict that was drawn on a function, and what it was based on.
+/// The last verdict that was drawn for a function, and what it was based on.
 ///
-/// Where several threads draw at once, its parts may be of different verdicts.
+/// If several threads draw at once, its parts may belong to different verdicts.
 ///
 /// ```
 /// #[loom::compute(hint = "low")]
@@ -30,26 +30,26 @@ use super::{Arm, MabKnobs, Reason};
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Verdict {
-    /// Where calls were to run.
+    /// The arm that the verdict chose.
     pub arm: Arm,
-    /// Why.
+    /// Why it chose that arm.
     pub reason: Reason,
-    /// What a call was taken to cost inline: its own time, and that of those behind it.
+    /// The expected cost of an inline call: its own time, and the delay of the tasks behind it.
     pub inline_cost: Duration,
-    /// What it was taken to cost on the compute pool: its time there, and the overhead.
+    /// The expected cost of an offloaded call: its time on the compute pool, and the overhead.
     pub offload_cost: Duration,
-    /// What the way to the pool and back was taken to cost.
+    /// The expected cost of the way to the pool and back.
     pub overhead: Duration,
-    /// Tasks that were taken to be ready behind the caller.
+    /// Tasks that were assumed to be ready behind the caller.
     pub pressure: f64,
-    /// How many measurements inline and on the pool are remembered by now; each counts less
-    /// with those that come after it.
+    /// How many measurements are remembered now, inline and on the pool; a measurement counts less
+    /// with each later one.
     pub samples: [f64; 2],
-    /// How long ago it was drawn.
+    /// How long ago the verdict was drawn.
     pub age: Duration,
 }
 
-/// What a record keeps of a verdict. Times in nanoseconds.
+/// The part of a verdict that a record keeps. Times in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kept {
     pub(super) arm: Arm,
@@ -77,7 +77,7 @@ impl Verdict {
 }
 
 impl Verdict {
-    /// Why calls go there, in sentences, with the thresholds that `knobs` set: those of
+    /// Explains in sentences why calls run on this arm, with the thresholds of `knobs`: pass
     /// [`LoomConfig::mab_knobs`](crate::LoomConfig).
     ///
     /// ```
@@ -93,50 +93,49 @@ impl Verdict {
     pub fn explain(&self, knobs: &MabKnobs) -> String {
         let Self { arm, reason, inline_cost, offload_cost, overhead, pressure, .. } = self;
         let costs = format!(
-            "inline a call is taken to cost {inline_cost:.1?}, with what it holds up of the \
-             {pressure:.1} tasks that are ready behind it; on the pool {offload_cost:.1?}, of \
-             which {overhead:.1?} are the way there and back"
+            "an inline call is expected to cost {inline_cost:.1?}, including the delay of other \
+             tasks ({pressure:.1} are ready behind it); an offloaded call {offload_cost:.1?}, of \
+             which {overhead:.1?} are the way to the pool and back"
         );
         match reason {
             Reason::Cost => format!("The {arm} arm is cheaper: {costs}."),
             Reason::Unknown => {
-                "Nothing has been measured of it yet, so the guess is one that costs little \
-                 where it is wrong."
+                "The function has not been measured yet, and a wrong offload costs less than a \
+                 wrong inline call."
                     .to_owned()
             }
             Reason::Retest => format!(
-                "The {arm} arm is tried again, since what is known of it may be out of date: \
-                 {costs}."
+                "The {arm} arm is tried again, since its measurements may be out of date: {costs}."
             ),
             Reason::OnComputeThread => {
-                "It was called on a compute thread, where it holds up no I/O.".to_owned()
+                "The call was made on a compute thread, where it delays no I/O.".to_owned()
             }
             Reason::NoPool => "There are no compute threads: the system refused them.".to_owned(),
-            Reason::Told => "Its mode says so, or the test that runs it.".to_owned(),
+            Reason::Told => "The mode of the function or of the test forces this arm.".to_owned(),
             Reason::LoneWorker => format!(
-                "GR0: there is one I/O worker, and a call of {} µs or more would stop all of it, \
-                 or it has something else to do (a pressure above {}).",
+                "GR0: with one I/O worker, or an unknown number of them, no call of {} µs or more \
+                 runs inline, and no call at all while other tasks are ready (pressure above {}).",
                 knobs.t_tiny_inline_us, knobs.p_low
             ),
             Reason::HardCap => format!(
-                "GR1: no I/O worker is blocked for {} µs or more, however cheap that would be.",
+                "GR1: no I/O worker is blocked for {} µs or more, whatever the costs.",
                 knobs.t_block_hard_us
             ),
             Reason::Pressure => format!(
-                "GR2: with {pressure:.1} tasks ready behind each call, more than {}, no I/O \
-                 worker is blocked for {} µs or more.",
+                "GR2: {pressure:.1} tasks are ready behind each call, more than {}; in this case \
+                 no I/O worker is blocked for {} µs or more.",
                 knobs.p_high, knobs.t_inline_under_pressure_us
             ),
             Reason::Strikes => format!(
-                "GR3: calls have lately taken more than {} µs; that is forgotten in some \
-                 milliseconds, unless they do again.",
+                "GR3: recent inline calls took {} µs or more; this is forgotten in some \
+                 milliseconds, unless it happens again.",
                 knobs.t_strike_us
             ),
         }
     }
 }
 
-/// Nanoseconds as a duration; what cannot be one is none.
+/// Nanoseconds as a duration; zero if they are negative, too large or not a number.
 pub(crate) fn duration(nanos: f64) -> Duration {
     Duration::try_from_secs_f64(nanos / 1e9).unwrap_or_default()
 }
@@ -180,9 +179,9 @@ mod tests {
         assert_eq!(duration(f64::NAN), Duration::ZERO);
         assert_eq!(
             verdict.explain(&MabKnobs::new()),
-            "The inline arm is cheaper: inline a call is taken to cost 8.2µs, with what it holds \
-             up of the 0.3 tasks that are ready behind it; on the pool 15.3µs, of which 10.1µs \
-             are the way there and back."
+            "The inline arm is cheaper: an inline call is expected to cost 8.2µs, including the \
+             delay of other tasks (0.3 are ready behind it); an offloaded call 15.3µs, of which \
+             10.1µs are the way to the pool and back."
         );
         let capped = Verdict { reason: Reason::HardCap, ..verdict };
         let knobs = MabKnobs { t_block_hard_us: 300.0, ..MabKnobs::new() };

@@ -1,4 +1,4 @@
-//! A plug-in that does I/O: it serves a port of its own, and answers through that.
+//! A plug-in that does I/O: it serves a port of its own, and answers through that port.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ static ADDRESS: std::sync::OnceLock<watch::Receiver<Option<SocketAddr>>> =
 fn start(attach: Attach<'_>) -> Result<(), Box<dyn Error>> {
     let attached = attach.start()?;
     let (sender, address) = watch::channel(None);
-    // On the host's I/O workers, with this library's own tokio behind the sockets.
+    // The task runs on the host's I/O workers; this library's own tokio drives the sockets.
     drop(attached.spawn(async move {
         if let Err(error) = serve(sender).await {
             eprintln!("echo: {error}");
@@ -58,7 +58,7 @@ static INTERFACE_VERSION: u32 = interface::VERSION;
 #[unsafe(no_mangle)]
 extern "C" fn answer(request: Text<'_>, reply: Reply) {
     let text = request.to_text();
-    // Where there is no host any more the reply is dropped, which says so.
+    // If the host has ended, the reply is dropped, which reports that there is no answer.
     let Some(attached) = loom::plugin::current() else { return };
     drop(attached.try_spawn(async move {
         match ask(text).await {

@@ -1,4 +1,4 @@
-//! A program that loads plug-ins, which were built apart, and asks each about a text.
+//! A program that loads separately built plug-ins, and asks each about a text.
 //!
 //! `host LIBRARY...`
 
@@ -11,11 +11,11 @@ use tokio::sync::oneshot;
 
 const TEXT: &str = include_str!("../../../../README.md");
 
-/// Whether it is a plug-in of this example, as we know it.
+/// Checks that it is a plug-in of this example, with the interface version of this host.
 fn check(plugin: &Plugin) -> Result<(), Box<dyn Error + Send + Sync>> {
-    // SAFETY: under this name a plug-in of this example exports a number.
+    // SAFETY: a plug-in of this example exports a `u32` under this name.
     let version: *const u32 = unsafe { plugin.symbol(VERSION_SYMBOL) }?;
-    // SAFETY: it stays for as long as the library, and nobody changes it.
+    // SAFETY: the number exists as long as the library is loaded, and is never changed.
     match unsafe { *version } {
         VERSION => Ok(()),
         other => Err(format!("`{}` has interface {other}, not {VERSION}", plugin.name()).into()),
@@ -24,11 +24,11 @@ fn check(plugin: &Plugin) -> Result<(), Box<dyn Error + Send + Sync>> {
 
 /// Asks a plug-in; the answer is awaited like any other.
 async fn ask(plugin: &Plugin, text: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
-    // SAFETY: `interface` says that each plug-in of this example exports that under this name.
+    // SAFETY: by `interface`, each plug-in of this example exports an `Answer` under this name.
     let answer: Answer = unsafe { plugin.symbol(ANSWER) }?;
     let (sender, receiver) = oneshot::channel();
     let reply = Reply::new(move |text| {
-        // Whoever asked may have gone.
+        // The receiver may be gone.
         let _ = sender.send(text);
     });
     answer(Text::lend(text), reply);
@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let runtime = loom::current_runtime().ok_or("below `loom::main` there is one")?;
     let mut plugins = Vec::new();
     for path in env::args_os().skip(1) {
-        // SAFETY: they are the libraries of this example.
+        // SAFETY: the libraries are plug-ins of this example.
         let plugin = unsafe { runtime.load_plugin(path) }?;
         check(&plugin)?;
         plugins.push(plugin);
@@ -54,7 +54,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     for plugin in runtime.plugins() {
         println!("{plugin}");
     }
-    // What serves for ever is dropped with the runtime; waiting for it would be in vain.
+    // The plug-ins' servers never end, so waiting for them would hang; the runtime drops them.
     runtime.shutdown_background();
     Ok(())
 }

@@ -1,18 +1,19 @@
-//! What host and plug-ins of this example say to one another: a text goes there, a text comes
-//! back. Everything that crosses is `extern "C"` or `#[repr(C)]`; each side frees its own.
+//! The interface between host and plug-ins of this example: a text goes to the plug-in, and a text
+//! comes back. Everything that crosses is `extern "C"` or `#[repr(C)]`. Each side frees its own
+//! memory.
 
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::slice;
 
-/// What all of this is; another number is another interface.
+/// The version of this interface; every change of the interface needs a new number.
 pub const VERSION: u32 = 1;
-/// The number that each plug-in exports, for the host to read before anything else.
+/// The name of the version that each plug-in exports. The host reads it before anything else.
 pub const VERSION_SYMBOL: &str = "INTERFACE_VERSION";
-/// The function that each plug-in exports.
+/// The name of the function that each plug-in exports.
 pub const ANSWER: &str = "answer";
 
-/// Takes a request, and returns at once; the reply comes when it is ready, on whichever thread.
+/// Takes a request, and returns at once. The reply comes when it is ready, on any thread.
 pub type Answer = extern "C" fn(Text<'_>, Reply);
 
 /// Text that is lent for a call.
@@ -30,39 +31,39 @@ impl<'a> Text<'a> {
 
     /// A copy, on this side of the boundary.
     pub fn to_text(&self) -> String {
-        // SAFETY: it is made by `lend` alone, and lent for as long.
+        // SAFETY: only `lend` makes a `Text`, from a text that is lent for the same lifetime.
         let bytes = unsafe { slice::from_raw_parts(self.data, self.len) };
         String::from_utf8_lossy(bytes).into_owned()
     }
 }
 
-/// Where an answer goes, once. One that is dropped says that there is none.
+/// Where the answer goes, once. Dropping it reports that there is no answer.
 #[repr(C)]
 pub struct Reply {
     context: *mut (),
-    /// Uses the context up.
+    /// Consumes the context, so it may be called once.
     send: extern "C" fn(context: *mut (), has_answer: bool, Text<'_>),
 }
 
-// SAFETY: `new` takes a closure that may be sent.
+// SAFETY: `new` accepts only closures that are `Send`.
 unsafe impl Send for Reply {}
 
 impl Reply {
-    /// The host's side: calls `f` with the answer, or with nothing.
+    /// The host's side: calls `f` with the answer, or with `None`.
     pub fn new<F: FnOnce(Option<String>) + Send + 'static>(f: F) -> Self {
         extern "C" fn send<F: FnOnce(Option<String>)>(
             context: *mut (),
             has_answer: bool,
             text: Text<'_>,
         ) {
-            // SAFETY: it is the box below, and this is its end.
+            // SAFETY: it is the box from `new` below, and `send` consumes it once.
             let f = unsafe { Box::from_raw(context.cast::<F>()) };
             f(has_answer.then(|| text.to_text()));
         }
         Self { context: Box::into_raw(Box::new(f)).cast(), send: send::<F> }
     }
 
-    /// The plug-in's side.
+    /// The plug-in's side: sends the answer.
     pub fn send(self, answer: &str) {
         let reply = ManuallyDrop::new(self);
         (reply.send)(reply.context, true, Text::lend(answer));

@@ -1,4 +1,4 @@
-//! A plug-in that computes: which words are in a text, and how often.
+//! A plug-in that computes: it counts the words of a text.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use rayon::str::ParallelString;
 
 loom::plugin::export!("words");
 
-/// Where this runs Loom decides, as in any program: inline on the host's I/O worker, or on a
+/// Loom decides where this runs, as in any program: inline on the host's I/O worker, or on a
 /// thread that the host has started for this plug-in. Parallel iterators use those threads, too.
 #[loom::compute(size = text.len())]
 fn count(text: String) -> BTreeMap<String, u32> {
@@ -32,10 +32,10 @@ static INTERFACE_VERSION: u32 = interface::VERSION;
 #[unsafe(no_mangle)]
 extern "C" fn answer(request: Text<'_>, reply: Reply) {
     let text = request.to_text();
-    // A function that is exported must not panic: where there is no host any more the reply is
-    // dropped, which says so.
+    // An exported function must not panic. If the host has ended, the reply is dropped, which
+    // reports that there is no answer.
     let Some(attached) = loom::plugin::current() else { return };
-    // A task on the host's I/O workers. Where it panics, the reply is dropped as well.
+    // A task on the host's I/O workers. If it panics, the reply is dropped as well.
     drop(attached.try_spawn(async move {
         let counts = count(text).await;
         let most = counts.iter().max_by_key(|(_, n)| **n);

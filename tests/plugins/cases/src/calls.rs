@@ -1,4 +1,4 @@
-//! Calls of every kind, and what becomes of panics.
+//! Calls of every kind, and how panics reach the caller.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -20,7 +20,7 @@ fn offloaded(n: u64) -> (u64, String) {
     ((0..n).sum(), crate::thread_name())
 }
 
-/// By the methods of handles.
+/// Through the methods of handles.
 pub(crate) fn results() {
     let attached = attached();
     let runtime = attached.runtime().clone();
@@ -40,7 +40,7 @@ pub(crate) fn results() {
     assert_eq!(runtime.install(|| (0..100_u64).into_par_iter().sum::<u64>()), 4950);
 }
 
-/// By the free functions, in a task of the host's.
+/// Through the free functions, in a task on the host's workers.
 pub(crate) fn free_functions() {
     let task = attached().spawn(async {
         assert!(loom::current_runtime().is_some());
@@ -99,7 +99,7 @@ async fn collect<S: loom_stream::Stream>(stream: S) -> Vec<S::Item> {
     items
 }
 
-/// By the host alone: nothing of this library's tokio or rayon.
+/// Through the host alone, without this library's tokio or rayon.
 pub(crate) fn handles_alone() {
     let host: Host = attached().host().clone();
     assert!(host.compute_threads() > 0);
@@ -152,7 +152,7 @@ fn text(payload: Box<dyn std::any::Any + Send>) -> String {
 #[derive(Debug, PartialEq)]
 struct Payload(u32);
 
-/// Each is an error with what was thrown, and everything goes on.
+/// Each panic becomes an error with its payload, and later work still runs.
 pub(crate) fn panics() {
     std::panic::set_hook(Box::new(|_| {}));
     let attached = attached();
@@ -172,7 +172,7 @@ pub(crate) fn panics() {
             let error = loom::spawn_async(async { panic!("of tokio's") }).await.map(|(): ()| ());
             assert_eq!(text(error.expect_err("it panics").into_panic()), "of tokio's");
 
-            // The destructor of what a task holds, when it ends and when it is aborted.
+            // The drop of a task's value panics, when the task ends and when it is aborted.
             let held = PanicsInDrop;
             let error = attached.spawn(async move { drop(held) }).await;
             assert_eq!(
@@ -222,7 +222,7 @@ pub(crate) fn panics() {
     results();
 }
 
-/// Deeper than there are threads.
+/// Joins are nested deeper than there are threads.
 pub(crate) fn nested_joins() {
     fn sum(host: &Host, from: u64, to: u64) -> u64 {
         if to - from < 3 {
@@ -246,7 +246,7 @@ pub(crate) fn nested_joins() {
     let host = attached.host().clone();
     assert_eq!(sum(&host, 0, 1000), 499_500);
     assert_eq!(attached.runtime().install(|| rayons(0, 1000)), 499_500);
-    // From threads of either pool to the other one.
+    // From threads of either pool to the other pool.
     let (at_host, here) = (host.clone(), host.clone());
     let pool = attached.runtime().clone();
     let told = attached.block_on(async {
@@ -259,7 +259,7 @@ pub(crate) fn nested_joins() {
     assert_eq!(told, Ok((3 * 4950, 2 * 4950)));
 }
 
-/// A bit of everything, many times, so that two plug-ins meet.
+/// A mixture of calls, repeated often, so that two plug-ins run at the same time.
 pub(crate) fn mixture() {
     static DONE: AtomicUsize = AtomicUsize::new(0);
     DONE.store(0, Ordering::Relaxed);
@@ -282,7 +282,7 @@ pub(crate) fn mixture() {
     assert_eq!((done, DONE.load(Ordering::Relaxed)), (Ok(()), 200));
 }
 
-/// On a compute thread of the host's, which may be the only one.
+/// Runs on a compute thread of the host, which may be the only one.
 pub(crate) fn nested_joins_there() {
     let host = attached().host().clone();
     let (a, b) = host

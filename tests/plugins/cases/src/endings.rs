@@ -1,4 +1,4 @@
-//! Tasks that are ended, and hosts that are.
+//! The end of tasks, and the end of hosts.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,7 +44,7 @@ pub(crate) fn abort_drops_once() {
     }
 }
 
-/// For work that takes that long.
+/// Waits for `time`, as work of that length would.
 async fn wait(time: Duration) {
     let _over = tokio::time::timeout(time, std::future::pending::<()>()).await;
 }
@@ -52,7 +52,7 @@ async fn wait(time: Duration) {
 static PENDING: AtomicUsize = AtomicUsize::new(0);
 const LEFT: usize = 20;
 
-/// Tasks that never end, in every kind of wait.
+/// Leaves tasks that never end, in every kind of wait.
 pub(crate) fn leaves_pending() {
     PENDING.store(0, Ordering::Relaxed);
     for n in 0..LEFT {
@@ -81,13 +81,13 @@ pub(crate) fn pending_were_dropped() {
 
 static SLEEPERS: AtomicUsize = AtomicUsize::new(0);
 
-/// Tasks and computation that take a little.
+/// Leaves tasks and compute calls that take a short time.
 pub(crate) fn leaves_sleepers() {
     SLEEPERS.store(0, Ordering::Relaxed);
     for _ in 0..LEFT {
         drop(attached().spawn(async {
             wait(Duration::from_millis(20)).await;
-            // What is being finished may need it.
+            // Work that is being finished may still need compute.
             loom::spawn_compute(|| {
                 SLEEPERS.fetch_add(1, Ordering::Relaxed);
             })
@@ -115,7 +115,7 @@ pub(crate) fn tells_it() {
     TOLD.notify_one();
 }
 
-/// Whatever is asked for after the host has ended is refused in words.
+/// After the host has ended, each request is refused with an error text.
 pub(crate) fn is_refused_after_the_end() {
     std::panic::set_hook(Box::new(|_| {}));
     let words = |f: fn()| {
@@ -139,7 +139,7 @@ pub(crate) fn is_refused_after_the_end() {
 
 static KEPT: Mutex<Option<loom::plugin::Attached>> = Mutex::new(None);
 
-/// Keeps a handle, or gives it back.
+/// Keeps a handle, or drops the one that is kept.
 pub(crate) fn keeps_a_handle() {
     let mut kept = KEPT.lock().expect("nobody panics");
     *kept = if kept.is_some() { None } else { loom::plugin::current() };
@@ -147,7 +147,7 @@ pub(crate) fn keeps_a_handle() {
 
 static AWAITED: AtomicUsize = AtomicUsize::new(0);
 
-/// A thread of this library's own awaits tasks by tokio's handles while the host ends.
+/// Threads of this library await tasks through tokio's handles while the host ends.
 pub(crate) fn awaits_from_a_thread() {
     AWAITED.store(0, Ordering::Relaxed);
     for _ in 0..LEFT {
@@ -176,7 +176,7 @@ pub(crate) fn what_was_awaited_came() {
 
 static SPINS: AtomicUsize = AtomicUsize::new(0);
 
-/// Computes for as long as nobody tells it to stop.
+/// Computes until `stops_computing` is called.
 pub(crate) fn computes_until_told() {
     SPINS.store(1, Ordering::Relaxed);
     loom::spawn_compute(|| {
@@ -196,7 +196,7 @@ pub(crate) fn is_attached_to_nothing() {
     assert!(loom::current_runtime().is_none());
 }
 
-/// A function that blocks, on a thread of this library's tokio, with a handle of that lent out.
+/// A blocking function on a thread of this library's tokio, whose handle was lent out.
 pub(crate) fn blocks_until_told() {
     SPINS.store(1, Ordering::Relaxed);
     let attached = attached();
@@ -208,7 +208,7 @@ pub(crate) fn blocks_until_told() {
     until(|| SPINS.load(Ordering::Relaxed) == 2);
 }
 
-/// After it was to be unloaded, and was not.
+/// Calls that come after a refused unload are refused.
 pub(crate) fn refuses_what_comes_late() {
     std::panic::set_hook(Box::new(|_| {}));
     let computed = std::panic::catch_unwind(|| loom::spawn_compute(|| ()).detach());

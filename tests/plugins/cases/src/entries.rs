@@ -1,4 +1,4 @@
-//! Waiting where nobody must.
+//! Waiting on threads that must not wait.
 
 use loom::plugin::BlockOnError;
 
@@ -8,7 +8,7 @@ fn refused() -> BlockOnError {
     attached().block_on(async {}).expect_err("it must not wait")
 }
 
-/// The same in the words of a panic, where there is no error to give.
+/// The same as a panic, where a function cannot return an error.
 fn panics() {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
@@ -47,7 +47,7 @@ pub(crate) fn refused_on_compute_threads() {
     assert_eq!(attached.runtime().install(refused), BlockOnError::OnAComputeThread);
 }
 
-/// Called by the host on a thread of its own that must not wait.
+/// The host calls this on one of its threads that must not wait.
 pub(crate) fn refused_here() {
     refused();
     panics();

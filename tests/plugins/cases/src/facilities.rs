@@ -1,4 +1,4 @@
-//! What tokio has, inside tasks that the host polls.
+//! Tokio's facilities, inside tasks that the host polls.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -133,7 +133,7 @@ pub(crate) fn tasks() {
     });
 }
 
-/// How many messages that are there a poll takes at once.
+/// How many of the messages in a channel one poll receives.
 async fn taken_at_once() -> usize {
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     for n in 0..1000_u32 {
@@ -152,7 +152,7 @@ async fn taken_at_once() -> usize {
     .await
 }
 
-/// A task gets as much at once as tokio gives its own, and each poll anew.
+/// A task has the same budget as tokio's own tasks, and each poll has a new one.
 pub(crate) fn budget() {
     let driver = attached().runtime().tokio_handle().clone();
     let of_tokio = driver.block_on(driver.spawn(taken_at_once()));
@@ -166,7 +166,7 @@ pub(crate) fn budget() {
     assert_eq!(without, 1000);
 }
 
-/// What each of the choices gives and does not.
+/// What each `TokioContext` provides.
 pub(crate) fn contexts() {
     for (context, has_tokio) in
         [(TokioContext::Budget, true), (TokioContext::Entered, true), (TokioContext::None, false)]
@@ -176,7 +176,7 @@ pub(crate) fn contexts() {
         let found = attached().block_on(found).expect("it may wait").expect("it ends");
         assert_eq!(found, has_tokio, "{context:?}");
     }
-    // Destructors find what polls found.
+    // Destructors run in the same context as polls.
     struct Spawns(std::sync::mpsc::Sender<bool>);
     impl Drop for Spawns {
         fn drop(&mut self) {
@@ -193,7 +193,7 @@ pub(crate) fn contexts() {
     assert_eq!(dropped.recv(), Ok(true));
 }
 
-/// Until it was told to stop it always finds something ready.
+/// A task that always finds a message ready, 200,000 times.
 pub(crate) fn busy() {
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     for _ in 0..100 {
@@ -208,8 +208,8 @@ pub(crate) fn busy() {
     }));
 }
 
-/// Polled where another tokio of this library's drives the thread, it finds the plug-in's all the
-/// same.
+/// Polled on a thread that another tokio runtime of this library drives, a future still finds the
+/// plug-in's runtime.
 pub(crate) fn within_another() {
     let driver = attached().runtime().tokio_handle().clone();
     let inside = || {

@@ -1,4 +1,4 @@
-//! What the plug-ins of the tests do, each with its own copy of everything.
+//! The cases that the tests' plug-ins run. Each plug-in has its own copy of this library.
 
 mod calls;
 mod endings;
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use loom::plugin::{Attach, Attached};
 use loom_abi::{Bytes, RuntimeHandle};
 
-/// What this library was attached to when it was loaded.
+/// The host that this library was attached to when it was loaded.
 static ATTACHED: OnceLock<Option<Attached>> = OnceLock::new();
 
 pub fn start(attach: Attach<'_>) -> Result<(), Box<dyn Error>> {
@@ -25,7 +25,7 @@ pub fn start(attach: Attach<'_>) -> Result<(), Box<dyn Error>> {
         Ok("panics") => panic!("it was told to panic"),
         _ => {}
     }
-    // One that keeps no handle can be unloaded.
+    // A plug-in that keeps no handle can be unloaded.
     let keeps = std::env::var_os("PLUGIN_KEEPS_NOTHING").is_none();
     let _ = ATTACHED.set(keeps.then_some(attached));
     Ok(())
@@ -88,7 +88,7 @@ const CASES: &[(&str, Case)] = &[
 ];
 
 pub fn run(name: Bytes) -> u32 {
-    // SAFETY: the host lends a name.
+    // SAFETY: the host lends a name, which is valid for the call.
     let name = unsafe { std::slice::from_raw_parts(name.data, name.len) };
     let case = CASES.iter().find(|(known, _)| known.as_bytes() == name);
     let Some((name, case)) = case else { return 2 };
@@ -103,17 +103,17 @@ pub fn run(name: Bytes) -> u32 {
 
 pub fn attach_to_wrong(handle: RuntimeHandle<'_>) -> u32 {
     let one = loom::plugin::Host::of(handle).is_err();
-    // Where it is none that is wrong, it stays attached.
+    // If the handle is not wrong after all, the library stays attached.
     let other = matches!(loom::plugin::attach(handle), Err(loom::plugin::AttachError::Version(_)));
     u32::from(!(one && other))
 }
 
-/// After work has ended, what others hold comes back at once, or at their next step.
+/// Waits until all objects that were passed to the host are returned, now that work has ended.
 fn nothing_is_left() {
     until(|| loom::plugin::live() == Default::default());
 }
 
-/// Waits for what others do.
+/// Waits until other threads make the condition true.
 #[track_caller]
 pub(crate) fn until(holds: impl Fn() -> bool) {
     while !holds() {
@@ -121,13 +121,13 @@ pub(crate) fn until(holds: impl Fn() -> bool) {
     }
 }
 
-/// What the system calls this thread.
+/// The name of this thread, as the system knows it.
 pub(crate) fn thread_name() -> String {
     let name = std::fs::read_to_string("/proc/thread-self/comm").unwrap_or_default();
     name.trim_end().to_owned()
 }
 
-/// Counts those that are there, and how many have been.
+/// Counts its drops.
 #[derive(Debug)]
 pub(crate) struct Counted(&'static AtomicUsize);
 

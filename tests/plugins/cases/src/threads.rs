@@ -1,4 +1,4 @@
-//! Where code runs.
+//! The threads on which code runs.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -7,7 +7,8 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::{attached, thread_name};
 
-/// Tasks on the host's workers, computation on threads that it has started, all with its name.
+/// Tasks run on the host's workers, and computation on threads that the host has started. All of
+/// them have the host's name.
 pub(crate) fn only_the_hosts() {
     let computing = Mutex::new(BTreeSet::new());
     let note = || {

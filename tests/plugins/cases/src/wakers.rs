@@ -1,4 +1,4 @@
-//! Wakes, and what they leave behind.
+//! Wakes, and that they leave nothing behind.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,8 +6,8 @@ use std::task::{Poll, Waker};
 
 use crate::{attached, until};
 
-/// A task that is woken again and again by clones that are made, kept for one poll, and dropped;
-/// now and then on another thread.
+/// A task that is woken again and again by clones of its waker. Each clone is kept for one poll and
+/// then dropped. Some wakes come from another thread.
 pub(crate) fn a_million_wakes() {
     static SLOT: Mutex<Option<Waker>> = Mutex::new(None);
     const WAKES: usize = 1_000_000;
@@ -32,7 +32,7 @@ pub(crate) fn a_million_wakes() {
     drop(SLOT.lock().expect("nobody panics").take());
 }
 
-/// What is kept from one poll is what the next one brings.
+/// A waker that is kept from one poll wakes the same task as the next poll's waker.
 pub(crate) fn will_wake_holds() {
     let task = attached().spawn(async {
         let mut kept: Option<Waker> = None;
@@ -50,7 +50,7 @@ pub(crate) fn will_wake_holds() {
         .await;
         let other = Waker::noop();
         std::future::poll_fn(|cx| Poll::Ready(assert!(!other.will_wake(cx.waker())))).await;
-        // A clone that outlives its task wakes nobody, and harms nobody.
+        // A clone that outlives its task wakes no task, and is harmless.
         kept
     });
     let kept = attached().block_on(task).expect("it may wait").expect("it ends");

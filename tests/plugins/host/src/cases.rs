@@ -1,4 +1,4 @@
-//! The cases: what the host does, and which ones of the plug-ins' it asks for.
+//! The cases: what the host does, and which cases of the plug-ins it runs.
 
 mod long;
 mod unloading;
@@ -15,9 +15,9 @@ use loom_abi::{Bytes, Header, Lack, Report, Runtime, RuntimeHandle, Table};
 
 pub struct Case {
     pub name: &'static str,
-    /// With which plug-ins it is run.
+    /// The plug-ins that it runs with.
     pub plugins: &'static [&'static str],
-    /// It has libraries unmapped.
+    /// Whether it unmaps libraries.
     pub unmaps: bool,
     run: fn(&Path, &[&str]),
 }
@@ -78,12 +78,12 @@ pub fn run(folder: &Path, name: &str, plugins: &str) -> ExitCode {
     };
     let plugins: Vec<&str> = plugins.split(',').collect();
     (case.run)(folder, &plugins);
-    // Whatever was made and went across has come back.
+    // Every object that crossed the boundary has been returned.
     until(|| live() == Report::default());
     ExitCode::SUCCESS
 }
 
-/// Waits for what others do; who waits in vain is ended by the supervisor.
+/// Waits until other threads make the condition true; the supervisor ends a case that hangs.
 fn until(holds: impl Fn() -> bool) {
     while !holds() {
         thread::yield_now();
@@ -100,7 +100,7 @@ fn two_and_two() -> LoomRuntime {
 
 fn load(runtime: &LoomRuntime, folder: &Path, name: &str) -> Plugin {
     let path = folder.join(format!("lib{name}.so"));
-    // SAFETY: it was built for this.
+    // SAFETY: the library was built for these tests.
     let loaded = unsafe { runtime.load_plugin(path) };
     loaded.unwrap_or_else(|error| panic!("{error}"))
 }
@@ -113,19 +113,19 @@ fn load_all(runtime: &LoomRuntime, folder: &Path, names: &[&str]) -> Vec<Plugin>
 #[track_caller]
 fn ask(plugin: &Plugin, case: &str) {
     type Run = extern "C" fn(Bytes) -> u32;
-    // SAFETY: that is what it exports.
+    // SAFETY: the plug-in exports this function with this type.
     let run: Run = unsafe { plugin.symbol("plugin_case") }.expect("it is exported");
     let status = run(Bytes { data: case.as_ptr(), len: case.len() });
     assert_eq!(status, 0, "case `{case}` of `{}`", plugin.name());
 }
 
-/// Nothing of a plug-in is with others any more, and it has nothing of ours.
+/// Waits until the host holds nothing of a plug-in, and the plug-in nothing of the host.
 fn is_left_clean(plugin: &Plugin) {
     until(|| plugin.live() == Report::default());
     until(|| plugin.stats().tasks == 0 && plugin.stats().compute_calls == 0);
 }
 
-/// Asks each plug-in in turn, and ends the runtime.
+/// Runs cases of each plug-in in turn, and ends the runtime.
 fn asks(folder: &Path, names: &[&str], cases: &[&str]) {
     let runtime = two_and_two();
     let plugins = load_all(&runtime, folder, names);
@@ -166,7 +166,7 @@ fn two_at_once(folder: &Path, names: &[&str]) {
     assert!(runtime.shutdown_timeout(Duration::from_secs(10)).is_nothing());
 }
 
-/// On a pool of one thread, from every kind of thread.
+/// Nested joins on a pool of one thread, from every kind of thread.
 fn nested_join(folder: &Path, names: &[&str]) {
     let runtime = builder().tokio_threads(1).rayon_threads(1).build().expect("threads");
     let plugins = load_all(&runtime, folder, names);
@@ -178,7 +178,8 @@ fn nested_join(folder: &Path, names: &[&str]) {
     runtime.install(|| plugins.iter().for_each(|plugin| ask(plugin, "join_there")));
 }
 
-/// Refused where it would be a deadlock: one worker, a current-thread runtime, compute threads.
+/// Waiting is refused where it would deadlock: one worker, a current-thread runtime, compute
+/// threads.
 fn re_entry(folder: &Path, names: &[&str]) {
     let runtime = builder().tokio_threads(1).rayon_threads(1).build().expect("threads");
     let plugins = load_all(&runtime, folder, names);
@@ -194,7 +195,7 @@ fn re_entry(folder: &Path, names: &[&str]) {
     }
 }
 
-/// Within a second, once in a while at least: one that hangs never is.
+/// Ends within a second in at least one of ten tries; a call that hangs never does.
 #[track_caller]
 fn at_once(f: impl Fn()) {
     let within_a_second = || {
@@ -218,8 +219,8 @@ fn current_thread(folder: &Path, names: &[&str]) {
     }
 }
 
-/// A plug-in's task that always finds something ready lets the host's tasks have their turn on
-/// the only worker.
+/// A plug-in's task that always finds something ready still lets the host's tasks run on the only
+/// worker.
 fn fairness(folder: &Path, names: &[&str]) {
     static TURNS: AtomicU32 = AtomicU32::new(0);
     let runtime = builder().tokio_threads(1).rayon_threads(1).build().expect("threads");
@@ -235,14 +236,14 @@ fn fairness(folder: &Path, names: &[&str]) {
         until(|| plugin.stats().tasks > 0);
         let before = TURNS.load(Ordering::Relaxed);
         until(|| plugin.stats().tasks == 0);
-        // 200,000 messages, of which tokio gives 128 a turn.
+        // 200,000 messages, of which tokio lets a task take 128 per poll.
         let turns = TURNS.load(Ordering::Relaxed) - before;
         assert!(turns > 500, "{turns} turns");
     }
     turns.abort();
 }
 
-/// The host ends while tasks of plug-ins wait for what never comes.
+/// The host ends while tasks of plug-ins wait for events that never come.
 fn pending(folder: &Path, names: &[&str]) {
     let runtime = two_and_two();
     let plugins = load_all(&runtime, folder, names);
@@ -259,7 +260,7 @@ fn pending(folder: &Path, names: &[&str]) {
     }
 }
 
-/// The host's end waits for what plug-ins have begun, on whichever threads.
+/// The host's end waits for work that plug-ins have begun, on any thread.
 fn draining(folder: &Path, names: &[&str]) {
     let runtime = two_and_two();
     let plugins = load_all(&runtime, folder, names);
@@ -273,7 +274,7 @@ fn draining(folder: &Path, names: &[&str]) {
     }
 }
 
-/// What was there when the host's end let its work finish reaches who awaits it.
+/// Results that exist when the host's work has ended still reach the tasks' awaiters.
 fn awaited(folder: &Path, names: &[&str]) {
     let runtime = two_and_two();
     let plugins = load_all(&runtime, folder, names);
@@ -287,14 +288,14 @@ fn awaited(folder: &Path, names: &[&str]) {
     }
 }
 
-/// A plug-in that attaches and then fails is attached no more, and may be loaded again.
+/// A plug-in that attaches and then fails is detached, and may be loaded again.
 fn wrong_starts(folder: &Path, names: &[&str]) {
     let runtime = two_and_two();
     for name in names {
         for how in ["fails", "panics"] {
-            // SAFETY: nobody else is here to read it meanwhile.
+            // SAFETY: no other thread reads the environment meanwhile.
             unsafe { std::env::set_var("PLUGIN_START", how) };
-            // SAFETY: it was built for this.
+            // SAFETY: the library was built for these tests.
             let refused = unsafe { runtime.load_plugin(folder.join(format!("lib{name}.so"))) };
             let text = refused.expect_err("it does not start").to_string();
             assert!(text.contains(&format!("it was told to {}", &how[..4])), "{text}");
@@ -307,12 +308,12 @@ fn wrong_starts(folder: &Path, names: &[&str]) {
     }
 }
 
-/// Handles of other versions, which end the process where anything of them is called.
+/// Handles of other versions, whose functions end the process if one of them is called.
 fn wrong_hosts(folder: &Path, names: &[&str]) {
     type Attach = extern "C" fn(RuntimeHandle<'_>) -> u32;
     let runtime = two_and_two();
     for plugin in load_all(&runtime, folder, names) {
-        // SAFETY: that is what it exports.
+        // SAFETY: the plug-in exports this function with this type.
         let attach: Attach = unsafe { plugin.symbol("plugin_attach") }.expect("it is exported");
         let own = Header::of::<Table>();
         for header in [
@@ -324,14 +325,14 @@ fn wrong_hosts(folder: &Path, names: &[&str]) {
         ] {
             let table = wrong_table(header);
             let runtime = std::ptr::null::<Runtime>();
-            // SAFETY: it begins with a header, and does not fit.
+            // SAFETY: it begins with a header, whose version does not fit.
             let handle = unsafe { RuntimeHandle::from_parts(&raw const table, runtime) };
             assert_eq!(attach(handle), 0, "{header:?}");
         }
     }
 }
 
-/// A table of which every function ends the process.
+/// A table whose functions all end the process.
 fn wrong_table(header: Header) -> Table {
     extern "C" fn never() {
         eprintln!("a function of a table that does not fit was called");
@@ -349,11 +350,11 @@ fn wrong_table(header: Header) -> Table {
     unsafe { table.assume_init() }
 }
 
-/// Libraries of other versions, and such as are none.
+/// Libraries of other versions, and libraries that are no plug-ins.
 fn wrong_plugins(folder: &Path, _names: &[&str]) {
     let runtime = two_and_two();
     let loads = |name: &str| {
-        // SAFETY: they were built for this; what they export does not fit, or is not there.
+        // SAFETY: they were built for these tests; their exports do not fit, or do not exist.
         unsafe { runtime.load_plugin(folder.join(name)) }.expect_err("it does not fit")
     };
     let lack = |name: &str| match loads(name) {

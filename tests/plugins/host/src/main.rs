@@ -1,4 +1,4 @@
-//! The program that loads the plug-ins of the tests: every case in a process of its own.
+//! The program that loads the tests' plug-ins and runs every case in a process of its own.
 //!
 //! `plugin-host FOLDER ROUNDS` runs all of them, `plugin-host FOLDER CASE PLUGINS` one.
 

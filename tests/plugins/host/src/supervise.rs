@@ -1,4 +1,4 @@
-//! Runs every case, again and again, each in a process that may hang or die.
+//! Runs every case many times, each in a process of its own, which may hang or crash.
 
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -10,11 +10,11 @@ use crate::cases::{CASES, Case};
 
 /// How long a case may take, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
-/// In seconds, in place of the limit.
+/// The variable that replaces the limit, in seconds.
 const LIMIT_VARIABLE: &str = "PLUGIN_CASE_SECONDS";
-/// After so many that failed there is no use in more.
+/// The run stops after so many failures.
 const MOST_FAILURES: usize = 5;
-/// How many run at once: most of them wait most of the time.
+/// How many cases run at once; most of them wait most of the time.
 const AT_ONCE: usize = 2;
 
 pub fn all(folder: &Path, rounds: u32) -> ExitCode {
@@ -77,7 +77,7 @@ fn one(folder: &Path, case: &Case, plugins: &str) -> Result<(), String> {
                 pause = (pause * 2).min(Duration::from_millis(10));
             }
             Ok(None) => {
-                // It is ours, and has had its time.
+                // The child has used up its time.
                 let _ = child.kill();
                 let _ = child.wait();
                 return Err(format!("it did not end within {limit:?}"));
@@ -87,7 +87,8 @@ fn one(folder: &Path, case: &Case, plugins: &str) -> Result<(), String> {
     }
 }
 
-/// What the statics of a library keep is lost with it, which is no leak of the case.
+/// Memory that an unmapped library's statics hold is lost, which is no leak of the case. So leak
+/// detection is off.
 fn sanitizer_options() -> (&'static str, String) {
     const NAME: &str = "ASAN_OPTIONS";
     (NAME, env::var(NAME).unwrap_or_default() + ":detect_leaks=0")

@@ -2,25 +2,26 @@
 
 loom::plugin::export!("second", plugin_cases::start);
 
-/// Runs one case, by name; 0 where it went well.
+/// Runs one case, by name; 0 if it succeeds.
 #[unsafe(no_mangle)]
 pub extern "C" fn plugin_case(name: loom_abi::Bytes) -> u32 {
     plugin_cases::run(name)
 }
 
-/// Attaches to a handle that may be wrong; 0 where it was refused for its version.
+/// Attaches to a handle that may be wrong; 0 if it is refused because of its version.
 #[unsafe(no_mangle)]
 pub extern "C" fn plugin_attach(handle: loom_abi::RuntimeHandle<'_>) -> u32 {
     plugin_cases::attach_to_wrong(handle)
 }
 
 mod blocks {
-    //! An allocator that marks its blocks, and ends the process where it is given another's.
+    //! An allocator that marks its blocks, and ends the process if it has to free a block of
+    //! another allocator.
 
     use std::alloc::{GlobalAlloc, Layout, System};
 
     const MARK: u64 = 0x5ec0_0d_b10c_5ec0;
-    /// Before each block: room for the mark that keeps any alignment up to this.
+    /// The room for the mark before each block, which keeps any alignment up to this.
     const ROOM: usize = 64;
 
     struct Marked;
@@ -31,7 +32,7 @@ mod blocks {
         (whole.expect("a layout with a little more"), room)
     }
 
-    // SAFETY: every block is one of the system's, of which the first part is kept back.
+    // SAFETY: every block is one of the system's, and its first part is reserved for the mark.
     unsafe impl GlobalAlloc for Marked {
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
             let (whole, room) = with_room(layout);
@@ -48,14 +49,14 @@ mod blocks {
 
         unsafe fn dealloc(&self, data: *mut u8, layout: Layout) {
             let (whole, room) = with_room(layout);
-            // SAFETY: whoever allocated it here left that much before it.
+            // SAFETY: `alloc` left that much room before it.
             let mark = unsafe { data.cast::<u64>().sub(1) };
-            // SAFETY: as above; where it was not allocated here, this is how one finds out.
+            // SAFETY: as above; a block of another allocator is detected by this read alone.
             if unsafe { mark.read_unaligned() } != MARK {
                 eprintln!("a block of {} bytes is not of this library", layout.size());
                 std::process::abort();
             }
-            // SAFETY: as above. Nobody frees it twice unseen.
+            // SAFETY: as above. Clearing the mark makes a second free visible.
             unsafe { mark.write_unaligned(0) };
             // SAFETY: it is the block that was allocated.
             unsafe { System.dealloc(data.sub(room), whole) };

@@ -1,4 +1,4 @@
-//! What is counted, and what is left after a long time.
+//! What is counted, and what remains after a long time.
 
 use std::path::Path;
 use std::time::Duration;
@@ -38,15 +38,15 @@ pub(super) fn metrics(folder: &Path, names: &[&str]) {
     }
 }
 
-/// Memory that is resident, in pages.
+/// Resident memory, in pages.
 fn resident() -> usize {
     let pages = fs::read_to_string("/proc/self/statm").expect("the system tells");
     let resident = pages.split(' ').nth(1).and_then(|pages| pages.parse().ok());
     resident.expect("it is the second number")
 }
 
-/// A million wakes, each by clones that are made and dropped, leave nothing behind: what they
-/// would, at 16 bytes each, is 4000 pages.
+/// A million wakes, each by a clone that is made and dropped, leave nothing behind. A leak of 16
+/// bytes each would be 4000 pages.
 pub(super) fn wakes(folder: &Path, names: &[&str]) {
     let runtime = two_and_two();
     for plugin in load_all(&runtime, folder, names) {
@@ -71,13 +71,13 @@ fn turns() -> u64 {
     turns.sum()
 }
 
-/// While its task waits, a plug-in's threads and the host's sleep.
+/// While a plug-in's task waits, the plug-in's threads and the host's threads sleep.
 pub(super) fn idle(folder: &Path, names: &[&str]) {
     let runtime = two_and_two();
     for plugin in load_all(&runtime, folder, names) {
         ask(&plugin, "idle");
-        // Whoever has just had work looks around for a while; then nobody is given a CPU, but
-        // for the keepers and this thread.
+        // A thread that has just had work searches for more for a while. After that, only the
+        // keepers and this thread get a CPU.
         let quiet = (0..50).any(|_| {
             let before = turns();
             thread::park_timeout(Duration::from_millis(200));

@@ -1,4 +1,4 @@
-//! Plug-ins that are taken away.
+//! The unloading of plug-ins.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,13 +15,13 @@ fn is_mapped(name: &str) -> bool {
     maps.contains(&format!("lib{name}.so"))
 }
 
-/// Waits until the system has unmapped them: it looks for what is in use no longer when another
-/// library goes.
+/// Waits until the system has unmapped the libraries. It looks for unused libraries whenever
+/// another library is closed.
 fn are_unmapped(folder: &Path, names: &[&str]) {
     let runtime = two_and_two();
     for name in names {
         until(|| {
-            // SAFETY: it is an empty one.
+            // SAFETY: the library is empty.
             let none = unsafe { runtime.load_plugin(folder.join("libwrong_none.so")) };
             none.is_err() && !is_mapped(name)
         });
@@ -29,31 +29,31 @@ fn are_unmapped(folder: &Path, names: &[&str]) {
 }
 
 fn keeps_nothing() {
-    // SAFETY: nobody else is here yet.
+    // SAFETY: no other thread exists yet.
     unsafe { std::env::set_var("PLUGIN_KEEPS_NOTHING", "1") };
 }
 
-/// What has begun is finished, then everything ends; unmapped once the workers have ended that
-/// ran its tasks.
+/// Begun work is finished, then the plug-in ends. It is unmapped once the workers that ran its
+/// tasks have ended.
 pub(super) fn unload(folder: &Path, names: &[&str]) {
     keeps_nothing();
     let runtime = two_and_two();
     for plugin in load_all(&runtime, folder, names) {
-        // On a thread of its own: what is left in its thread-locals goes with it.
+        // On a separate thread, whose end drops the plug-in's thread-locals.
         thread::scope(|scope| {
             scope.spawn(|| {
                 ask(&plugin, "sleepers");
             });
         });
         let name = plugin.name().to_owned();
-        // SAFETY: nothing of it is used from now on.
+        // SAFETY: nothing of the plug-in is used from now on.
         let unloaded = unsafe { plugin.unload(Duration::from_secs(30)) };
         unloaded.unwrap_or_else(|error| panic!("{error}"));
         let threads = thread_names();
         let prefix = format!("host-{name}");
         assert!(!threads.iter().any(|thread| thread.starts_with(&prefix)), "{threads:?}");
     }
-    // The host goes on, and has forgotten them.
+    // The host goes on and no longer lists the plug-ins.
     assert!(runtime.plugins().is_empty());
     assert_eq!(runtime.block_on(runtime.spawn_compute(|| 1)), 1);
     drop(runtime);
@@ -66,13 +66,13 @@ fn thread_names() -> Vec<String> {
     names.map(|name| name.trim_end().to_owned()).collect()
 }
 
-/// Refused while something is in use, and done once it is not.
+/// Unloading is refused while something of the plug-in is in use, and succeeds afterwards.
 pub(super) fn unload_in_use(folder: &Path, names: &[&str]) {
     keeps_nothing();
     let runtime = two_and_two();
     for plugin in load_all(&runtime, folder, names) {
         ask(&plugin, "forever");
-        // SAFETY: nothing of it is used unless it stays.
+        // SAFETY: nothing of the plug-in is used unless it stays loaded.
         let refused = unsafe { plugin.unload(Duration::from_millis(10)) };
         let refused = refused.expect_err("a task is running");
         assert!(refused.to_string().contains("1 tasks"), "{refused}");
@@ -93,12 +93,12 @@ pub(super) fn unload_in_use(folder: &Path, names: &[&str]) {
     }
 }
 
-/// One that did nothing goes at once, and nobody calls it any more.
+/// A plug-in that did nothing is unmapped at once, and is not called any more.
 pub(super) fn unload_unused(folder: &Path, names: &[&str]) {
     keeps_nothing();
     let runtime = two_and_two();
     for plugin in load_all(&runtime, folder, names) {
-        // SAFETY: nothing of it is used from now on.
+        // SAFETY: nothing of the plug-in is used from now on.
         let unloaded = unsafe { plugin.unload(Duration::from_secs(30)) };
         unloaded.unwrap_or_else(|error| panic!("{error}"));
     }
@@ -108,14 +108,14 @@ pub(super) fn unload_unused(folder: &Path, names: &[&str]) {
     drop(runtime);
 }
 
-/// Waits no longer than it is told, also for computation that the host has given up, and on no
-/// thread that must not wait.
+/// Unloading waits no longer than its limit, also for computation that the host has abandoned,
+/// and refuses on a thread that must not wait.
 pub(super) fn unload_busy(folder: &Path, names: &[&str]) {
     keeps_nothing();
     let runtime = two_and_two();
     for plugin in load_all(&runtime, folder, names) {
         ask(&plugin, "spin");
-        // SAFETY: nothing of it is used unless it stays.
+        // SAFETY: nothing of the plug-in is used unless it stays loaded.
         let refused = unsafe { plugin.unload(Duration::from_millis(10)) };
         let plugin = refused.expect_err("it computes").plugin;
         let left = runtime.clone().shutdown_timeout(Duration::from_millis(10));
@@ -130,7 +130,8 @@ pub(super) fn unload_busy(folder: &Path, names: &[&str]) {
         let unloaded = unsafe { plugin.unload(Duration::from_secs(30)) };
         unloaded.unwrap_or_else(|error| panic!("{error}"));
     }
-    // A worker gives its other tasks away meanwhile; a thread that cannot is told.
+    // A worker hands its other tasks over while it waits. On a thread that cannot do so, unloading
+    // panics.
     let runtime = two_and_two();
     for plugin in load_all(&runtime, folder, names) {
         let unloaded = runtime.block_on(runtime.spawn_async(async move {
@@ -153,44 +154,44 @@ pub(super) fn unload_busy(folder: &Path, names: &[&str]) {
     }
 }
 
-/// Handles that a plug-in got some other way are given back before it goes: neither their end nor
-/// that of their runtime calls it.
+/// Handles that a plug-in got from another runtime are returned before it is unloaded: neither
+/// the end of the handle nor the end of that runtime calls the plug-in.
 pub(super) fn unload_twice_attached(folder: &Path, names: &[&str]) {
     type Attach = extern "C" fn(RuntimeHandle<'_>) -> u32;
     keeps_nothing();
     let (runtime, other) = (two_and_two(), two_and_two());
     for plugin in load_all(&runtime, folder, names) {
         let handle = other.plugin_handle("by hand");
-        // SAFETY: that is what it exports.
+        // SAFETY: the plug-in exports this function with this type.
         let attach: Attach = unsafe { plugin.symbol("plugin_attach") }.expect("it is exported");
         thread::scope(|scope| {
-            // It is no wrong one, so it is attached.
+            // The handle is valid, so the library is attached, and the case returns 1.
             scope.spawn(|| assert_eq!(attach(handle.as_raw()), 1));
         });
         assert!(handle.stats().threads > 0, "{}", handle.stats());
-        // SAFETY: nothing of it is used from now on.
+        // SAFETY: nothing of the plug-in is used from now on.
         let unloaded = unsafe { plugin.unload(Duration::from_secs(30)) };
         unloaded.unwrap_or_else(|error| panic!("{error}"));
         until(|| handle.stats().threads == 0);
         drop(handle);
     }
     other.shutdown_background();
-    // Threads that it had of the other runtime may have been on their way out.
+    // Its threads of the other runtime may still be ending.
     are_unmapped(folder, names);
 }
 
-/// What nobody counted, a blocking function of tokio's own, keeps it from going while it runs.
+/// A blocking function of tokio, which Loom does not count, prevents unloading while it runs.
 pub(super) fn unload_blocked(folder: &Path, names: &[&str]) {
     keeps_nothing();
     let runtime = two_and_two();
     for plugin in load_all(&runtime, folder, names) {
         ask(&plugin, "block");
-        // SAFETY: nothing of it is used unless it stays.
+        // SAFETY: nothing of the plug-in is used unless it stays loaded.
         let refused = unsafe { plugin.unload(Duration::from_millis(10)) };
         let refused = refused.expect_err("a function blocks");
         assert!(refused.to_string().contains("blocking functions"), "{refused}");
         let plugin = refused.plugin;
-        // What is kept refuses in words, and starts nothing by itself.
+        // The plug-in that stays refuses calls with an error text, and starts nothing by itself.
         ask(&plugin, "refuses");
         ask(&plugin, "stop");
         // SAFETY: as above.
