@@ -147,10 +147,11 @@ fn check<const CAPTURED: usize, const RETURNED: usize>(runtime: &LoomRuntime, ca
         // chains of 32 that each thread caches. 512 callers suffice for that.
         count::<CAPTURED, RETURNED>(runtime, 512, 512 * 8);
         count::<CAPTURED, RETURNED>(runtime, callers, calls / 4);
-        // Other programs on the same CPUs can send compute threads to sleep, which adds wakes.
-        // One undisturbed count of twenty is enough.
+        // The system can delay a caller for longer than a drainer lingers, which adds wakes. So the
+        // limit is far above the undisturbed count, and far below that of drainers that do not
+        // linger. One undisturbed count of twenty is enough.
         let mut counts = (0..20).map(|_| wakes_of::<CAPTURED, RETURNED>(runtime, callers, calls));
-        assert!(counts.any(|wakes| wakes <= calls / 1000 + 1), "more wakes than one in 1000 calls");
+        assert!(counts.any(|wakes| wakes <= calls / 100 + 1), "more wakes than one in 100 calls");
     }
 }
 
