@@ -1,5 +1,5 @@
-//! `loom-bench micro`: the cost of a call, by callers and by the length of its work; the cost of two
-//! pieces of parallel work; the CPU time of an idle runtime; and what tracking adds to a task.
+//! `loom-bench micro`: the cost of a call, by callers and by the length of its work; the cost of
+//! two pieces of parallel work; the CPU time of an idle runtime; and what tracking adds to a task.
 
 use std::error::Error;
 use std::sync::Arc;

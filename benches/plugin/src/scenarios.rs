@@ -35,7 +35,7 @@ pub(crate) async fn spawns(on: impl Spawns, tasks: u64) -> f64 {
     per(started, tasks - first)
 }
 
-/// Nanoseconds per poll of a task that wakes itself; the caller's task is the one.
+/// Nanoseconds per poll of the calling task, which wakes itself.
 pub(crate) async fn polls(times: u64) -> f64 {
     let mut left = times + times / 10;
     let mut started = None;

@@ -43,8 +43,8 @@ pub(crate) struct Options {
     pub(crate) only: Vec<String>,
 }
 
-/// If the load sends its p99 request this many microseconds late, the sample measures the load
-/// itself and is discarded as disturbed.
+/// If the load sends its p99 request later than this, in microseconds, the sample measures the load
+/// itself, and counts as disturbed.
 const MOST_LATE: f64 = 300.0;
 
 /// One kind of load.

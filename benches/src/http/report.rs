@@ -98,7 +98,7 @@ const AIMS: [Aim; 9] = [
     ),
 ];
 
-/// A column: its head, its scenario, its figure, and its digits.
+/// A column: its head, its scenario, its figure (latencies in microseconds), and its digits.
 const COLUMNS: [(&str, &str, Figure, usize); 11] = [
     ("fast p50", "heavy", |seen| seen.fast_p50 / 1e3, 2),
     ("fast p99", "heavy", |seen| seen.fast_p99 / 1e3, 2),
