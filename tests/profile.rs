@@ -127,7 +127,7 @@ fn what_is_no_profile_is_refused() {
     let error = builder().profile(nowhere.display().to_string()).build();
     assert!(error.is_err(), "a file is no folder");
     let error = builder().profile("/nowhere/at/all").build().expect_err("no folder").to_string();
-    assert!(error.contains("/nowhere/at/all") && error.contains("make it"), "{error}");
+    assert!(error.contains("/nowhere/at/all") && error.contains("create it"), "{error}");
     assert!(builder().profile("").build().is_err());
 }
 

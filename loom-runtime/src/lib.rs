@@ -1,8 +1,8 @@
 //! Loom decides where each function of an async program should run, by measuring.
 //!
-//! `#[loom::main]` builds one runtime of tokio (I/O) and rayon (compute) threads on one
-//! core budget. `#[loom::compute]` marks a function as CPU work: each call runs inline on
-//! the I/O worker or is offloaded to the compute pool, whichever has measured as cheaper.
+//! `#[loom::main]` builds one runtime, whose tokio (I/O) threads and rayon (compute) threads share
+//! one core budget. `#[loom::compute]` marks a function as CPU work. Each of its calls runs inline
+//! on the I/O worker or is offloaded to the compute pool, whichever has measured as cheaper.
 //!
 //! ```
 //! #[loom::compute(hint = "high")]
@@ -20,21 +20,22 @@
 //! # Where to look
 //!
 //! - [`macro@main`], [`macro@test`] and [`macro@compute`]: the attributes.
-//! - [`LoomBuilder`] and [`LoomRuntime`]: the same without attributes, and any number of runtimes.
-//! - [`spawn_compute`], [`spawn_adaptive`] and related functions: work without an attribute.
-//! - [`functions`]: what has been measured, and where the calls ran.
+//! - [`LoomBuilder`] and [`LoomRuntime`]: the same without attributes, and for any number of
+//!   runtimes.
+//! - [`spawn_compute`], [`spawn_adaptive`] and related functions: compute work without attributes.
+//! - [`functions`]: what was measured of each function, and where its calls ran.
 //! - [`local`]: pinned threads for tasks that are not `Send`; [`time`]: clocks, and paused time for
 //!   tests.
-//! - [`LoomRuntime::prometheus_metrics`]: figures; with the feature `prometheus`, in your registry.
-//! - With the feature of that name, `dashboard`: a live page; `tower`: load shedding; `tracing`:
-//!   spans that follow work.
-//! - [`LoomBuilder::profile`] and, with the feature of that name, `hints`: what was measured, kept
-//!   for the next run.
+//! - [`LoomRuntime::prometheus_metrics`]: metrics; with the feature `prometheus`, also in a
+//!   Prometheus registry.
+//! - Features of the same name: `dashboard` is a live page, `tower` sheds load, and `tracing` makes
+//!   spans follow the work.
+//! - [`LoomBuilder::profile`] and the feature `hints`: measurements that are stored for later runs.
 //!
 //! # Panics and cancellation
 //!
-//! A panic of compute work is resumed in the task that awaits it. Dropping a call that was polled
-//! cancels it if it has not started; see [`ComputeFuture`].
+//! A panic of compute work is raised again in the task that awaits the work. Dropping the future of
+//! a call after a poll cancels the call if it has not started; see [`ComputeFuture`].
 
 extern crate self as loom;
 
@@ -98,7 +99,7 @@ pub use scheduler::{Arm, ComputeHint, Mode};
 pub use threads::command_reset;
 pub use topology::{ComputePriority, Pin, Placement};
 
-/// The vocabulary of decisions.
+/// The types of the scheduler that decides where calls run.
 pub mod mab {
     pub use crate::scheduler::{
         Arm, CalibrationConfig, CalibrationResult, ComputeHint, ComputeHintProvider, Context,
@@ -106,7 +107,7 @@ pub mod mab {
     };
 }
 
-/// Compiles the examples of the README with the documentation's.
+/// Compiles the examples of the README together with those of the documentation.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;

@@ -1,7 +1,7 @@
-//! Load shedding for `tower` services: requests whose compute calls would wait for too long
-//! are answered at once.
+//! Load shedding for `tower` services: a request whose compute calls would wait too long gets an
+//! error response at once.
 //!
-//! Owns the layer and what it answers. How long a call would wait is the backlog's to say.
+//! Owns the layer and its response. It does not estimate the wait; the runtime's backlog does.
 
 use std::fmt;
 use std::pin::Pin;
@@ -23,34 +23,37 @@ use crate::runtime::LoomRuntime;
 use crate::sync::Arc;
 use crate::threads::process_wide;
 
-/// How much of the body of a request that is shed is read, and thrown away: a connection that
-/// is closed on a client that is still sending may lose the answer.
+/// How much of a shed request's body is read and discarded, in bytes. If the connection is closed
+/// while the client still sends, the response may be lost.
 const MOST_READ: usize = 16 * 1024 * 1024;
 
-/// What a frame counts at least, since there may be empty ones without end.
+/// The least size that a frame counts with, since a client may send empty frames without end.
 const LEAST_FRAME: usize = 1024;
 
-/// Answers 503 with `Retry-After` in place of a service whose compute calls would wait longer
-/// than a bound.
+/// A layer that responds 503 with `Retry-After`, instead of calling the service, when the service's
+/// compute calls would wait longer than a bound.
 ///
-/// Put it around the routes that compute, and not around those that must always answer. Behind it
-/// the compute queue stays about as long as the bound, whatever the load; without it the queue, and
-/// every wait, grows as long as more is requested than can be done. `loom-bench shed` prints the
-/// effect for the example's service.
+/// Put it around the routes that compute, and not around routes that must always respond. With the
+/// layer, the wait in the compute queue stays at about the bound under any load. Without it, the
+/// queue and every wait grow for as long as more work arrives than can be done. `loom-bench shed`
+/// prints the effect for the example's service.
 ///
-/// How long a call would wait is [`expected_queue_wait`](LoomRuntime::expected_queue_wait) for the
-/// layer's [`priority`](Self::priority), which should be that of the functions behind it: under the
-/// same load routes of low priority are shed first. Where no call of that priority has started for
-/// a while, one request is let through to measure. A request that was let through and has yet to
-/// make its call (its body is still being read) is in no queue, so a burst of them may overshoot
-/// the bound.
+/// The layer compares the bound with
+/// [`expected_queue_wait`](LoomRuntime::expected_queue_wait) for its [`priority`](Self::priority).
+/// Set that to the priority of the functions behind the layer: under the same load, routes of low
+/// priority are then shed first. If no call of that priority has started for a while, the layer
+/// lets one request through to measure the wait. A request that was let through and has not made
+/// its call yet (its body is still being read) is in no queue, so a burst of such requests may
+/// exceed the bound.
 ///
-/// The body of a shed request is read first (up to 16 MiB) and discarded, so that the client sees
-/// the answer, unless the client waits to be asked for it (`Expect: 100-continue`). A client that
-/// never sends its body needs a time-out outside of this layer, as everywhere.
+/// The layer reads the body of a shed request first (up to 16 MiB) and discards it, so that the
+/// client receives the response. It does not do so if the client waits before it sends the body
+/// (`Expect: 100-continue`). As for any service, a client that never sends its body needs a
+/// time-out outside of this layer.
 ///
-/// The layer is ready when the inner service is. A concurrency limit inside delays requests before
-/// this layer sees them, unless another layer that sheds load is directly outside of that limit.
+/// The layer is ready when the inner service is ready. A concurrency limit inside this layer delays
+/// requests before the layer sees them, unless another layer that sheds load is directly outside of
+/// that limit.
 ///
 /// Cost of a request that is let through: a clock reading and some relaxed loads.
 ///
@@ -84,22 +87,23 @@ pub struct LoadShed<S, A = Empty> {
     answer: A,
 }
 
-/// Answers with an empty body.
+/// The default response: status 503 with an empty body.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Empty;
 
-/// Why a request is not let through.
+/// The reason why a request is shed.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Shed {
-    /// How long its compute calls would have waited.
+    /// How long the request's compute calls would have waited.
     pub expected_wait: Duration,
-    /// How long they may.
+    /// How long they may wait.
     pub bound: Duration,
 }
 
 impl Shed {
-    /// When to come back: whole seconds, one at least, after which the queue should be empty.
+    /// The time after which the client should try again: when the queue should be empty, in whole
+    /// seconds, at least one.
     #[must_use]
     pub fn retry_after(&self) -> Duration {
         let seconds = self.expected_wait.as_secs_f64().ceil().clamp(1.0, 3600.0);
@@ -107,9 +111,9 @@ impl Shed {
     }
 }
 
-/// What a request that is shed is answered.
+/// Makes the response to a shed request.
 pub trait Answer<B> {
-    /// The answer. `Retry-After` is set where it has none.
+    /// The response. The layer adds `Retry-After` if the response has none.
     fn answer(&self, shed: &Shed) -> Response<B>;
 }
 
@@ -132,7 +136,7 @@ impl<B, F: Fn(&Shed) -> Response<B>> Answer<B> for F {
 struct Guard {
     bound: Duration,
     priority: Priority,
-    /// The one that was named, or the current one of each request.
+    /// The core of the named runtime; if `None`, the current core of each request.
     core: Option<Arc<Core>>,
 }
 
@@ -145,16 +149,18 @@ impl Guard {
         };
         match &self.core {
             Some(core) => sheds(core),
-            // A pool that was not started has no queue.
+            // A process-wide pool that was not started has no queue.
             None => context::current().or_else(process_wide::started).and_then(|core| sheds(&core)),
         }
     }
 }
 
 impl LoadShedLayer {
-    /// Sheds what would wait longer than `bound`, on the runtime that each request is served by.
+    /// Sheds requests whose calls would wait longer than `bound`, on the runtime that serves each
+    /// request.
     ///
-    /// A bound below a few times what one call takes sheds where nothing is wrong.
+    /// Choose a bound of at least a few times the duration of one call; a lower bound sheds
+    /// requests although there is no overload.
     #[must_use]
     pub fn new(bound: Duration) -> Self {
         let guard = Guard { bound, priority: Priority::Normal, core: None };
@@ -163,22 +169,22 @@ impl LoadShedLayer {
 }
 
 impl<A> LoadShedLayer<A> {
-    /// That of the compute functions behind the layer; [`Priority::Normal`] unless said
-    /// otherwise.
+    /// Sets the priority of the compute functions behind the layer; default [`Priority::Normal`].
     #[must_use]
     pub fn priority(mut self, priority: Priority) -> Self {
         self.guard.priority = priority;
         self
     }
 
-    /// Where the calls are made, if that is another runtime than the one that serves.
+    /// Sets the runtime on which the calls are made, if another runtime serves the requests.
     #[must_use]
     pub fn on(mut self, runtime: &LoomRuntime) -> Self {
         self.guard.core = Some(Arc::clone(runtime.core()));
         self
     }
 
-    /// What is answered in place of an empty body and the status 503. It should be quick.
+    /// Replaces the response, which by default is status 503 with an empty body. `answer` should be
+    /// quick.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -232,7 +238,8 @@ where
         let mut response = self.answer.answer(&shed);
         let after = HeaderValue::from(shed.retry_after().as_secs());
         response.headers_mut().entry(RETRY_AFTER).or_insert(after);
-        // A client that waits to be asked for its body has sent nothing that could get lost.
+        // A client that waits before it sends the body is not sending now, so the response cannot
+        // get lost.
         let is_waiting = request.headers().contains_key(EXPECT);
         let read = if is_waiting { MOST_READ } else { 0 };
         let (body, response) = (request.into_body(), Some(response));
@@ -241,7 +248,7 @@ where
 }
 
 pin_project! {
-    /// The answer of a [`LoadShed`].
+    /// The response future of a [`LoadShed`].
     pub struct LoadShedFuture<F, B, R> {
         #[pin]
         state: State<F, B, R>,
@@ -276,7 +283,7 @@ where
             Projected::Through { future } => future.poll(cx),
             Projected::Shed { mut body, read, response } => {
                 while *read < MOST_READ && !body.is_end_stream() {
-                    // A body that is always ready must not keep its task running without end.
+                    // A body that is always ready must not keep the task running without end.
                     let budget = ready!(coop::poll_proceed(cx));
                     match ready!(body.as_mut().poll_frame(cx)) {
                         Some(Ok(frame)) => {
@@ -288,7 +295,7 @@ where
                     budget.made_progress();
                 }
                 let Some(response) = response.take() else {
-                    panic!("a request that was shed was polled after it had been answered")
+                    panic!("a load-shedding future was polled after it had completed")
                 };
                 Poll::Ready(Ok(response))
             }

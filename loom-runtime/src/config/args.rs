@@ -1,4 +1,4 @@
-//! Settings from the command line, to flatten into a program's own arguments.
+//! Settings from the command line, for a program to flatten into its own arguments.
 
 #[cfg(feature = "config-files")]
 use std::path::PathBuf;
@@ -11,7 +11,8 @@ use crate::error::Source;
 
 /// Arguments such as `--loom-tokio-threads 4`, for `#[command(flatten)]`.
 ///
-/// They win over every other source ([`with_cli_args`](crate::LoomBuilder::with_cli_args)).
+/// They win over every other source; see
+/// [`with_cli_args`](crate::LoomBuilder::with_cli_args).
 ///
 /// ```
 /// use clap::Parser;
@@ -36,19 +37,19 @@ pub struct LoomArgs {
     #[arg(long, value_name = "NAME")]
     pub loom_prefix: Option<String>,
 
-    /// How many I/O workers, 1 to 8192
+    /// The number of I/O workers, 1 to 8192
     #[arg(long, value_name = "N")]
     pub loom_tokio_threads: Option<usize>,
 
-    /// How many compute threads, 1 to 8192
+    /// The number of compute threads, 1 to 8192
     #[arg(long, value_name = "N")]
     pub loom_rayon_threads: Option<usize>,
 
-    /// How many local cores, 0 to 1024
+    /// The number of local cores, 0 to 1024
     #[arg(long, value_name = "N")]
     pub loom_local_cores: Option<usize>,
 
-    /// The CPUs to keep to, such as 0-3,8
+    /// The CPUs that the runtime may use, such as 0-3,8
     #[arg(long, value_name = "LIST")]
     pub loom_cpuset: Option<String>,
 
@@ -64,7 +65,7 @@ pub struct LoomArgs {
     #[arg(long, value_name = "WORD")]
     pub loom_compute_priority: Option<String>,
 
-    /// Which tokio runtime: `multi_thread` or `current_thread`
+    /// The kind of tokio runtime: `multi_thread` or `current_thread`
     #[arg(long, value_name = "WORD")]
     pub loom_tokio_flavor: Option<String>,
 
@@ -72,22 +73,22 @@ pub struct LoomArgs {
     #[arg(long, value_name = "N")]
     pub loom_compute_queue: Option<usize>,
 
-    /// How long to wait for work at the end, such as 5s
+    /// How long to wait for running work at the end, such as 5s
     #[arg(long, value_name = "TIME")]
     pub loom_shutdown_timeout: Option<String>,
 
-    /// Where learned costs are kept
+    /// The file for learned costs
     #[arg(long, value_name = "FILE")]
     pub loom_profile: Option<String>,
 
-    /// A configuration file in TOML, YAML or JSON, after those of the program
+    /// A configuration file (TOML, YAML or JSON), which wins over files of the program
     #[arg(long, value_name = "FILE")]
     #[cfg(feature = "config-files")]
     pub loom_config: Option<PathBuf>,
 }
 
 impl LoomArgs {
-    /// What was given.
+    /// The arguments that were given, as settings.
     pub(crate) fn settings(&self) -> Result<Settings> {
         let number = |n: &Option<usize>| n.map(|n| Raw::Integer(n as i128));
         let text = |text: &Option<String>| text.clone().map(Raw::Text);

@@ -1,4 +1,4 @@
-//! The bounds of settings, from every source.
+//! The allowed values of settings; the same checks apply to every source.
 
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
@@ -10,19 +10,19 @@ use crate::topology::CpuSet;
 use super::settings::{Given, Settings};
 use super::words::{EXPECTED_CALLS, EXPECTED_CORES, EXPECTED_THREADS};
 
-/// More threads than any machine can use; a number above it is a mistake in the unit.
+/// A larger number is taken for a mistake: no machine can use so many threads.
 const THREADS: RangeInclusive<usize> = 1..=8192;
-/// None is what there is without.
+/// Zero, the default, is allowed too.
 const CORES: RangeInclusive<usize> = 0..=1024;
-/// More would be gigabytes of calls that wait.
+/// More waiting calls would take gigabytes.
 const CALLS: RangeInclusive<usize> = 1..=16_777_216;
-/// Leaves room for the role and number in a debugger's column.
+/// Leaves space for the role and the number in a debugger's column, in bytes.
 const LONGEST_PREFIX: usize = 64;
 /// A longer time-out is taken for a mistake in the unit.
 const LONGEST_TIMEOUT: Duration = Duration::from_hours(24);
 
 impl Settings {
-    /// Whether every value is one that the setting can have.
+    /// Checks that the value of every setting is allowed.
     pub(crate) fn check(&self) -> Result<()> {
         check("tokio_threads", self.tokio_threads.as_ref(), |n| threads(*n))?;
         check("rayon_threads", self.rayon_threads.as_ref(), |n| threads(*n))?;
@@ -35,7 +35,7 @@ impl Settings {
     }
 }
 
-/// Says where a value that breaks a rule came from.
+/// Checks one value; the error names the value's source.
 fn check<T: Debug>(
     setting: &'static str,
     given: Option<&Given<T>>,
@@ -76,7 +76,7 @@ fn prefix_is_a_name(prefix: &str) -> Result<(), String> {
 
 fn file_has_a_name(path: &str) -> Result<(), String> {
     if path.is_empty() {
-        Err("expected the name of a file; leave it out to keep none".to_owned())
+        Err("expected the name of a file; leave it out to use no profile".to_owned())
     } else {
         Ok(())
     }

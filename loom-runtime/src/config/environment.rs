@@ -8,10 +8,10 @@ use super::settings::{Settings, keys};
 use super::words::{Raw, nearest};
 use crate::error::Source;
 
-/// Reads every key below the prefix, from these variables.
+/// Reads the settings from those variables whose names begin with the prefix.
 ///
-/// A program has variables of its own under its name. Those that are no key are passed
-/// over, but for the ones that look like a slip of the hand.
+/// A program may have variables of its own with the same prefix. A variable that matches no key is
+/// ignored, unless it looks like a misspelled key.
 pub(crate) fn from_environment(
     prefix: &str,
     variables: impl Iterator<Item = (OsString, OsString)>,
@@ -34,10 +34,10 @@ pub(crate) fn from_environment(
         let source = Source::Environment(variable.to_owned());
         let known = keys().find(|known| known.to_uppercase().replace('.', "_") == key);
         let Some(known) = known else {
-            // A variable that begins so can only mean a knob.
+            // A variable with this prefix can only be meant as a knob.
             let is_ours = key.starts_with("MAB_KNOBS_");
             let near = || nearest(&key.to_lowercase(), keys()).filter(|_| is_ours);
-            let Some(meant) = slip(key).or_else(near) else { continue };
+            let Some(meant) = misspelled_key(key).or_else(near) else { continue };
             let meant = meant.to_uppercase().replace('.', "_");
             return Err(LoomError::UnknownSetting {
                 key: key.to_owned(),
@@ -61,8 +61,8 @@ pub(crate) fn from_environment(
     Ok(settings)
 }
 
-/// The key that a variable's name is almost: nothing else is likely to be so close.
-fn slip(name: &str) -> Option<&'static str> {
+/// The key that a variable's name misspells: no other name is likely to be so similar.
+fn misspelled_key(name: &str) -> Option<&'static str> {
     let name = name.to_lowercase();
     keys().find(|key| {
         let key = key.replace('.', "_");

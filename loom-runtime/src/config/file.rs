@@ -1,4 +1,4 @@
-//! Settings from a file: TOML, YAML or JSON, by its extension.
+//! Settings from a TOML, YAML or JSON file; the extension determines the format.
 
 use std::fmt;
 use std::fs;
@@ -12,9 +12,9 @@ use super::settings::Settings;
 use super::words::Raw;
 use crate::error::Source;
 
-/// Reads a file whose top level holds the keys.
+/// Reads a file that has the keys at its top level.
 pub(crate) fn from_file(path: &Path) -> Result<Settings> {
-    // The reader of the error may not know the working directory.
+    // An absolute path, since the reader of an error may not know the working directory.
     let shown = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let problem = |problem: String| LoomError::ConfigFile { path: shown.clone(), problem };
     let extension = path.extension().and_then(|extension| extension.to_str());
@@ -36,7 +36,7 @@ pub(crate) fn from_file(path: &Path) -> Result<Settings> {
         return Err(problem("expected a regular file".to_owned()));
     }
     let text = fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
-    // A byte order mark is no setting.
+    // Editors may add a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     if text.trim().is_empty() {
         return Ok(Settings::default());
@@ -54,7 +54,7 @@ pub(crate) fn from_file(path: &Path) -> Result<Settings> {
     Ok(settings)
 }
 
-/// The first key that is given more than once, by its full name.
+/// The full name of the first key that is given more than once.
 fn given_twice(above: &str, entries: &[(String, Raw)], names: &mut Vec<String>) -> Option<String> {
     entries.iter().find_map(|(key, raw)| {
         let name = format!("{above}{key}");
@@ -70,7 +70,7 @@ fn given_twice(above: &str, entries: &[(String, Raw)], names: &mut Vec<String>) 
     })
 }
 
-/// Keys and values in the order of the file, repetitions included.
+/// Keys and values in the order of the file, including repeated keys.
 struct Entries(Vec<(String, Raw)>);
 
 impl<'de> Deserialize<'de> for Entries {

@@ -1,8 +1,8 @@
 //! Configuration: the sources of settings, which source wins, and which values are allowed.
 //!
 //! Later sources win: defaults, files, environment, attribute or builder, command line. Each value
-//! keeps its source, for errors and for `LoomConfig::source`. It starts no thread, and does not
-//! build a runtime.
+//! keeps its source, for errors and for `LoomConfig::source`. This module starts no thread and
+//! builds no runtime.
 
 #[cfg(feature = "clap")]
 mod args;
@@ -28,6 +28,6 @@ pub(crate) use tuning::Change;
 pub use words::TokioFlavor;
 pub(crate) use words::{Calls, Cores};
 
-/// How many compute calls may wait, unless said otherwise: a second of work for 40 threads at 10 ms
-/// a call.
+/// How many compute calls may wait by default: about a second of work for 40 threads at 10 ms a
+/// call.
 pub(crate) const DEFAULT_COMPUTE_QUEUE: usize = 4096;

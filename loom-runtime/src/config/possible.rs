@@ -1,4 +1,4 @@
-//! Settings against what there is: the CPUs of the machine, and a tokio runtime that was given.
+//! Checks settings against the CPUs of the machine, a given tokio runtime, and each other.
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
@@ -8,7 +8,7 @@ use crate::error::Source;
 use crate::error::{LoomError, Result};
 use crate::topology::{CoreBudget, CpuSet};
 
-/// The process's budget, within `cpuset`.
+/// The CPU budget of the process, restricted to `cpuset`.
 pub(crate) fn budget(settings: &Settings) -> Result<CoreBudget> {
     let whole = CoreBudget::discover();
     let Some(Given { value, source }) = &settings.cpuset else { return Ok(whole) };
@@ -25,7 +25,7 @@ pub(crate) fn budget(settings: &Settings) -> Result<CoreBudget> {
     })
 }
 
-/// What is the host's to decide cannot be set.
+/// Refuses settings that a given tokio runtime has already decided.
 pub(crate) fn check_beside(settings: &Settings, host: &Handle) -> Result<()> {
     let threads = settings.tokio_threads.as_ref();
     if let Some(Given { value, source }) = threads.filter(|given| given.is_wanted()) {
@@ -51,7 +51,7 @@ pub(crate) fn check_beside(settings: &Settings, host: &Handle) -> Result<()> {
     }
 }
 
-/// A current-thread runtime has no workers to count.
+/// Refuses a number of workers for a current-thread runtime, which starts none.
 pub(crate) fn check_flavor(settings: &Settings) -> Result<()> {
     let flavor = settings.tokio_flavor.as_ref().map(|given| given.value).unwrap_or_default();
     let threads = settings.tokio_threads.as_ref();
@@ -75,21 +75,23 @@ fn not_ours(setting: &'static str, value: &impl ToString, source: &Source, why: 
     }
 }
 
-/// Time is held on one thread: the I/O side's, which nothing may ask to be several.
+/// Chooses a current-thread runtime for paused time, and refuses settings that need more threads:
+/// only one thread can have paused time.
 pub(crate) fn hold_time(settings: &mut Settings, is_beside: bool) -> Result<()> {
     let paused = |setting, value: &dyn ToString, source: &Source| LoomError::InvalidSetting {
         setting,
         value: value.to_string(),
         source_of_value: source.clone(),
-        remedy: "with `start_paused` one thread has the time that is held: leave it out".to_owned(),
+        remedy: "`start_paused` needs a single I/O thread and no local cores: leave it out"
+            .to_owned(),
     };
     if is_beside {
         return Err(LoomError::InvalidSetting {
             setting: "start_paused",
             value: true.to_string(),
             source_of_value: Source::Code,
-            remedy: "the tokio runtime that was given has a time of its own: build that one \
-                     paused, or leave `beside` out"
+            remedy: "a given tokio runtime has its own time: build that runtime paused, or \
+                     leave `beside` out"
                 .to_owned(),
         });
     }
@@ -107,7 +109,7 @@ pub(crate) fn hold_time(settings: &mut Settings, is_beside: bool) -> Result<()> 
     Ok(())
 }
 
-/// A given tokio runtime as the configuration names flavours.
+/// The flavour of a given tokio runtime.
 pub(crate) fn flavor_of(host: &Handle) -> TokioFlavor {
     match host.runtime_flavor() {
         RuntimeFlavor::CurrentThread => TokioFlavor::CurrentThread,

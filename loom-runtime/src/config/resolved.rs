@@ -1,4 +1,4 @@
-//! The settings that a runtime was built with.
+//! The resolved settings of a runtime.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::topology::{ComputePriority, Pin, Placement};
 use super::tuning::{self, Tuning};
 use super::words::TokioFlavor;
 
-/// What a runtime was built with, defaults filled in, and where each value came from.
+/// The settings that a runtime was built with, including defaults, and the source of each value.
 ///
-/// What the system really granted is in [`LoomRuntime`](crate::LoomRuntime)'s `Display`,
-/// in [`threads`](crate::LoomRuntime::threads) and its neighbours.
+/// To see what the system really granted, print the [`LoomRuntime`](crate::LoomRuntime) with
+/// `Display`, or call [`threads`](crate::LoomRuntime::threads).
 ///
 /// ```
 /// use loom::{LoomBuilder, Source};
@@ -32,49 +32,49 @@ pub struct LoomConfig {
     /// Threads are named `{prefix}-tokio-0000`, `{prefix}-rayon-0000`, `{prefix}-local-0000` and
     /// `{prefix}-blocking-0000`.
     pub prefix: String,
-    /// How many I/O workers.
+    /// The number of I/O workers.
     pub tokio_threads: usize,
-    /// How many compute threads.
+    /// The number of compute threads.
     pub rayon_threads: usize,
-    /// How many local cores; see [`loom::local`](crate::local).
+    /// The number of local cores; see [`loom::local`](crate::local).
     pub local_cores: usize,
-    /// The CPUs that the runtime keeps to, as a list such as `0-3,8`: of those that were
-    /// asked for, the ones that the process may use.
+    /// The CPUs that the runtime uses, as a list such as `0-3,8`: the requested CPUs that the
+    /// process may use.
     pub cpuset: String,
     /// Whether threads are bound to CPUs.
     pub pin: Pin,
-    /// How the two kinds of threads divide the CPUs.
+    /// How I/O and compute threads divide the CPUs.
     pub placement: Placement,
-    /// The scheduling class asked for compute threads.
+    /// The requested scheduling class of compute threads.
     pub compute_priority: ComputePriority,
-    /// Which of tokio's runtimes drives async tasks.
+    /// Which kind of tokio runtime drives async tasks.
     pub tokio_flavor: TokioFlavor,
     /// How many compute calls may wait before [`try_spawn_compute`](crate::try_spawn_compute)
     /// refuses more.
     pub compute_queue: usize,
-    /// How long `#[loom::main]` waits after the body has returned, for tracked work and then,
-    /// with what is left, for blocking functions.
+    /// How long `#[loom::main]` waits after the body has returned: for tracked work and, in the
+    /// time that remains, for blocking functions.
     pub shutdown_timeout: Duration,
-    /// Where learned costs are kept, if anywhere.
+    /// The file for learned costs, if there is one.
     pub profile: Option<String>,
     /// Thresholds and weights of the scheduler.
     pub mab_knobs: MabKnobs,
-    /// Whether and how the way to the compute pool was measured at the start.
+    /// Whether and how the overhead of the compute pool was measured at the start.
     pub calibration: CalibrationConfig,
     pub(crate) sources: Vec<(&'static str, Source)>,
 }
 
 impl LoomConfig {
-    /// Where the value of a key came from, the keys being the names of the fields; nothing
-    /// for a key there is not.
+    /// The source of a key's value; `None` for an unknown key. The keys are the names of the
+    /// fields.
     #[must_use]
     pub fn source(&self, key: &str) -> Option<&Source> {
         self.sources.iter().find(|(name, _)| *name == key).map(|(_, source)| source)
     }
 }
 
-/// A line for each key: `key = value (source)`. Keys below `mab_knobs` and `calibration` are left
-/// out where they are not set.
+/// One line for each key: `key = value (source)`. Keys below `mab_knobs` and `calibration` are left
+/// out if they were not set.
 impl fmt::Display for LoomConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown =

@@ -1,4 +1,4 @@
-//! What one source says, and how several become one.
+//! The settings of one source, and how several sources are merged.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::words::TokioFlavor;
 use super::words::{Calls, Cores, FromRaw, Raw, nearest};
 use crate::error::Source;
 
-/// A value, and where it came from.
+/// A value and its source.
 #[derive(Clone, Debug)]
 pub(crate) struct Given<T> {
     pub(crate) value: T,
@@ -18,24 +18,24 @@ pub(crate) struct Given<T> {
 }
 
 impl<T> Given<T> {
-    /// Whether a source has set it.
+    /// Whether a source has set the value, so that it is not a default.
     pub(crate) fn is_wanted(&self) -> bool {
         self.source != Source::Default
     }
 }
 
-/// One struct, its keys, and what goes over all of them.
+/// Defines the struct, its keys, and the functions that handle all keys.
 macro_rules! settings {
     ($($key:ident: $kind:ty,)*) => {
-        /// What was set, by one source or by all of them together.
+        /// The settings of one source, or of several merged sources.
         #[derive(Clone, Debug, Default)]
         pub(crate) struct Settings {
             $(pub(crate) $key: Option<Given<$kind>>,)*
-            /// What is set below keys of their own, the latest last.
+            /// Settings below `mab_knobs` and `calibration`, the latest last.
             pub(crate) tuning: Vec<Given<Change>>,
         }
 
-        /// The keys, as they are written everywhere.
+        /// The keys at the top level, spelled as in files and in the builder.
         pub(crate) const KEYS: &[&str] = &[$(stringify!($key),)*];
 
         impl Settings {
@@ -59,7 +59,7 @@ macro_rules! settings {
                 }
             }
 
-            /// Takes over what `later` sets.
+            /// Takes over the values that `later` has set.
             pub(crate) fn merge(&mut self, later: Self) {
                 $(if later.$key.is_some() {
                     self.$key = later.$key;
@@ -67,7 +67,7 @@ macro_rules! settings {
                 self.tuning.extend(later.tuning);
             }
 
-            /// Where each value came from, in the order of the keys.
+            /// The source of each value, in the order of the keys.
             pub(crate) fn sources(&self) -> Vec<(&'static str, Source)> {
                 vec![$((
                     stringify!($key),
@@ -78,7 +78,7 @@ macro_rules! settings {
                 .collect()
             }
 
-            /// Turns what was set into defaults.
+            /// Turns the settings into defaults.
             pub(crate) fn into_defaults(mut self) -> Self {
                 $(if let Some(given) = &mut self.$key {
                     given.source = Source::Default;
@@ -108,7 +108,7 @@ settings! {
 }
 
 impl Settings {
-    /// Sets what stands below a key: all of a table, or one key in full.
+    /// Sets all values of a table, or one value by its full key.
     fn set_below(&mut self, key: &str, raw: &Raw, source: &Source) -> Result<()> {
         if let Raw::Table(below) = raw
             && TABLES.contains(&key)
@@ -129,13 +129,14 @@ impl Settings {
             return Err(unknown(key, raw, source));
         };
         let value = Change::One(known, raw.clone());
-        // Each on its own: a bad value is one although a later source does not want it.
+        // Each value is checked on its own: an invalid value is an error even if a later source
+        // overrides it.
         Tuning::default().apply(&value, source)?;
         self.tuning.push(Given { value, source: source.clone() });
         Ok(())
     }
 
-    /// What all sources together come to.
+    /// Applies the values of all sources, one after the other.
     pub(crate) fn tuning(&self) -> Result<Tuning> {
         let mut tuning = Tuning::default();
         for Given { value, source } in &self.tuning {
@@ -152,18 +153,18 @@ impl Settings {
     }
 }
 
-/// The first key below another.
+/// The first key of a table.
 fn first_below(table: &str) -> &'static str {
     let below = |key: &&tuning::Key| key.name.starts_with(table);
     TUNING.iter().find(below).map_or("", |key| key.name)
 }
 
-/// All keys, in full.
+/// The full names of all keys.
 pub(super) fn keys() -> impl Iterator<Item = &'static str> {
     KEYS.iter().copied().chain(TUNING.iter().map(|key| key.name))
 }
 
-/// A key that there is not, with the one that was probably meant.
+/// The error for an unknown key, with the key that was probably meant.
 fn unknown(key: &str, raw: &Raw, source: &Source) -> LoomError {
     let remedy = match nearest(key, keys()) {
         Some(_) | None if raw.is_table() && nearest(key, TABLES.into_iter()).is_some() => {

@@ -1,4 +1,4 @@
-//! Settings below a key of their own: the scheduler's knobs, and calibration.
+//! The settings in tables: the scheduler's knobs (`mab_knobs`) and `calibration`.
 
 use crate::error::{LoomError, Result};
 use crate::scheduler::{CalibrationConfig, MabKnobs};
@@ -6,25 +6,25 @@ use crate::scheduler::{CalibrationConfig, MabKnobs};
 use super::words::Raw;
 use crate::error::Source;
 
-/// What these settings are, all together.
+/// The values of all settings in tables.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tuning {
     pub(crate) knobs: MabKnobs,
     pub(crate) calibration: CalibrationConfig,
 }
 
-/// One thing that some source says about them.
+/// One change of these values by a source.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
-    /// One value, as it was written, for one of [`TUNING`].
+    /// One value, as it was written, for a key of [`TUNING`].
     One(&'static Key, Raw),
     Knobs(MabKnobs),
     Calibration(CalibrationConfig),
-    /// Whether there is calibration, and nothing else of it.
+    /// Only whether there is calibration.
     Calibrate(bool),
 }
 
-/// A key below another, as it is written in full.
+/// A key of a table, with its full name.
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(crate) name: &'static str,
@@ -33,7 +33,7 @@ pub(crate) struct Key {
     expected: &'static str,
 }
 
-/// The keys that have others below them.
+/// The keys of the tables.
 pub(super) const TABLES: [&str; 2] = ["mab_knobs", "calibration"];
 
 const NUMBER: &str = "a number";
@@ -87,7 +87,7 @@ keys! {
 }
 
 impl Tuning {
-    /// Takes over what a source says.
+    /// Applies the change of a source.
     pub(crate) fn apply(&mut self, change: &Change, source: &Source) -> Result<()> {
         match change {
             Change::One(key, raw) => {
@@ -102,7 +102,7 @@ impl Tuning {
         self.check(source)
     }
 
-    /// Whether every value is one that the setting can have.
+    /// Checks that every value is allowed.
     fn check(&self, source: &Source) -> Result<()> {
         if let Some((knob, value, expected)) = self.knobs.fault() {
             let named = TUNING.iter().map(|key| key.name);
@@ -123,14 +123,14 @@ impl Tuning {
     }
 }
 
-/// The value of a key, as it would be written; of one that there is not, nothing.
+/// The value of a key, as it is written in a file; empty for an unknown key.
 pub(super) fn value(name: &str, tuning: &Tuning) -> String {
     let key = TUNING.iter().find(|key| key.name == name);
     key.map(|key| (key.get)(tuning)).unwrap_or_default()
 }
 
 impl Change {
-    /// The keys that it sets.
+    /// Whether the change sets `key`.
     pub(super) fn sets(&self, key: &Key) -> bool {
         match self {
             Self::One(one, _) => one.name == key.name,
@@ -153,7 +153,7 @@ fn invalid(setting: &'static str, value: String, source: &Source, expected: &str
 fn number(raw: &Raw) -> Option<f64> {
     match raw {
         Raw::Float(number) => Some(*number),
-        #[expect(clippy::cast_precision_loss, reason = "as any float that is written down")]
+        #[expect(clippy::cast_precision_loss, reason = "a written float is rounded, too")]
         Raw::Integer(number) => Some(*number as f64),
         Raw::Text(text) => text.trim().parse().ok(),
         _ => None,
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn every_knob_can_be_set() {
-        // A value that differs from each default and is within all bounds.
+        // Each value differs from the default and is within the bounds.
         for key in TUNING {
             let raw = match key.expected {
                 SWITCH => Raw::Bool(!key.name.ends_with("strikes")),

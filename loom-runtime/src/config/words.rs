@@ -1,4 +1,4 @@
-//! Settings as words: what files, variables and arguments call them.
+//! Parses the values of settings from files, environment variables and arguments.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,15 +12,15 @@ pub(super) const EXPECTED_CORES: &str =
 pub(super) const EXPECTED_CALLS: &str =
     "expected a whole number from 1 to 16777216, or leave it out for the default";
 
-/// Which of tokio's runtimes drives async tasks.
+/// Which kind of tokio runtime drives async tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokioFlavor {
-    /// Workers of its own.
+    /// A runtime with worker threads.
     #[default]
     MultiThread,
-    /// None: tasks run on the thread that is inside
-    /// [`block_on`](crate::LoomRuntime::block_on), while it is.
+    /// A runtime without worker threads: tasks run only while a thread is inside
+    /// [`block_on`](crate::LoomRuntime::block_on), and on that thread.
     CurrentThread,
 }
 
@@ -33,17 +33,17 @@ impl fmt::Display for TokioFlavor {
     }
 }
 
-/// A value as a file, a variable or an argument gives it.
+/// A value as it is written in a file, a variable or an argument.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(not(feature = "config-files"), allow(dead_code, reason = "the others have text alone"))]
+#[cfg_attr(not(feature = "config-files"), allow(dead_code, reason = "only files have every kind"))]
 pub(crate) enum Raw {
     Text(String),
     Integer(i128),
     Float(f64),
     Bool(bool),
-    /// What stands below a key, in its order.
+    /// The entries of a table, in their order.
     Table(Vec<(String, Raw)>),
-    /// Anything that no setting is, in words.
+    /// A description of a value of a type that no setting has.
     Other(String),
 }
 
@@ -66,7 +66,7 @@ impl fmt::Display for Raw {
     }
 }
 
-/// What may stand for a setting's value; the error says what was expected.
+/// A type that can be parsed from a raw value; the error states what was expected.
 pub(crate) trait FromRaw: Sized {
     fn from_raw(raw: &Raw) -> Result<Self, String>;
 }
@@ -80,8 +80,8 @@ impl FromRaw for String {
     }
 }
 
-/// Variables and arguments have nothing but text. The bounds are checked for all sources
-/// alike.
+/// A whole number, or text that is one: variables and arguments have only text. `check` tests the
+/// bounds for all sources.
 fn number(raw: &Raw) -> Option<usize> {
     let number: i128 = match raw {
         Raw::Integer(n) => *n,
@@ -97,7 +97,7 @@ impl FromRaw for usize {
     }
 }
 
-/// Whole numbers of something, each with its own words for a wrong value.
+/// Types for whole numbers, each with its own error text.
 macro_rules! numbers {
     ($($(#[$doc:meta])* $kind:ident: $expected:ident,)*) => {$(
         $(#[$doc])*
@@ -184,7 +184,7 @@ impl FromRaw for TokioFlavor {
 
 /// The word that was probably meant.
 pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    /// As likely a slip as not; clap uses the same.
+    /// The least similarity of a probable misspelling; clap uses the same value.
     const LIKELY: f64 = 0.7;
     known
         .map(|known| (strsim::jaro(word, known), known))

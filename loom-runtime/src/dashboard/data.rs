@@ -1,4 +1,4 @@
-//! What the page shows, as JSON.
+//! The data of the page, as JSON.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::topology::{Role, ThreadPlacement, os};
 use crate::core::Core;
 use crate::observe::{FunctionStats, of_core};
 
-/// Each takes reading two files of the system's.
+/// A limit, since each thread takes a read of two system files.
 const MOST_THREADS: usize = 128;
 
-/// The state of a runtime. Counters only grow; the page takes differences.
+/// The state of a runtime. Counters only grow; the page computes differences.
 pub(super) fn of(core: &Arc<Core>) -> Value {
     let now = core.now();
     let conditions = core.conditions(now);
@@ -25,9 +25,9 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
     let counters = &core.counters;
     let expected = |priority| micros(core.backlog.expected(priority, core.queue.waiting(), now));
     json!({
-        "name": runtime.as_ref().map_or("process-wide compute pool", |of| &of.config.prefix),
+        "name": runtime.as_ref().map_or("process-wide compute pool", |inner| &inner.config.prefix),
         "version": env!("CARGO_PKG_VERSION"),
-        // Of this runtime of this process, and no other.
+        // Identifies this runtime of this process.
         "run": format!("{}-{}", std::process::id(), core.id),
         "now_ms": now / 1_000_000,
         "plan": {
@@ -37,7 +37,7 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
             "quota": core.plan.budget.quota,
         },
         "cpus": cpus(core),
-        "threads": runtime.iter().flat_map(|of| of.io.iter().chain(of.local.placements()))
+        "threads": runtime.iter().flat_map(|inner| inner.io.iter().chain(inner.local.placements()))
             .chain(core.compute_placements.get().into_iter().flatten())
             .take(MOST_THREADS)
             .map(thread)
@@ -51,7 +51,7 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
         },
         "local": {
             "cores": core.plan.local.len(),
-            "tasks": core.local_tasks.get().into_iter().flatten().map(|of| of.count()).sum::<usize>(),
+            "tasks": core.local_tasks.get().into_iter().flatten().map(|t| t.count()).sum::<usize>(),
         },
         "compute": {
             "threads": core.compute_threads,
@@ -80,11 +80,12 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
     })
 }
 
-/// The CPUs of the budget, where the system reports them.
+/// The CPUs of the budget, if the system reports their use.
 fn cpus(core: &Core) -> Vec<Value> {
     let ticks = os::cpu_ticks();
-    let of_budget = ticks.iter().filter(|of| core.plan.budget.cpus.as_slice().contains(&of.cpu));
-    of_budget.map(|of| json!({ "cpu": of.cpu, "busy": of.busy, "all": of.all })).collect()
+    let budget = core.plan.budget.cpus.as_slice();
+    let of_budget = ticks.iter().filter(|ticks| budget.contains(&ticks.cpu));
+    of_budget.map(|t| json!({ "cpu": t.cpu, "busy": t.busy, "all": t.all })).collect()
 }
 
 fn thread(placement: &ThreadPlacement) -> Value {

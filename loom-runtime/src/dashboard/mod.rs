@@ -1,7 +1,7 @@
-//! A page that shows what a runtime is doing, as a service to nest in an application.
+//! A service for an application to nest, with a page that shows what a runtime is doing.
 //!
-//! Owns the service, its answers and the page itself, one file without outside parts. `data`
-//! gathers what the page shows from existing counters, on request. It counts nothing itself.
+//! Owns the service, its responses and the page, which is one file without outside resources. On
+//! request, `data` reads existing counters for the page. It counts nothing itself.
 
 mod data;
 
@@ -25,25 +25,25 @@ use crate::runtime::LoomRuntime;
 use crate::threads::process_wide;
 
 const PAGE: &str = include_str!("page.html");
-/// What the page may do: run what is in it, and ask where it came from.
+/// The page may run its own scripts and styles, and send requests to its own origin only.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                       connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
 
-/// A page that shows what a runtime is doing, live: what runs on each core, the functions with
-/// where their calls run and why, how long they take, and how long they wait.
+/// A live page that shows what a runtime is doing: what runs on each core, where the calls of each
+/// function run and why, how long they take, and how long they wait.
 ///
-/// It is a `tower` service for any path below which it is nested; it needs no files, no outside
-/// resource and no build step. The page asks for `data` below that path once a second, which is
-/// JSON, for programs too (its form may change from version to version).
+/// It is a `tower` service that can be nested below any path. It needs no files, no outside
+/// resources and no build step. Once a second, the page requests `data` below that path, which is
+/// JSON. Programs may read it too, but its format may change from version to version.
 ///
-/// It shows the names of functions and threads to every client: nest it where only the right
-/// clients can connect, such as a listener on loopback.
+/// Every client sees the names of functions and threads. Nest the service where only trusted
+/// clients can connect, such as on a loopback listener.
 ///
-/// Cost: nothing without a client. With clients, at most twice a second however many there are, it
-/// reads the counters and, on Linux, two small system files for each thread (the first 128). That
-/// takes a fraction of a millisecond with a few threads, and a few milliseconds with a hundred, on
-/// the I/O worker that serves the request.
+/// Cost: none without a client. With clients, however many, it reads the counters at most twice a
+/// second and, on Linux, two small system files for each of the first 128 threads. That takes a
+/// fraction of a millisecond with a few threads, and a few milliseconds with a hundred, on the I/O
+/// worker that serves the request.
 ///
 /// ```
 /// use axum::Router;
@@ -59,27 +59,29 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Dashboard {
-    /// The one that was named, or the current one of each request. It must not keep it alive,
-    /// since it is served by it.
+    /// The core of the named runtime; if `None`, the current core of each request. The reference is
+    /// weak, since the runtime may itself serve the page, which must not keep the runtime alive.
     core: Option<Weak<Core>>,
     gathered: Arc<Mutex<Option<Gathered>>>,
 }
 
-/// The last answer, for requests that come soon after it.
+/// The last data, which is returned again to requests that follow soon.
 #[derive(Debug)]
 struct Gathered {
-    /// Of which runtime, and when by its clock.
+    /// The runtime's id.
     id: u64,
+    /// The time on the runtime's clock, in nanoseconds.
     at: u64,
     data: Bytes,
 }
 
-/// How old an answer may be, in nanoseconds, so that the number of clients does not matter.
+/// How old the returned data may be, in nanoseconds, so that the cost does not depend on the number
+/// of clients.
 const FRESH: u64 = 400_000_000;
 
 impl Dashboard {
-    /// Shows the runtime that it is served by; in a program without one, the process-wide compute
-    /// pool, once that has been started.
+    /// Shows the runtime that serves the page; in a program without a runtime, the process-wide
+    /// compute pool, once it has been started.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -115,7 +117,8 @@ impl Dashboard {
 
     fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
         if method != Method::GET && method != Method::HEAD {
-            let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "Only GET is answered here.\n");
+            let mut answer =
+                plain(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are allowed.\n");
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return answer;
         }
@@ -132,7 +135,7 @@ impl Dashboard {
                     "There is no Loom runtime here (any more).\n",
                 ),
             },
-            _ => plain(StatusCode::NOT_FOUND, "There is nothing here.\n"),
+            _ => plain(StatusCode::NOT_FOUND, "There is no page here.\n"),
         }
     }
 }

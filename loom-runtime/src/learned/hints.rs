@@ -1,23 +1,23 @@
-//! Hints from outside the code: `loom-hints.toml` beside a program's `Cargo.toml`.
+//! Hints in a file: `loom-hints.toml` beside a program's `Cargo.toml`.
 //!
-//! It maps item paths to hints, so that what was learned in one place is known in another without a
-//! change of code:
+//! The file maps item paths to hints, so that what was learned in one environment is used in
+//! another without a change of code:
 //!
 //! ```toml
 //! "shop::images::resize" = "high"
 //! "shop::cart::total" = "low"
 //! ```
 //!
-//! A path is the module's and the function's name, without types: `shop::cart::total` for
-//! `Cart::total`, and all methods of that name in the module share the hint. It begins with the
-//! name of the crate, which for `src/main.rs` is the package's. Tables below tables say the same
-//! (`[shop.images]`, `resize = "high"`). A `hint` in the code wins over the file, and a `key`
-//! changes nothing about the path. The environment variable `LOOM_HINTS` names a file in place of
-//! that one, from the folder of the package.
+//! A path consists of the module path and the function's name, without types: `Cart::total` has
+//! the path `shop::cart::total`, and all methods of that name in the module share the hint. The
+//! path begins with the name of the crate; for `src/main.rs`, that is the name of the package.
+//! Nested tables have the same meaning (`[shop.images]`, `resize = "high"`). A `hint` in the code
+//! wins over the file. A `key` in the code does not change the path. The environment variable
+//! `LOOM_HINTS` names another file, relative to the package's directory.
 //!
-//! A changed file has the package compiled again. An added one is not noticed until
-//! the package is compiled for another reason, for example after `touch src/main.rs`. Without the
-//! feature `hints` no file is read.
+//! When the file changes, Cargo compiles the package again. Cargo does not notice a new file until
+//! it compiles the package for another reason, for example after `touch src/main.rs`. Without the
+//! feature `hints`, no file is read.
 //!
 //! [`check`] reports entries that match no function; call it in a test.
 
@@ -31,26 +31,26 @@ use toml::{Table, Value};
 use crate::error::{LoomError, Result};
 use crate::scheduler::{ComputeHint, Profile};
 
-/// One function of a package that has a file of hints.
+/// One compute function of a package that has a file of hints.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Hinted {
-    /// Where it is.
+    /// The path of its module.
     pub module: &'static str,
-    /// Its name.
+    /// The function's name.
     pub item: &'static str,
-    /// The file.
+    /// The path of the file.
     pub file: &'static str,
-    /// What is in that.
+    /// The text of the file.
     pub text: &'static str,
 }
 
-/// All of them, as the linker finds them.
+/// All such functions, which the linker collects.
 #[doc(hidden)]
 #[linkme::distributed_slice]
 pub static HINTED: [Hinted];
 
-/// What is wrong with files of hints.
+/// The problems in files of hints.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HintsError {
     problems: Vec<(PathBuf, String)>,
@@ -66,7 +66,7 @@ impl fmt::Display for HintsError {
     }
 }
 
-/// The same, since that is what a test prints that gives it up with `?`.
+/// The same as `Display`: a test that fails with `?` prints this form.
 impl fmt::Debug for HintsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -75,7 +75,7 @@ impl fmt::Debug for HintsError {
 
 impl std::error::Error for HintsError {}
 
-/// Looks through the files of hints that this program was compiled with, of all its packages that
+/// Checks the files of hints that this program was compiled with: those of all its packages that
 /// have both a file and a compute function.
 ///
 /// ```
@@ -86,10 +86,10 @@ impl std::error::Error for HintsError {}
 ///
 /// # Errors
 ///
-/// Entries that no compute function has, each with the nearest one that there is, and words that
-/// are no hints. Entries for crates that have no compute function in this program, such as the
-/// package's other programs, are passed over: each program checks its own. A function that is
-/// compiled under a condition only is missing where that does not hold.
+/// If an entry matches no compute function (the error names the most similar path), or a value is
+/// not a hint. Entries for crates that have no compute function in this program, such as the
+/// package's other programs, are ignored: each program checks its own entries. A function that is
+/// compiled under a condition is missing if the condition does not hold.
 pub fn check() -> Result<(), HintsError> {
     let mut files: BTreeMap<&str, Vec<&Hinted>> = BTreeMap::new();
     for hinted in HINTED {
@@ -102,7 +102,7 @@ pub fn check() -> Result<(), HintsError> {
             .map(|f| format!("{}::{}", f.module.replace("r#", ""), f.item))
             .collect();
         match functions[0].text.parse::<Table>() {
-            Ok(table) => look("", &table, &paths, &mut |problem| {
+            Ok(table) => check_table("", &table, &paths, &mut |problem| {
                 problems.push((PathBuf::from(file), problem));
             }),
             Err(error) => problems.push((PathBuf::from(file), error.to_string())),
@@ -111,9 +111,9 @@ pub fn check() -> Result<(), HintsError> {
     if problems.is_empty() { Ok(()) } else { Err(HintsError { problems }) }
 }
 
-/// A file of hints, from what a runtime has learned and kept
-/// ([`LoomBuilder::profile`](crate::LoomBuilder::profile)): each function with the hint that goes
-/// with its mean run time. Of functions that share a path the longest counts.
+/// Makes the text of a file of hints from a profile
+/// ([`LoomBuilder::profile`](crate::LoomBuilder::profile)). Each function gets the hint that fits
+/// its mean run time. If several functions share a path, the longest mean decides.
 ///
 /// ```
 /// # let path = std::env::temp_dir().join(format!("loom-hints-{}", std::process::id()));
@@ -125,17 +125,17 @@ pub fn check() -> Result<(), HintsError> {
 ///
 /// # Errors
 ///
-/// [`LoomError::Profile`] where the file cannot be read as a profile.
+/// [`LoomError::Profile`] if the file cannot be read as a profile.
 pub fn from_profile(path: impl AsRef<Path>) -> Result<String> {
     let path = path.as_ref();
     let problem = |problem: String| LoomError::Profile { path: path.to_owned(), problem };
     let text = fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
     let profile = Profile::parse(&text).map_err(problem)?;
-    // Closures are in no path that a file could name.
+    // A file of hints cannot name closures.
     let hints = profile.hints().into_iter().filter(|(path, _)| !path.contains(['{', '<', ' ']));
     let mut file = String::new();
     for (path, hint) in hints {
-        // Writing to a string does not fail.
+        // A write to a string does not fail.
         let _ = writeln!(file, "{path:?} = {:?}", word(hint));
     }
     Ok(file)
@@ -149,18 +149,19 @@ fn crate_of(path: &str) -> &str {
     path.split("::").next().unwrap_or(path)
 }
 
-fn look(above: &str, table: &Table, functions: &[String], tell: &mut impl FnMut(String)) {
+/// Reports each entry of `table` that is not a hint or matches none of `functions`.
+fn check_table(above: &str, table: &Table, functions: &[String], report: &mut impl FnMut(String)) {
     const WORDS: [&str; 4] = ["low", "medium", "high", "unknown"];
     const EXPECTED: &str = "expected one of `low`, `medium`, `high`, `unknown`";
     for (key, value) in table {
         let path = if above.is_empty() { key.clone() } else { format!("{above}::{key}") };
         match value {
-            Value::Table(below) => look(&path, below, functions, tell),
+            Value::Table(below) => check_table(&path, below, functions, report),
             Value::String(word) if !WORDS.contains(&&**word) => {
-                tell(format!("`{path}` has the unknown hint `{word}`; {EXPECTED}"));
+                report(format!("`{path}` has the unknown hint `{word}`; {EXPECTED}"));
             }
             Value::String(_) if functions.contains(&path) => {}
-            // Of another program of the package.
+            // It belongs to another program of the package.
             Value::String(_) if !functions.iter().any(|f| crate_of(f) == crate_of(&path)) => {}
             Value::String(_) => {
                 let near = functions
@@ -170,9 +171,9 @@ fn look(above: &str, table: &Table, functions: &[String], tell: &mut impl FnMut(
                     })
                     .map(|near| format!("; did you mean `{near}`?"))
                     .unwrap_or_default();
-                tell(format!("no compute function has the path `{path}`{near}"));
+                report(format!("no compute function has the path `{path}`{near}"));
             }
-            _ => tell(format!("`{path}` is no hint; {EXPECTED}")),
+            _ => report(format!("`{path}` is not a hint; {EXPECTED}")),
         }
     }
 }
@@ -186,12 +187,12 @@ mod tests {
         let file = "\"other::sums\" = \"low\"\n\"shop::sums\" = \"low\"\n\"shop::sum\" = \"hot\"\n[shop.cart]\ntotal = \"high\"\nitems = 3";
         let table = file.parse::<Table>().expect("it is a table");
         let functions = ["shop::sum".to_owned(), "shop::cart::total".to_owned()];
-        let mut told = Vec::new();
-        look("", &table, &functions, &mut |problem| told.push(problem));
-        told.sort();
-        let [no_hint, unknown, missing] = &told[..] else { panic!("{told:?}") };
+        let mut problems = Vec::new();
+        check_table("", &table, &functions, &mut |problem| problems.push(problem));
+        problems.sort();
+        let [no_hint, unknown, missing] = &problems[..] else { panic!("{problems:?}") };
         assert!(missing.contains("`shop::sums`; did you mean `shop::sum`?"), "{missing}");
         assert!(unknown.contains("unknown hint `hot`"), "{unknown}");
-        assert!(no_hint.starts_with("`shop::cart::items` is no hint"), "{no_hint}");
+        assert!(no_hint.starts_with("`shop::cart::items` is not a hint"), "{no_hint}");
     }
 }

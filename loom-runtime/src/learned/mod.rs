@@ -1,7 +1,7 @@
-//! What is known of functions beyond one run: profiles, files of hints, and calibration.
+//! Knowledge from outside the current run: profiles, files of hints, and calibration.
 //!
-//! Owns the files and what is said of them. What is learned while a program runs is in the
-//! scheduler's records.
+//! Owns the files and the errors about them. The scheduler's records hold what is learned while the
+//! program runs.
 
 mod calibrate;
 #[cfg(feature = "hints")]

@@ -1,4 +1,4 @@
-//! Learned costs in a file: read when a runtime starts, written when it ends.
+//! The file of learned costs: read when a runtime starts, written when it ends.
 
 use std::collections::HashMap;
 use std::fs::{self, File, Metadata};
@@ -14,10 +14,10 @@ use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::sync::{Mutex, PoisonError};
 use crate::topology::os;
 
-/// Held by the runtime that writes, of those that end at the same time.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// A runtime holds this while it writes, since several runtimes may end at the same time.
+static WRITE_LOCK: Mutex<()> = Mutex::new(());
 
-/// A runtime's file.
+/// The profile file of one runtime.
 #[derive(Debug)]
 pub(crate) struct ProfileFile {
     path: PathBuf,
@@ -25,10 +25,11 @@ pub(crate) struct ProfileFile {
 }
 
 impl ProfileFile {
-    /// Reads the file; there need not be one yet, but a place for it.
-    /// Gives what is in it, too.
+    /// Reads the file, and returns it with its content. The file may be missing, but its directory
+    /// has to exist.
     pub(crate) fn open(path: &Path) -> Result<(Self, Profile)> {
-        // The reader of an error may not know the working directory, and it may change.
+        // An absolute path: the working directory may change, and the reader of an error may not
+        // know it.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let problem =
             |problem: &str| LoomError::Profile { path: path.clone(), problem: problem.to_owned() };
@@ -44,7 +45,7 @@ impl ProfileFile {
                     return Err(problem("expected the name of a file"));
                 }
                 if !path.parent().is_some_and(Path::is_dir) {
-                    return Err(problem("its folder is not there: make it"));
+                    return Err(problem("its directory does not exist: create it"));
                 }
                 Profile::default()
             }
@@ -53,32 +54,34 @@ impl ProfileFile {
         Ok((Self { path, is_written: AtomicBool::new(false) }, loaded))
     }
 
-    /// Writes what is known by now, once. What was known before and not called since is kept.
+    /// Writes what has been learned; only the first call has an effect. Functions that were not
+    /// called keep their lines.
     pub(crate) fn write(&self, core: &Core) {
-        // A forked child has learned nothing that its parent does not know.
+        // A forked child has learned nothing new: its parent writes the profile.
         if os::is_forked() || self.is_written.swap(true, Ordering::Relaxed) {
             return;
         }
-        // Another runtime may have written meanwhile, and no other shall in between.
-        let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        let there = fs::read_to_string(&self.path).ok();
-        let there = there.and_then(|text| Profile::parse(&text).ok());
-        let mut profile = there.or_else(|| core.profile.get().cloned()).unwrap_or_default();
+        // Another runtime may have written since the start, so the file is read again; the lock
+        // prevents a write between the read and the replacement.
+        let _lock = WRITE_LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+        let present = fs::read_to_string(&self.path).ok();
+        let present = present.and_then(|text| Profile::parse(&text).ok());
+        let mut profile = present.or_else(|| core.profile.get().cloned()).unwrap_or_default();
         let mut names = HashMap::new();
         for function in core.functions() {
             *names.entry((function.site.name(), function.class)).or_insert(0) += 1;
         }
         for function in core.functions() {
             let site = function.site;
-            // A name that several functions share identifies none.
-            let is_one = names.get(&(site.name(), function.class)) == Some(&1);
-            if let Some(parts) = function.record.learned().filter(|_| is_one) {
+            // A name that several functions share identifies none of them.
+            let is_unique = names.get(&(site.name(), function.class)) == Some(&1);
+            if let Some(parts) = function.record.learned().filter(|_| is_unique) {
                 let sizes = site.sizes(function.class);
                 profile.learn((site.name(), site.path()), sizes.as_ref(), &parts);
             }
         }
         if let Err(error) = self.replace(&profile.to_string()) {
-            // The end is no place to fail.
+            // The end of a runtime must not fail.
             let _ = writeln!(
                 io::stderr(),
                 "loom: cannot write profile `{}`: {error}; what was learned is lost",
@@ -87,11 +90,11 @@ impl ProfileFile {
         }
     }
 
-    /// All of it or nothing: who reads it meanwhile finds the old one.
+    /// Replaces the file in one step: a reader finds either the old text or the new text.
     fn replace(&self, text: &str) -> io::Result<()> {
-        /// Distinguishes files that are written in the same moment.
+        /// Distinguishes files that are written at the same moment.
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        // What a link leads to, not the link.
+        // If the path is a link, its target is replaced, not the link.
         let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let mut name = path.clone().into_os_string();
         let unique = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -108,11 +111,11 @@ impl ProfileFile {
     }
 }
 
-/// Writes a file that is not there yet, with the permissions of the one that it is to replace.
+/// Writes a new file, with the permissions of the file that it will replace.
 fn write_new(path: &Path, text: &str, old: Option<Metadata>) -> io::Result<()> {
     let mut file = File::create_new(path)?;
     if let Some(old) = old {
-        // As far as they can be kept.
+        // If the system refuses, the new file keeps its default permissions.
         let _ = file.set_permissions(old.permissions());
     }
     file.write_all(text.as_bytes())

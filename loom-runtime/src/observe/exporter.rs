@@ -1,4 +1,4 @@
-//! The metrics in a Prometheus registry: those of the runtime, and those of each function.
+//! Exports the metrics of a runtime, its functions and its plug-ins to a Prometheus registry.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ const fn family(name: &'static str, kind: Kind, help: &'static str) -> Family {
     Family { name, help, labels: &[], kind }
 }
 
-const fn of_function(
+const fn labelled_family(
     labels: &'static [&'static str],
     name: &'static str,
     kind: Kind,
@@ -22,73 +22,93 @@ const fn of_function(
     Family { name, help, labels, kind }
 }
 
-/// A function, and its class of input sizes where the attribute gives a size.
+/// A function, and its class of input sizes if the attribute states a size.
 const FUNCTION: &[&str] = &["function", "size"];
 const PLUGIN: &[&str] = &["plugin"];
 const ARM: &[&str] = &["function", "size", "arm"];
 const OUTCOME: &[&str] = &["function", "size", "outcome"];
 
-/// In the order in which they are read below.
+/// The families, in the order in which `samples` reads their values.
 static FAMILIES: [Family; 31] = {
     use Kind::{Counter, Gauge};
     [
         family("inflight_tasks", Gauge, "Tracked async tasks and blocking functions in flight"),
-        family("local_tasks", Gauge, "Those of them that are on local cores"),
+        family("local_tasks", Gauge, "Tracked async tasks in flight on local cores"),
         family("rayon_queue_depth", Gauge, "Compute calls that wait for a thread"),
-        family("spawn_rate", Gauge, "Tracked async tasks spawned a second"),
-        family("pressure_index", Gauge, "Tasks taken to be ready behind each I/O worker, 0 to 10"),
+        family("spawn_rate", Gauge, "Tracked async tasks spawned per second"),
+        family("pressure_index", Gauge, "Tasks assumed ready behind each I/O worker, 0 to 10"),
         family("total_spawns", Counter, "Tracked async tasks spawned"),
         family(
             "starvation_events",
             Counter,
             "Tenths of a second in which a compute thread had work and got no CPU",
         ),
-        family("gr0_activations", Counter, "Calls offloaded for there being one I/O worker"),
-        family("gr1_activations", Counter, "Calls offloaded for blocking too long"),
-        family("gr2_activations", Counter, "Calls offloaded for blocking too long under pressure"),
-        family("gr3_activations", Counter, "Calls offloaded for having blocked far too long"),
+        family("gr0_activations", Counter, "Calls offloaded by GR0: only one I/O worker"),
+        family("gr1_activations", Counter, "Calls offloaded by GR1: too long"),
+        family("gr2_activations", Counter, "Calls offloaded by GR2: too long under pressure"),
+        family("gr3_activations", Counter, "Calls offloaded by GR3: earlier calls far too long"),
         family("inline_decisions", Counter, "Calls of functions that ran inline"),
         family("offload_decisions", Counter, "Calls of functions that were offloaded"),
-        family("compute_run_total", Counter, "Compute calls that a thread has run to their end"),
+        family("compute_run_total", Counter, "Compute calls that ran to their end"),
         family("compute_in_flight", Gauge, "Compute calls submitted and not ended"),
         family("compute_panics_total", Counter, "Compute calls that panicked"),
-        family("compute_abandoned_total", Counter, "Compute calls given up by their caller"),
+        family("compute_abandoned_total", Counter, "Compute calls abandoned by their caller"),
         family("compute_refused_total", Counter, "Compute calls refused by a full queue"),
-        family("compute_wakes_total", Counter, "Times a compute thread was fetched"),
+        family("compute_wakes_total", Counter, "Times a compute thread was fetched for calls"),
         family("requests_shed_total", Counter, "Requests answered by load shedding"),
         family(
             "bridge_overhead_seconds",
             Gauge,
-            "What the way to the compute pool and back is taken to cost",
+            "Assumed cost of the way to the compute pool and back",
         ),
         family(
             "queue_wait_seconds",
             Kind::Histogram,
-            "How long compute calls waited for a thread, of those that were timed",
+            "How long timed compute calls waited for a thread",
         ),
-        of_function(ARM, "function_calls_total", Counter, "Calls of a function, by where they ran"),
-        of_function(OUTCOME, "function_outcomes_total", Counter, "Calls of a function that ended"),
-        of_function(
+        labelled_family(
+            ARM,
+            "function_calls_total",
+            Counter,
+            "Calls of a function, by where they ran",
+        ),
+        labelled_family(
+            OUTCOME,
+            "function_outcomes_total",
+            Counter,
+            "Calls of a function that ended",
+        ),
+        labelled_family(
             FUNCTION,
             "function_run_seconds",
             Kind::Histogram,
-            "How long a function took, of the calls that were timed",
+            "How long timed calls of a function took",
         ),
-        of_function(
+        labelled_family(
             FUNCTION,
             "function_queue_wait_seconds",
             Kind::Histogram,
             "How long offloaded calls of a function waited for a thread",
         ),
-        of_function(PLUGIN, "plugin_tasks", Gauge, "A plug-in's work that has not ended"),
-        of_function(PLUGIN, "plugin_spawned_total", Counter, "Tasks that a plug-in spawned"),
-        of_function(PLUGIN, "plugin_compute_in_flight", Gauge, "A plug-in's calls not ended"),
-        of_function(PLUGIN, "plugin_compute_run_total", Counter, "A plug-in's calls that ended"),
-        of_function(PLUGIN, "plugin_panics_total", Counter, "A plug-in's work that panicked"),
+        labelled_family(PLUGIN, "plugin_tasks", Gauge, "Work of a plug-in that has not ended"),
+        labelled_family(PLUGIN, "plugin_spawned_total", Counter, "Tasks that a plug-in spawned"),
+        labelled_family(
+            PLUGIN,
+            "plugin_compute_in_flight",
+            Gauge,
+            "Calls of a plug-in that have not ended",
+        ),
+        labelled_family(
+            PLUGIN,
+            "plugin_compute_run_total",
+            Counter,
+            "Calls of a plug-in that ended",
+        ),
+        labelled_family(PLUGIN, "plugin_panics_total", Counter, "Work of a plug-in that panicked"),
     ]
 };
 
-/// The sum of functions that share their labels: closures of one type with different hints, and
+/// The sum of functions with the same labels: closures of one type with different hints, and
 /// functions with the same key.
 struct MergedFunctions {
     calls: [u64; 2],
@@ -129,19 +149,22 @@ fn count(n: u64) -> Value {
 }
 
 impl LoomMetrics {
-    /// Registers all of them, and those of each function, with `registry`. What is registered
-    /// stays readable after the runtime has ended, at its last values.
+    /// Registers all metrics of the runtime, its functions and its plug-ins with `registry`. After
+    /// the runtime has ended, the registry still reports the last values.
     ///
-    /// Beside the fields of this type there are the histogram `queue_wait_seconds`, and of each
-    /// function, with the labels `function` and `size`: `function_calls_total` by `arm`,
-    /// `function_outcomes_total` by `outcome` (`done`, `panicked`, `abandoned`, `refused`), and the
-    /// histograms `function_run_seconds` and `function_queue_wait_seconds`.
-    /// Of each plug-in, with the label `plugin`: `plugin_tasks`, `plugin_spawned_total`,
-    /// `plugin_compute_in_flight`, `plugin_compute_run_total` and `plugin_panics_total`.
-    /// Below `#[loom::main]`, register what `loom::current_runtime()` has. The crate `prometheus`
-    /// has to be of version 0.14.
+    /// Each field of this type is a metric. In addition:
     ///
-    /// Names begin with the runtime's `prefix`, in which characters that metrics cannot have
+    /// - the histogram `queue_wait_seconds`;
+    /// - for each function, with the labels `function` and `size`: `function_calls_total` by `arm`,
+    ///   `function_outcomes_total` by `outcome` (`done`, `panicked`, `abandoned`, `refused`), and
+    ///   the histograms `function_run_seconds` and `function_queue_wait_seconds`;
+    /// - for each plug-in, with the label `plugin`: `plugin_tasks`, `plugin_spawned_total`,
+    ///   `plugin_compute_in_flight`, `plugin_compute_run_total` and `plugin_panics_total`.
+    ///
+    /// Below `#[loom::main]`, register the metrics of `loom::current_runtime()`. The version of the
+    /// crate `prometheus` has to be 0.14.
+    ///
+    /// Names begin with the runtime's `prefix`; characters that are not allowed in metric names
     /// become `_`.
     ///
     /// ```
@@ -159,15 +182,15 @@ impl LoomMetrics {
     ///
     /// # Errors
     ///
-    /// [`AlreadyReg`](prometheus::Error::AlreadyReg) where the registry has metrics of such names:
-    /// give each runtime of a process a `prefix` of its own, or a registry.
+    /// [`AlreadyReg`](prometheus::Error::AlreadyReg) if the registry already has metrics with these
+    /// names: give each runtime of a process its own `prefix` or its own registry.
     pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
         let metrics = self.clone();
         let exported = Exported::new(&prefix(&self.prefix), &FAMILIES, move || metrics.samples())?;
         registry.register(Box::new(exported))
     }
 
-    /// Of each family.
+    /// The samples of each family, in the order of [`FAMILIES`].
     fn samples(&self) -> Vec<Vec<Sample>> {
         let one = |value| vec![Sample { labels: Vec::new(), value }];
         let counter = |reading: &Reading<u64>| one(count(reading.get()));
@@ -218,7 +241,7 @@ impl LoomMetrics {
     }
 
     #[cfg(not(feature = "plugin-host"))]
-    #[expect(clippy::unused_self, reason = "the other form looks at it")]
+    #[expect(clippy::unused_self, reason = "the form with the feature uses it")]
     fn samples_of_plugins(&self) -> [Vec<Sample>; 5] {
         [const { Vec::new() }; 5]
     }
@@ -227,33 +250,33 @@ impl LoomMetrics {
         let mut functions: BTreeMap<[String; 2], MergedFunctions> = BTreeMap::new();
         for function in of_core(&self.core) {
             let sizes = function.sizes.as_ref();
-            let size = sizes.map(|of| format!("{} to {}", of.start(), of.end()));
+            let size = sizes.map(|sizes| format!("{} to {}", sizes.start(), sizes.end()));
             let labels = [function.name.to_owned(), size.unwrap_or_default()];
-            let together = MergedFunctions::of(function);
+            let merged = MergedFunctions::of(function);
             if let Some(before) = functions.get_mut(&labels) {
-                before.merge(&together);
+                before.merge(&merged);
             } else {
-                functions.insert(labels, together);
+                functions.insert(labels, merged);
             }
         }
         let mut samples = [const { Vec::new() }; 4];
         let [calls, outcomes, run_times, queue_waits] = &mut samples;
-        for (labels, of) in functions {
+        for (labels, function) in functions {
             let labelled = |more: &str| labels.iter().cloned().chain([more.to_owned()]).collect();
             calls.extend(
                 ARMS.iter()
-                    .zip(of.calls)
+                    .zip(function.calls)
                     .map(|(arm, n)| Sample { labels: labelled(arm), value: count(n) }),
             );
             outcomes.extend(
                 OUTCOMES
                     .iter()
-                    .zip(of.outcomes)
+                    .zip(function.outcomes)
                     .map(|(outcome, n)| Sample { labels: labelled(outcome), value: count(n) }),
             );
-            let value = Value::Histogram(of.run_times);
+            let value = Value::Histogram(function.run_times);
             run_times.push(Sample { labels: labels.to_vec(), value });
-            let value = Value::Histogram(of.queue_waits);
+            let value = Value::Histogram(function.queue_waits);
             queue_waits.push(Sample { labels: labels.to_vec(), value });
         }
         samples

@@ -1,4 +1,4 @@
-//! What is known of each function, for people and programs to read.
+//! Snapshots of what a runtime has measured of each function.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -8,58 +8,59 @@ use crate::metrics::Histogram;
 use crate::scheduler::{ComputeHint, FunctionKey, Mode, Verdict, duration};
 use crate::threads::process_wide;
 
-/// One function as the runtime has seen it so far.
+/// What the runtime has measured of one function so far.
 ///
-/// A snapshot: the parts are read one after another while calls go on, so sums may be off
-/// by the calls that are just being made.
+/// This is a snapshot. Its fields are read one after another while calls continue, so sums may be
+/// off by the calls that are being made at that time.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FunctionStats {
-    /// The item path, with the types of generic functions and methods; what `key` says instead;
-    /// or the type of a closure.
+    /// The item path, with the types of generic functions and methods; the attribute's `key` if it
+    /// has one; for a closure, its type.
     pub name: &'static str,
-    /// The item path alone: the module's, and the function's name.
+    /// The item path without types: the module path and the function's name.
     pub path: &'static str,
-    /// The key made from it.
+    /// The key that is made from the name.
     pub key: FunctionKey,
-    /// What the attribute says; closures are learned apart by the hint that each call is given.
+    /// The hint of the attribute. For closures, the hint of the call: calls with different hints
+    /// are measured separately.
     pub hint: ComputeHint,
-    /// Who decides where calls run.
+    /// How it is decided where calls run.
     pub mode: Mode,
-    /// Which sizes of input these are, where the attribute gives the size.
+    /// The sizes of input that these figures are about, if the attribute states the size.
     pub sizes: Option<RangeInclusive<u64>>,
-    /// Calls that ran where they were made.
+    /// Calls that ran inline, on the thread that made them.
     pub inline: u64,
-    /// Those of them that would have been offloaded, had the mode not been `observe`.
+    /// Inline calls that would have been offloaded if the mode were not `observe`.
     pub withheld: u64,
-    /// Calls that were given to the compute pool.
+    /// Calls that were offloaded to the compute pool.
     pub offloaded: u64,
-    /// Calls that ended with a result for their caller, on either arm.
+    /// Calls that returned a result to their caller, on either arm.
     pub returned: u64,
     /// Calls that ended in a panic, on either arm.
     pub panicked: u64,
-    /// Calls whose caller gave up before they ended, and that did not panic.
+    /// Calls that their caller abandoned before they ended, and that did not panic.
     pub abandoned: u64,
-    /// Calls that never ran, since as many waited as `compute_queue` allows, or since the
-    /// runtime had ended. Those that were refused before they were placed are in no other count.
+    /// Calls that never ran, since `compute_queue` calls waited already or the runtime had ended. A
+    /// call that was refused before its arm was decided is in no other count.
     pub refused: u64,
-    /// The mean run time as the scheduler remembers it, without the hint; nothing before the
-    /// first call ended.
+    /// The mean run time as the scheduler remembers it, without the hint; `None` before the first
+    /// call has ended.
     pub mean: Option<Duration>,
-    /// How long the function itself took, of the calls that were timed: all that took long, and
-    /// a share of those that did not.
+    /// How long the function itself took, for timed calls: all long calls, and a part of the short
+    /// calls.
     pub run_times: Histogram,
-    /// How long offloaded calls waited until a compute thread began with them.
+    /// How long offloaded calls waited until a compute thread started them.
     pub queue_waits: Histogram,
-    /// The last verdict, and what it was based on.
+    /// The last verdict and its basis.
     pub verdict: Option<Verdict>,
-    /// Unique in this process.
+    /// A number that is unique in this process.
     #[cfg(feature = "dashboard")]
     pub(crate) index: u32,
 }
 
 impl FunctionStats {
-    /// All calls, on either arm.
+    /// The number of calls on both arms.
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.inline + self.offloaded
@@ -68,7 +69,7 @@ impl FunctionStats {
     /// The share of calls that ran inline, 0 to 1; `None` before the first call.
     #[must_use]
     pub fn inline_share(&self) -> Option<f64> {
-        #[expect(clippy::cast_precision_loss, reason = "a share is read by people")]
+        #[expect(clippy::cast_precision_loss, reason = "an approximate share is enough")]
         let share = self.inline as f64 / self.calls() as f64;
         (self.calls() > 0).then_some(share)
     }
@@ -77,9 +78,9 @@ impl FunctionStats {
 impl FunctionStats {
     fn of(function: &Function, now: u64) -> Self {
         let Function { site, class, record, counters, all_stats } = function;
-        let [here, there] = record.summaries();
-        let weight = here.weight + there.weight;
-        let mean = (here.weight * here.mean + there.weight * there.mean) / weight;
+        let [inlined, pooled] = record.summaries();
+        let weight = inlined.weight + pooled.weight;
+        let mean = (inlined.weight * inlined.mean + pooled.weight * pooled.mean) / weight;
         let withheld = counters.withheld.count();
         let inline = inline(all_stats) + withheld;
         let panicked_inline = counters.panicked_inline.count();
@@ -107,7 +108,7 @@ impl FunctionStats {
     }
 }
 
-/// Every function `core` has seen, by name.
+/// Every function that `core` has measured, sorted by name.
 pub(crate) fn of_core(core: &Core) -> Vec<FunctionStats> {
     let now = core.now();
     let mut functions: Vec<_> =
@@ -116,8 +117,8 @@ pub(crate) fn of_core(core: &Core) -> Vec<FunctionStats> {
     functions
 }
 
-/// What the current runtime has seen of each function; outside of any runtime, what the
-/// process-wide compute pool has seen.
+/// What the current runtime has measured of each function; outside of any runtime, what the
+/// process-wide compute pool has measured.
 ///
 /// ```
 /// #[loom::compute(hint = "low")]

@@ -1,19 +1,20 @@
-//! The figures of one runtime, for programs that watch it.
+//! The metrics of one runtime, for programs that monitor it.
 
 use std::fmt;
 
 use crate::core::{Core, Function, inline};
 use crate::sync::Arc;
 
-/// What one runtime has counted.
+/// The metrics of one runtime.
 ///
-/// Its Prometheus metrics have these names, after the runtime's prefix and `_`; those of compute
-/// calls and of requests end in `_total` where they count, and times in `_seconds`.
+/// The Prometheus metrics have the names of these fields, after the runtime's prefix and `_`.
+/// Counters of compute calls and of requests also end in `_total`, and times in `_seconds`.
 ///
-/// Always counted, registered or not. Cheap to clone, and valid after the runtime has ended.
+/// A runtime always counts, whether the metrics are registered or not. This type is cheap to clone,
+/// and stays valid after the runtime has ended.
 ///
 /// Cost: a settled call adds to the statistics of its own thread; other calls add to relaxed
-/// atomics. `loom-bench decide` prints what a settled call costs with all of it.
+/// atomics. `loom-bench decide` prints what a settled call costs, counting included.
 ///
 /// ```
 /// # fn main() -> loom::Result<()> {
@@ -28,63 +29,63 @@ use crate::sync::Arc;
 pub struct LoomMetrics {
     #[cfg(feature = "prometheus")]
     pub(super) core: Arc<Core>,
-    /// What their names begin with.
+    /// The first part of the metrics' names.
     #[cfg(feature = "prometheus")]
     pub(super) prefix: Arc<str>,
     /// Tracked async tasks and blocking functions that have not ended.
     pub inflight_tasks: Reading<i64>,
-    /// Those of them that are on local cores.
+    /// Tracked async tasks on local cores that have not ended; part of `inflight_tasks`.
     pub local_tasks: Reading<i64>,
     /// Compute calls that wait for a thread.
     pub rayon_queue_depth: Reading<i64>,
-    /// Tracked async tasks that are spawned per second, since the last read that is at least a
-    /// second old. Every read counts, `Debug` too.
+    /// Tracked async tasks spawned per second, since the last read that is at least a second old.
+    /// Every read counts, including one by `Debug`.
     pub spawn_rate: Reading<f64>,
-    /// Tasks that are taken to be ready behind each I/O worker's current one, 0 to 10.
+    /// Tasks that are assumed to be ready behind the current task of each I/O worker, 0 to 10.
     pub pressure_index: Reading<f64>,
-    /// Tracked async tasks that were spawned.
+    /// Tracked async tasks that have been spawned.
     pub total_spawns: Reading<u64>,
-    /// Tenths of a second in which a compute thread had work and got no CPU.
+    /// How many tenths of a second a compute thread had work and got no CPU.
     pub starvation_events: Reading<u64>,
-    /// Calls that GR0 kept on the pool: the only I/O worker.
+    /// Calls that GR0 offloaded: they would block the only I/O worker.
     pub gr0_activations: Reading<u64>,
-    /// Calls that GR1 kept on the pool: they would block for too long.
+    /// Calls that GR1 offloaded: they would block an I/O worker for too long.
     pub gr1_activations: Reading<u64>,
-    /// Calls that GR2 kept on the pool: they would block for too long under pressure.
+    /// Calls that GR2 offloaded: they would block an I/O worker for too long under pressure.
     pub gr2_activations: Reading<u64>,
-    /// Calls that GR3 kept on the pool: earlier ones had blocked for far too long.
+    /// Calls that GR3 offloaded: earlier calls had blocked an I/O worker for far too long.
     pub gr3_activations: Reading<u64>,
     /// Calls of annotated functions and of `spawn_adaptive` that ran inline, whatever the mode.
     pub inline_decisions: Reading<u64>,
-    /// Those that were offloaded.
+    /// Calls of annotated functions and of `spawn_adaptive` that were offloaded.
     pub offload_decisions: Reading<u64>,
     /// Compute calls, adaptive or not, that a compute thread has run to their end.
     pub compute_run: Reading<u64>,
-    /// Compute calls that were submitted and have not ended.
+    /// Compute calls that have been submitted and have not ended.
     pub compute_in_flight: Reading<i64>,
-    /// Compute calls that panicked, and panics of work spawned on the pool itself.
+    /// Compute calls that panicked, and panics of work that was spawned directly on the pool.
     pub compute_panics: Reading<u64>,
-    /// Compute calls that were given up by their caller before they ended.
+    /// Compute calls that their caller abandoned before they ended.
     pub compute_abandoned: Reading<u64>,
     /// Compute calls that were refused because the queue was full.
     pub compute_refused: Reading<u64>,
-    /// Times a compute thread was fetched from its sleep, or from other work.
+    /// How often a compute thread was fetched for calls, from sleep or from other work.
     pub compute_wakes: Reading<u64>,
-    /// Requests that load shedding answered.
+    /// Requests that load shedding has refused.
     pub requests_shed: Reading<u64>,
-    /// What the way to the compute pool and back is taken to cost, in seconds.
+    /// The assumed cost of the way to the compute pool and back, in seconds.
     pub bridge_overhead: Reading<f64>,
 }
 
-/// One figure of one runtime.
+/// One metric of one runtime.
 pub struct Reading<T> {
     core: Arc<Core>,
     read: fn(&Core) -> T,
 }
 
 impl<T> Reading<T> {
-    /// The present value. A count is exact once no thread changes it; a total over functions takes
-    /// a lock of each in turn, which no call waits for.
+    /// The current value. A count is exact once no thread changes it. A total over functions takes
+    /// a lock of each function in turn; no call waits for these locks.
     #[must_use]
     pub fn get(&self) -> T {
         (self.read)(&self.core)
@@ -118,7 +119,8 @@ impl LoomMetrics {
             #[cfg(feature = "prometheus")]
             prefix: prefix.into(),
             inflight_tasks: reading(core, |core| {
-                // The compute calls among them are read shortly after.
+                // Two counts: compute calls, which are subtracted, are read shortly after the
+                // total.
                 signed(core.tasks())
             }),
             local_tasks: reading(core, |core| {
@@ -138,8 +140,8 @@ impl LoomMetrics {
             gr2_activations: reading(core, |core| core.counters.guardrails[2].count()),
             gr3_activations: reading(core, |core| core.counters.guardrails[3].count()),
             inline_decisions: reading(core, |core| {
-                let of = |f: &Function| inline(&f.all_stats) + f.counters.withheld.count();
-                core.functions().map(of).sum()
+                let calls = |f: &Function| inline(&f.all_stats) + f.counters.withheld.count();
+                core.functions().map(calls).sum()
             }),
             offload_decisions: reading(core, |core| {
                 core.functions().map(|function| function.counters.offloaded.count()).sum()

@@ -1,7 +1,7 @@
-//! What people and programs may read of a runtime: functions, figures, and where threads are.
+//! What a program can read from a runtime: functions, metrics, and where threads run.
 //!
-//! Owns the snapshots and what exporters make of them. It counts nothing itself: `metrics` has the
-//! counters, and the rooms below add to them.
+//! Owns the snapshots and their export. It counts nothing itself: `metrics` has the counters, and
+//! the modules below this one add to them.
 
 #[cfg(feature = "prometheus")]
 mod exporter;

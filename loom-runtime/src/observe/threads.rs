@@ -1,8 +1,8 @@
-//! Where threads really are, for people and programs to read.
+//! Reports about threads: the CPUs and the class that they really have.
 
 use crate::topology::{Role, ThreadPlacement};
 
-/// What a thread is for.
+/// The purpose of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ThreadRole {
@@ -10,26 +10,26 @@ pub enum ThreadRole {
     Io,
     /// Runs compute calls.
     Compute,
-    /// A local core.
+    /// Is a local core.
     Local,
 }
 
-/// One thread, and what the system really gave it at its start.
+/// One thread, with the CPUs and class that the system really gave it at its start.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ThreadReport {
-    /// Its name.
+    /// The thread's name.
     pub name: String,
-    /// What it is for.
+    /// The thread's purpose.
     pub role: ThreadRole,
-    /// The CPUs it may run on, read back.
+    /// The CPUs that the thread may run on, as the system reported them.
     pub cpus: Vec<usize>,
-    /// Whether it runs only where no thread of normal priority wants to (`SCHED_IDLE`),
-    /// read back.
+    /// Whether the thread runs only on CPUs that no thread of normal priority wants (`SCHED_IDLE`),
+    /// as the system reported it.
     pub is_idle_class: bool,
-    /// Its nice value, read back.
+    /// The thread's nice value, as the system reported it.
     pub nice: i32,
-    /// What the system answered where it refused the CPUs or the class of the plan.
+    /// The system's errors, if it refused the CPUs or the class of the plan.
     pub refusals: Vec<String>,
 }
 

@@ -140,7 +140,7 @@ impl LoomRuntime {
         };
         self.inner.local.end(rest());
         self.inner.tokio.end(rest());
-        self.tell_plugins();
+        self.notify_plugins();
         left
     }
 
@@ -152,14 +152,14 @@ impl LoomRuntime {
         let left = self.terminate();
         self.inner.local.end(ShutdownWait::None);
         self.inner.tokio.end(ShutdownWait::None);
-        self.tell_plugins();
+        self.notify_plugins();
         left
     }
 
     /// Called after tokio has ended: then the plug-ins' tasks have ended, and what they use may
     /// end.
     #[cfg_attr(not(feature = "plugin-host"), expect(clippy::unused_self, reason = "as below"))]
-    fn tell_plugins(&self) {
+    fn notify_plugins(&self) {
         #[cfg(feature = "plugin-host")]
         self.core().end_extension();
     }
@@ -175,8 +175,8 @@ impl LoomRuntime {
         self.inner.keep_profile();
         let compute_calls = core.in_flight();
         // The counts are read one after the other, so work may end in between.
-        let of_user = self.inner.task_tracker.get().map_or(0, TaskTracker::len);
-        let tasks = core.tasks() + of_user;
+        let in_tracker = self.inner.task_tracker.get().map_or(0, TaskTracker::len);
+        let tasks = core.tasks() + in_tracker;
         StillRunning { tasks, compute_calls }
     }
 
@@ -194,12 +194,12 @@ impl LoomRuntime {
         );
         self.shutdown();
         let deadline = Instant::now().checked_add(limit);
-        let over = pin!(self.wait_for_shutdown());
+        let ended = pin!(self.wait_for_shutdown());
         // Tokio's `block_on` panics where blocking is wrong, and drives a current-thread runtime.
         // Tokio's timer does not suffice: it is late when the workers are stuck, and ends with
         // tokio.
         let alarm = deadline.map(Alarm::at);
-        self.inner.tokio.block_on(UntilAlarm { future: over, alarm })
+        self.inner.tokio.block_on(UntilAlarm { future: ended, alarm })
     }
 
     /// Ends the runtime within its `shutdown_timeout`, for `#[loom::main]`.

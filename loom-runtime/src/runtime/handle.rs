@@ -309,8 +309,8 @@ impl LoomRuntime {
         of_core(self.core())
     }
 
-    /// How many I/O workers there are; 1 for a current-thread runtime, whose tasks run on the thread
-    /// that drives it.
+    /// How many I/O workers there are; 1 for a current-thread runtime, whose tasks run on the
+    /// thread that drives it.
     #[must_use]
     pub fn tokio_threads(&self) -> usize {
         self.tokio_handle().metrics().num_workers()

@@ -43,8 +43,9 @@ fn current_tokio(function: &str, instead: &str) -> (Arc<Core>, Handle) {
 ///
 /// ```
 /// # fn main() -> loom::Result<()> {
-/// assert!(loom::current_runtime().is_none()); let runtime = loom::LoomBuilder::new().build()?; let
-/// name = runtime.block_on(async { loom::current_runtime().map(|r| r.config().prefix.clone()) });
+/// assert!(loom::current_runtime().is_none());
+/// let runtime = loom::LoomBuilder::new().build()?;
+/// let name = runtime.block_on(async { loom::current_runtime().map(|r| r.config().prefix.clone()) });
 /// assert_eq!(name.as_deref(), Some("loom"));
 /// # Ok(())
 /// # }

@@ -115,8 +115,8 @@ fn start(
     if is_ours {
         let _ = core.own_workers.set(io_threads);
     }
-    let of_cores = inner.local.all().iter().map(|local| Arc::clone(local.tasks()));
-    let _ = core.local_tasks.set(of_cores.collect());
+    let local_tasks = inner.local.all().iter().map(|local| Arc::clone(local.tasks()));
+    let _ = core.local_tasks.set(local_tasks.collect());
     let _ = core.pool.set(Arc::downgrade(&inner.pool));
     core.set_handle(&inner);
     let _ = core.compute_placements.set(compute);

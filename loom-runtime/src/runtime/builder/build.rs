@@ -1,4 +1,4 @@
-//! What the settings of all sources come to: a plan, and a runtime.
+//! Merges the settings of all sources, and makes a plan and a runtime from them.
 
 use std::env;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use super::LoomBuilder;
 const DEFAULT_PREFIX: &str = "loom";
 const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-fn of_host<T>(value: T) -> Given<T> {
+fn from_host<T>(value: T) -> Given<T> {
     Given { value, source: Source::Host }
 }
 
@@ -28,14 +28,15 @@ fn value<T: Clone>(given: Option<&Given<T>>) -> Option<T> {
 }
 
 impl LoomBuilder {
-    /// Starts the threads and waits until each has taken its place.
+    /// Starts the threads, and waits until each thread has its CPUs and scheduling class.
     ///
     /// # Errors
     ///
     /// [`LoomError::InvalidSetting`], [`LoomError::UnknownSetting`] and [`LoomError::ConfigFile`]
-    /// for what was set, with where; the other variants where the system refuses threads, what
-    /// tokio needs, or, with [`Pin::Required`](crate::Pin::Required), CPUs. What has been started
-    /// ends by itself then.
+    /// report a wrong setting and where it was set. The other variants report that the system
+    /// refused threads, a resource that tokio needs, or, with
+    /// [`Pin::Required`](crate::Pin::Required), CPUs. After an error, threads that were started end
+    /// by themselves.
     pub fn build(self) -> Result<LoomRuntime> {
         let mut settings = self.settings()?;
         let is_paused = self.is_paused();
@@ -44,8 +45,8 @@ impl LoomBuilder {
         }
         if let Some(host) = &self.host {
             check_beside(&settings, host)?;
-            settings.tokio_threads = Some(of_host(host.metrics().num_workers()));
-            settings.tokio_flavor = Some(of_host(flavor_of(host)));
+            settings.tokio_threads = Some(from_host(host.metrics().num_workers()));
+            settings.tokio_flavor = Some(from_host(flavor_of(host)));
         } else {
             check_flavor(&settings)?;
         }
@@ -54,7 +55,7 @@ impl LoomBuilder {
         let places_io = self.host.is_none() && flavor == TokioFlavor::MultiThread;
         let io_threads = value(settings.tokio_threads.as_ref());
         let request = Request {
-            // Threads that Loom does not place need no plan; a split leaves them a core.
+            // I/O threads that Loom does not place need no plan; a split leaves them one core.
             io_threads: if places_io { io_threads } else { Some(1) },
             compute_threads: value(settings.rayon_threads.as_ref()),
             local_cores: value(settings.local_cores.as_ref()).map_or(0, |Cores(cores)| cores),
@@ -88,7 +89,7 @@ impl LoomBuilder {
         };
         let runtime = LoomRuntime::start(config, plan, self.host, is_paused, file)?;
         if let Some(arm) = self.forced {
-            // No other code has the runtime yet.
+            // No other code has a handle to the runtime yet.
             let _ = runtime.core().forced.set(arm);
         }
         if let Some(profile) = profile {
@@ -105,15 +106,16 @@ impl LoomBuilder {
     }
 
     #[cfg(not(feature = "test-util"))]
-    #[expect(clippy::unused_self, reason = "the other form looks at it")]
+    #[expect(clippy::unused_self, reason = "the form with the feature uses it")]
     fn is_paused(&self) -> bool {
         false
     }
 
-    /// All sources as one, later ones winning.
+    /// Merges all sources; later sources win.
     fn settings(&self) -> Result<Settings> {
         let mut settings = self.defaults.clone();
-        // Each on its own: a bad value is one although a later source does not want it.
+        // Each source is checked on its own: an invalid value is an error even if a later source
+        // overrides it.
         let mut merge = |later: Settings| {
             later.check()?;
             settings.merge(later);

@@ -1,7 +1,7 @@
-//! Settings, gathered from wherever they come and turned into a runtime.
+//! The builder, which collects settings from several sources and builds a runtime from them.
 //!
-//! Owns the builder: its sources here, its settings in `settings`, and what becomes of them in
-//! `build`. What a value may be is `config`'s.
+//! This file has the sources, `settings` a method for each setting, and `build` makes the runtime.
+//! Which values are allowed is defined in `config`, not here.
 
 mod build;
 mod settings;
@@ -20,12 +20,13 @@ use crate::{LoomRuntime, Placement};
 
 /// Builds a [`LoomRuntime`].
 ///
-/// Every setting has a default that suits a service alone on its machine or in its
-/// container: one I/O worker and one compute thread for each CPU the process may really
-/// use, compute threads at idle priority so that they never delay I/O.
+/// Every setting has a default. The defaults suit a service that has its machine or container to
+/// itself: one I/O worker and one compute thread for each CPU that the process may really use, with
+/// compute threads at idle priority so that they never delay I/O.
 ///
-/// Settings may come from several places. Later ones win, whatever the order of the method calls:
-/// defaults, files in their order, environment, this builder, command line.
+/// Settings may come from several sources. Later sources win, in this order: defaults, files (in
+/// the order of their calls), environment, this builder, command line. The order of other method
+/// calls does not matter.
 ///
 /// ```
 /// # fn main() -> loom::Result<()> {
@@ -51,27 +52,28 @@ pub struct LoomBuilder {
     host: Option<Handle>,
     #[cfg(feature = "prometheus")]
     pub(super) registry: Option<prometheus::Registry>,
-    /// Where adaptive functions run, in a test that says so.
+    /// The arm that a test forces for all adaptive calls.
     pub(super) forced: Option<Arm>,
-    /// Whether a test holds the time.
+    /// Whether a test pauses time.
     #[cfg(feature = "test-util")]
     start_paused: bool,
 }
 
 impl LoomBuilder {
-    /// All defaults.
+    /// A builder with all defaults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The settings of `builder`, as defaults.
+    /// A builder whose defaults are the settings of `builder`.
     pub(crate) fn with_defaults(builder: Self) -> Self {
         Self { defaults: builder.code.into_defaults(), ..Self::default() }
     }
 
-    /// Reads settings from a file in TOML, YAML or JSON, recognised by its extension, when
-    /// [`build`](Self::build) is called. The keys stand at its top level. A relative path is
-    /// taken from the working directory at that time. May be called again: later files win.
+    /// Reads settings from a TOML, YAML or JSON file when [`build`](Self::build) is called. The
+    /// file's extension determines the format. The keys are at the top level of the file. A
+    /// relative path is relative to the working directory at that time. May be called several
+    /// times: later files win.
     ///
     /// ```
     /// # let path = std::env::temp_dir().join(format!("loom-doc-{}.toml", std::process::id()));
@@ -87,31 +89,32 @@ impl LoomBuilder {
         self
     }
 
-    /// Reads settings from environment variables when [`build`](Self::build) is called:
-    /// with `MYAPP`, `tokio_threads` from `MYAPP_TOKIO_THREADS`, and so on.
+    /// Reads settings from environment variables when [`build`](Self::build) is called. With the
+    /// prefix `MYAPP`, it reads `tokio_threads` from `MYAPP_TOKIO_THREADS`, and so on.
     ///
-    /// Case counts. Other variables below the prefix are the program's own and left alone;
-    /// one that is a letter or two off a setting, such as `MYAPP_TOKIO_THREAD`, is an error.
+    /// Names are case-sensitive. Other variables with the prefix belong to the program and are
+    /// ignored. A name that differs from a setting's by a letter or two, such as
+    /// `MYAPP_TOKIO_THREAD`, is an error.
     pub fn env_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.env_prefix = Some(prefix.into());
         self
     }
 
-    /// Settings from the command line, which win over all others; a file that is named there wins
-    /// over all but the other arguments.
+    /// Takes settings from the command line. They win over all other sources; a file that is named
+    /// on the command line wins over all sources except the other arguments.
     #[cfg(feature = "clap")]
     pub fn with_cli_args(mut self, args: &LoomArgs) -> Self {
         self.args = args.clone();
         self
     }
 
-    /// Builds the compute side alone, beside a tokio runtime that the program owns.
+    /// Builds only the compute side, beside a tokio runtime that the program owns.
     ///
-    /// Compute functions and free functions that are called on that runtime's threads use
-    /// this one from then on; of several beside one runtime, the latest. Its workers are
-    /// neither placed nor ended, so `pin`, `cpuset` and `placement` concern the compute
-    /// threads alone; dropping the handles ends these. `tokio_threads` and `tokio_flavor`
-    /// cannot be set then.
+    /// From then on, compute functions and free functions that are called on the tokio runtime's
+    /// threads use this Loom runtime. If several Loom runtimes are beside one tokio runtime, they
+    /// use the latest. Loom neither places nor ends the tokio runtime's workers, so `pin`, `cpuset`
+    /// and `placement` apply to compute threads only. The compute threads end when the last handle
+    /// is dropped. `tokio_threads` and `tokio_flavor` must not be set.
     ///
     /// ```
     /// #[tokio::main]

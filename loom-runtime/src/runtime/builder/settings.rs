@@ -1,4 +1,4 @@
-//! A method for each setting.
+//! The builder's methods, one for each setting.
 
 use std::time::Duration;
 
@@ -16,30 +16,32 @@ fn in_code<T>(value: T) -> Given<T> {
 }
 
 impl LoomBuilder {
-    /// The first part of every thread's name; `loom` by default.
+    /// The first part of every thread's name; default `loom`.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.code.prefix = Some(in_code(prefix.into()));
         self
     }
 
-    /// How many I/O workers, 1 to 8192. By default one for each CPU of the budget that local cores
-    /// leave, at least one, or one in all with [`Placement::Split`].
+    /// The number of I/O workers, 1 to 8192. The default is one for each CPU of the budget that no
+    /// local core uses, and at least one; with [`Placement::Split`], it is one.
     pub fn tokio_threads(mut self, n: usize) -> Self {
         self.code.tokio_threads = Some(in_code(n));
         self
     }
 
-    /// How many compute threads, 1 to 8192. By default one for each CPU of the budget; with
-    /// [`Placement::Split`], or a priority other than idle, one for each that is left.
+    /// The number of compute threads, 1 to 8192. The default is one for each CPU of the budget.
+    /// With a priority other than idle, it leaves out the CPUs of local cores; with
+    /// [`Placement::Split`], also the CPUs of I/O workers.
     pub fn rayon_threads(mut self, n: usize) -> Self {
         self.code.rayon_threads = Some(in_code(n));
         self
     }
 
-    /// How many local cores, 0 to 1024; none by default. Each is a thread with tasks of its own, on
-    /// one CPU that I/O workers keep off; compute threads of idle priority use it while it is free.
-    /// Without pinning, or under a quota, it has no CPU of its own, and where there are no more
-    /// CPUs than cores, I/O workers share theirs. See [`loom::local`](crate::local).
+    /// The number of local cores, 0 to 1024; default 0. A local core is a thread with its own tasks
+    /// on one CPU. I/O workers do not use that CPU; compute threads of idle priority use it while
+    /// it is free. Without pinning, or under a quota, a local core has no CPU of its own. If there
+    /// are no more CPUs than local cores, I/O workers share these CPUs. See
+    /// [`loom::local`](crate::local).
     ///
     /// ```
     /// use std::rc::Rc;
@@ -60,72 +62,72 @@ impl LoomBuilder {
         self
     }
 
-    /// The CPUs to keep to, as a list such as `0-3,8`; those that the process may not use
-    /// are left out of it, and it is an error if none is left. By default all that it may
-    /// use. It concerns the threads that Loom starts, not the one inside
-    /// [`block_on`](LoomRuntime::block_on), which is the body of `main`.
+    /// The CPUs that the runtime may use, as a list such as `0-3,8`. The default is all CPUs that
+    /// the process may use. CPUs that the process may not use are removed from the list; it is an
+    /// error if none is left. The setting applies to the threads that Loom starts. It does not
+    /// apply to a thread inside [`block_on`](LoomRuntime::block_on), such as the thread of `main`'s
+    /// body.
     pub fn cpuset(mut self, cpus: impl Into<String>) -> Self {
         self.code.cpuset = Some(in_code(cpus.into()));
         self
     }
 
-    /// How I/O and compute threads divide the CPUs; [`Placement::Shared`] by default.
+    /// How I/O and compute threads divide the CPUs; default [`Placement::Shared`].
     pub fn placement(mut self, placement: Placement) -> Self {
         self.code.placement = Some(in_code(placement));
         self
     }
 
-    /// The scheduling class of compute threads; [`ComputePriority::Idle`] by default.
+    /// The scheduling class of compute threads; default [`ComputePriority::Idle`].
     ///
-    /// Other processes of normal priority in the same control group starve an idle-class
-    /// thread. Where Loom shares its CPUs with such neighbours, choose
-    /// [`ComputePriority::Nice`] or [`ComputePriority::Normal`]. Starving threads are
-    /// noticed: see [`starvation_events`](LoomRuntime::starvation_events).
+    /// Other processes of normal priority in the same control group starve threads of the idle
+    /// class. If Loom shares its CPUs with such processes, choose [`ComputePriority::Nice`] or
+    /// [`ComputePriority::Normal`]. Loom detects starving threads: see
+    /// [`starvation_events`](LoomRuntime::starvation_events).
     pub fn compute_priority(mut self, priority: ComputePriority) -> Self {
         self.code.compute_priority = Some(in_code(priority));
         self
     }
 
-    /// Whether threads are bound to CPUs; [`Pin::Yes`] by default. Takes a `bool` too.
+    /// Whether threads are bound to CPUs; default [`Pin::Yes`]. Also accepts a `bool`.
     pub fn pin(mut self, pin: impl Into<Pin>) -> Self {
         self.code.pin = Some(in_code(pin.into()));
         self
     }
 
-    /// The same as [`pin`](Self::pin), for a `bool`.
+    /// [`pin`](Self::pin) for a `bool`.
     pub fn pin_threads(self, pin: bool) -> Self {
         self.pin(pin)
     }
 
-    /// Which of tokio's runtimes drives async tasks; [`TokioFlavor::MultiThread`] by
-    /// default.
+    /// Which kind of tokio runtime drives async tasks; default [`TokioFlavor::MultiThread`].
     pub fn tokio_flavor(mut self, flavor: TokioFlavor) -> Self {
         self.code.tokio_flavor = Some(in_code(flavor));
         self
     }
 
     /// How many compute calls may wait for a thread before the `try_` forms refuse more, 1 to
-    /// 16777216; 4096 by default. The other forms queue without a limit.
+    /// 16777216; default 4096. The other forms queue calls without a limit.
     pub fn compute_queue(mut self, calls: usize) -> Self {
         self.code.compute_queue = Some(in_code(Calls(calls)));
         self
     }
 
-    /// How long `#[loom::main]` waits for tracked work after its body has returned, and
-    /// then for tokio's blocking threads; 5 s by default, 24 h at most.
+    /// How long `#[loom::main]` waits, after its body has returned, for tracked work and then for
+    /// tokio's blocking threads; default 5 s, at most 24 h.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.code.shutdown_timeout = Some(in_code(timeout));
         self
     }
 
-    /// Whether time is paused, for tests: it stands still while there is something to do, compute
-    /// work in flight included, and jumps to the next timer when there is not. Tokio's timers and
-    /// [`clock`](LoomRuntime::clock) use it; `std::time` goes on.
+    /// Whether time is paused, for tests. Paused time stands still while the runtime has work,
+    /// including compute calls in flight. When it has none, time jumps to the next timer. Tokio's
+    /// timers and [`clock`](LoomRuntime::clock) use paused time; `std::time` does not.
     ///
-    /// Only work of this runtime holds the time. Compute work that waits for this time waits
-    /// without end, since it keeps time from moving itself. Local cores, a multi-thread flavour and
-    /// [`beside`](Self::beside) are errors with it. The I/O side is a current-thread runtime then,
-    /// and its time moves inside [`block_on`](LoomRuntime::block_on).
+    /// Only work of this runtime stops the time. Compute work must not wait for paused time: the
+    /// work itself stops it, so the wait would never end. Local cores, a multi-thread flavour and
+    /// [`beside`](Self::beside) are errors with this setting. The I/O side is a current-thread
+    /// runtime, and time advances only inside [`block_on`](LoomRuntime::block_on).
     ///
     /// ```
     /// # use std::time::Duration;
@@ -147,19 +149,20 @@ impl LoomBuilder {
         self
     }
 
-    /// Keeps learned costs of functions in a file: read when the runtime is built, and written when
-    /// it ends, so that the first calls of the next run are decided by them.
+    /// Stores the learned costs of functions in a file. Loom reads the file when the runtime is
+    /// built and writes it when the runtime ends, so that the next run decides its first calls by
+    /// these costs.
     ///
-    /// A cost that was read counts as much as a few measurements, and less with each new one. The
-    /// file has a line for each annotated function that was measured at least four times, for each
-    /// of its instances and classes of input size. Lines are in the order of names and have few
-    /// digits, so that a diff can be read. A function that was not called keeps its line. Closures
-    /// have no line, nor have functions that share a name. Several runtimes may use one file. The
-    /// folder has to exist, the file need not; a file that is not a profile makes
-    /// [`build`](Self::build) fail. A relative path is taken from the working directory.
+    /// A cost from the file has the weight of a few measurements, and less with each new
+    /// measurement. The file has one line for each annotated function that was measured at least
+    /// four times, for each of its instances and classes of input size. Lines are sorted by name
+    /// and have few digits, so that a diff is readable. A function that was not called keeps its
+    /// line. Closures, and functions that share a name, have no line. Several runtimes may use one
+    /// file. The directory has to exist; the file may be missing. [`build`](Self::build) fails if
+    /// the file is not a profile. A relative path is relative to the working directory.
     ///
-    /// A process that is ended from outside, or by [`std::process::exit`], writes nothing: catch
-    /// the signal, and let the body of `main` return.
+    /// A process that is killed, or that calls [`std::process::exit`], writes no profile: catch the
+    /// signal, and let the body of `main` return.
     ///
     /// ```
     /// # let path = std::env::temp_dir().join(format!("loom-profile-{}", std::process::id()));
@@ -185,25 +188,25 @@ impl LoomBuilder {
         self
     }
 
-    /// Thresholds and weights of the scheduler, all of them, in place of what files and the
-    /// environment say of single ones (`mab_knobs.t_block_hard_us`, and so on).
+    /// Sets all thresholds and weights of the scheduler. They replace single values from files and
+    /// the environment (`mab_knobs.t_block_hard_us`, and so on).
     ///
-    /// [`build`](Self::build) fails where one is out of its bounds, and says which.
+    /// If a value is out of its bounds, [`build`](Self::build) fails and names it.
     pub fn mab_knobs(mut self, knobs: MabKnobs) -> Self {
         self.code.tuning.push(in_code(Change::Knobs(knobs)));
         self
     }
 
-    /// Whether the way to the compute pool is measured when the runtime starts, so that first
-    /// decisions rest on more than a guess; false by default, since it takes some milliseconds,
-    /// and up to a fifth of a second on a busy machine.
+    /// Whether the overhead of the compute pool is measured when the runtime starts, so that the
+    /// first decisions do not use an assumed value. Default false, since it takes some
+    /// milliseconds, and up to a fifth of a second on a busy machine.
     pub fn calibrate(mut self, enabled: bool) -> Self {
         self.code.tuning.push(in_code(Change::Calibrate(enabled)));
         self
     }
 
-    /// The same, and with how many calls. In files and the environment: `calibration.enabled`,
-    /// and so on.
+    /// Sets whether the overhead of the compute pool is measured, and with how many calls. The keys
+    /// in files and the environment are `calibration.enabled`, and so on.
     ///
     /// ```
     /// use loom::mab::CalibrationConfig;
@@ -218,13 +221,12 @@ impl LoomBuilder {
     }
 }
 
-/// Names that programs for loom-rs have, and that have nothing to do here: what they ask for is so
-/// by itself.
+/// Methods of loom-rs that need not do anything here, since Loom always behaves as they ask.
 impl LoomBuilder {
-    /// Does nothing: blocks for compute calls are recycled, whatever their type, and there are as
-    /// many as calls that were ever in flight at once.
+    /// Has no effect. Loom recycles the blocks of compute calls whatever their type, and has as
+    /// many blocks as the largest number of calls that were in flight at once.
     ///
-    /// In loom-rs it is the number of calls of one type that are kept ready.
+    /// In loom-rs, this is the number of calls of one type that are kept ready.
     ///
     /// ```
     /// # fn main() -> loom::Result<()> {
