@@ -263,10 +263,7 @@ fn conflicts(args: &[Arg], diag: &mut Diagnostics) {
             if let Some(other) = arg(other).filter(|arg| !is_fine(arg)) {
                 diag.at(
                     &other.key,
-                    format!(
-                        "with `{}` one thread has the time that is held: drop `{}`",
-                        paused.key, other.key
-                    ),
+                    format!("`{}` needs a single thread: drop `{}`", paused.key, other.key),
                 );
             }
         }
