@@ -117,7 +117,7 @@ fn other_tasks_of_the_worker_go_on() {
             tokio::spawn(async move { sender.send(42).expect("somebody listens") });
             let mut answer = 0;
             let room = &mut answer;
-            let work = move |_: &loom::Scope<'_, '_>| *room = receiver.recv().expect("it is sent");
+            let work = move |_: &loom::Scope<'_>| *room = receiver.recv().expect("it is sent");
             match hint {
                 None => of_task.scope_compute(work).await,
                 Some(hint) => of_task.scope_adaptive_with_hint(hint, work).await,

@@ -32,7 +32,6 @@ use axum::{Json, Router};
 use clap::Parser;
 use loom::local::CoreState;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 /// How long a request's computation may wait for a thread.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
@@ -73,7 +72,9 @@ async fn run(args: Args) -> Result<(), String> {
     let port = if args.demo { 0 } else { 8080 };
     let listen = args.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], port)));
     let served = CoreState::new(|_core| Served::default());
-    let stop = CancellationToken::new();
+    // Cancelled by Ctrl-C and SIGTERM.
+    let caught = runtime.shutdown_signal();
+    let stop = caught.map_err(|error| format!("cannot catch signals: {error}"))?;
 
     // The first core picks a port if `listen` allows it, and the others share it.
     let (mut addr, mut cores) = (listen, Vec::new());
@@ -102,10 +103,6 @@ async fn run(args: Args) -> Result<(), String> {
         let report = demo::run(addr, runtime.local_cores()).await;
         stop.cancel();
         let _ = writeln!(io::stdout(), "{}", report?);
-    } else {
-        let interrupted = tokio::signal::ctrl_c().await;
-        stop.cancel();
-        interrupted.map_err(|error| format!("cannot catch signals: {error}"))?;
     }
     for core in cores {
         core.await.map_err(|error| format!("a core failed: {error}"))?;

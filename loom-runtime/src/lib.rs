@@ -88,9 +88,11 @@ pub use learned::hints;
 pub use loom_macros::{compute, main, test};
 pub use metrics::Histogram;
 pub use observe::{FunctionStats, LoomMetrics, Reading, ThreadReport, ThreadRole, functions};
+#[cfg(feature = "signal")]
+pub use runtime::shutdown_signal;
 pub use runtime::{
-    LoomBuilder, LoomRuntime, StillRunning, current_runtime, scope_adaptive,
-    scope_adaptive_with_hint, scope_compute, scope_compute_with, spawn_adaptive,
+    LoomBuilder, LoomRuntime, StillRunning, block_on, current_runtime, scope_adaptive,
+    scope_adaptive_with_hint, scope_compute, scope_compute_with, spawn, spawn_adaptive,
     spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
     spawn_compute_with_priority, try_spawn_adaptive, try_spawn_compute,
     try_spawn_compute_with_priority,

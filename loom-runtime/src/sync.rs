@@ -6,9 +6,11 @@
 
 #[cfg(feature = "test-util")]
 pub(crate) use std::sync::Condvar;
-#[cfg(feature = "plugin-host")]
+#[cfg(any(feature = "plugin-host", feature = "test-util", test))]
 pub(crate) use std::sync::MutexGuard;
-pub(crate) use std::sync::{Arc, Barrier, Mutex, Once, OnceLock, PoisonError, RwLock, Weak, mpsc};
+#[cfg(unix)]
+pub(crate) use std::sync::Once;
+pub(crate) use std::sync::{Arc, Barrier, Mutex, OnceLock, PoisonError, RwLock, Weak, mpsc};
 pub(crate) use std::thread;
 
 /// A waker that unparks the calling thread.

@@ -1,6 +1,9 @@
 //! Parallel work within a scope.
 
 use std::fmt;
+use std::ops::Deref;
+
+use ref_cast::{RefCastCustom, ref_cast_custom};
 
 use super::baggage::Baggage;
 
@@ -24,9 +27,14 @@ use super::baggage::Baggage;
 /// assert_eq!((left, right), (1, 2));
 /// # }
 /// ```
-pub struct Scope<'a, 'scope>(&'a rayon::Scope<'scope>);
+#[derive(RefCastCustom)]
+#[repr(transparent)]
+pub struct Scope<'scope>(rayon::Scope<'scope>);
 
-impl<'a, 'scope> Scope<'a, 'scope> {
+impl<'scope> Scope<'scope> {
+    #[ref_cast_custom]
+    fn of_rayon<'a>(scope: &'a rayon::Scope<'scope>) -> &'a Self;
+
     /// Spawns `work` on the compute pool. It runs before the scope ends, on another compute thread
     /// or, at the end of the scope, on the scope's own thread. The end of the scope raises a panic
     /// of `work` again.
@@ -34,20 +42,29 @@ impl<'a, 'scope> Scope<'a, 'scope> {
     /// Cost: the cost of rayon's `spawn`, which allocates.
     pub fn spawn<F>(&self, work: F)
     where
-        F: FnOnce(&Scope<'_, 'scope>) + Send + 'scope,
+        F: FnOnce(&Scope<'scope>) + Send + 'scope,
     {
         let baggage = Baggage::of_scope();
-        self.0.spawn(move |scope| baggage.unpack(|| work(&Scope(scope))));
+        self.0.spawn(move |scope| baggage.unpack(|| work(Scope::of_rayon(scope))));
     }
 
-    /// Rayon's own scope, for its other functions.
+    /// Rayon's own scope. Work that is spawned there gets no span.
     #[must_use]
-    pub fn as_rayon(&self) -> &'a rayon::Scope<'scope> {
-        self.0
+    pub fn as_rayon(&self) -> &rayon::Scope<'scope> {
+        &self.0
     }
 }
 
-impl fmt::Debug for Scope<'_, '_> {
+/// For functions that take rayon's scope, and for its other methods; see [`Scope::as_rayon`].
+impl<'scope> Deref for Scope<'scope> {
+    type Target = rayon::Scope<'scope>;
+
+    fn deref(&self) -> &Self::Target {
+        self.as_rayon()
+    }
+}
+
+impl fmt::Debug for Scope<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -56,8 +73,8 @@ impl fmt::Debug for Scope<'_, '_> {
 /// Calls `f` with a scope, and returns when all work that it spawned has ended.
 pub(super) fn in_scope<'scope, F, R>(f: F) -> R
 where
-    F: FnOnce(&Scope<'_, 'scope>) -> R + Send,
+    F: FnOnce(&Scope<'scope>) -> R + Send,
     R: Send,
 {
-    rayon::scope(|scope| f(&Scope(scope)))
+    rayon::scope(|scope| f(Scope::of_rayon(scope)))
 }

@@ -57,7 +57,7 @@ pub struct ScopeFuture<'env, F, R> {
     learned: Option<Arc<ScopeTimes>>,
     /// The future calls `f` with a scope that lives as long as what `f` borrows, and returns its
     /// result.
-    result: PhantomData<fn(&Scope<'_, 'env>) -> R>,
+    result: PhantomData<fn(&Scope<'env>) -> R>,
 }
 
 /// The closure is only moved out, never pinned.
@@ -65,7 +65,7 @@ impl<F, R> Unpin for ScopeFuture<'_, F, R> {}
 
 impl<'env, F, R> ScopeFuture<'env, F, R>
 where
-    F: FnOnce(&Scope<'_, 'env>) -> R + Send + 'env,
+    F: FnOnce(&Scope<'env>) -> R + Send + 'env,
     R: Send + 'env,
 {
     pub(crate) fn new(core: Arc<Core>, f: F) -> Self {
@@ -98,7 +98,7 @@ where
 
 impl<'env, F, R> Future for ScopeFuture<'env, F, R>
 where
-    F: FnOnce(&Scope<'_, 'env>) -> R + Send + 'env,
+    F: FnOnce(&Scope<'env>) -> R + Send + 'env,
     R: Send + 'env,
 {
     type Output = R;
@@ -139,7 +139,7 @@ impl<F, R> fmt::Debug for ScopeFuture<'_, F, R> {
 /// Runs a scope on the calling thread, which is a thread of the pool.
 fn run_here<'env, F, R>(admitted: Admitted, f: F) -> R
 where
-    F: FnOnce(&Scope<'_, 'env>) -> R + Send,
+    F: FnOnce(&Scope<'env>) -> R + Send,
     R: Send,
 {
     struct InFlight(Admitted);
@@ -232,7 +232,7 @@ pub(crate) fn is_on_a_worker() -> bool {
 pub(crate) fn owned<S, F, R>(core: &Arc<Core>, state: S, f: F) -> ComputeFuture<(S, R)>
 where
     S: Send + Sync + 'static,
-    F: for<'scope> FnOnce(&Scope<'_, 'scope>, &'scope S) -> R + Send + 'static,
+    F: for<'scope> FnOnce(&Scope<'scope>, &'scope S) -> R + Send + 'static,
     R: Send + 'static,
 {
     let work = move || {

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 
 use crate::error::{LoomError, Result};
 
-use super::settings::{Settings, keys};
+use super::settings::{LOOM_RS_KEYS, Settings, keys};
 use super::words::{Raw, nearest};
 use crate::error::Source;
 
@@ -32,7 +32,8 @@ pub(crate) fn from_environment(
     for (variable, value) in variables {
         let Some((variable, key)) = key_below(prefix, &variable) else { continue };
         let source = Source::Environment(variable.to_owned());
-        let known = keys().find(|known| known.to_uppercase().replace('.', "_") == key);
+        let mut all = keys().chain(LOOM_RS_KEYS);
+        let known = all.find(|known| known.to_uppercase().replace('.', "_") == key);
         let Some(known) = known else {
             // A variable with this prefix can only be meant as a knob.
             let is_ours = key.starts_with("MAB_KNOBS_");

@@ -107,9 +107,31 @@ settings! {
     profile: String,
 }
 
+/// The keys of loom-rs that Loom has by another name, or needs no more.
+pub(super) const LOOM_RS_KEYS: [&str; 2] = ["pin_threads", "compute_pool_size"];
+
 impl Settings {
+    /// Sets one of [`LOOM_RS_KEYS`]; `None` for another key.
+    fn set_of_loom_rs(&mut self, key: &str, raw: &Raw, source: &Source) -> Option<Result<()>> {
+        match key {
+            "pin_threads" => Some(self.set("pin", raw, source)),
+            "compute_pool_size" => {
+                Some(Calls::from_raw(raw).map(drop).map_err(|remedy| LoomError::InvalidSetting {
+                    setting: LOOM_RS_KEYS[1],
+                    value: raw.to_string(),
+                    source_of_value: source.clone(),
+                    remedy,
+                }))
+            }
+            _ => None,
+        }
+    }
+
     /// Sets all values of a table, or one value by its full key.
     fn set_below(&mut self, key: &str, raw: &Raw, source: &Source) -> Result<()> {
+        if let Some(done) = self.set_of_loom_rs(key, raw, source) {
+            return done;
+        }
         if let Raw::Table(below) = raw
             && TABLES.contains(&key)
         {

@@ -49,6 +49,19 @@ impl JoinError {
         }
     }
 
+    /// The payload of the task's panic, to be read or resumed.
+    ///
+    /// # Panics
+    ///
+    /// If the task was cancelled; see [`try_into_panic`](Self::try_into_panic).
+    #[must_use]
+    #[track_caller]
+    pub fn into_panic(self) -> Box<dyn Any + Send> {
+        let cancelled = "`into_panic` of a task that was cancelled and did not panic: call \
+                         `is_panic` first, or `try_into_panic`";
+        self.try_into_panic().expect(cancelled)
+    }
+
     /// The text of the panic payload, if it is a string.
     fn text(&self) -> Option<String> {
         let Cause::Panicked(payload) = &self.0 else { return None };

@@ -1,14 +1,15 @@
 //! What handles promise: aborts, results, and tasks that await one another.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::future::{pending, poll_fn, ready};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use super::tests::{Drops, busy, outcome, parked};
-use super::{Executor, JoinHandle, Spawner};
-use crate::sync::{Arc, thread};
+use super::{AbortHandle, Executor, JoinHandle, Spawner};
+use crate::sync::{Arc, mpsc, thread};
 
 #[test]
 fn abort_drops_a_parked_future_within_a_cycle() {
@@ -124,4 +125,78 @@ fn an_abort_after_the_end_leaves_the_result() {
     handle.abort();
     executor.poll();
     assert_eq!(outcome(handle).ok(), Some(7));
+}
+
+#[test]
+fn an_abort_handle_works_after_the_handle_and_the_executor() {
+    let (drops, wakers) = (Drops::default(), Arc::default());
+    let mut executor = Executor::new(1);
+    let remote = executor.remote_spawner();
+    let with = drops.one();
+    let sent = remote.spawn_with(move || async move {
+        pending::<()>().await;
+        drop(with);
+    });
+    let handles =
+        [executor.spawn(parked(&wakers, drops.one())).abort_handle(), sent.abort_handle()];
+    assert_eq!(handles[1].id(), sent.id());
+    assert_ne!(handles[0].id(), handles[1].id());
+    executor.poll();
+    let aborting = handles.clone();
+    thread::spawn(move || aborting.iter().for_each(AbortHandle::abort)).join().expect("no panic");
+    assert!(!handles.iter().any(AbortHandle::is_finished));
+    assert_eq!((executor.poll(), drops.count()), (2, 2));
+    assert!(handles.iter().all(AbortHandle::is_finished));
+    assert!(outcome(sent).is_err_and(|error| error.is_cancelled()));
+    assert!(executor.try_claim_slab().is_none(), "the abort handle keeps the slot");
+    drop(executor);
+    handles[0].abort();
+    thread::spawn(move || drop(handles)).join().expect("no panic");
+}
+
+#[test]
+fn ids_are_unique_and_find_tasks_of_any_origin() {
+    let mut executor = Executor::new(2);
+    let remote = executor.remote_spawner();
+    let sent: Vec<_> =
+        (0..2).map(|_| remote.spawn_with(|| async { pending::<()>().await })).collect();
+    let own: Vec<_> = (0..2).map(|_| executor.spawn(pending::<()>())).collect();
+    let ids: HashSet<_> = sent.iter().chain(&own).map(JoinHandle::id).collect();
+    assert_eq!(ids.len(), 4);
+    // The first task is still in the inbox.
+    assert!(executor.cancel(sent[0].id()) && !executor.cancel(sent[0].id()));
+    executor.poll();
+    assert!(executor.cancel(sent[1].id()) && executor.cancel(own[1].id()));
+    assert_eq!(sent.iter().chain(&own).filter(|task| task.is_finished()).count(), 3);
+    assert!(!Executor::new(1).cancel(own[0].id()));
+    let spawner = executor.spawner();
+    drop(executor);
+    let late = [spawner.spawn_boxed(ready(())), spawner.spawn_boxed(ready(()))];
+    assert!(late[0] != late[1] && late.iter().all(|id| !ids.contains(id)));
+}
+
+#[test]
+fn drain_ends_with_the_last_task() {
+    let (done, (sender, receiver)) = (Rc::new(Cell::new(0)), mpsc::channel::<Waker>());
+    let mut executor = Executor::new(1);
+    let (spawner, count) = (executor.spawner(), Rc::clone(&done));
+    let mut is_woken = false;
+    executor.spawn_boxed(async move {
+        // Pending until another thread wakes it.
+        poll_fn(|cx| {
+            if std::mem::replace(&mut is_woken, true) {
+                return Poll::Ready(());
+            }
+            sender.send(cx.waker().clone()).expect("the receiver is alive");
+            Poll::Pending
+        })
+        .await;
+        // A task that was made late counts, too.
+        spawner.spawn_boxed(async move { count.set(count.get() + 1) });
+    });
+    let waking = thread::spawn(move || receiver.iter().for_each(Waker::wake));
+    executor.drain();
+    assert_eq!((done.get(), executor.task_count()), (1, 0));
+    waking.join().expect("no panic");
+    executor.drain();
 }

@@ -2,11 +2,12 @@
 //!
 //! The protocol of a handle is in `task/waker.rs`.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::error::JoinError;
-use super::task::{Handle, TaskId};
+use super::task::{Handle, Reference, TaskId};
 
 /// Awaits a task of an [`Executor`](super::Executor) or a local core, and may abort it.
 ///
@@ -19,11 +20,11 @@ use super::task::{Handle, TaskId};
 #[derive(Debug)]
 pub struct JoinHandle<T> {
     handle: Handle<T>,
-    id: Option<TaskId>,
+    id: TaskId,
 }
 
 impl<T> JoinHandle<T> {
-    pub(super) fn new(handle: Handle<T>, id: Option<TaskId>) -> Self {
+    pub(super) fn new(handle: Handle<T>, id: TaskId) -> Self {
         Self { handle, id }
     }
 
@@ -35,16 +36,33 @@ impl<T> JoinHandle<T> {
         self.handle.abort();
     }
 
+    /// A handle that can end the task and does not await it, for any number of threads.
+    ///
+    /// ```
+    /// # fn main() -> loom::Result<()> {
+    /// let runtime = loom::LoomBuilder::new().local_cores(1).build()?;
+    /// let task = runtime.local(0).spawn_with(|| std::future::pending::<()>());
+    /// let abort = task.abort_handle();
+    /// std::thread::spawn(move || abort.abort());
+    /// let ended = runtime.block_on(task);
+    /// assert!(ended.is_err_and(|error| error.is_cancelled()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn abort_handle(&self) -> AbortHandle {
+        AbortHandle { task: self.handle.reference(), id: self.id }
+    }
+
     /// Whether the task has completed: with a result, by a panic, or cancelled.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.handle.is_finished()
     }
 
-    /// The task's id, for [`Executor::cancel`](super::Executor::cancel). `None` for a task that a
-    /// [`RemoteSpawner`](super::RemoteSpawner) made, which gets its id only in a later cycle.
+    /// The task's id, for example for [`Executor::cancel`](super::Executor::cancel).
     #[must_use]
-    pub fn id(&self) -> Option<TaskId> {
+    pub fn id(&self) -> TaskId {
         self.id
     }
 }
@@ -55,5 +73,43 @@ impl<T> Future for JoinHandle<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let outcome = self.handle.poll(cx);
         outcome.map(|outcome| outcome.expect("a completed `JoinHandle` is not polled again"))
+    }
+}
+
+/// Ends a task from any thread; see [`JoinHandle::abort_handle`].
+///
+/// Dropping it does nothing to the task. It keeps the memory of the task, which may be a slot of
+/// the executor, until it is dropped, and not the future or its result.
+#[derive(Clone)]
+pub struct AbortHandle {
+    task: Reference,
+    id: TaskId,
+}
+
+impl AbortHandle {
+    /// As [`JoinHandle::abort`].
+    pub fn abort(&self) {
+        self.task.abort();
+    }
+
+    /// As [`JoinHandle::is_finished`].
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// As [`JoinHandle::id`].
+    #[must_use]
+    pub fn id(&self) -> TaskId {
+        self.id
+    }
+}
+
+impl fmt::Debug for AbortHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AbortHandle")
+            .field("id", &self.id)
+            .field("is_finished", &self.is_finished())
+            .finish_non_exhaustive()
     }
 }

@@ -20,7 +20,7 @@ mod slab_tests;
 mod tests;
 
 pub use error::JoinError;
-pub use join::JoinHandle;
+pub use join::{AbortHandle, JoinHandle};
 pub use run::{Executor, ExecutorBuilder};
 pub use spawner::{RemoteSpawner, SlabClaim, Spawner, Unplaced};
 pub use task::TaskId;

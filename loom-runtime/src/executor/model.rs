@@ -171,6 +171,26 @@ fn an_abort_from_elsewhere_drops_the_future_once() {
 }
 
 #[test]
+fn an_abort_handle_outlives_task_handle_and_executor() {
+    check(|| {
+        let (flag, wakers) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+        let drops = Arc::new(AtomicUsize::new(0));
+        let mut executor = Executor::new(1);
+        let handle = executor.spawn(flagged(&flag, &wakers, Dropped(Arc::clone(&drops))));
+        let abort = handle.abort_handle();
+        let aborting = thread::spawn(move || {
+            abort.abort();
+            abort.is_finished()
+        });
+        executor.poll();
+        drop(handle);
+        drop(executor);
+        aborting.join().expect("no panic");
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
 fn the_end_meets_a_wake_an_abort_and_a_late_comer() {
     check(|| {
         let (flag, wakers) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use super::join::JoinHandle;
 use super::spawner::{RemoteSpawner, SlabClaim, Spawner, Unplaced};
 use super::task::{OVERHEAD, Shared, Size, TaskId, room};
+use crate::sync::{thread, unpark_waker};
 
 /// How many tasks a cycle polls by default: as many as tokio polls before it checks its sockets.
 const TASKS_PER_CYCLE: usize = 61;
@@ -264,16 +265,50 @@ impl Executor {
     }
 
     /// Drops the future of a task now. Returns false and does nothing if the task has completed, or
-    /// belongs to another executor.
+    /// belongs to another executor. For a task that a [`RemoteSpawner`](super::RemoteSpawner) made,
+    /// it searches all tasks.
     pub fn cancel(&mut self, task: TaskId) -> bool {
         let was_cancelled = self.spawner.shared().cancel(task);
         self.spawner.shared().wake_driver();
         was_cancelled
     }
 
+    /// Runs until every task has completed, including the tasks that they make. While no task is
+    /// ready, the thread sleeps until a waker is called on another thread.
+    ///
+    /// It blocks for good if a task never completes: [`cancel`](Self::cancel) such a task before,
+    /// or use [`cancel_all`](Self::cancel_all).
+    ///
+    /// ```
+    /// let mut executor = loom::local::Executor::new(8);
+    /// let (sender, receiver) = tokio::sync::oneshot::channel();
+    /// let task = executor.spawn(receiver);
+    /// std::thread::spawn(move || sender.send(7));
+    /// executor.drain();
+    /// assert!(task.is_finished() && executor.task_count() == 0);
+    /// ```
+    pub fn drain(&mut self) {
+        let waker = unpark_waker();
+        let cx = Context::from_waker(&waker);
+        loop {
+            self.cycle(|| true);
+            if self.has_ready() {
+                continue;
+            }
+            if self.task_count() == 0 {
+                break;
+            }
+            // A waker that is called from here on unparks the thread, also before it parks.
+            if self.sleep_in(&cx) {
+                thread::park();
+            }
+        }
+        self.spawner.shared().wake_driver();
+    }
+
     /// Drops the futures of all tasks now, and returns how many there were. The executor can be
     /// used as before.
-    pub fn drain(&mut self) -> usize {
+    pub fn cancel_all(&mut self) -> usize {
         let cancelled = self.spawner.shared().cancel_all();
         self.spawner.shared().wake_driver();
         cancelled

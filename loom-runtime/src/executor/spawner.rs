@@ -37,7 +37,7 @@ impl Spawner {
             Some(claim) => claim.join(future),
             None => self.shared.join_boxed(future),
         };
-        JoinHandle::new(handle, Some(id))
+        JoinHandle::new(handle, id)
     }
 
     /// Spawns a task on the heap, of any size and alignment. Its result is dropped.
@@ -83,10 +83,11 @@ impl Spawner {
     #[must_use]
     #[track_caller]
     pub fn claim_slab(&self) -> SlabClaim {
-        self.try_claim_slab().expect(
-            "every slot of the executor is taken: build it with more slots, or use \
-             `try_claim_slab`",
-        )
+        match self.try_claim_slab() {
+            Some(claim) => claim,
+            None if self.shared.is_closed() => panic!("{}", Refusal::Gone),
+            None => panic!("{}, or use `try_claim_slab`", Refusal::Full),
+        }
     }
 
     /// Reserves a slot for a future task. `None` if no slot is free, or the executor was dropped.
@@ -132,7 +133,7 @@ impl SlabClaim {
         match self.refusal::<F>() {
             None => {
                 let (id, handle) = self.0.join(future);
-                Ok(JoinHandle::new(handle, Some(id)))
+                Ok(JoinHandle::new(handle, id))
             }
             Some(reason) => Err(Unplaced::new(future, reason)),
         }
@@ -174,6 +175,16 @@ enum Refusal {
     Gone,
 }
 
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "every slot of the executor is taken: build it with more slots",
+            Self::TooLarge => "the slots are too small",
+            Self::Gone => "the executor was dropped",
+        })
+    }
+}
+
 impl<F> Unplaced<F> {
     fn new(future: F, reason: Refusal) -> Self {
         Self { future, reason }
@@ -189,17 +200,14 @@ impl<F> Unplaced<F> {
 impl<F> fmt::Display for Unplaced<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason {
-            Refusal::Full => f.write_str(
-                "every slot of the executor is taken: build it with more slots, or let it spill to \
-                 the heap",
-            ),
             Refusal::TooLarge => write!(
                 f,
                 "the future ({} bytes) or its result does not fit a slot: build the executor with \
                  larger slots, or use `spawn_boxed`",
                 size_of::<F>()
             ),
-            Refusal::Gone => f.write_str("the executor was dropped"),
+            Refusal::Full => write!(f, "{}, or let it spill to the heap", Refusal::Full),
+            Refusal::Gone => Refusal::Gone.fmt(f),
         }
     }
 }
@@ -246,6 +254,7 @@ impl RemoteSpawner {
         M: FnOnce() -> F + Send + 'static,
         F: Future<Output: Send> + 'static,
     {
-        JoinHandle::new(self.0.send(make), None)
+        let (id, handle) = self.0.send(make);
+        JoinHandle::new(handle, id)
     }
 }

@@ -154,5 +154,10 @@ pub fn spawner() -> Spawner {
 #[must_use]
 #[track_caller]
 pub fn clock() -> Clock {
-    expect_context("clock").core.clock().clone()
+    expect_clock("clock")
+}
+
+#[track_caller]
+pub(super) fn expect_clock(function: &str) -> Clock {
+    expect_context(function).core.clock().clone()
 }

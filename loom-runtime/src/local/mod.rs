@@ -14,6 +14,29 @@
 //! workers, and [`spawn_compute`](crate::spawn_compute) on the compute pool. A task that computes
 //! without awaiting delays the core's other tasks, its sockets and its timers.
 //!
+//! # Time and words of other runtimes
+//!
+//! [`sleep`], [`timeout`], [`interval`] and their kin use the core's own [`clock`]. They are finer
+//! than tokio's timers, which also work here and round up to a millisecond (`loom-bench local`).
+//! They stay on the core.
+//!
+//! What nexus-async-rt has, by its own word:
+//!
+//! | there | here |
+//! | --- | --- |
+//! | `spawn_boxed`, `spawn_slab`, `claim_slab` | the same, by [`spawner`]; [`spawn`] returns a handle |
+//! | `sleep`, `sleep_until`, `timeout`, `timeout_at`, `interval_at`, `after`, `after_delay`, `yield_now`, `MissedTickBehavior` | the same; [`timeout`] prefers the result if both are ready |
+//! | `interval` | [`interval`], whose first tick comes at once, as tokio's does; `interval_at(Instant::now() + period, period)` for a first tick after a period |
+//! | `event_time` | [`Clock::instant`](crate::time::Clock::instant) of the core's [`clock`] |
+//! | `ShutdownSignal` | [`shutdown_signal`](crate::shutdown_signal) (feature `signal`) |
+//! | `ShutdownHandle::trigger` | [`LoomRuntime::shutdown`](crate::LoomRuntime::shutdown) |
+//! | `CancellationToken`, `DropGuard` | those of [`tokio_util::sync`]; `child` is `child_token` |
+//! | `channel::local`, `mpsc`, `spsc` | those of [`tokio::sync`] |
+//! | `Backoff` | a crate such as backon, with [`sleep`] (`examples/reconnect.rs`) |
+//! | `TcpListener`, `TcpStream`, `UdpSocket` | those of `tokio::net` |
+//! | `Executor::drain`, `poll`, `task_count`, `has_ready` | the same of [`Executor`] |
+//! | `JoinHandle::abort`, `is_finished` | the same of [`JoinHandle`]; its result is a `Result`, which says whether the task panicked |
+//!
 //! # The end
 //!
 //! Tasks of a core are tracked: `#[loom::main]` waits for them up to `shutdown_timeout`, so the
@@ -33,15 +56,20 @@ mod handle;
 mod state;
 mod states;
 mod thread;
+mod time;
 
 pub use crate::executor::{
-    Executor, ExecutorBuilder, JoinError, JoinHandle, RemoteSpawner, SlabClaim, Spawner, TaskId,
-    Unplaced,
+    AbortHandle, Executor, ExecutorBuilder, JoinError, JoinHandle, RemoteSpawner, SlabClaim,
+    Spawner, TaskId, Unplaced,
 };
-pub use crate::time::CoreId;
+pub use crate::time::{CoreId, MissedTickBehavior};
 pub use context::{clock, current, spawn, spawner};
 pub(crate) use cores::LocalCores;
 pub use handle::LocalCore;
 pub use state::CoreState;
 pub use states::StateError;
 pub(crate) use thread::start;
+pub use time::{
+    Elapsed, Interval, Sleep, Timeout, after, after_delay, interval, interval_at, sleep,
+    sleep_until, timeout, timeout_at, yield_now,
+};

@@ -151,6 +151,8 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
         io: Vec::new(),
         local: LocalCores::default(),
         clock: OnceLock::new(),
+        #[cfg(feature = "signal")]
+        stop: Mutex::default(),
         is_paused: false,
         tokio_cpus: CpuSet::default(),
         rayon_cpus: CpuSet::default(),

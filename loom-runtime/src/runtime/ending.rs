@@ -53,6 +53,7 @@ impl LoomRuntime {
     /// still accepts work, since the work that is being finished may need it.
     pub fn shutdown(&self) {
         self.core().lifecycle.drain();
+        self.inner.stop_loops();
         if let Some(tracker) = self.inner.task_tracker.get() {
             tracker.close();
         }
@@ -171,6 +172,7 @@ impl LoomRuntime {
             return StillRunning::default();
         }
         core.lifecycle.leave();
+        self.inner.stop_loops();
         core.resume_time();
         self.inner.keep_profile();
         let compute_calls = core.in_flight();
@@ -254,6 +256,7 @@ impl Drop for Inner {
         beside::unregister(&self.core);
         // Before the threads end, so that queued calls are refused and do not run.
         self.core.lifecycle.leave();
+        self.stop_loops();
         self.core.resume_time();
         self.keep_profile();
         if self.core.owner.must_not_wait() {

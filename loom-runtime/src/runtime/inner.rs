@@ -1,6 +1,8 @@
 //! The state that all handles of one runtime share and own.
 
 use rayon::ThreadPool;
+#[cfg(feature = "signal")]
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::LoomConfig;
@@ -10,6 +12,8 @@ use crate::local::LocalCores;
 use crate::observe::LoomMetrics;
 use crate::scheduler::CalibrationResult;
 use crate::sync::{Arc, OnceLock};
+#[cfg(feature = "signal")]
+use crate::sync::{Mutex, PoisonError};
 use crate::threads::TokioSide;
 use crate::time::Clock;
 use crate::topology::{CpuSet, ThreadPlacement};
@@ -28,6 +32,9 @@ pub(crate) struct Inner {
     pub(crate) is_paused: bool,
     pub(crate) tokio_cpus: CpuSet,
     pub(crate) rayon_cpus: CpuSet,
+    /// Cancelled when the runtime is to end; there is one once it was asked for.
+    #[cfg(feature = "signal")]
+    pub(crate) stop: Mutex<Option<CancellationToken>>,
     /// Created at the first use.
     pub(crate) task_tracker: OnceLock<TaskTracker>,
     pub(crate) pool: Arc<ThreadPool>,
@@ -62,6 +69,19 @@ impl Drop for EndsExtension {
 }
 
 impl Inner {
+    /// Cancels the token of [`LoomRuntime::shutdown_signal`](crate::LoomRuntime).
+    #[cfg_attr(not(feature = "signal"), expect(clippy::unused_self, reason = "there is no token"))]
+    pub(crate) fn stop_loops(&self) {
+        #[cfg(feature = "signal")]
+        {
+            // Cloned, since the wakers that it calls may ask for the token.
+            let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Some(stop) = stop {
+                stop.cancel();
+            }
+        }
+    }
+
     /// Writes learned costs to the profile, if there is one, when the runtime ends.
     pub(crate) fn keep_profile(&self) {
         if let Some(profile) = &self.profile {

@@ -17,9 +17,12 @@ mod named;
 #[cfg(feature = "prometheus")]
 mod registry;
 mod scopes;
+#[cfg(feature = "signal")]
+mod signal;
 mod spawn;
 mod start;
 mod streams;
+mod tokio_names;
 
 pub use builder::LoomBuilder;
 pub use ending::StillRunning;
@@ -33,8 +36,10 @@ pub(crate) use inner::EndsExtension;
 pub(crate) use inner::Inner;
 pub use named::{RuntimeRef, on};
 pub use scopes::{scope_adaptive, scope_adaptive_with_hint, scope_compute, scope_compute_with};
+#[cfg(feature = "signal")]
+pub use signal::shutdown_signal;
 pub use spawn::{
-    current_runtime, spawn_adaptive, spawn_adaptive_with_hint, spawn_async, spawn_blocking,
-    spawn_compute, spawn_compute_with_priority, try_spawn_adaptive, try_spawn_compute,
-    try_spawn_compute_with_priority,
+    block_on, current_runtime, spawn, spawn_adaptive, spawn_adaptive_with_hint, spawn_async,
+    spawn_blocking, spawn_compute, spawn_compute_with_priority, try_spawn_adaptive,
+    try_spawn_compute, try_spawn_compute_with_priority,
 };

@@ -35,7 +35,7 @@ impl LoomRuntime {
     /// ```
     pub fn scope_compute<'env, F, R>(&self, f: F) -> ScopeFuture<'env, F, R>
     where
-        F: FnOnce(&Scope<'_, 'env>) -> R + Send + 'env,
+        F: FnOnce(&Scope<'env>) -> R + Send + 'env,
         R: Send + 'env,
     {
         ScopeFuture::new(Arc::clone(&self.inner.core), f)
@@ -47,7 +47,7 @@ impl LoomRuntime {
     #[track_caller]
     pub fn scope_adaptive<'env, F, R>(&self, f: F) -> ScopeFuture<'env, F, R>
     where
-        F: FnOnce(&Scope<'_, 'env>) -> R + Send + 'env,
+        F: FnOnce(&Scope<'env>) -> R + Send + 'env,
         R: Send + 'env,
     {
         self.scope_adaptive_with_hint(ComputeHint::Unknown, f)
@@ -62,7 +62,7 @@ impl LoomRuntime {
         f: F,
     ) -> ScopeFuture<'env, F, R>
     where
-        F: FnOnce(&Scope<'_, 'env>) -> R + Send + 'env,
+        F: FnOnce(&Scope<'env>) -> R + Send + 'env,
         R: Send + 'env,
     {
         ScopeFuture::adaptive(Arc::clone(&self.inner.core), hint, Location::caller(), f)
@@ -100,7 +100,7 @@ impl LoomRuntime {
     pub fn scope_compute_with<S, F, R>(&self, state: S, f: F) -> ComputeFuture<(S, R)>
     where
         S: Send + Sync + 'static,
-        F: for<'scope> FnOnce(&Scope<'_, 'scope>, &'scope S) -> R + Send + 'static,
+        F: for<'scope> FnOnce(&Scope<'scope>, &'scope S) -> R + Send + 'static,
         R: Send + 'static,
     {
         owned_scope(&self.inner.core, state, f)
@@ -123,7 +123,7 @@ impl LoomRuntime {
 /// ```
 pub fn scope_compute<'env, F, R>(f: F) -> ScopeFuture<'env, F, R>
 where
-    F: FnOnce(&Scope<'_, 'env>) -> R + Send + 'env,
+    F: FnOnce(&Scope<'env>) -> R + Send + 'env,
     R: Send + 'env,
 {
     ScopeFuture::new(current_core(), f)
@@ -134,7 +134,7 @@ where
 #[track_caller]
 pub fn scope_adaptive<'env, F, R>(f: F) -> ScopeFuture<'env, F, R>
 where
-    F: FnOnce(&Scope<'_, 'env>) -> R + Send + 'env,
+    F: FnOnce(&Scope<'env>) -> R + Send + 'env,
     R: Send + 'env,
 {
     scope_adaptive_with_hint(ComputeHint::Unknown, f)
@@ -145,7 +145,7 @@ where
 #[track_caller]
 pub fn scope_adaptive_with_hint<'env, F, R>(hint: ComputeHint, f: F) -> ScopeFuture<'env, F, R>
 where
-    F: FnOnce(&Scope<'_, 'env>) -> R + Send + 'env,
+    F: FnOnce(&Scope<'env>) -> R + Send + 'env,
     R: Send + 'env,
 {
     ScopeFuture::adaptive(current_core(), hint, Location::caller(), f)
@@ -161,7 +161,7 @@ where
 pub fn scope_compute_with<S, F, R>(state: S, f: F) -> ComputeFuture<(S, R)>
 where
     S: Send + Sync + 'static,
-    F: for<'scope> FnOnce(&Scope<'_, 'scope>, &'scope S) -> R + Send + 'static,
+    F: for<'scope> FnOnce(&Scope<'scope>, &'scope S) -> R + Send + 'static,
     R: Send + 'static,
 {
     owned_scope(&current_core(), state, f)

@@ -23,13 +23,16 @@ fn current_tokio(function: &str, instead: &str) -> (Arc<Core>, Handle) {
         let tokio = core.tokio.get().cloned()?;
         Some((core, tokio))
     });
-    let Some(found) = found else {
-        panic!(
-            "`loom::{function}` needs a Loom runtime: call it below `#[loom::main]`, \
-             `#[loom::test]` or `LoomRuntime::block_on`, or use `{instead}`"
-        );
-    };
+    let Some(found) = found else { panic!("{}", no_runtime(function, instead)) };
     found
+}
+
+/// The error of a free function that found no runtime.
+pub(super) fn no_runtime(function: &str, instead: &str) -> String {
+    format!(
+        "`loom::{function}` needs a Loom runtime: call it below `#[loom::main]`, `#[loom::test]` \
+         or `LoomRuntime::block_on`, or use `{instead}`"
+    )
 }
 
 /// The runtime that the current thread belongs to.
@@ -68,6 +71,45 @@ where
 {
     let (core, tokio) = current_tokio("spawn_async", "tokio::spawn");
     tracked(&core, &tokio, future)
+}
+
+/// [`spawn_async`] by tokio's name.
+///
+/// # Panics
+///
+/// As [`spawn_async`].
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let (core, tokio) = current_tokio("spawn", "tokio::spawn");
+    tracked(&core, &tokio, future)
+}
+
+/// [`LoomRuntime::block_on`] on the current runtime, for a thread that has
+/// [entered](LoomRuntime::enter) it.
+///
+/// ```
+/// # fn main() -> loom::Result<()> {
+/// let runtime = loom::LoomRuntime::new()?;
+/// let _entered = runtime.enter();
+/// let task = loom::spawn(async { 6 * 7 });
+/// assert_eq!(loom::block_on(task).ok(), Some(42));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// If there is no current runtime, and as [`LoomRuntime::block_on`].
+#[track_caller]
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let Some(runtime) = current_runtime() else {
+        panic!("{}", no_runtime("block_on", "LoomRuntime::new"))
+    };
+    runtime.block_on(future)
 }
 
 /// [`LoomRuntime::spawn_blocking`] on the current runtime.

@@ -8,9 +8,11 @@ use crate::config::{LoomConfig, TokioFlavor};
 #[cfg(feature = "test-util")]
 use crate::core::PausedTime;
 use crate::core::{Core, beside};
-use crate::error::{LoomError, Result};
+use crate::error::{LoomError, Result, Source};
 use crate::learned::{ProfileFile, calibrate};
 use crate::local::{self, LocalCores};
+#[cfg(feature = "signal")]
+use crate::sync::Mutex;
 use crate::sync::atomic::AtomicBool;
 use crate::sync::{Arc, OnceLock, mpsc};
 use crate::threads::{TokioSide, await_placed, keeper, probe, start_rayon, start_tokio, warn_once};
@@ -81,7 +83,7 @@ fn start(
     let local = start_local_cores(&core, &config.prefix)?;
     let all: Vec<_> = io.iter().chain(local.placements()).chain(&compute).collect();
     check_pinned(config.pin, &all)?;
-    warn_of_refusals(&all);
+    warn_of_refusals(&config, &all);
 
     let union = |threads: &[ThreadPlacement]| {
         threads.iter().flat_map(|t| t.cpus.as_slice()).copied().collect::<CpuSet>()
@@ -96,6 +98,8 @@ fn start(
         calibration: OnceLock::new(),
         metrics: OnceLock::new(),
         clock: OnceLock::new(),
+        #[cfg(feature = "signal")]
+        stop: Mutex::default(),
         is_paused,
         local,
         tokio,
@@ -153,21 +157,27 @@ fn check_pinned(pin: Pin, threads: &[&ThreadPlacement]) -> Result<()> {
 }
 
 /// Warns, once each, that threads could not be pinned or did not get their class.
-fn warn_of_refusals(threads: &[&ThreadPlacement]) {
+fn warn_of_refusals(config: &LoomConfig, threads: &[&ThreadPlacement]) {
     static PIN: AtomicBool = AtomicBool::new(false);
     static CLASS: AtomicBool = AtomicBool::new(false);
-    // A system that has no such call is not reported.
-    let is_reported = |error: &&io::Error| error.kind() != io::ErrorKind::Unsupported;
-    if let Some(error) = threads.iter().find_map(|t| t.refused.as_ref()).filter(is_reported) {
-        warn_once(
-            &PIN,
-            &format!(
-                "the system refuses to pin threads ({error}): they run on any CPU; allow \
-                 `sched_setaffinity`, or set `pin` to false"
-            ),
+    // That a system has no such call is reported only to those who asked for it.
+    let reported = |settings: &[&str]| {
+        let is_set = settings
+            .iter()
+            .any(|key| config.source(key).is_some_and(|source| *source != Source::Default));
+        move |error: &&io::Error| is_set || error.kind() != io::ErrorKind::Unsupported
+    };
+    let refused = threads.iter().find_map(|t| t.refused.as_ref());
+    if let Some(error) = refused.filter(reported(&["pin", "placement", "local_cores"])) {
+        let allow = if cfg!(target_os = "linux") { "allow `sched_setaffinity`, or " } else { "" };
+        let warning = format!(
+            "the system refuses to pin threads ({error}): they run on any CPU; {allow}set `pin` to \
+             false"
         );
+        warn_once(&PIN, &warning);
     }
-    if let Some(error) = threads.iter().find_map(|t| t.class_refused.as_ref()).filter(is_reported) {
+    let class_refused = threads.iter().find_map(|t| t.class_refused.as_ref());
+    if let Some(error) = class_refused.filter(reported(&["compute_priority"])) {
         warn_once(
             &CLASS,
             &format!(
@@ -181,5 +191,6 @@ fn warn_of_refusals(threads: &[&ThreadPlacement]) {
 
 /// A copy of the error: it is not `Clone`, and the placement keeps the original for `Display`.
 fn same_error(error: &io::Error) -> io::Error {
-    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+    let text = || io::Error::new(error.kind(), error.to_string());
+    error.raw_os_error().map_or_else(text, io::Error::from_raw_os_error)
 }

@@ -11,6 +11,15 @@ pub enum Arm {
     OffloadRayon,
 }
 
+impl Arm {
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::InlineTokio => Self::OffloadRayon,
+            Self::OffloadRayon => Self::InlineTokio,
+        }
+    }
+}
+
 impl fmt::Display for Arm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -40,6 +49,22 @@ pub enum ComputeHint {
     /// Nothing is known; the first call is offloaded and measured.
     #[default]
     Unknown,
+}
+
+impl ComputeHint {
+    /// The hints, in the order of their classes.
+    pub(crate) const ALL: [Self; 4] = [Self::Unknown, Self::Low, Self::Medium, Self::High];
+
+    /// The class of calls with this hint, where calls are learned apart by their hints.
+    #[inline]
+    pub(crate) fn class(self) -> u8 {
+        match self {
+            Self::Unknown => 0,
+            Self::Low => 1,
+            Self::Medium => 2,
+            Self::High => 3,
+        }
+    }
 }
 
 /// How it is decided where the calls of a function run: `mode = "…"` of its attribute.

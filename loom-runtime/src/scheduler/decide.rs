@@ -46,6 +46,8 @@ pub(crate) struct Known {
     pub(crate) square: f64,
     /// `f`: the run time on the pool over the run time inline.
     pub(crate) factor: f64,
+    /// The run time on the pool, where the arms run different code and are learned apart.
+    pub(crate) pool: Option<Belief>,
     /// The shares of calls that reach or exceed the limits of GR0, GR1 and GR2.
     pub(crate) tails: [f64; 3],
     /// Whether any call that reached the limit of GR1 ran inline.
@@ -73,12 +75,28 @@ pub(crate) struct Costs {
 }
 
 impl Costs {
-    /// The costs for a given run time and overhead.
-    pub(crate) fn of(
+    /// The cost of one arm.
+    pub(super) fn on(self, arm: Arm) -> f64 {
+        match arm {
+            Arm::InlineTokio => self.inline,
+            Arm::OffloadRayon => self.offload,
+        }
+    }
+
+    /// The expected costs.
+    pub(crate) fn expected(knobs: &MabKnobs, conditions: &Conditions, known: &Known) -> Self {
+        let run_time = known.run_time.unwrap_or_default().mean;
+        let pool = known.pool.map(|belief| belief.mean);
+        Self::of(knobs, conditions, known, (run_time, pool), conditions.overhead.mean)
+    }
+
+    /// The costs for given run times, inline and on the pool if that is learned apart, and a given
+    /// overhead.
+    fn of(
         knobs: &MabKnobs,
         conditions: &Conditions,
         known: &Known,
-        run_time: f64,
+        (run_time, pool): (f64, Option<f64>),
         overhead: f64,
     ) -> Self {
         let own = known.run_time.map_or(run_time, |belief| belief.mean);
@@ -90,7 +108,8 @@ impl Costs {
         let ready = knobs.w_inflight * conditions.pressure * run_time;
         let coming = knobs.w_spawn * conditions.arrivals * square / 2.0;
         let others = knobs.k_starve * (ready + coming);
-        Self { inline: run_time + others, offload: run_time * known.factor + overhead }
+        let pool = pool.unwrap_or(run_time * known.factor);
+        Self { inline: run_time + others, offload: pool + overhead }
     }
 }
 
@@ -135,7 +154,7 @@ pub(crate) fn order(
 
 /// Draws a verdict: where the call should run if [`order`] does not decide.
 ///
-/// `draw` returns numbers of a standard normal distribution. The run time and the overhead are each
+/// `draw` returns numbers of a standard normal distribution. The run times and the overhead are each
 /// drawn from a normal distribution around their mean, and the arm that is cheaper for these draws
 /// is taken (Thompson, 1933). Each arm is thus tried as often as it is likely to be the right one.
 pub(crate) fn draw(
@@ -145,10 +164,11 @@ pub(crate) fn draw(
     run_time: Belief,
     mut draw: impl FnMut() -> f64,
 ) -> Arm {
-    let run_time = (run_time.mean + run_time.deviation * draw()).max(run_time.mean / 8.0);
-    let overhead = conditions.overhead;
-    let overhead = (overhead.mean + overhead.deviation * draw()).max(overhead.mean / 8.0);
-    let costs = Costs::of(knobs, conditions, known, run_time, overhead);
+    let mut drawn =
+        |belief: Belief| (belief.mean + belief.deviation * draw()).max(belief.mean / 8.0);
+    let (run_time, overhead) = (drawn(run_time), drawn(conditions.overhead));
+    let pool = known.pool.map(drawn);
+    let costs = Costs::of(knobs, conditions, known, (run_time, pool), overhead);
     if costs.inline <= costs.offload { Arm::InlineTokio } else { Arm::OffloadRayon }
 }
 
@@ -174,6 +194,7 @@ pub(super) mod tests {
             run_time: Some(Belief { mean, deviation: 0.0 }),
             square: mean * mean,
             factor: 1.0,
+            pool: None,
             tails: [0.0; 3],
             has_inline_tail: false,
             strikes: 0.0,
@@ -204,7 +225,7 @@ pub(super) mod tests {
         let costs = |arrivals: f64, square: f64| {
             let conditions = Conditions { arrivals, ..conditions(Caller::IoWorker, 0.0) };
             let known = Known { square, ..known(55.0 * US) };
-            Costs::of(&MabKnobs::new(), &conditions, &known, 55.0 * US, 10.0 * US).inline
+            Costs::of(&MabKnobs::new(), &conditions, &known, (55.0 * US, None), 10.0 * US).inline
         };
         // A thousand arrivals a second; one call in a hundred takes 5 ms.
         let rare = 0.01 * (5000.0 * US).powi(2);
@@ -240,7 +261,8 @@ pub(super) mod tests {
         let struck = Known { strikes: 50.0, ..known };
         let conditions = conditions(Caller::IoWorker, 1.0);
         assert_eq!(order(&MabKnobs::new().without_strikes(), &conditions, &struck), None);
-        let cost = |knobs: MabKnobs| Costs::of(&knobs, &conditions, &known, 60.0 * US, 0.0).inline;
+        let cost =
+            |knobs: MabKnobs| Costs::of(&knobs, &conditions, &known, (60.0 * US, None), 0.0).inline;
         assert!((cost(MabKnobs::new()) - 120.0 * US).abs() < 1.0);
         assert!((cost(MabKnobs::new().with_k_starve(0.5)) - 90.0 * US).abs() < 1.0);
         let unweighted = MabKnobs { w_inflight: 0.0, ..MabKnobs::new() };

@@ -7,9 +7,14 @@ use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU32, Ordering};
 
 use super::decide::{Caller, Conditions};
+use super::recent::Recent;
 use super::thread_stats::Moment;
 use super::trie::Trie;
 use super::{Arm, ComputeHint, FunctionKey, MabKnobs, Overhead, Record, Table, ThreadStats};
+
+/// How many indices each key has.
+#[expect(clippy::cast_possible_truncation, reason = "there are four")]
+const HINTS: u32 = ComputeHint::ALL.len() as u32;
 
 /// Decides where functions, given by their keys, should run, and learns from how long they took.
 ///
@@ -17,8 +22,14 @@ use super::{Arm, ComputeHint, FunctionKey, MabKnobs, Overhead, Record, Table, Th
 /// runtime, which knows the cost of its compute pool. It shares no measurements with
 /// [`spawn_adaptive`](crate::spawn_adaptive).
 ///
-/// Cost: a decision reads the measurements and draws two random numbers, without a lock. Each key
-/// takes memory; a decision takes none, so a decision that is never finished leaks nothing.
+/// Each arm's cost is learned from the calls that ran there, since a caller may run other code on
+/// each arm. So a function that takes 200 µs inline and 5 µs offloaded ends up offloaded. The
+/// guardrails stand: a function that takes 250 µs or more on the pool is not tried inline. The calls
+/// of one key are learned separately by their hints, as those of a closure are.
+///
+/// Cost: a decision reads the measurements and draws three random numbers, without a lock. Each key
+/// takes about 1 KiB for each hint that it is used with; a decision takes no memory, so a decision
+/// that is never finished leaks nothing.
 ///
 /// ```
 /// use std::time::Instant;
@@ -44,7 +55,7 @@ pub struct MabScheduler {
     overhead: Arc<Overhead>,
     /// The start of all times.
     started: Instant,
-    /// The index of each key in the table.
+    /// The index of each key in the table, for its first hint; the other hints follow.
     keys: Trie<FunctionKey, u32>,
     functions: Table<Box<Manual>>,
     next: AtomicU32,
@@ -53,12 +64,14 @@ pub struct MabScheduler {
 struct Manual {
     record: Record,
     stats: ThreadStats,
+    recent: Recent,
 }
 
 /// One decision, to be finished.
 ///
-/// It encodes the function and the chosen arm. The scheduler keeps no list of open decisions, so a
-/// decision may be kept, copied, or dropped. A decision that is finished twice counts twice.
+/// It encodes the function and its hint, the chosen arm and a running number. The scheduler keeps no
+/// list of open decisions, so a decision may be kept, copied, or dropped. Of each key and hint, the
+/// last 64 decisions are remembered, and count once however often they are finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DecisionId(pub u64);
 
@@ -131,35 +144,36 @@ impl MabScheduler {
         hint: ComputeHint,
         now: u64,
     ) -> (DecisionId, Arm) {
-        let index = *self.keys.entry(key, || self.next.fetch_add(1, Ordering::Relaxed));
+        let index = *self.keys.entry(key, || self.next.fetch_add(HINTS, Ordering::Relaxed));
+        let index = index + u32::from(hint.class());
         let function = self.functions.entry(index, || {
-            Box::new(Manual { record: Record::default(), stats: ThreadStats::new(key.0) })
+            let (record, stats) = (Record::apart(), ThreadStats::new(key.0));
+            Box::new(Manual { record, stats, recent: Recent::new() })
         });
         let conditions = self.conditions(context, now);
         // Every call is measured, so ticks are not needed.
         let at =
             Moment { pressure_level: self.knobs.pressure_level(conditions.pressure), now, tick: 0 };
         let decision = function.stats.decide(&function.record, &self.knobs, &conditions, hint, at);
-        let arm = u64::from(decision.arm == Arm::InlineTokio);
-        (DecisionId(u64::from(index) << 1 | arm), decision.arm)
+        (DecisionId::of(index, function.recent.begin(), decision.arm), decision.arm)
     }
 
     /// Reports how long a call took in all, and the function alone if that is known; in
     /// microseconds. A value that is not a time or is more than a day is ignored, and so is an `id`
-    /// that this scheduler did not return.
+    /// that this scheduler did not return or that was finished before.
     pub fn finish(&self, id: DecisionId, observed_cost_us: f64, observed_fn_us: Option<f64>) {
         self.finish_at(id, observed_cost_us, observed_fn_us, self.now());
     }
 
     fn finish_at(&self, id: DecisionId, cost_us: f64, function_us: Option<f64>, now: u64) {
-        let arm = if id.0 & 1 == 1 { Arm::InlineTokio } else { Arm::OffloadRayon };
-        let Some(function) = u32::try_from(id.0 >> 1).ok().and_then(|i| self.functions.get(i))
-        else {
-            return;
-        };
+        let (index, number, arm) = id.parts();
+        let Some(function) = self.functions.get(index) else { return };
         // A caller that reports more than a day means "never".
         let is_time = |us: &f64| (0.0..=86.4e9).contains(us);
         let Some(cost) = Some(cost_us).filter(is_time) else { return };
+        if !function.recent.finish(number) {
+            return;
+        }
         let run_time = match (arm, function_us.filter(is_time)) {
             (_, Some(run_time)) => {
                 if arm == Arm::OffloadRayon {
@@ -205,6 +219,20 @@ impl MabScheduler {
     }
 }
 
+impl DecisionId {
+    /// From the highest bits: 32 of the function's index, 31 of the decision's number, and the arm.
+    fn of(index: u32, number: u32, arm: Arm) -> Self {
+        let arm = u64::from(arm == Arm::InlineTokio);
+        Self(u64::from(index) << 32 | u64::from(number) << 1 | arm)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the parts of the word")]
+    fn parts(self) -> (u32, u32, Arm) {
+        let arm = if self.0 & 1 == 1 { Arm::InlineTokio } else { Arm::OffloadRayon };
+        ((self.0 >> 32) as u32, self.0 as u32 >> 1, arm)
+    }
+}
+
 impl Default for MabScheduler {
     fn default() -> Self {
         Self::with_defaults()
@@ -230,17 +258,79 @@ mod tests {
         rayon_queue_depth: 0,
     };
 
-    fn inline_of(scheduler: &MabScheduler, context: &Context, us: f64, calls: u64) -> u64 {
+    /// How many of the calls ran inline, with the time that each arm takes.
+    fn inline_at(
+        scheduler: &MabScheduler,
+        context: &Context,
+        hint: ComputeHint,
+        [inline, offload]: [f64; 2],
+        calls: u64,
+    ) -> u64 {
         (0..calls)
             .map(|now| {
                 let now = now * 1_000_000;
-                let (id, arm) = scheduler.choose_at(KEY, context, ComputeHint::Unknown, now);
+                let (id, arm) = scheduler.choose_at(KEY, context, hint, now);
                 let is_inline = arm == Arm::InlineTokio;
-                let cost = if is_inline { us } else { us + 10.0 };
-                scheduler.finish_at(id, cost, Some(us), now);
+                let (cost, function) =
+                    if is_inline { (inline, inline) } else { (offload + 10.0, offload) };
+                scheduler.finish_at(id, cost, Some(function), now);
                 u64::from(is_inline)
             })
             .sum()
+    }
+
+    fn inline_of(scheduler: &MabScheduler, context: &Context, us: f64, calls: u64) -> u64 {
+        inline_at(scheduler, context, ComputeHint::Unknown, [us, us], calls)
+    }
+
+    #[test]
+    fn each_arm_is_learned_by_its_own_calls() {
+        let share =
+            |times| inline_at(&MabScheduler::default(), &CALM, ComputeHint::Unknown, times, 4000);
+        // A device or a parallel body on the other side.
+        assert!(share([200.0, 5.0]) < 40);
+        assert!(share([5.0, 200.0]) > 3960);
+        assert!(share([40.0, 5.0]) < 80);
+        // What takes that long on the pool is not tried on an I/O worker.
+        assert_eq!(share([5.0, 4000.0]), 0);
+        assert!(share([2000.0, 200.0]) < 20);
+    }
+
+    #[test]
+    fn an_arm_that_became_the_better_one_is_found() {
+        let scheduler = MabScheduler::default();
+        let share = |times| inline_at(&scheduler, &CALM, ComputeHint::Unknown, times, 10_000);
+        assert!(share([200.0, 5.0]) < 100);
+        assert!(share([5.0, 200.0]) > 8000);
+        assert!(share([200.0, 5.0]) < 2000);
+    }
+
+    #[test]
+    fn hints_of_one_key_are_learned_apart() {
+        let scheduler = MabScheduler::default();
+        let share = |hint, us| inline_at(&scheduler, &CALM, hint, [us, us], 100);
+        let (mut short, mut long) = (0, 0);
+        for _ in 0..20 {
+            short += share(ComputeHint::Low, 5.0);
+            long += share(ComputeHint::High, 5000.0);
+        }
+        assert!(short > 1980 && long == 0, "{short} {long}");
+    }
+
+    #[test]
+    fn a_decision_that_is_finished_twice_counts_once() {
+        let samples = |times: usize| {
+            let scheduler = MabScheduler::default();
+            for _ in 0..20 {
+                let (id, _) = scheduler.choose_at(KEY, &CALM, ComputeHint::Unknown, 0);
+                for _ in 0..times {
+                    scheduler.finish_at(id, 20.0, Some(5.0), 0);
+                }
+            }
+            let function = scheduler.functions.get(0).expect("it was chosen");
+            function.record.samples()
+        };
+        assert_eq!((samples(1), samples(5)), (20, 20));
     }
 
     #[test]
@@ -263,7 +353,8 @@ mod tests {
         let (id, _) = scheduler.choose(KEY, &CALM);
         scheduler.finish(id, f64::NAN, None);
         scheduler.finish(id, -1.0, Some(1.0));
-        assert_eq!(scheduler.next.load(Ordering::Relaxed), 1);
+        scheduler.finish(DecisionId(id.0 ^ 2), 1.0, None);
+        assert_eq!(scheduler.next.load(Ordering::Relaxed), HINTS);
         assert!(scheduler.functions.get(0).is_some_and(|function| {
             function.record.summaries().iter().all(|summary| summary.weight < 0.5)
         }));
@@ -276,6 +367,6 @@ mod tests {
             scheduler.choose(KEY, &CALM);
         }
         // One function; decisions take no entry.
-        assert_eq!(scheduler.next.load(Ordering::Relaxed), 1);
+        assert_eq!(scheduler.next.load(Ordering::Relaxed), HINTS);
     }
 }

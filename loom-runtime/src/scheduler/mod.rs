@@ -5,6 +5,7 @@
 //! rule runs in a test without threads. Random numbers come from a seed. It deliberately keeps no
 //! counters for users and exports nothing; `metrics` does that.
 
+mod apart;
 mod arm;
 mod calibration;
 mod decide;
@@ -17,6 +18,7 @@ mod manual;
 mod overhead;
 mod profile;
 mod reason;
+mod recent;
 mod record;
 mod simulated;
 mod site;

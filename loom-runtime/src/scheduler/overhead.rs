@@ -10,6 +10,8 @@ const MEMORY: f64 = 32.0;
 /// sample was waiting for a CPU, and must not make inline look cheap on a machine whose I/O workers
 /// are busy.
 const LONGEST: f64 = 50e3;
+/// The least that one sample counts, in nanoseconds. No way to another thread and back is shorter.
+pub(super) const SHORTEST: f64 = 250.0;
 /// The standard deviation of a guess that was never measured, as a part of the guess.
 const DOUBT: f64 = 0.5;
 
@@ -35,7 +37,7 @@ pub(crate) struct Overhead {
 
 impl Overhead {
     pub(crate) fn record(&self, nanos: f64, now: u64) {
-        let nanos = nanos.clamp(0.0, LONGEST);
+        let nanos = nanos.clamp(SHORTEST, LONGEST);
         let samples = self.samples.fetch_add(1, Ordering::Relaxed) + 1;
         #[expect(clippy::cast_precision_loss, reason = "at most the memory counts")]
         let weight = 1.0 / (samples as f64).min(MEMORY);

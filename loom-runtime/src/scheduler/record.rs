@@ -5,7 +5,7 @@ use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::decide::{Conditions, Costs, Known};
 use super::knobs::MabKnobs;
-use super::overhead::Belief;
+use super::overhead::{Belief, SHORTEST as LEAST_OVERHEAD};
 use super::times::{Summary, Times, pack, unpack};
 use super::verdict::{Kept, Verdict};
 use super::{Arm, ComputeHint, Reason};
@@ -30,7 +30,7 @@ const LONG_IF_NEW: f64 = 10e3;
 /// The factor for the old weights of a function that has changed.
 const MEMORY_OF_CHANGED: f64 = 0.005;
 /// A weight below this counts as none.
-const LITTLE: f64 = 0.1;
+pub(super) const LITTLE: f64 = 0.1;
 /// After this many measured inline calls in a row without a long one, the long calls on the pool
 /// are forgotten: a function with one long call in a hundred has most likely had one by then.
 const CLEAN: u32 = 200;
@@ -46,22 +46,21 @@ const RETEST_CALLS: u64 = 256;
 const RETEST_TIME: f64 = 1.0 / 128.0;
 /// After how long, in nanoseconds, a measurement of the bridge is out of date.
 const STALE: u64 = 100_000_000;
-/// The least that the bridge costs, in nanoseconds. An inline call that delays other tasks by less
-/// gains nothing from the bridge.
-const LEAST_OVERHEAD: f64 = 250.0;
 /// How many samples a profile counts for.
 const PRIMED: f64 = 8.0;
 /// The fewest samples that are worth a line in a profile.
 const WORTH_KEEPING: u64 = 4;
 /// The assumed deviation of one sample, as a share of the mean: few samples can hide so much.
-const DOUBT: f64 = 0.5;
+pub(super) const DOUBT: f64 = 0.5;
 
 /// The measurements of one function in one runtime; for one size of input, if calls state a size.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     /// Run times inline, and on the compute pool.
-    inline: Times,
-    offload: Times,
+    pub(super) inline: Times,
+    pub(super) offload: Times,
+    /// Whether the arms run different code, so that neither says anything about the other.
+    is_apart: bool,
     /// Run times recorded so far.
     samples: AtomicU64,
     /// Measured calls so far, each of which stands for one or more calls.
@@ -91,17 +90,24 @@ struct Drawn {
 }
 
 impl Record {
+    /// A record for arms that run different code.
+    pub(super) fn apart() -> Self {
+        Self { is_apart: true, ..Self::default() }
+    }
+
     /// Records how long a call took.
     pub(crate) fn observe(&self, knobs: &MabKnobs, arm: Arm, nanos: f64, now: u64) {
-        let times = match arm {
-            Arm::InlineTokio => &self.inline,
-            Arm::OffloadRayon => &self.offload,
+        let (times, other) = match arm {
+            Arm::InlineTokio => (&self.inline, &self.offload),
+            Arm::OffloadRayon => (&self.offload, &self.inline),
         };
         let is_new = times.novelty(nanos) > NEW && times.variety() < VARIED;
         let has_changed = self.is_changing(knobs, is_new);
         if has_changed {
-            self.inline.fade(MEMORY_OF_CHANGED);
-            self.offload.fade(MEMORY_OF_CHANGED);
+            times.fade(MEMORY_OF_CHANGED);
+            if !self.is_apart {
+                other.fade(MEMORY_OF_CHANGED);
+            }
         }
         times.record(nanos);
         let samples = self.samples.fetch_add(1, Ordering::Relaxed) + 1;
@@ -136,6 +142,7 @@ impl Record {
         // Only if GR1 may keep the function away; otherwise the pool's times would be lost for no
         // gain.
         if is_clear
+            && !self.is_apart
             && self.offload.above(knobs.t_block_hard_us * 1e3) > LITTLE
             && self.offload.summary().weight > self.inline.summary().weight
         {
@@ -156,6 +163,9 @@ impl Record {
 
     /// What is known: the measurements, the profile and the hint.
     pub(crate) fn known(&self, knobs: &MabKnobs, hint: ComputeHint, now: u64) -> Known {
+        if self.is_apart {
+            return self.known_apart(knobs, hint, now);
+        }
         let (inline, offload) = (self.inline.summary(), self.offload.summary());
         let factor = self.factor(&inline, &offload);
         let measured = inline.weight + offload.weight;
@@ -171,17 +181,15 @@ impl Record {
             (inline.weight * inline_part + offload.weight * offload_part + prior_part) / weight
         };
         let hinted = knobs.prior(hint);
-        let is_explored = matches!(hint, ComputeHint::High | ComputeHint::Unknown)
-            && self.prior.get().is_none()
-            && self.measured.load(Ordering::Relaxed) < u64::from(knobs.hint_exploration_count);
         let mut known = Known {
             run_time: hinted.map(|mean| Belief { mean, deviation: mean * DOUBT }),
             square: hinted.unwrap_or_default().powi(2),
             factor,
+            pool: None,
             tails: [0.0; 3],
             has_inline_tail: false,
             strikes: self.strikes(knobs, now),
-            is_explored,
+            is_explored: self.is_explored(knobs, hint),
         };
         if weight <= 0.0 {
             return known;
@@ -229,7 +237,14 @@ impl Record {
         }
     }
 
-    fn strikes(&self, knobs: &MabKnobs, now: u64) -> f64 {
+    /// Whether this is one of the first calls, which are offloaded if they may be long.
+    pub(super) fn is_explored(&self, knobs: &MabKnobs, hint: ComputeHint) -> bool {
+        matches!(hint, ComputeHint::High | ComputeHint::Unknown)
+            && self.prior.get().is_none()
+            && self.measured.load(Ordering::Relaxed) < u64::from(knobs.hint_exploration_count)
+    }
+
+    pub(super) fn strikes(&self, knobs: &MabKnobs, now: u64) -> f64 {
         let word = self.strikes.load(Ordering::Relaxed);
         #[expect(clippy::cast_possible_truncation, reason = "the two halves of the word")]
         let (strikes, then) = (f32::from_bits((word >> 32) as u32), word as u32);
@@ -264,8 +279,10 @@ impl Record {
         }
         let others = costs.inline - run_time;
         let price = match arm {
+            _ if self.is_apart => costs.on(arm.other()) - costs.on(arm),
             Arm::InlineTokio => {
                 let is_fresh = conditions.overhead_age.is_some_and(|age| age < STALE);
+                // An inline call that delays other tasks by less gains nothing from the bridge.
                 if is_fresh || others < LEAST_OVERHEAD {
                     return false;
                 }
@@ -273,8 +290,9 @@ impl Record {
             }
             Arm::OffloadRayon => others,
         };
+        let time = if self.is_apart { costs.on(arm) } else { run_time };
         #[expect(clippy::cast_precision_loss, reason = "a number of calls")]
-        let earned = calls as f64 * run_time * RETEST_TIME;
+        let earned = calls as f64 * time * RETEST_TIME;
         let is_retest = earned >= price;
         if is_retest {
             self.unproven.store(0, Ordering::Relaxed);
@@ -317,6 +335,11 @@ impl Record {
         }
         let offload = self.offload.parts().map(|(weight, nanos)| (weight, nanos / factor));
         Some(self.inline.parts().chain(offload).collect())
+    }
+
+    #[cfg(test)]
+    pub(super) fn samples(&self) -> u64 {
+        self.samples.load(Ordering::Relaxed)
     }
 
     /// The summaries of both arms: inline, and on the pool.

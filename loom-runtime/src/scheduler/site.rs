@@ -177,7 +177,9 @@ impl Site {
     /// The hint of the calls in a class.
     pub(crate) fn hint_of(&self, class: u8) -> ComputeHint {
         match self.classes {
-            Classes::Hints => HINTS.get(usize::from(class)).copied().unwrap_or(self.hint),
+            Classes::Hints => {
+                ComputeHint::ALL.get(usize::from(class)).copied().unwrap_or(self.hint)
+            }
             Classes::One | Classes::Sizes => self.hint,
         }
     }
@@ -185,12 +187,7 @@ impl Site {
     /// The class of a call with this hint.
     #[inline]
     pub(crate) fn class_of_hint(&self, hint: ComputeHint) -> u8 {
-        match (self.classes, hint) {
-            (Classes::One | Classes::Sizes, _) | (_, ComputeHint::Unknown) => 0,
-            (Classes::Hints, ComputeHint::Low) => 1,
-            (Classes::Hints, ComputeHint::Medium) => 2,
-            (Classes::Hints, ComputeHint::High) => 3,
-        }
+        if self.classes == Classes::Hints { hint.class() } else { 0 }
     }
 
     /// The class of an input of this size: the number of its binary digits.
@@ -224,7 +221,7 @@ impl Site {
     fn assign_index(&self) -> u32 {
         let classes = match self.classes {
             Classes::One => 1,
-            Classes::Hints => HINTS.len(),
+            Classes::Hints => ComputeHint::ALL.len(),
             Classes::Sizes => SIZES as usize,
         };
         let classes = u32::try_from(classes).unwrap_or(SIZES);
@@ -239,9 +236,6 @@ impl Site {
 
 /// How many classes a site has whose calls state a size.
 const SIZES: u32 = 64;
-/// The hints, in the order of their classes.
-const HINTS: [ComputeHint; 4] =
-    [ComputeHint::Unknown, ComputeHint::Low, ComputeHint::Medium, ComputeHint::High];
 
 /// By what the calls of one site are learned separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -310,7 +304,7 @@ mod tests {
     fn hints_are_classes_of_closures() {
         struct Given;
         let site = Site::of_type::<Given>();
-        for (class, hint) in HINTS.into_iter().enumerate() {
+        for (class, hint) in ComputeHint::ALL.into_iter().enumerate() {
             assert_eq!(usize::from(site.class_of_hint(hint)), class);
             assert_eq!(site.hint_of(site.class_of_hint(hint)), hint);
         }

@@ -98,7 +98,7 @@ impl ThreadStats {
         let tags = tags(record, pressure_level);
         let before = (word >> TAGS == tags).then_some(word & INLINE != 0);
         let run_time = known.run_time.unwrap_or_default();
-        let costs = Costs::of(knobs, conditions, &known, run_time.mean, conditions.overhead.mean);
+        let costs = Costs::expected(knobs, conditions, &known);
         let ordered = order(knobs, conditions, &known);
         let streak = word >> STREAK & 0x7f;
         // Measured calls of all threads are counted together. Otherwise a verdict would stand
@@ -127,7 +127,7 @@ impl ThreadStats {
         record.keep((arm, reason), conditions, costs, now);
         let may_err = reason == Reason::Cost || known.is_barred_by_the_pool(knobs, reason);
         let is_retest = may_err && record.is_retest(arm, conditions, costs, run_time.mean);
-        let (arm, reason) = if is_retest { (other(arm), Reason::Retest) } else { (arm, reason) };
+        let (arm, reason) = if is_retest { (arm.other(), Reason::Retest) } else { (arm, reason) };
         if arm == Arm::InlineTokio {
             self.count_inline();
             // The record has counted this call already, as part of `made`.
@@ -172,10 +172,6 @@ impl ThreadStats {
 
 fn arm_of(is_inline: bool) -> Arm {
     if is_inline { Arm::InlineTokio } else { Arm::OffloadRayon }
-}
-
-fn other(arm: Arm) -> Arm {
-    arm_of(arm == Arm::OffloadRayon)
 }
 
 /// The tags of a verdict; it is drawn again when they change.

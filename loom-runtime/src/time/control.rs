@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::clock::{Clock, Given, Source};
 use super::timers::Timers;
-use crate::sync::{Arc, Mutex, PoisonError};
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Moves clocks, for tests. The clocks stand still until the test moves them.
 ///
@@ -40,8 +40,10 @@ struct Controlled {
 #[derive(Clone, Copy, Debug)]
 struct Time {
     now: Instant,
-    /// The latest time to which the clock moves by itself; `None` if it does not.
-    until: Option<Instant>,
+    /// Whether the clock moves by itself for timers.
+    moves: bool,
+    /// How far it may still move by itself.
+    left: Duration,
 }
 
 impl Drop for Controlled {
@@ -65,13 +67,14 @@ impl ClockControl {
 
     /// A control whose clocks stand at that time of day.
     #[must_use]
-    pub fn new_at(time: SystemTime) -> Self {
+    pub fn new_at(time_of_day: SystemTime) -> Self {
         let timers = Arc::new(Timers::new());
         let driver = timers.add_driver(std::task::Waker::noop().clone());
-        let now = Arc::new(Mutex::new(Time { now: Instant::now(), until: None }));
+        let time = Time { now: Instant::now(), moves: false, left: Duration::MAX };
+        let now = Arc::new(Mutex::new(time));
         let given = {
             let now = Arc::clone(&now);
-            Given::new(time, move || now.lock().unwrap_or_else(PoisonError::into_inner).now)
+            Given::new(time_of_day, move || now.lock().unwrap_or_else(PoisonError::into_inner).now)
         };
         let source = Source::Given(Arc::new(given));
         Self { controlled: Arc::new(Controlled { timers, time: now, source, driver }) }
@@ -100,26 +103,51 @@ impl ClockControl {
         Some(first.saturating_duration_since(before))
     }
 
-    /// From now on the clock moves by itself: when a timer starts to wait whose deadline is at most
-    /// `limit` after the current time, the time moves to that deadline. Earlier timers fire on the
-    /// way.
+    /// Sets whether the clock moves by itself: when a timer starts to wait, the time moves to the
+    /// timer's deadline, and earlier timers fire on the way. By default it does not.
     ///
     /// This is for code that waits for one timer after the other. Code that waits for several
     /// timers at once may find that the first timer has fired before the second one starts to wait.
     /// There, use `#[loom::test(start_paused)]`, which moves the time only when no other work is
     /// left.
-    pub fn auto_advance(&self, limit: Duration) {
-        let mut time = self.controlled.time.lock().unwrap_or_else(PoisonError::into_inner);
-        time.until = Some(super::timers::later(time.now, limit));
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use loom::time::ClockControl;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let clock = ClockControl::new().auto_advance_timers(true).clock();
+    /// let watch = clock.stopwatch();
+    /// clock.delay(Duration::from_secs(30)).await.expect("the control drives it");
+    /// assert_eq!(watch.elapsed(), Duration::from_secs(30));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn auto_advance_timers(self, enabled: bool) -> Self {
+        self.lock().moves = enabled;
+        self
+    }
+
+    /// Limits how far the clock moves by itself, in total from now on. A timer beyond the limit
+    /// waits until the test moves the time. Without this call there is no limit.
+    #[must_use]
+    pub fn auto_advance_limit(self, limit: Duration) -> Self {
+        self.lock().left = limit;
+        self
     }
 
     /// Moves the time to `deadline` if it is within the limit. True if it is.
     pub(super) fn advance_by_itself(&self, deadline: Instant) -> bool {
-        let is_within = self.time().until.is_some_and(|until| deadline <= until);
-        if is_within {
-            self.advance_to(deadline);
+        {
+            let mut time = self.lock();
+            let distance = deadline.saturating_duration_since(time.now);
+            if !time.moves || distance > time.left {
+                return false;
+            }
+            time.left -= distance;
         }
-        is_within
+        self.advance_to(deadline);
+        true
     }
 
     fn advance_to(&self, to: Instant) {
@@ -134,17 +162,17 @@ impl ClockControl {
     }
 
     fn set(&self, now: Instant) {
-        let mut time = self.controlled.time.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut time = self.lock();
         // Two threads may move the time at once; it never moves back.
         time.now = time.now.max(now);
     }
 
-    fn time(&self) -> Time {
-        *self.controlled.time.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Time> {
+        self.controlled.time.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now(&self) -> Instant {
-        self.time().now
+        self.lock().now
     }
 }
 

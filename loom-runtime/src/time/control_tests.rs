@@ -8,20 +8,21 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use super::tests::{OVER, SECOND, look};
-use super::{ClockControl, MissedTicks, TimeoutError};
+use super::{ClockControl, MissedTickBehavior, TimeoutError};
 
 #[test]
 fn missed_ticks_come_at_once_or_not() {
     let expected = [
-        (MissedTicks::Burst, [0, 1000, 2000, 3000, 4000]),
-        (MissedTicks::Delay, [0, 1000, 4500, 5500, 6500]),
-        (MissedTicks::Skip, [0, 1000, 4000, 5000, 6000]),
+        (MissedTickBehavior::Burst, [0, 1000, 2000, 3000, 4000]),
+        (MissedTickBehavior::Delay, [0, 1000, 4500, 5500, 6500]),
+        (MissedTickBehavior::Skip, [0, 1000, 4000, 5000, 6000]),
     ];
     for (missed, expected) in expected {
         let control = ClockControl::new();
         let clock = control.clock();
         let start = clock.instant();
-        let mut ticks = clock.periodic(SECOND).missed_ticks(missed);
+        let mut ticks = clock.periodic(SECOND);
+        ticks.set_missed_tick_behavior(missed);
         let mut next = || loop {
             match ticks.poll_tick(&mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(due) => return (due.expect("the clock is driven") - start).as_millis(),
@@ -54,7 +55,7 @@ fn a_timer_within_the_limit_is_never_left_waiting() {
     let clock = control.clock();
     let mut first = clock.delay(5 * SECOND);
     assert!(look(&mut first).is_pending());
-    control.auto_advance(60 * SECOND);
+    let _control = control.auto_advance_timers(true).auto_advance_limit(60 * SECOND);
     assert_eq!(look(&mut clock.delay(10 * SECOND)), OVER);
     assert_eq!(look(&mut first), OVER);
 }
@@ -89,8 +90,10 @@ fn a_controlled_clock_moves_when_it_is_told() {
     assert_eq!(control.advance_to_next(), Some(2 * SECOND));
     assert_eq!(control.advance_to_next(), Some(3 * SECOND));
 
-    control.auto_advance(10 * SECOND);
+    let control = control.auto_advance_timers(true).auto_advance_limit(10 * SECOND);
     assert_eq!(look(&mut clock.delay(4 * SECOND)), OVER);
     assert_eq!(look(&mut clock.delay(6 * SECOND)), OVER);
     assert_eq!(look(&mut clock.delay(SECOND)), Poll::Pending, "the deadline is beyond the limit");
+    let _control = control.auto_advance_limit(SECOND).auto_advance_timers(false);
+    assert_eq!(look(&mut clock.delay(SECOND)), Poll::Pending, "it moves no longer by itself");
 }

@@ -25,8 +25,12 @@ pub struct Shared;
 /// there.
 ///
 /// An [`Isolated`] clock is cloned for each core and [relocated](Self::relocate) to it. Clones on
-/// the same core share timers; clones on different cores do not. A [`Shared`] clock is for one
-/// driver, and is not cloned.
+/// the same core share timers; clones on different cores do not. Clones of a clock that was never
+/// relocated share timers that no core has.
+///
+/// All clones of a [`Shared`] clock have one set of timers. Any of their drivers fires all of these
+/// timers, so one driver is enough: a thread may drop the driver that it got for a clock. Delays
+/// fail when the last driver is dropped.
 ///
 /// ```
 /// use std::task::Waker;
@@ -58,6 +62,18 @@ struct Family {
     cores: Mutex<HashMap<CoreId, Weak<Timers>>>,
 }
 
+impl Family {
+    fn timers_of(&self, core: CoreId) -> Arc<Timers> {
+        let mut cores = self.cores.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(timers) = cores.get(&core).and_then(Weak::upgrade) {
+            return timers;
+        }
+        let timers = Arc::new(Timers::new());
+        cores.insert(core, Arc::downgrade(&timers));
+        timers
+    }
+}
+
 impl InactiveClock<Isolated> {
     /// A clock of the real time, with separate timers for each core.
     #[must_use]
@@ -65,21 +81,15 @@ impl InactiveClock<Isolated> {
         Self::from_source(Source::System)
     }
 
-    /// Moves the clock to the core `to`: from now on it uses the timers of that core. `from` is the
-    /// core where it was, if any.
+    /// Moves the clock to the core `to`: from now on it uses the timers of that core, which all
+    /// clones on that core share, and which no clone elsewhere uses.
     ///
-    /// A move to the core where it is keeps its timers, and makes them the timers of that core if
-    /// the core has none.
+    /// `from` is the core where the clock was, if the caller knows it. It decides nothing: the
+    /// clock itself knows which timers it has.
     pub fn relocate(&mut self, from: Option<CoreId>, to: CoreId) {
-        let mut cores = self.family.cores.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(timers) = cores.get(&to).and_then(Weak::upgrade) {
-            self.timers = timers;
-            return;
-        }
-        if from != Some(to) {
-            self.timers = Arc::new(Timers::new());
-        }
-        cores.insert(to, Arc::downgrade(&self.timers));
+        let _ = from;
+        // The timers so far are dropped without the lock.
+        self.timers = self.family.timers_of(to);
     }
 }
 
@@ -89,7 +99,7 @@ impl Default for InactiveClock<Isolated> {
     }
 }
 
-impl Clone for InactiveClock<Isolated> {
+impl<Kind> Clone for InactiveClock<Kind> {
     fn clone(&self) -> Self {
         let (timers, family) = (Arc::clone(&self.timers), Arc::clone(&self.family));
         Self { timers, family, source: self.source.clone(), kind: PhantomData }

@@ -70,7 +70,7 @@ pub use control::ClockControl;
 pub use delay::{Delay, DriverGone, Timeout, TimeoutError};
 pub use driver::{ClockDriver, ClockGone};
 pub use inactive::{InactiveClock, Isolated, Shared};
-pub use periodic::{MissedTicks, Periodic};
+pub use periodic::{MissedTickBehavior, Periodic};
 pub use stopwatch::Stopwatch;
 
 /// The number of a local core.

@@ -10,10 +10,10 @@ use super::clock::Clock;
 use super::delay::{Delay, DriverGone};
 use super::timers::later;
 
-/// What happens to missed ticks. A tick is missed if the next tick is due as well; a tick that is
+/// What happens to missed ticks; the words are tokio's. A tick is missed if the next tick is due as well; a tick that is
 /// less late has no effect on the later ticks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MissedTicks {
+pub enum MissedTickBehavior {
     /// All missed ticks come at once, one after the other, until none is left.
     #[default]
     Burst,
@@ -33,33 +33,58 @@ impl Clock {
     #[must_use]
     #[track_caller]
     pub fn periodic(&self, period: Duration) -> Periodic {
+        self.periodic_at(self.instant(), period)
+    }
+
+    /// Ticks that come at `start`, and then once every `period`.
+    ///
+    /// # Panics
+    ///
+    /// As [`periodic`](Self::periodic).
+    #[must_use]
+    #[track_caller]
+    pub fn periodic_at(&self, start: Instant, period: Duration) -> Periodic {
         assert!(!period.is_zero(), "a period of zero would tick all the time: use a longer one");
-        Periodic::new(self.clone(), period)
+        Periodic::new(self.clone(), start, period)
     }
 }
 
 /// Ticks once a period; see [`Clock::periodic`].
 ///
-/// The first tick comes at once. The stream ends when the clock's driver was dropped.
+/// The stream ends when the clock's driver was dropped.
 #[derive(Debug)]
 pub struct Periodic {
     delay: Delay,
     clock: Clock,
     period: Duration,
-    missed: MissedTicks,
+    missed: MissedTickBehavior,
 }
 
 impl Periodic {
-    pub(super) fn new(clock: Clock, period: Duration) -> Self {
-        let delay = clock.delay_until(clock.instant());
-        Self { delay, clock, period, missed: MissedTicks::default() }
+    fn new(clock: Clock, start: Instant, period: Duration) -> Self {
+        let delay = clock.delay_until(start);
+        Self { delay, clock, period, missed: MissedTickBehavior::default() }
     }
 
-    /// Sets what happens to missed ticks.
+    /// What happens to missed ticks.
     #[must_use]
-    pub fn missed_ticks(mut self, missed: MissedTicks) -> Self {
+    pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
+        self.missed
+    }
+
+    /// Sets what happens to missed ticks; [`Burst`](MissedTickBehavior::Burst) by default.
+    pub fn set_missed_tick_behavior(&mut self, missed: MissedTickBehavior) {
         self.missed = missed;
-        self
+    }
+
+    /// Makes the next tick come at `deadline`, and the others once a period after it.
+    pub fn reset_at(&mut self, deadline: Instant) {
+        self.delay.reset(deadline);
+    }
+
+    /// Makes the next tick come a period from now.
+    pub fn reset(&mut self) {
+        self.reset_at(later(self.clock.instant(), self.period));
     }
 
     /// The time between two ticks.
@@ -90,9 +115,9 @@ impl Periodic {
         let next = match self.missed {
             // The next tick is not due yet, so this tick is late but not missed.
             _ if now < next => next,
-            MissedTicks::Burst => next,
-            MissedTicks::Delay => later(now, self.period),
-            MissedTicks::Skip => self.next_after(due),
+            MissedTickBehavior::Burst => next,
+            MissedTickBehavior::Delay => later(now, self.period),
+            MissedTickBehavior::Skip => self.next_after(due),
         };
         self.delay.reset(next);
         Poll::Ready(Ok(due))

@@ -259,8 +259,7 @@ fn nothing_recurses_with_the_number_of_timers() {
             let _ = poll(delay, &waker);
         }
         // A chain of timers as well: each is registered after the one before has fired.
-        let control = ClockControl::new();
-        control.auto_advance(Duration::MAX);
+        let control = ClockControl::new().auto_advance_timers(true);
         for _ in 0..100_000 {
             assert_eq!(look(&mut control.clock().delay(SECOND)), OVER);
         }
@@ -294,14 +293,39 @@ fn a_clock_that_was_moved_has_the_timers_of_its_core() {
     apart.advance_timers(now + SECOND).expect("there are clocks");
     assert_eq!(delays.each_mut().map(look), [OVER, OVER]);
 
-    // A move to the core where the clock is keeps its timers.
-    let mut here = InactiveClock::new();
-    let before = here.clone();
-    here.relocate(Some(CoreId::new(0)), CoreId::new(0));
-    let ((clock, _driver), (_, there)) = (here.activate(), before.activate());
-    let mut delay = clock.delay(SECOND);
-    let _ = look(&mut delay);
-    assert_eq!(there.next_deadline(), Some(delay.deadline()));
+    // What the caller knows of the core before decides nothing.
+    let (mut here, mut there) = (original.clone(), original.clone());
+    here.relocate(Some(CoreId::new(2)), CoreId::new(2));
+    there.relocate(Some(CoreId::new(3)), CoreId::new(3));
+    let [(of_none, none), (here, two), (there, three)] =
+        [original.clone(), here, there].map(InactiveClock::activate);
+    let mut delay = here.delay(SECOND);
+    assert!(look(&mut delay).is_pending());
+    let seen = [&none, &two, &three].map(ClockDriver::next_deadline);
+    assert_eq!(seen, [None, Some(delay.deadline()), None]);
+    drop((of_none, there));
+}
+
+#[test]
+fn clones_of_a_shared_clock_share_timers_and_driver() {
+    let clock = InactiveClock::new_shared();
+    let clones = [clock.clone(), clock.clone()];
+    let (clock, mut driver) = clock.activate();
+    let clones = clones.map(InactiveClock::activate);
+    let now = clock.instant();
+    let mut delays: Vec<_> = clones.iter().map(|(of, _)| of.delay_until(now + SECOND)).collect();
+    assert!(delays.iter_mut().all(|delay| look(delay).is_pending()));
+    let drivers = clones.map(|(clock, driver)| {
+        assert_eq!(driver.next_deadline(), Some(now + SECOND));
+        drop(clock);
+        driver
+    });
+    // One driver is enough for all of them.
+    drop(drivers);
+    assert_eq!(driver.advance_timers(now + SECOND), Ok(None));
+    assert!(delays.iter_mut().all(|delay| look(delay) == OVER));
+    drop((delays, clock));
+    assert_eq!(driver.advance_timers(now + SECOND), Err(ClockGone));
 }
 
 #[test]

@@ -32,6 +32,11 @@ pub enum ComputePriority {
 }
 
 /// Whether threads are bound to the CPUs of the plan.
+///
+/// On Linux, a thread may be bound to any set of CPUs. On Windows and macOS, a thread is bound to
+/// one CPU or runs on all of the process's; on Windows, that CPU has to be in the first processor
+/// group, and on macOS the binding is a hint, which Apple's own processors refuse. Other systems
+/// bind nothing. [`LoomRuntime::threads`](crate::LoomRuntime::threads) shows what each thread got.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pin {

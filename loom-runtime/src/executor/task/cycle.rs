@@ -109,6 +109,14 @@ impl Task {
     }
 }
 
+/// The place of a task that another thread made.
+fn find(local: &Local, serial: u64) -> Option<usize> {
+    let table = local.table.borrow();
+    // SAFETY: L3: a task in the table has not retired.
+    let mut all = table.iter().map(|(place, task)| (place, unsafe { task.header() }));
+    all.find_map(|(place, header)| (header.serial.get() == serial).then_some(place))
+}
+
 /// Resets the flag even if `go_on` panics.
 struct Polling<'a>(&'a Local);
 
@@ -175,10 +183,24 @@ impl Shared {
     /// Completes a task as cancelled now. False if it has completed or is another executor's.
     pub(in super::super) fn cancel(&self, id: TaskId) -> bool {
         let local = self.own();
-        let found = local.table.borrow().get(id.place).copied();
+        if id.shared != self.number() {
+            return false;
+        }
+        let place = if id.place == NOWHERE {
+            self.take_inbox(local);
+            find(local, id.serial)
+        } else {
+            Some(id.place)
+        };
+        place.is_some_and(|place| self.cancel_at(place, id.serial))
+    }
+
+    fn cancel_at(&self, place: usize, serial: u64) -> bool {
+        let local = self.own();
+        let found = local.table.borrow().get(place).copied();
         // SAFETY: L3: a task in the table has not retired.
-        let task = found.filter(|task| unsafe { task.header() }.serial.get() == id.serial);
-        let Some(task) = task.filter(|_| id.shared == self.number()) else { return false };
+        let task = found.filter(|task| unsafe { task.header() }.serial.get() == serial);
+        let Some(task) = task else { return false };
         // SAFETY: L2: this is the owner, and no poll is running.
         unsafe { task.end(Some(local), EndedBy::Between) };
         true
@@ -188,16 +210,13 @@ impl Shared {
     pub(in super::super) fn cancel_all(&self) -> usize {
         let local = self.own();
         self.take_inbox(local);
-        let all = || local.table.borrow().iter().map(|(_, task)| *task).collect::<Vec<_>>();
-        let ids: Vec<_> = all().into_iter().map(|task| self.id_of(task)).collect();
+        let place_and_serial = |(place, task): (usize, &Task)| {
+            // SAFETY: L3: a task in the table has not retired.
+            (place, unsafe { task.header() }.serial.get())
+        };
+        let all: Vec<_> = local.table.borrow().iter().map(place_and_serial).collect();
         // The drop of a future may cancel other tasks, and make new ones.
-        ids.into_iter().filter(|id| self.cancel(*id)).count()
-    }
-
-    fn id_of(&self, task: Task) -> TaskId {
-        // SAFETY: L3: a task in the table has not retired.
-        let header = unsafe { task.header() };
-        TaskId { shared: self.number(), place: header.place.get(), serial: header.serial.get() }
+        all.into_iter().filter(|(place, serial)| self.cancel_at(*place, *serial)).count()
     }
 
     /// The steps of `README.md`, The end. Afterwards no task is left that could be polled.

@@ -13,16 +13,21 @@ use super::state::State;
 use crate::sync::Arc;
 use crate::sync::modelled::UnsafeCell;
 
-/// Identifies a task of an executor until the task has completed. After that it identifies no task.
+/// Identifies a task of an executor. No other task of the process has the same id, also after the
+/// task has completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TaskId {
     /// The number of the executor, unique in this process.
     pub(super) shared: u64,
-    /// The place in the executor's table; another task may get the same place later.
+    /// The place in the executor's table, where another task may be later. [`NOWHERE`] if another
+    /// thread made the task: the place was not known then.
     pub(super) place: usize,
-    /// The executor's running number of the task: distinguishes tasks that had the same place.
+    /// The executor's running number of the task.
     pub(super) serial: u64,
 }
+
+/// Set in the numbers of tasks that other threads made, which are counted apart.
+pub(super) const FROM_ELSEWHERE: u64 = 1 << 63;
 
 /// The part of a task that does not depend on its future's type.
 #[repr(C)]
@@ -35,7 +40,8 @@ pub(super) struct Header {
     pub(super) shared: ManuallyDrop<Arc<Shared>>,
     /// The place in the table, used by the owner only. [`NOWHERE`] until the task is in the table.
     pub(super) place: Cell<usize>,
-    /// Used by the owner only, and set together with the place.
+    /// The running number. The owner sets it together with the place. If another thread made the
+    /// task, that thread sets it before the owner sees the task.
     pub(super) serial: Cell<u64>,
     /// The waker of the handle (L5).
     pub(super) waker: UnsafeCell<Option<Waker>>,

@@ -22,4 +22,4 @@ pub(super) use shared::{Shared, Size};
 pub(super) use slots::SLOT_ALIGN;
 pub(super) use spawn::Claim;
 pub(super) use stage::{fits, room};
-pub(super) use waker::Handle;
+pub(super) use waker::{Handle, Reference};

@@ -8,7 +8,7 @@ use std::ptr::NonNull;
 
 use slab::Slab;
 
-use super::header::{Header, OVERHEAD, Task, TaskId};
+use super::header::{FROM_ELSEWHERE, Header, OVERHEAD, Task, TaskId};
 use super::queue::{Fifo, Inbox};
 use super::slots::Slots;
 use crate::panics::ignore_panic;
@@ -29,6 +29,8 @@ pub(in super::super) struct Shared {
     number: u64,
     owner: ThreadNumber,
     local: Local,
+    /// How many tasks other threads have made.
+    sent: AtomicU64,
     pub(super) inbox: Inbox<Header>,
     /// The driver's waker, while the driver sleeps.
     pub(super) driver: DriverWaker,
@@ -52,6 +54,14 @@ pub(super) struct Local {
     /// Whether the driver was woken for queued tasks since the last cycle.
     pub(super) driver_is_woken: Cell<bool>,
     pub(super) is_closed: Cell<bool>,
+}
+
+impl Local {
+    pub(super) fn next_serial(&self) -> u64 {
+        let serial = self.serial.get() + 1;
+        self.serial.set(serial);
+        serial
+    }
 }
 
 // SAFETY: L6: one thread uses `local` and the owner's part of `slots`. Another thread may drop them
@@ -78,6 +88,7 @@ impl Shared {
                 driver_is_woken: Cell::new(false),
                 is_closed: Cell::new(false),
             },
+            sent: AtomicU64::new(0),
             inbox: Inbox::new(),
             driver: DriverWaker::new(),
             slots: Slots::new(slots, bytes.checked_add(OVERHEAD)?)?,
@@ -132,14 +143,20 @@ impl Shared {
 
     /// Enters a task in the table.
     pub(super) fn adopt(&self, local: &Local, task: Task) -> TaskId {
-        let serial = local.serial.get() + 1;
-        local.serial.set(serial);
         let place = local.table.borrow_mut().insert(task);
         // SAFETY: L3: the task is new, and has not retired.
         let header = unsafe { task.header() };
         header.place.set(place);
-        header.serial.set(serial);
-        TaskId { shared: self.number, place, serial }
+        if header.serial.get() & FROM_ELSEWHERE == 0 {
+            header.serial.set(local.next_serial());
+        }
+        TaskId { shared: self.number, place, serial: header.serial.get() }
+    }
+
+    /// The number of a task that another thread makes.
+    pub(super) fn serial_from_elsewhere(&self) -> u64 {
+        // Relaxed: the number only has to be unique.
+        self.sent.fetch_add(1, Ordering::Relaxed) | FROM_ELSEWHERE
     }
 
     /// Pushes an entry that this thread has just made.

@@ -25,13 +25,22 @@ impl Shared {
     }
 
     fn header<F: Future>(self: &Arc<Self>, has_handle: bool, is_in_slot: bool) -> Header {
+        self.numbered_header::<F>(has_handle, is_in_slot, 0)
+    }
+
+    fn numbered_header<F: Future>(
+        self: &Arc<Self>,
+        has_handle: bool,
+        is_in_slot: bool,
+        serial: u64,
+    ) -> Header {
         Header {
             state: State::scheduled(has_handle),
             next: UnsafeCell::new(std::ptr::null_mut()),
             vtable: &TaskCell::<F>::VTABLE,
             shared: ManuallyDrop::new(Arc::clone(self)),
             place: Cell::new(NOWHERE),
-            serial: Cell::new(0),
+            serial: Cell::new(serial),
             waker: UnsafeCell::new(None),
             is_in_slot,
         }
@@ -61,13 +70,15 @@ impl Shared {
     }
 
     /// Makes a task on any thread. The owner makes its future at the first poll (L8).
-    pub(in super::super) fn send<M, F>(self: &Arc<Self>, make: M) -> Handle<F::Output>
+    pub(in super::super) fn send<M, F>(self: &Arc<Self>, make: M) -> (TaskId, Handle<F::Output>)
     where
         M: FnOnce() -> F + Send + 'static,
         F: Future<Output: Send> + 'static,
     {
         let deferred = Deferred::Make { make: Some(make) };
-        let task = TaskCell::new(self.header::<Deferred<M, F>>(true, false), deferred).boxed();
+        let serial = self.serial_from_elsewhere();
+        let header = self.numbered_header::<Deferred<M, F>>(true, false, serial);
+        let task = TaskCell::new(header, deferred).boxed();
         // SAFETY: L2: the task was made with a handle, and this is that handle.
         let handle = unsafe { Handle::of(task) };
         // SAFETY: L1: the task was made `SCHEDULED`, so this is its entry; L3 keeps the task alive.
@@ -77,7 +88,7 @@ impl Shared {
             // SAFETY: L8: the entry is still the caller's, and the stage is a `Send` function.
             unsafe { task.end(None, EndedBy::BeforeAnyPoll) };
         }
-        handle
+        (TaskId { shared: self.number(), place: NOWHERE, serial }, handle)
     }
 
     /// Enters a new task in the table, and queues it. If the executor was dropped, the task is
@@ -87,7 +98,8 @@ impl Shared {
         if local.is_closed.get() {
             // SAFETY: L2: this is the owner, and the entry was never pushed.
             unsafe { task.end(None, EndedBy::BeforeAnyPoll) };
-            return TaskId { shared: self.number(), place: NOWHERE, serial: 0 };
+            let serial = local.next_serial();
+            return TaskId { shared: self.number(), place: NOWHERE, serial };
         }
         let id = self.adopt(local, task);
         // SAFETY: L1: the task was made `SCHEDULED`, so this is its entry; L3 keeps the task alive.

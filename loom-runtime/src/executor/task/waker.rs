@@ -76,6 +76,61 @@ pub(super) unsafe fn wake_handle(header: &Header) {
     });
 }
 
+impl Task {
+    /// Ends the task, from any thread.
+    ///
+    /// # Safety
+    ///
+    /// The caller has a count of the task.
+    unsafe fn abort(self) {
+        // SAFETY: L4: by contract.
+        let header = unsafe { self.header() };
+        if header.state.abort() {
+            // SAFETY: L1: the entry is this thread's.
+            unsafe { header.shared.enqueue(self, Turn::Now) };
+        }
+    }
+}
+
+/// A count of a task, without the right to its result. It may outlive the handle.
+pub(in super::super) struct Reference(Task);
+
+// SAFETY: L4: of the task it uses the state word and the queues, as any waker does.
+unsafe impl Send for Reference {}
+
+// SAFETY: L4: as for `Send`.
+unsafe impl Sync for Reference {}
+
+impl Reference {
+    fn header(&self) -> &Header {
+        // SAFETY: L4: the reference is a count.
+        unsafe { self.0.header() }
+    }
+
+    pub(in super::super) fn is_finished(&self) -> bool {
+        self.header().state.is_completed()
+    }
+
+    pub(in super::super) fn abort(&self) {
+        // SAFETY: L4: the reference is a count.
+        unsafe { self.0.abort() };
+    }
+}
+
+impl Clone for Reference {
+    fn clone(&self) -> Self {
+        self.header().state.hold();
+        Self(self.0)
+    }
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        // SAFETY: L4: the count ends here.
+        unsafe { self.0.release() };
+    }
+}
+
 /// A count of a task, with the right to take its result.
 pub(in super::super) struct Handle<T> {
     task: Task,
@@ -110,10 +165,14 @@ impl<T> Handle<T> {
     }
 
     pub(in super::super) fn abort(&self) {
-        if self.header().state.abort() {
-            // SAFETY: L1: the entry is this thread's.
-            unsafe { self.header().shared.enqueue(self.task, Turn::Now) };
-        }
+        // SAFETY: L4: the handle has a count.
+        unsafe { self.task.abort() };
+    }
+
+    /// Another count of the task, without the result.
+    pub(in super::super) fn reference(&self) -> Reference {
+        self.header().state.hold();
+        Reference(self.task)
     }
 
     /// Returns the result once, and `None` from then on.

@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{self, Command};
 use std::time::Instant;
 
+use super::pin::pin;
 use super::{Class, TimeOnCpu};
 use crate::sync::OnceLock;
 use crate::topology::{ComputePriority, CpuSet};
@@ -70,7 +71,15 @@ fn mask_of(cpus: &CpuSet) -> Vec<c_ulong> {
 
 /// Binds the calling thread to `cpus`.
 pub(crate) fn set_affinity(cpus: &CpuSet) -> io::Result<()> {
-    set_mask(&mask_of(cpus))
+    match cpus.as_slice() {
+        [cpu] => bind(*cpu),
+        _ => set_mask(&mask_of(cpus)),
+    }
+}
+
+/// Binds the calling thread to one CPU. It does not allocate below 1024 CPUs.
+fn bind(cpu: usize) -> io::Result<()> {
+    pin(cpu).unwrap_or_else(|| with_mask(&[cpu], set_mask))
 }
 
 /// The CPU on which the calling thread runs at this moment.
@@ -102,13 +111,10 @@ pub(crate) fn tick() -> u64 {
 /// Moves the calling thread to one CPU, and then allows it to run on all of `cpus` again. It does
 /// not allocate below 1024 CPUs. If the system refuses, the thread is not moved.
 pub(crate) fn move_to(cpu: usize, cpus: &CpuSet) {
-    let narrow = [cpu];
-    with_mask(&narrow, |narrow| {
-        if set_mask(narrow).is_ok() {
-            // It cannot fail: the system granted this mask before, and a narrower one just now.
-            let _ = with_mask(cpus.as_slice(), set_mask);
-        }
-    });
+    if bind(cpu).is_ok() {
+        // It cannot fail: the system granted this mask before, and a narrower one just now.
+        let _ = with_mask(cpus.as_slice(), set_mask);
+    }
 }
 
 /// Calls `f` with the mask of `cpus`, which is on the stack up to 1024 CPUs.
@@ -293,8 +299,12 @@ mod tests {
 
     #[test]
     fn a_cpu_that_does_not_exist_is_refused() {
-        let beyond: CpuSet = [200_000].into_iter().collect();
-        assert!(set_affinity(&beyond).is_err());
+        // Below and beyond the masks of a fixed size; the system's own error in both cases.
+        for cpu in [1_023, 200_000] {
+            let beyond: CpuSet = [cpu].into_iter().collect();
+            let error = set_affinity(&beyond).expect_err("no machine has this CPU");
+            assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
+        }
     }
 
     #[test]

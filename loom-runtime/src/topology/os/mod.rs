@@ -14,6 +14,8 @@ mod fork;
 mod linux;
 #[cfg(not(target_os = "linux"))]
 mod other;
+#[cfg(any(target_os = "linux", target_os = "macos", windows))]
+mod pin;
 
 #[cfg(feature = "dashboard")]
 pub(crate) use facts::CpuTicks;

@@ -1,5 +1,9 @@
-//! Systems other than Linux: Loom leaves the placement of threads to the system.
+//! Systems other than Linux. On Windows and macOS, Loom binds threads to one CPU and leaves the
+//! rest of their placement to the system; elsewhere it leaves all of it to the system.
+//!
+//! On macOS the binding is a hint to the scheduler, which the system may refuse.
 
+use std::cell::Cell;
 use std::io;
 use std::process::Command;
 use std::time::Instant;
@@ -8,16 +12,61 @@ use super::{Class, TimeOnCpu};
 use crate::sync::OnceLock;
 use crate::topology::{ComputePriority, CpuSet};
 
+/// The CPU to which the calling thread was bound. Windows reports no mask of a thread, and what
+/// macOS takes is a hint.
 pub(crate) fn affinity() -> io::Result<CpuSet> {
-    Err(io::ErrorKind::Unsupported.into())
+    BOUND.get().map(|cpu| std::iter::once(cpu).collect()).ok_or_else(|| unsupported(NO_MASK))
 }
 
+/// The CPUs of the process.
 pub(crate) fn affinity_of_main_thread() -> io::Result<CpuSet> {
-    Err(io::ErrorKind::Unsupported.into())
+    all_cpus().ok_or_else(|| unsupported(NO_MASK))
 }
 
-pub(crate) fn set_affinity(_cpus: &CpuSet) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+/// Binds the calling thread to one CPU. More than one are granted if they are all of the process's.
+pub(crate) fn set_affinity(cpus: &CpuSet) -> io::Result<()> {
+    let [cpu] = *cpus.as_slice() else {
+        let is_all = BOUND.get().is_none() && all_cpus().is_some_and(|all| all.is_subset(cpus));
+        return if is_all { Ok(()) } else { Err(unsupported(ONE_OR_ALL)) };
+    };
+    bind(cpu)?;
+    if cfg!(windows) {
+        BOUND.set(Some(cpu));
+    }
+    Ok(())
+}
+
+thread_local! {
+    static BOUND: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+const NO_MASK: &str = "this system does not report on which CPUs a thread may run";
+const ONE_OR_ALL: &str =
+    "Loom binds a thread to one CPU on this system, or leaves it on all CPUs of the process";
+
+fn unsupported(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, why)
+}
+
+#[cfg(any(target_os = "macos", windows))]
+fn bind(cpu: usize) -> io::Result<()> {
+    let beyond = "Loom binds threads only to CPUs of the first processor group on this system";
+    super::pin::pin(cpu).unwrap_or_else(|| Err(unsupported(beyond)))
+}
+
+#[cfg(not(any(target_os = "macos", windows)))]
+fn bind(_cpu: usize) -> io::Result<()> {
+    Err(unsupported("Loom binds no threads on this system"))
+}
+
+#[cfg(any(target_os = "macos", windows))]
+fn all_cpus() -> Option<CpuSet> {
+    core_affinity::get_core_ids().map(|ids| ids.into_iter().map(|core| core.id).collect())
+}
+
+#[cfg(not(any(target_os = "macos", windows)))]
+fn all_cpus() -> Option<CpuSet> {
+    None
 }
 
 pub(crate) fn current_cpu() -> Option<usize> {
@@ -31,12 +80,13 @@ pub(crate) fn tick() -> u64 {
     u64::try_from(ticks).unwrap_or(0)
 }
 
+/// A thread that is bound to one CPU is not bound to several again, so it stays where it is.
 pub(crate) fn move_to(_cpu: usize, _cpus: &CpuSet) {}
 
 pub(crate) fn set_priority(wanted: ComputePriority) -> io::Result<()> {
     match wanted {
         ComputePriority::Normal => Ok(()),
-        _ => Err(io::ErrorKind::Unsupported.into()),
+        _ => Err(unsupported("Loom sets no priorities on this system")),
     }
 }
 
