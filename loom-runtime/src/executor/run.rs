@@ -265,7 +265,7 @@ impl Executor {
     }
 
     /// Drops the future of a task now. Returns false and does nothing if the task has completed, or
-    /// belongs to another executor. For a task that a [`RemoteSpawner`](super::RemoteSpawner) made,
+    /// belongs to another executor. For a task that a [`RemoteSpawner`] made,
     /// it searches all tasks.
     pub fn cancel(&mut self, task: TaskId) -> bool {
         let was_cancelled = self.spawner.shared().cancel(task);

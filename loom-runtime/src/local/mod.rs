@@ -28,7 +28,7 @@
 //! | `sleep`, `sleep_until`, `timeout`, `timeout_at`, `interval_at`, `after`, `after_delay`, `yield_now`, `MissedTickBehavior` | the same; [`timeout`] prefers the result if both are ready |
 //! | `interval` | [`interval`], whose first tick comes at once, as tokio's does; `interval_at(Instant::now() + period, period)` for a first tick after a period |
 //! | `event_time` | [`Clock::instant`](crate::time::Clock::instant) of the core's [`clock`] |
-//! | `ShutdownSignal` | [`shutdown_signal`](crate::shutdown_signal) (feature `signal`) |
+//! | `ShutdownSignal` | `loom::shutdown_signal` (feature `signal`) |
 //! | `ShutdownHandle::trigger` | [`LoomRuntime::shutdown`](crate::LoomRuntime::shutdown) |
 //! | `CancellationToken`, `DropGuard` | those of [`tokio_util::sync`]; `child` is `child_token` |
 //! | `channel::local`, `mpsc`, `spsc` | those of [`tokio::sync`] |
