@@ -88,7 +88,8 @@ fn a_registry_shows_what_was_called() {
 #[test]
 fn every_name_of_this_kind_of_runtime_is_there() {
     let registry = Registry::new();
-    runtime().prometheus_metrics().register(&registry).expect("it is the first");
+    let runtime = runtime();
+    runtime.prometheus_metrics().register(&registry).expect("it is the first");
     let seen = samples(&registry);
     for name in [
         "inflight_tasks",
@@ -116,10 +117,19 @@ fn two_runtimes_of_one_name_do_not_fit_one_registry() {
     let error = builder.clone().build().expect_err("the names are taken").to_string();
     assert!(error.starts_with("`prometheus_registry` is one that refuses metrics named `loom_…`"));
     assert!(error.ends_with("give each runtime of a process a `prefix` or a registry of its own"));
-    builder.prefix("other").build().expect("other names");
+    builder.clone().prefix("other").build().expect("other names");
     drop(first);
-    // The registry keeps the last values.
-    assert_sample(&samples(&registry), "loom_total_spawns", 0.0);
+    assert_eq!(samples(&registry).len(), 0, "the runtimes have ended");
+    // A successor of the same name, also while a handle of the runtime that has ended exists.
+    for _ in 0..2 {
+        let runtime = builder.clone().build().expect("the names are free");
+        runtime.block_on(runtime.spawn_async(async {})).expect("no panic");
+        assert_sample(&samples(&registry), "loom_total_spawns", 1.0);
+        let metrics = runtime.prometheus_metrics().clone();
+        let _handle = runtime.clone();
+        runtime.shutdown_background();
+        assert_eq!((samples(&registry).len(), metrics.total_spawns.get()), (0, 1));
+    }
 }
 
 #[test]

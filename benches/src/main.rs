@@ -96,6 +96,9 @@ enum Bench {
     /// The load of `http`, in a process of its own.
     #[command(hide = true)]
     HttpLoad(http::LoadOptions),
+    /// A neighbour of `http` that never sleeps.
+    #[command(hide = true)]
+    Spin,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -117,6 +120,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         Bench::Instructions(options) => return instructions::sample(&options),
         Bench::HttpServer(options) => return http::serve(&options),
         Bench::HttpLoad(options) => return http::load(&options),
+        Bench::Spin => {
+            http::spin();
+            return Ok(());
+        }
     };
     let Report { markdown, data, failures, .. } = report;
     println!("{}", markdown.trim());

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::http::{Seen, Server, load_command, under};
+use crate::http::{Neighbours, Seen, Server, load_command, under};
 use crate::readme;
 use crate::report::{Bar, Report, Table, figure, ratio};
 use crate::rounds::at_least_one;
@@ -54,7 +54,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
             .args(["--fast-path", "/health", "--post", "/password/hash"])
             .args(["--body", r#"{"password":"correct horse battery staple"}"#])
             .args(["--warm-up", &warm_up.to_string(), "--seconds", &seconds.to_string()]);
-        under(load, &service)
+        under(load, &service, &Neighbours::start(0)?)
     };
     // The service's capacity: its answers per second under more load than it can bear, without
     // load shedding.

@@ -87,7 +87,9 @@ pub use error::{LoomError, Result, Source};
 pub use learned::hints;
 pub use loom_macros::{compute, main, test};
 pub use metrics::Histogram;
-pub use observe::{FunctionStats, LoomMetrics, Reading, ThreadReport, ThreadRole, functions};
+pub use observe::{
+    FunctionStats, InheritedIdle, LoomMetrics, Reading, ThreadReport, ThreadRole, functions,
+};
 #[cfg(feature = "signal")]
 pub use runtime::shutdown_signal;
 pub use runtime::{
@@ -99,7 +101,7 @@ pub use runtime::{
 };
 pub use scheduler::{Arm, ComputeHint, Mode};
 pub use threads::command_reset;
-pub use topology::{ComputePriority, Pin, Placement};
+pub use topology::{ComputePriority, GlobalRayon, Pin, Placement};
 
 /// The types of the scheduler that decides where calls run.
 pub mod mab {

@@ -16,7 +16,7 @@ pub use crate::runtime::{
 pub use crate::scheduler::{
     ComputeHint, Magnitude, Mode, SimulatedFunction, Site, Surroundings, hint_of,
 };
-pub use crate::topology::{ComputePriority, Pin, Placement};
+pub use crate::topology::{ComputePriority, GlobalRayon, Pin, Placement};
 
 pub use core::option::Option::{None, Some};
 pub use core::time::Duration;

@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 mod scenes;
+mod surroundings;
 mod system;
 
 use std::env;
@@ -96,4 +97,38 @@ fn the_environment_sets_what_is_named_there() {
 #[test]
 fn a_builder_on_a_pinned_thread_has_the_cpus_of_the_process() {
     play("the_builders_thread_is_pinned");
+}
+
+#[test]
+fn the_program_around_sees_the_machine_as_it_is() {
+    for place in surroundings::PLACES {
+        play(&format!("{}{place}", surroundings::SCENES));
+    }
+}
+
+#[test]
+fn what_inherits_the_idle_class_is_counted_and_told_of() {
+    let (_, stderr) = play("compute_work_has_heirs");
+    says_once(
+        &stderr,
+        "loom: thread `heir` was started by compute work and inherited its idle priority: it runs \
+         only where no thread of normal priority wants a CPU; start threads from async code or \
+         `spawn_blocking`, or set `compute_priority` to `normal`",
+    );
+    says_once(
+        &stderr,
+        "loom: process `cat` was started by compute work and inherited its idle priority: start \
+         processes from async code or `spawn_blocking`, or with `loom::command_reset`",
+    );
+}
+
+#[test]
+fn rayons_global_pool_may_yield_to_io() {
+    play("rayons_pool_is_io_first");
+    let (_, stderr) = play("rayons_pool_exists_already");
+    says_once(
+        &stderr,
+        "loom: `global_rayon` is `io_first`, and rayon's global pool stays as it is: The global \
+         thread pool has already been initialized; build the runtime before the pool is used or built",
+    );
 }

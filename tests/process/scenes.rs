@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use loom::{LoomBuilder, LoomRuntime, Pin};
 
+use crate::surroundings;
 use crate::system::{become_idle, cpus_allowed, deny, in_fork, pin};
 
 pub(crate) const SCENE: &str = "LOOM_TEST_SCENE";
 /// Variables of several programs: one sets everything, one has a misspelt name, one has variables
 /// of its own, one has a name in lower case, and one has an invalid value.
-pub(crate) const ENVIRONMENT: [(&str, &str); 21] = [
+pub(crate) const ENVIRONMENT: [(&str, &str); 23] = [
     ("LOOMTEST_PREFIX", "outside"),
     ("LOOMTEST_TOKIO_THREADS", "3"),
     ("LOOMTEST_RAYON_THREADS", " 2 "),
@@ -24,6 +25,8 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 21] = [
     ("LOOMTEST_PIN", "false"),
     ("LOOMTEST_PLACEMENT", "split"),
     ("LOOMTEST_COMPUTE_PRIORITY", "normal"),
+    ("LOOMTEST_GLOBAL_RAYON", "plain"),
+    ("LOOMTEST_STACK_SIZE", "1MiB"),
     ("LOOMTEST_TOKIO_FLAVOR", "multi_thread"),
     ("LOOMTEST_COMPUTE_QUEUE", "9"),
     ("LOOMTEST_SHUTDOWN_TIMEOUT", "1m 30s"),
@@ -53,6 +56,10 @@ fn a_scene_is_played() {
         "the_process_forks_first" => the_process_forks_first(),
         "the_environment_sets_everything" => the_environment_sets_everything(),
         "the_builders_thread_is_pinned" => the_builders_thread_is_pinned(),
+        "rayons_pool_is_io_first" => surroundings::rayons_pool_is_io_first(),
+        "rayons_pool_exists_already" => surroundings::rayons_pool_exists_already(),
+        "compute_work_has_heirs" => surroundings::compute_work_has_heirs(),
+        scene if scene.starts_with(surroundings::SCENES) => surroundings::play(scene),
         other => panic!("no scene `{other}`"),
     }
     println!("{END}");
@@ -230,6 +237,8 @@ fn the_environment_sets_everything() {
         ("pin", "false"),
         ("placement", "split"),
         ("compute_priority", "normal"),
+        ("global_rayon", "plain"),
+        ("stack_size", "1048576"),
         ("tokio_flavor", "multi_thread"),
         ("compute_queue", "9"),
         ("shutdown_timeout", "1m 30s"),

@@ -41,7 +41,11 @@ pub(crate) fn pin() {
 
 /// The CPUs of the calling thread, as the kernel reports them.
 pub(crate) fn cpus_allowed() -> Vec<usize> {
-    let status = fs::read_to_string("/proc/thread-self/status").expect("Linux tells");
+    allowed_in(&fs::read_to_string("/proc/thread-self/status").expect("Linux tells"))
+}
+
+/// The CPUs in the kernel's description of a thread.
+pub(crate) fn allowed_in(status: &str) -> Vec<usize> {
     let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
     allowed
         .expect("it is there")

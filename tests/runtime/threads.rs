@@ -51,24 +51,49 @@ fn compute_threads_yield_to_io_and_blocking_threads_do_not_inherit_a_workers_cpu
         let bits = mask.unwrap_or_default().chars().filter_map(|c| c.to_digit(16));
         (policy.expect("a number"), bits.map(|digit| digit.count_ones() as usize).sum())
     }
-    let runtime = LoomBuilder::new().build().expect("it starts");
-    let all = runtime.effective_cpuset().len();
-    let in_tokio = runtime.spawn_async(async {
-        (seat(), tokio::task::spawn_blocking(seat).await.expect("it does not panic"))
+    for pin in [Pin::Auto, Pin::Yes] {
+        let runtime = LoomBuilder::new().pin(pin).build().expect("it starts");
+        let all = runtime.effective_cpuset().len();
+        let in_tokio = runtime.spawn_async(async {
+            (seat(), tokio::task::spawn_blocking(seat).await.expect("it does not panic"))
+        });
+        let (io, blocking) = runtime.block_on(in_tokio).expect("it does not panic");
+        let compute = runtime.block_on(runtime.spawn_compute(seat));
+        assert_eq!(compute, (i64::from(libc::SCHED_IDLE), all));
+        assert_eq!(blocking, (i64::from(libc::SCHED_OTHER), all));
+        // Under a CPU quota, no worker is pinned.
+        let is_alone = pin == Pin::Yes && runtime.tokio_threads() == all;
+        assert_eq!(io, (i64::from(libc::SCHED_OTHER), if is_alone { 1 } else { all }), "{runtime}");
+    }
+}
+
+#[test]
+fn every_thread_has_the_stack_that_was_asked_for() {
+    /// More than eight MiB of stack.
+    fn deep(n: usize) -> usize {
+        let frame = std::hint::black_box([0_u8; 1024]);
+        if n == 0 { 0 } else { frame.len() + deep(n - 1) }
+    }
+    const DEPTH: usize = 8192;
+    let builder = LoomBuilder::new().pin(false).tokio_threads(1).rayon_threads(1).local_cores(1);
+    let runtime = builder.stack_size(64 << 20).build().expect("the system has memory");
+    let depths = runtime.block_on(async {
+        let task = runtime.spawn_async(async { deep(DEPTH) }).await;
+        let blocking = runtime.spawn_blocking(|| deep(DEPTH)).await;
+        let local = runtime.local(0).spawn_with(|| async {
+            let blocking = tokio::task::spawn_blocking(|| deep(DEPTH)).await;
+            (deep(DEPTH), blocking.ok())
+        });
+        (task.ok(), blocking.ok(), local.await.ok(), runtime.spawn_compute(|| deep(DEPTH)).await)
     });
-    let (io, blocking) = runtime.block_on(in_tokio).expect("it does not panic");
-    let compute = runtime.block_on(runtime.spawn_compute(seat));
-    assert_eq!(compute, (i64::from(libc::SCHED_IDLE), all));
-    assert_eq!(blocking, (i64::from(libc::SCHED_OTHER), all));
-    assert_eq!(io.0, i64::from(libc::SCHED_OTHER));
-    // Under a CPU quota, workers are not pinned; on a whole machine each has its own CPU.
-    assert!(io.1 == 1 || runtime.tokio_threads() < all, "{runtime}");
+    let deep = DEPTH * 1024;
+    assert_eq!(depths, (Some(deep), Some(deep), Some((deep, Some(deep))), deep));
 }
 
 #[test]
 fn placements_and_pins_are_settings() {
     for placement in [Placement::Shared, Placement::Split] {
-        for pin in [Pin::Yes, Pin::No] {
+        for pin in [Pin::Auto, Pin::Yes, Pin::No] {
             let runtime = LoomBuilder::new().placement(placement).pin(pin).build();
             let runtime = runtime.expect("every combination starts");
             assert_eq!(runtime.block_on(runtime.spawn_compute(|| 1)), 1);

@@ -29,6 +29,8 @@ pub(crate) enum Bench {
     Pairs,
     Decisions,
     Http,
+    /// `Http` beside neighbours.
+    Neighbours,
 }
 
 /// A line of the list.
@@ -69,12 +71,13 @@ contenders! {
     "block_in_place" Reference [Calls] BlockInPlace::new();
     "spawn_blocking" Peer [Calls Pairs Http] SpawnBlocking::new();
     "rayon + oneshot" Peer [Calls Pairs] RayonOneshot::new();
-    "tokio-rayon 2+2" Peer [Calls Pairs Http] TokioRayon::with(2);
-    "tokio-rayon 1+1" Peer [Calls Http] TokioRayon::with(1);
+    "tokio-rayon 2+2" Peer [Calls Pairs Http Neighbours] TokioRayon::with(2);
+    "tokio-rayon 1+1" Peer [Calls Http Neighbours] TokioRayon::with(1);
     "async-scoped" Peer [Pairs] AsyncScoped::new();
     "loom-rs" Peer [Calls Pairs Decisions Http] LoomRs::new();
-    "loom" Loom [Calls Decisions Http] LoomAdaptive::new();
+    "loom" Loom [Calls Decisions Http Neighbours] LoomAdaptive::new();
     "loom attribute" Loom [Decisions] LoomAttribute::new();
+    "loom normal" Loom [Neighbours] LoomAdaptive::normal();
     "loom by size" Loom [Http] LoomSized::new();
     "loom offload" Loom [Calls Http] LoomCompute::new();
     "loom offload split" Loom [Calls] LoomCompute::split();

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use loom::__private::{At, Site, call0};
-use loom::{ComputeHint, LoomBuilder, LoomRuntime, Placement};
+use loom::{ComputeHint, ComputePriority, LoomBuilder, LoomRuntime, Placement};
 use tokio::runtime::Handle;
 
 use super::contender::Contender;
@@ -18,6 +18,12 @@ pub(super) fn loom_runtime() -> LoomRuntime {
 /// With `placement = "split"`: on two CPUs one thread of each kind.
 pub(super) fn split_runtime() -> LoomRuntime {
     LoomBuilder::new().placement(Placement::Split).build().expect("loom starts")
+}
+
+/// With compute threads of the same priority as all other threads.
+pub(super) fn normal_runtime() -> LoomRuntime {
+    let priority = ComputePriority::Normal;
+    LoomBuilder::new().compute_priority(priority).build().expect("loom starts")
 }
 
 /// Always offloads.
@@ -52,6 +58,10 @@ pub(super) struct LoomAdaptive(LoomRuntime);
 impl LoomAdaptive {
     pub(super) fn new() -> Self {
         Self(loom_runtime())
+    }
+
+    pub(super) fn normal() -> Self {
+        Self(normal_runtime())
     }
 }
 

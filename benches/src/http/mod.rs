@@ -4,6 +4,7 @@
 //! order rotates. A sample during which other programs used the machine is repeated.
 
 mod load;
+mod neighbours;
 mod report;
 mod schedule;
 mod server;
@@ -18,6 +19,7 @@ use crate::report::Report;
 use crate::rounds::at_least_one;
 use crate::rounds::{Rounds, Sample, Taken};
 pub(crate) use load::load;
+pub(crate) use neighbours::{Neighbours, spin};
 pub(crate) use schedule::{LoadOptions, Seen};
 pub(crate) use server::{ServerOptions, serve};
 
@@ -55,16 +57,76 @@ pub(crate) struct Scenario {
     micros: Option<u32>,
     /// One function with inputs of two sizes.
     is_two: bool,
+    beside: Beside,
+}
+
+/// What runs on the machine beside the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beside {
+    /// The load at real-time priority, as if it ran on another machine.
+    Load,
+    /// The load at normal priority.
+    NormalLoad,
+    /// The load at real-time priority, and two programs that never sleep, at normal priority.
+    BusyLoops,
 }
 
 /// Each has 1000 fast requests a second. Beside them are: heavy requests that take 60 % of a CPU;
 /// a mixture that takes 23 % of a CPU; more heavy requests than two CPUs can do; and a function
 /// that mostly takes 20 µs and sometimes 2 ms, 32 % of a CPU.
 pub(crate) const SCENARIOS: [Scenario; 4] = [
-    Scenario { name: "heavy", fast: 1000, slow: 300, micros: Some(2000), is_two: false },
-    Scenario { name: "mixed", fast: 1000, slow: 600, micros: None, is_two: false },
-    Scenario { name: "overload", fast: 1000, slow: 1200, micros: Some(2000), is_two: false },
-    Scenario { name: "two sizes", fast: 1000, slow: 1000, micros: None, is_two: true },
+    Scenario {
+        name: "heavy",
+        fast: 1000,
+        slow: 300,
+        micros: Some(2000),
+        is_two: false,
+        beside: Beside::Load,
+    },
+    Scenario {
+        name: "mixed",
+        fast: 1000,
+        slow: 600,
+        micros: None,
+        is_two: false,
+        beside: Beside::Load,
+    },
+    Scenario {
+        name: "overload",
+        fast: 1000,
+        slow: 1200,
+        micros: Some(2000),
+        is_two: false,
+        beside: Beside::Load,
+    },
+    Scenario {
+        name: "two sizes",
+        fast: 1000,
+        slow: 1000,
+        micros: None,
+        is_two: true,
+        beside: Beside::Load,
+    },
+];
+
+/// The heavy requests again, with neighbours.
+pub(crate) const WITH_NEIGHBOURS: [Scenario; 2] = [
+    Scenario {
+        name: "normal load",
+        fast: 1000,
+        slow: 300,
+        micros: Some(2000),
+        is_two: false,
+        beside: Beside::NormalLoad,
+    },
+    Scenario {
+        name: "busy loops",
+        fast: 1000,
+        slow: 300,
+        micros: Some(2000),
+        is_two: false,
+        beside: Beside::BusyLoops,
+    },
 ];
 
 pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
@@ -74,20 +136,31 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
         (Rounds::of(options.rounds), 1.0, options.seconds)
     };
     let is_wanted = |name: &&str| options.only.is_empty() || options.only.iter().any(|o| o == name);
-    let contenders = contenders::of(Bench::Http).into_iter().map(|entry| entry.name);
-    let contenders: Vec<_> = contenders.filter(is_wanted).collect();
+    let contenders = |bench| -> Vec<_> {
+        contenders::of(bench).into_iter().map(|entry| entry.name).filter(is_wanted).collect()
+    };
     let prefix = options.scenario.as_deref().unwrap_or_default();
     let names = SCENARIOS.iter().map(|scenario| scenario.name);
     let names: Vec<_> = names
         .filter(|name| name.starts_with(prefix) && !(options.barred && *name == "mixed"))
         .collect();
+    let neighbours: Vec<_> = WITH_NEIGHBOURS
+        .iter()
+        .map(|scenario| scenario.name)
+        .filter(|name| name.starts_with(prefix))
+        .collect();
     let steps = server::calibrate();
-    let taken = Taken::take(rounds, &names, &contenders, |name, contender, round| {
-        let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name);
-        let scenario = scenario.ok_or("a scenario of ours")?;
-        sample(contender, scenario, steps, round as u64, warm_up, seconds)
-    })?;
-    report::of(&taken, seconds)
+    let take = |names: &[&'static str], bench| {
+        Taken::take(rounds, names, &contenders(bench), |name, contender, round| {
+            let mut all = SCENARIOS.iter().chain(&WITH_NEIGHBOURS);
+            let scenario = all.find(|scenario| scenario.name == name);
+            let scenario = scenario.ok_or("a scenario of ours")?;
+            sample(contender, scenario, steps, round as u64, warm_up, seconds)
+        })
+    };
+    let taken = take(&names, Bench::Http)?;
+    let beside = take(&neighbours, Bench::Neighbours)?;
+    report::of(&taken, &beside, seconds)
 }
 
 /// One service under one load: the figures, and the share of the machine that other programs took.
@@ -103,7 +176,12 @@ fn sample(
     command.args(["http-server", "--contender", contender, "--steps", &steps.to_string()]);
     let mut server = Server::start(&mut command)?;
     let port = server.line()?;
-    let mut load = load_command()?;
+    let mut load = match scenario.beside {
+        Beside::NormalLoad => Command::new(std::env::current_exe()?),
+        Beside::Load | Beside::BusyLoops => load_command()?,
+    };
+    let loops = if scenario.beside == Beside::BusyLoops { 2 } else { 0 };
+    let neighbours = Neighbours::start(loops)?;
     load.args(["http-load", "--port", port.trim(), "--seed", &seed.to_string()])
         .args(["--fast", &scenario.fast.to_string(), "--slow", &scenario.slow.to_string()])
         .args(["--warm-up", &warm_up.to_string(), "--seconds", &length.to_string()]);
@@ -113,18 +191,25 @@ fn sample(
     if scenario.is_two {
         load.arg("--two");
     }
-    if scenario.name != "overload" {
+    // Where the service may starve, nobody waits for the last answers.
+    if scenario.name != "overload" && scenario.beside != Beside::BusyLoops {
         load.arg("--finish");
     }
-    under(load, &server)
+    under(load, &server, &neighbours)
 }
 
 /// Runs the load, and reads its figures.
-pub(crate) fn under(mut load: Command, server: &Server) -> Result<Sample<Seen>, Box<dyn Error>> {
+pub(crate) fn under(
+    mut load: Command,
+    server: &Server,
+    neighbours: &Neighbours,
+) -> Result<Sample<Seen>, Box<dyn Error>> {
     let before = machine::Ticks::now()?;
-    let idle = machine::process_ticks(server.0.id())?;
+    let ticks =
+        || Ok::<_, Box<dyn Error>>(machine::process_ticks(server.0.id())? + neighbours.ticks()?);
+    let idle = ticks()?;
     let output = load.stderr(Stdio::inherit()).output()?;
-    let spent = machine::process_ticks(server.0.id())? - idle;
+    let spent = ticks()? - idle;
     let after = machine::Ticks::now()?;
     if !output.status.success() {
         return Err(format!("the load failed: {}", output.status).into());

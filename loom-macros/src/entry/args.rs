@@ -23,6 +23,8 @@ const KNOWN: &[&str] = &[
     "cpuset",
     "placement",
     "compute_priority",
+    "global_rayon",
+    "stack_size",
     "pin",
     "pin_threads",
     "tokio_flavor",
@@ -53,6 +55,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 /// The builder's own bounds, so that a literal out of bounds is an error at its place.
 const THREADS: RangeInclusive<usize> = 1..=8192;
 const CORES: RangeInclusive<usize> = 0..=1024;
+const STACK: RangeInclusive<usize> = 131_072..=4_294_967_296;
 const CALLS: RangeInclusive<usize> = 1..=16_777_216;
 
 pub(super) struct Settings {
@@ -138,6 +141,9 @@ fn value(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
             &["idle", "nice", "normal"],
             &["Idle", "Nice", "Normal"],
         ),
+        "global_rayon" => {
+            variant(arg, &path("GlobalRayon"), &["plain", "io_first"], &["Plain", "IoFirst"])
+        }
         "pin" => pin(arg, &path("Pin")),
         "pin_threads" | "calibrate" => match arg.value()? {
             Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. }) => Ok(quote!(#flag)),
@@ -151,6 +157,7 @@ fn value(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
         }
         "shutdown_timeout" => duration(arg, loom),
         "compute_queue" => number(arg, &CALLS, "calls"),
+        "stack_size" => number(arg, &STACK, "bytes"),
         "local_cores" => number(arg, &CORES, "cores"),
         _ => number(arg, &THREADS, "threads"),
     }
@@ -198,9 +205,12 @@ fn pin(arg: &Arg, ty: &TokenStream) -> syn::Result<TokenStream> {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.value() == "required" => {
             Ok(quote_spanned!(text.span()=> #ty::Required))
         }
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.value() == "auto" => {
+            Ok(quote_spanned!(text.span()=> #ty::Auto))
+        }
         literal @ Expr::Lit(_) => Err(syn::Error::new_spanned(
             literal,
-            "expected `pin = true`, `pin = false` or `pin = \"required\"`",
+            "expected `pin = \"auto\"`, `pin = true`, `pin = false` or `pin = \"required\"`",
         )),
         expression => Ok(quote!(#expression)),
     }

@@ -53,7 +53,7 @@ pub struct LoomArgs {
     #[arg(long, value_name = "LIST")]
     pub loom_cpuset: Option<String>,
 
-    /// Whether threads are bound to CPUs: true, false or required
+    /// Whether threads are bound to CPUs: auto, true, false or required
     #[arg(long, value_name = "WORD")]
     pub loom_pin: Option<String>,
 
@@ -64,6 +64,14 @@ pub struct LoomArgs {
     /// The priority of compute threads: idle, nice or normal
     #[arg(long, value_name = "WORD")]
     pub loom_compute_priority: Option<String>,
+
+    /// Rayon's global pool: plain, as without Loom, or `io_first`
+    #[arg(long, value_name = "WORD")]
+    pub loom_global_rayon: Option<String>,
+
+    /// The stack of each thread, such as 8MiB
+    #[arg(long, value_name = "BYTES")]
+    pub loom_stack_size: Option<String>,
 
     /// The kind of tokio runtime: `multi_thread` or `current_thread`
     #[arg(long, value_name = "WORD")]
@@ -102,6 +110,8 @@ impl LoomArgs {
             ("pin", text(&self.loom_pin)),
             ("placement", text(&self.loom_placement)),
             ("compute_priority", text(&self.loom_compute_priority)),
+            ("global_rayon", text(&self.loom_global_rayon)),
+            ("stack_size", text(&self.loom_stack_size)),
             ("tokio_flavor", text(&self.loom_tokio_flavor)),
             ("compute_queue", number(&self.loom_compute_queue)),
             ("shutdown_timeout", text(&self.loom_shutdown_timeout)),

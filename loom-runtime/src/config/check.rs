@@ -8,12 +8,15 @@ use crate::error::{LoomError, Result};
 use crate::topology::CpuSet;
 
 use super::settings::{Given, Settings};
-use super::words::{EXPECTED_CALLS, EXPECTED_CORES, EXPECTED_THREADS};
+use super::words::{EXPECTED_CALLS, EXPECTED_CORES, EXPECTED_STACK, EXPECTED_THREADS};
 
 /// A larger number is taken for a mistake: no machine can use so many threads.
 const THREADS: RangeInclusive<usize> = 1..=8192;
 /// Zero, the default, is allowed too.
 const CORES: RangeInclusive<usize> = 0..=1024;
+/// A smaller stack is too small for tokio's and rayon's own frames; a larger one is taken for a
+/// mistake.
+const STACK: RangeInclusive<usize> = 128 << 10..=4 << 30;
 /// More waiting calls would take gigabytes.
 const CALLS: RangeInclusive<usize> = 1..=16_777_216;
 /// Leaves space for the role and the number in a debugger's column, in bytes.
@@ -27,6 +30,7 @@ impl Settings {
         check("tokio_threads", self.tokio_threads.as_ref(), |n| threads(*n))?;
         check("rayon_threads", self.rayon_threads.as_ref(), |n| threads(*n))?;
         check("local_cores", self.local_cores.as_ref(), |n| cores(n.0))?;
+        check("stack_size", self.stack_size.as_ref(), |bytes| stack(bytes.0))?;
         check("prefix", self.prefix.as_ref(), |prefix| prefix_is_a_name(prefix))?;
         check("cpuset", self.cpuset.as_ref(), |list| CpuSet::parse(list).map(|_| ()))?;
         check("compute_queue", self.compute_queue.as_ref(), |queue| calls(queue.0))?;
@@ -56,6 +60,10 @@ fn threads(n: usize) -> Result<(), String> {
 
 fn cores(n: usize) -> Result<(), String> {
     if CORES.contains(&n) { Ok(()) } else { Err(EXPECTED_CORES.to_owned()) }
+}
+
+fn stack(bytes: usize) -> Result<(), String> {
+    if STACK.contains(&bytes) { Ok(()) } else { Err(EXPECTED_STACK.to_owned()) }
 }
 
 fn calls(n: usize) -> Result<(), String> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::error::Source;
 use crate::scheduler::{CalibrationConfig, MabKnobs};
-use crate::topology::{ComputePriority, Pin, Placement};
+use crate::topology::{ComputePriority, GlobalRayon, Pin, Placement};
 
 use super::tuning::{self, Tuning};
 use super::words::TokioFlavor;
@@ -47,6 +47,10 @@ pub struct LoomConfig {
     pub placement: Placement,
     /// The requested scheduling class of compute threads.
     pub compute_priority: ComputePriority,
+    /// How rayon's global pool is built.
+    pub global_rayon: GlobalRayon,
+    /// The stack of each thread, in bytes; `None` for the default of the standard library.
+    pub stack_size: Option<usize>,
     /// Which kind of tokio runtime drives async tasks.
     pub tokio_flavor: TokioFlavor,
     /// How many compute calls may wait before [`try_spawn_compute`](crate::try_spawn_compute)
@@ -93,6 +97,11 @@ impl fmt::Display for LoomConfig {
                 "pin" => write!(f, "{}", self.pin)?,
                 "placement" => write!(f, "{}", self.placement)?,
                 "compute_priority" => write!(f, "{}", self.compute_priority)?,
+                "global_rayon" => write!(f, "{}", self.global_rayon)?,
+                "stack_size" => match self.stack_size {
+                    Some(bytes) => write!(f, "{bytes}")?,
+                    None => f.write_str("default")?,
+                },
                 "tokio_flavor" => write!(f, "{}", self.tokio_flavor)?,
                 "compute_queue" => write!(f, "{}", self.compute_queue)?,
                 "profile" => f.write_str(self.profile.as_deref().unwrap_or("none"))?,

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::error::{LoomError, Result};
-use crate::topology::{ComputePriority, Pin, Placement};
+use crate::topology::{ComputePriority, GlobalRayon, Pin, Placement};
 
 use super::tuning::{self, Change, TABLES, TUNING, Tuning};
 use super::words::TokioFlavor;
-use super::words::{Calls, Cores, FromRaw, Raw, nearest};
+use super::words::{Bytes, Calls, Cores, FromRaw, Raw, nearest};
 use crate::error::Source;
 
 /// A value and its source.
@@ -101,6 +101,8 @@ settings! {
     pin: Pin,
     placement: Placement,
     compute_priority: ComputePriority,
+    global_rayon: GlobalRayon,
+    stack_size: Bytes,
     tokio_flavor: TokioFlavor,
     compute_queue: Calls,
     shutdown_timeout: Duration,

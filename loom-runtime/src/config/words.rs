@@ -3,12 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::topology::{ComputePriority, Pin, Placement};
+use crate::topology::{ComputePriority, GlobalRayon, Pin, Placement};
 
 pub(super) const EXPECTED_THREADS: &str =
     "expected a whole number from 1 to 8192, or leave it out for the default";
 pub(super) const EXPECTED_CORES: &str =
     "expected a whole number from 0 to 1024, or leave it out for none";
+pub(super) const EXPECTED_STACK: &str = "expected 128KiB to 4GiB, in bytes or with a unit such as `8MiB`, or leave it out for the default";
 pub(super) const EXPECTED_CALLS: &str =
     "expected a whole number from 1 to 16777216, or leave it out for the default";
 
@@ -125,6 +126,46 @@ numbers! {
     Cores: EXPECTED_CORES,
 }
 
+/// A number of bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Bytes(pub(crate) usize);
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromRaw for Bytes {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        let bytes = match raw {
+            Raw::Text(text) => bytes_of(text.trim()),
+            raw => number(raw),
+        };
+        bytes.map(Self).ok_or_else(|| EXPECTED_STACK.to_owned())
+    }
+}
+
+/// A number with a binary unit, or of bytes.
+fn bytes_of(text: &str) -> Option<usize> {
+    let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let shift = match unit.trim_start() {
+        "" | "B" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return None,
+    };
+    number.parse::<usize>().ok()?.checked_mul(1 << shift)
+}
+
+impl FromRaw for GlobalRayon {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        one_of(raw, &[Self::Plain, Self::IoFirst])
+    }
+}
+
 impl FromRaw for Duration {
     fn from_raw(raw: &Raw) -> Result<Self, String> {
         let expected = |why| format!("expected a duration such as `500ms`, `5s` or `2min`{why}");
@@ -144,7 +185,8 @@ impl FromRaw for Pin {
             Raw::Text(text) if text == "true" => Ok(Self::Yes),
             Raw::Text(text) if text == "false" => Ok(Self::No),
             Raw::Text(text) if text == "required" => Ok(Self::Required),
-            _ => Err("expected `true`, `false` or `required`".to_owned()),
+            Raw::Text(text) if text == "auto" => Ok(Self::Auto),
+            _ => Err("expected `auto`, `true`, `false` or `required`".to_owned()),
         }
     }
 }

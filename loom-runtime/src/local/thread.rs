@@ -19,7 +19,7 @@ use crate::executor::Executor;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::modelled::DriverWaker;
 use crate::sync::{Arc, Mutex, PoisonError, mpsc, thread};
-use crate::threads::{ShutdownWait, Timer, place_blocking_thread};
+use crate::threads::{ShutdownWait, Timer, new_thread, place_blocking_thread};
 use crate::time::{ClockDriver, CoreId, InactiveClock};
 use crate::topology::{Role, ThreadPlacement};
 
@@ -83,7 +83,8 @@ pub(crate) fn start(
         let (core, prefix, driver_wake) =
             (Arc::clone(core), prefix.to_owned(), Arc::clone(&driver_wake));
         let (mut clock, name) = (clock.clone(), name.clone());
-        thread::Builder::new().name(name.clone()).spawn(move || {
+        let builder = new_thread(&core.plan, name.clone());
+        builder.spawn(move || {
             let _ended = over_sender;
             let thread_plan = &core.plan.local[index];
             let placement =
@@ -135,6 +136,7 @@ fn local_runtime(core: &Arc<Core>, prefix: &str, index: usize) -> io::Result<Loc
         let n = started.fetch_add(1, Ordering::Relaxed);
         format!("{prefix}-local-{index:04}-blocking-{n:04}")
     };
+    let stack_size = core.plan.stack_size;
     // A weak reference: threads may remain when the runtime ends.
     let core = Arc::downgrade(core);
     // Threads for blocking functions inherit the single CPU of the core, so each is placed anew.
@@ -144,7 +146,11 @@ fn local_runtime(core: &Arc<Core>, prefix: &str, index: usize) -> io::Result<Loc
             context::adopt(core);
         }
     };
-    Builder::new_current_thread()
+    let mut builder = Builder::new_current_thread();
+    if let Some(bytes) = stack_size {
+        builder.thread_stack_size(bytes);
+    }
+    builder
         .enable_all()
         .thread_name_fn(name)
         .on_thread_start(on_start)

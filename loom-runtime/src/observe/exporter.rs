@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use prometheus::Registry;
+use prometheus::core::Collector;
 
 use crate::metrics::{Exported, Family, Histogram, Kind, Sample, Value, prefix};
 
 use super::functions::{FunctionStats, of_core};
 use super::metrics::{LoomMetrics, Reading};
+use super::registries::Registries;
 
 const fn family(name: &'static str, kind: Kind, help: &'static str) -> Family {
     Family { name, help, labels: &[], kind }
@@ -29,7 +31,7 @@ const ARM: &[&str] = &["function", "size", "arm"];
 const OUTCOME: &[&str] = &["function", "size", "outcome"];
 
 /// The families, in the order in which `samples` reads their values.
-static FAMILIES: [Family; 31] = {
+static FAMILIES: [Family; 32] = {
     use Kind::{Counter, Gauge};
     [
         family("inflight_tasks", Gauge, "Tracked async tasks and blocking functions in flight"),
@@ -42,6 +44,11 @@ static FAMILIES: [Family; 31] = {
             "starvation_events",
             Counter,
             "Tenths of a second in which a compute thread had work and got no CPU",
+        ),
+        family(
+            "inherited_idle_total",
+            Counter,
+            "Threads and processes that inherited the idle class",
         ),
         family("gr0_activations", Counter, "Calls offloaded by GR0: only one I/O worker"),
         family("gr1_activations", Counter, "Calls offloaded by GR1: too long"),
@@ -149,8 +156,9 @@ fn count(n: u64) -> Value {
 }
 
 impl LoomMetrics {
-    /// Registers all metrics of the runtime, its functions and its plug-ins with `registry`. After
-    /// the runtime has ended, the registry still reports the last values.
+    /// Registers all metrics of the runtime, its functions and its plug-ins with `registry`. When
+    /// the runtime ends, its metrics leave the registry, so that a later runtime may have the same
+    /// prefix. This type still has the last values.
     ///
     /// Each field of this type is a metric. In addition:
     ///
@@ -185,9 +193,24 @@ impl LoomMetrics {
     /// [`AlreadyReg`](prometheus::Error::AlreadyReg) if the registry already has metrics with these
     /// names: give each runtime of a process its own `prefix` or its own registry.
     pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
-        let metrics = self.clone();
+        registry.register(self.exported()?)?;
+        self.registries.add(registry);
+        Ok(())
+    }
+
+    fn exported(&self) -> prometheus::Result<Box<dyn Collector>> {
+        let metrics = Self { registries: Registries::default(), ..self.clone() };
         let exported = Exported::new(&prefix(&self.prefix), &FAMILIES, move || metrics.samples())?;
-        registry.register(Box::new(exported))
+        Ok(Box::new(exported))
+    }
+
+    /// Takes the metrics out of every registry that has them.
+    pub(crate) fn leave_registries(&self) {
+        for registry in self.registries.take() {
+            // Metrics of the same names are found, whichever object describes them. An error says
+            // that the program has taken them out itself.
+            let _ = self.exported().and_then(|exported| registry.unregister(exported));
+        }
     }
 
     /// The samples of each family, in the order of [`FAMILIES`].
@@ -206,6 +229,7 @@ impl LoomMetrics {
             number(&self.pressure_index),
             counter(&self.total_spawns),
             counter(&self.starvation_events),
+            counter(&self.inherited_idle),
             counter(&self.gr0_activations),
             counter(&self.gr1_activations),
             counter(&self.gr2_activations),

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+#[cfg(feature = "prometheus")]
+use super::registries::Registries;
 use crate::core::{Core, Function, inline};
 use crate::sync::Arc;
+use crate::threads::inherited;
 
 /// The metrics of one runtime.
 ///
@@ -32,6 +35,10 @@ pub struct LoomMetrics {
     /// The first part of the metrics' names.
     #[cfg(feature = "prometheus")]
     pub(super) prefix: Arc<str>,
+    /// The registries that have these metrics. Not in the copy that a registry holds: the two would
+    /// keep each other.
+    #[cfg(feature = "prometheus")]
+    pub(super) registries: Registries,
     /// Tracked async tasks and blocking functions that have not ended.
     pub inflight_tasks: Reading<i64>,
     /// Tracked async tasks on local cores that have not ended; part of `inflight_tasks`.
@@ -47,6 +54,9 @@ pub struct LoomMetrics {
     pub total_spawns: Reading<u64>,
     /// How many tenths of a second a compute thread had work and got no CPU.
     pub starvation_events: Reading<u64>,
+    /// Threads and child processes that inherited the idle class from compute work of any runtime
+    /// of the process; see [`LoomRuntime::inherited_idle`](crate::LoomRuntime::inherited_idle).
+    pub inherited_idle: Reading<u64>,
     /// Calls that GR0 offloaded: they would block the only I/O worker.
     pub gr0_activations: Reading<u64>,
     /// Calls that GR1 offloaded: they would block an I/O worker for too long.
@@ -118,6 +128,8 @@ impl LoomMetrics {
             core: Arc::clone(core),
             #[cfg(feature = "prometheus")]
             prefix: prefix.into(),
+            #[cfg(feature = "prometheus")]
+            registries: Registries::default(),
             inflight_tasks: reading(core, |core| {
                 // Two counts: compute calls, which are subtracted, are read shortly after the
                 // total.
@@ -135,6 +147,7 @@ impl LoomMetrics {
             pressure_index: reading(core, |core| core.conditions(core.now()).pressure),
             total_spawns: reading(core, |core| core.counters.spawned.count()),
             starvation_events: reading(core, |core| core.counters.starved.count()),
+            inherited_idle: reading(core, |_| inherited::total()),
             gr0_activations: reading(core, |core| core.counters.guardrails[0].count()),
             gr1_activations: reading(core, |core| core.counters.guardrails[1].count()),
             gr2_activations: reading(core, |core| core.counters.guardrails[2].count()),

@@ -7,9 +7,11 @@
 mod exporter;
 mod functions;
 mod metrics;
+#[cfg(feature = "prometheus")]
+mod registries;
 mod threads;
 
 pub(crate) use functions::of_core;
 pub use functions::{FunctionStats, functions};
 pub use metrics::{LoomMetrics, Reading};
-pub use threads::{ThreadReport, ThreadRole};
+pub use threads::{InheritedIdle, ThreadReport, ThreadRole};

@@ -1,6 +1,31 @@
 //! Reports about threads: the CPUs and the class that they really have.
 
+use crate::threads::inherited::{self, Kind};
 use crate::topology::{Role, ThreadPlacement};
+
+/// Threads or child processes of one name that inherited the idle class; see
+/// [`LoomRuntime::inherited_idle`](crate::LoomRuntime::inherited_idle).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InheritedIdle {
+    /// The name of the threads, or of the program; the system keeps 15 bytes of it.
+    pub name: String,
+    /// Whether these are child processes.
+    pub is_process: bool,
+    /// How many were found.
+    pub count: u64,
+}
+
+impl InheritedIdle {
+    pub(crate) fn all() -> Vec<Self> {
+        let mut all: Vec<_> = inherited::found()
+            .into_iter()
+            .map(|(name, kind, count)| Self { name, is_process: kind == Kind::Process, count })
+            .collect();
+        all.sort_by_key(|one| one.is_process);
+        all
+    }
+}
 
 /// The purpose of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

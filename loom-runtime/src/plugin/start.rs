@@ -14,7 +14,7 @@ use crate::panics::drop_ignoring_panic;
 use crate::scheduler::{CalibrationConfig, MabKnobs};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, OnceLock, PoisonError, Weak, mpsc, thread};
-use crate::topology::{CoreBudget, CpuSet, Pin, Plan, Request, os};
+use crate::topology::{CoreBudget, CpuSet, GlobalRayon, Pin, Plan, Request, os};
 
 use crate::config::{LoomConfig, TokioFlavor};
 use crate::core::Core;
@@ -134,6 +134,8 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
         cpuset: plan.budget.cpus.to_string(),
         pin: request.pin,
         placement: request.placement,
+        global_rayon: GlobalRayon::default(),
+        stack_size: None,
         compute_priority: request.compute_priority,
         tokio_flavor: TokioFlavor::MultiThread,
         compute_queue: facts.compute_queue,

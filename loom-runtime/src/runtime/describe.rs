@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::observe::ThreadReport;
+use crate::observe::{InheritedIdle, ThreadReport};
 use crate::topology::ThreadPlacement;
 
 use super::handle::LoomRuntime;
@@ -33,6 +33,18 @@ impl LoomRuntime {
     #[must_use]
     pub fn demoted_threads(&self) -> u64 {
         self.core().counters.demoted.count()
+    }
+
+    /// Threads and child processes of this process that inherited the idle class from compute work
+    /// of any runtime: by name, threads first, with how many were found. The first time, Loom
+    /// prints a warning on standard error.
+    ///
+    /// Loom looks for them once a second while there is compute work, and counts what two looks in a
+    /// row have found, so it misses those that live for less. Linux only; elsewhere there is no idle class. Cost: a system call for each thread
+    /// of the process and look.
+    #[must_use]
+    pub fn inherited_idle(&self) -> Vec<InheritedIdle> {
+        InheritedIdle::all()
     }
 
     /// How many checks found blocking functions waiting because the system refused a thread. The

@@ -174,6 +174,7 @@ impl LoomRuntime {
         core.lifecycle.leave();
         self.inner.stop_loops();
         core.resume_time();
+        self.inner.leave_registries();
         self.inner.keep_profile();
         let compute_calls = core.in_flight();
         // The counts are read one after the other, so work may end in between.
@@ -258,6 +259,7 @@ impl Drop for Inner {
         self.core.lifecycle.leave();
         self.stop_loops();
         self.core.resume_time();
+        self.leave_registries();
         self.keep_profile();
         if self.core.owner.must_not_wait() {
             self.tokio.wait_until(Instant::now());

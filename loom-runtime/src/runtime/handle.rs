@@ -11,7 +11,7 @@ use crate::config::LoomConfig;
 use crate::core::{Admitted, Core, EnterGuard, Refusal, context};
 use crate::observe::{FunctionStats, of_core};
 use crate::sync::Arc;
-use crate::threads::{blocking, help_until_ready, task};
+use crate::threads::{blocking, global_rayon, help_until_ready, task};
 use crate::topology::os;
 
 use super::inner::Inner;
@@ -78,6 +78,7 @@ impl LoomRuntime {
     /// Direct, untracked access to the compute side.
     #[must_use]
     pub fn rayon_pool(&self) -> &ThreadPool {
+        global_rayon::exists_before_idle_work(self.core());
         &self.inner.pool
     }
 
@@ -286,6 +287,7 @@ impl LoomRuntime {
         R: Send,
     {
         assert!(!os::is_forked(), "{}", Refusal::Forked);
+        global_rayon::exists_before_idle_work(self.core());
         self.core().install(&self.inner.pool, f)
     }
 

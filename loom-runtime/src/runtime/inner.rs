@@ -82,6 +82,15 @@ impl Inner {
         }
     }
 
+    /// Takes the metrics out of the program's registries.
+    #[cfg_attr(not(feature = "prometheus"), expect(clippy::unused_self, reason = "there is none"))]
+    pub(crate) fn leave_registries(&self) {
+        #[cfg(feature = "prometheus")]
+        if let Some(metrics) = self.metrics.get() {
+            metrics.leave_registries();
+        }
+    }
+
     /// Writes learned costs to the profile, if there is one, when the runtime ends.
     pub(crate) fn keep_profile(&self) {
         if let Some(profile) = &self.profile {

@@ -15,9 +15,11 @@ use crate::local::{self, LocalCores};
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicBool;
 use crate::sync::{Arc, OnceLock, mpsc};
-use crate::threads::{TokioSide, await_placed, keeper, probe, start_rayon, start_tokio, warn_once};
+use crate::threads::{
+    TokioSide, await_placed, global_rayon, keeper, probe, start_rayon, start_tokio, warn_once,
+};
 use crate::time::InactiveClock;
-use crate::topology::{CpuSet, Pin, Plan, Role, ThreadPlacement, os};
+use crate::topology::{CpuSet, GlobalRayon, Pin, Plan, Role, ThreadPlacement, os};
 
 use super::handle::LoomRuntime;
 #[cfg(feature = "plugin-host")]
@@ -84,6 +86,9 @@ fn start(
     let all: Vec<_> = io.iter().chain(local.placements()).chain(&compute).collect();
     check_pinned(config.pin, &all)?;
     warn_of_refusals(&config, &all);
+    if config.global_rayon == GlobalRayon::IoFirst {
+        global_rayon::build_io_first(&core);
+    }
 
     let union = |threads: &[ThreadPlacement]| {
         threads.iter().flat_map(|t| t.cpus.as_slice()).copied().collect::<CpuSet>()

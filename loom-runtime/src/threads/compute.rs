@@ -7,9 +7,10 @@ use tokio::runtime::Handle;
 
 use crate::core::{Core, context};
 use crate::error::{LoomError, Result};
-use crate::sync::{Arc, mpsc, thread};
+use crate::sync::{Arc, mpsc};
 use crate::topology::{Role, ThreadPlacement};
 
+use super::probe::new_thread;
 use super::{block_on, drainer};
 
 /// Starts the compute side. If `tokio` is set, each compute thread enters it until the thread ends,
@@ -33,7 +34,8 @@ pub(crate) fn start_rayon(
         let name = rayon_thread.name().unwrap_or_default().to_owned();
         let core = Arc::clone(core);
         let (tokio, placed) = (tokio.cloned(), placed.clone());
-        thread::Builder::new().name(name.clone()).spawn(move || {
+        let builder = new_thread(&core.plan, name.clone());
+        builder.spawn(move || {
             let _entered = tokio.as_ref().map(Handle::enter);
             let (plan, index) = (&core.plan, rayon_thread.index());
             let thread_plan = &plan.compute[index];

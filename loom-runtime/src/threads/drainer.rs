@@ -20,7 +20,7 @@ use crate::sync::{Arc, Barrier, thread};
 
 use crate::core::{Core, DrainerCpu};
 
-use super::keeper;
+use super::{global_rayon, keeper};
 
 /// A turn of short calls lasts about this long; then the drainer lets the pool's own work run.
 const TURN: Duration = Duration::from_micros(10);
@@ -82,6 +82,7 @@ fn run(core: &Arc<Core>, barrier: Option<&Barrier>) {
         barrier.wait();
         return;
     }
+    global_rayon::exists_before_idle_work(core);
     // A job below this one would have moved the frame.
     let is_nested = here != BOTTOM.get();
     let thread_plan = rayon::current_thread_index().and_then(|index| core.plan.compute.get(index));

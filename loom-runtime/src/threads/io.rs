@@ -69,6 +69,9 @@ pub(crate) fn start_tokio(
         }
     };
     hold_time(&mut builder, is_paused);
+    if let Some(bytes) = core.plan.stack_size {
+        builder.thread_stack_size(bytes);
+    }
     builder.enable_all().thread_name_fn(name).on_thread_start(on_start).on_thread_stop(on_stop);
     build_apart(builder)
 }

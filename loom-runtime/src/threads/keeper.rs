@@ -19,6 +19,7 @@ use crate::topology::{ComputePriority, CoreBudget, Role, ThreadPlacement, Thread
 
 use crate::core::{Core, Refusal, context};
 
+use super::inherited::Looks;
 use super::watch::{TICK, WatchedCore};
 
 enum Command {
@@ -176,6 +177,7 @@ pub(crate) fn end() {
 fn keep(commands: &mpsc::Receiver<Command>) {
     let mut watched: Vec<WatchedCore> = Vec::new();
     let mut waiting: Vec<(Instant, Waker)> = Vec::new();
+    let mut inherited = Looks::default();
     let mut tick = Instant::now();
     loop {
         let next = waiting.iter().map(|(time, _)| *time);
@@ -206,6 +208,7 @@ fn keep(commands: &mpsc::Receiver<Command>) {
             watched.retain_mut(|core| {
                 catch_unwind(AssertUnwindSafe(|| core.is_still_needed())).unwrap_or(true)
             });
+            ignore_panic(|| inherited.look(now));
             tick = Instant::now() + TICK;
         }
     }

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 
 use crate::error::{LoomError, Result};
 use crate::sync::{mpsc, thread};
-use crate::topology::ThreadPlacement;
+use crate::topology::{Plan, ThreadPlacement};
 
 /// How long threads may take to start before the system is probed once more.
 pub(super) const FIRST_LOOK: Duration = Duration::from_millis(50);
@@ -39,6 +39,15 @@ pub(crate) fn probe(threads: usize) -> Result<()> {
         let _ = thread.join();
     }
     result
+}
+
+/// A thread of a runtime, to be spawned, with the stack that the settings ask for.
+pub(crate) fn new_thread(plan: &Plan, name: String) -> thread::Builder {
+    let builder = thread::Builder::new().name(name);
+    match plan.stack_size {
+        Some(bytes) => builder.stack_size(bytes),
+        None => builder,
+    }
 }
 
 pub(super) fn refused(wanted: usize, source: io::Error) -> LoomError {

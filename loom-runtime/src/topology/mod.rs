@@ -11,6 +11,7 @@ mod cgroup;
 mod cpu_set;
 mod machine;
 pub(crate) mod os;
+mod own_idle;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
@@ -19,6 +20,7 @@ mod thread_plan;
 
 pub(crate) use budget::CoreBudget;
 pub(crate) use cpu_set::CpuSet;
+pub(crate) use own_idle::own_idle_threads;
 pub(crate) use plan::{Plan, Request};
-pub use settings::{ComputePriority, Pin, Placement};
+pub use settings::{ComputePriority, GlobalRayon, Pin, Placement};
 pub(crate) use thread_plan::{Role, ThreadPlacement, ThreadPlan};

@@ -1,10 +1,10 @@
 //! The placement plan: a pure function of the core budget and the request.
 //!
-//! Threads get physical cores first, and siblings of those cores only when all cores are taken.
-//! CPUs are used one memory node after the other, and within a node one cache after the other, so
-//! threads with adjacent numbers share caches and memory. A split divides whole cores, since two
-//! threads of one core slow each other down. A compute thread that may move stays in one memory
-//! node.
+//! A thread that may move stays in one memory node. A thread that is bound to one CPU gets a
+//! physical core first, and siblings of these cores only when all cores are taken. CPUs are used
+//! one memory node after the other, and within a node one cache after the other, so threads with
+//! adjacent numbers share caches and memory. A split divides whole cores, since two threads of one
+//! core slow each other down.
 //!
 //! Under a quota below the number of CPUs, the CPUs are not divided. Which of them are free depends
 //! on what other groups do, so every thread may use all of them.
@@ -24,6 +24,8 @@ pub(crate) struct Request {
     pub(crate) placement: Placement,
     pub(crate) compute_priority: ComputePriority,
     pub(crate) pin: Pin,
+    /// The stack of each thread in bytes, if it is not the default.
+    pub(crate) stack_size: Option<usize>,
 }
 
 /// A thread plan for every thread.
@@ -39,6 +41,8 @@ pub(crate) struct Plan {
     /// For the threads that tokio starts for blocking work: the whole budget, instead of a worker's
     /// mask, which they would inherit.
     pub(crate) blocking: ThreadPlan,
+    /// The stack of each thread in bytes, if it is not the default.
+    pub(crate) stack_size: Option<usize>,
 }
 
 impl Plan {
@@ -84,9 +88,11 @@ impl Plan {
                 .collect()
         };
         let thread_plan = |priority| move |cpus| ThreadPlan { cpus, priority };
-        // If local cores take every CPU, I/O threads are not pinned to one CPU, so that the system
-        // can move them to the least busy one.
-        let has_own = request.local_cores < budget.cpus.len();
+        // Without a split, an I/O thread is bound to one CPU only if that was asked for: it could
+        // not leave the CPU when another process takes it. If local cores take every CPU, it is not
+        // bound either, so that the system can move it to the least busy one.
+        let is_bound = splits || request.pin != Pin::Auto;
+        let has_own = is_bound && request.local_cores < budget.cpus.len();
         let io = masks(io_threads, &io_cpus, has_own).into_iter();
         let compute = masks(compute_threads, &compute_cpus, splits).into_iter();
         let local = (0..request.local_cores).map(|i| match request.pin {
@@ -103,6 +109,7 @@ impl Plan {
         Self {
             undivided,
             placement: request.placement,
+            stack_size: request.stack_size,
             io: io.map(thread_plan(ComputePriority::Normal)).collect(),
             compute: compute.map(thread_plan(request.compute_priority)).collect(),
             local: local.map(thread_plan(ComputePriority::Normal)).collect(),

@@ -58,9 +58,22 @@ fn masks(plans: &[ThreadPlan]) -> Vec<String> {
     plans.iter().map(mask).collect()
 }
 
+fn pinned() -> Request {
+    Request { pin: Pin::Yes, ..Request::default() }
+}
+
 #[test]
-fn sharing_gives_io_a_cpu_each_and_compute_all_of_them() {
+fn sharing_gives_all_cpus_to_every_thread() {
     let plan = Plan::new(plain(4).budget(), Request::default());
+    assert_eq!(masks(&plan.io), ["0-3"; 4]);
+    assert_eq!(masks(&plan.compute), ["0-3"; 4]);
+    let plan = Plan::new(plain(4).budget(), Request { local_cores: 1, ..Request::default() });
+    assert_eq!((masks(&plan.local), masks(&plan.io)), (vec!["0".into()], vec!["1-3".into(); 3]));
+}
+
+#[test]
+fn pinning_gives_io_a_cpu_each_and_compute_all_of_them() {
+    let plan = Plan::new(plain(4).budget(), pinned());
     assert_eq!(masks(&plan.io), ["0", "1", "2", "3"]);
     assert_eq!(masks(&plan.compute), ["0-3"; 4]);
     assert!(plan.compute.iter().all(|s| s.priority == ComputePriority::Idle));
@@ -77,14 +90,14 @@ fn a_split_keeps_the_two_sides_apart() {
 #[test]
 fn one_cpu_gets_a_thread_of_each_kind_on_it() {
     for placement in [Placement::Shared, Placement::Split] {
-        let plan = Plan::new(plain(1).budget(), Request { placement, ..Request::default() });
+        let plan = Plan::new(plain(1).budget(), Request { placement, ..pinned() });
         assert_eq!((masks(&plan.io), masks(&plan.compute)), (vec!["0".into()], vec!["0".into()]));
     }
 }
 
 #[test]
 fn a_laptop_is_filled_by_cores_and_split_by_cores() {
-    let few = Request { io_threads: Some(3), ..Request::default() };
+    let few = Request { io_threads: Some(3), ..pinned() };
     let plan = Plan::new(LAPTOP.budget(), few);
     // Each thread has a core, with the sibling that no other thread needs.
     assert_eq!(masks(&plan.io), ["0,4", "1,5", "2,6"]);
@@ -105,8 +118,14 @@ fn one_core_with_two_threads_is_split_between_them() {
 }
 
 #[test]
-fn a_server_keeps_compute_threads_to_their_memory_node() {
+fn a_server_keeps_threads_to_their_memory_node() {
     let plan = Plan::new(SERVER.budget(), Request::default());
+    for plans in [&plan.io, &plan.compute] {
+        assert_eq!(plans.len(), 192);
+        assert_eq!(masks(plans)[0], "0-47,96-143");
+        assert_eq!(masks(plans)[48], "48-95,144-191");
+    }
+    let plan = Plan::new(SERVER.budget(), pinned());
     assert_eq!((plan.io.len(), plan.compute.len()), (192, 192));
     assert_eq!(masks(&plan.io)[..3], ["0", "1", "2"]);
     assert_eq!(masks(&plan.io)[96], "96");
@@ -115,7 +134,7 @@ fn a_server_keeps_compute_threads_to_their_memory_node() {
     let of_node_0 = masks(&plan.compute).iter().filter(|mask| mask.starts_with("0-")).count();
     assert_eq!(of_node_0, 96);
     // A few threads are placed close together: in one node, cache by cache.
-    let few = Request { io_threads: Some(8), compute_threads: Some(8), ..Request::default() };
+    let few = Request { io_threads: Some(8), compute_threads: Some(8), ..pinned() };
     let plan = Plan::new(SERVER.budget(), few);
     assert_eq!(masks(&plan.io)[6..], ["6,102", "7,103"]);
     assert_eq!(masks(&plan.compute), ["0-47,96-143"; 8]);
@@ -134,7 +153,7 @@ fn a_quota_of_three_and_a_half_on_a_server_makes_three_threads_that_may_go_anywh
 
 #[test]
 fn more_than_1024_cpus_all_get_their_threads() {
-    let plan = Plan::new(plain(2000).budget(), Request::default());
+    let plan = Plan::new(plain(2000).budget(), pinned());
     assert_eq!((plan.io.len(), plan.compute.len()), (2000, 2000));
     assert_eq!(masks(&plan.io)[1999], "1999");
     assert_eq!(masks(&plan.compute)[0], "0-1999");
@@ -160,7 +179,7 @@ fn local_cores_have_a_cpu_each_and_compute_yields_to_them() {
         (masks(&plan.local), masks(&plan.io), masks(&plan.compute))
     };
     let (local, io, compute) = of(2, ComputePriority::Idle);
-    assert_eq!((local, io), (texts(["0", "1"]), texts(["2", "3"])));
+    assert_eq!((local, io), (texts(["0", "1"]), texts(["2-3", "2-3"])));
     assert_eq!(compute, ["0-3"; 4]);
     // Compute threads that do not yield do not use the CPUs of local cores.
     assert_eq!(of(2, ComputePriority::Normal).2, ["2-3"; 2]);
@@ -199,7 +218,7 @@ fn machines() -> impl Strategy<Value = (CoreBudget, Described)> {
 fn requests() -> impl Strategy<Value = Request> {
     let threads = || prop::option::of(1_usize..=40);
     let placement = prop_oneof![Just(Placement::Shared), Just(Placement::Split)];
-    let pin = prop_oneof![Just(Pin::Yes), Just(Pin::No), Just(Pin::Required)];
+    let pin = prop_oneof![Just(Pin::Auto), Just(Pin::Yes), Just(Pin::No), Just(Pin::Required)];
     (threads(), threads(), 0_usize..=20, placement, pin).prop_map(
         |(io_threads, compute_threads, local_cores, placement, pin)| Request {
             io_threads,
@@ -208,6 +227,7 @@ fn requests() -> impl Strategy<Value = Request> {
             placement,
             pin,
             compute_priority: ComputePriority::Idle,
+            stack_size: None,
         },
     )
 }
@@ -257,9 +277,10 @@ proptest! {
         }
         let left = if left > 0 { left } else { budget.cpus.len() };
 
-        // While there are enough CPUs, I/O threads have CPUs of their own, physical cores first.
+        // Pinned I/O threads have CPUs of their own while there are enough, physical cores first.
         let has_own = request.local_cores < budget.cpus.len();
-        if request.placement == Placement::Shared && has_own && plan.io.len() <= left {
+        let is_shared = request.placement == Placement::Shared;
+        if is_shared && request.pin != Pin::Auto && has_own && plan.io.len() <= left {
             let total: usize = plan.io.iter().filter_map(|s| s.cpus.as_ref()).map(CpuSet::len).sum();
             prop_assert_eq!(total, io.len());
             if request.local_cores == 0 {

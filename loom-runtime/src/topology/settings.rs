@@ -6,13 +6,14 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Placement {
-    /// Compute threads may run on every CPU, and each I/O worker has one CPU.
+    /// I/O workers and compute threads may run on every CPU.
     /// Together with [`ComputePriority::Idle`], this keeps the whole machine busy, and an I/O
-    /// worker that wakes gets its CPU at once.
+    /// worker that wakes gets a CPU at once.
     #[default]
     Shared,
-    /// I/O threads and compute threads use different CPUs. This needs two or more CPUs, no quota
-    /// below their number, and pinned threads; otherwise they share the CPUs.
+    /// I/O threads and compute threads use different CPUs, and each is bound to its own. This needs
+    /// two or more CPUs and no quota below their number; otherwise they share the CPUs, as with
+    /// `pin` set to false.
     Split,
 }
 
@@ -40,13 +41,47 @@ pub enum ComputePriority {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pin {
-    /// Bind threads; where the system refuses, they run unbound.
+    /// Bind threads to one CPU only where a CPU of their own is the point: local cores, and all
+    /// threads of [`Placement::Split`]. The other threads keep all CPUs of the budget, or those of
+    /// one memory node where the machine has several. So code in a handler sees the CPUs that it
+    /// would see without Loom. Where the system refuses, threads run unbound.
     #[default]
+    Auto,
+    /// Bind each I/O worker to one CPU, too, and whatever [`Auto`](Self::Auto) binds. This suits a
+    /// machine that the process has for itself: a bound worker cannot leave a CPU that another
+    /// process takes, and what it starts inherits its one CPU.
     Yes,
     /// Leave every thread to the system's scheduler.
     No,
-    /// Bind threads; where the system refuses, [`build`](crate::LoomBuilder::build) fails.
+    /// As [`Yes`](Self::Yes), but where the system refuses, [`build`](crate::LoomBuilder::build)
+    /// fails.
     Required,
+}
+
+/// How rayon's global pool is built: the pool of parallel iterators outside of compute calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GlobalRayon {
+    /// As the program would have it without Loom: a thread for each CPU of the budget, of normal
+    /// priority, on every CPU. Rayon builds it at its first use. Before the first call runs on a
+    /// compute thread of the idle class, Loom builds it if it does not exist: threads that code on
+    /// such a thread starts would inherit the class. A program that builds it itself
+    /// (`build_global`) has to do so before its first compute call.
+    #[default]
+    Plain,
+    /// The runtime builds it when it starts, with the CPUs and the priority of compute threads. So
+    /// parallel iterators anywhere stay out of the way of I/O, and wait for neighbours of normal
+    /// priority. If the pool exists already, it is left as it is, and a warning says so.
+    IoFirst,
+}
+
+impl fmt::Display for GlobalRayon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "plain",
+            Self::IoFirst => "io_first",
+        })
+    }
 }
 
 impl From<bool> for Pin {
@@ -77,6 +112,7 @@ impl fmt::Display for ComputePriority {
 impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Auto => "auto",
             Self::Yes => "true",
             Self::No => "false",
             Self::Required => "required",

@@ -4,7 +4,7 @@
 use std::io;
 
 use super::os::{self, Class};
-use super::{ComputePriority, CoreBudget, CpuSet};
+use super::{ComputePriority, CoreBudget, CpuSet, own_idle};
 
 /// What a thread is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,11 +49,16 @@ impl ThreadPlacement {
         budget: &CoreBudget,
     ) -> Self {
         let refused = thread_plan.cpus.as_ref().and_then(|cpus| os::set_affinity(cpus).err());
+        let id = os::thread_id();
+        if thread_plan.priority == ComputePriority::Idle {
+            // Before the thread has the class, so that it is never taken for another one's.
+            own_idle::register(id);
+        }
         let class_refused = os::set_priority(thread_plan.priority).err();
         Self {
             role,
             name,
-            id: os::thread_id(),
+            id,
             thread_plan: thread_plan.clone(),
             cpus: os::affinity().unwrap_or_else(|_| budget.cpus.clone()),
             class: os::class(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[cfg(feature = "config-files")]
 use crate::config::from_file;
 use crate::config::{
-    Calls, Cores, DEFAULT_COMPUTE_QUEUE, Given, LoomConfig, Settings, TokioFlavor, budget,
+    Bytes, Calls, Cores, DEFAULT_COMPUTE_QUEUE, Given, LoomConfig, Settings, TokioFlavor, budget,
     check_beside, check_flavor, flavor_of, from_environment, hold_time,
 };
 use crate::error::{LoomError, Result, Source};
@@ -62,6 +62,7 @@ impl LoomBuilder {
             placement: value(settings.placement.as_ref()).unwrap_or_default(),
             compute_priority: value(settings.compute_priority.as_ref()).unwrap_or_default(),
             pin: value(settings.pin.as_ref()).unwrap_or_default(),
+            stack_size: value(settings.stack_size.as_ref()).map(|Bytes(bytes)| bytes),
         };
         let plan = Plan::new(budget, request);
         let tuning = settings.tuning()?;
@@ -77,6 +78,8 @@ impl LoomBuilder {
             pin: request.pin,
             placement: request.placement,
             compute_priority: request.compute_priority,
+            global_rayon: value(settings.global_rayon.as_ref()).unwrap_or_default(),
+            stack_size: request.stack_size,
             tokio_flavor: flavor,
             compute_queue: value(settings.compute_queue.as_ref())
                 .map_or(DEFAULT_COMPUTE_QUEUE, |Calls(calls)| calls),

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 #[cfg(doc)]
 use crate::LoomRuntime;
-use crate::config::{Calls, Change, Cores, Given, TokioFlavor};
+use crate::config::{Bytes, Calls, Change, Cores, Given, TokioFlavor};
 use crate::error::Source;
 use crate::scheduler::{CalibrationConfig, MabKnobs};
-use crate::topology::{ComputePriority, Pin, Placement};
+use crate::topology::{ComputePriority, GlobalRayon, Pin, Placement};
 
 use super::LoomBuilder;
 
@@ -89,7 +89,7 @@ impl LoomBuilder {
         self
     }
 
-    /// Whether threads are bound to CPUs; default [`Pin::Yes`]. Also accepts a `bool`.
+    /// Whether threads are bound to CPUs; default [`Pin::Auto`]. Also accepts a `bool`.
     pub fn pin(mut self, pin: impl Into<Pin>) -> Self {
         self.code.pin = Some(in_code(pin.into()));
         self
@@ -98,6 +98,32 @@ impl LoomBuilder {
     /// [`pin`](Self::pin) for a `bool`.
     pub fn pin_threads(self, pin: bool) -> Self {
         self.pin(pin)
+    }
+
+    /// How rayon's global pool is built; default [`GlobalRayon::Plain`].
+    pub fn global_rayon(mut self, pool: GlobalRayon) -> Self {
+        self.code.global_rayon = Some(in_code(pool));
+        self
+    }
+
+    /// The stack of each thread that the runtime starts, in bytes, 128 KiB to 4 GiB: I/O workers,
+    /// blocking threads, compute threads and local cores. Files, variables and arguments may use a
+    /// unit, such as `8MiB`. The default is that of the standard library: 2 MiB, or the variable
+    /// `RUST_MIN_STACK` of the process. Memory is taken as a stack grows, not at the start.
+    ///
+    /// ```
+    /// # fn main() -> loom::Result<()> {
+    /// fn depth(n: u64) -> u64 {
+    ///     if n == 0 { 0 } else { 1 + std::hint::black_box(depth(n - 1)) }
+    /// }
+    /// let runtime = loom::LoomBuilder::new().stack_size(64 << 20).build()?;
+    /// assert_eq!(runtime.block_on(runtime.spawn_compute(|| depth(100_000))), 100_000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.code.stack_size = Some(in_code(Bytes(bytes)));
+        self
     }
 
     /// Which kind of tokio runtime drives async tasks; default [`TokioFlavor::MultiThread`].

@@ -194,6 +194,33 @@ fn nice_of(thread: libc::pid_t) -> i32 {
     nice
 }
 
+/// The ids of the process's threads.
+pub(crate) fn threads() -> Vec<u32> {
+    let entries = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// Whether a thread, or the first thread of a process, is of the idle class.
+pub(crate) fn is_idle(thread: u32) -> bool {
+    let Ok(thread) = thread.try_into() else { return false };
+    #[expect(unsafe_code, reason = "no safe call reads a scheduling class")]
+    // SAFETY: takes no pointer; T2, the id is only used to read.
+    let policy = unsafe { libc::sched_getscheduler(thread) };
+    policy == libc::SCHED_IDLE
+}
+
+/// The processes that a thread of this process has started and that have not ended.
+pub(crate) fn children_of(thread: u32) -> Vec<u32> {
+    let text = fs::read_to_string(format!("/proc/self/task/{thread}/children"));
+    text.unwrap_or_default().split_whitespace().filter_map(|id| id.parse().ok()).collect()
+}
+
+/// The name of a thread, or of a process's first thread.
+pub(crate) fn name_of(thread: u32) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/{thread}/comm")).ok()?;
+    Some(text.trim_end().to_owned())
+}
+
 /// The error that the system returns when it refuses a thread.
 pub(crate) fn no_more_threads() -> io::Error {
     io::Error::from_raw_os_error(libc::EAGAIN)

@@ -94,6 +94,22 @@ pub(crate) fn class() -> Class {
     Class { is_idle: false, nice: 0, base_nice: 0 }
 }
 
+pub(crate) fn threads() -> Vec<u32> {
+    Vec::new()
+}
+
+pub(crate) fn is_idle(_thread: u32) -> bool {
+    false
+}
+
+pub(crate) fn children_of(_thread: u32) -> Vec<u32> {
+    Vec::new()
+}
+
+pub(crate) fn name_of(_thread: u32) -> Option<String> {
+    None
+}
+
 pub(crate) fn no_more_threads() -> io::Error {
     io::Error::other("the system has no more threads")
 }
