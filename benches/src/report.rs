@@ -104,6 +104,10 @@ pub(crate) fn ratio(Estimate { median, low, high, .. }: Estimate) -> String {
     if median.is_nan() {
         return "–".to_owned();
     }
+    // Only a request without an answer is so much later.
+    if median >= 1e4 {
+        return "∞".to_owned();
+    }
     format!("{median:.2} ({low:.2} to {high:.2})")
 }
 

@@ -191,8 +191,7 @@ fn sample(
     if scenario.is_two {
         load.arg("--two");
     }
-    // Where the service may starve, nobody waits for the last answers.
-    if scenario.name != "overload" && scenario.beside != Beside::BusyLoops {
+    if scenario.name != "overload" {
         load.arg("--finish");
     }
     under(load, &server, &neighbours)

@@ -23,7 +23,7 @@ const OFFLOADING: &str = "loom offload";
 
 type Figure = fn(&Seen) -> f64;
 
-/// From this many milliseconds on, or answers a second, a figure stands for no answer.
+/// From this many milliseconds on a figure stands for no answer.
 const NEVER: f64 = 1e6;
 
 /// A bound on a contender's figure, as a ratio to another contender's figure.

@@ -79,7 +79,8 @@ impl<T> Future for JoinHandle<T> {
 /// Ends a task from any thread; see [`JoinHandle::abort_handle`].
 ///
 /// Dropping it does nothing to the task. It keeps the memory of the task, which may be a slot of
-/// the executor, until it is dropped, and not the future or its result.
+/// the executor, and the waker of the task that awaited it, and not the future or its result. So
+/// do not keep one for long after its task has ended.
 #[derive(Clone)]
 pub struct AbortHandle {
     task: Reference,

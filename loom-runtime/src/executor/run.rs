@@ -290,6 +290,8 @@ impl Executor {
     pub fn drain(&mut self) {
         let waker = unpark_waker();
         let cx = Context::from_waker(&waker);
+        // Another driver that is asleep looks again once this one is done.
+        self.spawner.shared().wake_sleeper();
         loop {
             self.cycle(|| true);
             if self.has_ready() {
@@ -303,7 +305,7 @@ impl Executor {
                 thread::park();
             }
         }
-        self.spawner.shared().wake_driver();
+        self.spawner.shared().forget_sleeper();
     }
 
     /// Drops the futures of all tasks now, and returns how many there were. The executor can be

@@ -151,6 +151,11 @@ fn who_sleeps_is_told_what_others_do_with_the_executor() {
     executor.cancel_all();
     assert_eq!(wakes.load(Ordering::SeqCst), before + 1);
     assert!(executor.poll_in(&cx).is_ready());
+    // Another caller drains the executor; it takes this driver's place while it sleeps.
+    assert!(executor.poll_in(&cx).is_ready());
+    let before = wakes.load(Ordering::SeqCst);
+    executor.drain();
+    assert_eq!(wakes.load(Ordering::SeqCst), before + 1);
     // Another caller polls the executor, which has more to do afterwards.
     executor.set_tasks_per_cycle(1);
     assert!(executor.poll_in(&cx).is_ready());

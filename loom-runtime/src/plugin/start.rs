@@ -158,7 +158,7 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
         is_paused: false,
         tokio_cpus: CpuSet::default(),
         rayon_cpus: CpuSet::default(),
-        task_tracker: OnceLock::new(),
+        task_tracker: Arc::default(),
         pool,
         calibration: OnceLock::new(),
         metrics: OnceLock::new(),
@@ -194,6 +194,9 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
 fn host_has_ended(core: &Weak<Core>) {
     let Some(core) = core.upgrade() else { return };
     core.lifecycle.leave();
+    if let Some(inner) = core.handle::<Inner>() {
+        inner.stop_loops();
+    }
     end_tokio(attached::leave(&core));
 }
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio_util::task::TaskTracker;
 
-use crate::core::{Drained, beside};
-use crate::sync::Arc;
+use crate::core::{Core, Drained, beside};
+use crate::sync::{Arc, OnceLock};
 use crate::threads::{Alarm, ShutdownWait};
 use crate::topology::os;
 
@@ -52,11 +52,8 @@ impl LoomRuntime {
     /// Begins to shut down: from now on [`is_idle`](Self::is_idle) can become true. The runtime
     /// still accepts work, since the work that is being finished may need it.
     pub fn shutdown(&self) {
-        self.core().lifecycle.drain();
+        begin_shutdown(self.core(), &self.inner.task_tracker);
         self.inner.stop_loops();
-        if let Some(tracker) = self.inner.task_tracker.get() {
-            tracker.close();
-        }
     }
 
     /// Whether the runtime is shutting down, by [`shutdown`](Self::shutdown) or another way.
@@ -225,6 +222,14 @@ impl LoomRuntime {
         self.inner.local.wait_until(deadline);
         self.inner.tokio.wait_until(deadline);
         self.inner.keep_profile();
+    }
+}
+
+/// From now on a runtime is idle once its tracked work has ended.
+pub(super) fn begin_shutdown(core: &Core, tracker: &OnceLock<TaskTracker>) {
+    core.lifecycle.drain();
+    if let Some(tracker) = tracker.get() {
+        tracker.close();
     }
 }
 

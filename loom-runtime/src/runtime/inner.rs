@@ -10,6 +10,8 @@ use crate::core::Core;
 use crate::learned::ProfileFile;
 use crate::local::LocalCores;
 use crate::observe::LoomMetrics;
+#[cfg(feature = "signal")]
+use crate::panics::ignore_panic;
 use crate::scheduler::CalibrationResult;
 use crate::sync::{Arc, OnceLock};
 #[cfg(feature = "signal")]
@@ -36,7 +38,7 @@ pub(crate) struct Inner {
     #[cfg(feature = "signal")]
     pub(crate) stop: Mutex<Option<CancellationToken>>,
     /// Created at the first use.
-    pub(crate) task_tracker: OnceLock<TaskTracker>,
+    pub(crate) task_tracker: Arc<OnceLock<TaskTracker>>,
     pub(crate) pool: Arc<ThreadPool>,
     pub(crate) calibration: OnceLock<CalibrationResult>,
     /// Created at the first use.
@@ -77,7 +79,8 @@ impl Inner {
             // Cloned, since the wakers that it calls may ask for the token.
             let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner).clone();
             if let Some(stop) = stop {
-                stop.cancel();
+                // It calls wakers of the program.
+                ignore_panic(|| stop.cancel());
             }
         }
     }

@@ -5,11 +5,13 @@ use std::io;
 use std::task::Poll;
 
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::sync::{Arc, PoisonError, Weak};
+use crate::core::Core;
+use crate::sync::{Arc, OnceLock, PoisonError};
 
+use super::ending::begin_shutdown;
 use super::handle::LoomRuntime;
-use super::inner::Inner;
 use super::spawn::{current_runtime, no_runtime};
 
 impl LoomRuntime {
@@ -54,7 +56,8 @@ impl LoomRuntime {
     ///
     /// # Errors
     ///
-    /// If the system refuses to handle a signal.
+    /// If the system refuses to handle a signal. It may have granted the other one, which then no
+    /// longer ends the process by itself.
     ///
     /// # Panics
     ///
@@ -73,8 +76,10 @@ impl LoomRuntime {
                 let _entered = self.tokio_handle().enter();
                 asked_to_end()?
             };
-            let watch = watch(asked, token.clone(), Arc::downgrade(&self.inner));
-            // The task ends with tokio, and does not keep the runtime alive.
+            let (core, tracker) = (Arc::clone(self.core()), Arc::clone(&self.inner.task_tracker));
+            let watch = watch(asked, token.clone(), core, tracker);
+            // The task ends with tokio. It never holds the runtime itself, which would then end on
+            // the task's thread.
             drop(self.tokio_handle().spawn(watch));
         }
         Ok(stop.insert(token).clone())
@@ -112,11 +117,15 @@ pub fn shutdown_signal() -> io::Result<CancellationToken> {
     runtime.shutdown_signal()
 }
 
-async fn watch(asked: impl Future<Output = ()>, stop: CancellationToken, runtime: Weak<Inner>) {
+async fn watch(
+    asked: impl Future<Output = ()>,
+    stop: CancellationToken,
+    core: Arc<Core>,
+    tracker: Arc<OnceLock<TaskTracker>>,
+) {
     stop.run_until_cancelled(asked).await;
-    if let Some(inner) = runtime.upgrade() {
-        LoomRuntime::from_inner(inner).shutdown();
-    }
+    begin_shutdown(&core, &tracker);
+    stop.cancel();
 }
 
 /// Handles the signals from now on. The future completes at the first one.

@@ -99,7 +99,7 @@ fn start(
         ends_extension: EndsExtension::of(&core),
         tokio_cpus: union(&io),
         rayon_cpus: union(&compute),
-        task_tracker: OnceLock::new(),
+        task_tracker: Arc::default(),
         calibration: OnceLock::new(),
         metrics: OnceLock::new(),
         clock: OnceLock::new(),

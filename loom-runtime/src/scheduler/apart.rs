@@ -14,11 +14,21 @@ impl Record {
     /// to take as long as the other one, with much doubt.
     pub(super) fn known_apart(&self, knobs: &MabKnobs, hint: ComputeHint, now: u64) -> Known {
         let (inline, pool) = (self.inline.summary(), self.offload.summary());
-        let hinted = knobs.prior(hint).map(|mean| Belief { mean, deviation: mean * DOUBT });
-        let of_inline = belief(&inline);
-        let of_pool = belief(&pool);
         let doubted = |of: Belief| Belief { mean: of.mean, deviation: of.mean.max(of.deviation) };
-        let run_time = of_inline.or(hinted).or(of_pool.map(doubted));
+        let of_pool = belief(&pool);
+        let of_inline = belief(&inline).or(of_pool.map(doubted));
+        // A hint is one more sample, which fades with each measurement, on either arm.
+        let trust = knobs.hint_trust_threshold;
+        let left = (1.0 - (inline.weight + pool.weight) / trust).max(0.0);
+        let run_time = match (of_inline, knobs.prior(hint)) {
+            (Some(of), Some(hinted)) if left > 0.0 => {
+                let samples = inline.weight.max(1.0);
+                let mean = (of.mean * samples + hinted * left) / (samples + left);
+                Some(Belief { mean, deviation: of.deviation.max((mean - of.mean).abs()) })
+            }
+            (None, Some(mean)) => Some(Belief { mean, deviation: mean * DOUBT }),
+            (of, _) => of,
+        };
         // Inline decides whether other tasks are delayed. Before its first sample, the pool's
         // samples stand for it.
         let (times, summary): (&Times, _) =

@@ -59,11 +59,17 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Whether GR1 keeps the function off the I/O workers only because of long calls on the pool.
-    /// Other threads may have delayed these calls, so inline is worth a re-test.
-    pub(super) fn is_barred_by_the_pool(&self, knobs: &MabKnobs, reason: Reason) -> bool {
-        let mean = self.run_time.unwrap_or_default().mean;
-        reason == Reason::HardCap && !self.has_inline_tail && mean < knobs.t_block_hard_us * 1e3
+    /// Whether inline is worth a re-test although GR1 keeps the function off the I/O workers:
+    /// because of long calls on the pool alone, which other threads may have delayed; or where the
+    /// arms are learned apart, so that nothing else shows that inline has become shorter.
+    pub(super) fn may_be_retested_inline(&self, knobs: &MabKnobs, reason: Reason) -> bool {
+        let hard = knobs.t_block_hard_us * 1e3;
+        reason == Reason::HardCap
+            && match self.pool {
+                // What takes that long on the pool is not tried inline.
+                Some(pool) => pool.mean < hard,
+                None => !self.has_inline_tail && self.run_time.unwrap_or_default().mean < hard,
+            }
     }
 }
 

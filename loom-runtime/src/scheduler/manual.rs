@@ -160,7 +160,8 @@ impl MabScheduler {
 
     /// Reports how long a call took in all, and the function alone if that is known; in
     /// microseconds. A value that is not a time or is more than a day is ignored, and so is an `id`
-    /// that this scheduler did not return or that was finished before.
+    /// that this scheduler cannot have returned, or that was finished before. An id of another
+    /// scheduler is not told apart.
     pub fn finish(&self, id: DecisionId, observed_cost_us: f64, observed_fn_us: Option<f64>) {
         self.finish_at(id, observed_cost_us, observed_fn_us, self.now());
     }
@@ -303,6 +304,27 @@ mod tests {
         assert!(share([200.0, 5.0]) < 100);
         assert!(share([5.0, 200.0]) > 8000);
         assert!(share([200.0, 5.0]) < 2000);
+    }
+
+    #[test]
+    fn a_hint_is_a_start_and_no_order() {
+        let share = |hint, times| inline_at(&MabScheduler::default(), &CALM, hint, times, 4000);
+        assert!(share(ComputeHint::High, [5.0, 5.0]) > 3900);
+        assert!(share(ComputeHint::Medium, [5.0, 5.0]) > 3900);
+        assert!(share(ComputeHint::Low, [4000.0, 4000.0]) < 5);
+    }
+
+    #[test]
+    fn a_long_call_inline_is_not_forgotten() {
+        // Each inline call blocks a worker for as long as 7,000 calls on the pool take.
+        let inline = inline_at(
+            &MabScheduler::default(),
+            &CALM,
+            ComputeHint::Unknown,
+            [100_000.0, 5.0],
+            100_000,
+        );
+        assert!(inline <= 2, "{inline}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The last decisions on one function, and which of them were finished.
 
-use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// How many decisions are remembered.
 const REMEMBERED: u32 = 64;
@@ -12,7 +12,8 @@ const NUMBERS: u32 = u32::MAX >> 1;
 /// `Relaxed` everywhere: each word stands for itself.
 #[derive(Debug)]
 pub(super) struct Recent {
-    next: AtomicU32,
+    /// How many decisions were made.
+    made: AtomicU64,
     /// At its number modulo 64, each decision: its number, and in the lowest bit whether it was
     /// finished.
     decisions: [AtomicU32; REMEMBERED as usize],
@@ -25,12 +26,12 @@ impl Recent {
         let mut number = 0..REMEMBERED;
         let decisions = [(); REMEMBERED as usize]
             .map(|()| AtomicU32::new(number.next().map(before).unwrap_or_default()));
-        Self { next: AtomicU32::new(0), decisions }
+        Self { made: AtomicU64::new(0), decisions }
     }
 
     /// The number of a new decision.
     pub(super) fn begin(&self) -> u32 {
-        let number = self.next.fetch_add(1, Ordering::Relaxed) & NUMBERS;
+        let number = number_of(self.made.fetch_add(1, Ordering::Relaxed));
         // Another thread may have begun a later one with the same place already.
         let _ = self.place(number).fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
             is_older(held >> 1, number).then_some(word(number, false))
@@ -47,13 +48,22 @@ impl Recent {
         match place.compare_exchange(open, done, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => true,
             Err(held) if held == done => false,
-            Err(_) => is_older(number, self.next.load(Ordering::Relaxed) & NUMBERS),
+            Err(_) => {
+                let made = self.made.load(Ordering::Relaxed);
+                let was_given = made > u64::from(NUMBERS) || u64::from(number) < made;
+                was_given && is_older(number, number_of(made))
+            }
         }
     }
 
     fn place(&self, number: u32) -> &AtomicU32 {
         &self.decisions[(number % REMEMBERED) as usize]
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "numbers wrap around")]
+fn number_of(made: u64) -> u32 {
+    made as u32 & NUMBERS
 }
 
 fn word(number: u32, is_finished: bool) -> u32 {
@@ -87,7 +97,9 @@ mod tests {
     #[test]
     fn a_number_that_was_never_given_does_not_count() {
         let recent = Recent::new();
-        assert!(!recent.finish(0) && !recent.finish(7) && !recent.finish(NUMBERS));
+        for number in [0, 7, 1 << 30, NUMBERS - 100, NUMBERS] {
+            assert!(!recent.finish(number), "{number}");
+        }
         let first = recent.begin();
         assert!(!recent.finish(first + 1) && recent.finish(first));
     }
@@ -95,7 +107,7 @@ mod tests {
     #[test]
     fn numbers_wrap_around() {
         let recent = Recent::new();
-        recent.next.store(NUMBERS - 2, Ordering::Relaxed);
+        recent.made.store(u64::from(NUMBERS - 2), Ordering::Relaxed);
         for (i, place) in recent.decisions.iter().enumerate() {
             let number = u32::try_from(i).unwrap_or_default();
             // The largest number that belongs there and comes before.

@@ -114,8 +114,11 @@ impl Record {
         if samples.is_multiple_of(FADE_EVERY) {
             #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
             let factor = knobs.decay.powi(FADE_EVERY as i32);
-            self.inline.fade(factor);
-            self.offload.fade(factor);
+            times.fade(factor);
+            // An arm that is learned apart is remembered until it is tried again.
+            if !self.is_apart {
+                other.fade(factor);
+            }
         }
         let is_inline = arm == Arm::InlineTokio;
         if is_inline && knobs.enable_strikes && nanos >= knobs.t_strike_us * 1e3 {

@@ -125,7 +125,7 @@ impl ThreadStats {
             Ordering::Relaxed,
         );
         record.keep((arm, reason), conditions, costs, now);
-        let may_err = reason == Reason::Cost || known.is_barred_by_the_pool(knobs, reason);
+        let may_err = reason == Reason::Cost || known.may_be_retested_inline(knobs, reason);
         let is_retest = may_err && record.is_retest(arm, conditions, costs, run_time.mean);
         let (arm, reason) = if is_retest { (arm.other(), Reason::Retest) } else { (arm, reason) };
         if arm == Arm::InlineTokio {

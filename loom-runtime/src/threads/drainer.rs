@@ -86,8 +86,10 @@ fn run(core: &Arc<Core>, barrier: Option<&Barrier>) {
     // A job below this one would have moved the frame.
     let is_nested = here != BOTTOM.get();
     let thread_plan = rayon::current_thread_index().and_then(|index| core.plan.compute.get(index));
-    // A nested drainer is not counted on a CPU and not moved.
-    let cpus = thread_plan.filter(|_| !is_nested).and_then(|thread_plan| thread_plan.cpus.as_ref());
+    // A nested drainer is not counted on a CPU and not moved. Where I/O workers may move, the kernel
+    // places all threads better (`loom-bench http`).
+    let is_moved = core.plan.binds_io && !is_nested;
+    let cpus = thread_plan.filter(|_| is_moved).and_then(|thread_plan| thread_plan.cpus.as_ref());
     let now = Instant::now();
     core.queue.drain(&mut PoolDrainer {
         core,

@@ -44,6 +44,8 @@ struct Time {
     moves: bool,
     /// How far it may still move by itself.
     left: Duration,
+    /// The latest time to which it was let move by itself; that move may still be under way.
+    granted: Instant,
 }
 
 impl Drop for Controlled {
@@ -70,7 +72,8 @@ impl ClockControl {
     pub fn new_at(time_of_day: SystemTime) -> Self {
         let timers = Arc::new(Timers::new());
         let driver = timers.add_driver(std::task::Waker::noop().clone());
-        let time = Time { now: Instant::now(), moves: false, left: Duration::MAX };
+        let now = Instant::now();
+        let time = Time { now, moves: false, left: Duration::MAX, granted: now };
         let now = Arc::new(Mutex::new(time));
         let given = {
             let now = Arc::clone(&now);
@@ -140,11 +143,12 @@ impl ClockControl {
     pub(super) fn advance_by_itself(&self, deadline: Instant) -> bool {
         {
             let mut time = self.lock();
-            let distance = deadline.saturating_duration_since(time.now);
+            let distance = deadline.saturating_duration_since(time.now.max(time.granted));
             if !time.moves || distance > time.left {
                 return false;
             }
             time.left -= distance;
+            time.granted = time.granted.max(deadline);
         }
         self.advance_to(deadline);
         true

@@ -41,6 +41,9 @@ pub(crate) struct Plan {
     /// For the threads that tokio starts for blocking work: the whole budget, instead of a worker's
     /// mask, which they would inherit.
     pub(crate) blocking: ThreadPlan,
+    /// Whether each I/O worker is bound to one CPU, so that it cannot leave one that it shares with a
+    /// compute thread.
+    pub(crate) binds_io: bool,
     /// The stack of each thread in bytes, if it is not the default.
     pub(crate) stack_size: Option<usize>,
 }
@@ -109,6 +112,7 @@ impl Plan {
         Self {
             undivided,
             placement: request.placement,
+            binds_io: is_divided && has_own,
             stack_size: request.stack_size,
             io: io.map(thread_plan(ComputePriority::Normal)).collect(),
             compute: compute.map(thread_plan(request.compute_priority)).collect(),

@@ -173,6 +173,16 @@ impl Shared {
         }
     }
 
+    /// Wakes the sleeping driver, whether it has something to do or not.
+    pub(in super::super) fn wake_sleeper(&self) {
+        ignore_panic(|| self.driver.wake());
+    }
+
+    /// Drops the waker of a driver that does not sleep any more.
+    pub(in super::super) fn forget_sleeper(&self) {
+        self.driver.clear();
+    }
+
     /// Stores the driver's waker, which is called when there is something to do. True if there is
     /// something to do now.
     pub(in super::super) fn sleep(&self, driver: &Waker) -> bool {

@@ -61,7 +61,9 @@ fn bind(_cpu: usize) -> io::Result<()> {
 
 #[cfg(any(target_os = "macos", windows))]
 fn all_cpus() -> Option<CpuSet> {
-    core_affinity::get_core_ids().map(|ids| ids.into_iter().map(|core| core.id).collect())
+    let ids = core_affinity::get_core_ids()?;
+    // Windows reports none for a process in several processor groups.
+    (!ids.is_empty()).then(|| ids.into_iter().map(|core| core.id).collect())
 }
 
 #[cfg(not(any(target_os = "macos", windows)))]
