@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::sync::atomic::AtomicBool;
 use crate::sync::{Mutex, PoisonError};
-use crate::topology::{os, own_idle_threads};
+use crate::topology::{os, with_own_idle_threads};
 
 use super::warn::warn_once;
 
@@ -31,13 +31,15 @@ pub(crate) fn found() -> Vec<(String, Kind, u64)> {
     found.iter().map(|((name, kind), count)| (name.clone(), *kind, *count)).collect()
 }
 
-/// The keeper's looks.
+/// The keeper's looks. A look that finds nothing does not allocate.
 #[derive(Debug, Default)]
 pub(super) struct Looks {
     last: Option<Instant>,
     /// What the last look found, and whether it was counted. A thread of Loom's that is just ending
     /// is found once, so only what two looks in a row find is counted.
     seen: BTreeMap<u32, bool>,
+    /// The threads of the idle class; kept for its memory.
+    idle: Vec<u32>,
 }
 
 impl Looks {
@@ -47,19 +49,29 @@ impl Looks {
             return;
         }
         self.last = Some(now);
-        let own = own_idle_threads();
+        let has_own = with_own_idle_threads(|own| !own.is_empty());
         // Where the process itself is of the idle class, nothing has changed for the worse.
-        if own.is_empty() || os::is_idle(std::process::id()) {
+        if !has_own || os::is_idle(std::process::id()) {
             return;
         }
-        let idle: Vec<u32> = os::threads().into_iter().filter(|id| os::is_idle(*id)).collect();
-        let processes = idle.iter().flat_map(|thread| os::children_of(*thread));
-        let processes: Vec<u32> = processes.filter(|id| os::is_idle(*id)).collect();
-        let threads = idle.iter().filter(|thread| !own.contains(thread));
-        let all: Vec<(u32, Kind)> = threads
-            .map(|id| (*id, Kind::Thread))
-            .chain(processes.into_iter().map(|id| (id, Kind::Process)))
-            .collect();
+        self.idle.clear();
+        os::each_thread(|id| {
+            if os::is_idle(id) {
+                self.idle.push(id);
+            }
+        });
+        let mut all = Vec::new();
+        with_own_idle_threads(|own| {
+            let threads = self.idle.iter().filter(|id| !own.contains(id));
+            all.extend(threads.map(|id| (*id, Kind::Thread)));
+        });
+        for thread in &self.idle {
+            os::each_child_of(*thread, |id| {
+                if os::is_idle(id) {
+                    all.push((id, Kind::Process));
+                }
+            });
+        }
         let before = std::mem::take(&mut self.seen);
         for (id, kind) in all {
             if before.get(&id) == Some(&false) {

@@ -20,7 +20,7 @@ mod thread_plan;
 
 pub(crate) use budget::CoreBudget;
 pub(crate) use cpu_set::CpuSet;
-pub(crate) use own_idle::own_idle_threads;
+pub(crate) use own_idle::with_own_idle_threads;
 pub(crate) use plan::{Plan, Request};
 pub use settings::{ComputePriority, GlobalRayon, Pin, Placement};
 pub(crate) use thread_plan::{Role, ThreadPlacement, ThreadPlan};

@@ -28,7 +28,8 @@ pub(super) fn register(thread: Option<u32>) {
     }
 }
 
-/// The ids of Loom's own threads of the idle class.
-pub(crate) fn own_idle_threads() -> BTreeSet<u32> {
-    OWN.lock().unwrap_or_else(PoisonError::into_inner).clone()
+/// Calls `f` with the ids of Loom's own threads of the idle class. Meanwhile none of them starts or
+/// ends.
+pub(crate) fn with_own_idle_threads<R>(f: impl FnOnce(&BTreeSet<u32>) -> R) -> R {
+    f(&OWN.lock().unwrap_or_else(PoisonError::into_inner))
 }

@@ -3,9 +3,12 @@
 use std::ffi::c_ulong;
 use std::fs;
 use std::io::{self, Read, Write};
+use std::mem::MaybeUninit;
 use std::os::unix::process::CommandExt;
 use std::process::{self, Command};
 use std::time::Instant;
+
+use rustix::fs::{Mode, OFlags, RawDir};
 
 use super::pin::pin;
 use super::{Class, TimeOnCpu};
@@ -194,10 +197,19 @@ fn nice_of(thread: libc::pid_t) -> i32 {
     nice
 }
 
-/// The ids of the process's threads.
-pub(crate) fn threads() -> Vec<u32> {
-    let entries = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+/// Calls `f` with the id of each thread of the process. It does not allocate, since it is called
+/// while calls must not allocate either.
+pub(crate) fn each_thread(mut f: impl FnMut(u32)) {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(folder) = rustix::fs::open("/proc/self/task", flags, Mode::empty()) else { return };
+    let mut buffer = [MaybeUninit::uninit(); 2048];
+    let mut entries = RawDir::new(folder, &mut buffer);
+    while let Some(Ok(entry)) = entries.next() {
+        let id = entry.file_name().to_str().ok().and_then(|name| name.parse().ok());
+        if let Some(id) = id {
+            f(id);
+        }
+    }
 }
 
 /// Whether a thread, or the first thread of a process, is of the idle class.
@@ -209,10 +221,13 @@ pub(crate) fn is_idle(thread: u32) -> bool {
     policy == libc::SCHED_IDLE
 }
 
-/// The processes that a thread of this process has started and that have not ended.
-pub(crate) fn children_of(thread: u32) -> Vec<u32> {
-    let text = fs::read_to_string(format!("/proc/self/task/{thread}/children"));
-    text.unwrap_or_default().split_whitespace().filter_map(|id| id.parse().ok()).collect()
+/// Calls `f` with each process that a thread of this process has started and that has not ended;
+/// with as many as fit a kilobyte. It does not allocate, as above.
+pub(crate) fn each_child_of(thread: u32, f: impl FnMut(u32)) {
+    let mut buffer = [0; 1024];
+    let ids = read_of_thread(thread, "children", &mut buffer).unwrap_or_default();
+    // The last one may be cut off where the buffer ends.
+    ids.split_inclusive(' ').filter_map(|id| id.strip_suffix(' ')?.parse().ok()).for_each(f);
 }
 
 /// The name of a thread, or of a process's first thread.

@@ -29,7 +29,7 @@ use other as imp;
 #[cfg(feature = "dashboard")]
 pub(crate) use imp::cpu_ticks;
 pub(crate) use imp::{
-    affinity, affinity_of_main_thread, children_of, class, current_cpu, is_idle, move_to, name_of,
-    no_more_threads, reset_on_exec, set_affinity, set_priority, thread_id, threads, tick,
+    affinity, affinity_of_main_thread, class, current_cpu, each_child_of, each_thread, is_idle,
+    move_to, name_of, no_more_threads, reset_on_exec, set_affinity, set_priority, thread_id, tick,
     time_on_cpu,
 };

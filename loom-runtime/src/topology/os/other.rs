@@ -96,17 +96,13 @@ pub(crate) fn class() -> Class {
     Class { is_idle: false, nice: 0, base_nice: 0 }
 }
 
-pub(crate) fn threads() -> Vec<u32> {
-    Vec::new()
-}
+pub(crate) fn each_thread(_f: impl FnMut(u32)) {}
 
 pub(crate) fn is_idle(_thread: u32) -> bool {
     false
 }
 
-pub(crate) fn children_of(_thread: u32) -> Vec<u32> {
-    Vec::new()
-}
+pub(crate) fn each_child_of(_thread: u32, _f: impl FnMut(u32)) {}
 
 pub(crate) fn name_of(_thread: u32) -> Option<String> {
     None
