@@ -1,7 +1,9 @@
-//! A client on a local core that connects again with exponential back-off, until it is asked to end.
+//! A client on a local core that retries a failed connection with exponential back-off, at most ten
+//! times, and connects again when the server closes the connection.
 //!
-//! Ctrl-C or SIGTERM ends its loop, and then the runtime. By itself the example talks to a server
-//! of its own that refuses the first connections; with an address, to whatever is there:
+//! It ends when Ctrl-C or SIGTERM asks it to, and the runtime with it, or with the first error of a
+//! read or of the last attempt. By itself the example talks to a server of its own that does not
+//! listen for the first 50 ms; with an address, to whatever is there:
 //!
 //! `cargo run --example reconnect [ADDRESS]`
 
@@ -19,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 /// How long a connection may take.
 const CONNECT_TIME: Duration = Duration::from_secs(2);
 
-/// Connects, and tries again after 10, 20, 40 ms and so on, at most ten times.
+/// Connects. It retries up to ten times, after 10 to 20 ms, 20 to 40 ms and so on; without the
+/// jitter, a delay is at most 5 s.
 async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let connect = || async {
         let connected = loom::local::timeout(CONNECT_TIME, TcpStream::connect(address)).await;

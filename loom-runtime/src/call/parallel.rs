@@ -35,9 +35,9 @@ impl<'scope> Scope<'scope> {
     #[ref_cast_custom]
     fn of_rayon<'a>(scope: &'a rayon::Scope<'scope>) -> &'a Self;
 
-    /// Spawns `work` on the compute pool. It runs before the scope ends, on another compute thread
-    /// or, at the end of the scope, on the scope's own thread. The end of the scope raises a panic
-    /// of `work` again.
+    /// Spawns `work` on the compute pool. It runs on any compute thread and has ended when the
+    /// scope ends; it cannot be cancelled. If `work` panics, other work still runs, and then the
+    /// end of the scope raises one of the panics again.
     ///
     /// Cost: the cost of rayon's `spawn`, which allocates.
     pub fn spawn<F>(&self, work: F)

@@ -23,7 +23,8 @@ impl JoinError {
         Self(Cause::Panicked(Mutex::new(payload)))
     }
 
-    /// Whether the task was aborted, or its executor ended before it.
+    /// Whether the task was cancelled: by an abort, by the executor's `cancel` or `cancel_all`, or
+    /// because its executor or local core ended first.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         matches!(self.0, Cause::Cancelled)

@@ -15,8 +15,8 @@ use super::task::{Handle, Reference, TaskId};
 /// after the executor was dropped: it then reports that a task which had not completed was
 /// cancelled.
 ///
-/// Completes with a [`JoinError`] if the task panicked or was aborted. Polling a completed handle
-/// panics, as with other futures.
+/// Completes with a [`JoinError`] if the task panicked or was cancelled. Polling the handle again
+/// after it has returned its result panics, as with other futures.
 #[derive(Debug)]
 pub struct JoinHandle<T> {
     handle: Handle<T>,
@@ -29,9 +29,10 @@ impl<T> JoinHandle<T> {
     }
 
     /// Ends the task, from any thread: its future is dropped on the executor's thread, and the
-    /// handle completes with an error, unless the task completes before. A sleeping task goes to
-    /// the front of the queue and ends in the next cycle. A queued task ends at its place in the
-    /// queue.
+    /// handle completes with an error, unless the task completes before. A task that is being
+    /// polled ends when this poll returns. A sleeping task goes to the front of the queue and ends
+    /// in the next cycle. A queued task ends at its place in the queue. The call does not wait for
+    /// the end. If the drop of the future panics, the handle reports that panic.
     pub fn abort(&self) {
         self.handle.abort();
     }

@@ -23,8 +23,9 @@ const SLOT_BYTES: usize = 512;
 /// [`run_until`](Self::run_until).
 ///
 /// Tasks are stored on the heap or, without an allocation, in storage that was claimed when the
-/// executor was made. They are polled in the order in which they became ready: if a cycle polls at
-/// most `l` tasks and `n` tasks are always ready, each task is polled within ⌈n/l⌉ cycles.
+/// executor was made. They are polled in the order in which they were queued; wakes from other
+/// threads are queued at the start of the next cycle. If a cycle polls at most `l` tasks and `n`
+/// tasks are always ready, each task is polled within ⌈n/l⌉ cycles.
 /// Wakers of the tasks may be used on any thread, at any time, also after the executor was dropped.
 /// If a task panics, its handle reports an error, and no other task is affected.
 ///
@@ -276,8 +277,11 @@ impl Executor {
     /// Runs until every task has completed, including the tasks that they make. While no task is
     /// ready, the thread sleeps until a waker is called on another thread.
     ///
-    /// It blocks for good if a task never completes: [`cancel`](Self::cancel) such a task before,
-    /// or use [`cancel_all`](Self::cancel_all).
+    /// It drives nothing but the executor. A task that waits for a timer or socket that this thread
+    /// itself drives never completes, and the call then blocks for good: use [`run`](Self::run)
+    /// within tokio, and with a `ClockDriver` call [`poll`](Self::poll) and `advance_timers` in
+    /// turn. [`cancel`](Self::cancel) a task that never completes before, or use
+    /// [`cancel_all`](Self::cancel_all).
     ///
     /// ```
     /// let mut executor = loom::local::Executor::new(8);
@@ -308,8 +312,9 @@ impl Executor {
         self.spawner.shared().forget_sleeper();
     }
 
-    /// Drops the futures of all tasks now, and returns how many there were. The executor can be
-    /// used as before.
+    /// Drops the futures of all tasks now, and returns how many it cancelled. Tasks that the drops
+    /// of these futures spawn stay. A panic of such a drop goes to the task's handle. The executor
+    /// can be used as before.
     pub fn cancel_all(&mut self) -> usize {
         let cancelled = self.spawner.shared().cancel_all();
         self.spawner.shared().wake_driver();

@@ -16,11 +16,12 @@
 //!
 //! # Time and words of other runtimes
 //!
-//! [`sleep`], [`timeout`], [`interval`] and their kin use the core's own [`clock`]. They are finer
-//! than tokio's timers, which also work here and round up to a millisecond (`loom-bench local`).
-//! They stay on the core.
+//! [`sleep`], [`timeout`], [`interval`] and their kin use the core's own [`clock`]. On Linux they
+//! use a `timerfd` and do not round to milliseconds (`loom-bench local`); elsewhere they have the
+//! resolution of tokio's timers, one millisecond. Their futures are not `Send`. Tokio's own timers
+//! also work on a core.
 //!
-//! What nexus-async-rt has, by its own word:
+//! The names of nexus-async-rt, and what to use here:
 //!
 //! | there | here |
 //! | --- | --- |
@@ -31,7 +32,7 @@
 //! | `ShutdownSignal` | `loom::shutdown_signal` (feature `signal`) |
 //! | `ShutdownHandle::trigger` | [`LoomRuntime::shutdown`](crate::LoomRuntime::shutdown) |
 //! | `CancellationToken`, `DropGuard` | those of [`tokio_util::sync`]; `child` is `child_token` |
-//! | `channel::local`, `mpsc`, `spsc` | those of [`tokio::sync`] |
+//! | `channel::local`, `mpsc`, `spsc` | [`tokio::sync::mpsc`] |
 //! | `Backoff` | a crate such as backon, with [`sleep`] (`examples/reconnect.rs`) |
 //! | `TcpListener`, `TcpStream`, `UdpSocket` | those of `tokio::net` |
 //! | `Executor::drain`, `poll`, `task_count`, `has_ready` | the same of [`Executor`] |
@@ -39,8 +40,9 @@
 //!
 //! # The end
 //!
-//! Tasks of a core are tracked: `#[loom::main]` waits for them up to `shutdown_timeout`, so the
-//! program has to stop a loop that accepts connections. After that time, or when the last
+//! Tasks of [`spawn`] and of [`LocalCore::spawn_with`] are tracked; those of [`spawner`] and of
+//! tokio's own functions are not. `#[loom::main]` waits for tracked tasks up to `shutdown_timeout`,
+//! so the program has to stop a loop that accepts connections. After that time, or when the last
 //! [`LoomRuntime`](crate::LoomRuntime) is dropped, each core drops its tasks on its thread, and
 //! then the value of each [`CoreState`]. The handles of these tasks report that they were
 //! cancelled. A [`LocalCore`] does not keep the runtime alive: once the runtime has ended,

@@ -137,8 +137,8 @@ async fn first<F: Future>(sleep: Sleep, future: F) -> F::Output {
     future.await
 }
 
-/// Lets every other task that is ready be polled before the caller's task goes on. It works on any
-/// executor that polls tasks in the order of their wakes, as a core's does.
+/// Lets the tasks that are queued on this core be polled before the caller's task goes on. A task
+/// that another thread has woken since the current cycle began may come after it.
 pub async fn yield_now() {
     let mut has_yielded = false;
     poll_fn(|cx| {
@@ -254,8 +254,8 @@ impl Interval {
         Self { periodic, not_send: PhantomData }
     }
 
-    /// Waits for the next tick, and returns when the tick was due. Cancelling the wait loses no
-    /// tick.
+    /// Waits for the next tick, and returns when the tick was due. An overdue tick is returned
+    /// without yielding to other tasks. Cancelling the wait loses no tick.
     pub async fn tick(&mut self) -> Instant {
         match self.periodic.tick().await {
             Ok(due) => due,

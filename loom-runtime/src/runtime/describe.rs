@@ -39,9 +39,9 @@ impl LoomRuntime {
     /// of any runtime: by name, threads first, with how many were found. The first time, Loom
     /// prints a warning on standard error.
     ///
-    /// Loom looks for them once a second while there is compute work, and counts what two looks in a
-    /// row have found, so it misses those that live for less. Linux only; elsewhere there is no idle class. Cost: a system call for each thread
-    /// of the process and look.
+    /// Loom looks for them once a second while there is compute work, and counts what two looks in
+    /// a row have found, so it misses those that live for less. Linux only; elsewhere there is no
+    /// idle class. Cost: a system call for each thread of the process and look.
     #[must_use]
     pub fn inherited_idle(&self) -> Vec<InheritedIdle> {
         InheritedIdle::all()

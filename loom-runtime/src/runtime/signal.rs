@@ -49,10 +49,12 @@ impl LoomRuntime {
     /// # }
     /// ```
     ///
-    /// From the first call on, these signals no longer end the process by themselves, as with
-    /// tokio's `signal`. A second signal has no further effect: what bounds the end is the setting
-    /// `shutdown_timeout`. On a current-thread runtime, signals are seen only while a thread is
-    /// inside [`block_on`](Self::block_on).
+    /// From the first call on, and also after the runtime has ended, these signals no longer end
+    /// the process by themselves, as with tokio's `signal`. A second signal has no effect.
+    /// `#[loom::main]` limits the end to `shutdown_timeout`. A program that builds its own runtime
+    /// has to set the limit itself, for example with [`shutdown_timeout`](Self::shutdown_timeout):
+    /// `wait_for_shutdown` has none. On a current-thread runtime, signals are seen only while a
+    /// thread is inside [`block_on`](Self::block_on).
     ///
     /// # Errors
     ///

@@ -73,7 +73,8 @@ where
     tracked(&core, &tokio, future)
 }
 
-/// [`spawn_async`] by tokio's name.
+/// The same as [`spawn_async`], under tokio's name. On a local core it spawns on the I/O workers,
+/// unlike `tokio::spawn`; for a task on the core, use [`local::spawn`](crate::local::spawn).
 ///
 /// # Panics
 ///
@@ -88,8 +89,8 @@ where
     tracked(&core, &tokio, future)
 }
 
-/// [`LoomRuntime::block_on`] on the current runtime, for a thread that has
-/// [entered](LoomRuntime::enter) it.
+/// [`LoomRuntime::block_on`] on the current runtime, for code that may block: on a thread that has
+/// [entered](LoomRuntime::enter) it, a blocking thread or a compute thread.
 ///
 /// ```
 /// # fn main() -> loom::Result<()> {

@@ -28,13 +28,14 @@ impl LoomRuntime {
         LoomBuilder::new().build()
     }
 
-    /// [`tokio_handle`](Self::tokio_handle).
+    /// The same as [`tokio_handle`](Self::tokio_handle): tokio's handle of the I/O side. Tasks that
+    /// are spawned through it are not tracked.
     #[must_use]
     pub fn handle(&self) -> &Handle {
         self.tokio_handle()
     }
 
-    /// [`spawn_async`](Self::spawn_async).
+    /// The same as [`spawn_async`](Self::spawn_async): the task is tracked.
     ///
     /// # Panics
     ///

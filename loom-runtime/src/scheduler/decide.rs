@@ -160,8 +160,8 @@ pub(crate) fn order(
 
 /// Draws a verdict: where the call should run if [`order`] does not decide.
 ///
-/// `draw` returns numbers of a standard normal distribution. The run times and the overhead are each
-/// drawn from a normal distribution around their mean, and the arm that is cheaper for these draws
+/// `draw` returns numbers of a standard normal distribution. The run times and the overhead are
+/// each drawn from a normal distribution around their mean, and the arm that is cheaper for these draws
 /// is taken (Thompson, 1933). Each arm is thus tried as often as it is likely to be the right one.
 pub(crate) fn draw(
     knobs: &MabKnobs,

@@ -27,7 +27,7 @@ const HINTS: u32 = ComputeHint::ALL.len() as u32;
 /// guardrails stand: a function that takes 250 µs or more on the pool is not tried inline. The calls
 /// of one key are learned separately by their hints, as those of a closure are.
 ///
-/// Cost: a decision reads the measurements and draws three random numbers, without a lock. Each key
+/// Cost: a decision reads the measurements and draws at most three random numbers, without a lock. Each key
 /// takes about 1 KiB for each hint that it is used with; a decision takes no memory, so a decision
 /// that is never finished leaks nothing.
 ///
@@ -71,7 +71,8 @@ struct Manual {
 ///
 /// It encodes the function and its hint, the chosen arm and a running number. The scheduler keeps no
 /// list of open decisions, so a decision may be kept, copied, or dropped. Of each key and hint, the
-/// last 64 decisions are remembered, and count once however often they are finished.
+/// last 64 decisions are remembered, and count once however often they are finished. An older one
+/// counts each time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DecisionId(pub u64);
 
@@ -159,9 +160,10 @@ impl MabScheduler {
     }
 
     /// Reports how long a call took in all, and the function alone if that is known; in
-    /// microseconds. A value that is not a time or is more than a day is ignored, and so is an `id`
-    /// that this scheduler cannot have returned, or that was finished before. An id of another
-    /// scheduler is not told apart.
+    /// microseconds, from 0 to one day. If `observed_cost_us` is outside that range or not a number,
+    /// the report is ignored; such an `observed_fn_us` counts as `None`. A second report of a
+    /// decision is ignored if the decision is one of the last 64 of its key and hint. An `id` that
+    /// this scheduler cannot have returned is ignored; an id of another scheduler is not told apart.
     pub fn finish(&self, id: DecisionId, observed_cost_us: f64, observed_fn_us: Option<f64>) {
         self.finish_at(id, observed_cost_us, observed_fn_us, self.now());
     }

@@ -7,7 +7,8 @@ use super::clock::{Clock, Given, Source};
 use super::timers::Timers;
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Moves clocks, for tests. The clocks stand still until the test moves them.
+/// Moves clocks, for tests. The clocks stand still until the test moves them, or a timer does
+/// ([`auto_advance_timers`](Self::auto_advance_timers)).
 ///
 /// ```
 /// use std::time::Duration;
@@ -91,7 +92,10 @@ impl ClockControl {
         Clock::controlled(Arc::clone(timers), source.clone(), self.clone())
     }
 
-    /// Moves the time by `by`, and fires each timer that becomes due, at its deadline.
+    /// Moves the time by `by`. Each timer that becomes due fires while the clock stands at its
+    /// deadline. That wakes tasks and does not poll them: a sleep that a task starts afterwards
+    /// counts from the new time. To go step by step, call
+    /// [`advance_to_next`](Self::advance_to_next) and poll in between.
     pub fn advance(&self, by: Duration) {
         let to = super::timers::later(self.now(), by);
         self.advance_to(to);
@@ -132,7 +136,9 @@ impl ClockControl {
     }
 
     /// Limits how far the clock moves by itself, in total from now on. A timer beyond the limit
-    /// waits until the test moves the time. Without this call there is no limit.
+    /// waits until the test moves the time. Without this call there is no limit. It has no effect
+    /// without [`auto_advance_timers`](Self::auto_advance_timers). All clones of the control share
+    /// both settings.
     #[must_use]
     pub fn auto_advance_limit(self, limit: Duration) -> Self {
         self.lock().left = limit;

@@ -84,7 +84,7 @@ impl InactiveClock<Isolated> {
     /// Moves the clock to the core `to`: from now on it uses the timers of that core, which all
     /// clones on that core share, and which no clone elsewhere uses.
     ///
-    /// `from` is the core where the clock was, if the caller knows it. It decides nothing: the
+    /// `from` is the core where the clock was, if the caller knows it. It has no effect: the
     /// clock itself knows which timers it has.
     pub fn relocate(&mut self, from: Option<CoreId>, to: CoreId) {
         let _ = from;
@@ -132,7 +132,9 @@ impl<Kind> InactiveClock<Kind> {
         Self { timers, source: Source::Given(Arc::new(given)), ..self }
     }
 
-    /// Returns the clock and its driver, for a loop that does not sleep until it is woken.
+    /// Returns the clock and its driver, for a loop that advances the driver by itself and is never
+    /// woken for a new timer. A loop that sleeps until a wake uses
+    /// [`activate_with`](Self::activate_with).
     #[must_use]
     pub fn activate(self) -> (Clock, ClockDriver) {
         self.activate_with(Waker::noop().clone())

@@ -10,14 +10,14 @@ use super::clock::Clock;
 use super::delay::{Delay, DriverGone};
 use super::timers::later;
 
-/// What happens to missed ticks; the words are tokio's. A tick is missed if the next tick is due as well; a tick that is
-/// less late has no effect on the later ticks.
+/// What happens when a tick is returned a period or more after it was due. A tick that is less late
+/// does not change the later ones. The words are tokio's, where more than 5 ms count as late.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissedTickBehavior {
     /// All missed ticks come at once, one after the other, until none is left.
     #[default]
     Burst,
-    /// The late tick comes at once, and the next one a whole period after it.
+    /// The late tick comes at once. The next one is due a period after the late tick was returned.
     Delay,
     /// The late tick comes at once, and the next one at its regular time: a multiple of the period
     /// after the first tick.
@@ -93,8 +93,8 @@ impl Periodic {
         self.period
     }
 
-    /// Waits for the next tick, and returns when the tick was due. Cancelling the wait loses no
-    /// tick.
+    /// Waits for the next tick, and returns when the tick was due. An overdue tick is returned
+    /// without yielding to other tasks. Cancelling the wait loses no tick.
     ///
     /// # Errors
     ///

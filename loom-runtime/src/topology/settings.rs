@@ -41,15 +41,18 @@ pub enum ComputePriority {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pin {
-    /// Bind threads to one CPU only where a CPU of their own is the point: local cores, and all
-    /// threads of [`Placement::Split`]. The other threads keep all CPUs of the budget, or those of
-    /// one memory node where the machine has several. So code in a handler sees the CPUs that it
-    /// would see without Loom. Where the system refuses, threads run unbound.
+    /// Bind to one CPU only local cores and the threads of [`Placement::Split`]. Other threads may
+    /// use all CPUs of the budget, as without Loom, with two restrictions: on a machine with
+    /// several memory nodes a thread stays on one node, and I/O workers do not use the CPUs of
+    /// local cores. Under a CPU quota below the number of CPUs, no thread is bound to one CPU. Where
+    /// the system refuses, threads run unbound.
     #[default]
     Auto,
-    /// Bind each I/O worker to one CPU, too, and whatever [`Auto`](Self::Auto) binds. This suits a
-    /// machine that the process has for itself: a bound worker cannot leave a CPU that another
-    /// process takes, and what it starts inherits its one CPU.
+    /// As [`Auto`](Self::Auto), and also bind each I/O worker to one physical core: to one of its
+    /// CPUs, and to those of the others that no other worker needs. Workers share CPUs if there are
+    /// more workers than CPUs. They are not bound under a quota, nor if local cores take every CPU.
+    /// This suits a machine that the process has for itself: a bound worker cannot leave a CPU that
+    /// another process takes, and what it starts inherits its CPUs.
     Yes,
     /// Leave every thread to the system's scheduler.
     No,
