@@ -64,6 +64,10 @@ mod attached {
             self.host.get()
         }
 
+        pub(crate) fn has_host(&self) -> bool {
+            self.host().is_some()
+        }
+
         pub(crate) fn set_context(&self, context: TokioContext) {
             // It is set once, as above.
             let _ = self.context.set(context);
@@ -161,6 +165,10 @@ mod alone {
 
     #[expect(clippy::unused_self, reason = "the other form reads it")]
     impl Owner {
+        pub(crate) fn has_host(&self) -> bool {
+            false
+        }
+
         #[expect(clippy::unnecessary_wraps, reason = "the other form may refuse")]
         pub(crate) fn begin(&self) -> Result<(), Refusal> {
             Ok(())

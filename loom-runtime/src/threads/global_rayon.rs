@@ -22,11 +22,14 @@ const VARIABLES: [&str; 2] = ["RAYON_NUM_THREADS", "RAYON_RS_NUM_CPUS"];
 /// Makes sure that the pool exists before code runs on a thread of the idle class: what that code
 /// starts would inherit the class, and so would a pool that it is the first to use.
 ///
+/// Not in a plug-in: the pool is of the plug-in's own rayon, and its threads never end, so the
+/// library could not be unmapped.
+///
 /// Cost: an atomic load, but for the first call in the process.
 pub(crate) fn exists_before_idle_work(core: &Core) {
     static IS_DONE: AtomicBool = AtomicBool::new(false);
     let is_normal = |plan: &ThreadPlan| plan.priority == ComputePriority::Normal;
-    if core.plan.compute.first().is_none_or(is_normal) {
+    if core.owner.has_host() || core.plan.compute.first().is_none_or(is_normal) {
         return;
     }
     // Relaxed: whoever finds it false builds the pool, which rayon allows once.
