@@ -61,6 +61,8 @@ async fn serve(address: SocketAddr, stop: CancellationToken) -> io::Result<()> {
     tokio::time::sleep(Duration::from_millis(50)).await;
     let listener = TcpListener::bind(address).await?;
     let (mut stream, _) = listener.accept().await?;
+    // Otherwise the system would take another connection, and reset it when this function ends.
+    drop(listener);
     tokio::io::AsyncWriteExt::write_all(&mut stream, b"hello\nand good-bye\n").await?;
     drop(stream);
     tokio::time::sleep(Duration::from_millis(50)).await;
