@@ -10,7 +10,8 @@
 //! - `macros`: how long the compiler checks annotated functions;
 //! - `http`: how long the requests of a service take;
 //! - `shed`: the answers of a service under twice the load that it can bear;
-//! - `all`: all of these, written into the README.
+//! - `watch`: the CPU time that watching a runtime takes;
+//! - `all`: all of these but `watch`, written into the README.
 //!
 //! Absolute times vary between machines and between runs; compare the ratios within one run.
 
@@ -35,6 +36,7 @@ mod sample;
 mod shed;
 mod spawn;
 mod statistics;
+mod watch;
 mod work;
 
 use std::error::Error;
@@ -76,6 +78,8 @@ enum Bench {
     Http(http::Options),
     /// A service under twice the load that it can bear.
     Shed(shed::Options),
+    /// The CPU time that watching a runtime takes.
+    Watch(watch::Options),
     /// All benches; updates the README's tables and plots.
     All(all::Options),
     /// One sample, in a process of its own.
@@ -113,6 +117,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Bench::Macros(options) => macros::run(&options)?,
         Bench::Http(options) => http::run(&options)?,
         Bench::Shed(options) => shed::run(&options)?,
+        Bench::Watch(options) => watch::run(&options)?,
         Bench::All(options) => return all::run(&options),
         Bench::Sample(options) => return sample::run(&options),
         Bench::LocalSample(options) => return local::sample(&options),

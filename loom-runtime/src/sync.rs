@@ -39,14 +39,14 @@ pub(crate) mod modelled {
         cell::UnsafeCell,
         sync::{
             Mutex,
-            atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence},
+            atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
         },
         thread::ThreadId as ThreadNumber,
     };
     #[cfg(not(all(test, loom_model)))]
     pub(crate) use std::sync::{
         Mutex,
-        atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence},
+        atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
     };
 
     #[cfg(not(all(test, loom_model)))]

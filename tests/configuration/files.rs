@@ -98,7 +98,7 @@ fn bad_values_in_a_file_are_errors_that_name_the_file() {
         ("placement = \"x\"", "\"x\"", words("`shared` or `split`")),
         ("placement = true", "true", words("`shared` or `split`")),
         ("compute_priority = \"idel\"", "\"idel\"", "did you mean `idle`?".to_owned()),
-        ("compute_priority = 10", "10", words("`idle`, `nice` or `normal`")),
+        ("compute_priority = 10", "10", words("`auto`, `idle`, `nice` or `normal`")),
         ("global_rayon = \"x\"", "\"x\"", words("`plain` or `io_first`")),
         ("stack_size = 1000", "1000", STACK.to_owned()),
         ("stack_size = \"8MB\"", "\"8MB\"", STACK.to_owned()),

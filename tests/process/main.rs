@@ -1,7 +1,9 @@
 //! Tests that need a process of their own: denied system calls, inherited scheduling classes,
-//! forks, and neighbours that never rest.
+//! forks, neighbours that never rest, and limits that change.
 #![cfg(target_os = "linux")]
 
+mod groups;
+mod priority;
 mod scenes;
 mod surroundings;
 mod system;
@@ -33,7 +35,11 @@ fn says_once(text: &str, line: &str) {
 #[test]
 fn a_system_that_denies_placement_gets_a_runtime_all_the_same() {
     let (stdout, stderr) = play("placement_is_denied");
-    assert!(stdout.contains("normal priority (idle was asked for) (pinning refused: "), "{stdout}");
+    assert!(
+        stdout.contains("normal priority (idle was asked for) (priority refused: "),
+        "{stdout}"
+    );
+    assert!(stdout.contains("normal priority (pinning refused: "), "{stdout}");
     says_once(
         &stderr,
         "loom: the system refuses to pin threads (Operation not permitted (os error 1)): they run \
@@ -74,9 +80,45 @@ fn compute_threads_that_neighbours_starve_are_counted_and_told_of() {
     says_once(
         &stderr,
         "has work and got no CPU for a second: threads of normal priority, of this process or its \
-         neighbours, take all of it; where they always do, set `compute_priority` to `nice` or \
+         neighbours, take all of it; where they always do, set `compute_priority` to `auto` or \
          `normal`",
     );
+}
+
+#[test]
+fn compute_work_leaves_the_idle_class_while_neighbours_take_all_cpu_time() {
+    let (stdout, stderr) = play("neighbours_rest_at_last");
+    says_once(
+        &stderr,
+        "loom: compute work got no CPU time at idle priority, because threads of normal priority \
+         take all of it: it goes on at normal priority until CPU time is left (`compute_priority` \
+         is `auto`)",
+    );
+    if !stdout.contains("skipped: ") {
+        says_once(&stderr, "loom: CPU time is left again: compute work is back at idle priority");
+    }
+}
+
+#[test]
+fn the_budget_follows_the_quota_of_the_control_group() {
+    let (stdout, stderr) = play("the_quota_changes");
+    print!("{stdout}");
+    if !stdout.contains("skipped: ") {
+        let changed = "loom: the CPU budget has changed from ";
+        says_once(&stderr, &format!("{changed}2 CPUs to a quota of 0.50 CPUs: 1 compute thread"));
+        says_once(&stderr, &format!("{changed}a quota of 0.50 CPUs to 2 CPUs: 2 compute threads"));
+    }
+}
+
+#[test]
+fn the_budget_follows_the_cpus_of_the_control_group() {
+    let (stdout, stderr) = play("the_cpu_set_changes");
+    print!("{stdout}");
+    if !stdout.contains("skipped: ") {
+        // Once without pinning, and once with it.
+        let line = "loom: the CPU budget has changed from 2 CPUs to 1 CPU: 1 compute thread runs";
+        assert_eq!(stderr.matches(line).count(), 2, "{stderr}");
+    }
 }
 
 #[test]

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use loom::{LoomBuilder, LoomRuntime, Pin};
+use loom::{ComputePriority, LoomBuilder, LoomRuntime, Pin};
 
-use crate::surroundings;
 use crate::system::{become_idle, cpus_allowed, deny, in_fork, pin};
+use crate::{groups, priority, surroundings};
 
 pub(crate) const SCENE: &str = "LOOM_TEST_SCENE";
 /// Variables of several programs: one sets everything, one has a misspelt name, one has variables
@@ -52,6 +52,9 @@ fn a_scene_is_played() {
         "a_required_pin_is_denied" => a_required_pin_is_denied(),
         "the_idle_class_is_inherited" => the_idle_class_is_inherited(),
         "neighbours_never_rest" => neighbours_never_rest(),
+        "neighbours_rest_at_last" => priority::neighbours_rest_at_last(),
+        "the_quota_changes" => groups::the_quota_changes(),
+        "the_cpu_set_changes" => groups::the_cpu_set_changes(),
         "the_process_forks" => the_process_forks(),
         "the_process_forks_first" => the_process_forks_first(),
         "the_environment_sets_everything" => the_environment_sets_everything(),
@@ -88,7 +91,7 @@ fn placement_is_denied() {
     let all = cpus_allowed();
     // Two runtimes: a fault of the system is reported only once.
     for _ in 0..2 {
-        let runtime = LoomBuilder::new().build().expect("it starts all the same");
+        let runtime = LoomBuilder::new().pin(true).build().expect("it starts all the same");
         works(&runtime);
         for thread in runtime.threads() {
             assert_eq!((&thread.cpus, thread.is_idle_class), (&all, false), "{thread:?}");
@@ -124,7 +127,8 @@ fn the_idle_class_is_inherited() {
 }
 
 fn neighbours_never_rest() {
-    let runtime = LoomBuilder::new().build().expect("it starts");
+    let builder = LoomBuilder::new().compute_priority(ComputePriority::Idle);
+    let runtime = builder.build().expect("it starts");
     let over = Arc::new(AtomicBool::new(false));
     let neighbours: Vec<_> = (0..2 * runtime.effective_cpuset().len())
         .map(|_| {

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use loom::{LoomBuilder, Placement, ThreadRole, TokioFlavor};
+use loom::{ComputePriority, LoomBuilder, Placement, ThreadRole, TokioFlavor};
 use tokio::runtime::{Builder, Handle, RuntimeFlavor};
 
 use crate::{message, small, thread_name};
@@ -178,7 +178,8 @@ mod on_linux {
 
     #[test]
     fn blocking_functions_have_every_cpu_and_normal_priority_wherever_they_come_from() {
-        let runtime = LoomBuilder::new().build().expect("it starts");
+        let builder = LoomBuilder::new().compute_priority(ComputePriority::Idle);
+        let runtime = builder.build().expect("it starts");
         let all = runtime.config().cpuset.clone();
         let normal = (i64::from(libc::SCHED_OTHER), all);
         let blocking = || loom::spawn_blocking(seat);
@@ -245,7 +246,8 @@ mod on_linux {
             let cpus = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
             (policy.expect("a number"), cpus.unwrap_or_default().trim().to_owned())
         }
-        let runtime = LoomBuilder::new().build().expect("it starts");
+        let builder = LoomBuilder::new().compute_priority(ComputePriority::Idle);
+        let runtime = builder.build().expect("it starts");
         let all = runtime.config().cpuset.clone();
         let on_io = |reset| {
             let task = runtime.spawn_async(async move { (seat(), place_of_child(reset)) });

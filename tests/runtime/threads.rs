@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use loom::{LoomBuilder, Pin, Placement};
+use loom::{ComputePriority, LoomBuilder, Pin, Placement};
 
 use crate::{small, thread_name};
 
@@ -52,7 +52,8 @@ fn compute_threads_yield_to_io_and_blocking_threads_do_not_inherit_a_workers_cpu
         (policy.expect("a number"), bits.map(|digit| digit.count_ones() as usize).sum())
     }
     for pin in [Pin::Auto, Pin::Yes] {
-        let runtime = LoomBuilder::new().pin(pin).build().expect("it starts");
+        let builder = LoomBuilder::new().pin(pin).compute_priority(ComputePriority::Idle);
+        let runtime = builder.build().expect("it starts");
         let all = runtime.effective_cpuset().len();
         let in_tokio = runtime.spawn_async(async {
             (seat(), tokio::task::spawn_blocking(seat).await.expect("it does not panic"))

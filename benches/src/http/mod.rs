@@ -49,6 +49,10 @@ pub(crate) struct Options {
 /// itself, and counts as disturbed.
 const MOST_LATE: f64 = 300.0;
 
+/// How much longer the load runs before it counts, beside busy loops. Compute work changes its class
+/// within the first second (`loom-bench watch`), and what waits by then has to be worked off.
+const CLASS_SETTLES: f64 = 4.0;
+
 /// One kind of load.
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
@@ -160,7 +164,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     };
     let taken = take(&names, Bench::Http)?;
     let beside = take(&neighbours, Bench::Neighbours)?;
-    report::of(&taken, &beside, seconds)
+    report::of(&taken, &beside, (warm_up * CLASS_SETTLES, seconds))
 }
 
 /// One service under one load: the figures, and the share of the machine that other programs took.
@@ -180,7 +184,10 @@ fn sample(
         Beside::NormalLoad => Command::new(std::env::current_exe()?),
         Beside::Load | Beside::BusyLoops => load_command()?,
     };
-    let loops = if scenario.beside == Beside::BusyLoops { 2 } else { 0 };
+    let (loops, warm_up) = match scenario.beside {
+        Beside::BusyLoops => (2, warm_up * CLASS_SETTLES),
+        Beside::Load | Beside::NormalLoad => (0, warm_up),
+    };
     let neighbours = Neighbours::start(loops)?;
     load.args(["http-load", "--port", port.trim(), "--seed", &seed.to_string()])
         .args(["--fast", &scenario.fast.to_string(), "--slow", &scenario.slow.to_string()])

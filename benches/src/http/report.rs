@@ -168,7 +168,7 @@ const PERCENTILES: [(&str, Figure); 4] = [
 pub(super) fn of(
     taken: &Taken<Seen>,
     beside: &Taken<Seen>,
-    seconds: f64,
+    (warm_up, seconds): (f64, f64),
 ) -> Result<Report, Box<dyn Error>> {
     let mut report = Report::default();
     report.say("Medians; times in ms from when a request was due.");
@@ -177,7 +177,9 @@ pub(super) fn of(
     if !beside.scenarios.is_empty() {
         report.say(&format!(
             "The heavy requests again, with a load of normal priority, and with two busy loops of \
-             other processes beside a load of real-time priority; {}",
+             other processes beside a load of real-time priority, which runs for {} s there before it \
+             counts; {}",
+            warm_up,
             beside.how()
         ));
         report.table(&figures(beside, &COLUMNS_BESIDE));

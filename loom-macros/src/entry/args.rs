@@ -138,8 +138,8 @@ fn value(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
         "compute_priority" => variant(
             arg,
             &path("ComputePriority"),
-            &["idle", "nice", "normal"],
-            &["Idle", "Nice", "Normal"],
+            &["auto", "idle", "nice", "normal"],
+            &["Auto", "Idle", "Nice", "Normal"],
         ),
         "global_rayon" => {
             variant(arg, &path("GlobalRayon"), &["plain", "io_first"], &["Plain", "IoFirst"])

@@ -25,9 +25,10 @@ mod queue_tests;
 mod tests;
 
 pub(crate) use complete::{current_is_unwanted, without_current_call};
+pub(crate) use drainer_set::Generation;
 pub(crate) use future::Call;
 pub(crate) use lend::{Lent, lend};
 pub use outcome::Priority;
 pub(crate) use outcome::{End, Fault, Observer, Outcome};
 pub(crate) use pair::call;
-pub(crate) use queue::{Drainer, Queue};
+pub(crate) use queue::{Drainer, Draining, Queue};

@@ -1,6 +1,6 @@
 //! Tests of the order in which jobs leave the queue, and of when a drainer is fetched.
 
-use super::{Call, Drainer, End, Observer, Priority, Queue};
+use super::{Call, Drainer, Draining, End, Generation, Observer, Priority, Queue};
 use crate::sync::{Arc, Mutex};
 
 struct Uncounted;
@@ -25,7 +25,7 @@ fn submit(queue: &Queue, log: &Log, priority: Priority, number: usize) -> (bool,
     let work = move || log.lock().expect("not poisoned").push((priority, number));
     let (job, call) = super::call(work, Uncounted, priority);
     let place = queue.enter(usize::MAX).expect("no limit");
-    (place.submit(job), call)
+    (place.submit(job).is_some(), call)
 }
 
 /// Does not linger, and counts how many more drainers it had to fetch.
@@ -36,7 +36,8 @@ struct Patient {
 }
 
 impl Drainer for Patient {
-    fn fetch(&mut self) {
+    fn fetch(&mut self, generation: Generation) {
+        assert_eq!(generation, Generation::FIRST);
         self.fetched += 1;
     }
 
@@ -44,9 +45,9 @@ impl Drainer for Patient {
         !self.leaves_early
     }
 
-    fn between(&mut self, _queue: &Queue, _is_searching: bool) {}
+    fn between(&mut self, _draining: &Draining<'_>, _is_searching: bool) {}
 
-    fn lingers(&mut self, _queue: &Queue) -> bool {
+    fn lingers(&mut self, _draining: &Draining<'_>) -> bool {
         false
     }
 }
@@ -58,7 +59,7 @@ fn order(submitted: &[(Priority, usize)]) -> Vec<(Priority, usize)> {
             submit(&queue, &log, *priority, number).1.detach();
         }
     }
-    queue.drain(&mut Patient::default());
+    queue.drain(Generation::FIRST, &mut Patient::default());
     assert_eq!(queue.waiting(), 0);
     std::mem::take(&mut log.lock().expect("not poisoned"))
 }
@@ -96,23 +97,26 @@ fn a_burst_fetches_as_many_drainers_as_it_can_use() {
 /// Submits two jobs while it lingers for the first time.
 struct Burst<'a>(&'a Log, &'a mut Patient, bool);
 impl Drainer for Burst<'_> {
-    fn fetch(&mut self) {
-        self.1.fetch();
+    fn fetch(&mut self, generation: Generation) {
+        self.1.fetch(generation);
     }
 
     fn takes_more(&self) -> bool {
         true
     }
 
-    fn between(&mut self, _queue: &Queue, _is_searching: bool) {}
+    fn between(&mut self, _draining: &Draining<'_>, _is_searching: bool) {}
 
-    fn lingers(&mut self, queue: &Queue) -> bool {
+    fn lingers(&mut self, draining: &Draining<'_>) -> bool {
         if std::mem::replace(&mut self.2, false) {
             let fetched: Vec<_> =
-                (0..2).map(|n| submit(queue, self.0, Priority::Normal, n).0).collect();
+                (0..2).map(|n| submit(draining.queue, self.0, Priority::Normal, n).0).collect();
             assert_eq!(fetched, [false, true], "the first job relies on the search");
             // The fetched drainer finds the first job, before this drainer's search goes on.
-            queue.drain(&mut Patient { leaves_early: true, ..Patient::default() });
+            draining.queue.drain(
+                Generation::FIRST,
+                &mut Patient { leaves_early: true, ..Patient::default() },
+            );
             return true;
         }
         false
@@ -125,11 +129,11 @@ impl Drainer for Burst<'_> {
 fn a_drainer_that_finds_work_fetches_whom_its_search_kept_away() {
     let (queue, log) = (Queue::new(2), Log::default());
     assert!(submit(&queue, &log, Priority::Normal, 0).0);
-    queue.drain(&mut Patient { leaves_early: true, ..Patient::default() });
+    queue.drain(Generation::FIRST, &mut Patient { leaves_early: true, ..Patient::default() });
     // Another drainer is up, and finds nothing; then two jobs come at once.
     let mut drainer = Patient::default();
     assert!(submit(&queue, &log, Priority::Normal, 9).0);
-    queue.drain(&mut Burst(&log, &mut drainer, true));
+    queue.drain(Generation::FIRST, &mut Burst(&log, &mut drainer, true));
     assert_eq!(log.lock().expect("not poisoned").len(), 4);
     assert_eq!(queue.waiting(), 0);
 }
@@ -142,7 +146,7 @@ fn a_drainer_that_leaves_early_sees_to_the_rest() {
     }
     let mut drainer = Patient { leaves_early: true, ..Patient::default() };
     for left in (0..3).rev() {
-        queue.drain(&mut drainer);
+        queue.drain(Generation::FIRST, &mut drainer);
         assert_eq!(queue.waiting(), left);
     }
     assert_eq!(drainer.fetched, 2, "one for each job that it left");
@@ -166,8 +170,8 @@ fn a_line_without_anyone_refuses_what_waits() {
     assert!(submit(&queue, &log, Priority::Normal, 0).0);
     let _second = submit(&queue, &log, Priority::Normal, 1);
     // Neither of the two fetched drainers comes.
-    queue.refuse_all();
-    queue.refuse_all();
+    queue.refuse_all(Generation::FIRST);
+    queue.refuse_all(Generation::FIRST);
     assert_eq!(queue.waiting(), 0);
     assert!(log.lock().expect("not poisoned").is_empty());
     assert!(submit(&queue, &log, Priority::Normal, 2).0, "no drainer is counted as up");
@@ -194,7 +198,7 @@ fn what_is_cancelled_gives_way_and_the_others_keep_their_order() {
     }
     assert_eq!(Arc::strong_count(&captured), 1);
     assert_eq!(queue.waiting(), 100);
-    queue.drain(&mut Patient::default());
+    queue.drain(Generation::FIRST, &mut Patient::default());
     let log = log.lock().expect("not poisoned");
     assert!(log.iter().map(|(_, number)| *number).eq((0..300).step_by(3)), "{log:?}");
 }

@@ -250,7 +250,7 @@ where
     let decision = decide(core, info);
     let CallInfo { site, class, priority, carrying, .. } = info;
     let function = core.function(site, class);
-    let is_on_pool = core.pool().is_some_and(|pool| pool.current_thread_index().is_some());
+    let is_on_pool = core.is_own_compute_thread();
     if decision.arm == Arm::InlineTokio || is_on_pool {
         return AdaptiveFuture::ended(run_inline(core, function, decision.calls, f));
     }

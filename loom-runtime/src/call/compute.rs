@@ -12,7 +12,7 @@ use tokio::task::{coop, yield_now};
 use crate::bridge::{self, Call, Fault, Outcome};
 use crate::core::{Admitted, Core, Function, Refusal};
 use crate::sync::{Arc, thread};
-use crate::threads::{drainer, keeper};
+use crate::threads::{begin_call, drainer};
 
 use super::accounting::{CallObserver, CallOptions, QueueTimer};
 use super::baggage::Baggage;
@@ -105,7 +105,7 @@ where
     let queued = QueueTimer::of(core, &options);
     // Packed before the call is counted in, since it runs code of the user, which may panic.
     let baggage = Baggage::pack::<F>(options.carrying, options.function.as_deref());
-    let before = keeper::begin_call(core);
+    let before = begin_call(core);
     let CallOptions { function, priority, .. } = options;
     // Only where a compute thread should be free does the round trip show what the bridge costs.
     let sampled = queued.as_ref().filter(|_| before < core.compute_threads);
@@ -133,8 +133,8 @@ where
         // The dropped job counts the refusal for its function, so this must not.
         return Err(full(None));
     };
-    if place.submit(job) {
-        drainer::fetch(core);
+    if let Some(generation) = place.submit(job) {
+        drainer::fetch(core, generation);
     }
     let is_expected_soon =
         searching > 0 && before == 0 && !core.drainer_cpus.may_all_be_here(searching);

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::accounting::CallOptions;
 use super::compute::{ComputeFuture, offload};
-use crate::core::{Admitted, Core, Drained};
+use crate::core::{Admitted, Core, Drained, Pools};
 use crate::scheduler::MabKnobs;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, thread};
@@ -113,15 +113,16 @@ fn every_end_comes() {
     let rounds = rounds.map_or(ROUNDS, |n| n.parse().expect("a number of rounds"));
     let host = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let host = host.expect("tokio starts");
-    let pool = Arc::new(ThreadPoolBuilder::new().num_threads(2).build().expect("rayon starts"));
+    let pool = ThreadPoolBuilder::new().num_threads(2).build().expect("rayon starts");
+    let pools = Arc::new(Pools::new(pool, "test"));
     let plan = Arc::new(Plan::new(CoreBudget::discover(), Request::default()));
     let tokio = host.handle();
     for round in 1..=rounds {
         let mut random = Random(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(round as u64));
         let core = Arc::new(Core::new(Arc::clone(&plan), Some(2), 2, 4096, MabKnobs::new()));
-        core.pool.set(Arc::downgrade(&pool)).expect("it is new");
+        core.pools.set(Arc::downgrade(&pools)).expect("it is new");
         if round == 1 {
-            drainer::prepare(&core, &pool);
+            drainer::prepare(&core, pools.current());
         }
         let ended = Ended(Arc::default());
 

@@ -21,7 +21,7 @@ use crate::core::{Admitted, Core, Refusal, ScopeTimes};
 use crate::panics::ignore_panic;
 use crate::scheduler::ComputeHint;
 use crate::sync::{Arc, thread};
-use crate::threads::{drainer, help_until, keeper};
+use crate::threads::{begin_call, drainer, help_until};
 
 use super::accounting::{CallObserver, CallOptions, QueueTimer};
 use super::baggage::Baggage;
@@ -108,7 +108,7 @@ where
         let Some(f) = self.f.take() else { panic!("a scope was polled after it had completed") };
         let admitted = Admitted::or_panic(&self.core);
         let core = &self.core;
-        if core.pool().is_some_and(|pool| pool.current_thread_index().is_some()) {
+        if core.is_own_compute_thread() {
             // A compute thread runs the scope itself: rayon runs other work while it waits.
             return Poll::Ready(run_here(admitted, f));
         }
@@ -148,7 +148,7 @@ where
             self.0.core().end_call(thread::panicking());
         }
     }
-    keeper::begin_call(admitted.core());
+    begin_call(admitted.core());
     let _counted = InFlight(admitted);
     in_scope(f)
 }
@@ -179,13 +179,13 @@ where
         baggage.unpack(f)
     };
     let searching = core.queue.searching();
-    keeper::begin_call(core);
+    begin_call(core);
     let observer = CallObserver::new(admitted, function);
     let submit = |job| {
         // There is no limit, so the queue accepts the job. If it did not, the drop of the job
         // would refuse the call.
-        if core.queue.enter(usize::MAX).is_some_and(|place| place.submit(job)) {
-            drainer::fetch(core);
+        if let Some(generation) = core.queue.enter(usize::MAX).and_then(|place| place.submit(job)) {
+            drainer::fetch(core, generation);
         }
     };
     let may_wait = !is_long && searching > 0 && !core.drainer_cpus.may_all_be_here(searching);

@@ -214,7 +214,7 @@ impl FromRaw for Placement {
 
 impl FromRaw for ComputePriority {
     fn from_raw(raw: &Raw) -> Result<Self, String> {
-        one_of(raw, &[Self::Idle, Self::Nice, Self::Normal])
+        one_of(raw, &[Self::Auto, Self::Idle, Self::Nice, Self::Normal])
     }
 }
 

@@ -44,12 +44,4 @@ impl Core {
     pub(crate) fn pressure_level(&self) -> u32 {
         self.pressure.pressure_level()
     }
-
-    /// Whether the calling thread is a thread of this core's pool.
-    fn is_own_compute_thread(&self) -> bool {
-        // This check comes first: most callers are on no pool's thread, and `pool` counts a
-        // reference.
-        rayon::current_thread_index().is_some()
-            && self.pool().is_some_and(|pool| pool.current_thread_index().is_some())
-    }
 }

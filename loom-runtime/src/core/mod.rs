@@ -15,13 +15,18 @@ mod drainer_cpus;
 #[cfg(feature = "plugin-host")]
 mod extension;
 mod function;
+mod installs;
 pub(crate) mod lifecycle;
+mod live_budget;
 pub(crate) mod local_core;
 mod owner;
 mod paused;
+mod pools;
 mod pressure;
+mod priority_choice;
 mod shared;
 pub(crate) mod thread_stats;
+mod token_bucket;
 mod watched;
 
 pub use context::EnterGuard;
@@ -30,6 +35,7 @@ pub(crate) use drainer_cpus::DrainerCpu;
 pub(crate) use extension::Extension;
 pub(crate) use function::{Function, inline, nanos};
 pub(crate) use lifecycle::{Admitted, Drained, Refusal};
+pub(crate) use live_budget::{Allowed, Pacing};
 pub(crate) use local_core::LocalTasks;
 #[cfg(feature = "plugin")]
 pub(crate) use owner::Owner;
@@ -38,4 +44,6 @@ pub use owner::TokioContext;
 pub(crate) use paused::PauseGuard;
 #[cfg(feature = "test-util")]
 pub(crate) use paused::PausedTime;
+pub(crate) use pools::Pools;
+pub(crate) use priority_choice::CpuUse;
 pub(crate) use shared::{Core, ScopeTimes};

@@ -8,7 +8,6 @@ use std::ops::Deref;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use rayon::ThreadPool;
 use tokio::runtime::Handle;
 
 use crate::bridge::{Priority, Queue};
@@ -17,23 +16,27 @@ use crate::scheduler::{
     Arm, Estimate, MabKnobs, MabScheduler, Overhead, Profile, Record, Site, Table, Trie,
 };
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Arc, OnceLock, Weak};
+use crate::sync::{Arc, Mutex, OnceLock, Weak};
+use crate::topology::Plan;
 #[cfg(any(feature = "plugin-host", feature = "test-util"))]
 use crate::topology::os;
-use crate::topology::{Plan, ThreadPlacement};
 
 use super::backlog::Backlog;
 use super::drainer_cpus::DrainerCpus;
 #[cfg(feature = "plugin-host")]
 use super::extension::Extension;
 use super::function::{Function, ThreadStatsList, nanos};
+use super::installs::Installs;
 use super::lifecycle::Lifecycle;
+use super::live_budget::LiveBudget;
 use super::local_core::LocalTasks;
 use super::owner::Owner;
 use super::paused::PauseGuard;
 #[cfg(feature = "test-util")]
 use super::paused::PausedTime;
+use super::pools::{ComputePlacements, Pools};
 use super::pressure::Pressure;
+use super::priority_choice::PriorityChoice;
 use super::watched::Watched;
 
 /// How long scopes of one kind take; remembers about eight of them.
@@ -88,8 +91,7 @@ pub(crate) struct Rest {
     pub(crate) manual: OnceLock<Arc<MabScheduler>>,
     /// How long scopes take, by closure and place.
     scopes: Trie<(TypeId, &'static Location<'static>), Arc<ScopeTimes>>,
-    /// Callers of `install` whose work has not started yet.
-    installing: AtomicUsize,
+    pub(crate) installs: Installs,
     /// On which CPUs drainers run.
     pub(crate) drainer_cpus: DrainerCpus,
     functions: Table<Arc<Function>>,
@@ -101,14 +103,20 @@ pub(crate) struct Rest {
     pub(crate) own_workers: OnceLock<usize>,
     /// How many tasks each local core has; unset without local cores.
     pub(crate) local_tasks: OnceLock<Vec<Arc<LocalTasks>>>,
-    /// Set once the threads have started. Weak, since they and their jobs must not keep the pool
+    /// Set once the threads have started. Weak, since they and their jobs must not keep the pools
     /// alive.
-    pub(crate) pool: OnceLock<Weak<ThreadPool>>,
+    pub(crate) pools: OnceLock<Weak<Pools>>,
     /// The handle that users hold; a higher module knows its type.
     handle: OnceLock<Weak<dyn Any + Send + Sync>>,
     pub(crate) tokio: OnceLock<Handle>,
-    /// The placements that the compute threads have reported.
-    pub(crate) compute_placements: OnceLock<Vec<ThreadPlacement>>,
+    pub(crate) compute_placements: ComputePlacements,
+    /// The class of compute work, where it may change; only the keeper locks it.
+    pub(crate) priority_choice: Mutex<PriorityChoice>,
+    /// What the keeper has measured while it watched this core, until it watches it again. A higher
+    /// module knows the type.
+    pub(crate) measured: Mutex<Option<Box<dyn Any + Send>>>,
+    /// What the system allows at this moment.
+    pub(crate) live_budget: LiveBudget,
     /// The host, where this runtime is a plug-in's.
     pub(crate) owner: Owner,
     /// What a higher module keeps for this runtime.
@@ -152,8 +160,9 @@ impl Core {
                 compute_queue,
                 io_workers,
                 scopes: Trie::new(),
-                installing: AtomicUsize::new(0),
+                installs: Installs::default(),
                 drainer_cpus: DrainerCpus::new(&plan.budget.cpus),
+                live_budget: LiveBudget::new(&plan.budget),
                 plan,
                 counters: RuntimeCounters::default(),
                 overhead: Arc::default(),
@@ -163,10 +172,12 @@ impl Core {
                 tokio_threads: AtomicUsize::new(0),
                 own_workers: OnceLock::new(),
                 local_tasks: OnceLock::new(),
-                pool: OnceLock::new(),
+                pools: OnceLock::new(),
                 handle: OnceLock::new(),
                 tokio: OnceLock::new(),
-                compute_placements: OnceLock::new(),
+                compute_placements: ComputePlacements::default(),
+                measured: Mutex::new(None),
+                priority_choice: Mutex::default(),
                 owner: Owner::default(),
                 #[cfg(feature = "plugin-host")]
                 extension: OnceLock::new(),
@@ -270,9 +281,17 @@ impl Core {
         (wait > bound && !self.backlog.may_probe(priority, bound, now)).then_some(wait)
     }
 
-    /// The pool, unless the runtime has ended.
-    pub(crate) fn pool(&self) -> Option<Arc<ThreadPool>> {
-        self.pool.get()?.upgrade()
+    /// The compute pools, unless the runtime has ended.
+    pub(crate) fn pools(&self) -> Option<Arc<Pools>> {
+        self.pools.get()?.upgrade()
+    }
+
+    /// Whether the calling thread is a compute thread of this runtime.
+    pub(crate) fn is_own_compute_thread(&self) -> bool {
+        // This check comes first: most callers are on no pool's thread, and `pools` counts a
+        // reference.
+        rayon::current_thread_index().is_some()
+            && self.pools().is_some_and(|pools| pools.has_this_thread())
     }
 
     /// Whether this is the core of the process-wide pool, which any tokio runtime of the program
@@ -299,23 +318,8 @@ impl Core {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Runs `f` on the pool. Until it starts, drainers see that a caller waits for a thread.
-    pub(crate) fn install<R: Send>(&self, pool: &ThreadPool, f: impl FnOnce() -> R + Send) -> R {
-        // Relaxed: a hint; a drainer that misses it yields to the pool some milliseconds later.
-        self.installing.fetch_add(1, Ordering::Relaxed);
-        pool.install(|| {
-            self.installing.fetch_sub(1, Ordering::Relaxed);
-            f()
-        })
-    }
-
-    /// Whether installed work waits for a thread.
-    pub(crate) fn is_installing(&self) -> bool {
-        self.installing.load(Ordering::Relaxed) > 0
-    }
-
     /// Counts a compute call, and returns how many were in flight before. Only for [`begin_call`](
-    /// crate::threads::keeper::begin_call), which also makes the keeper watch the core.
+    /// crate::threads::begin_call), which also makes the keeper watch the core.
     pub(crate) fn count_call(&self) -> usize {
         // SeqCst: with `may_be_left_alone`.
         self.in_flight.fetch_add(1, Ordering::SeqCst)
@@ -359,10 +363,15 @@ impl Core {
     /// Whether the keeper may forget this core: it has no work now, and had none since the
     /// keeper's last call.
     pub(crate) fn may_be_left_alone(&self) -> bool {
-        self.watched.may_end(|| {
-            self.in_flight.load(Ordering::SeqCst) > 0
-                || self.blocking_queued.load(Ordering::SeqCst) > 0
-        })
+        self.watched.may_end(|| self.has_work())
+    }
+
+    /// Whether there is work that needs a thread of the pool, or a blocking thread.
+    pub(crate) fn has_work(&self) -> bool {
+        // SeqCst: with `may_be_left_alone`.
+        self.in_flight.load(Ordering::SeqCst) > 0
+            || self.blocking_queued.load(Ordering::SeqCst) > 0
+            || self.installs.is_any()
     }
 }
 

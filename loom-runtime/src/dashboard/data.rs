@@ -23,6 +23,7 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
     let conditions = core.conditions(now);
     let runtime = core.handle::<Inner>();
     let counters = &core.counters;
+    let allowed = core.live_budget.allowed();
     let expected = |priority| micros(core.backlog.expected(priority, core.queue.waiting(), now));
     json!({
         "name": runtime.as_ref().map_or("process-wide compute pool", |inner| &inner.config.prefix),
@@ -33,12 +34,14 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
         "plan": {
             "placement": core.plan.placement.to_string(),
             "cpus": core.plan.budget.cpus.to_string(),
-            "at_once": core.plan.budget.parallelism,
-            "quota": core.plan.budget.quota,
+            "at_once": allowed.parallelism(),
+            "quota": allowed.quota,
+            "changes": core.live_budget.changes.count(),
+            "throttled": core.live_budget.throttled.count(),
         },
         "cpus": cpus(core),
         "threads": runtime.iter().flat_map(|inner| inner.io.iter().chain(inner.local.placements()))
-            .chain(core.compute_placements.get().into_iter().flatten())
+            .chain(core.compute_placements.iter())
             .take(MOST_THREADS)
             .map(thread)
             .collect::<Vec<_>>(),
@@ -55,6 +58,7 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
         },
         "compute": {
             "threads": core.compute_threads,
+            "threads_at_once": core.queue.drainer_limit(),
             "in_flight": core.in_flight(),
             "waiting": core.queue.waiting(),
             "run": counters.run.count(),
@@ -73,6 +77,7 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
         },
         "guardrails": counters.guardrails.each_ref().map(Counter::count),
         "starved": counters.starved.count(),
+        "priority_changes": counters.priority_changes.count(),
         "demoted": counters.demoted.count(),
         "threads_refused": counters.threads_refused.count(),
         "functions": of_core(core).iter().map(|function| of_function(core, function))
@@ -89,7 +94,8 @@ fn cpus(core: &Core) -> Vec<Value> {
 }
 
 fn thread(placement: &ThreadPlacement) -> Value {
-    let times = placement.id.and_then(os::time_on_cpu);
+    let files = placement.id.and_then(os::ThreadFiles::open);
+    let times = files.as_ref().and_then(os::ThreadFiles::times);
     json!({
         "name": placement.name,
         "role": match placement.role {
@@ -97,11 +103,11 @@ fn thread(placement: &ThreadPlacement) -> Value {
             Role::Local => "local",
             Role::Io | Role::Blocking => "io",
         },
-        "cpus": placement.cpus.to_string(),
+        "cpus": placement.cpus_now().to_string(),
         "class": placement.class.to_string(),
-        "cpu": times.and_then(|times| times.cpu),
-        "ran_ms": times.map(|times| times.nanos / 1_000_000),
-        "waited_ms": times.map(|times| times.waited / 1_000_000),
+        "cpu": files.as_ref().and_then(os::ThreadFiles::last_cpu),
+        "ran_ms": times.map(|[ran, _]| millis(ran)),
+        "waited_ms": times.map(|[_, waited]| millis(waited)),
     })
 }
 
@@ -115,7 +121,7 @@ fn of_function(core: &Core, function: &FunctionStats) -> Value {
             "inline_us": micros(verdict.inline_cost),
             "offload_us": micros(verdict.offload_cost),
             "samples": verdict.samples,
-            "age_ms": u64::try_from(verdict.age.as_millis()).unwrap_or(u64::MAX),
+            "age_ms": millis(verdict.age),
         })
     });
     json!({
@@ -150,6 +156,10 @@ fn histogram(times: &Histogram) -> Value {
         "max_us": quantile(1.0),
         "buckets": times.buckets().map(|(edge, count)| (micros(edge), count)).collect::<Vec<_>>(),
     })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn micros(duration: Duration) -> f64 {

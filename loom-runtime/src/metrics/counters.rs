@@ -15,6 +15,10 @@ impl Counter {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
     pub(crate) fn count(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -68,8 +72,10 @@ pub(crate) struct RuntimeCounters {
     pub(crate) wakes: Counter,
     /// Calls that a guardrail kept away from the I/O workers, GR0 to GR3.
     pub(crate) guardrails: [Counter; 4],
-    /// Tenths of a second in which a compute thread had work and got no CPU.
+    /// Looks at which a compute thread had work and got no CPU.
     pub(crate) starved: Counter,
+    /// How often compute work left the idle class or went back.
+    pub(crate) priority_changes: Counter,
     /// Tokio threads that inherited the idle class and could not leave it.
     pub(crate) demoted: Counter,
     /// Checks that found blocking functions waiting because the system refused a thread.

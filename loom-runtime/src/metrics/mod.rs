@@ -12,9 +12,7 @@ mod prometheus;
 mod rate;
 mod sharded;
 
-#[cfg(feature = "dashboard")]
-pub(crate) use counters::Counter;
-pub(crate) use counters::{FunctionCounters, RuntimeCounters};
+pub(crate) use counters::{Counter, FunctionCounters, RuntimeCounters};
 #[cfg(feature = "prometheus")]
 pub(crate) use family::{Family, Kind, Sample, Value, prefix};
 pub use histogram::Histogram;

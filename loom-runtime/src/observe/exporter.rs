@@ -31,7 +31,7 @@ const ARM: &[&str] = &["function", "size", "arm"];
 const OUTCOME: &[&str] = &["function", "size", "outcome"];
 
 /// The families, in the order in which `samples` reads their values.
-static FAMILIES: [Family; 32] = {
+static FAMILIES: [Family; 36] = {
     use Kind::{Counter, Gauge};
     [
         family("inflight_tasks", Gauge, "Tracked async tasks and blocking functions in flight"),
@@ -43,7 +43,19 @@ static FAMILIES: [Family; 32] = {
         family(
             "starvation_events",
             Counter,
-            "Tenths of a second in which a compute thread had work and got no CPU",
+            "Looks at which a compute thread had work and got no CPU",
+        ),
+        family(
+            "priority_changes_total",
+            Counter,
+            "Times that compute work left the idle class or went back",
+        ),
+        family("cpu_budget", Gauge, "CPUs' time that the process may use"),
+        family("cpu_budget_changes_total", Counter, "Changes of the CPUs or of the quota"),
+        family(
+            "throttled_periods_total",
+            Counter,
+            "Periods in which the process was stopped because its quota was used up",
         ),
         family(
             "inherited_idle_total",
@@ -229,6 +241,10 @@ impl LoomMetrics {
             number(&self.pressure_index),
             counter(&self.total_spawns),
             counter(&self.starvation_events),
+            counter(&self.priority_changes),
+            number(&self.cpu_budget),
+            counter(&self.cpu_budget_changes),
+            counter(&self.throttled_periods),
             counter(&self.inherited_idle),
             counter(&self.gr0_activations),
             counter(&self.gr1_activations),

@@ -52,8 +52,20 @@ pub struct LoomMetrics {
     pub pressure_index: Reading<f64>,
     /// Tracked async tasks that have been spawned.
     pub total_spawns: Reading<u64>,
-    /// How many tenths of a second a compute thread had work and got no CPU.
+    /// How often a look found that a compute thread had work and got no CPU; see
+    /// [`LoomRuntime::starvation_events`](crate::LoomRuntime::starvation_events).
     pub starvation_events: Reading<u64>,
+    /// How often compute work left the idle class or went back to it; see
+    /// [`ComputePriority::Auto`](crate::ComputePriority::Auto).
+    pub priority_changes: Reading<u64>,
+    /// How many CPUs' time the process may use at this moment: its CPUs, or the quota of its control
+    /// groups if that is less. Read again once a second while there is work.
+    pub cpu_budget: Reading<f64>,
+    /// How often the CPUs or the quota have changed.
+    pub cpu_budget_changes: Reading<u64>,
+    /// Periods in which the system stopped the process because it had used its quota up, as far as
+    /// there was work. Counted once for each control group that was stopped.
+    pub throttled_periods: Reading<u64>,
     /// Threads and child processes that inherited the idle class from compute work of any runtime
     /// of the process; see [`LoomRuntime::inherited_idle`](crate::LoomRuntime::inherited_idle).
     pub inherited_idle: Reading<u64>,
@@ -147,6 +159,10 @@ impl LoomMetrics {
             pressure_index: reading(core, |core| core.conditions(core.now()).pressure),
             total_spawns: reading(core, |core| core.counters.spawned.count()),
             starvation_events: reading(core, |core| core.counters.starved.count()),
+            priority_changes: reading(core, |core| core.counters.priority_changes.count()),
+            cpu_budget: reading(core, |core| core.live_budget.allowed().cpu_time()),
+            cpu_budget_changes: reading(core, |core| core.live_budget.changes.count()),
+            throttled_periods: reading(core, |core| core.live_budget.throttled.count()),
             inherited_idle: reading(core, |_| inherited::total()),
             gr0_activations: reading(core, |core| core.counters.guardrails[0].count()),
             gr1_activations: reading(core, |core| core.counters.guardrails[1].count()),

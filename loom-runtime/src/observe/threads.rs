@@ -39,7 +39,7 @@ pub enum ThreadRole {
     Local,
 }
 
-/// One thread, with the CPUs and class that the system really gave it at its start.
+/// One thread, with the CPUs that it really has, and the class that it had at its start.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ThreadReport {
@@ -68,7 +68,7 @@ impl From<&ThreadPlacement> for ThreadReport {
                 Role::Local => ThreadRole::Local,
                 Role::Io | Role::Blocking => ThreadRole::Io,
             },
-            cpus: placement.cpus.as_slice().to_vec(),
+            cpus: placement.cpus_now().as_slice().to_vec(),
             is_idle_class: placement.class.is_idle,
             nice: placement.class.nice,
             refusals: refusals

@@ -17,8 +17,8 @@ use crate::sync::{Arc, Mutex, OnceLock, PoisonError, Weak, mpsc, thread};
 use crate::topology::{CoreBudget, CpuSet, GlobalRayon, Pin, Plan, Request, os};
 
 use crate::config::{LoomConfig, TokioFlavor};
-use crate::core::Core;
 use crate::core::context;
+use crate::core::{Core, Pools};
 use crate::local::LocalCores;
 use crate::runtime::{Inner, LoomRuntime};
 use crate::threads::drainer;
@@ -125,7 +125,7 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
     };
     let pool = start_pool(&core, &host, threads, tokio.handle())?;
     drainer::prepare(&core, &pool);
-    let pool = Arc::new(pool);
+    let pools = Arc::new(Pools::new(pool, &name));
     let config = LoomConfig {
         prefix: name,
         tokio_threads: facts.io_threads,
@@ -159,7 +159,7 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
         tokio_cpus: CpuSet::default(),
         rayon_cpus: CpuSet::default(),
         task_tracker: Arc::default(),
-        pool,
+        pools,
         calibration: OnceLock::new(),
         metrics: OnceLock::new(),
         tokio,
@@ -169,7 +169,7 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
     // The core was made here, so none of these is set.
     let _ = core.tokio.set(inner.tokio.handle().clone());
     let _ = core.own_workers.set(how.driver_threads);
-    let _ = core.pool.set(Arc::downgrade(&inner.pool));
+    let _ = core.pools.set(Arc::downgrade(&inner.pools));
     core.set_handle(&inner);
     attached::add(core, Arc::clone(&inner) as attached::Handle);
     let registered = host.register({

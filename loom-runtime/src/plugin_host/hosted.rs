@@ -15,7 +15,7 @@ use crate::panics::ignore_panic;
 use crate::runtime::{Inner, LoomRuntime};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex, PoisonError};
-use crate::threads::{keeper, place_blocking_thread, task};
+use crate::threads::{begin_call, install, place_blocking_thread, task};
 use crate::topology::os;
 
 use super::counts::{Counted, Counts, Starting, Task};
@@ -286,8 +286,8 @@ impl Host for Hosted {
             // latter must not wait for the former.
             return both((a.run(), b.run()));
         }
-        let Some(pool) = self.core.pool() else { return Status::SHUT_DOWN };
-        both(self.core.install(&pool, || rayon::join(|| a.run(), || b.run())))
+        let Some(pools) = self.core.pools() else { return Status::SHUT_DOWN };
+        both(install(&self.core, pools.nearest(), || rayon::join(|| a.run(), || b.run())))
     }
 
     fn start_thread(&self, kind: ThreadKind, number: usize, body: ForeignJob) -> Status {
@@ -317,7 +317,7 @@ impl Host for Hosted {
     fn begin(&self, work: Work) -> Status {
         if work == Work::COMPUTE {
             // No admission: the task that was admitted for this call is counted already.
-            keeper::begin_call(&self.core);
+            begin_call(&self.core);
             self.counts.compute_calls.fetch_add(1, Ordering::Relaxed);
             return Status::DONE;
         }

@@ -18,14 +18,27 @@ impl LoomRuntime {
         self.placements().map(ThreadReport::from).collect()
     }
 
-    /// How many tenths of a second a compute thread of the idle class had work and got no CPU,
-    /// because threads of normal priority took all of it.
+    /// How often a look found that a compute thread of the idle class had work and got no CPU,
+    /// because threads of normal priority took all of it: one for each such thread.
     ///
-    /// Loom samples up to eight threads, ten times a second, while there is work. The first time
-    /// that a thread starves for a second, Loom prints a warning on standard error.
+    /// Loom looks at up to eight threads while there is work: five times a second, and ten times
+    /// while a thread may starve. The first time that a thread starves for a second, Loom prints a
+    /// warning on standard error.
     #[must_use]
     pub fn starvation_events(&self) -> u64 {
         self.core().counters.starved.count()
+    }
+
+    /// How often compute work left the idle class, or went back to it, because of what the CPUs
+    /// were used for; see [`ComputePriority::Auto`](crate::ComputePriority::Auto). Where it began in
+    /// the idle class, it is there while the number is even. Each change prints a line on standard
+    /// error.
+    ///
+    /// Cost: the looks take some 0.1 % of a CPU or less while there is compute work, most of it
+    /// for waking up (`loom-bench watch`).
+    #[must_use]
+    pub fn priority_changes(&self) -> u64 {
+        self.core().counters.priority_changes.count()
     }
 
     /// How many tokio threads inherited the idle class from the compute thread that started them,
@@ -55,7 +68,7 @@ impl LoomRuntime {
     }
 
     fn placements(&self) -> impl Iterator<Item = &ThreadPlacement> {
-        let compute = self.core().compute_placements.get().into_iter().flatten();
+        let compute = self.core().compute_placements.iter();
         self.inner.io.iter().chain(self.inner.local.placements()).chain(compute)
     }
 }
@@ -74,7 +87,7 @@ impl fmt::Debug for LoomRuntime {
 impl fmt::Display for LoomRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plan = &self.core().plan;
-        let budget = &plan.budget;
+        let allowed = self.core().live_budget.allowed();
         let local = match self.local_cores() {
             0 => String::new(),
             1 => " + 1 local core".to_owned(),
@@ -86,10 +99,10 @@ impl fmt::Display for LoomRuntime {
             self.tokio_threads(),
             self.rayon_threads(),
             local,
-            budget.cpus,
-            budget.parallelism,
+            plan.budget.cpus,
+            allowed.parallelism(),
         )?;
-        if let Some(quota) = budget.quota {
+        if let Some(quota) = allowed.quota {
             write!(f, ", quota {quota:.2}")?;
         }
         write!(f, "), {}", plan.placement)?;
@@ -97,7 +110,8 @@ impl fmt::Display for LoomRuntime {
             write!(f, " (but undivided: {why})")?;
         }
         for placement in self.placements() {
-            let ThreadPlacement { name, cpus, class, thread_plan, .. } = placement;
+            let ThreadPlacement { name, class, thread_plan, .. } = placement;
+            let cpus = placement.cpus_now();
             write!(f, "\n  {name}: CPUs {cpus}, {class}")?;
             if !class.is(thread_plan.priority) {
                 write!(f, " ({} was asked for)", thread_plan.priority)?;

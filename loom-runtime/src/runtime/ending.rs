@@ -254,9 +254,9 @@ impl<F: Future + Unpin> Future for UntilAlarm<F> {
 impl Drop for Inner {
     fn drop(&mut self) {
         if os::is_forked() {
-            // The pool's threads are not in this process, and a lock that one of them held stays
+            // The pools' threads are not in this process, and a lock that one of them held stays
             // locked.
-            std::mem::forget(Arc::clone(&self.pool));
+            std::mem::forget(Arc::clone(&self.pools));
             return;
         }
         beside::unregister(&self.core);

@@ -11,7 +11,7 @@ use crate::config::LoomConfig;
 use crate::core::{Admitted, Core, EnterGuard, Refusal, context};
 use crate::observe::{FunctionStats, of_core};
 use crate::sync::Arc;
-use crate::threads::{blocking, global_rayon, help_until_ready, task};
+use crate::threads::{blocking, global_rayon, help_until_ready, install, task};
 use crate::topology::os;
 
 use super::inner::Inner;
@@ -75,11 +75,16 @@ impl LoomRuntime {
         runtime
     }
 
-    /// Direct, untracked access to the compute side.
+    /// Direct, untracked access to the compute side: the pool that runs compute work at this moment.
+    ///
+    /// With [`ComputePriority::Auto`](crate::ComputePriority::Auto) there may be a second pool, of
+    /// normal priority. Work that is given to either of them runs there, in its class, until the
+    /// runtime ends. Loom does not notice when such work gets no CPU time; it does notice it of
+    /// [`install`](Self::install).
     #[must_use]
     pub fn rayon_pool(&self) -> &ThreadPool {
         global_rayon::exists_before_idle_work(self.core());
-        &self.inner.pool
+        self.inner.pools.current()
     }
 
     /// A tokio-util tracker for tasks that the program spawns without Loom.
@@ -137,8 +142,8 @@ impl LoomRuntime {
             return crate::guest::block_on(self.core(), host, future)
                 .unwrap_or_else(|refused| panic!("{refused}"));
         }
-        if self.inner.pool.current_thread_index().is_some() {
-            return help_until_ready(self.core(), &self.inner.pool, future);
+        if self.inner.pools.has_this_thread() {
+            return help_until_ready(self.core(), future);
         }
         let _context = context::drive(Arc::clone(self.core()));
         self.inner.tokio.block_on(future)
@@ -288,7 +293,7 @@ impl LoomRuntime {
     {
         assert!(!os::is_forked(), "{}", Refusal::Forked);
         global_rayon::exists_before_idle_work(self.core());
-        self.core().install(&self.inner.pool, f)
+        install(self.core(), self.inner.pools.nearest(), f)
     }
 
     /// How many compute calls have been submitted and have not ended.
@@ -321,7 +326,7 @@ impl LoomRuntime {
     /// How many compute threads there are.
     #[must_use]
     pub fn rayon_threads(&self) -> usize {
-        self.inner.pool.current_num_threads()
+        self.inner.pools.current().current_num_threads()
     }
 
     /// Tokio's own metrics of the I/O side.

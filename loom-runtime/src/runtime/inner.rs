@@ -1,12 +1,11 @@
 //! The state that all handles of one runtime share and own.
 
-use rayon::ThreadPool;
 #[cfg(feature = "signal")]
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::LoomConfig;
-use crate::core::Core;
+use crate::core::{Core, Pools};
 use crate::learned::ProfileFile;
 use crate::local::LocalCores;
 use crate::observe::LoomMetrics;
@@ -39,7 +38,7 @@ pub(crate) struct Inner {
     pub(crate) stop: Mutex<Option<CancellationToken>>,
     /// Created at the first use.
     pub(crate) task_tracker: Arc<OnceLock<TaskTracker>>,
-    pub(crate) pool: Arc<ThreadPool>,
+    pub(crate) pools: Arc<Pools>,
     pub(crate) calibration: OnceLock<CalibrationResult>,
     /// Created at the first use.
     pub(crate) metrics: OnceLock<LoomMetrics>,

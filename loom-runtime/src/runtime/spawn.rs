@@ -207,6 +207,7 @@ where
 ///
 /// As [`spawn_compute`].
 #[track_caller]
+#[inline]
 pub fn spawn_adaptive<F, R>(f: F) -> AdaptiveFuture<R>
 where
     F: FnOnce() -> R + Send + 'static,
@@ -221,6 +222,7 @@ where
 ///
 /// As [`spawn_compute`].
 #[track_caller]
+#[inline]
 pub fn spawn_adaptive_with_hint<F, R>(hint: ComputeHint, f: F) -> AdaptiveFuture<R>
 where
     F: FnOnce() -> R + Send + 'static,

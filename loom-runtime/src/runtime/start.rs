@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use crate::config::{LoomConfig, TokioFlavor};
 #[cfg(feature = "test-util")]
 use crate::core::PausedTime;
-use crate::core::{Core, beside};
+use crate::core::{Core, Pools, beside};
 use crate::error::{LoomError, Result, Source};
 use crate::learned::{ProfileFile, calibrate};
 use crate::local::{self, LocalCores};
@@ -78,7 +78,8 @@ fn start(
         TokioSide::of(start_tokio(&core, flavor, is_paused, prefix, sender.clone())?)
     };
     let handle = tokio.handle();
-    let pool = start_rayon(&core, &config.prefix, Some(handle), &sender)?;
+    let names = format!("{}-rayon", config.prefix);
+    let pool = start_rayon(&core, &names, &plan.compute, Some(handle), &sender)?;
     drop(sender);
     let mut io = await_placed(&placed, wanted, handle)?;
     let compute: Vec<_> = io.extract_if(.., |thread| thread.role == Role::Compute).collect();
@@ -93,7 +94,7 @@ fn start(
     let union = |threads: &[ThreadPlacement]| {
         threads.iter().flat_map(|t| t.cpus.as_slice()).copied().collect::<CpuSet>()
     };
-    let pool = Arc::new(pool);
+    let pools = Arc::new(Pools::new(pool, &config.prefix));
     let inner = Arc::new(Inner {
         #[cfg(feature = "plugin-host")]
         ends_extension: EndsExtension::of(&core),
@@ -112,7 +113,7 @@ fn start(
         config,
         profile,
         io,
-        pool,
+        pools,
     });
     let core = &inner.core;
     // The core was created above, so none of these is set yet.
@@ -126,9 +127,9 @@ fn start(
     }
     let local_tasks = inner.local.all().iter().map(|local| Arc::clone(local.tasks()));
     let _ = core.local_tasks.set(local_tasks.collect());
-    let _ = core.pool.set(Arc::downgrade(&inner.pool));
+    let _ = core.pools.set(Arc::downgrade(&inner.pools));
     core.set_handle(&inner);
-    let _ = core.compute_placements.set(compute);
+    core.compute_placements.set_first(compute);
     if !is_ours {
         beside::register(inner.tokio.handle(), core);
     }

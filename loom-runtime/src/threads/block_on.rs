@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rayon::{ThreadPool, Yield};
+use rayon::Yield;
 
 use crate::bridge::without_current_call;
 use crate::sync::{Arc, thread, unpark_waker};
@@ -56,13 +56,13 @@ impl Drop for Level {
     }
 }
 
-/// Polls `future` on a thread of `pool`, the core's pool. While the future is pending, the thread
-/// runs other work: compute calls, and work that was given to the pool directly.
+/// Polls `future` on a compute thread of the core. While the future is pending, the thread runs
+/// other work: compute calls, and work that was given to the pool directly.
 ///
 /// If the thread blocked instead, it could block the very work that the future waits for. Work that
 /// runs meanwhile has to end before the wait can end. So a caller that holds an async lock must not
 /// wait here for work that takes the same lock on this pool.
-pub(crate) fn help_until_ready<F: Future>(core: &Core, pool: &ThreadPool, future: F) -> F::Output {
+pub(crate) fn help_until_ready<F: Future>(core: &Core, future: F) -> F::Output {
     let level = Level::enter();
     let waker = unpark_waker();
     let mut cx = Context::from_waker(&waker);
@@ -72,17 +72,23 @@ pub(crate) fn help_until_ready<F: Future>(core: &Core, pool: &ThreadPool, future
             return output;
         }
         if !level.is_too_deep()
+            && is_of_current_pool(core)
             && let Some(call) = core.queue.start_next()
         {
             without_current_call(|| call.run());
             continue;
         }
         // A wake-up that comes while other work runs leaves its token, so the park returns at once.
-        if level.is_too_deep() || without_current_call(|| pool.yield_now()) != Some(Yield::Executed)
-        {
+        if level.is_too_deep() || without_current_call(rayon::yield_now) != Some(Yield::Executed) {
             thread::park_timeout(CHECK_AGAIN);
         }
     }
+}
+
+/// Whether this thread may take calls. Threads of a pool that is not used any more may get no CPU
+/// time; drainers of the other pool run the calls (`auto_priority`).
+fn is_of_current_pool(core: &Core) -> bool {
+    core.pools().is_none_or(|pools| pools.is_current_here())
 }
 
 /// Runs work of its own pool on a compute thread until `has_happened` returns true.
@@ -91,7 +97,10 @@ pub(crate) fn help_until(has_happened: impl Fn() -> bool) {
     let core = OWNER.try_with(|owner| owner.get().cloned()).ok().flatten();
     while !has_happened() {
         if !level.is_too_deep()
-            && let Some(call) = core.as_ref().and_then(|core| core.queue.start_next())
+            && let Some(call) = core
+                .as_ref()
+                .filter(|core| is_of_current_pool(core))
+                .and_then(|core| core.queue.start_next())
         {
             without_current_call(|| call.run());
         } else if level.is_too_deep()

@@ -15,6 +15,7 @@ use crate::core::{Admitted, Core};
 use super::io::leave_worker_cpu;
 use super::keeper::{self, Alarm};
 use super::warn::{threads_were_refused, try_thread};
+use super::watch::watch_while_busy;
 
 /// How long a function waits before it asks for a thread again, where the system refused one.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
@@ -26,7 +27,7 @@ impl Queued {
     fn on(core: &Arc<Core>) -> Self {
         // SeqCst: with `may_be_left_alone`.
         core.blocking_queued.fetch_add(1, Ordering::SeqCst);
-        keeper::watch_while_busy(core);
+        watch_while_busy(core);
         Self(Arc::clone(core))
     }
 }

@@ -8,16 +8,17 @@ use tokio::runtime::Handle;
 use crate::core::{Core, context};
 use crate::error::{LoomError, Result};
 use crate::sync::{Arc, mpsc};
-use crate::topology::{Role, ThreadPlacement};
+use crate::topology::{Role, ThreadPlacement, ThreadPlan};
 
 use super::probe::new_thread;
 use super::{block_on, drainer};
 
-/// Starts the compute side. If `tokio` is set, each compute thread enters it until the thread ends,
-/// so that `Handle::current` and `tokio::spawn` work there.
+/// Starts a compute pool with a thread for each plan. If `tokio` is set, each compute thread enters
+/// it until the thread ends, so that `Handle::current` and `tokio::spawn` work there.
 pub(crate) fn start_rayon(
     core: &Arc<Core>,
-    prefix: &str,
+    names: &str,
+    thread_plans: &[ThreadPlan],
     tokio: Option<&Handle>,
     placed: &mpsc::Sender<ThreadPlacement>,
 ) -> Result<ThreadPool> {
@@ -34,12 +35,12 @@ pub(crate) fn start_rayon(
         let name = rayon_thread.name().unwrap_or_default().to_owned();
         let core = Arc::clone(core);
         let (tokio, placed) = (tokio.cloned(), placed.clone());
+        let thread_plan = thread_plans[rayon_thread.index()].clone();
         let builder = new_thread(&core.plan, name.clone());
         builder.spawn(move || {
             let _entered = tokio.as_ref().map(Handle::enter);
-            let (plan, index) = (&core.plan, rayon_thread.index());
-            let thread_plan = &plan.compute[index];
-            let placement = ThreadPlacement::apply(Role::Compute, name, thread_plan, &plan.budget);
+            let budget = &core.plan.budget;
+            let placement = ThreadPlacement::apply(Role::Compute, name, &thread_plan, budget);
             block_on::serve(Arc::clone(&core));
             context::adopt(core);
             // The receiver is gone where the system refused a later thread.
@@ -49,10 +50,10 @@ pub(crate) fn start_rayon(
         })?;
         Ok(())
     };
-    let prefix = prefix.to_owned();
+    let names = names.to_owned();
     let pool = ThreadPoolBuilder::new()
-        .num_threads(core.plan.compute.len())
-        .thread_name(move |i| format!("{prefix}-rayon-{i:04}"))
+        .num_threads(thread_plans.len())
+        .thread_name(move |i| format!("{names}-{i:04}"))
         .panic_handler(on_panic)
         .spawn_handler(spawn)
         .build()

@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use rayon::{ThreadPool, Yield};
 
-use crate::bridge::{Drainer, Queue};
+use crate::bridge::{Drainer, Draining, Generation};
 use crate::sync::{Arc, Barrier, thread};
 
 use crate::core::{Core, DrainerCpu};
 
-use super::{global_rayon, keeper};
+use super::{global_rayon, keeper, pace};
 
 /// A turn of short calls lasts about this long; then the drainer lets the pool's own work run.
 const TURN: Duration = Duration::from_micros(10);
@@ -46,15 +46,22 @@ thread_local! {
 }
 
 /// Spawns a drainer that the queue has already counted as up.
-pub(crate) fn fetch(core: &Arc<Core>) {
-    match core.pool() {
-        Some(pool) => {
+pub(crate) fn fetch(core: &Arc<Core>, generation: Generation) {
+    match core.pools() {
+        Some(pools) => {
             core.counters.wakes.add_one();
-            spawn(&pool, Arc::clone(core), None);
+            spawn(pools.of(generation), Arc::clone(core), Task::Drain(generation));
         }
         // The last handle was dropped, and the threads have ended.
-        None => core.queue.refuse_all(),
+        None => core.queue.refuse_all(generation),
     }
+}
+
+/// What a job of the pool does.
+enum Task {
+    /// Records where the stack of the thread begins; waits for the other threads' jobs.
+    Prepare(Arc<Barrier>),
+    Drain(Generation),
 }
 
 /// Lets each thread of a new pool record where its stack begins, before it runs any other job.
@@ -63,25 +70,28 @@ pub(crate) fn prepare(core: &Arc<Core>, pool: &ThreadPool) {
     // Each job waits for all others, so that no thread runs two of them.
     let barrier = Arc::new(Barrier::new(threads));
     for _ in 0..threads {
-        spawn(pool, Arc::clone(core), Some(Arc::clone(&barrier)));
+        spawn(pool, Arc::clone(core), Task::Prepare(Arc::clone(&barrier)));
     }
 }
 
 /// The one place where drainers are spawned, so that the stacks below them are alike.
-fn spawn(pool: &ThreadPool, core: Arc<Core>, barrier: Option<Arc<Barrier>>) {
-    pool.spawn(move || run(&core, barrier.as_deref()));
+fn spawn(pool: &ThreadPool, core: Arc<Core>, task: Task) {
+    pool.spawn(move || run(&core, task));
 }
 
 /// Never inlined, so that its frame always has the same distance from the pool's frames.
 #[inline(never)]
-fn run(core: &Arc<Core>, barrier: Option<&Barrier>) {
+fn run(core: &Arc<Core>, task: Task) {
     let frame = 0_u8;
     let here = ptr::from_ref(hint::black_box(&frame)).addr();
-    if let Some(barrier) = barrier {
-        BOTTOM.set(here);
-        barrier.wait();
-        return;
-    }
+    let generation = match task {
+        Task::Drain(generation) => generation,
+        Task::Prepare(barrier) => {
+            BOTTOM.set(here);
+            barrier.wait();
+            return;
+        }
+    };
     global_rayon::exists_before_idle_work(core);
     // A job below this one would have moved the frame.
     let is_nested = here != BOTTOM.get();
@@ -91,7 +101,7 @@ fn run(core: &Arc<Core>, barrier: Option<&Barrier>) {
     let is_moved = core.plan.binds_io && !is_nested;
     let cpus = thread_plan.filter(|_| is_moved).and_then(|thread_plan| thread_plan.cpus.as_ref());
     let now = Instant::now();
-    core.queue.drain(&mut PoolDrainer {
+    let mut drainer = PoolDrainer {
         core,
         place: core.drainer_cpus.enter(cpus),
         is_nested,
@@ -99,7 +109,8 @@ fn run(core: &Arc<Core>, barrier: Option<&Barrier>) {
         left: 1,
         since: now,
         yielded: now,
-    });
+    };
+    core.queue.drain(generation, &mut drainer);
 }
 
 struct PoolDrainer<'a> {
@@ -114,12 +125,23 @@ struct PoolDrainer<'a> {
     yielded: Instant,
 }
 
+impl PoolDrainer<'_> {
+    /// Sleeps, where a quota does not let compute threads use all of their CPUs' time.
+    fn keep_pace(&mut self, draining: &Draining<'_>, is_searching: bool) {
+        match pace::debt(self.core) {
+            None => {}
+            Some(debt) if is_searching => draining.pause_search(self, || pace::sleep(debt)),
+            Some(debt) => pace::sleep(debt),
+        }
+    }
+}
+
 impl Drainer for PoolDrainer<'_> {
-    fn fetch(&mut self) {
+    fn fetch(&mut self, generation: Generation) {
         // A job that a pool thread spawns goes to that thread's own queue, ahead of the work below
         // a nested drainer. A job that the keeper spawns goes to the queue that all threads share.
-        if !self.is_nested || keeper::call_with(self.core, fetch).is_err() {
-            fetch(self.core);
+        if !self.is_nested || keeper::fetch_with(self.core, generation, fetch).is_err() {
+            fetch(self.core, generation);
         }
     }
 
@@ -127,10 +149,11 @@ impl Drainer for PoolDrainer<'_> {
         !self.is_nested
     }
 
-    fn between(&mut self, queue: &Queue, is_searching: bool) {
+    fn between(&mut self, draining: &Draining<'_>, is_searching: bool) {
         if self.place.is_crowded() {
             self.place.look();
         }
+        self.keep_pace(draining, is_searching);
         self.left -= 1;
         if self.left == 0 {
             let lasted = self.since.elapsed();
@@ -144,10 +167,10 @@ impl Drainer for PoolDrainer<'_> {
             if !is_searching {
                 rayon::yield_now();
                 self.yielded = self.since;
-            } else if self.core.is_installing()
+            } else if self.core.installs.is_waiting()
                 || self.since.duration_since(self.yielded) > LONGEST_WAIT
             {
-                queue.pause_search(self, rayon::yield_now);
+                draining.pause_search(self, rayon::yield_now);
                 self.yielded = self.since;
             }
             self.place.look();
@@ -156,7 +179,7 @@ impl Drainer for PoolDrainer<'_> {
         }
     }
 
-    fn lingers(&mut self, queue: &Queue) -> bool {
+    fn lingers(&mut self, draining: &Draining<'_>) -> bool {
         if self.is_nested {
             // A submitter that is counted already may be about to push its job.
             thread::yield_now();
@@ -171,12 +194,12 @@ impl Drainer for PoolDrainer<'_> {
             self.place.look();
             // `has_new` does not see jobs that another drainer has moved to the lists. `waiting`
             // counts them, and is read once a round only, since submitters write its word.
-            if queue.waiting() > 0 {
+            if draining.waiting() > 0 {
                 FRUITLESS_LINGERS.set(0);
                 return true;
             }
             for _ in 0..CHECKS {
-                if queue.has_new() {
+                if draining.has_new() {
                     FRUITLESS_LINGERS.set(0);
                     return true;
                 }
@@ -184,8 +207,8 @@ impl Drainer for PoolDrainer<'_> {
             }
             // Less and less often, since a submitter fetches another drainer while this one pauses.
             let yields = round.is_power_of_two() && round >= ROUNDS[1];
-            if (yields || self.core.is_installing())
-                && queue.pause_search(self, rayon::yield_now) == Some(Yield::Executed)
+            if (yields || self.core.installs.is_waiting())
+                && draining.pause_search(self, rayon::yield_now) == Some(Yield::Executed)
             {
                 return true;
             }

@@ -11,8 +11,9 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::bridge::Generation;
 use crate::panics::ignore_panic;
 use crate::sync::{Arc, Mutex, PoisonError, Weak, mpsc, thread};
 use crate::topology::{ComputePriority, CoreBudget, Role, ThreadPlacement, ThreadPlan, os};
@@ -20,16 +21,26 @@ use crate::topology::{ComputePriority, CoreBudget, Role, ThreadPlacement, Thread
 use crate::core::{Core, Refusal, context};
 
 use super::inherited::Looks;
-use super::watch::{TICK, WatchedCore};
+
+/// Fetches a drainer of a generation for a core.
+type Fetch = fn(&Arc<Core>, Generation);
+
+type MakeWatched = fn(Weak<Core>) -> Box<dyn Watched>;
 
 enum Command {
     Run(Box<dyn FnOnce() + Send>),
-    Watch(Weak<Core>),
-    /// Calls a function of this crate with a core. The sender keeps that core alive, so the keeper
-    /// does not drop it last.
-    With(Arc<Core>, fn(&Arc<Core>)),
+    Watch(Weak<Core>, MakeWatched),
+    /// Fetches a drainer for a core. The sender keeps that core alive, so the keeper does not drop
+    /// it last.
+    Fetch(Arc<Core>, Generation, Fetch),
     WakeAt(Instant, Waker),
 }
+
+/// The time between two looks of the keeper while there is work: at most, and where a look found
+/// what may be wrong. Each wakes the keeper, which costs more than what it does then
+/// (`loom-bench watch`).
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
+pub(super) const SHORT_PAUSE: Duration = Duration::from_millis(100);
 
 static KEEPER: Mutex<Option<mpsc::Sender<Command>>> = Mutex::new(None);
 
@@ -59,39 +70,30 @@ where
     }
 }
 
-/// Makes the keeper watch `core` while it has work.
+/// What the keeper looks at again and again.
+pub(super) trait Watched: Send {
+    /// Looks once. Returns the longest time until the next look, or `None` when the keeper may
+    /// forget this.
+    fn look(&mut self) -> Option<Duration>;
+}
+
+/// Makes the keeper watch `core`, by what `make` makes of it on the keeper, while that is needed.
 ///
 /// # Errors
 ///
 /// As [`run`].
-fn watch(core: &Arc<Core>) -> io::Result<()> {
-    send(Command::Watch(Arc::downgrade(core)))
+pub(super) fn watch(core: &Arc<Core>, make: MakeWatched) -> io::Result<()> {
+    send(Command::Watch(Arc::downgrade(core), make))
 }
 
-/// Calls `f` on the keeper, which belongs to no pool: a job that `f` spawns does not go to the
-/// calling thread's own queue. Does not wait for `f`.
+/// Fetches a drainer on the keeper, which belongs to no pool: the job does not go to the calling
+/// thread's own queue. Does not wait for it.
 ///
 /// # Errors
 ///
 /// As [`run`].
-pub(crate) fn call_with(core: &Arc<Core>, f: fn(&Arc<Core>)) -> io::Result<()> {
-    send(Command::With(Arc::clone(core), f))
-}
-
-/// Counts a compute call, makes the keeper watch its core, and returns how many calls were in
-/// flight before.
-pub(crate) fn begin_call(core: &Arc<Core>) -> usize {
-    let before = core.count_call();
-    watch_while_busy(core);
-    core.owner.begin_call();
-    before
-}
-
-/// Makes the keeper watch a core that has work, until the work has ended.
-pub(crate) fn watch_while_busy(core: &Arc<Core>) {
-    if core.needs_a_watch() && watch(core).is_err() {
-        core.is_not_watched();
-    }
+pub(crate) fn fetch_with(core: &Arc<Core>, generation: Generation, fetch: Fetch) -> io::Result<()> {
+    send(Command::Fetch(Arc::clone(core), generation, fetch))
 }
 
 /// Completes at a given time, even if tokio and its timers have ended.
@@ -175,13 +177,13 @@ pub(crate) fn end() {
 }
 
 fn keep(commands: &mpsc::Receiver<Command>) {
-    let mut watched: Vec<WatchedCore> = Vec::new();
+    let mut watched: Vec<Box<dyn Watched>> = Vec::new();
     let mut waiting: Vec<(Instant, Waker)> = Vec::new();
     let mut inherited = Looks::default();
-    let mut tick = Instant::now();
+    let mut next_look = Instant::now();
     loop {
         let next = waiting.iter().map(|(time, _)| *time);
-        let next = next.chain((!watched.is_empty()).then_some(tick)).min();
+        let next = next.chain((!watched.is_empty()).then_some(next_look)).min();
         let command = match next {
             None => commands.recv().map_err(mpsc::RecvTimeoutError::from),
             Some(next) => commands.recv_timeout(next.saturating_duration_since(Instant::now())),
@@ -190,12 +192,13 @@ fn keep(commands: &mpsc::Receiver<Command>) {
         match command {
             Ok(Command::Run(job)) => ignore_panic(job),
             Ok(Command::WakeAt(time, waker)) => waiting.push((time, waker)),
-            Ok(Command::With(core, f)) => ignore_panic(|| f(&core)),
-            Ok(Command::Watch(core)) => {
-                if watched.is_empty() {
-                    tick = Instant::now() + TICK;
-                }
-                watched.push(WatchedCore::new(core));
+            Ok(Command::Fetch(core, generation, fetch)) => {
+                ignore_panic(|| fetch(&core, generation));
+            }
+            Ok(Command::Watch(core, make)) => {
+                let soon = Instant::now() + SHORT_PAUSE;
+                next_look = if watched.is_empty() { soon } else { next_look.min(soon) };
+                watched.extend(catch_unwind(AssertUnwindSafe(|| make(core))));
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {}
             Err(mpsc::RecvTimeoutError::Disconnected) => return,
@@ -204,12 +207,15 @@ fn keep(commands: &mpsc::Receiver<Command>) {
         for (_, waker) in waiting.extract_if(.., |(time, _)| *time <= now) {
             ignore_panic(|| waker.wake());
         }
-        if tick <= now && !watched.is_empty() {
+        if next_look <= now && !watched.is_empty() {
+            let mut pause = PAUSE;
             watched.retain_mut(|core| {
-                catch_unwind(AssertUnwindSafe(|| core.is_still_needed())).unwrap_or(true)
+                let wanted = catch_unwind(AssertUnwindSafe(|| core.look())).unwrap_or(Some(PAUSE));
+                pause = pause.min(wanted.unwrap_or(PAUSE));
+                wanted.is_some()
             });
             ignore_panic(|| inherited.look(now));
-            tick = Instant::now() + TICK;
+            next_look = Instant::now() + pause;
         }
     }
 }

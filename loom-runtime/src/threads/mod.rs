@@ -3,8 +3,10 @@
 //! Owns how threads are started, placed, watched and ended, which threads may block on what, and
 //! the process-wide compute pool. It decides nothing about calls: it only sees a core's queue.
 
+mod auto_priority;
 mod block_on;
 pub(crate) mod blocking;
+mod budget_watch;
 mod command;
 mod compute;
 pub(crate) mod drainer;
@@ -12,8 +14,10 @@ pub(crate) mod global_rayon;
 pub(crate) mod inherited;
 mod io;
 pub(crate) mod keeper;
+mod pace;
 mod probe;
 pub(crate) mod process_wide;
+mod starvation;
 pub(crate) mod task;
 mod timer;
 mod tokio_side;
@@ -32,3 +36,4 @@ pub(crate) use task::Tracked;
 pub(crate) use timer::Timer;
 pub(crate) use tokio_side::{ShutdownWait, TokioSide};
 pub(crate) use warn::warn_once;
+pub(crate) use watch::{begin_call, install};

@@ -5,10 +5,8 @@
 
 use std::io::{self, Write};
 
-use rayon::ThreadPool;
-
 use crate::config::DEFAULT_COMPUTE_QUEUE;
-use crate::core::Core;
+use crate::core::{Core, Pools};
 use crate::error::{LoomError, Result};
 use crate::scheduler::MabKnobs;
 use crate::sync::{Arc, OnceLock, mpsc};
@@ -20,8 +18,8 @@ use super::probe::probe;
 
 struct ProcessWide {
     core: Arc<Core>,
-    /// Kept for its threads: the core, as every core, only has a weak reference to its pool.
-    _pool: Option<Arc<ThreadPool>>,
+    /// Kept for their threads: the core, as every core, only has a weak reference to its pools.
+    _pools: Option<Arc<Pools>>,
 }
 
 static PROCESS_WIDE: OnceLock<ProcessWide> = OnceLock::new();
@@ -59,7 +57,7 @@ fn start() -> ProcessWide {
             .flatten()
     };
     match started {
-        Ok(pool) => ProcessWide { core, _pool: Some(pool) },
+        Ok(pools) => ProcessWide { core, _pools: Some(pools) },
         Err(error) => {
             // A failed write to standard error must not stop the program.
             let _ = writeln!(
@@ -68,20 +66,21 @@ fn start() -> ProcessWide {
             );
             ProcessWide {
                 core: Arc::new(Core::new(plan, None, 0, DEFAULT_COMPUTE_QUEUE, MabKnobs::new())),
-                _pool: None,
+                _pools: None,
             }
         }
     }
 }
 
-fn start_pool(core: &Arc<Core>) -> Result<Arc<ThreadPool>> {
+fn start_pool(core: &Arc<Core>) -> Result<Arc<Pools>> {
     let wanted = core.plan.compute.len();
     probe(wanted)?;
     let (sender, placed) = mpsc::channel();
-    let pool = Arc::new(start_rayon(core, "loom", None, &sender)?);
+    let pool = start_rayon(core, "loom-rayon", &core.plan.compute, None, &sender)?;
+    let pools = Arc::new(Pools::new(pool, "loom"));
     drop(sender);
-    // The core was just made, so neither is set.
-    let _ = core.pool.set(Arc::downgrade(&pool));
-    let _ = core.compute_placements.set(placed.iter().take(wanted).collect());
-    Ok(pool)
+    // The core was just made, so it is not set.
+    let _ = core.pools.set(Arc::downgrade(&pools));
+    core.compute_placements.set_first(placed.iter().take(wanted).collect());
+    Ok(pools)
 }

@@ -1,102 +1,159 @@
-//! Checks whether queued work gets to run.
+//! Checks whether queued work gets to run, while there is work.
 //!
-//! Compute threads of the idle class run only on a CPU that no thread of normal priority wants. A
-//! normal thread that never sleeps starves them, whether it belongs to this process or not.
+//! Compute threads of the idle class run only on a CPU that no thread of normal priority wants.
 //! Blocking functions wait without end where the system refuses their threads. In both cases the
 //! threads that would do the work cannot notice this themselves, so the keeper checks.
 
+use std::any::Any;
 use std::time::Duration;
 
+use rayon::ThreadPool;
+
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Arc, Weak};
-use crate::topology::os::{self, TimeOnCpu};
+use crate::sync::{Arc, PoisonError, Weak};
 
 use crate::core::Core;
 
+use super::auto_priority::AutoPriority;
+use super::budget_watch::{BudgetWatch, drainer_limit, limit_drainers};
+use super::keeper::{self, PAUSE, SHORT_PAUSE, Watched};
 use super::warn::{threads_were_refused, try_thread, warn_once};
 
-/// The time between two checks of the keeper while there is work.
-pub(crate) const TICK: Duration = Duration::from_millis(100);
-/// A thread that was ready at both ends of a tick and ran for less than this counts as starved. The
-/// kernel gives an idle-class thread 0.3 % of a CPU that it shares with one normal thread.
-const LEAST: Duration = Duration::from_millis(1);
-/// After how many ticks in a row a starved thread is reported.
-const WARN_AFTER: u32 = 10;
-/// A check reads two files per thread, so at most this many threads of a core are watched. They
-/// stand for the others: threads of normal priority starve all compute threads alike.
-const MOST_WATCHED: usize = 8;
+/// Counts a compute call, makes the keeper watch its core, and returns how many calls were in
+/// flight before.
+pub(crate) fn begin_call(core: &Arc<Core>) -> usize {
+    let before = core.count_call();
+    watch_while_busy(core);
+    core.owner.begin_call();
+    before
+}
 
-/// One core, as the keeper saw it at the last check.
-pub(crate) struct WatchedCore {
+/// Runs `f` on the pool itself, while the keeper watches the core.
+pub(crate) fn install<R: Send>(
+    core: &Arc<Core>,
+    pool: &ThreadPool,
+    f: impl FnOnce() -> R + Send,
+) -> R {
+    let install = core.installs.begin();
+    watch_while_busy(core);
+    install.run(pool, f)
+}
+
+/// Makes the keeper watch a core that has work, until the work has ended.
+pub(crate) fn watch_while_busy(core: &Arc<Core>) {
+    if core.needs_a_watch() && keeper::watch(core, WatchedCore::of).is_err() {
+        core.is_not_watched();
+    }
+}
+
+/// For how many looks in a row no call may end while the number of drainers is limited.
+const STILL_LOOKS: u32 = 10;
+
+/// One core, as the keeper saw it at the last look.
+struct WatchedCore {
     core: Weak<Core>,
-    threads: Vec<Thread>,
-    /// For how many ticks in a row blocking functions waited and none got a thread.
+    measured: Measured,
+    /// For how many looks in a row blocking functions waited and none got a thread.
     stuck: u32,
     queued: usize,
     /// How many compute calls had been run.
     run: u64,
     /// Since when calls have waited and that number has not changed; `None` if no call waits.
     still_since: Option<u64>,
+    still_looks: u32,
+    /// Whether more drainers may be up than the budget allows.
+    is_lifted: bool,
 }
 
-struct Thread {
-    id: u32,
-    name: String,
-    last: Option<TimeOnCpu>,
-    starved: u32,
+/// What is kept while the core has no work, since work often comes in bursts.
+struct Measured {
+    priority: AutoPriority,
+    budget: BudgetWatch,
+}
+
+impl Watched for WatchedCore {
+    fn look(&mut self) -> Option<Duration> {
+        let core = self.core.upgrade()?;
+        let queued = core.blocking_queued.load(Ordering::Relaxed);
+        let is_still = self.check_queue(&core);
+        if !core.has_work() {
+            return (!core.may_be_left_alone()).then_some(PAUSE);
+        }
+        // A thread of a process that is stopped looks like one that is starved.
+        let was_stopped = self.measured.budget.check(&core);
+        let may_starve = self.measured.priority.check(&core, was_stopped, warn_starved);
+        self.check_drainers(&core, is_still);
+        self.check_blocking(&core, queued);
+        let is_urgent = is_still || may_starve || queued > 0;
+        Some(if is_urgent { SHORT_PAUSE } else { PAUSE })
+    }
+}
+
+impl Drop for WatchedCore {
+    fn drop(&mut self) {
+        if let Some(core) = self.core.upgrade() {
+            let placeholder =
+                Measured { priority: AutoPriority::default(), budget: BudgetWatch::default() };
+            let mut measured = std::mem::replace(&mut self.measured, placeholder);
+            measured.priority.end();
+            *core.measured.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(Box::new(measured));
+        }
+    }
 }
 
 impl WatchedCore {
-    pub(crate) fn new(core: Weak<Core>) -> Self {
-        let mut threads = Vec::new();
-        if let Some(placements) =
-            core.upgrade().as_ref().and_then(|core| core.compute_placements.get())
-        {
-            let idle = || placements.iter().filter(|thread_plan| thread_plan.class.is_idle);
-            let step = idle().count().div_ceil(MOST_WATCHED).max(1);
-            threads = idle()
-                .step_by(step)
-                .filter_map(|thread_plan| {
-                    Some(Thread {
-                        id: thread_plan.id?,
-                        name: thread_plan.name.clone(),
-                        last: None,
-                        starved: 0,
-                    })
-                })
-                .collect();
+    fn of(weak: Weak<Core>) -> Box<dyn Watched> {
+        let core = weak.upgrade();
+        let kept = core
+            .as_ref()
+            .and_then(|core| core.measured.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let mut measured = match kept.map(<Box<dyn Any + Send>>::downcast::<Measured>) {
+            Some(Ok(kept)) => *kept,
+            _ => Measured {
+                priority: core.as_ref().map(|core| AutoPriority::of(core)).unwrap_or_default(),
+                budget: BudgetWatch::default(),
+            },
+        };
+        measured.priority.begin();
+        if let Some(core) = &core {
+            measured.budget.check(core);
         }
-        Self { core, threads, stuck: 0, queued: 0, run: 0, still_since: None }
+        Box::new(Self {
+            core: weak,
+            measured,
+            stuck: 0,
+            queued: 0,
+            run: 0,
+            still_since: None,
+            still_looks: 0,
+            is_lifted: false,
+        })
     }
 
-    /// Checks once. Returns false when the core no longer needs to be watched.
-    pub(crate) fn is_still_needed(&mut self) -> bool {
-        let Some(core) = self.core.upgrade() else { return false };
-        let queued = core.blocking_queued.load(Ordering::Relaxed);
-        self.check_queue(&core);
-        if core.in_flight() == 0 && queued == 0 {
-            return !core.may_be_left_alone();
-        }
-        for thread in &mut self.threads {
-            if thread.was_starved() {
-                core.counters.starved.add_one();
-                if thread.starved == WARN_AFTER {
-                    warn_starved(&thread.name);
-                }
-            }
-        }
-        self.check_blocking(&core, queued);
-        true
+    /// Lets every compute thread run while calls wait and none ends although the budget limits the
+    /// drainers: those that run may wait for those that do not. Otherwise fetches the drainers that
+    /// a submitter has left out.
+    fn check_drainers(&mut self, core: &Arc<Core>, is_still: bool) {
+        self.still_looks = if is_still { self.still_looks + 1 } else { 0 };
+        let limit = drainer_limit(core, core.live_budget.allowed());
+        let is_lifted = limit < core.compute_threads && self.still_looks >= STILL_LOOKS
+            || self.is_lifted && is_still;
+        let limit = if is_lifted { core.compute_threads } else { limit };
+        self.is_lifted = is_lifted;
+        limit_drainers(core, limit);
     }
 
-    /// Records in the backlog since when calls have waited and none has ended.
-    fn check_queue(&mut self, core: &Core) {
+    /// Records in the backlog since when calls have waited and none has ended. Returns whether
+    /// that was so at this look.
+    fn check_queue(&mut self, core: &Core) -> bool {
         let run = core.counters.run.count();
         let is_still = core.queue.waiting() > 0 && run == self.run;
         core.backlog.stalls(self.still_since.filter(|_| is_still));
         let since = self.still_since.filter(|_| is_still).or_else(|| Some(core.now()));
         self.still_since = since.filter(|_| core.queue.waiting() > 0);
         self.run = run;
+        is_still
     }
 
     fn check_blocking(&mut self, core: &Arc<Core>, queued: usize) {
@@ -116,19 +173,6 @@ impl WatchedCore {
     }
 }
 
-impl Thread {
-    /// Whether the thread was ready to run at the last check and is now, and hardly ran between.
-    fn was_starved(&mut self) -> bool {
-        let now = os::time_on_cpu(self.id);
-        let before = std::mem::replace(&mut self.last, now);
-        let starved = before.zip(now).is_some_and(|(before, now)| {
-            before.is_runnable && now.is_runnable && now.since(before) < LEAST
-        });
-        self.starved = if starved { self.starved + 1 } else { 0 };
-        starved
-    }
-}
-
 fn warn_starved(thread: &str) {
     static WARNED: AtomicBool = AtomicBool::new(false);
     warn_once(
@@ -136,7 +180,7 @@ fn warn_starved(thread: &str) {
         &format!(
             "thread `{thread}` has work and got no CPU for a second: threads of normal priority, \
              of this process or its neighbours, take all of it; where they always do, set \
-             `compute_priority` to `nice` or `normal`"
+             `compute_priority` to `auto` or `normal`"
         ),
     );
 }

@@ -19,6 +19,8 @@ pub(crate) struct CoreBudget {
     pub(crate) quota: Option<f64>,
     /// The CPUs, with their cores, caches and nodes.
     pub(crate) layout: Vec<Cpu>,
+    /// Whether a setting has narrowed the CPUs down.
+    pub(crate) is_narrowed: bool,
 }
 
 impl CoreBudget {
@@ -50,16 +52,22 @@ impl CoreBudget {
     /// I/O threads included.
     pub(crate) fn of(machine: &Machine) -> Self {
         let cpus: CpuSet = machine.cpus.iter().map(|cpu| cpu.id).collect();
+        let parallelism = Self::parallelism_of(cpus.len(), machine.quota);
+        let layout = machine.cpus.clone();
+        Self { cpus, parallelism, quota: machine.quota, layout, is_narrowed: false }
+    }
+
+    /// How many threads can run at once on so many CPUs.
+    pub(crate) fn parallelism_of(cpus: usize, quota: Option<f64>) -> usize {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a quota is positive, and one beyond all CPUs is no bound"
         )]
-        let parallelism = match machine.quota {
-            Some(quota) => (quota as usize).clamp(1, cpus.len().max(1)),
-            None => cpus.len().max(1),
-        };
-        Self { cpus, parallelism, quota: machine.quota, layout: machine.cpus.clone() }
+        match quota {
+            Some(quota) => (quota as usize).clamp(1, cpus.max(1)),
+            None => cpus.max(1),
+        }
     }
 
     /// The part of the budget that is in `cpus`, or `None` if that is empty.
@@ -68,7 +76,7 @@ impl CoreBudget {
         layout.retain(|cpu| cpus.contains(cpu.id));
         number_threads(&mut layout);
         let machine = Machine { cpus: layout, quota: self.quota };
-        (!machine.cpus.is_empty()).then(|| Self::of(&machine))
+        (!machine.cpus.is_empty()).then(|| Self { is_narrowed: true, ..Self::of(&machine) })
     }
 
     /// Whether a quota allows less than the CPUs could do.

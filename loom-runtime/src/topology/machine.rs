@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use super::{CpuSet, cgroup};
+use super::CpuSet;
+use super::limits::{Limits, limits};
 
 /// One logical CPU.
 ///
@@ -37,7 +38,7 @@ impl Machine {
     ///
     /// Where the system reports nothing, this assumes a core for each CPU, one cache and one node.
     pub(crate) fn read(root: &Path, mask: &CpuSet) -> Self {
-        let cgroup::Limits { quota, cpus } = cgroup::limits(root);
+        let Limits { quota, cpus } = limits(root);
         let allowed = cpus.map(|cpus| cpus.intersection(mask)).filter(|cpus| !cpus.is_empty());
         let cpus = allowed.as_ref().unwrap_or(mask);
         let nodes = nodes(root);

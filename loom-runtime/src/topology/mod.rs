@@ -9,6 +9,7 @@
 mod budget;
 mod cgroup;
 mod cpu_set;
+mod limits;
 mod machine;
 pub(crate) mod os;
 mod own_idle;
@@ -20,6 +21,7 @@ mod thread_plan;
 
 pub(crate) use budget::CoreBudget;
 pub(crate) use cpu_set::CpuSet;
+pub(crate) use limits::QuotaFiles;
 pub(crate) use own_idle::with_own_idle_threads;
 pub(crate) use plan::{Plan, Request};
 pub use settings::{ComputePriority, GlobalRayon, Pin, Placement};

@@ -38,12 +38,17 @@ pub(crate) struct Plan {
     pub(crate) io: Vec<ThreadPlan>,
     pub(crate) compute: Vec<ThreadPlan>,
     pub(crate) local: Vec<ThreadPlan>,
+    /// For compute threads of normal priority, if compute work may leave the idle class: as many, and
+    /// not on the CPUs of local cores.
+    pub(crate) second: Vec<ThreadPlan>,
     /// For the threads that tokio starts for blocking work: the whole budget, instead of a worker's
     /// mask, which they would inherit.
     pub(crate) blocking: ThreadPlan,
     /// Whether each I/O worker is bound to one CPU, so that it cannot leave one that it shares with a
     /// compute thread.
     pub(crate) binds_io: bool,
+    /// Whether compute work leaves the idle class while it gets no CPU time there.
+    pub(crate) adapts_priority: bool,
     /// The stack of each thread in bytes, if it is not the default.
     pub(crate) stack_size: Option<usize>,
 }
@@ -51,14 +56,16 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn new(budget: CoreBudget, request: Request) -> Self {
         let n = budget.parallelism;
+        let compute_priority = request.compute_priority.at_start();
         let order = cpu_order(&budget.layout);
         let is_divided = request.pin != Pin::No && !budget.is_capped();
         let (local_cpus, rest) = split_off_local_cores(&order, request.local_cores);
         let splits = is_divided && request.placement == Placement::Split && rest.len() > 1;
+        let besides_local = rest.clone();
         let (io_cpus, compute_cpus) = if splits {
             split(&rest, request.io_threads.unwrap_or(1))
         } else if request.placement == Placement::Shared
-            && request.compute_priority == ComputePriority::Idle
+            && compute_priority == ComputePriority::Idle
         {
             // Compute yields to local cores as it does to I/O.
             (rest, order)
@@ -69,7 +76,7 @@ impl Plan {
         let left = n.saturating_sub(request.local_cores).max(1);
         let io_default = if request.placement == Placement::Split { 1 } else { left };
         let compute_default = match request.placement {
-            Placement::Shared if request.compute_priority == ComputePriority::Idle => n,
+            Placement::Shared if compute_priority == ComputePriority::Idle => n,
             // Compute threads that do not use the CPUs of local cores have the parallelism that is
             // left.
             Placement::Shared => left,
@@ -98,6 +105,10 @@ impl Plan {
         let has_own = is_bound && request.local_cores < budget.cpus.len();
         let io = masks(io_threads, &io_cpus, has_own).into_iter();
         let compute = masks(compute_threads, &compute_cpus, splits).into_iter();
+        let second_cpus = if splits { &compute_cpus } else { &besides_local };
+        let adapts_priority = request.compute_priority == ComputePriority::Auto;
+        let second_threads = if adapts_priority { compute_threads } else { 0 };
+        let second = masks(second_threads, second_cpus, splits).into_iter();
         let local = (0..request.local_cores).map(|i| match request.pin {
             Pin::No => None,
             _ if !is_divided => Some(budget.cpus.clone()),
@@ -113,9 +124,11 @@ impl Plan {
             undivided,
             placement: request.placement,
             binds_io: is_divided && has_own,
+            adapts_priority,
+            second: second.map(thread_plan(ComputePriority::Normal)).collect(),
             stack_size: request.stack_size,
             io: io.map(thread_plan(ComputePriority::Normal)).collect(),
-            compute: compute.map(thread_plan(request.compute_priority)).collect(),
+            compute: compute.map(thread_plan(compute_priority)).collect(),
             local: local.map(thread_plan(ComputePriority::Normal)).collect(),
             blocking: ThreadPlan {
                 cpus: (request.pin != Pin::No).then(|| budget.cpus.clone()),

@@ -7,7 +7,7 @@ use std::fmt;
 #[non_exhaustive]
 pub enum Placement {
     /// I/O workers and compute threads may run on every CPU.
-    /// Together with [`ComputePriority::Idle`], this keeps the whole machine busy, and an I/O
+    /// Together with [`ComputePriority::Auto`], this keeps the whole machine busy, and an I/O
     /// worker that wakes gets a CPU at once.
     #[default]
     Shared,
@@ -21,9 +21,25 @@ pub enum Placement {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ComputePriority {
+    /// [`Idle`](Self::Idle) while compute work gets to run, and [`Normal`](Self::Normal) while
+    /// other threads, of this process or another one, take the CPU time.
+    ///
+    /// Loom looks five to ten times a second while there is compute work. A compute thread that was
+    /// ready to run for half a second and got less than a fifth of a CPU makes compute work go on in
+    /// a second pool, whose threads have normal priority; it has as many threads as the first, and
+    /// is started then. Calls that run already stay where they are. Compute work goes back after a
+    /// second in which a fifth of the budget's CPU time was unused, or threads other than compute
+    /// threads used less than a quarter of it; at the earliest after 2 s. Each time that it starves
+    /// again within 10 s, that time doubles, up to a minute. Every change prints a line on standard
+    /// error, and [`LoomRuntime::priority_changes`](crate::LoomRuntime::priority_changes) counts
+    /// them.
+    ///
+    /// Linux only; elsewhere the same as [`Normal`](Self::Normal). A plug-in's compute threads stay
+    /// in the idle class.
+    #[default]
+    Auto,
     /// `SCHED_IDLE`: a compute thread runs only on a CPU that no thread of normal priority wants.
     /// Needs no privilege. Linux only; elsewhere the same as [`ComputePriority::Normal`].
-    #[default]
     Idle,
     /// A nice value 10 above the process's: under contention, a tenth of the CPU time that a thread
     /// of the process's own nice value gets. Linux only, as above.
@@ -102,9 +118,17 @@ impl fmt::Display for Placement {
     }
 }
 
+impl ComputePriority {
+    /// The class of compute threads when a runtime starts.
+    pub(crate) fn at_start(self) -> Self {
+        if self == Self::Auto { Self::Idle } else { self }
+    }
+}
+
 impl fmt::Display for ComputePriority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Auto => "auto",
             Self::Idle => "idle",
             Self::Nice => "nice",
             Self::Normal => "normal",

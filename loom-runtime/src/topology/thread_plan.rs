@@ -31,6 +31,7 @@ pub(crate) struct ThreadPlacement {
     /// The system's thread id, where the system has one.
     pub(crate) id: Option<u32>,
     pub(crate) thread_plan: ThreadPlan,
+    /// At the start of the thread.
     pub(crate) cpus: CpuSet,
     pub(crate) class: Class,
     /// The error, if the system refused the CPUs.
@@ -40,6 +41,13 @@ pub(crate) struct ThreadPlacement {
 }
 
 impl ThreadPlacement {
+    /// The CPUs that the thread has now: those at its start, unless the CPU set of the control group
+    /// or somebody outside has changed them since. A drainer that moves to another CPU has that one
+    /// alone for a moment.
+    pub(crate) fn cpus_now(&self) -> CpuSet {
+        self.id.and_then(os::affinity_of).unwrap_or_else(|| self.cpus.clone())
+    }
+
     /// Applies a plan to the calling thread, as far as the system allows, and reads back what the
     /// thread got.
     pub(crate) fn apply(
@@ -48,7 +56,11 @@ impl ThreadPlacement {
         thread_plan: &ThreadPlan,
         budget: &CoreBudget,
     ) -> Self {
-        let refused = thread_plan.cpus.as_ref().and_then(|cpus| os::set_affinity(cpus).err());
+        // A mask that the thread has already is not set: the system then widens it with the CPU set
+        // of the control group, which it does not do for a mask that was set.
+        let wanted = thread_plan.cpus.as_ref();
+        let wanted = wanted.filter(|cpus| os::affinity().map_or(true, |own| own != **cpus));
+        let refused = wanted.and_then(|cpus| os::set_affinity(cpus).err());
         let id = os::thread_id();
         if thread_plan.priority == ComputePriority::Idle {
             // Before the thread has the class, so that it is never taken for another one's.

@@ -78,11 +78,10 @@ impl LoomBuilder {
         self
     }
 
-    /// The scheduling class of compute threads; default [`ComputePriority::Idle`].
+    /// The scheduling class of compute threads; default [`ComputePriority::Auto`].
     ///
     /// Other processes of normal priority in the same control group starve threads of the idle
-    /// class. If Loom shares its CPUs with such processes, choose [`ComputePriority::Nice`] or
-    /// [`ComputePriority::Normal`]. Loom detects starving threads: see
+    /// class. With [`ComputePriority::Idle`], Loom counts that and says it once: see
     /// [`starvation_events`](LoomRuntime::starvation_events).
     pub fn compute_priority(mut self, priority: ComputePriority) -> Self {
         self.code.compute_priority = Some(in_code(priority));

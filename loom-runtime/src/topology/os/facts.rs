@@ -1,7 +1,6 @@
 //! What the system reports about a thread or a CPU.
 
 use std::fmt;
-use std::time::Duration;
 
 use crate::topology::ComputePriority;
 
@@ -19,7 +18,7 @@ impl Class {
     /// Whether this is the class that `wanted` asks for.
     pub(crate) fn is(self, wanted: ComputePriority) -> bool {
         match wanted {
-            ComputePriority::Idle => self.is_idle,
+            ComputePriority::Idle | ComputePriority::Auto => self.is_idle,
             ComputePriority::Nice => !self.is_idle && self.nice > self.base_nice,
             ComputePriority::Normal => !self.is_idle && self.nice <= self.base_nice,
         }
@@ -36,30 +35,10 @@ impl fmt::Display for Class {
     }
 }
 
-/// What the system reports about the CPU time of a thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TimeOnCpu {
-    pub(crate) nanos: u64,
-    /// Ready to run, or running.
-    pub(crate) is_runnable: bool,
-    /// For how many nanoseconds it was ready to run while something else ran.
-    pub(crate) waited: u64,
-    /// The CPU on which it ran last.
-    pub(crate) cpu: Option<usize>,
-}
-
 /// What one CPU did since the system started, in clock ticks: busy for any process, and in total.
-#[cfg(feature = "dashboard")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CpuTicks {
     pub(crate) cpu: usize,
     pub(crate) busy: u64,
     pub(crate) all: u64,
-}
-
-impl TimeOnCpu {
-    /// How long the thread ran since `earlier`.
-    pub(crate) fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.nanos.saturating_sub(earlier.nanos))
-    }
 }

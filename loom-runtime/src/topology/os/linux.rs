@@ -1,17 +1,13 @@
-//! Linux: CPU masks of any size, scheduling classes, and what the kernel reports about threads.
+//! Linux: CPU masks of any size, and scheduling classes.
 
 use std::ffi::c_ulong;
-use std::fs;
-use std::io::{self, Read, Write};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{self, Command};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use rustix::fs::{Mode, OFlags, RawDir};
-
+use super::Class;
 use super::pin::pin;
-use super::{Class, TimeOnCpu};
 use crate::sync::OnceLock;
 use crate::topology::{ComputePriority, CpuSet};
 
@@ -28,12 +24,17 @@ const NICEST: i32 = 19;
 
 /// The CPUs that the calling thread may run on.
 pub(crate) fn affinity() -> io::Result<CpuSet> {
-    affinity_of(0)
+    mask_of_thread(0)
+}
+
+/// The CPUs that a thread of the process may run on; `None` once it has ended.
+pub(crate) fn affinity_of(thread: u32) -> Option<CpuSet> {
+    mask_of_thread(thread.try_into().ok()?).ok()
 }
 
 /// The CPUs that the process's first thread may run on.
 pub(crate) fn affinity_of_main_thread() -> io::Result<CpuSet> {
-    affinity_of(main_thread())
+    mask_of_thread(main_thread())
 }
 
 /// The id of the process's first thread, which is the process id.
@@ -41,26 +42,48 @@ fn main_thread() -> libc::pid_t {
     process::id().try_into().unwrap_or(0)
 }
 
-fn affinity_of(thread: libc::pid_t) -> io::Result<CpuSet> {
-    let mut words = FIRST_WORDS;
+/// How many CPUs the calling thread may run on, of those that are wanted. It does not allocate where the kernel's masks
+/// are below 1024 CPUs.
+pub(crate) fn count_allowed(is_wanted: impl Fn(usize) -> bool) -> io::Result<usize> {
+    with_mask_of(0, |cpus| cpus.filter(|cpu| is_wanted(*cpu)).count())
+}
+
+fn mask_of_thread(thread: libc::pid_t) -> io::Result<CpuSet> {
+    with_mask_of(thread, |cpus| cpus.collect())
+}
+
+/// Calls `f` with the CPUs that a thread may run on.
+fn with_mask_of<R>(
+    thread: libc::pid_t,
+    f: impl FnOnce(&mut dyn Iterator<Item = usize>) -> R,
+) -> io::Result<R> {
+    let (mut few, mut many) = ([0; FIRST_WORDS], Vec::new());
+    let mut mask = &mut few[..];
     loop {
-        let mut mask: Vec<c_ulong> = vec![0; words];
-        #[expect(unsafe_code, reason = "no safe call takes masks beyond 1024 CPUs")]
-        // SAFETY: T1, the vector owns exactly `size_of_val` writable bytes, aligned for the
-        // kernel's words; T2, the id is only used to read.
-        let failed = unsafe {
-            libc::sched_getaffinity(thread, size_of_val(&*mask), mask.as_mut_ptr().cast()) != 0
-        };
-        if !failed {
-            let bit = |cpu: &usize| mask[cpu / BITS] >> (cpu % BITS) & 1 == 1;
-            return Ok((0..words * BITS).filter(bit).collect());
+        match read_mask(thread, mask) {
+            Ok(()) => break,
+            Err(error) => {
+                let is_too_short = error.raw_os_error() == Some(libc::EINVAL);
+                if !is_too_short || mask.len() >= MOST_WORDS {
+                    return Err(error);
+                }
+            }
         }
-        let error = io::Error::last_os_error();
-        if error.raw_os_error() != Some(libc::EINVAL) || words >= MOST_WORDS {
-            return Err(error);
-        }
-        words *= 2;
+        let longer = 2 * mask.len();
+        many.resize(longer, 0);
+        mask = &mut many[..];
     }
+    let bit = |cpu: &usize| mask[cpu / BITS] >> (cpu % BITS) & 1 == 1;
+    Ok(f(&mut (0..mask.len() * BITS).filter(bit)))
+}
+
+fn read_mask(thread: libc::pid_t, mask: &mut [c_ulong]) -> io::Result<()> {
+    #[expect(unsafe_code, reason = "no safe call takes masks beyond 1024 CPUs")]
+    // SAFETY: T1, the slice has exactly `size_of_val` writable bytes, aligned for the kernel's
+    // words; T2, the id is only used to read.
+    let read =
+        unsafe { libc::sched_getaffinity(thread, size_of_val(mask), mask.as_mut_ptr().cast()) };
+    if read < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 fn mask_of(cpus: &CpuSet) -> Vec<c_ulong> {
@@ -91,6 +114,36 @@ pub(crate) fn current_cpu() -> Option<usize> {
     // SAFETY: T2, it takes no argument and reads the calling thread alone.
     let cpu = unsafe { libc::sched_getcpu() };
     cpu.try_into().ok()
+}
+
+/// The CPU time of all threads of the process so far, those that have ended included.
+pub(crate) fn cpu_time_of_process() -> Option<Duration> {
+    read_clock(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// The CPU time of the calling thread so far.
+pub(crate) fn cpu_time_of_thread() -> Option<Duration> {
+    read_clock(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// The CPU time of a thread of this process so far; `None` once the thread has ended.
+pub(crate) fn cpu_time_of(thread: u32) -> Option<Duration> {
+    // How Linux numbers the clock of a thread that counts all of its CPU time.
+    const OF_A_THREAD: libc::clockid_t = 0b100;
+    const ALL_TIME: libc::clockid_t = 0b010;
+    let thread: libc::clockid_t = thread.try_into().ok()?;
+    read_clock((!thread << 3) | OF_A_THREAD | ALL_TIME)
+}
+
+/// Rustix would read such clocks, too, but its search for the fastest way faults under Valgrind.
+fn read_clock(clock: libc::clockid_t) -> Option<Duration> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    #[expect(unsafe_code, reason = "no safe call reads the clock of another thread")]
+    // SAFETY: T4, `time` is valid, and of the type that the call writes; T2, the id of a thread in
+    // the number of a clock is only used to read.
+    let read = unsafe { libc::clock_gettime(clock, &raw mut time) };
+    let (seconds, nanos) = (time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?);
+    (read == 0).then(|| Duration::new(seconds, nanos))
 }
 
 /// Nanoseconds of the kernel's coarse clock. It only changes every millisecond or every few, and
@@ -154,7 +207,7 @@ fn done(result: libc::c_int) -> io::Result<()> {
 pub(crate) fn set_priority(wanted: ComputePriority) -> io::Result<()> {
     let own = class();
     match wanted {
-        ComputePriority::Idle => set_policy(libc::SCHED_IDLE),
+        ComputePriority::Idle | ComputePriority::Auto => set_policy(libc::SCHED_IDLE),
         ComputePriority::Nice => set_nice(own.nice.max(own.base_nice + NICER).min(NICEST)),
         ComputePriority::Normal => {
             if own.is_idle {
@@ -197,21 +250,6 @@ fn nice_of(thread: libc::pid_t) -> i32 {
     nice
 }
 
-/// Calls `f` with the id of each thread of the process. It does not allocate, since it is called
-/// while calls must not allocate either.
-pub(crate) fn each_thread(mut f: impl FnMut(u32)) {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let Ok(folder) = rustix::fs::open("/proc/self/task", flags, Mode::empty()) else { return };
-    let mut buffer = [MaybeUninit::uninit(); 2048];
-    let mut entries = RawDir::new(folder, &mut buffer);
-    while let Some(Ok(entry)) = entries.next() {
-        let id = entry.file_name().to_str().ok().and_then(|name| name.parse().ok());
-        if let Some(id) = id {
-            f(id);
-        }
-    }
-}
-
 /// Whether a thread, or the first thread of a process, is of the idle class.
 pub(crate) fn is_idle(thread: u32) -> bool {
     let Ok(thread) = thread.try_into() else { return false };
@@ -219,21 +257,6 @@ pub(crate) fn is_idle(thread: u32) -> bool {
     // SAFETY: takes no pointer; T2, the id is only used to read.
     let policy = unsafe { libc::sched_getscheduler(thread) };
     policy == libc::SCHED_IDLE
-}
-
-/// Calls `f` with each process that a thread of this process has started and that has not ended;
-/// with as many as fit a kilobyte. It does not allocate, as above.
-pub(crate) fn each_child_of(thread: u32, f: impl FnMut(u32)) {
-    let mut buffer = [0; 1024];
-    let ids = read_of_thread(thread, "children", &mut buffer).unwrap_or_default();
-    // The last one may be cut off where the buffer ends.
-    ids.split_inclusive(' ').filter_map(|id| id.strip_suffix(' ')?.parse().ok()).for_each(f);
-}
-
-/// The name of a thread, or of a process's first thread.
-pub(crate) fn name_of(thread: u32) -> Option<String> {
-    let text = fs::read_to_string(format!("/proc/{thread}/comm")).ok()?;
-    Some(text.trim_end().to_owned())
 }
 
 /// The error that the system returns when it refuses a thread.
@@ -248,55 +271,6 @@ pub(crate) fn thread_id() -> Option<u32> {
     // SAFETY: T2, it takes no argument and returns the calling thread's own id.
     let id = unsafe { libc::gettid() };
     Some(id.unsigned_abs())
-}
-
-/// The CPU time of a thread of this process so far; `None` once the thread has ended.
-pub(crate) fn time_on_cpu(thread: u32) -> Option<TimeOnCpu> {
-    let mut buffer = [0; 1024];
-    // Time on a CPU and time waiting for one, both in nanoseconds, and the number of time slices.
-    let times = read_of_thread(thread, "schedstat", &mut buffer)?;
-    let mut times = times.split(' ');
-    let nanos = times.next()?.parse().ok()?;
-    let waited = times.next()?.parse().ok()?;
-    let stat = read_of_thread(thread, "stat", &mut buffer)?;
-    // The name before the state is in parentheses, and may contain parentheses itself.
-    let after_name = stat.rsplit(") ").next()?;
-    let is_runnable = after_name.starts_with('R');
-    // The state is the third field, and the CPU the thirty-ninth.
-    let cpu = after_name.split(' ').nth(36).and_then(|cpu| cpu.parse().ok());
-    Some(TimeOnCpu { nanos, is_runnable, waited, cpu })
-}
-
-/// What each CPU did so far; empty where that cannot be read.
-#[cfg(feature = "dashboard")]
-pub(crate) fn cpu_ticks() -> Vec<super::CpuTicks> {
-    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
-    text.lines().filter_map(ticks_of_line).collect()
-}
-
-/// Parses a line such as `cpu0 user nice system idle iowait irq softirq steal …`.
-#[cfg(feature = "dashboard")]
-fn ticks_of_line(line: &str) -> Option<super::CpuTicks> {
-    let (name, times) = line.split_once(' ')?;
-    let cpu = name.strip_prefix("cpu")?.parse().ok()?;
-    // Only eight fields: the time of guests, which follows, is part of user and nice.
-    let ticks: Vec<u64> = times.split(' ').take(8).map_while(|n| n.parse().ok()).collect();
-    let all: u64 = ticks.iter().sum();
-    let idle: u64 = ticks.iter().skip(3).take(2).sum();
-    Some(super::CpuTicks { cpu, busy: all - idle, all })
-}
-
-/// The text of the file `name` that the kernel has for a thread. It does not allocate, since it is
-/// called while calls must not allocate either.
-fn read_of_thread<'a>(thread: u32, name: &str, buffer: &'a mut [u8]) -> Option<&'a str> {
-    let mut path = [0; 64];
-    let mut rest = &mut path[..];
-    write!(rest, "/proc/self/task/{thread}/{name}").ok()?;
-    let unused = rest.len();
-    let length = path.len() - unused;
-    let path = str::from_utf8(&path[..length]).ok()?;
-    let length = fs::File::open(path).ok()?.read(buffer).ok()?;
-    str::from_utf8(&buffer[..length]).ok()
 }
 
 /// Makes a child process start with this mask and at normal priority, as far as the system allows.
@@ -359,18 +333,5 @@ mod tests {
             let class = class.join().expect("setting a class does not panic");
             assert!(class.is(wanted), "{class:?} is not {wanted}");
         }
-    }
-
-    #[test]
-    fn a_thread_that_runs_gathers_time() {
-        let id = thread_id().expect("Linux numbers its threads");
-        let before = time_on_cpu(id).expect("the thread is here");
-        assert!(before.is_runnable, "the thread runs this test");
-        let mut now = before;
-        while now.nanos == before.nanos {
-            now = time_on_cpu(id).expect("the thread is here");
-        }
-        assert!(now.nanos > before.nanos);
-        assert_eq!(time_on_cpu(u32::MAX), None);
     }
 }

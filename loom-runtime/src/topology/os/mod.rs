@@ -16,20 +16,23 @@ mod linux;
 mod other;
 #[cfg(any(target_os = "linux", target_os = "macos", windows))]
 mod pin;
+#[cfg(target_os = "linux")]
+mod proc;
 
-#[cfg(feature = "dashboard")]
-pub(crate) use facts::CpuTicks;
-pub(crate) use facts::{Class, TimeOnCpu};
+pub(crate) use facts::{Class, CpuTicks};
 pub(crate) use fork::{is_forked, watch_forks};
 #[cfg(target_os = "linux")]
 use linux as imp;
 #[cfg(not(target_os = "linux"))]
 use other as imp;
+#[cfg(not(target_os = "linux"))]
+use other as reports;
+#[cfg(target_os = "linux")]
+use proc as reports;
 
-#[cfg(feature = "dashboard")]
-pub(crate) use imp::cpu_ticks;
 pub(crate) use imp::{
-    affinity, affinity_of_main_thread, class, current_cpu, each_child_of, each_thread, is_idle,
-    move_to, name_of, no_more_threads, reset_on_exec, set_affinity, set_priority, thread_id, tick,
-    time_on_cpu,
+    affinity, affinity_of, affinity_of_main_thread, class, count_allowed, cpu_time_of,
+    cpu_time_of_process, cpu_time_of_thread, current_cpu, is_idle, move_to, no_more_threads,
+    reset_on_exec, set_affinity, set_priority, thread_id, tick,
 };
+pub(crate) use reports::{ThreadFiles, cpu_ticks, each_child_of, each_thread, name_of};

@@ -6,9 +6,9 @@
 use std::cell::Cell;
 use std::io;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Class, TimeOnCpu};
+use super::{Class, CpuTicks};
 use crate::sync::OnceLock;
 use crate::topology::{ComputePriority, CpuSet};
 
@@ -71,6 +71,22 @@ fn all_cpus() -> Option<CpuSet> {
     None
 }
 
+pub(crate) fn count_allowed(is_wanted: impl Fn(usize) -> bool) -> io::Result<usize> {
+    affinity().map(|cpus| cpus.as_slice().iter().filter(|cpu| is_wanted(**cpu)).count())
+}
+
+pub(crate) fn affinity_of(_thread: u32) -> Option<CpuSet> {
+    None
+}
+
+pub(crate) fn cpu_time_of_process() -> Option<Duration> {
+    None
+}
+
+pub(crate) fn cpu_time_of_thread() -> Option<Duration> {
+    None
+}
+
 pub(crate) fn current_cpu() -> Option<usize> {
     None
 }
@@ -116,12 +132,34 @@ pub(crate) fn thread_id() -> Option<u32> {
     None
 }
 
-pub(crate) fn time_on_cpu(_thread: u32) -> Option<TimeOnCpu> {
+/// There are none.
+#[derive(Debug)]
+pub(crate) enum ThreadFiles {}
+
+impl ThreadFiles {
+    pub(crate) fn open(_thread: u32) -> Option<Self> {
+        None
+    }
+
+    pub(crate) fn times(&self) -> Option<[Duration; 2]> {
+        match *self {}
+    }
+
+    pub(crate) fn is_runnable(&self) -> bool {
+        match *self {}
+    }
+
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn last_cpu(&self) -> Option<usize> {
+        match *self {}
+    }
+}
+
+pub(crate) fn cpu_time_of(_thread: u32) -> Option<Duration> {
     None
 }
 
-#[cfg(feature = "dashboard")]
-pub(crate) fn cpu_ticks() -> Vec<super::CpuTicks> {
+pub(crate) fn cpu_ticks() -> Vec<CpuTicks> {
     Vec::new()
 }
 

@@ -1,0 +1,112 @@
+//! The compute pools of a runtime: one that starts with it, and one of normal priority.
+//!
+//! A thread of the idle class cannot leave that class without a privilege. So where other programs
+//! take all CPU time, compute work goes on in a second pool, which is started when that happens
+//! first. Both pools live until the runtime ends; a pool without work only costs memory.
+
+use rayon::ThreadPool;
+
+use crate::bridge::Generation;
+use crate::sync::OnceLock;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::topology::ThreadPlacement;
+
+/// Owned by whoever owns the runtime; its threads and its core have no strong reference to it.
+#[derive(Debug)]
+pub(crate) struct Pools {
+    first: ThreadPool,
+    second: OnceLock<ThreadPool>,
+    uses_second: AtomicBool,
+    /// The first part of the threads' names.
+    pub(crate) prefix: String,
+}
+
+impl Pools {
+    pub(crate) fn new(first: ThreadPool, prefix: &str) -> Self {
+        let prefix = prefix.to_owned();
+        Self { first, second: OnceLock::new(), uses_second: AtomicBool::new(false), prefix }
+    }
+
+    /// The pool that runs new work.
+    pub(crate) fn current(&self) -> &ThreadPool {
+        let second = self.second.get().filter(|_| self.uses_second());
+        second.unwrap_or(&self.first)
+    }
+
+    /// The pool of a generation of drainers.
+    pub(crate) fn of(&self, generation: Generation) -> &ThreadPool {
+        // The second pool was set before the first generation that uses it began. The wait is for
+        // this thread to see it.
+        if generation.is_of_first_pool() { &self.first } else { self.second.wait() }
+    }
+
+    pub(crate) fn uses_second(&self) -> bool {
+        // Relaxed: a hint for work that either pool may run.
+        self.uses_second.load(Ordering::Relaxed)
+    }
+
+    /// Says which pool runs new work from now on.
+    pub(crate) fn use_second(&self, uses_second: bool) {
+        self.uses_second.store(uses_second, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_second(&self) -> bool {
+        self.second.get().is_some()
+    }
+
+    /// Adds the second pool. Only the keeper does so, and once.
+    pub(crate) fn set_second(&self, pool: ThreadPool) {
+        let _ = self.second.set(pool);
+    }
+
+    /// The pool of the calling thread, or else the one that runs new work.
+    pub(crate) fn nearest(&self) -> &ThreadPool {
+        self.of_this_thread().unwrap_or_else(|| self.current())
+    }
+
+    /// Whether the calling thread is a thread of either pool.
+    pub(crate) fn has_this_thread(&self) -> bool {
+        self.of_this_thread().is_some()
+    }
+
+    /// Whether the calling thread is of the pool that runs new work, or of neither.
+    pub(crate) fn is_current_here(&self) -> bool {
+        self.of_this_thread().is_none_or(|own| std::ptr::eq(own, self.current()))
+    }
+
+    fn of_this_thread(&self) -> Option<&ThreadPool> {
+        let is_in = |pool: &&ThreadPool| pool.current_thread_index().is_some();
+        Some(&self.first).filter(is_in).or_else(|| self.second.get().filter(is_in))
+    }
+}
+
+/// The placements that the threads of both pools have reported.
+#[derive(Debug, Default)]
+pub(crate) struct ComputePlacements {
+    first: OnceLock<Vec<ThreadPlacement>>,
+    second: OnceLock<Vec<ThreadPlacement>>,
+}
+
+impl ComputePlacements {
+    /// Each pool's are set once, by the code that starts the pool.
+    pub(crate) fn set_first(&self, placements: Vec<ThreadPlacement>) {
+        let _ = self.first.set(placements);
+    }
+
+    pub(crate) fn set_second(&self, placements: Vec<ThreadPlacement>) {
+        let _ = self.second.set(placements);
+    }
+
+    pub(crate) fn first(&self) -> &[ThreadPlacement] {
+        self.first.get().map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn second(&self) -> &[ThreadPlacement] {
+        self.second.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Those of the first pool, then those of the second.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &ThreadPlacement> {
+        self.first().iter().chain(self.second())
+    }
+}

@@ -1,0 +1,127 @@
+//! Follows the CPUs and the quota that the system allows, while there is work.
+//!
+//! Once a second the keeper reads its own mask, which the system keeps within the CPU set of the
+//! control group, and the quota. How many drainers may be up follows, and how fast they go. Masks
+//! follow by themselves: the system narrows them, and widens those that nobody has set.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use crate::core::{Allowed, Core, Pacing};
+use crate::sync::Arc;
+use crate::topology::{QuotaFiles, ThreadPlacement, os};
+
+use super::drainer;
+
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What the keeper keeps of one core. A look allocates only if something has changed, since it goes
+/// on while calls must not allocate either.
+#[derive(Default)]
+pub(super) struct BudgetWatch {
+    /// `None` before the first look.
+    files: Option<QuotaFiles>,
+    /// In how many periods the process was stopped, at the last look.
+    throttled: Option<u64>,
+    last: Option<Reading>,
+    pacing: Pacing,
+}
+
+struct Reading {
+    at: Instant,
+    throttled: Option<u64>,
+    /// CPU time of the process beside its compute threads.
+    rest: Duration,
+}
+
+impl BudgetWatch {
+    /// Looks. Returns whether the system stopped the process since the last look because it had used
+    /// its quota up.
+    pub(super) fn check(&mut self, core: &Arc<Core>) -> bool {
+        let now = Instant::now();
+        if self.last.as_ref().is_none_or(|last| now - last.at >= PAUSE) {
+            self.look(core, now);
+        }
+        let before = self.throttled;
+        let is_capped = core.live_budget.allowed().cap().is_some();
+        self.throttled = self.files.as_ref().filter(|_| is_capped).and_then(QuotaFiles::throttled);
+        before.zip(self.throttled).is_some_and(|(before, now)| now > before)
+    }
+
+    fn look(&mut self, core: &Arc<Core>, now: Instant) {
+        let files = self.files.get_or_insert_with(QuotaFiles::of_process);
+        if files.follow_process() {
+            // The counts of another group say nothing of this one's.
+            (self.throttled, self.last) = (None, None);
+        }
+        let allowed = Allowed { cpus: count_cpus(core), quota: files.quota() };
+        if let Some(before) = core.live_budget.follow(allowed) {
+            follow(core, before, allowed);
+        }
+        let throttled = allowed.quota.and_then(|_| files.throttled());
+        let reading = Reading { at: now, throttled, rest: rest_of_process(core) };
+        let Some(quota) = allowed.cap() else {
+            self.pacing = Pacing::default();
+            core.live_budget.set_rate(None);
+            self.last = Some(reading);
+            return;
+        };
+        if let Some(last) = &self.last {
+            let counts = reading.throttled.zip(last.throttled);
+            let stopped = counts.map_or(0, |(now, last)| now.saturating_sub(last));
+            core.live_budget.throttled.add(stopped);
+            let over = now - last.at;
+            let rest = reading.rest.saturating_sub(last.rest).as_secs_f64() / over.as_secs_f64();
+            core.live_budget.set_rate(Some(self.pacing.next(quota, rest, stopped, over)));
+        }
+        self.last = Some(reading);
+    }
+}
+
+/// CPU time of the process beside the runtime's compute threads.
+fn rest_of_process(core: &Core) -> Duration {
+    let process = os::cpu_time_of_process().unwrap_or_default();
+    process.saturating_sub(compute_time(core))
+}
+
+/// CPU time of the runtime's compute threads so far.
+pub(super) fn compute_time(core: &Core) -> Duration {
+    let ran = |placement: &ThreadPlacement| os::cpu_time_of(placement.id?);
+    core.compute_placements.iter().filter_map(ran).sum()
+}
+
+/// How many drainers may be up: as many as can run at once, but at most one for each compute thread.
+pub(super) fn drainer_limit(core: &Core, allowed: Allowed) -> usize {
+    // Whoever asked for more threads than can run at once gets them while nothing is taken away.
+    let is_less = allowed.parallelism() < core.plan.budget.parallelism;
+    let threads = core.compute_threads;
+    if is_less { threads.min(allowed.parallelism()) } else { threads }
+}
+
+/// Lets this many drainers be up.
+pub(super) fn limit_drainers(core: &Arc<Core>, limit: usize) {
+    // It keeps the pools, so that no fetch finds that the runtime has ended: the keeper must not
+    // refuse what waits.
+    let Some(_pools) = core.pools() else { return };
+    core.queue.limit_drainers(limit, |generation| drainer::fetch(core, generation));
+}
+
+/// How many CPUs the system allows now, among those that the runtime was told to use.
+fn count_cpus(core: &Core) -> usize {
+    let budget = &core.plan.budget;
+    let chosen = os::count_allowed(|cpu| !budget.is_narrowed || budget.cpus.contains(cpu));
+    // If the system allows none of them, the threads run on the others.
+    let cpus = chosen.ok().filter(|cpus| *cpus > 0).or_else(|| os::count_allowed(|_| true).ok());
+    cpus.unwrap_or(budget.cpus.len())
+}
+
+fn follow(core: &Arc<Core>, before: Allowed, now: Allowed) {
+    let limit = drainer_limit(core, now);
+    limit_drainers(core, limit);
+    // A closed standard error must not stop the program.
+    let _ = writeln!(
+        io::stderr(),
+        "loom: the CPU budget has changed from {before} to {now}: {limit} compute {} at a time",
+        if limit == 1 { "thread runs" } else { "threads run" },
+    );
+}
