@@ -7,6 +7,7 @@ use std::time::Instant;
 use serde_json::{Map, Value};
 
 use crate::report::Report;
+use crate::rounds::at_least_one;
 use crate::{alloc, decide, http, local, macros, micro, plugins, readme, regret, shed};
 
 #[derive(clap::Args)]
@@ -20,6 +21,9 @@ pub(crate) struct Options {
     /// Only the benches with these names; the README's other sections do not change.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// This many rounds instead of the usual number.
+    #[arg(long, value_parser = at_least_one, conflicts_with = "check")]
+    rounds: Option<usize>,
 }
 
 /// How thorough each bench is: one round to check that it works, quick, or in full.
@@ -30,61 +34,77 @@ enum Depth {
     Full,
 }
 
-impl Depth {
-    fn of(self, quick: usize, full: usize) -> usize {
-        if self == Self::Full { full } else { quick }
+#[derive(Clone, Copy)]
+struct Extent {
+    depth: Depth,
+    /// Instead of the usual number of rounds.
+    rounds: Option<usize>,
+}
+
+impl Extent {
+    fn rounds(self, quick: usize, full: usize) -> usize {
+        self.rounds.unwrap_or(if self.depth == Depth::Full { full } else { quick })
     }
 }
 
 /// Runs one bench.
-type Run = fn(Depth) -> Result<Report, Box<dyn Error>>;
+type Run = fn(Extent) -> Result<Report, Box<dyn Error>>;
 
 /// The benches, by their names in the README.
 const BENCHES: [(&str, Run); 9] = [
-    ("alloc", |depth| alloc::run(&alloc::Options { quick: depth != Depth::Full })),
-    ("micro", |depth| {
+    ("alloc", |extent| alloc::run(&alloc::Options { quick: extent.depth != Depth::Full })),
+    ("micro", |extent| {
         micro::run(&micro::Options {
-            quick: depth == Depth::Check,
-            rounds: depth.of(5, 15),
-            millis: if depth == Depth::Full { 150 } else { 60 },
+            quick: extent.depth == Depth::Check,
+            rounds: extent.rounds(5, 15),
+            millis: if extent.depth == Depth::Full { 150 } else { 60 },
             only: Vec::new(),
             scenario: None,
-            barred: depth != Depth::Full,
+            barred: extent.depth != Depth::Full,
         })
     }),
-    ("decide", |depth| {
-        decide::run(&decide::Options { quick: depth == Depth::Check, rounds: depth.of(7, 15) })
+    ("decide", |extent| {
+        decide::run(&decide::Options {
+            quick: extent.depth == Depth::Check,
+            rounds: extent.rounds(7, 15),
+        })
     }),
-    ("local", |depth| {
-        local::run(&local::Options { quick: depth == Depth::Check, rounds: depth.of(3, 15) })
+    ("local", |extent| {
+        local::run(&local::Options {
+            quick: extent.depth == Depth::Check,
+            rounds: extent.rounds(3, 15),
+        })
     }),
-    ("plugins", |depth| {
-        plugins::run(&plugins::Options { quick: depth == Depth::Check, rounds: depth.of(5, 15) })
+    ("plugins", |extent| {
+        plugins::run(&plugins::Options {
+            quick: extent.depth == Depth::Check,
+            rounds: extent.rounds(5, 15),
+        })
     }),
-    ("regret", |depth| {
-        regret::run(&regret::Options { quick: depth == Depth::Check, brief: true, seed: 1 })
+    ("regret", |extent| {
+        regret::run(&regret::Options { quick: extent.depth == Depth::Check, brief: true, seed: 1 })
     }),
-    ("http", |depth| {
+    ("http", |extent| {
         http::run(&http::Options {
-            quick: depth == Depth::Check,
-            rounds: depth.of(3, 12),
-            seconds: if depth == Depth::Full { 3.0 } else { 1.0 },
+            quick: extent.depth == Depth::Check,
+            rounds: extent.rounds(3, 12),
+            seconds: if extent.depth == Depth::Full { 3.0 } else { 1.0 },
             scenario: None,
-            barred: depth == Depth::Quick,
+            barred: extent.depth == Depth::Quick,
             only: Vec::new(),
         })
     }),
-    ("shed", |depth| {
+    ("shed", |extent| {
         shed::run(&shed::Options {
-            quick: depth == Depth::Check,
-            rounds: depth.of(5, 9),
-            seconds: if depth == Depth::Full { 5.0 } else { 3.5 },
+            quick: extent.depth == Depth::Check,
+            rounds: extent.rounds(5, 9),
+            seconds: if extent.depth == Depth::Full { 5.0 } else { 3.5 },
         })
     }),
-    ("macros", |depth| {
+    ("macros", |extent| {
         macros::run(&macros::Options {
-            quick: depth == Depth::Check,
-            rounds: depth.of(5, 15),
+            quick: extent.depth == Depth::Check,
+            rounds: extent.rounds(5, 15),
             functions: 500,
         })
     }),
@@ -114,7 +134,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         }
         let started = Instant::now();
         eprintln!("== {name}");
-        let report = run(depth)?;
+        let report = run(Extent { depth, rounds: options.rounds })?;
         println!("## {name}\n\n{}", report.markdown.trim());
         if depth != Depth::Check {
             readme::update(name, &report)?;
