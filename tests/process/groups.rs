@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use loom::{ComputePriority, LoomBuilder, LoomRuntime};
 use tokio::task::JoinHandle;
 
-use crate::system::cpus_allowed;
+use crate::system::{cpus_allowed, work};
 
 /// A group that has this process while it lives.
 struct Group {
@@ -86,13 +86,6 @@ fn skip(what: &str, error: &io::Error) {
     println!("skipped: the system does not let this process {what}: {error}");
 }
 
-fn call() {
-    let start = Instant::now();
-    while start.elapsed() < Duration::from_micros(200) {
-        std::hint::spin_loop();
-    }
-}
-
 /// Work for every compute thread until it is dropped.
 struct Load<'a> {
     runtime: &'a LoomRuntime,
@@ -107,7 +100,7 @@ impl<'a> Load<'a> {
             let (own, over) = (runtime.clone(), Arc::clone(&over));
             runtime.spawn_async(async move {
                 while !over.load(Ordering::Relaxed) {
-                    own.spawn_compute(call).await;
+                    own.spawn_compute(work).await;
                 }
             })
         };
@@ -121,7 +114,7 @@ impl<'a> Load<'a> {
             if is_done() {
                 return;
             }
-            self.runtime.block_on(self.runtime.spawn_compute(call));
+            self.runtime.block_on(self.runtime.spawn_compute(work));
         }
     }
 
@@ -174,7 +167,6 @@ pub(crate) fn the_quota_changes() {
     let (all, stopped, run) = periods(50);
     assert!(all >= 50, "the calls go on");
     assert!(stopped <= all / 5, "the runtime keeps below its quota: {stopped} of {all}");
-    // 0.4 CPUs' time in 5 s are 10,000 calls of 200 µs.
     assert!(run >= 50, "and makes calls: {run}");
     assert!(metrics.throttled_periods.get() > 0, "it was stopped before it settled");
     group.set_quota(2000).expect("as before");

@@ -5,19 +5,16 @@ use std::hint;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use loom::{LoomBuilder, LoomRuntime};
 
 use crate::surroundings::is_idle_here;
+use crate::system::work;
 
 /// Takes some CPU time. Returns whether it ran in the idle class, and on how many threads a
 /// parallel iterator would run.
 fn call() -> (bool, usize) {
-    let start = Instant::now();
-    while start.elapsed() < Duration::from_micros(200) {
-        hint::spin_loop();
-    }
+    work();
     (is_idle_here(), rayon::current_num_threads())
 }
 

@@ -19,6 +19,13 @@ pub(crate) fn deny(calls: &[libc::c_long]) {
     apply_filter_all_threads(&program).expect("a process may deny itself anything");
 }
 
+/// Some hundred microseconds of CPU time.
+pub(crate) fn work() {
+    for n in 0..10_000 {
+        std::hint::black_box(n);
+    }
+}
+
 /// Lowers the calling thread to the idle class.
 pub(crate) fn become_idle() {
     let parameter = libc::sched_param { sched_priority: 0 };

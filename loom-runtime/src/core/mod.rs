@@ -23,7 +23,6 @@ mod owner;
 mod paused;
 mod pools;
 mod pressure;
-mod priority_choice;
 mod shared;
 pub(crate) mod thread_stats;
 mod token_bucket;
@@ -45,5 +44,4 @@ pub(crate) use paused::PauseGuard;
 #[cfg(feature = "test-util")]
 pub(crate) use paused::PausedTime;
 pub(crate) use pools::Pools;
-pub(crate) use priority_choice::CpuUse;
 pub(crate) use shared::{Core, ScopeTimes};

@@ -11,7 +11,7 @@ use crate::sync::OnceLock;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::topology::ThreadPlacement;
 
-/// Owned by whoever owns the runtime; its threads and its core have no strong reference to it.
+/// The runtime owns this. The pools' threads and the core have no strong reference to it.
 #[derive(Debug)]
 pub(crate) struct Pools {
     first: ThreadPool,

@@ -36,7 +36,6 @@ use super::paused::PauseGuard;
 use super::paused::PausedTime;
 use super::pools::{ComputePlacements, Pools};
 use super::pressure::Pressure;
-use super::priority_choice::PriorityChoice;
 use super::watched::Watched;
 
 /// How long scopes of one kind take; remembers about eight of them.
@@ -110,8 +109,6 @@ pub(crate) struct Rest {
     handle: OnceLock<Weak<dyn Any + Send + Sync>>,
     pub(crate) tokio: OnceLock<Handle>,
     pub(crate) compute_placements: ComputePlacements,
-    /// The class of compute work, where it may change; only the keeper locks it.
-    pub(crate) priority_choice: Mutex<PriorityChoice>,
     /// What the keeper has measured while it watched this core, until it watches it again. A higher
     /// module knows the type.
     pub(crate) measured: Mutex<Option<Box<dyn Any + Send>>>,
@@ -177,7 +174,6 @@ impl Core {
                 tokio: OnceLock::new(),
                 compute_placements: ComputePlacements::default(),
                 measured: Mutex::new(None),
-                priority_choice: Mutex::default(),
                 owner: Owner::default(),
                 #[cfg(feature = "plugin-host")]
                 extension: OnceLock::new(),

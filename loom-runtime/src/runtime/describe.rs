@@ -34,8 +34,8 @@ impl LoomRuntime {
     /// the idle class, it is there while the number is even. Each change prints a line on standard
     /// error.
     ///
-    /// Cost: the looks take some 0.1 % of a CPU or less while there is compute work, most of it
-    /// for waking up (`loom-bench watch`).
+    /// Cost: the looks take some 0.1 % of a CPU or less while there is compute work
+    /// (`loom-bench watch`).
     #[must_use]
     pub fn priority_changes(&self) -> u64 {
         self.core().counters.priority_changes.count()

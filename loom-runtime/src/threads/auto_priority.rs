@@ -2,21 +2,22 @@
 //!
 //! A thread of the idle class cannot leave it without a privilege, so compute work moves instead:
 //! from now on drainers run on the second pool, whose threads have normal priority. The drainers of
-//! the first pool are superseded (`bridge/README.md`). `core/priority_choice.rs` decides; this
-//! module measures, and makes the move.
+//! the first pool are superseded (`bridge/README.md`). `priority_choice.rs` decides; this module
+//! measures, and makes the move.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use crate::core::{Core, CpuUse, Pools};
+use crate::core::{Core, Pools};
 use crate::error::Result as Built;
 use crate::sync::atomic::AtomicBool;
-use crate::sync::{Arc, PoisonError, mpsc};
+use crate::sync::{Arc, mpsc};
 use crate::topology::{ComputePriority, CpuSet, os};
 
 use super::budget_watch::compute_time;
 use super::compute::start_rayon;
 use super::drainer;
+use super::priority_choice::{CpuUse, PriorityChoice};
 use super::probe::probe;
 use super::starvation::{Looked, WatchedThreads};
 use super::warn::warn_once;
@@ -29,6 +30,7 @@ const WARN_AFTER: u32 = 10;
 /// What the keeper keeps of one core.
 #[derive(Default)]
 pub(super) struct AutoPriority {
+    choice: PriorityChoice,
     /// The threads of the idle class in the first pool.
     idle: WatchedThreads,
     /// What the CPUs did, at the last reading since compute work left the idle class.
@@ -47,7 +49,7 @@ impl AutoPriority {
     pub(super) fn of(core: &Core) -> Self {
         let first = core.compute_placements.first().iter();
         let idle: Vec<_> = first.filter(|placement| placement.class.is_idle).collect();
-        Self { idle: WatchedThreads::of(&idle), last: None }
+        Self { choice: PriorityChoice::default(), idle: WatchedThreads::of(&idle), last: None }
     }
 
     /// Begins to watch: a first look, which the next one is compared with.
@@ -69,15 +71,14 @@ impl AutoPriority {
         was_stopped: bool,
         warn: impl FnMut(&str),
     ) -> bool {
-        let mut choice = core.priority_choice.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        if choice.is_normal() {
+        if self.choice.is_normal() {
             if self.last.as_ref().is_none_or(|last| now - last.at >= PAUSE)
                 && let Some(cpus) = self.cpu_use(core, now)
-                && choice.should_return(cpus, now)
+                && self.choice.should_return(cpus, now)
                 && move_work(core, ComputePriority::Idle)
             {
-                choice.returned(now);
+                self.choice.returned(now);
                 self.last = None;
                 self.idle.begin(now);
             }
@@ -88,11 +89,11 @@ impl AutoPriority {
             return is_suspicious;
         }
         core.counters.starved.add(starved);
-        if core.plan.adapts_priority && choice.should_leave(starved > 0, now) {
+        if core.plan.adapts_priority && self.choice.should_leave(starved > 0, now) {
             if move_work(core, ComputePriority::Normal) {
-                choice.left(now);
+                self.choice.left(now);
             } else {
-                choice.could_not_leave(now);
+                self.choice.could_not_leave(now);
             }
         }
         is_suspicious

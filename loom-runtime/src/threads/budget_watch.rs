@@ -23,13 +23,14 @@ pub(super) struct BudgetWatch {
     files: Option<QuotaFiles>,
     /// In how many periods the process was stopped, at the last look.
     throttled: Option<u64>,
+    /// In how many it was stopped since the last reading.
+    stopped: u64,
     last: Option<Reading>,
     pacing: Pacing,
 }
 
 struct Reading {
     at: Instant,
-    throttled: Option<u64>,
     /// CPU time of the process beside its compute threads.
     rest: Duration,
 }
@@ -40,15 +41,18 @@ impl BudgetWatch {
     pub(super) fn check(&mut self, core: &Arc<Core>) -> bool {
         let now = Instant::now();
         if self.last.as_ref().is_none_or(|last| now - last.at >= PAUSE) {
-            self.look(core, now);
+            self.read(core, now);
         }
-        let before = self.throttled;
         let is_capped = core.live_budget.allowed().cap().is_some();
-        self.throttled = self.files.as_ref().filter(|_| is_capped).and_then(QuotaFiles::throttled);
-        before.zip(self.throttled).is_some_and(|(before, now)| now > before)
+        let count = self.files.as_ref().filter(|_| is_capped).and_then(QuotaFiles::throttled);
+        let before = std::mem::replace(&mut self.throttled, count);
+        let stopped = before.zip(count).map_or(0, |(before, now)| now.saturating_sub(before));
+        core.live_budget.throttled.add(stopped);
+        self.stopped += stopped;
+        stopped > 0
     }
 
-    fn look(&mut self, core: &Arc<Core>, now: Instant) {
+    fn read(&mut self, core: &Arc<Core>, now: Instant) {
         let files = self.files.get_or_insert_with(QuotaFiles::of_process);
         if files.follow_process() {
             // The counts of another group say nothing of this one's.
@@ -58,23 +62,19 @@ impl BudgetWatch {
         if let Some(before) = core.live_budget.follow(allowed) {
             follow(core, before, allowed);
         }
-        let throttled = allowed.quota.and_then(|_| files.throttled());
-        let reading = Reading { at: now, throttled, rest: rest_of_process(core) };
+        let reading = Reading { at: now, rest: rest_of_process(core) };
+        let stopped = std::mem::take(&mut self.stopped);
+        let last = self.last.replace(reading);
         let Some(quota) = allowed.cap() else {
             self.pacing = Pacing::default();
             core.live_budget.set_rate(None);
-            self.last = Some(reading);
             return;
         };
-        if let Some(last) = &self.last {
-            let counts = reading.throttled.zip(last.throttled);
-            let stopped = counts.map_or(0, |(now, last)| now.saturating_sub(last));
-            core.live_budget.throttled.add(stopped);
-            let over = now - last.at;
+        if let (Some(last), Some(reading)) = (last, &self.last) {
+            let over = reading.at - last.at;
             let rest = reading.rest.saturating_sub(last.rest).as_secs_f64() / over.as_secs_f64();
             core.live_budget.set_rate(Some(self.pacing.next(quota, rest, stopped, over)));
         }
-        self.last = Some(reading);
     }
 }
 
@@ -92,7 +92,8 @@ pub(super) fn compute_time(core: &Core) -> Duration {
 
 /// How many drainers may be up: as many as can run at once, but at most one for each compute thread.
 pub(super) fn drainer_limit(core: &Core, allowed: Allowed) -> usize {
-    // Whoever asked for more threads than can run at once gets them while nothing is taken away.
+    // A setting may ask for more threads than can run at once. All of them are used while the system
+    // allows as much as at the start.
     let is_less = allowed.parallelism() < core.plan.budget.parallelism;
     let threads = core.compute_threads;
     if is_less { threads.min(allowed.parallelism()) } else { threads }

@@ -37,8 +37,7 @@ enum Command {
 }
 
 /// The time between two looks of the keeper while there is work: at most, and where a look found
-/// what may be wrong. Each wakes the keeper, which costs more than what it does then
-/// (`loom-bench watch`).
+/// what may be wrong. `loom-bench watch` measures what the looks cost.
 pub(super) const PAUSE: Duration = Duration::from_millis(200);
 pub(super) const SHORT_PAUSE: Duration = Duration::from_millis(100);
 

@@ -15,6 +15,7 @@ pub(crate) mod inherited;
 mod io;
 pub(crate) mod keeper;
 mod pace;
+mod priority_choice;
 mod probe;
 pub(crate) mod process_wide;
 mod starvation;

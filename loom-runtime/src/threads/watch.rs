@@ -66,6 +66,7 @@ struct WatchedCore {
 }
 
 /// What is kept while the core has no work, since work often comes in bursts.
+#[derive(Default)]
 struct Measured {
     priority: AutoPriority,
     budget: BudgetWatch,
@@ -92,9 +93,7 @@ impl Watched for WatchedCore {
 impl Drop for WatchedCore {
     fn drop(&mut self) {
         if let Some(core) = self.core.upgrade() {
-            let placeholder =
-                Measured { priority: AutoPriority::default(), budget: BudgetWatch::default() };
-            let mut measured = std::mem::replace(&mut self.measured, placeholder);
+            let mut measured = std::mem::take(&mut self.measured);
             measured.priority.end();
             *core.measured.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some(Box::new(measured));

@@ -42,8 +42,8 @@ pub(crate) struct ThreadPlacement {
 
 impl ThreadPlacement {
     /// The CPUs that the thread has now: those at its start, unless the CPU set of the control group
-    /// or somebody outside has changed them since. A drainer that moves to another CPU has that one
-    /// alone for a moment.
+    /// or somebody outside has changed them since. While a drainer moves to
+    /// another CPU, its mask has that CPU alone.
     pub(crate) fn cpus_now(&self) -> CpuSet {
         self.id.and_then(os::affinity_of).unwrap_or_else(|| self.cpus.clone())
     }

@@ -40,8 +40,8 @@ pub(crate) fn name_of(thread: u32) -> Option<String> {
     Some(text.trim_end().to_owned())
 }
 
-/// The files in which the kernel reports on one thread of this process. They stay open, since
-/// opening one costs several times as much as reading it.
+/// The files in which the kernel reports on one thread of this process. They stay open, so that
+/// a look opens nothing.
 #[derive(Debug)]
 pub(crate) struct ThreadFiles {
     times: File,

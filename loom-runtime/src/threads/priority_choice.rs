@@ -21,15 +21,15 @@ const MOST_USED_BY_OTHERS: f64 = 0.25;
 /// How the CPUs of the budget were used, as parts of their time. Zero where that is not known, so
 /// that compute work goes back when its least time at normal priority is over.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct CpuUse {
-    pub(crate) all: f64,
+pub(super) struct CpuUse {
+    pub(super) all: f64,
     /// By compute threads of the runtime.
-    pub(crate) compute: f64,
+    pub(super) compute: f64,
 }
 
 /// The choice for one runtime.
 #[derive(Debug, Default)]
-pub(crate) struct PriorityChoice {
+pub(super) struct PriorityChoice {
     is_normal: bool,
     starved: u32,
     changed: Option<Instant>,
@@ -40,25 +40,25 @@ pub(crate) struct PriorityChoice {
 
 impl PriorityChoice {
     /// Whether compute work is at normal priority.
-    pub(crate) fn is_normal(&self) -> bool {
+    pub(super) fn is_normal(&self) -> bool {
         self.is_normal
     }
 
     /// Compute work is in the idle class. Whether it should leave it.
-    pub(crate) fn should_leave(&mut self, is_starved: bool, now: Instant) -> bool {
+    pub(super) fn should_leave(&mut self, is_starved: bool, now: Instant) -> bool {
         self.starved = if is_starved { self.starved + 1 } else { 0 };
         let may_try = self.failed.is_none_or(|failed| now.duration_since(failed) >= TRY_AGAIN);
         self.starved >= STARVED_LOOKS && may_try
     }
 
     /// Compute work could not leave the idle class, because the system refused the threads.
-    pub(crate) fn could_not_leave(&mut self, now: Instant) {
+    pub(super) fn could_not_leave(&mut self, now: Instant) {
         (self.starved, self.failed) = (0, Some(now));
     }
 
     /// Compute work is at normal priority. Whether it should go back to the idle class, after a
     /// second in which the CPUs were used like this.
-    pub(crate) fn should_return(&self, cpus: CpuUse, now: Instant) -> bool {
+    pub(super) fn should_return(&self, cpus: CpuUse, now: Instant) -> bool {
         let hold = self.hold.unwrap_or(HOLD[0]);
         let is_over = self.changed.is_none_or(|changed| now.duration_since(changed) >= hold);
         let is_free = cpus.all < MOST_USED || cpus.all - cpus.compute < MOST_USED_BY_OTHERS;
@@ -66,7 +66,7 @@ impl PriorityChoice {
     }
 
     /// Compute work has left the idle class.
-    pub(crate) fn left(&mut self, now: Instant) {
+    pub(super) fn left(&mut self, now: Instant) {
         let was_soon = self.changed.is_some_and(|back| now.duration_since(back) < SOON);
         let hold = self.hold.filter(|_| was_soon).map_or(HOLD[0], |hold| hold * 2);
         *self = Self {
@@ -78,7 +78,7 @@ impl PriorityChoice {
     }
 
     /// It has gone back.
-    pub(crate) fn returned(&mut self, now: Instant) {
+    pub(super) fn returned(&mut self, now: Instant) {
         (self.is_normal, self.starved, self.changed) = (false, 0, Some(now));
     }
 }
