@@ -87,15 +87,19 @@ impl DrainerCpu<'_> {
         if self.moved.is_some_and(|moved| moved.elapsed() < REST) {
             return;
         }
-        let free = |cpu: &&usize| {
-            let on = self.all.on(**cpu);
-            on.is_some_and(|on| on.load(Ordering::Relaxed) == 0)
-        };
-        if let Some(target) = cpus.as_slice().iter().find(free) {
+        let is_free = |cpu| self.all.on(cpu).is_some_and(|on| on.load(Ordering::Relaxed) == 0);
+        for target in cpus.as_slice().iter().copied() {
+            if !is_free(target) {
+                continue;
+            }
             // It is counted there first, so that no other drainer moves to the same CPU.
-            self.count(Some(*target));
-            os::move_to(*target, cpus);
+            self.count(Some(target));
             self.moved = Some(Instant::now());
+            if os::move_to(target, cpus) {
+                break;
+            }
+            // The system has taken that CPU away.
+            self.count(Some(cpu));
         }
     }
 

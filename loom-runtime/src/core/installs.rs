@@ -1,15 +1,15 @@
 //! Work that goes to the compute pool itself, past the queue.
 
-use rayon::ThreadPool;
-
 use crate::sync::atomic::{AtomicUsize, Ordering};
+
+use super::pools::{Pools, Which};
 
 /// Counts the callers of `install`.
 #[derive(Debug, Default)]
 pub(crate) struct Installs {
     all: AtomicUsize,
-    /// Those whose work has not started yet.
-    waiting: AtomicUsize,
+    /// Those whose work has not started yet, for each pool.
+    waiting: [AtomicUsize; 2],
 }
 
 /// A caller, until this is dropped.
@@ -27,19 +27,21 @@ impl Installs {
         self.all.load(Ordering::SeqCst) > 0
     }
 
-    /// Whether installed work waits for a thread.
-    pub(crate) fn is_waiting(&self) -> bool {
+    /// Whether installed work waits for a thread of this pool.
+    pub(crate) fn is_waiting(&self, pool: Which) -> bool {
         // Relaxed: a hint; a drainer that misses it yields to the pool some milliseconds later.
-        self.waiting.load(Ordering::Relaxed) > 0
+        self.waiting[pool as usize].load(Ordering::Relaxed) > 0
     }
 }
 
 impl Installing<'_> {
-    /// Runs `f` on the pool. Until it starts, drainers see that a caller waits for a thread.
-    pub(crate) fn run<R: Send>(&self, pool: &ThreadPool, f: impl FnOnce() -> R + Send) -> R {
-        let waiting = &self.0.waiting;
+    /// Runs `f` on the nearest pool. Until it starts, that pool's drainers see that a caller waits
+    /// for a thread.
+    pub(crate) fn run<R: Send>(&self, pools: &Pools, f: impl FnOnce() -> R + Send) -> R {
+        let pool = pools.nearest();
+        let waiting = &self.0.waiting[pool as usize];
         waiting.fetch_add(1, Ordering::Relaxed);
-        pool.install(|| {
+        pools.get(pool).install(|| {
             waiting.fetch_sub(1, Ordering::Relaxed);
             f()
         })

@@ -8,7 +8,7 @@ use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Mutex, PoisonError};
 use crate::topology::CoreBudget;
 
-use super::token_bucket::TokenBucket;
+use super::token_bucket::{Spent, TokenBucket};
 
 const FREE: u32 = u32::MAX;
 
@@ -34,6 +34,16 @@ impl Allowed {
     /// CPU time per wall time.
     pub(crate) fn cpu_time(self) -> f64 {
         self.cap().unwrap_or_else(|| self.all_cpus())
+    }
+
+    /// Whether both allow the same, as far as [`Display`](fmt::Display) tells them apart.
+    fn is_about(self, other: Self) -> bool {
+        let caps = [self.cap(), other.cap()];
+        match caps {
+            [Some(one), Some(two)] => (one - two).abs() < 0.005,
+            [None, None] => self.cpus == other.cpus,
+            _ => false,
+        }
     }
 
     /// The quota, if it is below what the CPUs could do.
@@ -87,7 +97,9 @@ impl LiveBudget {
     /// Stores what is allowed now, and returns what was allowed before if that differs.
     pub(crate) fn follow(&self, now: Allowed) -> Option<Allowed> {
         let mut allowed = self.allowed.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = (*allowed != now).then(|| std::mem::replace(&mut *allowed, now));
+        let differs = !allowed.is_about(now);
+        let before = std::mem::replace(&mut *allowed, now);
+        let before = differs.then_some(before);
         if before.is_some() {
             self.changes.add_one();
         }
@@ -112,11 +124,12 @@ impl LiveBudget {
         self.rate.store(rate, Ordering::Relaxed);
     }
 
-    /// Counts CPU time that a drainer has used, and returns how long it has to sleep, if compute
-    /// work goes faster than at `rate`.
-    pub(crate) fn spend(&self, used: Duration, rate: f64) -> Option<Duration> {
-        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        bucket.spend(used, rate, Instant::now())
+    /// Counts what a drainer has done, and returns how long it has to sleep: zero unless compute
+    /// work goes faster than at `rate`. `None` if it was not counted: another thread holds the lock,
+    /// and may be of a class that gets no CPU time.
+    pub(crate) fn spend(&self, spent: Spent, rate: f64, now: Instant) -> Option<Duration> {
+        let mut bucket = self.bucket.try_lock().ok()?;
+        Some(bucket.spend(spent, rate, now).unwrap_or_default())
     }
 }
 
@@ -183,6 +196,11 @@ mod tests {
         assert_eq!(live.follow(Allowed::of(&budget)), None);
         assert_eq!(live.follow(less), Some(Allowed::of(&budget)));
         assert_eq!(live.follow(less), None);
+        assert_eq!(
+            live.follow(Allowed { quota: Some(0.251), ..less }),
+            None,
+            "as good as the same"
+        );
         assert_eq!((live.changes.count(), live.allowed().parallelism()), (1, 1));
     }
 

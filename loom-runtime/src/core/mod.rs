@@ -9,6 +9,7 @@
 pub(crate) mod attached;
 mod backlog;
 pub(crate) mod beside;
+mod compute_ids;
 mod conditions;
 pub(crate) mod context;
 mod drainer_cpus;
@@ -28,6 +29,7 @@ pub(crate) mod thread_stats;
 mod token_bucket;
 mod watched;
 
+pub(crate) use compute_ids::ComputeIds;
 pub use context::EnterGuard;
 pub(crate) use drainer_cpus::DrainerCpu;
 #[cfg(feature = "plugin-host")]
@@ -43,5 +45,6 @@ pub use owner::TokioContext;
 pub(crate) use paused::PauseGuard;
 #[cfg(feature = "test-util")]
 pub(crate) use paused::PausedTime;
-pub(crate) use pools::Pools;
+pub(crate) use pools::{Pools, Which};
 pub(crate) use shared::{Core, ScopeTimes};
+pub(crate) use token_bucket::Spent;

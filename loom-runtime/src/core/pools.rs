@@ -11,6 +11,20 @@ use crate::sync::OnceLock;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::topology::ThreadPlacement;
 
+/// Which of a runtime's compute pools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    First,
+    Second,
+}
+
+impl Which {
+    /// The pool of a generation of drainers.
+    pub(crate) fn of(generation: Generation) -> Self {
+        if generation.is_of_first_pool() { Self::First } else { Self::Second }
+    }
+}
+
 /// The runtime owns this. The pools' threads and the core have no strong reference to it.
 #[derive(Debug)]
 pub(crate) struct Pools {
@@ -29,15 +43,20 @@ impl Pools {
 
     /// The pool that runs new work.
     pub(crate) fn current(&self) -> &ThreadPool {
-        let second = self.second.get().filter(|_| self.uses_second());
-        second.unwrap_or(&self.first)
+        self.get(self.current_which())
     }
 
-    /// The pool of a generation of drainers.
-    pub(crate) fn of(&self, generation: Generation) -> &ThreadPool {
-        // The second pool was set before the first generation that uses it began. The wait is for
-        // this thread to see it.
-        if generation.is_of_first_pool() { &self.first } else { self.second.wait() }
+    fn current_which(&self) -> Which {
+        if self.uses_second() && self.has_second() { Which::Second } else { Which::First }
+    }
+
+    pub(crate) fn get(&self, which: Which) -> &ThreadPool {
+        match which {
+            Which::First => &self.first,
+            // It was set before the first generation that uses it began. The wait is for this
+            // thread to see it.
+            Which::Second => self.second.wait(),
+        }
     }
 
     pub(crate) fn uses_second(&self) -> bool {
@@ -60,8 +79,8 @@ impl Pools {
     }
 
     /// The pool of the calling thread, or else the one that runs new work.
-    pub(crate) fn nearest(&self) -> &ThreadPool {
-        self.of_this_thread().unwrap_or_else(|| self.current())
+    pub(crate) fn nearest(&self) -> Which {
+        self.of_this_thread().unwrap_or_else(|| self.current_which())
     }
 
     /// Whether the calling thread is a thread of either pool.
@@ -71,12 +90,16 @@ impl Pools {
 
     /// Whether the calling thread is of the pool that runs new work, or of neither.
     pub(crate) fn is_current_here(&self) -> bool {
-        self.of_this_thread().is_none_or(|own| std::ptr::eq(own, self.current()))
+        self.of_this_thread().is_none_or(|own| own == self.current_which())
     }
 
-    fn of_this_thread(&self) -> Option<&ThreadPool> {
-        let is_in = |pool: &&ThreadPool| pool.current_thread_index().is_some();
-        Some(&self.first).filter(is_in).or_else(|| self.second.get().filter(is_in))
+    fn of_this_thread(&self) -> Option<Which> {
+        let is_in = |pool: &ThreadPool| pool.current_thread_index().is_some();
+        if is_in(&self.first) {
+            Some(Which::First)
+        } else {
+            self.second.get().is_some_and(is_in).then_some(Which::Second)
+        }
     }
 }
 

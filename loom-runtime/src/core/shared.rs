@@ -22,6 +22,7 @@ use crate::topology::Plan;
 use crate::topology::os;
 
 use super::backlog::Backlog;
+use super::compute_ids::ComputeIds;
 use super::drainer_cpus::DrainerCpus;
 #[cfg(feature = "plugin-host")]
 use super::extension::Extension;
@@ -109,6 +110,7 @@ pub(crate) struct Rest {
     handle: OnceLock<Weak<dyn Any + Send + Sync>>,
     pub(crate) tokio: OnceLock<Handle>,
     pub(crate) compute_placements: ComputePlacements,
+    pub(crate) compute_ids: ComputeIds,
     /// What the keeper has measured while it watched this core, until it watches it again. A higher
     /// module knows the type.
     pub(crate) measured: Mutex<Option<Box<dyn Any + Send>>>,
@@ -173,6 +175,7 @@ impl Core {
                 handle: OnceLock::new(),
                 tokio: OnceLock::new(),
                 compute_placements: ComputePlacements::default(),
+                compute_ids: ComputeIds::default(),
                 measured: Mutex::new(None),
                 owner: Owner::default(),
                 #[cfg(feature = "plugin-host")]

@@ -303,6 +303,7 @@ fn start_pool(
         let (core, driver, index) = (Arc::clone(core), driver.clone(), thread.index());
         let body = move || {
             let _entered = driver.enter();
+            core.compute_ids.add_this_thread();
             serve(Arc::clone(&core));
             context::adopt(core);
             thread.run();

@@ -287,7 +287,7 @@ impl Host for Hosted {
             return both((a.run(), b.run()));
         }
         let Some(pools) = self.core.pools() else { return Status::SHUT_DOWN };
-        both(install(&self.core, pools.nearest(), || rayon::join(|| a.run(), || b.run())))
+        both(install(&self.core, &pools, || rayon::join(|| a.run(), || b.run())))
     }
 
     fn start_thread(&self, kind: ThreadKind, number: usize, body: ForeignJob) -> Status {

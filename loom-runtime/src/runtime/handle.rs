@@ -283,6 +283,9 @@ impl LoomRuntime {
     /// `rayon::join` inside `f` use this pool. The work is not tracked, as with direct use of the
     /// pool. Do not call this from async code: it blocks the I/O worker.
     ///
+    /// The work stays in the pool that runs compute work when this is called
+    /// ([`rayon_pool`](Self::rayon_pool)).
+    ///
     /// # Panics
     ///
     /// If `f` panics, and in a forked child.
@@ -293,7 +296,7 @@ impl LoomRuntime {
     {
         assert!(!os::is_forked(), "{}", Refusal::Forked);
         global_rayon::exists_before_idle_work(self.core());
-        install(self.core(), self.inner.pools.nearest(), f)
+        install(self.core(), &self.inner.pools, f)
     }
 
     /// How many compute calls have been submitted and have not ended.

@@ -4,14 +4,14 @@
 //! control group, and the quota. How many drainers may be up follows, and how fast they go. Masks
 //! follow by themselves: the system narrows them, and widens those that nobody has set.
 
-use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use crate::core::{Allowed, Core, Pacing};
 use crate::sync::Arc;
-use crate::topology::{QuotaFiles, ThreadPlacement, os};
+use crate::topology::{QuotaFiles, os};
 
 use super::drainer;
+use super::warn::say;
 
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -36,6 +36,11 @@ struct Reading {
 }
 
 impl BudgetWatch {
+    /// Begins to watch: what happened while there was no work does not count.
+    pub(super) fn begin(&mut self) {
+        (self.throttled, self.stopped) = (None, 0);
+    }
+
     /// Looks. Returns whether the system stopped the process since the last look because it had used
     /// its quota up.
     pub(super) fn check(&mut self, core: &Arc<Core>) -> bool {
@@ -44,7 +49,7 @@ impl BudgetWatch {
             self.read(core, now);
         }
         let is_capped = core.live_budget.allowed().cap().is_some();
-        let count = self.files.as_ref().filter(|_| is_capped).and_then(QuotaFiles::throttled);
+        let count = self.files.as_mut().filter(|_| is_capped).and_then(QuotaFiles::throttled);
         let before = std::mem::replace(&mut self.throttled, count);
         let stopped = before.zip(count).map_or(0, |(before, now)| now.saturating_sub(before));
         core.live_budget.throttled.add(stopped);
@@ -81,13 +86,7 @@ impl BudgetWatch {
 /// CPU time of the process beside the runtime's compute threads.
 fn rest_of_process(core: &Core) -> Duration {
     let process = os::cpu_time_of_process().unwrap_or_default();
-    process.saturating_sub(compute_time(core))
-}
-
-/// CPU time of the runtime's compute threads so far.
-pub(super) fn compute_time(core: &Core) -> Duration {
-    let ran = |placement: &ThreadPlacement| os::cpu_time_of(placement.id?);
-    core.compute_placements.iter().filter_map(ran).sum()
+    process.saturating_sub(core.compute_ids.cpu_time())
 }
 
 /// How many drainers may be up: as many as can run at once, but at most one for each compute thread.
@@ -119,10 +118,8 @@ fn count_cpus(core: &Core) -> usize {
 fn follow(core: &Arc<Core>, before: Allowed, now: Allowed) {
     let limit = drainer_limit(core, now);
     limit_drainers(core, limit);
-    // A closed standard error must not stop the program.
-    let _ = writeln!(
-        io::stderr(),
-        "loom: the CPU budget has changed from {before} to {now}: {limit} compute {} at a time",
-        if limit == 1 { "thread runs" } else { "threads run" },
-    );
+    let threads = if limit == 1 { "thread runs" } else { "threads run" };
+    say(&format!(
+        "the CPU budget has changed from {before} to {now}: {limit} compute {threads} at a time"
+    ));
 }

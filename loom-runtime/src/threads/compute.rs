@@ -41,6 +41,7 @@ pub(crate) fn start_rayon(
             let _entered = tokio.as_ref().map(Handle::enter);
             let budget = &core.plan.budget;
             let placement = ThreadPlacement::apply(Role::Compute, name, &thread_plan, budget);
+            core.compute_ids.add_this_thread();
             block_on::serve(Arc::clone(&core));
             context::adopt(core);
             // The receiver is gone where the system refused a later thread.

@@ -18,7 +18,7 @@ use rayon::{ThreadPool, Yield};
 use crate::bridge::{Drainer, Draining, Generation};
 use crate::sync::{Arc, Barrier, thread};
 
-use crate::core::{Core, DrainerCpu};
+use crate::core::{Core, DrainerCpu, Pools, Which};
 
 use super::{global_rayon, keeper, pace};
 
@@ -37,6 +37,10 @@ const ROUNDS: [u32; 2] = [32, 4];
 /// After this many fruitless lingers in a row, lingering counts as not paying. Every so many times
 /// after that, a drainer lingers for the full number of rounds again.
 const FRUITLESS: u32 = 8;
+/// How often a drainer looks again at once for a job that another thread is about to push or to
+/// start. Then it naps between two looks: that thread may be one that gets no CPU time while this
+/// one runs.
+const LOOKS: u32 = 100;
 
 thread_local! {
     /// The stack address of a job of this thread that has no other job below it.
@@ -48,13 +52,15 @@ thread_local! {
 /// Spawns a drainer that the queue has already counted as up.
 pub(crate) fn fetch(core: &Arc<Core>, generation: Generation) {
     match core.pools() {
-        Some(pools) => {
-            core.counters.wakes.add_one();
-            spawn(pools.of(generation), Arc::clone(core), Task::Drain(generation));
-        }
+        Some(pools) => fetch_from(core, &pools, generation),
         // The last handle was dropped, and the threads have ended.
         None => core.queue.refuse_all(generation),
     }
+}
+
+fn fetch_from(core: &Arc<Core>, pools: &Pools, generation: Generation) {
+    core.counters.wakes.add_one();
+    spawn(pools.get(Which::of(generation)), Arc::clone(core), Task::Drain(generation));
 }
 
 /// What a job of the pool does.
@@ -95,26 +101,38 @@ fn run(core: &Arc<Core>, task: Task) {
     global_rayon::exists_before_idle_work(core);
     // A job below this one would have moved the frame.
     let is_nested = here != BOTTOM.get();
-    let thread_plan = rayon::current_thread_index().and_then(|index| core.plan.compute.get(index));
+    let pool = Which::of(generation);
+    let thread_plans = match pool {
+        Which::First => &core.plan.compute,
+        Which::Second => &core.plan.second,
+    };
+    let thread_plan = rayon::current_thread_index().and_then(|index| thread_plans.get(index));
     // A nested drainer is not counted on a CPU and not moved. Where I/O workers may move, the kernel
     // places all threads better (`loom-bench http`).
     let is_moved = core.plan.binds_io && !is_nested;
     let cpus = thread_plan.filter(|_| is_moved).and_then(|thread_plan| thread_plan.cpus.as_ref());
+    if !is_nested {
+        pace::begin(core);
+    }
     let now = Instant::now();
     let mut drainer = PoolDrainer {
         core,
+        pool,
         place: core.drainer_cpus.enter(cpus),
         is_nested,
         turn: 1,
         left: 1,
         since: now,
         yielded: now,
+        missed: 0,
     };
     core.queue.drain(generation, &mut drainer);
 }
 
 struct PoolDrainer<'a> {
     core: &'a Arc<Core>,
+    /// The pool of its thread.
+    pool: Which,
     place: DrainerCpu<'a>,
     is_nested: bool,
     /// How many calls a turn has, how many of them are left, and when the turn began.
@@ -123,15 +141,19 @@ struct PoolDrainer<'a> {
     since: Instant,
     /// When the pool's own work last had a chance to run, or up to one turn before.
     yielded: Instant,
+    /// How often in a row a job waited and was not in the queue.
+    missed: u32,
 }
 
 impl PoolDrainer<'_> {
     /// Sleeps, where a quota does not let compute threads use all of their CPUs' time.
     fn keep_pace(&mut self, draining: &Draining<'_>, is_searching: bool) {
-        match pace::debt(self.core) {
-            None => {}
-            Some(debt) if is_searching => draining.pause_search(self, || pace::sleep(debt)),
-            Some(debt) => pace::sleep(debt),
+        let (core, pool) = (self.core, self.pool);
+        let Some(debt) = pace::debt(core, pool) else { return };
+        if is_searching {
+            draining.pause_search(self, || pace::sleep(core, pool, debt));
+        } else {
+            pace::sleep(core, pool, debt);
         }
     }
 }
@@ -140,7 +162,11 @@ impl Drainer for PoolDrainer<'_> {
     fn fetch(&mut self, generation: Generation) {
         // A job that a pool thread spawns goes to that thread's own queue, ahead of the work below
         // a nested drainer. A job that the keeper spawns goes to the queue that all threads share.
-        if !self.is_nested || keeper::fetch_with(self.core, generation, fetch).is_err() {
+        let pools = self.core.pools().filter(|_| self.is_nested);
+        let is_sent = pools.is_some_and(|pools| {
+            keeper::fetch_with(self.core, &pools, generation, fetch_from).is_ok()
+        });
+        if !is_sent {
             fetch(self.core, generation);
         }
     }
@@ -150,6 +176,7 @@ impl Drainer for PoolDrainer<'_> {
     }
 
     fn between(&mut self, draining: &Draining<'_>, is_searching: bool) {
+        self.missed = 0;
         if self.place.is_crowded() {
             self.place.look();
         }
@@ -167,7 +194,7 @@ impl Drainer for PoolDrainer<'_> {
             if !is_searching {
                 rayon::yield_now();
                 self.yielded = self.since;
-            } else if self.core.installs.is_waiting()
+            } else if self.core.installs.is_waiting(self.pool)
                 || self.since.duration_since(self.yielded) > LONGEST_WAIT
             {
                 draining.pause_search(self, rayon::yield_now);
@@ -184,6 +211,15 @@ impl Drainer for PoolDrainer<'_> {
             // A submitter that is counted already may be about to push its job.
             thread::yield_now();
             return false;
+        }
+        if draining.waiting() > 0 {
+            self.missed += 1;
+            match self.missed {
+                ..=1 => hint::spin_loop(),
+                2..LOOKS => thread::yield_now(),
+                LOOKS.. => pace::nap(),
+            }
+            return true;
         }
         let fruitless = FRUITLESS_LINGERS.get();
         let pays = fruitless < FRUITLESS || fruitless.is_multiple_of(FRUITLESS);
@@ -207,7 +243,7 @@ impl Drainer for PoolDrainer<'_> {
             }
             // Less and less often, since a submitter fetches another drainer while this one pauses.
             let yields = round.is_power_of_two() && round >= ROUNDS[1];
-            if (yields || self.core.installs.is_waiting())
+            if (yields || self.core.installs.is_waiting(self.pool))
                 && draining.pause_search(self, rayon::yield_now) == Some(Yield::Executed)
             {
                 return true;

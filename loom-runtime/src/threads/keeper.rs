@@ -18,21 +18,21 @@ use crate::panics::ignore_panic;
 use crate::sync::{Arc, Mutex, PoisonError, Weak, mpsc, thread};
 use crate::topology::{ComputePriority, CoreBudget, Role, ThreadPlacement, ThreadPlan, os};
 
-use crate::core::{Core, Refusal, context};
+use crate::core::{Core, Pools, Refusal, context};
 
 use super::inherited::Looks;
 
 /// Fetches a drainer of a generation for a core.
-type Fetch = fn(&Arc<Core>, Generation);
+type Fetch = fn(&Arc<Core>, &Pools, Generation);
 
 type MakeWatched = fn(Weak<Core>) -> Box<dyn Watched>;
 
 enum Command {
     Run(Box<dyn FnOnce() + Send>),
     Watch(Weak<Core>, MakeWatched),
-    /// Fetches a drainer for a core. The sender keeps that core alive, so the keeper does not drop
-    /// it last.
-    Fetch(Arc<Core>, Generation, Fetch),
+    /// Fetches a drainer for a core. It keeps the pools, since without them the calls that wait
+    /// would be refused here.
+    Fetch(Arc<Core>, Arc<Pools>, Generation, Fetch),
     WakeAt(Instant, Waker),
 }
 
@@ -74,6 +74,9 @@ pub(super) trait Watched: Send {
     /// Looks once. Returns the longest time until the next look, or `None` when the keeper may
     /// forget this.
     fn look(&mut self) -> Option<Duration>;
+
+    /// Called where the keeper ends before it may forget this.
+    fn leave(&mut self);
 }
 
 /// Makes the keeper watch `core`, by what `make` makes of it on the keeper, while that is needed.
@@ -91,8 +94,13 @@ pub(super) fn watch(core: &Arc<Core>, make: MakeWatched) -> io::Result<()> {
 /// # Errors
 ///
 /// As [`run`].
-pub(crate) fn fetch_with(core: &Arc<Core>, generation: Generation, fetch: Fetch) -> io::Result<()> {
-    send(Command::Fetch(Arc::clone(core), generation, fetch))
+pub(super) fn fetch_with(
+    core: &Arc<Core>,
+    pools: &Arc<Pools>,
+    generation: Generation,
+    fetch: Fetch,
+) -> io::Result<()> {
+    send(Command::Fetch(Arc::clone(core), Arc::clone(pools), generation, fetch))
 }
 
 /// Completes at a given time, even if tokio and its timers have ended.
@@ -191,16 +199,24 @@ fn keep(commands: &mpsc::Receiver<Command>) {
         match command {
             Ok(Command::Run(job)) => ignore_panic(job),
             Ok(Command::WakeAt(time, waker)) => waiting.push((time, waker)),
-            Ok(Command::Fetch(core, generation, fetch)) => {
-                ignore_panic(|| fetch(&core, generation));
+            Ok(Command::Fetch(core, pools, generation, fetch)) => {
+                ignore_panic(|| fetch(&core, &pools, generation));
             }
             Ok(Command::Watch(core, make)) => {
                 let soon = Instant::now() + SHORT_PAUSE;
                 next_look = if watched.is_empty() { soon } else { next_look.min(soon) };
-                watched.extend(catch_unwind(AssertUnwindSafe(|| make(core))));
+                match catch_unwind(AssertUnwindSafe(|| make(Weak::clone(&core)))) {
+                    Ok(core) => watched.push(core),
+                    Err(_) => drop(core.upgrade().map(|core| core.is_not_watched())),
+                }
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {}
-            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                for core in &mut watched {
+                    core.leave();
+                }
+                return;
+            }
         }
         let now = Instant::now();
         for (_, waker) in waiting.extract_if(.., |(time, _)| *time <= now) {

@@ -9,6 +9,7 @@ pub(crate) mod blocking;
 mod budget_watch;
 mod command;
 mod compute;
+mod cpu_use;
 pub(crate) mod drainer;
 pub(crate) mod global_rayon;
 pub(crate) mod inherited;

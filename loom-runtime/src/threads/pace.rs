@@ -2,31 +2,72 @@
 //! its runtime's share sleeps between two calls (`core/token_bucket.rs`).
 
 use std::cell::Cell;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::core::Core;
+use crate::core::{Core, Spent, Which};
 use crate::sync::thread;
 use crate::topology::os;
 
+/// A drainer that sleeps checks this often whether it has to go on.
+const CHECK_AGAIN: Duration = Duration::from_millis(100);
+/// Long enough for another thread to take a step.
+const NAP: Duration = Duration::from_micros(50);
+
 thread_local! {
-    /// The CPU time of the calling thread when it was paced last.
-    static RAN: Cell<Option<Duration>> = const { Cell::new(None) };
+    /// What the calling thread had done when it was paced last.
+    static LAST: Cell<Option<Done>> = const { Cell::new(None) };
 }
 
-/// How long the calling compute thread has to sleep before its next call.
+#[derive(Clone, Copy)]
+struct Done {
+    at: Instant,
+    /// CPU time.
+    ran: Duration,
+}
+
+/// Begins a drainer: what its thread did before is not a call's.
+pub(super) fn begin(core: &Core) {
+    LAST.set(core.live_budget.rate().and_then(|_| Done::now()));
+}
+
+/// How long the calling thread of this pool has to sleep before its next call.
 #[inline]
-pub(super) fn debt(core: &Core) -> Option<Duration> {
+pub(super) fn debt(core: &Core, pool: Which) -> Option<Duration> {
     let Some(rate) = core.live_budget.rate() else {
-        RAN.set(None);
+        LAST.set(None);
         return None;
     };
-    let ran = os::cpu_time_of_thread()?;
-    let used = RAN.replace(Some(ran)).map_or(Duration::ZERO, |last| ran.saturating_sub(last));
-    let debt = core.live_budget.spend(used, rate)?;
-    // Nobody else would run what waits in the pool, and at the end every job goes at once.
-    (!core.installs.is_waiting() && !core.lifecycle.is_gone()).then_some(debt)
+    let now = Done::now()?;
+    let last = LAST.get().unwrap_or(now);
+    let spent = Spent { used: now.ran.saturating_sub(last.ran), over: now.at - last.at };
+    let debt = core.live_budget.spend(spent, rate, now.at)?;
+    LAST.set(Some(now));
+    (!debt.is_zero() && may_sleep(core, pool)).then_some(debt)
 }
 
-pub(super) fn sleep(debt: Duration) {
-    thread::sleep(debt);
+/// Sleeps that long, or until the core has no use for that any more.
+pub(super) fn sleep(core: &Core, pool: Which, debt: Duration) {
+    let end = Instant::now() + debt;
+    while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+        && may_sleep(core, pool)
+    {
+        thread::sleep(left.min(CHECK_AGAIN));
+    }
+}
+
+/// Gives the CPU to threads of every class for a moment.
+pub(super) fn nap() {
+    thread::sleep(NAP);
+}
+
+/// Nobody else would run what waits in the pool, and at the end every job goes at once.
+fn may_sleep(core: &Core, pool: Which) -> bool {
+    let is_capped = core.live_budget.rate().is_some();
+    is_capped && !core.installs.is_waiting(pool) && !core.lifecycle.is_gone()
+}
+
+impl Done {
+    fn now() -> Option<Self> {
+        Some(Self { at: Instant::now(), ran: os::cpu_time_of_thread()? })
+    }
 }

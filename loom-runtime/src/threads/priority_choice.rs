@@ -23,7 +23,7 @@ const MOST_USED_BY_OTHERS: f64 = 0.25;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CpuUse {
     pub(super) all: f64,
-    /// By compute threads of the runtime.
+    /// By compute threads of any runtime of the process.
     pub(super) compute: f64,
 }
 
@@ -39,6 +39,11 @@ pub(super) struct PriorityChoice {
 }
 
 impl PriorityChoice {
+    /// For work that is at normal priority already, or is not.
+    pub(super) fn at(is_normal: bool) -> Self {
+        Self { is_normal, ..Self::default() }
+    }
+
     /// Whether compute work is at normal priority.
     pub(super) fn is_normal(&self) -> bool {
         self.is_normal

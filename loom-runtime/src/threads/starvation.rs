@@ -44,12 +44,14 @@ struct WatchedThread {
 }
 
 /// What a look found.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Looked {
     /// How many threads were starved.
     pub(super) starved: u64,
     /// Whether a thread may turn out to be starved at the next look.
     pub(super) is_suspicious: bool,
+    /// The name of a thread that has been starved at so many looks in a row just now.
+    pub(super) for_long: Option<String>,
 }
 
 impl WatchedThreads {
@@ -76,14 +78,8 @@ impl WatchedThreads {
         self.threads.iter_mut().for_each(|thread| thread.files = None);
     }
 
-    /// Looks at each thread. Calls `for_long` with the name of each that has been starved at that
-    /// many looks in a row just now.
-    pub(super) fn look(
-        &mut self,
-        now: Instant,
-        long: u32,
-        mut for_long: impl FnMut(&str),
-    ) -> Looked {
+    /// Looks at each thread. One that has been starved at `long` looks in a row is named.
+    pub(super) fn look(&mut self, now: Instant, long: u32) -> Looked {
         let over = self.last.replace(now).map_or(Duration::ZERO, |last| now - last);
         let mut looked = Looked::default();
         for thread in &mut self.threads {
@@ -91,7 +87,7 @@ impl WatchedThreads {
             looked.starved += u64::from(is_starved);
             looked.is_suspicious |= is_starved || thread.was_runnable;
             if is_starved && thread.starved == long {
-                for_long(&thread.name);
+                looked.for_long = Some(thread.name.clone());
             }
         }
         looked

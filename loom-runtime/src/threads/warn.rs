@@ -1,6 +1,13 @@
 //! Warnings for the people who run the program: each once per process, on standard error.
 
-use std::io::{self, Write};
+use std::io;
+#[cfg(not(target_os = "linux"))]
+use std::io::Write;
+#[cfg(target_os = "linux")]
+use std::os::fd::AsFd;
+
+#[cfg(target_os = "linux")]
+use rustix::event::{PollFd, PollFlags};
 
 use crate::core::Core;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -28,7 +35,50 @@ pub(crate) fn threads_were_refused(core: &Core, error: &io::Error) {
 /// Prints a line to standard error, unless `warned` was set before.
 pub(crate) fn warn_once(warned: &AtomicBool, text: &str) {
     if !warned.swap(true, Ordering::Relaxed) {
-        // A closed standard error must not stop the program.
-        let _ = writeln!(io::stderr(), "loom: {text}");
+        say(text);
+    }
+}
+
+/// Prints a line to standard error, if it has room for one: every thread may wait for the keeper,
+/// and the keeper must not wait for whoever reads standard error.
+pub(super) fn say(text: &str) {
+    // A closed standard error must not stop the program.
+    let _ = write_if_room(&io::stderr(), &format!("loom: {text}\n"));
+}
+
+/// Writes past the lock of `io::stderr`, which another thread may hold while it waits for room.
+#[cfg(target_os = "linux")]
+fn write_if_room(file: &impl AsFd, line: &str) -> io::Result<usize> {
+    let timeout = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut polled = [PollFd::new(file, PollFlags::OUT)];
+    rustix::event::poll(&mut polled, Some(&timeout))?;
+    let [polled] = polled;
+    if !polled.revents().contains(PollFlags::OUT) {
+        return Ok(0);
+    }
+    // A pipe that can be written to has room for a page, and no line of Loom's is longer.
+    Ok(rustix::io::write(file, line.as_bytes())?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn write_if_room(mut file: &io::Stderr, line: &str) -> io::Result<usize> {
+    file.write(line.as_bytes())
+}
+
+#[cfg(all(test, target_os = "linux", not(loom_model)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_pipe_takes_no_line_and_stops_nobody() {
+        let (read, write) = io::pipe().expect("there are file descriptors");
+        let line = "x".repeat(100);
+        let lines = (0..100_000).take_while(|_| {
+            write_if_room(&write, &line).expect("somebody may read it") == line.len()
+        });
+        assert!((1..100_000).contains(&lines.count()), "a pipe has room for some lines");
+        drop(read);
+        let is_taken = write_if_room(&write, &line).is_ok_and(|written| written > 0);
+        assert!(!is_taken, "nobody can read it");
     }
 }

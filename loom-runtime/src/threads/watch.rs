@@ -7,12 +7,10 @@
 use std::any::Any;
 use std::time::Duration;
 
-use rayon::ThreadPool;
-
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, PoisonError, Weak};
 
-use crate::core::Core;
+use crate::core::{Core, Pools};
 
 use super::auto_priority::AutoPriority;
 use super::budget_watch::{BudgetWatch, drainer_limit, limit_drainers};
@@ -28,15 +26,11 @@ pub(crate) fn begin_call(core: &Arc<Core>) -> usize {
     before
 }
 
-/// Runs `f` on the pool itself, while the keeper watches the core.
-pub(crate) fn install<R: Send>(
-    core: &Arc<Core>,
-    pool: &ThreadPool,
-    f: impl FnOnce() -> R + Send,
-) -> R {
+/// Runs `f` on the nearest pool itself, while the keeper watches the core.
+pub(crate) fn install<R: Send>(core: &Arc<Core>, pools: &Pools, f: impl FnOnce() -> R + Send) -> R {
     let install = core.installs.begin();
     watch_while_busy(core);
-    install.run(pool, f)
+    install.run(pools, f)
 }
 
 /// Makes the keeper watch a core that has work, until the work has ended.
@@ -88,6 +82,12 @@ impl Watched for WatchedCore {
         let is_urgent = is_still || may_starve || queued > 0;
         Some(if is_urgent { SHORT_PAUSE } else { PAUSE })
     }
+
+    fn leave(&mut self) {
+        if let Some(core) = self.core.upgrade() {
+            core.is_not_watched();
+        }
+    }
 }
 
 impl Drop for WatchedCore {
@@ -115,6 +115,7 @@ impl WatchedCore {
             },
         };
         measured.priority.begin();
+        measured.budget.begin();
         if let Some(core) = &core {
             measured.budget.check(core);
         }

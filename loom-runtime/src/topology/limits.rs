@@ -5,7 +5,7 @@
 //! not allocate either.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::CpuSet;
@@ -52,6 +52,10 @@ pub(crate) struct QuotaFiles {
 struct GroupFiles {
     bound: Bound,
     stat: PathBuf,
+    /// What was read last. It stands while a file that is there cannot be read, for example because
+    /// the process has no file descriptor left.
+    quota: Option<f64>,
+    throttled: Option<u64>,
 }
 
 /// The files of a group's quota in either version of control groups.
@@ -72,7 +76,7 @@ impl QuotaFiles {
             } else {
                 Bound::V1 { quota: file("cpu.cfs_quota_us"), period: file("cpu.cfs_period_us") }
             };
-            GroupFiles { bound, stat: file("cpu.stat") }
+            GroupFiles { bound, stat: file("cpu.stat"), quota: None, throttled: None }
         };
         let groups = hierarchy.map_or_else(Vec::new, |hierarchy| {
             hierarchy.groups.iter().map(|group| files(hierarchy.is_v2, group)).collect()
@@ -89,7 +93,7 @@ impl QuotaFiles {
     /// Finds the files again and returns true, if the process has moved to another group.
     pub(crate) fn follow_process(&mut self) -> bool {
         let mut buffer = [0; LONGEST];
-        let memberships = read(&self.source, &mut buffer);
+        let memberships = read(&self.source, &mut buffer).unwrap_or_default();
         let moved = memberships.filter(|now| *now != self.memberships);
         if let Some(memberships) = moved {
             *self = Self::find(&self.root, memberships.to_owned());
@@ -98,48 +102,66 @@ impl QuotaFiles {
     }
 
     /// CPU time per wall time, such as 3.5: the tightest bound on the way up.
-    pub(crate) fn quota(&self) -> Option<f64> {
-        let bounds = self.groups.iter().filter_map(|group| group.bound.quota());
+    pub(crate) fn quota(&mut self) -> Option<f64> {
+        let bounds = self.groups.iter_mut().filter_map(GroupFiles::quota);
         bounds.min_by(f64::total_cmp)
     }
 
     /// In how many periods the process's group, or one above it, was stopped because it had used
     /// its quota up. Each group counts its own; `None` where no group can be read.
-    pub(crate) fn throttled(&self) -> Option<u64> {
-        let of_group = |group: &GroupFiles| {
-            let mut buffer = [0; LONGEST];
-            let mut lines = read(&group.stat, &mut buffer)?.lines();
-            lines.find_map(|line| line.strip_prefix("nr_throttled ")?.trim().parse::<u64>().ok())
-        };
-        self.groups.iter().filter_map(of_group).reduce(|sum, of_group| sum + of_group)
+    pub(crate) fn throttled(&mut self) -> Option<u64> {
+        let counts = self.groups.iter_mut().filter_map(GroupFiles::throttled);
+        counts.reduce(|sum, of_group| sum + of_group)
+    }
+}
+
+impl GroupFiles {
+    fn quota(&mut self) -> Option<f64> {
+        if let Ok(now) = self.bound.quota() {
+            self.quota = now;
+        }
+        self.quota
+    }
+
+    fn throttled(&mut self) -> Option<u64> {
+        let mut buffer = [0; LONGEST];
+        if let Ok(now) = read(&self.stat, &mut buffer) {
+            let mut lines = now.unwrap_or_default().lines();
+            self.throttled =
+                lines.find_map(|line| line.strip_prefix("nr_throttled ")?.trim().parse().ok());
+        }
+        self.throttled
     }
 }
 
 impl Bound {
-    fn quota(&self) -> Option<f64> {
+    fn quota(&self) -> io::Result<Option<f64>> {
         let mut buffers = [[0; LONGEST]; 2];
         let [first, second] = &mut buffers;
-        let (quota, period) = match self {
-            Self::V1 { quota, period } => (read(quota, first)?, read(period, second)?),
-            Self::V2 { max } => read(max, first)?.trim().split_once(' ')?,
+        let of_texts = match self {
+            Self::V1 { quota, period } => read(quota, first)?.zip(read(period, second)?),
+            Self::V2 { max } => read(max, first)?.and_then(|max| max.trim().split_once(' ')),
         };
         // Only a positive number is a bound; `max` and -1 mean that there is none.
         let positive = |text: &str| text.trim().parse().ok().filter(|n: &f64| *n > 0.0);
-        Some(positive(quota)? / positive(period)?)
+        Ok(of_texts.and_then(|(quota, period)| Some(positive(quota)? / positive(period)?)))
     }
 }
 
-/// The text of a file that fits the buffer.
-fn read<'a>(path: &Path, buffer: &'a mut [u8; LONGEST]) -> Option<&'a str> {
-    let mut file = File::open(path).ok()?;
+/// The text of a file that fits the buffer; `None` if there is no such file, or no such text in it.
+fn read<'a>(path: &Path, buffer: &'a mut [u8; LONGEST]) -> io::Result<Option<&'a str>> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
     let mut length = 0;
     while length < LONGEST {
-        match file.read(&mut buffer[length..]).ok()? {
-            0 => return str::from_utf8(&buffer[..length]).ok(),
+        match file.read(&mut buffer[length..])? {
+            0 => return Ok(str::from_utf8(&buffer[..length]).ok()),
             more => length += more,
         }
     }
-    None
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -264,7 +286,7 @@ mod tests {
             .file("proc/self/mountinfo", V2)
             .file("sys/fs/cgroup/pod/app/cpu.max", "max 100000\n")
             .file("sys/fs/cgroup/pod/cpu.max", "200000 100000\n");
-        let files = files(&tree);
+        let mut files = files(&tree);
         assert_eq!(files.quota(), Some(2.0));
         let tree = tree.file("sys/fs/cgroup/pod/cpu.max", "50000 100000\n");
         assert_eq!(files.quota(), Some(0.5));
@@ -273,6 +295,28 @@ mod tests {
         let tree = tree.file("sys/fs/cgroup/pod/app/cpu.max", "400000 100000\n");
         let _tree = tree.file("sys/fs/cgroup/pod/cpu.max", "max 100000\n");
         assert_eq!(files.quota(), Some(4.0));
+    }
+
+    #[test]
+    fn what_was_read_stands_while_a_file_cannot_be_read() {
+        let tree = Tree::new()
+            .file("proc/self/cgroup", "0::/\n")
+            .file("proc/self/mountinfo", V2)
+            .file("sys/fs/cgroup/cpu.max", "50000 100000\n")
+            .file("sys/fs/cgroup/cpu.stat", "nr_throttled 3\n");
+        let mut files = files(&tree);
+        let read = |files: &mut QuotaFiles| (files.quota(), files.throttled());
+        assert_eq!(read(&mut files), (Some(0.5), Some(3)));
+        // A directory opens, and cannot be read.
+        for name in ["sys/fs/cgroup/cpu.max", "sys/fs/cgroup/cpu.stat"] {
+            fs::remove_file(tree.path().join(name)).expect("it is there");
+            fs::create_dir(tree.path().join(name)).expect("it was removed");
+        }
+        assert_eq!(read(&mut files), (Some(0.5), Some(3)));
+        for name in ["sys/fs/cgroup/cpu.max", "sys/fs/cgroup/cpu.stat"] {
+            fs::remove_dir(tree.path().join(name)).expect("it is there");
+        }
+        assert_eq!(read(&mut files), (None, None), "the group has no quota any more");
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub enum ComputePriority {
     /// error, and [`LoomRuntime::priority_changes`](crate::LoomRuntime::priority_changes) counts
     /// them.
     ///
+    /// Two processes that both compute without a pause are neighbours to each other: once both are
+    /// at normal priority, each keeps the other there until one of them pauses.
+    ///
     /// Linux only; elsewhere the same as [`Normal`](Self::Normal). A plug-in's compute threads stay
     /// in the idle class.
     #[default]

@@ -166,11 +166,13 @@ pub(crate) fn tick() -> u64 {
 
 /// Moves the calling thread to one CPU, and then allows it to run on all of `cpus` again. It does
 /// not allocate below 1024 CPUs. If the system refuses, the thread is not moved.
-pub(crate) fn move_to(cpu: usize, cpus: &CpuSet) {
-    if bind(cpu).is_ok() {
+pub(crate) fn move_to(cpu: usize, cpus: &CpuSet) -> bool {
+    let has_moved = bind(cpu).is_ok();
+    if has_moved {
         // It cannot fail: the system granted this mask before, and a narrower one just now.
         let _ = with_mask(cpus.as_slice(), set_mask);
     }
+    has_moved
 }
 
 /// Calls `f` with the mask of `cpus`, which is on the stack up to 1024 CPUs.

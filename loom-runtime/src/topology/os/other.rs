@@ -99,7 +99,9 @@ pub(crate) fn tick() -> u64 {
 }
 
 /// A thread that is bound to one CPU is not bound to several again, so it stays where it is.
-pub(crate) fn move_to(_cpu: usize, _cpus: &CpuSet) {}
+pub(crate) fn move_to(_cpu: usize, _cpus: &CpuSet) -> bool {
+    true
+}
 
 pub(crate) fn set_priority(wanted: ComputePriority) -> io::Result<()> {
     match wanted {
