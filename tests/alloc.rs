@@ -13,6 +13,10 @@ use std::task::{Context, Waker};
 
 use loom::{ComputeHint, ComputePriority, LoomBuilder, LoomRuntime};
 
+/// What one warning allocates: on a busy machine, compute threads starve, and the process says so
+/// once.
+const WARNING: u64 = 16;
+
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
 /// The system's allocator, which counts the requests that it receives.
@@ -167,7 +171,7 @@ fn wakes_of<const CAPTURED: usize, const RETURNED: usize>(
          allocations and {wakes} wakes in {calls} calls"
     );
     // A box for each job that wakes the pool, and a block of the pool's queue for every 63 jobs.
-    let most = wakes + wakes.div_ceil(20) + 1;
+    let most = wakes + wakes.div_ceil(20) + 1 + WARNING;
     assert!(allocations <= most, "{allocations} allocations, {wakes} wakes");
     wakes
 }

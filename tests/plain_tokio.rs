@@ -24,7 +24,9 @@ async fn it_runs_on_a_pool_of_the_process() {
     assert!(loom::current_runtime().is_none());
     let (sum, thread) = heavy(100).await;
     assert_eq!(sum, 5_050);
-    assert!(thread.starts_with("loom-rayon-"), "{thread}");
+    // On a busy machine the pool of normal priority runs it.
+    let pools = ["loom-rayon-", "loom-norm-"];
+    assert!(pools.iter().any(|pool| thread.starts_with(pool)), "{thread}");
     let functions = loom::functions();
     let heavy = functions.iter().find(|function| function.name == "plain_tokio::heavy");
     assert!(heavy.is_some_and(|function| function.calls() >= 1));

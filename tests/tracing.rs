@@ -139,46 +139,49 @@ fn recorder() -> &'static Recorder {
     })
 }
 
-/// Two compute threads, of which one is busy with the pool's own work until the sender is
-/// dropped.
-fn with_one_thread_left() -> (LoomRuntime, mpsc::Sender<()>) {
-    let runtime = runtime();
-    let (holding, held) = mpsc::channel();
-    let (release, released) = mpsc::channel::<()>();
-    runtime.rayon_pool().spawn(move || {
-        holding.send(()).expect("it is waited for");
-        released.recv().expect_err("it is only ever let go");
-    });
-    held.recv().expect("it starts");
-    (runtime, release)
+/// Runs `work` as a piece of a scope of another task's call, on a thread that waits for parallel work
+/// of the call that calls this: the thread of the other call blocks.
+fn above<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+    let (sender, receiver) = mpsc::channel();
+    let other = move || {
+        let (ended, has_ended) = mpsc::channel();
+        loom::block_on(loom::scope_compute(move |scope| {
+            scope.spawn(move |_| {
+                sender.send(work()).expect("it is waited for");
+                ended.send(()).expect("it is waited for");
+            });
+            has_ended.recv().expect("the piece ends");
+        }));
+    };
+    loom::spawn(async { loom::spawn_compute(other).await });
+    loop {
+        match receiver.try_recv() {
+            Ok(result) => return result,
+            Err(TryRecvError::Empty) => drop(rayon::yield_now()),
+            Err(TryRecvError::Disconnected) => panic!("the other call has failed"),
+        }
+    }
 }
 
 #[test]
-fn a_call_is_in_no_span_of_the_one_below_it() {
+fn a_piece_is_in_no_span_of_the_call_below_it() {
     let recorder = recorder();
-    let (runtime, _release) = with_one_thread_left();
-    let (sender, receiver) = mpsc::channel();
-    let (started, has_started) = mpsc::channel();
+    let runtime = runtime();
     let below = tracing::info_span!("below").in_scope(|| {
         runtime.spawn_compute(move || {
             let _entered = tracing::info_span!("deeper").entered();
             // Work of a scope that runs on the scope's own thread enters the span twice, too.
             let _twice = tracing::Span::current().entered();
-            started.send(()).expect("the test waits");
-            while receiver.try_recv().is_err() {
-                rayon::yield_now();
-            }
+            let own = std::thread::current().id();
+            let its = above(|| {
+                tracing::info!("above");
+                std::thread::current().id()
+            });
             tracing::info!("below again");
+            own == its
         })
     });
-    has_started.recv().expect("it runs");
-    runtime
-        .spawn_compute(move || {
-            tracing::info!("above");
-            sender.send(())
-        })
-        .detach();
-    runtime.block_on(below);
+    assert!(runtime.block_on(below), "it ran on the same thread");
     let seen = recorder.seen();
     let spans = |said: &str| {
         let event = seen.events.iter().find(|(words, ..)| words == said);
@@ -252,75 +255,31 @@ fn spans_follow_work_wherever_it_goes() {
     assert!(inline.iter().all(|call| number(call, "run_time_us").is_some()));
 }
 
-/// Runs `work` as a call on top of the running one, as a thread does while it waits for parallel
-/// work.
-fn above<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
-    let (sender, receiver) = mpsc::channel();
-    let thread = std::thread::current().id();
-    loom::spawn_compute(move || {
-        assert_eq!(std::thread::current().id(), thread);
-        sender.send(work())
-    })
-    .detach();
-    loop {
-        match receiver.try_recv() {
-            Ok(result) => return result,
-            Err(TryRecvError::Empty) => drop(rayon::yield_now()),
-            Err(TryRecvError::Disconnected) => panic!("the call above has failed"),
-        }
-    }
-}
-
 #[loom::compute(mode = "offload", carry(USER))]
 fn with_others_above() -> [Option<String>; 4] {
     let own = || USER.try_with(Clone::clone).ok();
     let before = own();
-    // A call of another task, which has no user, and then a call with another user.
+    // A piece of another task's call, which has no user, and then a call with another user.
     let other = above(own);
     let handle = tokio::runtime::Handle::current();
     let bob = handle.block_on(USER.scope("bob".to_owned(), who_inline()));
     [before, other, own(), Some(bob)]
 }
 
-/// While the value is borrowed, a call on top can neither replace nor remove it on that thread.
+/// While the value is borrowed, it can be neither replaced nor removed on that thread.
 #[loom::compute(mode = "offload", carry(USER))]
-fn borrowing_across_a_wait() -> [Option<String>; 3] {
-    USER.with(|own| {
-        let own = own.clone();
-        let seen = || USER.try_with(Clone::clone).ok();
-        let (sender, receiver) = mpsc::channel();
-        let of_bob = sender.clone();
-        loom::spawn_compute(move || sender.send((0, seen()))).detach();
-        let handle = tokio::runtime::Handle::current();
-        let bob = USER.scope("bob".to_owned(), async move {
-            let who = who().await.0;
-            of_bob.send((1, Some(who)))
-        });
-        handle.spawn(bob);
-        let mut heard = [None, None, Some(own)];
-        for _ in 0..2 {
-            let (who, user) = loop {
-                match receiver.try_recv() {
-                    Ok(answer) => break answer,
-                    Err(TryRecvError::Empty) => drop(rayon::yield_now()),
-                    Err(TryRecvError::Disconnected) => panic!("a call above has failed"),
-                }
-            };
-            heard[who] = user;
-        }
-        heard
-    })
+fn borrowing_across_a_wait() -> [Option<String>; 2] {
+    USER.with(|own| [above(|| USER.try_with(Clone::clone).ok()), Some(own.clone())])
 }
 
 #[test]
-fn a_call_does_not_see_what_the_one_below_it_has() {
-    let (runtime, _release) = with_one_thread_left();
-    runtime.block_on(async {
+fn a_piece_does_not_see_what_the_call_below_it_has() {
+    runtime().block_on(async {
         let seen = USER.scope("ann".to_owned(), with_others_above()).await;
         let [before, other, after, bob] = seen.each_ref().map(Option::as_deref);
         assert_eq!([before, other, after, bob], [Some("ann"), None, Some("ann"), Some("bob")]);
         let seen = USER.scope("ann".to_owned(), borrowing_across_a_wait()).await;
-        assert_eq!(seen.each_ref().map(Option::as_deref), [None, Some("bob"), Some("ann")]);
+        assert_eq!(seen.each_ref().map(Option::as_deref), [None, Some("ann")]);
         // Nothing is left behind on the thread.
         assert!(nobody().await);
     });

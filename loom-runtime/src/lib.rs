@@ -93,9 +93,9 @@ pub use observe::{
 #[cfg(feature = "signal")]
 pub use runtime::shutdown_signal;
 pub use runtime::{
-    LoomBuilder, LoomRuntime, StillRunning, block_on, current_runtime, scope_adaptive,
-    scope_adaptive_with_hint, scope_compute, scope_compute_with, spawn, spawn_adaptive,
-    spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
+    LoomBuilder, LoomRuntime, StillRunning, block_in_place, block_on, current_runtime,
+    scope_adaptive, scope_adaptive_with_hint, scope_compute, scope_compute_with, spawn,
+    spawn_adaptive, spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
     spawn_compute_with_priority, try_spawn_adaptive, try_spawn_compute,
     try_spawn_compute_with_priority,
 };

@@ -20,3 +20,27 @@ pub(crate) fn ignore_panic(f: impl FnOnce()) {
         }
     }
 }
+
+/// Which threads may run code of the user: closures, destructors and wakers.
+pub(crate) mod user_code {
+    use std::cell::Cell;
+
+    thread_local! {
+        static IS_REFUSED: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// The calling thread runs none from now on, since every other thread may wait for it.
+    pub(crate) fn refuse() {
+        IS_REFUSED.set(true);
+    }
+
+    pub(crate) fn is_refused() -> bool {
+        IS_REFUSED.get()
+    }
+
+    /// Called where code of the user may run.
+    #[inline]
+    pub(crate) fn runs_here() {
+        debug_assert!(!is_refused(), "this thread runs no code of the user");
+    }
+}

@@ -4,16 +4,71 @@
 //! std's types or under a model checker: the items of [`modelled`] are replaced when the crate is
 //! tested with `--cfg loom_model`. This module owns no protocol itself.
 
-#[cfg(feature = "test-util")]
-pub(crate) use std::sync::Condvar;
-#[cfg(any(feature = "plugin-host", feature = "test-util", test))]
-pub(crate) use std::sync::MutexGuard;
 #[cfg(unix)]
 pub(crate) use std::sync::Once;
-pub(crate) use std::sync::{Arc, Barrier, Mutex, OnceLock, PoisonError, RwLock, Weak, mpsc};
+pub(crate) use std::sync::{
+    Arc, Barrier, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak, mpsc,
+};
 pub(crate) use std::thread;
 
-/// A waker that unparks the calling thread.
+/// Parks a thread until a waker of its own is woken.
+///
+/// Unlike the thread's own token, a wake is not lost if other code parks the thread meanwhile, such
+/// as a channel of std's, or a waker or a future of the program.
+pub(crate) struct Parker(Arc<Signal>);
+
+struct Signal {
+    thread: thread::Thread,
+    is_woken: atomic::AtomicBool,
+}
+
+impl Parker {
+    /// For the calling thread.
+    pub(crate) fn new() -> Self {
+        let is_woken = atomic::AtomicBool::new(false);
+        Self(Arc::new(Signal { thread: thread::current(), is_woken }))
+    }
+
+    pub(crate) fn waker(&self) -> std::task::Waker {
+        Arc::clone(&self.0).into()
+    }
+
+    /// Parks the thread, which has to be the one of [`new`](Self::new).
+    pub(crate) fn park(&self) {
+        while !self.is_woken() {
+            thread::park();
+        }
+    }
+
+    /// Parks for so long at most.
+    pub(crate) fn park_until(&self, time: std::time::Instant) {
+        while !self.is_woken() {
+            match time.checked_duration_since(std::time::Instant::now()) {
+                Some(left) => thread::park_timeout(left),
+                None => return,
+            }
+        }
+    }
+
+    fn is_woken(&self) -> bool {
+        // Acquire, with the release of `wake`: this thread sees what happened before the wake.
+        self.0.is_woken.swap(false, atomic::Ordering::Acquire)
+    }
+}
+
+impl std::task::Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Release: with the acquire of `is_woken`.
+        self.is_woken.store(true, atomic::Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+/// A waker that unparks the calling thread. For a thread that checks a condition after each park.
 pub(crate) fn unpark_waker() -> std::task::Waker {
     struct Unpark(thread::Thread);
     impl std::task::Wake for Unpark {

@@ -1,6 +1,7 @@
 //! Calls to the compute pool: the queue in which they wait, and how they end.
 
 mod sharing;
+mod waits;
 
 use std::future::Future;
 use std::panic::panic_any;

@@ -7,7 +7,7 @@ use std::thread;
 use loom::LoomRuntime;
 use rayon::prelude::*;
 
-use crate::{poll_once, runtime};
+use crate::runtime;
 
 #[test]
 fn a_call_within_a_call_is_asked_for_itself() {
@@ -16,7 +16,7 @@ fn a_call_within_a_call_is_asked_for_itself() {
     let of_call = runtime.clone();
     let call = runtime.spawn_compute(move || {
         let before = loom::is_cancelled();
-        // The inner call runs on this thread while the outer one waits.
+        // The inner call runs on a spare while the outer one waits.
         let inner = of_call.block_on(of_call.spawn_compute(loom::is_cancelled));
         told.send([before, inner, loom::is_cancelled()])
     });
@@ -110,43 +110,6 @@ fn work_that_joins_ends_while_calls_pour_in() {
     });
 }
 
-/// The only free thread runs a second drainer while its call waits, and the second drainer's call
-/// waits for a third call. The other thread has to run that one.
-#[test]
-fn two_drainers_on_one_thread_do_not_keep_the_other_away() {
-    let runtime = runtime(2);
-    let (holding, held) = mpsc::channel();
-    let (release, released) = mpsc::channel::<()>();
-    // One thread is busy with the pool's own work.
-    runtime.rayon_pool().spawn(move || {
-        holding.send(()).expect("it is waited for");
-        released.recv().expect_err("it is only ever let go");
-    });
-    held.recv().expect("it starts");
-    let (sender, receiver) = mpsc::channel();
-    let (nested, is_nested) = mpsc::channel();
-    let of_call = runtime.clone();
-    let outer = runtime.spawn_compute(move || {
-        let answer = Arc::new(AtomicUsize::new(0));
-        let of_inner = Arc::clone(&answer);
-        let inner = move || {
-            nested.send(()).expect("it is waited for");
-            let answer = receiver.recv().expect("the third call sends it");
-            of_inner.store(answer, Ordering::Release);
-        };
-        of_call.spawn_compute(inner).detach();
-        // This runs the drainer that was started for the inner call.
-        while answer.load(Ordering::Acquire) == 0 {
-            rayon::yield_now();
-        }
-        answer.load(Ordering::Acquire)
-    });
-    is_nested.recv().expect("the second call runs above the first");
-    drop(release);
-    runtime.spawn_compute(move || sender.send(42)).detach();
-    assert_eq!(runtime.block_on(outer), 42);
-}
-
 #[test]
 fn dropping_a_result_may_wait_for_another_call() {
     struct Waits(LoomRuntime, mpsc::Sender<u8>);
@@ -164,24 +127,4 @@ fn dropping_a_result_may_wait_for_another_call() {
     let result = Waits(runtime.clone(), sender);
     runtime.spawn_compute(move || result).detach();
     assert_eq!(receiver.recv(), Ok(7));
-}
-
-/// A call is abandoned while it waits, and another call runs on top of it.
-#[test]
-fn work_above_an_abandoned_call_is_wanted() {
-    let runtime = runtime(1);
-    let (waiting, waits) = mpsc::channel();
-    let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
-    let of_call = runtime.clone();
-    let mut abandoned = runtime.spawn_compute(move || {
-        waiting.send(()).expect("it is waited for");
-        let _ = of_call.block_on(receiver);
-    });
-    let _pending = poll_once(&mut abandoned);
-    waits.recv().expect("it starts");
-    drop(abandoned);
-    // The only thread runs it, on top of the abandoned call.
-    let wanted = runtime.block_on(runtime.spawn_compute(|| !loom::is_cancelled()));
-    drop(sender);
-    assert!(wanted);
 }

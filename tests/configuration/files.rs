@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use loom::{ComputePriority, GlobalRayon, LoomBuilder, Pin, Placement, Source, TokioFlavor};
 
-use crate::{CALLS, CORES, File, LIST, STACK, THREADS, config, error};
+use crate::{CALLS, CORES, File, LIST, SPARES, STACK, THREADS, config, error};
 
 #[test]
 fn every_key_can_be_set_in_each_kind_of_file() {
@@ -22,6 +22,7 @@ fn every_key_can_be_set_in_each_kind_of_file() {
         compute_priority = "nice"
         global_rayon = "plain"
         stack_size = 4194304
+        max_spares = 8
         tokio_flavor = "multi_thread"
         compute_queue = 77
         shutdown_timeout = "1m 30s"
@@ -38,6 +39,7 @@ placement: split
 compute_priority: nice
 global_rayon: plain
 stack_size: 4MiB
+max_spares: 8
 tokio_flavor: multi_thread
 compute_queue: 77
 shutdown_timeout: 1m 30s
@@ -45,7 +47,7 @@ shutdown_timeout: 1m 30s
     let json = r#"{
         "prefix": "file", "tokio_threads": 3, "rayon_threads": 2, "local_cores": 1,
         "cpuset": "0", "pin": false, "placement": "split", "compute_priority": "nice",
-        "global_rayon": "plain", "stack_size": "4096 KiB",
+        "global_rayon": "plain", "stack_size": "4096 KiB", "max_spares": 8,
         "tokio_flavor": "multi_thread", "compute_queue": 77, "shutdown_timeout": "1m 30s"
     }"#;
     for (extension, text) in
@@ -61,6 +63,7 @@ shutdown_timeout: 1m 30s
         assert_eq!(config.placement, Placement::Split);
         assert_eq!(config.compute_priority, ComputePriority::Nice);
         assert_eq!((config.global_rayon, config.stack_size), (GlobalRayon::Plain, Some(4 << 20)));
+        assert_eq!(config.max_spares, 8);
         assert_eq!(config.tokio_flavor, TokioFlavor::MultiThread);
         assert_eq!(config.compute_queue, 77);
         assert_eq!(config.shutdown_timeout, Duration::from_secs(90));
@@ -100,6 +103,9 @@ fn bad_values_in_a_file_are_errors_that_name_the_file() {
         ("compute_priority = \"idel\"", "\"idel\"", "did you mean `idle`?".to_owned()),
         ("compute_priority = 10", "10", words("`auto`, `idle`, `nice` or `normal`")),
         ("global_rayon = \"x\"", "\"x\"", words("`plain` or `io_first`")),
+        ("max_spares = 0", "0", SPARES.to_owned()),
+        ("max_spares = 1025", "1025", SPARES.to_owned()),
+        ("max_spares = \"all\"", "\"all\"", SPARES.to_owned()),
         ("stack_size = 1000", "1000", STACK.to_owned()),
         ("stack_size = \"8MB\"", "\"8MB\"", STACK.to_owned()),
         ("stack_size = \"99999999999GiB\"", "\"99999999999GiB\"", STACK.to_owned()),
@@ -135,7 +141,7 @@ fn unknown_keys_are_errors_that_name_the_nearest_one() {
             "zzz = 3",
             "zzz",
             "the keys are prefix, tokio_threads, rayon_threads, local_cores, cpuset, pin, \
-             placement, compute_priority, global_rayon, stack_size, tokio_flavor, compute_queue, shutdown_timeout, profile, and those below \
+             placement, compute_priority, global_rayon, stack_size, max_spares, tokio_flavor, compute_queue, shutdown_timeout, profile, and those below \
              `mab_knobs` and `calibration`",
         ),
         (

@@ -61,6 +61,7 @@ fn config(builder: LoomBuilder) -> LoomConfig {
 const CALLS: &str = "expected a whole number from 1 to 16777216, or leave it out for the default";
 const THREADS: &str = "expected a whole number from 1 to 8192, or leave it out for the default";
 const CORES: &str = "expected a whole number from 0 to 1024, or leave it out for none";
+const SPARES: &str = "expected a whole number from 1 to 1024, or leave it out for the default";
 const STACK: &str = "expected 128KiB to 4GiB, in bytes or with a unit such as `8MiB`, or leave it out \
                      for the default";
 const LIST: &str = "expected CPU numbers and ranges such as `0-3,8`";
@@ -163,6 +164,7 @@ fn every_key_is_an_argument() {
         "--loom-compute-priority=normal",
         "--loom-global-rayon=plain",
         "--loom-stack-size=1MiB",
+        "--loom-max-spares=5",
         "--loom-tokio-flavor=multi_thread",
         "--loom-compute-queue=9",
         "--loom-shutdown-timeout=2min",

@@ -16,7 +16,7 @@ use crate::{groups, priority, surroundings};
 pub(crate) const SCENE: &str = "LOOM_TEST_SCENE";
 /// Variables of several programs: one sets everything, one has a misspelt name, one has variables
 /// of its own, one has a name in lower case, and one has an invalid value.
-pub(crate) const ENVIRONMENT: [(&str, &str); 23] = [
+pub(crate) const ENVIRONMENT: [(&str, &str); 24] = [
     ("LOOMTEST_PREFIX", "outside"),
     ("LOOMTEST_TOKIO_THREADS", "3"),
     ("LOOMTEST_RAYON_THREADS", " 2 "),
@@ -27,6 +27,7 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 23] = [
     ("LOOMTEST_COMPUTE_PRIORITY", "normal"),
     ("LOOMTEST_GLOBAL_RAYON", "plain"),
     ("LOOMTEST_STACK_SIZE", "1MiB"),
+    ("LOOMTEST_MAX_SPARES", "7"),
     ("LOOMTEST_TOKIO_FLAVOR", "multi_thread"),
     ("LOOMTEST_COMPUTE_QUEUE", "9"),
     ("LOOMTEST_SHUTDOWN_TIMEOUT", "1m 30s"),
@@ -243,6 +244,7 @@ fn the_environment_sets_everything() {
         ("compute_priority", "normal"),
         ("global_rayon", "plain"),
         ("stack_size", "1048576"),
+        ("max_spares", "7"),
         ("tokio_flavor", "multi_thread"),
         ("compute_queue", "9"),
         ("shutdown_timeout", "1m 30s"),

@@ -5,6 +5,7 @@
 
 mod breaches;
 mod modules;
+mod orders;
 mod rooms;
 
 use std::collections::BTreeMap;

@@ -25,6 +25,7 @@ const KNOWN: &[&str] = &[
     "compute_priority",
     "global_rayon",
     "stack_size",
+    "max_spares",
     "pin",
     "pin_threads",
     "tokio_flavor",
@@ -56,6 +57,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 const THREADS: RangeInclusive<usize> = 1..=8192;
 const CORES: RangeInclusive<usize> = 0..=1024;
 const STACK: RangeInclusive<usize> = 131_072..=4_294_967_296;
+const SPARES: RangeInclusive<usize> = 1..=1024;
 const CALLS: RangeInclusive<usize> = 1..=16_777_216;
 
 pub(super) struct Settings {
@@ -158,6 +160,7 @@ fn value(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
         "shutdown_timeout" => duration(arg, loom),
         "compute_queue" => number(arg, &CALLS, "calls"),
         "stack_size" => number(arg, &STACK, "bytes"),
+        "max_spares" => number(arg, &SPARES, "threads"),
         "local_cores" => number(arg, &CORES, "cores"),
         _ => number(arg, &THREADS, "threads"),
     }

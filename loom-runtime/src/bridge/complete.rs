@@ -9,7 +9,7 @@ use std::task::Waker;
 use super::outcome::{Fault, Observer, Outcome};
 use super::slot::{Header, Slot, state, take_waker};
 use super::state::{Publish, Settle, Start};
-use crate::panics::{drop_ignoring_panic, ignore_panic};
+use crate::panics::{drop_ignoring_panic, ignore_panic, user_code};
 
 /// The working end before its start: it waits in the queue.
 pub(crate) struct Job(NonNull<Header>);
@@ -23,6 +23,9 @@ pub(crate) struct Started(NonNull<Header>);
 
 // SAFETY: B1, as for `Job`.
 unsafe impl Send for Started {}
+
+/// Called before the caller can see the outcome, with the waker that is woken then.
+pub(super) type Before<'a> = dyn FnMut(Option<&Waker>) + 'a;
 
 /// What `work` does with the closure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +76,7 @@ impl Started {
     }
 
     /// Runs the closure and publishes the outcome.
+    #[cfg(any(test, feature = "plugin"))]
     pub(crate) fn run(self) {
         self.work().finish();
     }
@@ -107,10 +111,10 @@ impl Worked {
         drop(self);
     }
 
-    /// As [`finish`](Self::finish), but calls `before` before the caller can see the outcome. If
-    /// the call was dropped, `before` is not called: the outcome is dropped here, which may take
-    /// any time.
-    pub(super) fn finish_after(self, mut before: impl FnMut()) {
+    /// As [`finish`](Self::finish), but calls `before` before the caller can see the outcome, with
+    /// the waker that is woken then; again if there is another waker by now. If the call was
+    /// dropped, `before` is not called: the outcome is dropped here, which may take any time.
+    pub(super) fn finish_after(self, mut before: impl FnMut(Option<&Waker>)) {
         let header = mem::ManuallyDrop::new(self).0;
         // SAFETY: B1, nothing else finishes this job.
         unsafe { Self::hand_over(header, &mut before) };
@@ -119,7 +123,7 @@ impl Worked {
     /// # Safety
     ///
     /// B1: the job has worked, and is finished only here.
-    unsafe fn hand_over(header: NonNull<Header>, before: &mut dyn FnMut()) {
+    unsafe fn hand_over(header: NonNull<Header>, before: &mut Before<'_>) {
         // SAFETY: B1, the slot is alive as long as the job has not left it.
         let vtable = unsafe { header.as_ref() }.vtable;
         // SAFETY: B1, by contract.
@@ -130,7 +134,7 @@ impl Worked {
 impl Drop for Worked {
     fn drop(&mut self) {
         // SAFETY: B1, nothing else finishes this job.
-        unsafe { Self::hand_over(self.0, &mut || ()) };
+        unsafe { Self::hand_over(self.0, &mut |_| ()) };
     }
 }
 
@@ -145,6 +149,7 @@ where
     F: FnOnce() -> R,
     T: Observer,
 {
+    user_code::runs_here();
     // SAFETY: B2, the job has started, so it owns the closure.
     let closure = unsafe { Slot::<F, R, T>::take_closure(header) };
     let mut may_start = false;
@@ -167,11 +172,12 @@ where
 ///
 /// B1: the header is the one of a slot of these types, whose job has worked and was not finished
 /// yet.
-pub(super) unsafe fn finish<F, R, T>(header: NonNull<Header>, before: &mut dyn FnMut())
+pub(super) unsafe fn finish<F, R, T>(header: NonNull<Header>, before: &mut Before<'_>)
 where
     F: FnOnce() -> R,
     T: Observer,
 {
+    user_code::runs_here();
     // SAFETY: B1, the job owns outcome and observer.
     let (end, observer) = unsafe { Slot::<F, R, T>::take_observer(header) };
     // SAFETY: B1, the job has not left the slot.
@@ -188,21 +194,22 @@ where
             unsafe { take_waker(header, cell) }
         }),
     };
-    before();
     let mut after = None;
     ignore_panic(|| after = Some(observer.end(end, false)));
     // SAFETY: B1, the job has settled, and has not left the slot.
-    unsafe { publish(header, waker) };
+    unsafe { publish(header, waker, before) };
     drop_ignoring_panic(after);
 }
 
-/// Publishes the outcome, leaves the slot, and wakes the waiting task.
+/// Publishes the outcome, leaves the slot, and wakes the waiting task. Calls `before` with the waker
+/// that it is about to wake.
 ///
 /// # Safety
 ///
 /// B1: the job has settled, and has not left the slot.
-unsafe fn publish(header: NonNull<Header>, mut waker: Option<Waker>) {
+unsafe fn publish(header: NonNull<Header>, mut waker: Option<Waker>, before: &mut Before<'_>) {
     loop {
+        before(waker.as_ref());
         // SAFETY: B1, the job has not left the slot.
         match unsafe { state(header) }.publish() {
             Publish::Done => {
@@ -270,7 +277,7 @@ thread_local! {
     static CURRENT: Cell<Option<NonNull<Header>>> = const { Cell::new(None) };
 }
 
-/// A guard that sets the call that runs on this thread, or `None`, and restores the one before.
+/// A guard that sets the call that runs on this thread, and restores the one before.
 struct Current {
     before: Option<NonNull<Header>>,
 }
@@ -297,10 +304,4 @@ pub(crate) fn current_is_unwanted() -> Option<bool> {
     let vtable = unsafe { header.as_ref() }.vtable;
     // SAFETY: B8, so the observer is still in the slot.
     Some(is_unwanted || !unsafe { (vtable.may_start)(header) })
-}
-
-/// Runs `f`, which is not part of the call that runs on this thread.
-pub(crate) fn without_current_call<R>(f: impl FnOnce() -> R) -> R {
-    let _none = Current::enter(None);
-    f()
 }

@@ -1,7 +1,7 @@
 //! The drainer set: how many drainers are up, and when another has to be fetched (`README.md`).
 
 use crate::sync::PoisonError;
-use crate::sync::modelled::{AtomicU32, AtomicU64, Mutex, Ordering};
+use crate::sync::modelled::{AtomicU32, AtomicU64, Mutex, Ordering, fence};
 
 /// Drainers of one pool, between two changes of pools. Two pools take turns, and the numbers come
 /// around again (Q6).
@@ -12,7 +12,7 @@ pub(crate) struct Generation(u8);
 const GENERATIONS: u8 = if cfg!(all(test, loom_model)) { 2 } else { 16 };
 
 impl Generation {
-    #[cfg(test)]
+    #[cfg(all(test, not(loom_model)))]
     pub(crate) const FIRST: Self = Self(0);
 
     /// Whether its drainers run on the pool that is used first.
@@ -25,14 +25,17 @@ impl Generation {
     }
 }
 
-/// A word with these counts, from the lowest bits up: drainers that search (16 bits), drainers that
-/// are up (16), and jobs that wait (28). The highest four bits are the current generation.
+/// A word with these counts, from the lowest bits up: drainers that search (11 bits), drainers that
+/// are up (11), places that are open (11), and jobs that wait (27). The highest four bits are the
+/// current generation.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct DrainerSet {
     word: AtomicU64,
     /// The largest number of drainers that may be up; 0 only for a pool that has no thread.
     limit: AtomicU32,
+    /// How many threads have lent their place to a spare: so many more drainers may be up.
+    lent: AtomicU32,
     /// In a block of its own, since calls do not use it.
     changes: Box<Changes>,
 }
@@ -46,16 +49,23 @@ struct Changes {
 }
 
 const SEARCHING: u64 = 1;
-const UP: u64 = 1 << 16;
-const WAITING: u64 = 1 << 32;
+const UP: u64 = 1 << 11;
+const OPEN: u64 = 1 << 22;
+const WAITING: u64 = 1 << 33;
 const GENERATION: u64 = 1 << 60;
-const MOST_WAITING: usize = (1 << 28) - 1;
+/// A place that is open counts as a drainer that is up and searches.
+const PLACE: u64 = OPEN + UP + SEARCHING;
+const MOST_UP: u32 = (1 << 11) - 1;
+const MOST_WAITING: usize = (1 << 27) - 1;
+/// More threads of one pool run no calls: then there is always a place for each spare.
+const HIGHEST_LIMIT: u32 = 1023;
 
 impl DrainerSet {
     pub(super) fn new(limit: usize) -> Self {
         let superseded = std::array::from_fn(|_| AtomicU32::new(0));
         let changes = Box::new(Changes { lock: Mutex::new(()), superseded });
-        Self { word: AtomicU64::new(0), limit: AtomicU32::new(capped(limit)), changes }
+        let limit = AtomicU32::new(capped(limit));
+        Self { word: AtomicU64::new(0), limit, lent: AtomicU32::new(0), changes }
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -73,10 +83,57 @@ impl DrainerSet {
         up(self.word.load(Ordering::Relaxed))
     }
 
-    /// How many drainers may be up.
+    /// How many drainers may be up, those of spares aside.
     #[cfg(feature = "dashboard")]
     pub(super) fn limit(&self) -> usize {
         self.limit.load(Ordering::Relaxed) as usize
+    }
+
+    /// The generation that is current.
+    pub(super) fn generation(&self) -> Generation {
+        generation(self.word.load(Ordering::Relaxed))
+    }
+
+    /// The generation that has a place open, for which no thread has come.
+    pub(super) fn open_place(&self) -> Option<Generation> {
+        let word = self.word.load(Ordering::Relaxed);
+        (open(word) > 0).then(|| generation(word))
+    }
+
+    /// A thread has come that belongs to one of the two pools. It takes an open place, and is from
+    /// now on a drainer of the generation that is returned; it searches.
+    pub(super) fn arrive(&self, is_of_first_pool: bool) -> Option<Generation> {
+        self.take_place(|generation| generation.is_of_first_pool() == is_of_first_pool)
+    }
+
+    /// As [`arrive`](Self::arrive), for a thread of neither pool.
+    pub(super) fn take_place(&self, may: impl Fn(Generation) -> bool) -> Option<Generation> {
+        let taken = |word| (open(word) > 0 && may(generation(word))).then(|| word - OPEN);
+        self.change_if(taken).ok().map(generation)
+    }
+
+    /// A thread that waits lends its place: one more drainer may be up. Returns the generation that
+    /// has a place open, if any: the caller then has to fetch a spare.
+    pub(super) fn lend(&self) -> Option<Generation> {
+        self.lent.fetch_add(1, Ordering::Relaxed);
+        // With the fences of `lent` and `fetch_if_lent`: either this sees the job that waits and the
+        // place that is open, or whoever counts the job sees that a place is lent.
+        fence(Ordering::SeqCst);
+        match self.fetch_more() {
+            Fetch::One(generation) => Some(generation),
+            Fetch::None => self.open_place(),
+        }
+    }
+
+    /// The thread goes on.
+    pub(super) fn give_back(&self) {
+        self.lent.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many threads have lent their place. For a thread that has opened a place.
+    pub(super) fn lent(&self) -> usize {
+        fence(Ordering::SeqCst);
+        self.lent.load(Ordering::Relaxed) as usize
     }
 
     /// Counts in a job that is about to be pushed. `None` if `limit` jobs or more wait already.
@@ -109,18 +166,22 @@ impl DrainerSet {
         self.always(|word| word - if_current(word, own, SEARCHING))
     }
 
-    /// A drainer that searches retires, unless a job waits (Q4). True if it has left.
+    /// A drainer that searches retires, unless a job waits (Q4). True if it has left. It closes the
+    /// open places, which nobody needs any more.
     pub(super) fn retire(&self, own: Generation) -> bool {
-        let retired =
-            |word| (is_current(word, own) && waiting(word) == 0).then(|| word - UP - SEARCHING);
+        let closed = |word| u64::from(open(word)) * PLACE;
+        let retired = |word| {
+            (is_current(word, own) && waiting(word) == 0)
+                .then(|| word - UP - SEARCHING - closed(word))
+        };
         self.change_if(retired).map_or_else(|word| self.leaves_as_superseded(word, own), |_| true)
     }
 
-    /// A drainer that does not search retires, even if jobs wait.
-    pub(super) fn retire_early(&self, own: Generation) -> Fetch {
+    /// A drainer leaves, even if jobs wait.
+    pub(super) fn leave_early(&self, own: Generation, is_searching: bool) -> Fetch {
         let mut counted = 0;
         let fetch = self.always(|word| {
-            counted = if_current(word, own, UP);
+            counted = if_current(word, own, counted_as(is_searching));
             word - counted
         });
         if counted == 0 {
@@ -129,24 +190,20 @@ impl DrainerSet {
         fetch
     }
 
-    /// Called before a drainer takes a job. True if it has left: it is superseded, or there are
+    /// Called before a drainer takes a job. `Some` if it has left: it is superseded, or there are
     /// more drainers than there may be.
-    pub(super) fn leaves(&self, own: Generation, is_searching: bool) -> bool {
-        let limit = self.limit.load(Ordering::Relaxed);
+    pub(super) fn leaves(&self, own: Generation, is_searching: bool) -> Option<Fetch> {
+        let most = self.most_up();
         let word = self.word.load(Ordering::Relaxed);
-        if is_current(word, own) && up(word) <= limit {
-            return false;
+        if is_current(word, own) && up(word) <= most {
+            return None;
         }
-        let counted = UP + if is_searching { SEARCHING } else { 0 };
-        let left = |word| (is_current(word, own) && up(word) > limit).then(|| word - counted);
-        self.change_if(left).map_or_else(|word| self.leaves_as_superseded(word, own), |_| true)
-    }
-
-    /// Counts a drainer out that was counted in and will not come.
-    pub(super) fn count_out(&self, own: Generation) {
-        let counted_out = |word| is_current(word, own).then(|| word - UP - SEARCHING);
-        if self.change_if(counted_out).is_err() {
-            self.leave_superseded(own);
+        let counted = counted_as(is_searching);
+        let left = |word| (is_current(word, own) && up(word) > most).then(|| word - counted);
+        match self.change_if(left) {
+            // A place may have been lent meanwhile.
+            Ok(_) => Some(self.fetch_if_lent(most)),
+            Err(word) => self.leaves_as_superseded(word, own).then_some(Fetch::None),
         }
     }
 
@@ -172,15 +229,16 @@ impl DrainerSet {
         if superseded[usize::from(next.0)].load(Ordering::Relaxed) > 0 {
             return None;
         }
-        let limit = self.limit.load(Ordering::Relaxed);
+        let most = self.most_up();
         let mut fetched = 0;
         let changed = self.change_if(|word| {
-            fetched = limit.min(u32::try_from(waiting(word)).unwrap_or(u32::MAX));
+            fetched = most.min(u32::try_from(waiting(word)).unwrap_or(u32::MAX));
             let jobs = word % GENERATION - word % WAITING;
-            Some(u64::from(next.0) * GENERATION + jobs + u64::from(fetched) * (UP + SEARCHING))
+            Some(u64::from(next.0) * GENERATION + jobs + u64::from(fetched) * PLACE)
         });
         let (Ok(before) | Err(before)) = changed;
-        superseded[usize::from(own.0)].fetch_add(up(before), Ordering::Relaxed);
+        let arrived = up(before) - open(before);
+        superseded[usize::from(own.0)].fetch_add(arrived, Ordering::Relaxed);
         Some((next, fetched))
     }
 
@@ -204,23 +262,39 @@ impl DrainerSet {
     /// Changes the word, and counts a drainer in if more jobs then wait than drainers search (Q5).
     /// `None` if `change` refuses.
     fn step(&self, mut change: impl FnMut(u64) -> Option<u64>) -> Option<Fetch> {
-        let limit = self.limit.load(Ordering::Relaxed);
+        let most = self.most_up();
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
             let mut next = change(word)?;
-            let fetch = waiting(next) > searching(next) as usize && up(next) < limit;
+            let fetch = waiting(next) > searching(next) as usize && up(next) < most;
             if fetch {
-                next += UP + SEARCHING;
+                next += PLACE;
             }
             // Relaxed, here and below: all steps on one word are in one order, which is all that
             // Q4 and Q5 need. The queue's inbox publishes the jobs themselves.
             match self.word.compare_exchange_weak(word, next, Ordering::Relaxed, Ordering::Relaxed)
             {
                 Ok(_) if fetch => return Some(Fetch::One(generation(next))),
+                Ok(_) if waiting(next) > searching(next) as usize => {
+                    return Some(self.fetch_if_lent(most));
+                }
                 Ok(_) => return Some(Fetch::None),
                 Err(now) => word = now,
             }
         }
+    }
+
+    /// After a step that left jobs waiting, because no more than `most` drainers might be up: opens
+    /// a place if one has been lent meanwhile (Q8).
+    fn fetch_if_lent(&self, most: u32) -> Fetch {
+        // With the fence of `lend`.
+        fence(Ordering::SeqCst);
+        if self.most_up() > most { self.fetch_more() } else { Fetch::None }
+    }
+
+    fn most_up(&self) -> u32 {
+        let [limit, lent] = [&self.limit, &self.lent].map(|count| count.load(Ordering::Relaxed));
+        (limit + lent).min(MOST_UP)
     }
 
     /// Changes the word without fetching; the word before, as `Err` if `change` refuses.
@@ -229,7 +303,7 @@ impl DrainerSet {
     }
 }
 
-/// Whether the step counted one more drainer in, which now has to be fetched from the pool of this
+/// Whether the step opened a place, for which a thread now has to be fetched from the pool of this
 /// generation.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,8 +313,12 @@ pub(crate) enum Fetch {
 }
 
 fn capped(limit: usize) -> u32 {
-    // A pool never has as many threads as 16 bits can count.
-    u16::try_from(limit).unwrap_or(u16::MAX).into()
+    u32::try_from(limit).unwrap_or(u32::MAX).min(HIGHEST_LIMIT)
+}
+
+/// What the word counts for one drainer.
+fn counted_as(is_searching: bool) -> u64 {
+    UP + if is_searching { SEARCHING } else { 0 }
 }
 
 fn generation(word: u64) -> Generation {
@@ -260,12 +338,20 @@ fn waiting(word: u64) -> usize {
     (word % GENERATION / WAITING) as usize
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "only these 16 bits are wanted")]
-fn up(word: u64) -> u32 {
-    (word / UP) as u32 & 0xFFFF
+fn open(word: u64) -> u32 {
+    bits(word, OPEN)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "only these 16 bits are wanted")]
+fn up(word: u64) -> u32 {
+    bits(word, UP)
+}
+
 fn searching(word: u64) -> u32 {
-    word as u32 & 0xFFFF
+    bits(word, SEARCHING)
+}
+
+/// The count of eleven bits whose unit is this.
+#[expect(clippy::cast_possible_truncation, reason = "only these 11 bits are wanted")]
+fn bits(word: u64, unit: u64) -> u32 {
+    (word / unit) as u32 & MOST_UP
 }

@@ -1,5 +1,6 @@
 //! The queue's inbox and lists, which link the jobs that wait for a thread (`README.md`).
 
+use std::mem;
 use std::ptr::{self, NonNull};
 
 use crate::sync::PoisonError;
@@ -12,6 +13,8 @@ use super::slot::{Header, state};
 const PATIENCE: u32 = 16;
 /// A sweep needs at least this many cancelled jobs that are still linked.
 const MIN_SWEEP: usize = 64;
+/// How many jobs a thread that cancels visits at most.
+const STEP: usize = 8;
 
 type Link = Option<NonNull<Header>>;
 
@@ -26,16 +29,31 @@ pub(super) struct Jobs {
     lists: Box<Mutex<Lists>>,
 }
 
-/// One list for each priority, lowest first.
+/// One list for each priority, lowest first; and newer jobs that are on their way from the inbox to
+/// the lists.
 #[derive(Default)]
-struct Lists([List; 3]);
+struct Lists {
+    by_priority: [List; 3],
+    /// Linked from the newest to the oldest, as in the inbox.
+    unsorted: Link,
+    /// Those of them that are sorted already, which are the newest.
+    sorted: [Chain; 3],
+}
 
-/// Oldest first.
+/// Jobs of one priority.
 #[derive(Default)]
 struct List {
+    /// The older part, which the current sweep has visited.
+    swept: Chain,
+    rest: Chain,
+    passed_over: u32,
+}
+
+/// Linked jobs, oldest first.
+#[derive(Default)]
+struct Chain {
     head: Link,
     tail: Link,
-    passed_over: u32,
 }
 
 // SAFETY: Q1: the lists own the jobs behind these headers, and a job is `Send`.
@@ -75,21 +93,33 @@ impl Jobs {
         !self.inbox.load(Ordering::Relaxed).is_null()
     }
 
-    /// Counts a job that was cancelled, while `waiting` others wait. Now and then it removes all
-    /// cancelled jobs: their blocks may be large, and the drainers may be busy for long.
-    pub(super) fn has_cancelled(&self, waiting: usize) {
+    /// Counts a job that was cancelled, while `waiting` others wait. Where many are still linked, it
+    /// visits some jobs and removes the cancelled ones among them: their blocks may be large, and
+    /// the drainers may be busy for long. Returns how many jobs it has visited.
+    pub(super) fn has_cancelled(&self, waiting: usize) -> usize {
         let cancelled = self.cancelled.fetch_add(1, Ordering::Relaxed) + 1;
-        // At least half of all linked jobs, so that sweeps visit each job about twice.
+        // At least half of all linked jobs, so that a sweep removes one of two jobs that it visits.
         if cancelled < MIN_SWEEP || cancelled < waiting {
-            return;
+            return 0;
         }
         // The thread that holds the lock may be descheduled, and this thread must not wait for it.
         // The other thread takes jobs out itself, or the next call that is cancelled sweeps.
-        let Ok(mut lists) = self.lists.try_lock() else { return };
-        self.collect(&mut lists);
-        let swept = lists.0.iter_mut().map(List::sweep).sum();
+        let Ok(mut lists) = self.lists.try_lock() else { return 0 };
+        if lists.unsorted.is_none() {
+            // What is sorted is older than what is in the inbox.
+            lists.sort_all();
+            lists.unsorted = self.take_inbox();
+        }
+        let mut removed = 0;
+        let visited = (0..STEP).take_while(|_| lists.visit(&mut removed)).count();
         drop(lists);
-        self.forget(swept);
+        self.forget(removed);
+        visited
+    }
+
+    #[cfg(all(test, not(loom_model)))]
+    pub(super) fn cancelled(&self) -> usize {
+        self.cancelled.load(Ordering::Relaxed)
     }
 
     /// Counts out cancelled jobs that are no longer linked.
@@ -99,14 +129,20 @@ impl Jobs {
         let _ = self.cancelled.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer);
     }
 
+    fn take_inbox(&self) -> Link {
+        if self.inbox.load(Ordering::Relaxed).is_null() {
+            return None;
+        }
+        // Acquire: pairs with the release of every push (Q1), since each push continues the release
+        // sequence of the one before.
+        NonNull::new(self.inbox.swap(ptr::null_mut(), Ordering::Acquire))
+    }
+
     /// Moves the jobs in the inbox to the lists.
     fn collect(&self, lists: &mut Lists) {
-        if !self.inbox.load(Ordering::Relaxed).is_null() {
-            // Acquire: pairs with the release of every push (Q1), since each push continues the
-            // release sequence of the one before.
-            let newest = self.inbox.swap(ptr::null_mut(), Ordering::Acquire);
-            lists.append(NonNull::new(newest));
-        }
+        lists.sort_all();
+        lists.unsorted = self.take_inbox();
+        lists.sort_all();
     }
 
     /// Takes the next job. May wait for the lock, which other drainers hold for short.
@@ -136,43 +172,87 @@ impl Drop for Jobs {
 }
 
 impl Lists {
-    /// Appends a batch that is linked from its newest job to its oldest.
-    fn append(&mut self, mut newest: Link) {
-        let mut batch = <[List; 3]>::default();
-        while let Some(header) = newest {
-            // SAFETY: Q1, the job was taken out of the inbox with the whole batch.
-            newest = unsafe { next(header) };
-            // SAFETY: Q1, as above: the job is alive, and no other thread owns it.
-            let list = &mut batch[unsafe { header.as_ref() }.state.priority()];
-            // SAFETY: Q1, as above.
-            unsafe { set_next(header, list.head) };
-            list.head = Some(header);
-            list.tail = list.tail.or(Some(header));
+    /// Moves the newest unsorted job to the front of its chain. False if there is none.
+    fn sort_one(&mut self) -> bool {
+        let Some(header) = self.unsorted else { return false };
+        // SAFETY: Q1, the job was taken out of the inbox with the whole batch.
+        self.unsorted = unsafe { next(header) };
+        // SAFETY: Q1, as above: the job is alive, and no other thread owns it.
+        self.sorted[unsafe { header.as_ref() }.state.priority()].put_first(header);
+        true
+    }
+
+    fn sort_all(&mut self) {
+        while self.sort_one() {}
+        for (list, sorted) in self.by_priority.iter_mut().zip(&mut self.sorted) {
+            list.rest.append(&mem::take(sorted));
         }
-        for (list, batch) in self.0.iter_mut().zip(batch) {
-            list.extend(&batch);
+    }
+
+    /// Takes one step of a sweep. False if the sweep has come to its end.
+    fn visit(&mut self, removed: &mut usize) -> bool {
+        if self.sort_one() {
+            return true;
         }
+        // Everything is sorted, and this only appends it.
+        self.sort_all();
+        if let Some(list) = self.by_priority.iter_mut().find(|list| list.rest.head.is_some()) {
+            list.visit(removed);
+            return true;
+        }
+        for list in &mut self.by_priority {
+            mem::swap(&mut list.rest, &mut list.swept);
+        }
+        false
     }
 
     /// Takes the job whose turn it is (Q3).
     fn next(&mut self) -> Link {
         let impatient = |list: &List| list.passed_over >= PATIENCE;
-        let waits = |list: &List| list.head.is_some();
-        let chosen = match self.0.iter().position(|list| waits(list) && impatient(list)) {
+        let waits = |list: &List| !list.is_empty();
+        let chosen = match self.by_priority.iter().position(|list| waits(list) && impatient(list)) {
             Some(chosen) => chosen,
-            None => self.0.iter().rposition(waits)?,
+            None => self.by_priority.iter().rposition(waits)?,
         };
-        for list in self.0.iter_mut().take(chosen).filter(|list| list.head.is_some()) {
+        for list in self.by_priority.iter_mut().take(chosen).filter(|list| !list.is_empty()) {
             list.passed_over += 1;
         }
-        let list = &mut self.0[chosen];
+        let list = &mut self.by_priority[chosen];
         list.passed_over = 0;
-        list.take_first()
+        list.swept.take_first().or_else(|| list.rest.take_first())
     }
 }
 
 impl List {
-    fn extend(&mut self, other: &Self) {
+    fn is_empty(&self) -> bool {
+        self.swept.head.is_none() && self.rest.head.is_none()
+    }
+
+    /// Visits one job, and drops it if it is cancelled.
+    fn visit(&mut self, removed: &mut usize) {
+        let Some(first) = self.rest.take_first() else { return };
+        // SAFETY: Q1, the job was taken off the list, so this function owns it.
+        if unsafe { state(first) }.is_cancelled() {
+            *removed += 1;
+            // SAFETY: Q1, as above; dropping the job leaves the slot, as starting it would.
+            drop(unsafe { Job::of(first) });
+        } else {
+            // SAFETY: Q1, as above.
+            unsafe { set_next(first, None) };
+            self.swept.append(&Chain { head: Some(first), tail: Some(first) });
+        }
+    }
+}
+
+impl Chain {
+    fn put_first(&mut self, header: NonNull<Header>) {
+        // SAFETY: Q1, the caller owns the job, and has taken it off its list.
+        unsafe { set_next(header, self.head) };
+        self.head = Some(header);
+        self.tail = self.tail.or(Some(header));
+    }
+
+    fn append(&mut self, other: &Self) {
         let Some(first) = other.head else { return };
         match self.tail {
             // SAFETY: Q1, the lock's holder owns the jobs on the lists.
@@ -180,26 +260,6 @@ impl List {
             None => self.head = Some(first),
         }
         self.tail = other.tail;
-    }
-
-    /// Drops the cancelled jobs, and returns how many there were.
-    fn sweep(&mut self) -> usize {
-        let mut kept = Self { passed_over: self.passed_over, ..Self::default() };
-        let mut swept = 0;
-        while let Some(first) = self.take_first() {
-            // SAFETY: Q1, the job was taken off the list, so this function owns it.
-            if unsafe { state(first) }.is_cancelled() {
-                swept += 1;
-                // SAFETY: Q1, as above; dropping the job leaves the slot, as starting it would.
-                drop(unsafe { Job::of(first) });
-            } else {
-                // SAFETY: Q1, as above.
-                unsafe { set_next(first, None) };
-                kept.extend(&Self { head: Some(first), tail: Some(first), passed_over: 0 });
-            }
-        }
-        *self = kept;
-        swept
     }
 
     fn take_first(&mut self) -> Link {

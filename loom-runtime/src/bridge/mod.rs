@@ -18,13 +18,15 @@ mod slot;
 mod state;
 
 #[cfg(all(test, loom_model))]
+mod drainer_model;
+#[cfg(all(test, loom_model))]
 mod model;
 #[cfg(all(test, not(loom_model)))]
 mod queue_tests;
 #[cfg(all(test, not(loom_model)))]
 mod tests;
 
-pub(crate) use complete::{current_is_unwanted, without_current_call};
+pub(crate) use complete::current_is_unwanted;
 pub(crate) use drainer_set::Generation;
 pub(crate) use future::Call;
 pub(crate) use lend::{Lent, lend};

@@ -1,5 +1,7 @@
 //! The queue: jobs that wait, and the loop of the drainers that run them (`README.md`).
 
+use std::task::Waker;
+
 use crate::sync::thread;
 
 use super::complete::{Job, Started};
@@ -22,13 +24,16 @@ pub(crate) struct Reservation<'a> {
     fetch: Fetch,
 }
 
-/// What a drainer does besides running jobs, on a thread that belongs to the pool.
+/// What a drainer does besides running jobs, on a thread that has arrived.
 pub(crate) trait Drainer {
-    /// Fetches another drainer, which is counted as up already.
+    /// Fetches a thread for a place that has been opened.
     fn fetch(&mut self, generation: Generation);
 
-    /// Called before each job. False if the drainer retires with this job, even if more wait.
-    fn takes_more(&self) -> bool;
+    /// Called before each job. False if the drainer leaves, even if jobs wait.
+    fn stays(&self) -> bool;
+
+    /// Whether waking this waker takes no longer than a submitter may wait.
+    fn is_short(&self, waker: &Waker) -> bool;
 
     /// Called between two jobs. `is_searching` says whether submitters rely on this drainer's
     /// search; to do other work it then has to [pause](Draining::pause_search) the search.
@@ -67,7 +72,7 @@ impl Draining<'_> {
 }
 
 impl Queue {
-    /// A queue with at most `drainers` drainers.
+    /// A queue with at most `drainers` drainers, spares aside.
     pub(crate) fn new(drainers: usize) -> Self {
         Self { drainers: DrainerSet::new(drainers), jobs: Jobs::new() }
     }
@@ -80,6 +85,12 @@ impl Queue {
     /// How many drainers are about to look into the queue.
     pub(crate) fn searching(&self) -> usize {
         self.drainers.searching()
+    }
+
+    /// How many jobs are linked, the cancelled ones included.
+    #[cfg(all(test, not(loom_model)))]
+    pub(super) fn linked(&self) -> usize {
+        self.waiting() + self.jobs.cancelled()
     }
 
     /// How many drainers are up.
@@ -123,19 +134,45 @@ impl Queue {
         self.drainers.submit(limit).map(|fetch| Reservation { queue: self, fetch })
     }
 
-    /// Counts out a job that was cancelled before it started.
-    pub(crate) fn cancel(&self) {
+    /// Counts out a job that was cancelled before it started. Returns how many linked jobs it has
+    /// visited, which is a bounded number.
+    pub(crate) fn cancel(&self) -> usize {
         self.drainers.cancel();
-        self.jobs.has_cancelled(self.waiting());
+        self.jobs.has_cancelled(self.waiting())
     }
 
-    /// Takes the next job that was not cancelled, and starts it. For threads outside the drainer
-    /// set.
-    pub(crate) fn start_next(&self) -> Option<Started> {
-        let started = self.find()?;
-        // Always `Fetch::None`, since this thread does not search.
-        let _fetch = self.drainers.start(None);
-        Some(started)
+    /// The generation of drainers that is current.
+    pub(crate) fn generation(&self) -> Generation {
+        self.drainers.generation()
+    }
+
+    /// The generation that has a place open, which no thread has taken.
+    pub(crate) fn open_place(&self) -> Option<Generation> {
+        self.drainers.open_place()
+    }
+
+    /// A thread of one of the two pools has come. Where it takes an open place, it has to
+    /// [drain](Self::drain) as a drainer of that generation.
+    pub(crate) fn arrive(&self, is_of_first_pool: bool) -> Option<Generation> {
+        self.drainers.arrive(is_of_first_pool)
+    }
+
+    /// A thread that waits lends its place. Returns the generation that has a place open, if any:
+    /// the caller then has to fetch a spare.
+    #[must_use]
+    pub(crate) fn lend_place(&self) -> Option<Generation> {
+        self.drainers.lend()
+    }
+
+    /// The thread goes on. A spare too many leaves after its call.
+    pub(crate) fn give_place_back(&self) {
+        self.drainers.give_back();
+    }
+
+    /// How many threads have lent their place. Called after a place was opened, to choose who is
+    /// fetched.
+    pub(crate) fn lent_places(&self) -> usize {
+        self.drainers.lent()
     }
 
     fn find(&self) -> Option<Started> {
@@ -148,27 +185,33 @@ impl Queue {
         None
     }
 
-    /// Runs jobs until it leaves the set, as a drainer that was counted as up and searching.
+    /// Runs jobs until it leaves the set, on a thread that has arrived.
     pub(crate) fn drain(&self, generation: Generation, drainer: &mut impl Drainer) {
         let draining = Draining { queue: self, generation };
         let mut is_searching = true;
-        while !self.drainers.leaves(generation, is_searching) {
+        loop {
+            if let Some(fetch) = self.drainers.leaves(generation, is_searching) {
+                return fetch_if_needed(drainer, fetch);
+            }
+            if !drainer.stays() {
+                let fetch = self.drainers.leave_early(generation, is_searching);
+                return fetch_if_needed(drainer, fetch);
+            }
             if let Some(job) = self.find() {
                 let fetch = self.drainers.start(is_searching.then_some(generation));
                 is_searching = false;
                 fetch_if_needed(drainer, fetch);
-                if !drainer.takes_more() {
-                    // It leaves the set before its job runs: its thread may have another drainer
-                    // below it on the stack. Two drainers that are up on one thread would use up
-                    // the place of a drainer on another thread.
-                    let fetch = self.drainers.retire_early(generation);
-                    fetch_if_needed(drainer, fetch);
-                    return job.run();
-                }
-                // It searches before the caller can see the outcome: the caller may submit the
-                // next call at once, and then need not fetch a drainer for it.
-                job.work().finish_after(|| {
-                    is_searching = self.waiting() == 0 && self.drainers.search(generation);
+                job.work().finish_after(|waker| {
+                    // It searches before the caller can see the outcome: the caller may submit the
+                    // next call at once, and then need not fetch a drainer for it. It does not
+                    // search while a waker runs that may take any time.
+                    let is_free = waker.is_none_or(|waker| drainer.is_short(waker));
+                    if is_searching && !is_free {
+                        is_searching = false;
+                        fetch_if_needed(drainer, self.drainers.pause_search(generation));
+                    } else if !is_searching && is_free {
+                        is_searching = self.waiting() == 0 && self.drainers.search(generation);
+                    }
                 });
                 drainer.between(&draining, is_searching);
             } else if !is_searching {
@@ -180,15 +223,21 @@ impl Queue {
         }
     }
 
-    /// Refuses all jobs that wait, in place of a drainer that was counted as up and will not come.
-    pub(crate) fn refuse_all(&self, generation: Generation) {
+    /// Refuses the jobs for which no thread will come. Runs code of the user: destructors and
+    /// wakers.
+    pub(crate) fn refuse_all(&self) {
+        while let Some(generation) = self.drainers.take_place(|_| true) {
+            self.refuse_as(generation);
+        }
+    }
+
+    fn refuse_as(&self, generation: Generation) {
         let mut is_searching = true;
-        while !self.drainers.leaves(generation, is_searching) {
+        // A place that this opens is taken by the caller.
+        while self.drainers.leaves(generation, is_searching).is_none() {
             if let Some(job) = self.find() {
-                let fetch = self.drainers.start(is_searching.then_some(generation));
-                if let Fetch::One(generation) = fetch {
-                    self.drainers.count_out(generation);
-                }
+                // A place that this opens is taken by the caller.
+                let _fetch = self.drainers.start(is_searching.then_some(generation));
                 is_searching = false;
                 drop(job);
             } else if !is_searching {

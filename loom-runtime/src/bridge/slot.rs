@@ -9,7 +9,7 @@ use crate::panics::{drop_ignoring_panic, ignore_panic};
 use crate::pool;
 use crate::sync::modelled::UnsafeCell;
 
-use super::complete::{self, Way};
+use super::complete::{self, Before, Way};
 use super::outcome::{End, Fault, Observer, Outcome, Priority};
 use super::state::{Cell, State};
 
@@ -40,7 +40,7 @@ pub(super) struct VTable {
     pub(super) work: unsafe fn(NonNull<Header>, Way),
     /// Job, once it has worked: hands the outcome over. The closure passed to it is called before
     /// the caller can see the outcome, and is not called if the call was dropped.
-    pub(super) finish: unsafe fn(NonNull<Header>, &mut dyn FnMut()),
+    pub(super) finish: unsafe fn(NonNull<Header>, &mut Before<'_>),
     /// Job, while it works: whether the observer would still let it start.
     pub(super) may_start: unsafe fn(NonNull<Header>) -> bool,
     /// Call, after `Cancelled`: drops the closure, and ends the observer.

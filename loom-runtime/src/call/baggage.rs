@@ -1,8 +1,8 @@
 //! Baggage that goes with work to other threads: the current span of `tracing`, and the task-locals
 //! that an attribute names.
 //!
-//! A thread that waits for parallel work of one call may run another call above it on its stack.
-//! Meanwhile the task-locals and spans of the lower call are set aside.
+//! A thread that waits for parallel work of one call may run a piece of another call's scope above it
+//! on its stack. Meanwhile the task-locals and spans of the lower call are set aside.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -174,7 +174,7 @@ impl Baggage {
                 Ok(thread) => thread.join(),
                 Err(error) => panic!(
                     "a call further down this thread's stack borrows a task-local while it waits, \
-                     so this call needs a thread of its own, and the system refuses it ({error}): \
+                     so this work needs a thread of its own, and the system refuses it ({error}): \
                      copy the value out of `LocalKey::with` before waiting for parallel work"
                 ),
             }

@@ -114,7 +114,7 @@ fn every_end_comes() {
     let host = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let host = host.expect("tokio starts");
     let pool = ThreadPoolBuilder::new().num_threads(2).build().expect("rayon starts");
-    let pools = Arc::new(Pools::new(pool, "test"));
+    let pools = Arc::new(Pools::new(pool, "test", &Arc::default()));
     let plan = Arc::new(Plan::new(CoreBudget::discover(), Request::default()));
     let tokio = host.handle();
     for round in 1..=rounds {

@@ -35,8 +35,9 @@ impl<'scope> Scope<'scope> {
     #[ref_cast_custom]
     fn of_rayon<'a>(scope: &'a rayon::Scope<'scope>) -> &'a Self;
 
-    /// Spawns `work` on the compute pool. It runs on any compute thread and has ended when the
-    /// scope ends; it cannot be cancelled. If `work` panics, other work still runs, and then the
+    /// Spawns `work` on the compute pool, or on rayon's global pool where the scope runs on a spare
+    /// ([`max_spares`](crate::LoomBuilder::max_spares)). It runs on any thread of that pool and has
+    /// ended when the scope ends; it cannot be cancelled. If `work` panics, other work still runs, and then the
     /// end of the scope raises one of the panics again.
     ///
     /// Cost: the cost of rayon's `spawn`, which allocates.
@@ -76,5 +77,6 @@ where
     F: FnOnce(&Scope<'scope>) -> R + Send,
     R: Send,
 {
-    rayon::scope(|scope| f(Scope::of_rayon(scope)))
+    // In place, so that a spare runs `f` itself: its `rayon::scope` would be another pool's.
+    rayon::in_place_scope(|scope| f(Scope::of_rayon(scope)))
 }

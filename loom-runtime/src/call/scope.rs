@@ -21,7 +21,7 @@ use crate::core::{Admitted, Core, Refusal, ScopeTimes};
 use crate::panics::ignore_panic;
 use crate::scheduler::ComputeHint;
 use crate::sync::{Arc, thread};
-use crate::threads::{begin_call, drainer, help_until};
+use crate::threads::{begin_call, drainer, lend_place};
 
 use super::accounting::{CallObserver, CallOptions, QueueTimer};
 use super::baggage::Baggage;
@@ -109,7 +109,7 @@ where
         let admitted = Admitted::or_panic(&self.core);
         let core = &self.core;
         if core.is_own_compute_thread() {
-            // A compute thread runs the scope itself: rayon runs other work while it waits.
+            // A compute thread runs the scope itself.
             return Poll::Ready(run_here(admitted, f));
         }
         let work = move || {
@@ -193,10 +193,12 @@ where
         if may_wait && ends_soon(lent) {
             return;
         }
-        if rayon::current_thread_index().is_some() {
-            // This is a compute thread of another runtime, and the lent work may wait for work of
-            // that runtime. So the thread helps while it waits.
-            help_until(|| lent.is_done());
+        // This may be a compute thread of another runtime, and the lent work may wait for work of
+        // that runtime. If no spare can take its place, it waits all the same: the borrow has to
+        // end.
+        let place = lend_place().ok().flatten();
+        if place.is_some() {
+            lent.park();
         } else if !core.owner.block_in_place(|| lent.park()) && is_on_a_worker() {
             // Tokio panics where a worker drives another runtime, and has no query for that. It
             // panics before the wait.

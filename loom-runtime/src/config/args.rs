@@ -73,6 +73,10 @@ pub struct LoomArgs {
     #[arg(long, value_name = "BYTES")]
     pub loom_stack_size: Option<String>,
 
+    /// How many compute threads may wait at a time, 1 to 1024
+    #[arg(long, value_name = "N")]
+    pub loom_max_spares: Option<usize>,
+
     /// The kind of tokio runtime: `multi_thread` or `current_thread`
     #[arg(long, value_name = "WORD")]
     pub loom_tokio_flavor: Option<String>,
@@ -112,6 +116,7 @@ impl LoomArgs {
             ("compute_priority", text(&self.loom_compute_priority)),
             ("global_rayon", text(&self.loom_global_rayon)),
             ("stack_size", text(&self.loom_stack_size)),
+            ("max_spares", number(&self.loom_max_spares)),
             ("tokio_flavor", text(&self.loom_tokio_flavor)),
             ("compute_queue", number(&self.loom_compute_queue)),
             ("shutdown_timeout", text(&self.loom_shutdown_timeout)),

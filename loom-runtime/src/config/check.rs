@@ -8,12 +8,16 @@ use crate::error::{LoomError, Result};
 use crate::topology::CpuSet;
 
 use super::settings::{Given, Settings};
-use super::words::{EXPECTED_CALLS, EXPECTED_CORES, EXPECTED_STACK, EXPECTED_THREADS};
+use super::words::{
+    EXPECTED_CALLS, EXPECTED_CORES, EXPECTED_SPARES, EXPECTED_STACK, EXPECTED_THREADS,
+};
 
 /// A larger number is taken for a mistake: no machine can use so many threads.
 const THREADS: RangeInclusive<usize> = 1..=8192;
 /// Zero, the default, is allowed too.
 const CORES: RangeInclusive<usize> = 0..=1024;
+/// The pool and its spares have at most 2047 threads that run calls.
+const SPARES: RangeInclusive<usize> = 1..=1024;
 /// A smaller stack is too small for tokio's and rayon's own frames; a larger one is taken for a
 /// mistake.
 const STACK: RangeInclusive<usize> = 128 << 10..=4 << 30;
@@ -31,6 +35,7 @@ impl Settings {
         check("rayon_threads", self.rayon_threads.as_ref(), |n| threads(*n))?;
         check("local_cores", self.local_cores.as_ref(), |n| cores(n.0))?;
         check("stack_size", self.stack_size.as_ref(), |bytes| stack(bytes.0))?;
+        check("max_spares", self.max_spares.as_ref(), |n| spares(n.0))?;
         check("prefix", self.prefix.as_ref(), |prefix| prefix_is_a_name(prefix))?;
         check("cpuset", self.cpuset.as_ref(), |list| CpuSet::parse(list).map(|_| ()))?;
         check("compute_queue", self.compute_queue.as_ref(), |queue| calls(queue.0))?;
@@ -60,6 +65,10 @@ fn threads(n: usize) -> Result<(), String> {
 
 fn cores(n: usize) -> Result<(), String> {
     if CORES.contains(&n) { Ok(()) } else { Err(EXPECTED_CORES.to_owned()) }
+}
+
+fn spares(n: usize) -> Result<(), String> {
+    if SPARES.contains(&n) { Ok(()) } else { Err(EXPECTED_SPARES.to_owned()) }
 }
 
 fn stack(bytes: usize) -> Result<(), String> {

@@ -51,6 +51,8 @@ pub struct LoomConfig {
     pub global_rayon: GlobalRayon,
     /// The stack of each thread, in bytes; `None` for the default of the standard library.
     pub stack_size: Option<usize>,
+    /// How many compute threads may wait at a time, each with a spare in its place.
+    pub max_spares: usize,
     /// Which kind of tokio runtime drives async tasks.
     pub tokio_flavor: TokioFlavor,
     /// How many compute calls may wait before [`try_spawn_compute`](crate::try_spawn_compute)
@@ -102,6 +104,7 @@ impl fmt::Display for LoomConfig {
                     Some(bytes) => write!(f, "{bytes}")?,
                     None => f.write_str("default")?,
                 },
+                "max_spares" => write!(f, "{}", self.max_spares)?,
                 "tokio_flavor" => write!(f, "{}", self.tokio_flavor)?,
                 "compute_queue" => write!(f, "{}", self.compute_queue)?,
                 "profile" => f.write_str(self.profile.as_deref().unwrap_or("none"))?,

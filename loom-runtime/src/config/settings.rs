@@ -7,7 +7,7 @@ use crate::topology::{ComputePriority, GlobalRayon, Pin, Placement};
 
 use super::tuning::{self, Change, TABLES, TUNING, Tuning};
 use super::words::TokioFlavor;
-use super::words::{Bytes, Calls, Cores, FromRaw, Raw, nearest};
+use super::words::{Bytes, Calls, Cores, FromRaw, Raw, Spares, nearest};
 use crate::error::Source;
 
 /// A value and its source.
@@ -103,6 +103,7 @@ settings! {
     compute_priority: ComputePriority,
     global_rayon: GlobalRayon,
     stack_size: Bytes,
+    max_spares: Spares,
     tokio_flavor: TokioFlavor,
     compute_queue: Calls,
     shutdown_timeout: Duration,

@@ -9,6 +9,8 @@ pub(super) const EXPECTED_THREADS: &str =
     "expected a whole number from 1 to 8192, or leave it out for the default";
 pub(super) const EXPECTED_CORES: &str =
     "expected a whole number from 0 to 1024, or leave it out for none";
+pub(super) const EXPECTED_SPARES: &str =
+    "expected a whole number from 1 to 1024, or leave it out for the default";
 pub(super) const EXPECTED_STACK: &str = "expected 128KiB to 4GiB, in bytes or with a unit such as `8MiB`, or leave it out for the default";
 pub(super) const EXPECTED_CALLS: &str =
     "expected a whole number from 1 to 16777216, or leave it out for the default";
@@ -124,6 +126,8 @@ numbers! {
     Calls: EXPECTED_CALLS,
     /// A number of local cores.
     Cores: EXPECTED_CORES,
+    /// A number of spare threads.
+    Spares: EXPECTED_SPARES,
 }
 
 /// A number of bytes.

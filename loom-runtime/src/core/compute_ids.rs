@@ -21,6 +21,14 @@ impl ComputeIds {
         }
     }
 
+    /// Takes the calling thread out, as it ends.
+    pub(crate) fn remove_this_thread(&self) {
+        let Some(own) = os::thread_id() else { return };
+        for ids in [&self.0, &ALL] {
+            ids.lock().unwrap_or_else(PoisonError::into_inner).retain(|id| *id != own);
+        }
+    }
+
     /// The CPU time of the runtime's compute threads so far.
     pub(crate) fn cpu_time(&self) -> Duration {
         cpu_time(&self.0)

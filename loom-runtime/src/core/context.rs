@@ -3,11 +3,12 @@
 //! A worker gets its context once, when it starts. `block_on` and `enter` lend one to the calling
 //! thread and restore the earlier one afterwards, so they can be nested.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::marker::PhantomData;
 
 use tokio::runtime::{self, Handle};
 
+use crate::panics::user_code;
 use crate::sync::Arc;
 
 #[cfg(feature = "plugin")]
@@ -33,20 +34,6 @@ struct Current {
 
 thread_local! {
     static CONTEXT: RefCell<Option<Current>> = const { RefCell::new(None) };
-}
-
-thread_local! {
-    static IS_KEEPER: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Marks the calling thread as the keeper: other threads wait for it, so it must not wait.
-pub(crate) fn become_keeper() {
-    IS_KEEPER.set(true);
-}
-
-/// Whether the calling thread is the keeper.
-pub(crate) fn is_keeper() -> bool {
-    IS_KEEPER.get()
 }
 
 /// Sets the context of the calling thread until the thread ends.
@@ -159,7 +146,7 @@ pub(crate) fn may_block() -> MayBlock {
     let origin =
         CONTEXT.try_with(|context| context.borrow().as_ref().map(|current| current.origin));
     match origin {
-        _ if is_keeper() => MayBlock::No,
+        _ if user_code::is_refused() => MayBlock::No,
         Ok(Some(Origin::Guard)) => MayBlock::Unknown,
         Ok(None) => match Handle::try_current() {
             Err(error) if error.is_missing_context() => MayBlock::Yes,

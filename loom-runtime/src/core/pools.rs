@@ -7,9 +7,11 @@
 use rayon::ThreadPool;
 
 use crate::bridge::Generation;
-use crate::sync::OnceLock;
 use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Arc, OnceLock};
 use crate::topology::ThreadPlacement;
+
+use super::spares::Spares;
 
 /// Which of a runtime's compute pools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +35,19 @@ pub(crate) struct Pools {
     uses_second: AtomicBool,
     /// The first part of the threads' names.
     pub(crate) prefix: String,
+    /// They end with the pools.
+    spares: Arc<Spares>,
 }
 
 impl Pools {
-    pub(crate) fn new(first: ThreadPool, prefix: &str) -> Self {
-        let prefix = prefix.to_owned();
-        Self { first, second: OnceLock::new(), uses_second: AtomicBool::new(false), prefix }
+    pub(crate) fn new(first: ThreadPool, prefix: &str, spares: &Arc<Spares>) -> Self {
+        Self {
+            first,
+            second: OnceLock::new(),
+            uses_second: AtomicBool::new(false),
+            prefix: prefix.to_owned(),
+            spares: Arc::clone(spares),
+        }
     }
 
     /// The pool that runs new work.
@@ -83,16 +92,6 @@ impl Pools {
         self.of_this_thread().unwrap_or_else(|| self.current_which())
     }
 
-    /// Whether the calling thread is a thread of either pool.
-    pub(crate) fn has_this_thread(&self) -> bool {
-        self.of_this_thread().is_some()
-    }
-
-    /// Whether the calling thread is of the pool that runs new work, or of neither.
-    pub(crate) fn is_current_here(&self) -> bool {
-        self.of_this_thread().is_none_or(|own| own == self.current_which())
-    }
-
     fn of_this_thread(&self) -> Option<Which> {
         let is_in = |pool: &ThreadPool| pool.current_thread_index().is_some();
         if is_in(&self.first) {
@@ -100,6 +99,12 @@ impl Pools {
         } else {
             self.second.get().is_some_and(is_in).then_some(Which::Second)
         }
+    }
+}
+
+impl Drop for Pools {
+    fn drop(&mut self) {
+        self.spares.end();
     }
 }
 

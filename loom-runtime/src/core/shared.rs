@@ -23,11 +23,13 @@ use crate::topology::os;
 
 use super::backlog::Backlog;
 use super::compute_ids::ComputeIds;
+use super::compute_thread;
 use super::drainer_cpus::DrainerCpus;
 #[cfg(feature = "plugin-host")]
 use super::extension::Extension;
 use super::function::{Function, ThreadStatsList, nanos};
 use super::installs::Installs;
+use super::knocks::Knocks;
 use super::lifecycle::Lifecycle;
 use super::live_budget::LiveBudget;
 use super::local_core::LocalTasks;
@@ -37,6 +39,7 @@ use super::paused::PauseGuard;
 use super::paused::PausedTime;
 use super::pools::{ComputePlacements, Pools};
 use super::pressure::Pressure;
+use super::spares::Spares;
 use super::watched::Watched;
 
 /// How long scopes of one kind take; remembers about eight of them.
@@ -111,6 +114,9 @@ pub(crate) struct Rest {
     pub(crate) tokio: OnceLock<Handle>,
     pub(crate) compute_placements: ComputePlacements,
     pub(crate) compute_ids: ComputeIds,
+    /// The threads that take the places of compute threads that wait.
+    pub(crate) spares: Arc<Spares>,
+    pub(crate) knocks: Knocks,
     /// What the keeper has measured while it watched this core, until it watches it again. A higher
     /// module knows the type.
     pub(crate) measured: Mutex<Option<Box<dyn Any + Send>>>,
@@ -176,6 +182,8 @@ impl Core {
                 tokio: OnceLock::new(),
                 compute_placements: ComputePlacements::default(),
                 compute_ids: ComputeIds::default(),
+                spares: Arc::default(),
+                knocks: Knocks::default(),
                 measured: Mutex::new(None),
                 owner: Owner::default(),
                 #[cfg(feature = "plugin-host")]
@@ -285,12 +293,15 @@ impl Core {
         self.pools.get()?.upgrade()
     }
 
-    /// Whether the calling thread is a compute thread of this runtime.
+    /// Makes the calling thread a compute thread of this runtime until the thread ends.
+    pub(crate) fn begin_compute_thread(&self) {
+        self.compute_ids.add_this_thread();
+        compute_thread::begin(self.id);
+    }
+
+    /// Whether the calling thread is a compute thread of this runtime, or a spare.
     pub(crate) fn is_own_compute_thread(&self) -> bool {
-        // This check comes first: most callers are on no pool's thread, and `pools` counts a
-        // reference.
-        rayon::current_thread_index().is_some()
-            && self.pools().is_some_and(|pools| pools.has_this_thread())
+        compute_thread::is_of(self.id)
     }
 
     /// Whether this is the core of the process-wide pool, which any tokio runtime of the program

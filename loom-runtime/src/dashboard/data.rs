@@ -59,6 +59,7 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
         "compute": {
             "threads": core.compute_threads,
             "threads_at_once": core.queue.drainer_limit(),
+            "spares": core.spares.count(),
             "in_flight": core.in_flight(),
             "waiting": core.queue.waiting(),
             "run": counters.run.count(),

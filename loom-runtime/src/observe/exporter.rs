@@ -31,7 +31,7 @@ const ARM: &[&str] = &["function", "size", "arm"];
 const OUTCOME: &[&str] = &["function", "size", "outcome"];
 
 /// The families, in the order in which `samples` reads their values.
-static FAMILIES: [Family; 36] = {
+static FAMILIES: [Family; 37] = {
     use Kind::{Counter, Gauge};
     [
         family("inflight_tasks", Gauge, "Tracked async tasks and blocking functions in flight"),
@@ -50,6 +50,7 @@ static FAMILIES: [Family; 36] = {
             Counter,
             "Times that compute work left the idle class or went back",
         ),
+        family("spare_threads", Gauge, "Threads in the places of compute threads that wait"),
         family("cpu_budget", Gauge, "CPUs' time that the process may use"),
         family("cpu_budget_changes_total", Counter, "Changes of the CPUs or of the quota"),
         family(
@@ -242,6 +243,7 @@ impl LoomMetrics {
             counter(&self.total_spawns),
             counter(&self.starvation_events),
             counter(&self.priority_changes),
+            gauge(&self.spare_threads),
             number(&self.cpu_budget),
             counter(&self.cpu_budget_changes),
             counter(&self.throttled_periods),

@@ -58,6 +58,9 @@ pub struct LoomMetrics {
     /// How often compute work left the idle class or went back to it; see
     /// [`ComputePriority::Auto`](crate::ComputePriority::Auto).
     pub priority_changes: Reading<u64>,
+    /// Spare threads, which take the places of compute threads that wait; see
+    /// [`LoomRuntime::spare_threads`](crate::LoomRuntime::spare_threads).
+    pub spare_threads: Reading<i64>,
     /// How many CPUs' time the process may use at this moment: its CPUs, or the quota of its control
     /// groups if that is less. Read again once a second while there is work.
     pub cpu_budget: Reading<f64>,
@@ -160,6 +163,7 @@ impl LoomMetrics {
             total_spawns: reading(core, |core| core.counters.spawned.count()),
             starvation_events: reading(core, |core| core.counters.starved.count()),
             priority_changes: reading(core, |core| core.counters.priority_changes.count()),
+            spare_threads: reading(core, |core| signed(core.spares.count())),
             cpu_budget: reading(core, |core| core.live_budget.allowed().cpu_time()),
             cpu_budget_changes: reading(core, |core| core.live_budget.changes.count()),
             throttled_periods: reading(core, |core| core.live_budget.throttled.count()),

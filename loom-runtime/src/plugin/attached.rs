@@ -14,8 +14,8 @@ use crate::guest::{self, BlockOnError, JoinHandle, Within, block_on};
 /// The host's runtime, as this library uses it. Cheap to clone; dropping it does not detach.
 ///
 /// [`runtime`](Self::runtime) has all methods of a [`LoomRuntime`]. They differ where a thread
-/// waits: on compute threads, where a program's `block_on` runs other work, `block_on` panics; it
-/// also panics once the host has ended. The methods here are for plug-ins only.
+/// waits: on compute threads, where in a program a spare would take the thread's place, `block_on`
+/// panics; it also panics once the host has ended. The methods here are for plug-ins only.
 #[derive(Clone, Debug)]
 pub struct Attached {
     pub(super) runtime: LoomRuntime,

@@ -125,7 +125,7 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
     };
     let pool = start_pool(&core, &host, threads, tokio.handle())?;
     drainer::prepare(&core, &pool);
-    let pools = Arc::new(Pools::new(pool, &name));
+    let pools = Arc::new(Pools::new(pool, &name, &core.spares));
     let config = LoomConfig {
         prefix: name,
         tokio_threads: facts.io_threads,
@@ -136,6 +136,7 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
         placement: request.placement,
         global_rayon: GlobalRayon::default(),
         stack_size: None,
+        max_spares: core.plan.max_spares,
         compute_priority: request.compute_priority,
         tokio_flavor: TokioFlavor::MultiThread,
         compute_queue: facts.compute_queue,
@@ -303,7 +304,6 @@ fn start_pool(
         let (core, driver, index) = (Arc::clone(core), driver.clone(), thread.index());
         let body = move || {
             let _entered = driver.enter();
-            core.compute_ids.add_this_thread();
             serve(Arc::clone(&core));
             context::adopt(core);
             thread.run();

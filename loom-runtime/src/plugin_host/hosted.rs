@@ -10,7 +10,7 @@ use crate::boundary::{Facts, ForeignCall, ForeignFuture, ForeignGuest, ForeignJo
 use crate::bridge::Priority;
 use crate::call::{CallOptions, ComputeFuture, is_on_a_worker, try_offload};
 use crate::core::context::{self, MayBlock};
-use crate::core::{Admitted, Core, Refusal, local_core};
+use crate::core::{Admitted, Core, Refusal, compute_thread, local_core};
 use crate::panics::ignore_panic;
 use crate::runtime::{Inner, LoomRuntime};
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -303,7 +303,7 @@ impl Host for Hosted {
     }
 
     fn here(&self) -> Place {
-        if threads::computes() || rayon::current_thread_index().is_some() {
+        if threads::computes() || compute_thread::is_here() {
             Place::COMPUTE
         } else if local_core::is_here()
             || context::may_block() == MayBlock::No && !context::runs_blocking_work()

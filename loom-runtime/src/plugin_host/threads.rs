@@ -13,6 +13,20 @@ use crate::topology::{Role, ThreadPlacement};
 
 use super::counts::{Counted, Counts};
 
+/// Starts a thread for a plug-in.
+struct StartThread<F> {
+    name: String,
+    body: F,
+}
+
+impl<F: FnOnce() + Send + 'static> keeper::Order for StartThread<F> {
+    type Answer = io::Result<thread::JoinHandle<()>>;
+
+    fn carry_out(self) -> Self::Answer {
+        thread::Builder::new().name(self.name).spawn(self.body)
+    }
+}
+
 thread_local! {
     /// Whether this thread is a compute thread of a plug-in, started here.
     static COMPUTES: Cell<bool> = const { Cell::new(false) };
@@ -61,7 +75,7 @@ impl Threads {
             }
         };
         // On the keeper, whose CPU mask and class the new thread may inherit.
-        let started = keeper::run(move || thread::Builder::new().name(name).spawn(body));
+        let started = keeper::order(StartThread { name, body });
         match started.and_then(|started: io::Result<_>| started) {
             Ok(thread) => {
                 let mut threads = self.lock();

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
 use crate::sync::modelled::DriverWaker;
-use crate::sync::{Arc, thread, unpark_waker};
+use crate::sync::{Arc, Parker, thread};
 use crate::threads::{Timer, keeper};
 use crate::time::{Clock, ClockDriver, InactiveClock};
 
@@ -45,12 +45,7 @@ impl LoomRuntime {
             drop(self.tokio_handle().spawn(drive(driver, driver_wake, is_paused)));
             return clock;
         }
-        let started = keeper::run(move || {
-            let (sender, receiver) = crate::sync::mpsc::channel();
-            let body = move || drive_on_a_thread(clock, &sender);
-            thread::Builder::new().name("loom-clock".to_owned()).spawn(body)?;
-            receiver.recv().map_err(std::io::Error::other)
-        });
+        let started = keeper::order(StartClock(clock));
         match started.and_then(std::convert::identity) {
             Ok(clock) => clock,
             Err(error) => panic!(
@@ -58,6 +53,20 @@ impl LoomRuntime {
                  (`ulimit -u`), or call `clock` earlier"
             ),
         }
+    }
+}
+
+/// Starts the thread of a clock.
+struct StartClock(InactiveClock<crate::time::Shared>);
+
+impl keeper::Order for StartClock {
+    type Answer = std::io::Result<Clock>;
+
+    fn carry_out(self) -> std::io::Result<Clock> {
+        let (sender, receiver) = crate::sync::mpsc::channel();
+        let body = move || drive_on_a_thread(self.0, &sender);
+        thread::Builder::new().name("loom-clock".to_owned()).spawn(body)?;
+        receiver.recv().map_err(std::io::Error::other)
     }
 }
 
@@ -96,13 +105,14 @@ fn drive_on_a_thread(
     clock: InactiveClock<crate::time::Shared>,
     started: &crate::sync::mpsc::Sender<Clock>,
 ) {
-    let (clock, mut driver) = clock.activate_with(unpark_waker());
+    let parker = Parker::new();
+    let (clock, mut driver) = clock.activate_with(parker.waker());
     // The thread that called `clock` waits for it.
     let _ = started.send(clock);
     while let Ok(next) = driver.advance_timers(Instant::now()) {
         match next {
-            Some(next) => thread::park_timeout(next.saturating_duration_since(Instant::now())),
-            None => thread::park(),
+            Some(next) => parker.park_until(next),
+            None => parker.park(),
         }
     }
 }

@@ -60,6 +60,14 @@ impl LoomRuntime {
         InheritedIdle::all()
     }
 
+    /// How many spare threads there are: each takes the place of a compute thread that waits, or
+    /// has done so in the last ten seconds; see
+    /// [`max_spares`](crate::LoomBuilder::max_spares).
+    #[must_use]
+    pub fn spare_threads(&self) -> usize {
+        self.core().spares.count()
+    }
+
     /// How many checks found blocking functions waiting because the system refused a thread. The
     /// first time, Loom prints a warning on standard error.
     #[must_use]

@@ -11,7 +11,7 @@ use crate::config::LoomConfig;
 use crate::core::{Admitted, Core, EnterGuard, Refusal, context};
 use crate::observe::{FunctionStats, of_core};
 use crate::sync::Arc;
-use crate::threads::{blocking, global_rayon, help_until_ready, install, task};
+use crate::threads::{self, blocking, global_rayon, install, task};
 use crate::topology::os;
 
 use super::inner::Inner;
@@ -122,15 +122,16 @@ impl LoomRuntime {
     /// Drives `future` to its end on the calling thread, inside this runtime's context.
     ///
     /// Calls may be nested: when the inner call returns, the outer context is restored. A compute
-    /// thread of this runtime runs other compute work while it waits, up to 32 waits deep. So do
-    /// not hold an async lock across the call if such work may need it. The call continues after
-    /// the runtime has been ended, though the event that `future` waits for may then never occur.
-    /// Beside a given current-thread runtime, it does not drive that runtime's tasks.
+    /// thread that waits runs nothing else: a spare thread takes its place, so that compute calls go
+    /// on ([`max_spares`](crate::LoomBuilder::max_spares)). The call continues after the runtime has
+    /// been ended, though the event that `future` waits for may then never occur. Beside a given
+    /// current-thread runtime, it does not drive that runtime's tasks.
     ///
     /// # Panics
     ///
     /// If called from async code of any tokio runtime, which must not block: await the future
-    /// instead, or wrap the call in `tokio::task::block_in_place`. In a forked child. If `future`
+    /// instead, or wrap the call in [`block_in_place`](crate::block_in_place). On a compute thread
+    /// that has to wait where no spare thread can take its place. In a forked child. If `future`
     /// panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
@@ -142,11 +143,12 @@ impl LoomRuntime {
             return crate::guest::block_on(self.core(), host, future)
                 .unwrap_or_else(|refused| panic!("{refused}"));
         }
-        if self.inner.pools.has_this_thread() {
-            return help_until_ready(self.core(), future);
+        if self.core().is_own_compute_thread() {
+            return threads::block_on(future).unwrap_or_else(|no_spare| panic!("{no_spare}"));
         }
         let _context = context::drive(Arc::clone(self.core()));
-        self.inner.tokio.block_on(future)
+        // This may be a compute thread of another runtime.
+        self.inner.tokio.block_on(threads::lending(future))
     }
 
     /// Spawns an async task that [`block_until_idle`](Self::block_until_idle) waits for.
@@ -284,7 +286,9 @@ impl LoomRuntime {
     /// pool. Do not call this from async code: it blocks the I/O worker.
     ///
     /// The work stays in the pool that runs compute work when this is called
-    /// ([`rayon_pool`](Self::rayon_pool)).
+    /// ([`rayon_pool`](Self::rayon_pool)). It needs a thread of that pool, and a thread that waits
+    /// ([`block_on`](Self::block_on)) runs no other work: if all of them wait, so does this. Within a
+    /// call that runs on a spare, `f` runs on the spare itself.
     ///
     /// # Panics
     ///
@@ -295,6 +299,10 @@ impl LoomRuntime {
         R: Send,
     {
         assert!(!os::is_forked(), "{}", Refusal::Forked);
+        if self.core().is_own_compute_thread() && rayon::current_thread_index().is_none() {
+            // A spare: the threads of the pool may all wait, one of them for this.
+            return f();
+        }
         global_rayon::exists_before_idle_work(self.core());
         install(self.core(), &self.inner.pools, f)
     }

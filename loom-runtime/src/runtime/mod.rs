@@ -11,6 +11,7 @@ mod ending;
 mod entry;
 mod figures;
 mod handle;
+mod in_place;
 mod inner;
 mod local;
 mod named;
@@ -30,6 +31,7 @@ pub use entry::{
     run_main, run_plain_test, run_plain_test_on_both, run_test, run_test_on_both, test_builder,
 };
 pub use handle::LoomRuntime;
+pub use in_place::block_in_place;
 #[cfg(all(feature = "plugin", feature = "plugin-host"))]
 pub(crate) use inner::EndsExtension;
 #[cfg(any(feature = "dashboard", feature = "plugin", feature = "plugin-host"))]

@@ -40,7 +40,7 @@ impl LoomRuntime {
         if os::is_forked() {
             return Err(LoomError::Forked);
         }
-        let started = keeper::run(move || start(config, plan, host, is_paused, profile));
+        let started = keeper::order(Start { config, plan, host, is_paused, profile });
         let inner = started.map_err(|source| LoomError::ThreadsRefused { wanted: 1, source })??;
         let runtime = Self::from_inner(inner);
         if let Some(measured) = calibrate(runtime.core(), runtime.inner.config.calibration) {
@@ -51,13 +51,24 @@ impl LoomRuntime {
     }
 }
 
-fn start(
+/// Starts the threads of a runtime.
+struct Start {
     config: LoomConfig,
     plan: Plan,
     host: Option<Handle>,
     is_paused: bool,
     profile: Option<ProfileFile>,
-) -> Result<Arc<Inner>> {
+}
+
+impl keeper::Order for Start {
+    type Answer = Result<Arc<Inner>>;
+
+    fn carry_out(self) -> Result<Arc<Inner>> {
+        start(self)
+    }
+}
+
+fn start(Start { config, plan, host, is_paused, profile }: Start) -> Result<Arc<Inner>> {
     let plan = Arc::new(plan);
     let is_ours = host.is_none();
     // A current-thread runtime starts no thread: its tasks run on the thread that drives it.
@@ -94,7 +105,7 @@ fn start(
     let union = |threads: &[ThreadPlacement]| {
         threads.iter().flat_map(|t| t.cpus.as_slice()).copied().collect::<CpuSet>()
     };
-    let pools = Arc::new(Pools::new(pool, &config.prefix));
+    let pools = Arc::new(Pools::new(pool, &config.prefix, &core.spares));
     let inner = Arc::new(Inner {
         #[cfg(feature = "plugin-host")]
         ends_extension: EndsExtension::of(&core),

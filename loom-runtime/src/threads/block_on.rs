@@ -1,112 +1,50 @@
-//! Waits on a compute thread: the thread runs other work until a future is ready or a condition
-//! holds.
+//! Waits on a compute thread, whose place a spare takes meanwhile.
 
-use std::cell::{Cell, OnceCell};
+use std::future::poll_fn;
 use std::pin::pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use rayon::Yield;
+use crate::sync::Parker;
 
-use crate::bridge::without_current_call;
-use crate::sync::{Arc, thread, unpark_waker};
+use super::spares::{NoSpare, lend_place};
 
-use crate::core::Core;
-
-/// How long a waiting compute thread that finds no other work sleeps before it checks again.
+/// Polls `future` on this thread until it is ready. A compute thread lends its place once it has to
+/// wait.
 ///
-/// Work that is queued later does not wake a thread that waits here, so the thread has to check.
-const CHECK_AGAIN: Duration = Duration::from_micros(100);
-
-/// How many waits may be nested on one thread. In a deeper one, the thread runs no other work.
+/// # Errors
 ///
-/// Each nested wait takes stack, and a stack overflow ends the process.
-const DEEPEST: usize = 32;
-
-thread_local! {
-    static DEPTH: Cell<usize> = const { Cell::new(0) };
-    /// The core to whose pool this compute thread belongs, whatever context it has entered
-    /// meanwhile.
-    static OWNER: OnceCell<Arc<Core>> = const { OnceCell::new() };
-}
-
-/// Makes the calling thread a compute thread of `core` until the thread ends.
-pub(crate) fn serve(core: Arc<Core>) {
-    // It is set once, when the thread starts.
-    let _ = OWNER.with(|owner| owner.set(core));
-}
-
-/// One wait on this thread, counted while it lasts.
-struct Level(usize);
-
-impl Level {
-    fn enter() -> Self {
-        DEPTH.set(DEPTH.get() + 1);
-        Self(DEPTH.get())
-    }
-
-    fn is_too_deep(&self) -> bool {
-        self.0 > DEEPEST
-    }
-}
-
-impl Drop for Level {
-    fn drop(&mut self) {
-        DEPTH.set(DEPTH.get() - 1);
-    }
-}
-
-/// Polls `future` on a compute thread of the core. While the future is pending, the thread runs
-/// other work: compute calls, and work that was given to the pool directly.
-///
-/// If the thread blocked instead, it could block the very work that the future waits for. Work that
-/// runs meanwhile has to end before the wait can end. So a caller that holds an async lock must not
-/// wait here for work that takes the same lock on this pool.
-pub(crate) fn help_until_ready<F: Future>(core: &Core, future: F) -> F::Output {
-    let level = Level::enter();
-    let waker = unpark_waker();
+/// Where no spare can take the place. The future is dropped.
+pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, NoSpare> {
+    let parker = Parker::new();
+    let waker = parker.waker();
     let mut cx = Context::from_waker(&waker);
     let mut future = pin!(future);
+    let mut lent = None;
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-            return output;
+            return Ok(output);
         }
-        if !level.is_too_deep()
-            && is_of_current_pool(core)
-            && let Some(call) = core.queue.start_next()
-        {
-            without_current_call(|| call.run());
-            continue;
+        if lent.is_none() {
+            lent = Some(lend_place()?);
         }
-        // A wake-up that comes while other work runs leaves its token, so the park returns at once.
-        if level.is_too_deep() || without_current_call(rayon::yield_now) != Some(Yield::Executed) {
-            thread::park_timeout(CHECK_AGAIN);
-        }
+        parker.park();
     }
 }
 
-/// Whether this thread may take calls. Threads of a pool that is not used any more may get no CPU
-/// time; drainers of the other pool run the calls (`auto_priority`).
-fn is_of_current_pool(core: &Core) -> bool {
-    core.pools().is_none_or(|pools| pools.is_current_here())
-}
-
-/// Runs work of its own pool on a compute thread until `has_happened` returns true.
-pub(crate) fn help_until(has_happened: impl Fn() -> bool) {
-    let level = Level::enter();
-    let core = OWNER.try_with(|owner| owner.get().cloned()).ok().flatten();
-    while !has_happened() {
-        if !level.is_too_deep()
-            && let Some(call) = core
-                .as_ref()
-                .filter(|core| is_of_current_pool(core))
-                .and_then(|core| core.queue.start_next())
-        {
-            without_current_call(|| call.run());
-        } else if level.is_too_deep()
-            || without_current_call(rayon::yield_now) != Some(Yield::Executed)
-        {
-            thread::park_timeout(CHECK_AGAIN);
+/// The same future. A compute thread that drives it lends its place once it has to wait.
+///
+/// # Panics
+///
+/// A poll, where no spare can take the place.
+pub(crate) async fn lending<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut lent = None;
+    poll_fn(|cx| {
+        let polled = future.as_mut().poll(cx);
+        if polled.is_pending() && lent.is_none() {
+            lent = Some(lend_place().unwrap_or_else(|no_spare| panic!("{no_spare}")));
         }
-    }
+        polled
+    })
+    .await
 }

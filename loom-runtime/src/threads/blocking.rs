@@ -1,5 +1,6 @@
 //! Runs blocking functions on threads that may use the whole budget at normal priority.
 
+use std::io;
 use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
 
@@ -7,13 +8,14 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::sync::atomic::Ordering;
-use crate::sync::{Arc, Mutex, PoisonError};
+use crate::sync::{Arc, Mutex, PoisonError, thread};
 use crate::topology::os;
 
 use crate::core::{Admitted, Core};
 
+use super::alarm::Alarm;
 use super::io::leave_worker_cpu;
-use super::keeper::{self, Alarm};
+use super::keeper;
 use super::warn::{threads_were_refused, try_thread};
 use super::watch::watch_while_busy;
 
@@ -72,8 +74,8 @@ where
                 work.map(|work| work()).expect("it is called once")
             }
         };
-        let for_keeper = tokio.clone();
-        if let Ok(task) = keeper::run(move || for_keeper.spawn_blocking(work)) {
+        let started = keeper::order(SpawnBlocking { tokio: tokio.clone(), work }).flatten();
+        if let Ok(Ok(task)) = started.map(thread::JoinHandle::join) {
             return task;
         }
         // There is no keeper: a low priority is better than not running at all.
@@ -81,6 +83,26 @@ where
         return tokio.spawn_blocking(work.expect("without a keeper, it was not called"));
     }
     tokio.spawn_blocking(work)
+}
+
+/// Has tokio run a blocking function, which the thread that orders it keeps as well. On a thread of
+/// its own: tokio names the thread that it starts, which may be code of the user.
+struct SpawnBlocking<F> {
+    tokio: Handle,
+    work: F,
+}
+
+impl<F, R> keeper::Order for SpawnBlocking<F>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    type Answer = io::Result<thread::JoinHandle<JoinHandle<R>>>;
+
+    fn carry_out(self) -> Self::Answer {
+        let spawn = move || self.tokio.spawn_blocking(self.work);
+        thread::Builder::new().name("loom-spawn".to_owned()).spawn(spawn)
+    }
 }
 
 /// Asks the system for a thread every 100 ms, and runs `work` once the system grants one.

@@ -11,7 +11,7 @@ use crate::sync::{Arc, mpsc};
 use crate::topology::{Role, ThreadPlacement, ThreadPlan};
 
 use super::probe::new_thread;
-use super::{block_on, drainer};
+use super::{drainer, spares};
 
 /// Starts a compute pool with a thread for each plan. If `tokio` is set, each compute thread enters
 /// it until the thread ends, so that `Handle::current` and `tokio::spawn` work there.
@@ -41,8 +41,7 @@ pub(crate) fn start_rayon(
             let _entered = tokio.as_ref().map(Handle::enter);
             let budget = &core.plan.budget;
             let placement = ThreadPlacement::apply(Role::Compute, name, &thread_plan, budget);
-            core.compute_ids.add_this_thread();
-            block_on::serve(Arc::clone(&core));
+            spares::serve(Arc::clone(&core));
             context::adopt(core);
             // The receiver is gone where the system refused a later thread.
             let _ = placed.send(placement);

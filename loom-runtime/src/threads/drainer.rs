@@ -4,13 +4,15 @@
 //! like any job: rayon first runs what its own threads have spawned and split. A running drainer
 //! alternates with the pool's own work. When the queue is empty, it lingers briefly and retires.
 //!
-//! A pool thread that waits for a join or a scope may run a drainer, as it may run any job. Such a
-//! *nested* drainer runs one call and retires, since the work below it on the stack may be ready to
-//! go on and cannot signal that.
+//! A pool thread that waits for a join or a scope may run a drainer, as it may run any job. A call
+//! above other work could wait for something that the work below holds, such as a lock. So a
+//! drainer that finds itself within other work runs no call and goes home: its place stays open, and
+//! the keeper asks all threads of the pool again, less and less often (`core/knocks.rs`).
 
 use std::cell::Cell;
 use std::hint;
 use std::ptr;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use rayon::{ThreadPool, Yield};
@@ -18,9 +20,11 @@ use rayon::{ThreadPool, Yield};
 use crate::bridge::{Drainer, Draining, Generation};
 use crate::sync::{Arc, Barrier, thread};
 
-use crate::core::{Core, DrainerCpu, Pools, Which};
+use crate::core::{Core, DrainerCpu, Which};
+use crate::topology::CpuSet;
 
-use super::{global_rayon, keeper, pace};
+use super::probe::start_short;
+use super::{global_rayon, keeper, pace, short_wakers};
 
 /// A turn of short calls lasts about this long; then the drainer lets the pool's own work run.
 const TURN: Duration = Duration::from_micros(10);
@@ -43,83 +47,159 @@ const FRUITLESS: u32 = 8;
 const LOOKS: u32 = 100;
 
 thread_local! {
-    /// The stack address of a job of this thread that has no other job below it.
-    static BOTTOM: Cell<usize> = const { Cell::new(0) };
+    /// The stack addresses of jobs of this thread that have no other job below them: of one that was
+    /// spawned, and of one that was broadcast.
+    static BOTTOM: [Cell<usize>; 2] = const { [Cell::new(0), Cell::new(0)] };
     /// How often in a row drainers of this thread have lingered without finding a call.
     static FRUITLESS_LINGERS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Spawns a drainer that the queue has already counted as up.
+/// Asks a thread to come for a place that this generation has open.
 pub(crate) fn fetch(core: &Arc<Core>, generation: Generation) {
+    if core.queue.lent_places() > 0 && core.spares.fetch() {
+        return;
+    }
     match core.pools() {
-        Some(pools) => fetch_from(core, &pools, generation),
+        Some(pools) => {
+            core.counters.wakes.add_one();
+            let which = Which::of(generation);
+            spawn(pools.get(which), Arc::clone(core), Task::Arrive(which));
+        }
         // The last handle was dropped, and the threads have ended.
-        None => core.queue.refuse_all(generation),
+        None => core.queue.refuse_all(),
     }
 }
 
-fn fetch_from(core: &Arc<Core>, pools: &Pools, generation: Generation) {
-    core.counters.wakes.add_one();
-    spawn(pools.get(Which::of(generation)), Arc::clone(core), Task::Drain(generation));
+/// Asks a spare or every thread of the pool to come, if a place is open. Called on the keeper.
+pub(super) fn fetch_from_all(core: &Arc<Core>) {
+    core.knocks.begin(core.now());
+    let Some(generation) = core.queue.open_place() else { return };
+    if core.queue.lent_places() > 0 && core.spares.fetch() {
+        return;
+    }
+    match core.pools() {
+        Some(pools) => {
+            core.counters.wakes.add_one();
+            let which = Which::of(generation);
+            broadcast(pools.get(which), Arc::clone(core), Task::Arrive(which));
+        }
+        None => refuse_elsewhere(core),
+    }
+}
+
+/// Refuses what waits on a thread that may run code of the user.
+pub(super) fn refuse_elsewhere(core: &Arc<Core>) {
+    let for_thread = Arc::clone(core);
+    let refuse = move || for_thread.queue.refuse_all();
+    if !start_short(core, "loom-refuse", refuse) {
+        let _is_the_keeper = come_again(core);
+    }
+}
+
+/// Makes the keeper ask again, if a place is open that this thread cannot take. False if there is no
+/// keeper.
+fn come_again(core: &Arc<Core>) -> bool {
+    if core.queue.open_place().is_none() {
+        return true;
+    }
+    let Some(after) = core.knocks.is_needed(core.now()) else { return true };
+    let is_told = keeper::ask_all_at(Instant::now() + after, core, fetch_from_all).is_ok();
+    if !is_told {
+        core.knocks.begin(core.now());
+    }
+    is_told
 }
 
 /// What a job of the pool does.
 enum Task {
-    /// Records where the stack of the thread begins; waits for the other threads' jobs.
-    Prepare(Arc<Barrier>),
-    Drain(Generation),
+    /// Records where the stack of the thread begins. What was spawned waits for the other threads'
+    /// jobs, so that no thread runs two of them.
+    Prepare(Option<Arc<Barrier>>),
+    /// Takes an open place, on a thread of this pool.
+    Arrive(Which),
+}
+
+/// How a job comes to a thread of the pool. The stack below it differs.
+#[derive(Clone, Copy)]
+enum Way {
+    Spawned,
+    Broadcast,
 }
 
 /// Lets each thread of a new pool record where its stack begins, before it runs any other job.
 pub(crate) fn prepare(core: &Arc<Core>, pool: &ThreadPool) {
     let threads = pool.current_num_threads();
-    // Each job waits for all others, so that no thread runs two of them.
     let barrier = Arc::new(Barrier::new(threads));
+    // A thread looks for what was broadcast before it looks for what was spawned.
+    broadcast(pool, Arc::clone(core), Task::Prepare(None));
     for _ in 0..threads {
-        spawn(pool, Arc::clone(core), Task::Prepare(Arc::clone(&barrier)));
+        spawn(pool, Arc::clone(core), Task::Prepare(Some(Arc::clone(&barrier))));
     }
 }
 
 /// The one place where drainers are spawned, so that the stacks below them are alike.
 fn spawn(pool: &ThreadPool, core: Arc<Core>, task: Task) {
-    pool.spawn(move || run(&core, task));
+    pool.spawn(move || run(&core, Way::Spawned, &task));
+}
+
+/// As `spawn`, on each thread of the pool.
+fn broadcast(pool: &ThreadPool, core: Arc<Core>, task: Task) {
+    pool.spawn_broadcast(move |_| run(&core, Way::Broadcast, &task));
 }
 
 /// Never inlined, so that its frame always has the same distance from the pool's frames.
 #[inline(never)]
-fn run(core: &Arc<Core>, task: Task) {
+fn run(core: &Arc<Core>, way: Way, task: &Task) {
     let frame = 0_u8;
     let here = ptr::from_ref(hint::black_box(&frame)).addr();
-    let generation = match task {
-        Task::Drain(generation) => generation,
+    let which = match task {
+        Task::Arrive(which) => *which,
         Task::Prepare(barrier) => {
-            BOTTOM.set(here);
-            barrier.wait();
+            BOTTOM.with(|bottom| bottom[way as usize].set(here));
+            if let Some(barrier) = barrier {
+                barrier.wait();
+            }
             return;
         }
     };
-    global_rayon::exists_before_idle_work(core);
-    // A job below this one would have moved the frame.
-    let is_nested = here != BOTTOM.get();
-    let pool = Which::of(generation);
-    let thread_plans = match pool {
-        Which::First => &core.plan.compute,
-        Which::Second => &core.plan.second,
-    };
-    let thread_plan = rayon::current_thread_index().and_then(|index| thread_plans.get(index));
-    // A nested drainer is not counted on a CPU and not moved. Where I/O workers may move, the kernel
-    // places all threads better (`loom-bench http`).
-    let is_moved = core.plan.binds_io && !is_nested;
-    let cpus = thread_plan.filter(|_| is_moved).and_then(|thread_plan| thread_plan.cpus.as_ref());
-    if !is_nested {
-        pace::begin(core);
+    // A job below this one would have moved the frame. Without a keeper nobody asks again, and the
+    // calls run above the other work after all.
+    if BOTTOM.with(|bottom| bottom[way as usize].get()) != here && come_again(core) {
+        return;
     }
+    if let Some(generation) = core.queue.arrive(which == Which::First) {
+        let index = rayon::current_thread_index();
+        let thread_plan =
+            index.and_then(|index| core.plan.of_pool(which == Which::First).get(index));
+        // Where I/O workers may move, the kernel places all threads better (`loom-bench http`).
+        let thread_plan = thread_plan.filter(|_| core.plan.binds_io);
+        let cpus = thread_plan.and_then(|thread_plan| thread_plan.cpus.as_ref());
+        drain(core, which, cpus, false, generation);
+    }
+}
+
+/// Runs calls on a spare that has taken a place.
+pub(super) fn drain_as_spare(core: &Arc<Core>, which: Which, generation: Generation) {
+    drain(core, which, None, true, generation);
+}
+
+/// Runs calls on a thread that has taken a place. The thread is moved among `cpus`, if any.
+fn drain(
+    core: &Arc<Core>,
+    which: Which,
+    cpus: Option<&CpuSet>,
+    is_spare: bool,
+    generation: Generation,
+) {
+    core.knocks.has_arrived();
+    global_rayon::exists_before_idle_work(core);
+    pace::begin(core);
     let now = Instant::now();
-    let mut drainer = PoolDrainer {
+    let mut drainer = ThreadDrainer {
         core,
-        pool,
+        pool: which,
+        is_spare,
         place: core.drainer_cpus.enter(cpus),
-        is_nested,
         turn: 1,
         left: 1,
         since: now,
@@ -129,12 +209,12 @@ fn run(core: &Arc<Core>, task: Task) {
     core.queue.drain(generation, &mut drainer);
 }
 
-struct PoolDrainer<'a> {
+struct ThreadDrainer<'a> {
     core: &'a Arc<Core>,
-    /// The pool of its thread.
+    /// The pool of its thread, or of the threads whose place it takes.
     pool: Which,
+    is_spare: bool,
     place: DrainerCpu<'a>,
-    is_nested: bool,
     /// How many calls a turn has, how many of them are left, and when the turn began.
     turn: u32,
     left: u32,
@@ -145,7 +225,7 @@ struct PoolDrainer<'a> {
     missed: u32,
 }
 
-impl PoolDrainer<'_> {
+impl ThreadDrainer<'_> {
     /// Sleeps, where a quota does not let compute threads use all of their CPUs' time.
     fn keep_pace(&mut self, draining: &Draining<'_>, is_searching: bool) {
         let (core, pool) = (self.core, self.pool);
@@ -158,21 +238,18 @@ impl PoolDrainer<'_> {
     }
 }
 
-impl Drainer for PoolDrainer<'_> {
+impl Drainer for ThreadDrainer<'_> {
     fn fetch(&mut self, generation: Generation) {
-        // A job that a pool thread spawns goes to that thread's own queue, ahead of the work below
-        // a nested drainer. A job that the keeper spawns goes to the queue that all threads share.
-        let pools = self.core.pools().filter(|_| self.is_nested);
-        let is_sent = pools.is_some_and(|pools| {
-            keeper::fetch_with(self.core, &pools, generation, fetch_from).is_ok()
-        });
-        if !is_sent {
-            fetch(self.core, generation);
-        }
+        fetch(self.core, generation);
     }
 
-    fn takes_more(&self) -> bool {
-        !self.is_nested
+    fn stays(&self) -> bool {
+        // The threads whose places the spares took go on.
+        !self.is_spare || !self.core.spares.has_too_many()
+    }
+
+    fn is_short(&self, waker: &Waker) -> bool {
+        short_wakers::contain(waker)
     }
 
     fn between(&mut self, draining: &Draining<'_>, is_searching: bool) {
@@ -207,11 +284,6 @@ impl Drainer for PoolDrainer<'_> {
     }
 
     fn lingers(&mut self, draining: &Draining<'_>) -> bool {
-        if self.is_nested {
-            // A submitter that is counted already may be about to push its job.
-            thread::yield_now();
-            return false;
-        }
         if draining.waiting() > 0 {
             self.missed += 1;
             match self.missed {

@@ -36,12 +36,22 @@ pub(crate) fn exists_before_idle_work(core: &Core) {
     if !IS_DONE.load(Ordering::Relaxed) {
         // On the keeper, from which the threads inherit every CPU and normal priority. Without a
         // keeper there are no threads to be had, and rayon will say so itself.
-        let _ = keeper::run(build_plain);
+        let _ = keeper::order(BuildPlain);
         IS_DONE.store(true, Ordering::Relaxed);
     }
 }
 
 /// Builds the pool as rayon would on a thread with all CPUs of the budget.
+struct BuildPlain;
+
+impl keeper::Order for BuildPlain {
+    type Answer = ();
+
+    fn carry_out(self) {
+        build_plain();
+    }
+}
+
 fn build_plain() {
     let builder = ThreadPoolBuilder::new();
     let is_told = VARIABLES.iter().any(|name| env::var_os(name).is_some());

@@ -9,31 +9,29 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use crate::bridge::Generation;
-use crate::panics::ignore_panic;
+use crate::panics::{ignore_panic, user_code};
 use crate::sync::{Arc, Mutex, PoisonError, Weak, mpsc, thread};
 use crate::topology::{ComputePriority, CoreBudget, Role, ThreadPlacement, ThreadPlan, os};
 
-use crate::core::{Core, Pools, Refusal, context};
+use crate::core::{Core, Refusal};
 
 use super::inherited::Looks;
+use super::short_wakers::{self, ShortWaker};
 
-/// Fetches a drainer of a generation for a core.
-type Fetch = fn(&Arc<Core>, &Pools, Generation);
+/// Asks all compute threads of a core to come for the places that are open.
+type AskAll = fn(&Arc<Core>);
 
 type MakeWatched = fn(Weak<Core>) -> Box<dyn Watched>;
 
 enum Command {
+    /// An [`Order`], with the way back for its answer.
     Run(Box<dyn FnOnce() + Send>),
     Watch(Weak<Core>, MakeWatched),
-    /// Fetches a drainer for a core. It keeps the pools, since without them the calls that wait
-    /// would be refused here.
-    Fetch(Arc<Core>, Arc<Pools>, Generation, Fetch),
-    WakeAt(Instant, Waker),
+    /// Asks all compute threads of the core to come, at that time.
+    AskAll(Weak<Core>, Instant, AskAll),
+    WakeAt(Instant, ShortWaker),
 }
 
 /// The time between two looks of the keeper while there is work: at most, and where a look found
@@ -43,23 +41,27 @@ pub(super) const SHORT_PAUSE: Duration = Duration::from_millis(100);
 
 static KEEPER: Mutex<Option<mpsc::Sender<Command>>> = Mutex::new(None);
 
-/// Runs `f` on the keeper and waits for it.
+/// What the keeper does for a thread that waits for the answer: a type for each. None of them runs
+/// code of the user, and what it holds of the user's is not dropped here. `tests/tidy` lists them.
+pub(crate) trait Order: Send + 'static {
+    type Answer: Send + 'static;
+
+    fn carry_out(self) -> Self::Answer;
+}
+
+/// Has the keeper carry out an order, and waits for the answer.
 ///
 /// # Errors
 ///
 /// Where the system refuses the keeper its thread.
-pub(crate) fn run<R, F>(f: F) -> io::Result<R>
-where
-    R: Send + 'static,
-    F: FnOnce() -> R + Send + 'static,
-{
-    if context::is_keeper() {
-        return Ok(f());
+pub(crate) fn order<O: Order>(order: O) -> io::Result<O::Answer> {
+    if user_code::is_refused() {
+        return Ok(order.carry_out());
     }
     let (sender, done) = mpsc::channel();
     let job = move || {
         // The receiver is gone if the caller's thread has ended.
-        let _ = sender.send(catch_unwind(AssertUnwindSafe(f)));
+        let _ = sender.send(catch_unwind(AssertUnwindSafe(|| order.carry_out())));
     };
     send(Command::Run(Box::new(job)))?;
     match done.recv() {
@@ -83,56 +85,27 @@ pub(super) trait Watched: Send {
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// As [`order`].
 pub(super) fn watch(core: &Arc<Core>, make: MakeWatched) -> io::Result<()> {
     send(Command::Watch(Arc::downgrade(core), make))
 }
 
-/// Fetches a drainer on the keeper, which belongs to no pool: the job does not go to the calling
-/// thread's own queue. Does not wait for it.
+/// Asks all compute threads of `core` to come, at that time.
 ///
 /// # Errors
 ///
-/// As [`run`].
-pub(super) fn fetch_with(
-    core: &Arc<Core>,
-    pools: &Arc<Pools>,
-    generation: Generation,
-    fetch: Fetch,
-) -> io::Result<()> {
-    send(Command::Fetch(Arc::clone(core), Arc::clone(pools), generation, fetch))
+/// As [`order`].
+pub(super) fn ask_all_at(at: Instant, core: &Arc<Core>, ask: AskAll) -> io::Result<()> {
+    send(Command::AskAll(Arc::downgrade(core), at, ask))
 }
 
-/// Completes at a given time, even if tokio and its timers have ended.
+/// Wakes at that time.
 ///
-/// If the system refuses the keeper its thread, nothing wakes the task: the alarm then completes
-/// when it is polled after that time.
-#[derive(Debug)]
-pub(crate) struct Alarm {
-    time: Instant,
-    /// The waker that the keeper calls at that time.
-    set_for: Option<Waker>,
-}
-
-impl Alarm {
-    pub(crate) fn at(time: Instant) -> Self {
-        Self { time, set_for: None }
-    }
-}
-
-impl Future for Alarm {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.time <= Instant::now() {
-            return Poll::Ready(());
-        }
-        if !self.set_for.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            self.set_for = Some(cx.waker().clone());
-            let _ = send(Command::WakeAt(self.time, cx.waker().clone()));
-        }
-        Poll::Pending
-    }
+/// # Errors
+///
+/// As [`order`].
+pub(super) fn wake_at(time: Instant, waker: ShortWaker) -> io::Result<()> {
+    send(Command::WakeAt(time, waker))
 }
 
 fn send(command: Command) -> io::Result<()> {
@@ -161,11 +134,12 @@ fn start() -> io::Result<mpsc::Sender<Command>> {
     let (commands, received) = mpsc::channel();
     let name = "loom-keeper";
     let body = move || {
-        context::become_keeper();
+        user_code::refuse();
         let budget = CoreBudget::discover();
         let thread_plan =
             ThreadPlan { cpus: Some(budget.cpus.clone()), priority: ComputePriority::Normal };
         ThreadPlacement::apply(Role::Blocking, name.to_owned(), &thread_plan, &budget);
+        short_wakers::learn();
         keep(&received);
     };
     #[cfg(feature = "plugin")]
@@ -185,11 +159,13 @@ pub(crate) fn end() {
 
 fn keep(commands: &mpsc::Receiver<Command>) {
     let mut watched: Vec<Box<dyn Watched>> = Vec::new();
-    let mut waiting: Vec<(Instant, Waker)> = Vec::new();
+    let mut waiting: Vec<(Instant, ShortWaker)> = Vec::new();
+    let mut asking: Vec<(Instant, Weak<Core>, AskAll)> = Vec::new();
     let mut inherited = Looks::default();
     let mut next_look = Instant::now();
     loop {
         let next = waiting.iter().map(|(time, _)| *time);
+        let next = next.chain(asking.iter().map(|(time, ..)| *time));
         let next = next.chain((!watched.is_empty()).then_some(next_look)).min();
         let command = match next {
             None => commands.recv().map_err(mpsc::RecvTimeoutError::from),
@@ -199,9 +175,7 @@ fn keep(commands: &mpsc::Receiver<Command>) {
         match command {
             Ok(Command::Run(job)) => ignore_panic(job),
             Ok(Command::WakeAt(time, waker)) => waiting.push((time, waker)),
-            Ok(Command::Fetch(core, pools, generation, fetch)) => {
-                ignore_panic(|| fetch(&core, &pools, generation));
-            }
+            Ok(Command::AskAll(core, at, ask)) => asking.push((at, core, ask)),
             Ok(Command::Watch(core, make)) => {
                 let soon = Instant::now() + SHORT_PAUSE;
                 next_look = if watched.is_empty() { soon } else { next_look.min(soon) };
@@ -221,6 +195,11 @@ fn keep(commands: &mpsc::Receiver<Command>) {
         let now = Instant::now();
         for (_, waker) in waiting.extract_if(.., |(time, _)| *time <= now) {
             ignore_panic(|| waker.wake());
+        }
+        for (_, core, ask) in asking.extract_if(.., |(time, ..)| *time <= now) {
+            if let Some(core) = core.upgrade() {
+                ignore_panic(|| ask(&core));
+            }
         }
         if next_look <= now && !watched.is_empty() {
             let mut pause = PAUSE;

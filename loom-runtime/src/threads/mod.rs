@@ -3,6 +3,7 @@
 //! Owns how threads are started, placed, watched and ended, which threads may block on what, and
 //! the process-wide compute pool. It decides nothing about calls: it only sees a core's queue.
 
+mod alarm;
 mod auto_priority;
 mod block_on;
 pub(crate) mod blocking;
@@ -19,6 +20,8 @@ mod pace;
 mod priority_choice;
 mod probe;
 pub(crate) mod process_wide;
+mod short_wakers;
+mod spares;
 mod starvation;
 pub(crate) mod task;
 mod timer;
@@ -26,14 +29,15 @@ mod tokio_side;
 mod warn;
 mod watch;
 
-#[cfg(feature = "plugin")]
-pub(crate) use block_on::serve;
-pub(crate) use block_on::{help_until, help_until_ready};
+pub(crate) use alarm::Alarm;
+pub(crate) use block_on::{block_on, lending};
 pub use command::command_reset;
 pub(crate) use compute::start_rayon;
 pub(crate) use io::{place_blocking_thread, start_tokio};
-pub(crate) use keeper::Alarm;
 pub(crate) use probe::{await_placed, new_thread, probe};
+pub(crate) use spares::lend_place;
+#[cfg(feature = "plugin")]
+pub(crate) use spares::serve;
 pub(crate) use task::Tracked;
 pub(crate) use timer::Timer;
 pub(crate) use tokio_side::{ShutdownWait, TokioSide};

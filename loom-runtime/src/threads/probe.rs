@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use crate::core::Core;
 use crate::error::{LoomError, Result};
 use crate::sync::{mpsc, thread};
 use crate::topology::{Plan, ThreadPlacement};
@@ -39,6 +40,20 @@ pub(crate) fn probe(threads: usize) -> Result<()> {
         let _ = thread.join();
     }
     result
+}
+
+/// Starts a short-lived thread that nobody joins. In a plug-in the host starts it, and knows when it
+/// has ended: the library must not be unmapped before. False if the thread is refused.
+pub(super) fn start_short(core: &Core, name: &str, body: impl FnOnce() + Send + 'static) -> bool {
+    #[cfg(feature = "plugin")]
+    if let Some(host) = core.owner.host() {
+        /// Its number among the threads that the host starts for I/O.
+        const SHORT: usize = 97;
+        return host.start_thread(loom_abi::ThreadKind::IO, SHORT, body) == loom_abi::Status::DONE;
+    }
+    #[cfg(not(feature = "plugin"))]
+    let _ = core;
+    thread::Builder::new().name(name.to_owned()).spawn(body).is_ok()
 }
 
 /// A thread of a runtime, to be spawned, with the stack that the settings ask for.

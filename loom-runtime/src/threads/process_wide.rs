@@ -52,7 +52,7 @@ fn start() -> ProcessWide {
     // On the keeper, from which the threads inherit neither a mask nor a class.
     let started = {
         let core = Arc::clone(&core);
-        keeper::run(move || start_pool(&core))
+        keeper::order(StartPool(core))
             .map_err(|source| LoomError::ThreadsRefused { wanted: 1, source })
             .flatten()
     };
@@ -72,12 +72,23 @@ fn start() -> ProcessWide {
     }
 }
 
+/// Starts the threads of the process-wide pool.
+struct StartPool(Arc<Core>);
+
+impl keeper::Order for StartPool {
+    type Answer = Result<Arc<Pools>>;
+
+    fn carry_out(self) -> Result<Arc<Pools>> {
+        start_pool(&self.0)
+    }
+}
+
 fn start_pool(core: &Arc<Core>) -> Result<Arc<Pools>> {
     let wanted = core.plan.compute.len();
     probe(wanted)?;
     let (sender, placed) = mpsc::channel();
     let pool = start_rayon(core, "loom-rayon", &core.plan.compute, None, &sender)?;
-    let pools = Arc::new(Pools::new(pool, "loom"));
+    let pools = Arc::new(Pools::new(pool, "loom", &core.spares));
     drop(sender);
     // The core was just made, so it is not set.
     let _ = core.pools.set(Arc::downgrade(&pools));

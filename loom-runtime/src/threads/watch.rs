@@ -14,7 +14,9 @@ use crate::core::{Core, Pools};
 
 use super::auto_priority::AutoPriority;
 use super::budget_watch::{BudgetWatch, drainer_limit, limit_drainers};
+use super::drainer;
 use super::keeper::{self, PAUSE, SHORT_PAUSE, Watched};
+use super::probe::start_short;
 use super::warn::{threads_were_refused, try_thread, warn_once};
 
 /// Counts a compute call, makes the keeper watch its core, and returns how many calls were in
@@ -142,6 +144,9 @@ impl WatchedCore {
         let limit = if is_lifted { core.compute_threads } else { limit };
         self.is_lifted = is_lifted;
         limit_drainers(core, limit);
+        if is_still {
+            drainer::fetch_from_all(core);
+        }
     }
 
     /// Records in the backlog since when calls have waited and none has ended. Returns whether
@@ -167,10 +172,18 @@ impl WatchedCore {
         if self.stuck.is_power_of_two() && self.stuck > 1 {
             match try_thread() {
                 Err(error) => threads_were_refused(core, &error),
-                Ok(()) => drop(core.tokio.get().map(|tokio| tokio.spawn_blocking(|| ()))),
+                Ok(()) => spawn_nothing(core),
             }
         }
     }
+}
+
+/// On a thread of its own: tokio names the thread that it starts, which may be code of the user.
+fn spawn_nothing(core: &Arc<Core>) {
+    let Some(tokio) = core.tokio.get().cloned() else { return };
+    let spawn = move || drop(tokio.spawn_blocking(|| ()));
+    // If the system refuses this thread after all, the next look tries again.
+    let _ = start_short(core, "loom-spawn", spawn);
 }
 
 fn warn_starved(thread: &str) {

@@ -26,6 +26,8 @@ pub(crate) struct Request {
     pub(crate) pin: Pin,
     /// The stack of each thread in bytes, if it is not the default.
     pub(crate) stack_size: Option<usize>,
+    /// How many compute threads may wait at a time, if it is not the default.
+    pub(crate) max_spares: Option<usize>,
 }
 
 /// A thread plan for every thread.
@@ -51,9 +53,19 @@ pub(crate) struct Plan {
     pub(crate) adapts_priority: bool,
     /// The stack of each thread in bytes, if it is not the default.
     pub(crate) stack_size: Option<usize>,
+    /// How many compute threads may wait at a time.
+    pub(crate) max_spares: usize,
 }
 
+/// As many as tokio has blocking threads, which wait in the same way.
+const MAX_SPARES: usize = 512;
+
 impl Plan {
+    /// The plans of the first compute pool, or of the second.
+    pub(crate) fn of_pool(&self, is_first: bool) -> &[ThreadPlan] {
+        if is_first { &self.compute } else { &self.second }
+    }
+
     pub(crate) fn new(budget: CoreBudget, request: Request) -> Self {
         let n = budget.parallelism;
         let compute_priority = request.compute_priority.at_start();
@@ -127,6 +139,7 @@ impl Plan {
             adapts_priority,
             second: second.map(thread_plan(ComputePriority::Normal)).collect(),
             stack_size: request.stack_size,
+            max_spares: request.max_spares.unwrap_or(MAX_SPARES),
             io: io.map(thread_plan(ComputePriority::Normal)).collect(),
             compute: compute.map(thread_plan(compute_priority)).collect(),
             local: local.map(thread_plan(ComputePriority::Normal)).collect(),

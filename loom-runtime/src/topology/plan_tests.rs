@@ -228,6 +228,7 @@ fn requests() -> impl Strategy<Value = Request> {
             pin,
             compute_priority: ComputePriority::Idle,
             stack_size: None,
+            max_spares: None,
         },
     )
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 #[cfg(feature = "config-files")]
 use crate::config::from_file;
 use crate::config::{
-    Bytes, Calls, Cores, DEFAULT_COMPUTE_QUEUE, Given, LoomConfig, Settings, TokioFlavor, budget,
-    check_beside, check_flavor, flavor_of, from_environment, hold_time,
+    Bytes, Calls, Cores, DEFAULT_COMPUTE_QUEUE, Given, LoomConfig, Settings, Spares, TokioFlavor,
+    budget, check_beside, check_flavor, flavor_of, from_environment, hold_time,
 };
 use crate::error::{LoomError, Result, Source};
 use crate::learned::ProfileFile;
@@ -63,6 +63,7 @@ impl LoomBuilder {
             compute_priority: value(settings.compute_priority.as_ref()).unwrap_or_default(),
             pin: value(settings.pin.as_ref()).unwrap_or_default(),
             stack_size: value(settings.stack_size.as_ref()).map(|Bytes(bytes)| bytes),
+            max_spares: value(settings.max_spares.as_ref()).map(|Spares(spares)| spares),
         };
         let plan = Plan::new(budget, request);
         let tuning = settings.tuning()?;
@@ -80,6 +81,7 @@ impl LoomBuilder {
             compute_priority: request.compute_priority,
             global_rayon: value(settings.global_rayon.as_ref()).unwrap_or_default(),
             stack_size: request.stack_size,
+            max_spares: plan.max_spares,
             tokio_flavor: flavor,
             compute_queue: value(settings.compute_queue.as_ref())
                 .map_or(DEFAULT_COMPUTE_QUEUE, |Calls(calls)| calls),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 #[cfg(doc)]
 use crate::LoomRuntime;
-use crate::config::{Bytes, Calls, Change, Cores, Given, TokioFlavor};
+use crate::config::{Bytes, Calls, Change, Cores, Given, Spares, TokioFlavor};
 use crate::error::Source;
 use crate::scheduler::{CalibrationConfig, MabKnobs};
 use crate::topology::{ComputePriority, GlobalRayon, Pin, Placement};
@@ -122,6 +122,17 @@ impl LoomBuilder {
     /// ```
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.code.stack_size = Some(in_code(Bytes(bytes)));
+        self
+    }
+
+    /// How many compute threads may wait at a time ([`block_on`](LoomRuntime::block_on),
+    /// [`block_in_place`](crate::block_in_place)), 1 to 1024; default 512.
+    ///
+    /// A spare thread takes the place of each and runs compute calls meanwhile. It is started when
+    /// it is needed, has the stack and the priority of a compute thread, and ends when it has had no
+    /// work for ten seconds. One more thread that would have to wait panics with the reason.
+    pub fn max_spares(mut self, threads: usize) -> Self {
+        self.code.max_spares = Some(in_code(Spares(threads)));
         self
     }
 

@@ -1,0 +1,79 @@
+//! Blocking within async code and compute calls.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use tokio::task;
+
+use crate::call::is_on_a_worker;
+use crate::core::context;
+use crate::panics::ignore_panic;
+use crate::threads::lend_place;
+
+/// Runs `f`, which may block, on the calling thread, and keeps its place in use meanwhile.
+///
+/// - On a compute thread, a spare thread takes the place and runs compute calls, so that what `f`
+///   waits for may need the compute pool ([`max_spares`](crate::LoomBuilder::max_spares)). Work that
+///   was given to the pool itself (`rayon::spawn`, `install`) needs a thread that does not wait.
+/// - On a worker of a multi-thread tokio runtime, another thread takes over the worker's tasks, as
+///   with [`tokio::task::block_in_place`].
+/// - On any other thread it only calls `f`. A current-thread runtime and a local core run nothing
+///   else meanwhile. So do compute threads of a plug-in, which have no spares.
+///
+/// So code that both arms of a compute function share may call it wherever it blocks. It belongs to
+/// no runtime, and works in a program without one.
+///
+/// Cost: on a compute thread the start of a thread, if no spare is parked; otherwise a few atomic
+/// operations, and on a tokio worker those of tokio's.
+///
+/// ```
+/// # #[loom::main]
+/// # async fn main() {
+/// # use std::sync::mpsc;
+/// #[loom::compute]
+/// fn sum_of_two(inputs: mpsc::Receiver<u64>) -> u64 {
+///     loom::block_in_place(|| inputs.iter().take(2).sum())
+/// }
+///
+/// let (sender, inputs) = mpsc::channel();
+/// let sum = tokio::spawn(async { sum_of_two(inputs).await });
+/// sender.send(1).expect("it is received");
+/// sender.send(2).expect("it is received");
+/// assert_eq!(sum.await.expect("no panic"), 3);
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// On a compute thread whose place no spare can take: as many threads wait as
+/// [`max_spares`](crate::LoomBuilder::max_spares) allows, or the system refuses the thread. `f` is
+/// not called then. If `f` panics.
+#[track_caller]
+pub fn block_in_place<F, R>(f: F) -> R
+where
+    F: FnOnce() -> R,
+{
+    match lend_place() {
+        Ok(Some(_lent)) => return f(),
+        Ok(None) => {}
+        Err(no_spare) => panic!("{no_spare}"),
+    }
+    let (mut f, mut result) = (Some(f), None);
+    // Runs it once, whoever calls this first.
+    let mut run = || {
+        if let Some(f) = f.take() {
+            result = Some(catch_unwind(AssertUnwindSafe(f)));
+        }
+    };
+    let is_on_a_host = context::current().is_some_and(|core| core.owner.block_in_place(&mut run));
+    if !is_on_a_host && is_on_a_worker() {
+        // Tokio panics where a worker drives another runtime or a `LocalSet`, and has no query for
+        // that. It panics before it calls the closure.
+        ignore_panic(|| task::block_in_place(&mut run));
+    }
+    run();
+    match result {
+        Some(Ok(value)) => value,
+        Some(Err(payload)) => resume_unwind(payload),
+        None => unreachable!("it has run"),
+    }
+}
