@@ -116,8 +116,8 @@ impl DrainerSet {
     /// has a place open, if any: the caller then has to fetch a spare.
     pub(super) fn lend(&self) -> Option<Generation> {
         self.lent.fetch_add(1, Ordering::Relaxed);
-        // With the fences of `lent` and `fetch_if_lent`: either this sees the job that waits and the
-        // place that is open, or whoever counts the job sees that a place is lent.
+        // With the fences of `lent` and `fetch_if_lent`: either this thread sees the job that waits
+        // and the place that is open, or the submitter sees that a place is lent (Q8).
         fence(Ordering::SeqCst);
         match self.fetch_more() {
             Fetch::One(generation) => Some(generation),

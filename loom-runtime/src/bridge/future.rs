@@ -131,7 +131,9 @@ impl<R> Call<R> {
             unsafe { take_waker(slot, cell) }
         });
         self.interest = Interest::Waiting(cell);
-        drop((old, unseen));
+        // One panic must not meet another.
+        drop_ignoring_panic(old);
+        drop_ignoring_panic(unseen);
         is_shown
     }
 

@@ -85,12 +85,13 @@ impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // A waker is foreign code, so it is cloned and dropped outside of the lock.
+        let fresh = cx.waker().clone();
         let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *state {
             State::Running(Some(waker)) if waker.will_wake(cx.waker()) => Poll::Pending,
             State::Running(_) => {
-                let before =
-                    std::mem::replace(&mut *state, State::Running(Some(cx.waker().clone())));
+                let before = std::mem::replace(&mut *state, State::Running(Some(fresh)));
                 drop(state);
                 drop(before);
                 Poll::Pending

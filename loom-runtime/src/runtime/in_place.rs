@@ -58,7 +58,7 @@ where
         Err(no_spare) => panic!("{no_spare}"),
     }
     let (mut f, mut result) = (Some(f), None);
-    // Runs it once, whoever calls this first.
+    // The first call runs `f`, and the others do nothing.
     let mut run = || {
         if let Some(f) = f.take() {
             result = Some(catch_unwind(AssertUnwindSafe(f)));

@@ -54,9 +54,14 @@ thread_local! {
     static FRUITLESS_LINGERS: Cell<u32> = const { Cell::new(0) };
 }
 
+/// Whether a spare comes, for one of the places that are lent.
+fn fetch_spare(core: &Core) -> bool {
+    core.queue.lent_places() > 0 && core.spares.fetch()
+}
+
 /// Asks a thread to come for a place that this generation has open.
 pub(crate) fn fetch(core: &Arc<Core>, generation: Generation) {
-    if core.queue.lent_places() > 0 && core.spares.fetch() {
+    if fetch_spare(core) {
         return;
     }
     match core.pools() {
@@ -74,7 +79,7 @@ pub(crate) fn fetch(core: &Arc<Core>, generation: Generation) {
 pub(super) fn fetch_from_all(core: &Arc<Core>) {
     core.knocks.begin(core.now());
     let Some(generation) = core.queue.open_place() else { return };
-    if core.queue.lent_places() > 0 && core.spares.fetch() {
+    if fetch_spare(core) {
         return;
     }
     match core.pools() {

@@ -371,3 +371,29 @@ fn a_driver_that_sleeps_is_never_late_by_a_missed_wake() {
     drop(clock);
     driving.join().expect("the end woke it");
 }
+
+/// The drop of a delay is the drop of its waker. It panics while the thread unwinds already, which
+/// would end the process.
+#[test]
+fn a_waker_whose_drop_panics_does_not_end_the_process() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("a waker that panics");
+        }
+    }
+    let (clock, _driver) = InactiveClock::new().activate();
+    let mut delay = clock.delay(SECOND);
+    let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        let waker = Waker::from(Arc::new(Panics));
+        assert!(Pin::new(&mut delay).poll(&mut Context::from_waker(&waker)).is_pending());
+        // The delay has the last waker, and drops it while the thread unwinds.
+        drop(waker);
+        panic!("the first panic");
+    }));
+    let payload = unwound.expect_err("it panics");
+    assert_eq!(payload.downcast_ref::<&str>(), Some(&"the first panic"));
+}

@@ -13,7 +13,7 @@ use std::mem;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use crate::panics::ignore_panic;
+use crate::panics::{drop_ignoring_panic, ignore_panic};
 use crate::sync::modelled::{AtomicU64, Mutex, Ordering};
 use crate::sync::{Arc, PoisonError};
 
@@ -157,7 +157,8 @@ impl Timers {
     /// Removes a timer, if it exists.
     pub(super) fn forget(&self, key: Key) {
         let waker = self.with(|state| state.queue.remove(&key));
-        drop(waker);
+        // This may be a drop itself, from which no panic may come.
+        drop_ignoring_panic(waker);
     }
 
     /// Fires all due timers in order. `due` is a buffer that the caller reuses.

@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll, Waker};
 
-use crate::panics::ignore_panic;
+use crate::panics::{drop_ignoring_panic, ignore_panic};
 use crate::sync::atomic::AtomicBool;
 use crate::sync::modelled::{AtomicUsize, Mutex, Ordering};
 use crate::sync::{Arc, PoisonError};
@@ -150,9 +150,10 @@ impl Lifecycle {
         let mut waiters = self.rest.waiters.lock().unwrap_or_else(PoisonError::into_inner);
         let waker = waiters.waiting.iter().position(|(number, _)| *number == own);
         let waker = waker.map(|at| waiters.waiting.swap_remove(at));
-        // A waker is foreign code, so it runs and is dropped outside of the lock.
+        // A waker is foreign code, so it is dropped outside of the lock; this may be a drop itself,
+        // from which no panic may come.
         drop(waiters);
-        drop(waker);
+        drop_ignoring_panic(waker);
     }
 
     fn try_close(&self) -> bool {
