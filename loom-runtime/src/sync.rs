@@ -7,7 +7,8 @@
 #[cfg(unix)]
 pub(crate) use std::sync::Once;
 pub(crate) use std::sync::{
-    Arc, Barrier, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak, mpsc,
+    Arc, Barrier, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, TryLockError, Weak,
+    mpsc,
 };
 pub(crate) use std::thread;
 

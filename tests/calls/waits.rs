@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use crate::poll_once;
 
 /// Runs a test on pools of several sizes, in both classes.
-fn on_each_pool(test: impl Fn(LoomRuntime)) {
+pub(crate) fn on_each_pool(test: impl Fn(LoomRuntime)) {
     for threads in [1, 2, 4] {
         for priority in [ComputePriority::Idle, ComputePriority::Normal] {
             test(pool(threads, priority));

@@ -24,8 +24,23 @@ pub(crate) struct Started(NonNull<Header>);
 // SAFETY: B1, as for `Job`.
 unsafe impl Send for Started {}
 
-/// Called before the caller can see the outcome, with the waker that is woken then.
-pub(super) type Before<'a> = dyn FnMut(Option<&Waker>) + 'a;
+/// What a thread does when it hands an outcome over.
+pub(super) trait HandOver {
+    /// Called before the caller can see the outcome, with the waker that is woken then; again if
+    /// there is another waker by now. If the call was dropped, it is not called: the outcome is
+    /// dropped here, which may take any time.
+    fn before(&mut self, _waker: Option<&Waker>) {}
+
+    /// Called when the caller can see the outcome.
+    fn wake(&mut self, waker: Waker) {
+        ignore_panic(|| waker.wake());
+    }
+}
+
+/// Wakes at once.
+struct AtOnce;
+
+impl HandOver for AtOnce {}
 
 /// What `work` does with the closure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +85,12 @@ impl Drop for Job {
 }
 
 impl Started {
+    /// How many microseconds it is expected to run; `None` if that is unknown, or long.
+    pub(super) fn micros(&self) -> Option<u32> {
+        // SAFETY: B1, the job has not left the slot.
+        unsafe { state(self.0) }.micros()
+    }
+
     /// Runs the closure, unless the observer says that it must not start. Never panics.
     pub(crate) fn work(self) -> Worked {
         self.end(Way::Run)
@@ -111,30 +132,28 @@ impl Worked {
         drop(self);
     }
 
-    /// As [`finish`](Self::finish), but calls `before` before the caller can see the outcome, with
-    /// the waker that is woken then; again if there is another waker by now. If the call was
-    /// dropped, `before` is not called: the outcome is dropped here, which may take any time.
-    pub(super) fn finish_after(self, mut before: impl FnMut(Option<&Waker>)) {
+    /// As [`finish`](Self::finish), with steps of the caller.
+    pub(super) fn finish_with(self, steps: &mut dyn HandOver) {
         let header = mem::ManuallyDrop::new(self).0;
         // SAFETY: B1, nothing else finishes this job.
-        unsafe { Self::hand_over(header, &mut before) };
+        unsafe { Self::hand_over(header, steps) };
     }
 
     /// # Safety
     ///
     /// B1: the job has worked, and is finished only here.
-    unsafe fn hand_over(header: NonNull<Header>, before: &mut Before<'_>) {
+    unsafe fn hand_over(header: NonNull<Header>, steps: &mut dyn HandOver) {
         // SAFETY: B1, the slot is alive as long as the job has not left it.
         let vtable = unsafe { header.as_ref() }.vtable;
         // SAFETY: B1, by contract.
-        unsafe { (vtable.finish)(header, before) };
+        unsafe { (vtable.finish)(header, steps) };
     }
 }
 
 impl Drop for Worked {
     fn drop(&mut self) {
         // SAFETY: B1, nothing else finishes this job.
-        unsafe { Self::hand_over(self.0, &mut |_| ()) };
+        unsafe { Self::hand_over(self.0, &mut AtOnce) };
     }
 }
 
@@ -172,7 +191,7 @@ where
 ///
 /// B1: the header is the one of a slot of these types, whose job has worked and was not finished
 /// yet.
-pub(super) unsafe fn finish<F, R, T>(header: NonNull<Header>, before: &mut Before<'_>)
+pub(super) unsafe fn finish<F, R, T>(header: NonNull<Header>, steps: &mut dyn HandOver)
 where
     F: FnOnce() -> R,
     T: Observer,
@@ -197,24 +216,23 @@ where
     let mut after = None;
     ignore_panic(|| after = Some(observer.end(end, false)));
     // SAFETY: B1, the job has settled, and has not left the slot.
-    unsafe { publish(header, waker, before) };
+    unsafe { publish(header, waker, steps) };
     drop_ignoring_panic(after);
 }
 
-/// Publishes the outcome, leaves the slot, and wakes the waiting task. Calls `before` with the waker
-/// that it is about to wake.
+/// Publishes the outcome, leaves the slot, and wakes the waiting task.
 ///
 /// # Safety
 ///
 /// B1: the job has settled, and has not left the slot.
-unsafe fn publish(header: NonNull<Header>, mut waker: Option<Waker>, before: &mut Before<'_>) {
+unsafe fn publish(header: NonNull<Header>, mut waker: Option<Waker>, steps: &mut dyn HandOver) {
     loop {
-        before(waker.as_ref());
+        steps.before(waker.as_ref());
         // SAFETY: B1, the job has not left the slot.
         match unsafe { state(header) }.publish() {
             Publish::Done => {
                 if let Some(waker) = waker {
-                    ignore_panic(|| waker.wake());
+                    steps.wake(waker);
                 }
                 return;
             }

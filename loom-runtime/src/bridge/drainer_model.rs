@@ -43,7 +43,7 @@ impl Drainer for Hasty {
 fn come(queue: &Arc<Queue>, is_of_first_pool: bool) {
     let Some(generation) = queue.arrive(is_of_first_pool) else { return };
     let mut drainer = Hasty { queue: Arc::clone(queue), fetched: Vec::new(), is_within: false };
-    queue.drain(generation, &mut drainer);
+    queue.drain(generation, None, &mut drainer);
     for fetched in drainer.fetched {
         fetched.join().expect("no panic");
     }

@@ -72,6 +72,12 @@ impl DrainerSet {
         waiting(self.word.load(Ordering::Relaxed))
     }
 
+    /// How many jobs wait for each drainer that is up.
+    pub(super) fn waiting_for_each(&self) -> usize {
+        let word = self.word.load(Ordering::Relaxed);
+        waiting(word) / up(word).max(1) as usize
+    }
+
     /// How many drainers are about to look into the queue.
     pub(super) fn searching(&self) -> usize {
         searching(self.word.load(Ordering::Relaxed)) as usize

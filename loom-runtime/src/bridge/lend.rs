@@ -64,7 +64,7 @@ where
     let mut cx = Context::from_waker(&waker);
     // SAFETY: B7, the guard below waits for the end of the job, and is dropped before anything that
     // the job borrows. The guard cannot be forgotten: it is in this frame, and not in a future.
-    let (job, call) = unsafe { pair(f, observer, priority) };
+    let (job, call) = unsafe { pair(f, observer, priority.into()) };
     let mut call = Return(call);
     // Declared after the guard: an unwind before `submit` drops the job first, which refuses the
     // call, and then the guard.

@@ -9,6 +9,7 @@
 mod complete;
 mod drainer_set;
 mod future;
+mod held;
 mod jobs;
 mod lend;
 mod outcome;
@@ -19,6 +20,8 @@ mod state;
 
 #[cfg(all(test, loom_model))]
 mod drainer_model;
+#[cfg(all(test, not(loom_model)))]
+mod held_tests;
 #[cfg(all(test, loom_model))]
 mod model;
 #[cfg(all(test, not(loom_model)))]
@@ -29,8 +32,9 @@ mod tests;
 pub(crate) use complete::current_is_unwanted;
 pub(crate) use drainer_set::Generation;
 pub(crate) use future::Call;
+pub(crate) use held::Held;
 pub(crate) use lend::{Lent, lend};
 pub use outcome::Priority;
-pub(crate) use outcome::{End, Fault, Observer, Outcome};
+pub(crate) use outcome::{End, Fault, Observer, Outcome, Queueing};
 pub(crate) use pair::call;
 pub(crate) use queue::{Drainer, Draining, Queue};

@@ -28,6 +28,20 @@ pub enum Priority {
     High,
 }
 
+/// How a job is treated while it waits.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Queueing {
+    pub(crate) priority: Priority,
+    /// How many microseconds the job is expected to run, if that is known.
+    pub(crate) micros: Option<u32>,
+}
+
+impl From<Priority> for Queueing {
+    fn from(priority: Priority) -> Self {
+        Self { priority, micros: None }
+    }
+}
+
 /// How a job ended, for its observer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {

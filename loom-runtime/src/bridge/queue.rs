@@ -4,8 +4,9 @@ use std::task::Waker;
 
 use crate::sync::thread;
 
-use super::complete::{Job, Started};
+use super::complete::{HandOver, Job, Started};
 use super::drainer_set::{DrainerSet, Fetch, Generation};
+use super::held::{Held, Holding};
 use super::jobs::Jobs;
 
 /// The drainer set's word comes first, so that it shares a cache line with the field that the owner
@@ -35,7 +36,7 @@ pub(crate) trait Drainer {
     /// Whether waking this waker takes no longer than a submitter may wait.
     fn is_short(&self, waker: &Waker) -> bool;
 
-    /// Called between two jobs. `is_searching` says whether submitters rely on this drainer's
+    /// Called between two jobs, while nothing is held back. `is_searching` says whether submitters rely on this drainer's
     /// search; to do other work it then has to [pause](Draining::pause_search) the search.
     fn between(&mut self, draining: &Draining<'_>, is_searching: bool);
 
@@ -185,9 +186,16 @@ impl Queue {
         None
     }
 
-    /// Runs jobs until it leaves the set, on a thread that has arrived.
-    pub(crate) fn drain(&self, generation: Generation, drainer: &mut impl Drainer) {
+    /// Runs jobs until it leaves the set, on a thread that has arrived. It may hold wakers in `held`,
+    /// which only this drainer uses.
+    pub(crate) fn drain(
+        &self,
+        generation: Generation,
+        held: Option<&Held>,
+        drainer: &mut impl Drainer,
+    ) {
         let draining = Draining { queue: self, generation };
+        let mut holding = Holding::of(held);
         let mut is_searching = true;
         loop {
             if let Some(fetch) = self.drainers.leaves(generation, is_searching) {
@@ -201,19 +209,20 @@ impl Queue {
                 let fetch = self.drainers.start(is_searching.then_some(generation));
                 is_searching = false;
                 fetch_if_needed(drainer, fetch);
-                job.work().finish_after(|waker| {
-                    // It searches before the caller can see the outcome: the caller may submit the
-                    // next call at once, and then need not fetch a drainer for it. It does not
-                    // search while a waker runs that may take any time.
-                    let is_free = waker.is_none_or(|waker| drainer.is_short(waker));
-                    if is_searching && !is_free {
-                        is_searching = false;
-                        fetch_if_needed(drainer, self.drainers.pause_search(generation));
-                    } else if !is_searching && is_free {
-                        is_searching = self.waiting() == 0 && self.drainers.search(generation);
-                    }
+                holding.runs(job.micros());
+                job.work().finish_with(&mut Ending {
+                    queue: self,
+                    generation,
+                    drainer: &mut *drainer,
+                    holding: &mut holding,
+                    is_searching: &mut is_searching,
+                    is_short: false,
                 });
-                drainer.between(&draining, is_searching);
+                if holding.is_empty() {
+                    drainer.between(&draining, is_searching);
+                }
+            } else if !holding.is_empty() {
+                holding.wake_all();
             } else if !is_searching {
                 // From here on submitters rely on this search, so the drainer looks again.
                 is_searching = self.drainers.search(generation);
@@ -249,6 +258,39 @@ impl Queue {
                 thread::yield_now();
             }
         }
+    }
+}
+
+/// A drainer that hands the outcome of a job over.
+struct Ending<'a, 'h, D> {
+    queue: &'a Queue,
+    generation: Generation,
+    drainer: &'a mut D,
+    holding: &'a mut Holding<'h>,
+    is_searching: &'a mut bool,
+    /// Whether waking what waits takes no longer than a submitter may wait.
+    is_short: bool,
+}
+
+impl<D: Drainer> HandOver for Ending<'_, '_, D> {
+    fn before(&mut self, waker: Option<&Waker>) {
+        let drainers = &self.queue.drainers;
+        self.is_short = waker.is_none_or(|waker| self.drainer.is_short(waker));
+        // It searches before the caller can see the outcome: the caller may submit the next call at
+        // once, and then need not fetch a drainer for it. It does not search while a waker runs that
+        // may take any time.
+        if *self.is_searching && !self.is_short {
+            *self.is_searching = false;
+            fetch_if_needed(self.drainer, drainers.pause_search(self.generation));
+        } else if !*self.is_searching && self.is_short {
+            *self.is_searching = self.queue.waiting() == 0 && drainers.search(self.generation);
+        }
+    }
+
+    fn wake(&mut self, waker: Waker) {
+        let is_short = self.is_short;
+        let ahead = || if is_short { self.queue.drainers.waiting_for_each() } else { 0 };
+        self.holding.hold_or_wake(waker, ahead);
     }
 }
 

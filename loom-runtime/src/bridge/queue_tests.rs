@@ -1,12 +1,12 @@
 //! Tests of the order in which jobs leave the queue, and of when a drainer is fetched.
 
-use super::{Call, Drainer, Draining, End, Generation, Observer, Priority, Queue};
+use super::{Call, Drainer, Draining, End, Generation, Held, Observer, Priority, Queue};
 use std::pin::pin;
 use std::task::{Context, Wake, Waker};
 
 use crate::sync::{Arc, Mutex};
 
-struct Uncounted;
+pub(super) struct Uncounted;
 
 impl Observer for Uncounted {
     type After = ();
@@ -71,9 +71,14 @@ impl Drainer for Patient {
 
 /// A thread of the first pool comes, and drains if a place is open.
 fn come(queue: &Queue, drainer: &mut impl Drainer) -> bool {
+    come_with(queue, None, drainer)
+}
+
+/// As [`come`], where wakers may be held.
+pub(super) fn come_with(queue: &Queue, held: Option<&Held>, drainer: &mut impl Drainer) -> bool {
     let generation = queue.arrive(true);
     if let Some(generation) = generation {
-        queue.drain(generation, drainer);
+        queue.drain(generation, held, drainer);
     }
     generation.is_some()
 }
@@ -306,7 +311,7 @@ fn a_place_is_lent_while_a_call_waits() {
     assert_eq!(log.lock().expect("not poisoned").len(), 1);
     queue.give_place_back();
     assert_eq!(queue.lent_places(), 0);
-    queue.drain(own, &mut Patient::default());
+    queue.drain(own, None, &mut Patient::default());
     call.detach();
     assert!(submit(&queue, &log, Priority::Normal, 2).0, "nobody is counted as up");
 }

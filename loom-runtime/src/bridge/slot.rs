@@ -9,8 +9,8 @@ use crate::panics::{drop_ignoring_panic, ignore_panic};
 use crate::pool;
 use crate::sync::modelled::UnsafeCell;
 
-use super::complete::{self, Before, Way};
-use super::outcome::{End, Fault, Observer, Outcome, Priority};
+use super::complete::{self, HandOver, Way};
+use super::outcome::{End, Fault, Observer, Outcome, Queueing};
 use super::state::{Cell, State};
 
 /// The part of a slot that both ends and the queue use, independent of its types.
@@ -38,9 +38,8 @@ pub(super) union Tail {
 pub(super) struct VTable {
     /// Job, once it has started: turns the closure into an outcome.
     pub(super) work: unsafe fn(NonNull<Header>, Way),
-    /// Job, once it has worked: hands the outcome over. The closure passed to it is called before
-    /// the caller can see the outcome, and is not called if the call was dropped.
-    pub(super) finish: unsafe fn(NonNull<Header>, &mut Before<'_>),
+    /// Job, once it has worked: hands the outcome over, with these steps.
+    pub(super) finish: unsafe fn(NonNull<Header>, &mut dyn HandOver),
     /// Job, while it works: whether the observer would still let it start.
     pub(super) may_start: unsafe fn(NonNull<Header>) -> bool,
     /// Call, after `Cancelled`: drops the closure, and ends the observer.
@@ -140,11 +139,11 @@ where
     };
 
     /// A new slot, which the caller owns.
-    pub(super) fn make(closure: F, observer: T, priority: Priority) -> NonNull<Header> {
+    pub(super) fn make(closure: F, observer: T, queueing: Queueing) -> NonNull<Header> {
         let slot = pool::take(Layout::new::<Self>()).cast::<Self>();
         let value = Self {
             header: Header {
-                state: State::new(priority),
+                state: State::new(queueing),
                 vtable: Self::VTABLE,
                 waker: UnsafeCell::new(MaybeUninit::uninit()),
                 link: UnsafeCell::new(Tail { next: None }),

@@ -2,7 +2,7 @@
 
 use crate::sync::modelled::{AtomicUsize, Ordering};
 
-use super::outcome::Priority;
+use super::outcome::Queueing;
 
 const PHASE: usize = 0b111;
 const QUEUED: usize = 0;
@@ -17,8 +17,13 @@ const WAKERS: usize = 0b11 << 3;
 const ORPHANED: usize = 1 << 5;
 const UNWANTED: usize = 1 << 6;
 const LEFT: usize = 1 << 7;
-/// The bits from here on hold the priority, until the job settles.
+/// Two bits from here on hold the priority, until the job settles.
 const PRIORITY: u32 = 8;
+const PRIORITIES: usize = 0b11;
+/// Ten bits from here on hold the microseconds that the job is expected to run, until it settles.
+const RUN_TIME: u32 = 10;
+/// So many microseconds or more, or an unknown number.
+const LONG: usize = (1 << 10) - 1;
 
 /// One of the two cells for a waker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,14 +108,24 @@ pub(super) enum GiveUp {
 pub(super) struct State(AtomicUsize);
 
 impl State {
-    pub(super) fn new(priority: Priority) -> Self {
-        Self(AtomicUsize::new(QUEUED | (priority as usize) << PRIORITY))
+    pub(super) fn new(queueing: Queueing) -> Self {
+        let Queueing { priority, micros } = queueing;
+        let micros = micros.map_or(LONG, |micros| LONG.min(micros as usize));
+        Self(AtomicUsize::new(QUEUED | (priority as usize) << PRIORITY | micros << RUN_TIME))
     }
 
     /// Queue: the list in which the job waits.
     pub(super) fn priority(&self) -> usize {
         // Relaxed: the priority does not change while the job waits.
-        self.0.load(Ordering::Relaxed) >> PRIORITY
+        self.0.load(Ordering::Relaxed) >> PRIORITY & PRIORITIES
+    }
+
+    /// Job: how many microseconds it is expected to run; `None` if that is unknown, or more than a
+    /// thousand.
+    pub(super) fn micros(&self) -> Option<u32> {
+        // Relaxed: the time does not change until the job settles.
+        let micros = self.0.load(Ordering::Relaxed) >> RUN_TIME & LONG;
+        u32::try_from(micros).ok().filter(|_| micros < LONG)
     }
 
     /// Job: begins to run, unless the caller has given up (B2).

@@ -2,6 +2,7 @@
 //!
 //! Owns no counter: the core and the function have them.
 
+use std::any::TypeId;
 use std::cell::Cell;
 use std::time::Instant;
 
@@ -121,9 +122,10 @@ impl QueueTimer {
         started
     }
 
-    /// A timer that records the run time since `started` when it is dropped, however the call ends.
-    pub(super) fn measured(self, started: Instant) -> RunTimer {
-        RunTimer { queued: self, started }
+    /// A timer that records the run time since `started` of a closure of this type, when it is
+    /// dropped, however the call ends.
+    pub(super) fn measured(self, started: Instant, closure: TypeId) -> RunTimer {
+        RunTimer { queued: self, started, closure }
     }
 
     pub(super) fn submitted(&self) -> Instant {
@@ -135,13 +137,16 @@ impl QueueTimer {
 pub(super) struct RunTimer {
     queued: QueueTimer,
     started: Instant,
+    closure: TypeId,
 }
 
 impl Drop for RunTimer {
     fn drop(&mut self) {
         let QueueTimer { core, function, .. } = &self.queued;
-        if let Some(function) = function {
-            core.ran(function, Arm::OffloadRayon, self.started.elapsed());
+        let run_time = self.started.elapsed();
+        match function {
+            Some(function) => core.ran(function, Arm::OffloadRayon, run_time),
+            None => core.closures.of_calls(self.closure).record(run_time),
         }
     }
 }

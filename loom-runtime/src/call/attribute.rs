@@ -26,8 +26,9 @@ use super::accounting::CallOptions;
 use super::adaptive::{AdaptiveFuture, CallInfo, decide, place, run_inline};
 use super::baggage::{CarriedKeys, Carry};
 use super::current::{current_core, is_settled};
-use super::scope::{LONG, lend};
+use super::scope::lend;
 use super::spans;
+use super::spin;
 
 /// The function that is called, and the properties of the call that its attribute and its arguments
 /// set.
@@ -255,15 +256,14 @@ where
         return AdaptiveFuture::ended(run_inline(core, function, decision.calls, f));
     }
     function.counters.offloaded.add_one();
-    let [inline, offloaded] = function.record.summaries();
-    let is_long = [inline, offloaded].iter().any(|times| times.mean > LONG.as_secs_f64() * 1e9);
+    let patience = spin::lent_patience(core, function.on_pool.micros());
     let work = || {
         let started = Instant::now();
         let result = f();
         (result, started.elapsed())
     };
     let options = CallOptions { function: Some(Arc::clone(function)), priority, carrying };
-    match lend(core, admitted, options, is_long, work) {
+    match lend(core, admitted, options, patience, work) {
         Ok((result, took)) => {
             core.ran(function, Arm::OffloadRayon, took);
             AdaptiveFuture::ended((Ok(result), 1))

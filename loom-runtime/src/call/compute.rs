@@ -1,22 +1,23 @@
 //! Offloaded calls: the bridge between the current task and the compute pool.
 
+use std::any::TypeId;
 use std::fmt;
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::task::{coop, yield_now};
 
-use crate::bridge::{self, Call, Fault, Outcome};
+use crate::bridge::{self, Call, Fault, Outcome, Queueing};
 use crate::core::{Admitted, Core, Function, Refusal};
 use crate::sync::{Arc, thread};
 use crate::threads::{begin_call, drainer};
 
 use super::accounting::{CallObserver, CallOptions, QueueTimer};
 use super::baggage::Baggage;
-use super::spin::{PollHistory, spin_briefly};
+use super::spin::{self, PollHistory, spin_briefly};
 
 /// Work on the compute pool, as a future of its result.
 ///
@@ -48,8 +49,9 @@ pub(crate) struct Offloaded<R> {
     /// A poll was pending, so a task waited when the call completed. Only then does the round trip
     /// contain no delay of the awaiting task.
     waited: bool,
-    /// A drainer was searching at submission, and no other call was in flight.
-    is_expected_soon: bool,
+    /// How long the first poll may wait on the spot, once the call has started. Set where a drainer
+    /// was searching at submission, and no other call was in flight.
+    patience: Option<Duration>,
     /// The call has the waker of the last poll, and its completion wakes it.
     has_waker: bool,
 }
@@ -107,6 +109,11 @@ where
     let baggage = Baggage::pack::<F>(options.carrying, options.function.as_deref());
     let before = begin_call(core);
     let CallOptions { function, priority, .. } = options;
+    let closure = TypeId::of::<F>();
+    let run_times = function
+        .as_ref()
+        .map_or_else(|| core.closures.of_calls(closure), |function| &function.on_pool);
+    let queueing = Queueing { priority, micros: run_times.micros() };
     // Only where a compute thread should be free does the round trip show what the bridge costs.
     let sampled = queued.as_ref().filter(|_| before < core.compute_threads);
     let sampled =
@@ -120,12 +127,12 @@ where
             return Timed { value: baggage.unpack(f), times: None };
         };
         let started = queued.starts(&baggage.span);
-        let measured = queued.measured(started);
+        let measured = queued.measured(started, closure);
         let value = baggage.unpack(f);
         drop(measured);
         Timed { value, times: Some((started, Instant::now())) }
     };
-    let (job, call) = bridge::call(work, CallObserver::new(admitted, function), priority);
+    let (job, call) = bridge::call(work, CallObserver::new(admitted, function), queueing);
     let searching = core.queue.searching();
     // This comes last, since drainers look for the job from here on. Where the queue has just
     // become full, the job is dropped, which counts it out again.
@@ -138,7 +145,8 @@ where
     }
     let is_expected_soon =
         searching > 0 && before == 0 && !core.drainer_cpus.may_all_be_here(searching);
-    Ok(Offloaded { call, sampled, waited: false, is_expected_soon, has_waker: false })
+    let patience = if is_expected_soon { spin::patience(core, queueing.micros) } else { None };
+    Ok(Offloaded { call, sampled, waited: false, patience, has_waker: false })
 }
 
 /// Admits and submits a call, unless the runtime has ended or its queue is full.
@@ -167,14 +175,14 @@ impl<R> Offloaded<R> {
         self.has_waker = false;
         // Results that are always ready must not keep their task running without end.
         let budget = ready!(coop::poll_proceed(cx));
-        if self.is_expected_soon {
+        if let Some(patience) = self.patience {
             let (is_alone, has_had_its_turn) = PollHistory::poll(cx);
             if has_had_its_turn && pin!(yield_now()).poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            self.is_expected_soon = false;
+            self.patience = None;
             if is_alone {
-                spin_briefly(&self.call);
+                spin_briefly(&self.call, patience);
             }
         }
         let outcome = Pin::new(&mut self.call).poll(cx);

@@ -27,12 +27,7 @@ use super::accounting::{CallObserver, CallOptions, QueueTimer};
 use super::baggage::Baggage;
 use super::compute::{ComputeFuture, offload};
 use super::parallel::{Scope, in_scope};
-
-/// How long a poll spins at most. This is less than it costs to give the worker's other tasks to
-/// another thread and to be woken, since the parallel work may need this CPU, too.
-const SPIN_LIMIT: Duration = Duration::from_micros(4);
-/// A scope that is expected to take longer gives its worker's other tasks away without a spin.
-pub(super) const LONG: Duration = Duration::from_micros(20);
+use super::spin;
 
 /// A borrowing scope, as a future of the result of its closure.
 ///
@@ -53,8 +48,8 @@ pub struct ScopeFuture<'env, F, R> {
     /// `None` once it has run.
     f: Option<F>,
     hint: ComputeHint,
-    /// How long scopes of this closure and place take, where that is learned.
-    learned: Option<Arc<ScopeTimes>>,
+    /// How long scopes of this closure and place take.
+    learned: Arc<ScopeTimes>,
     /// The future calls `f` with a scope that lives as long as what `f` borrows, and returns its
     /// result.
     result: PhantomData<fn(&Scope<'env>) -> R>,
@@ -68,31 +63,23 @@ where
     F: FnOnce(&Scope<'env>) -> R + Send + 'env,
     R: Send + 'env,
 {
-    pub(crate) fn new(core: Arc<Core>, f: F) -> Self {
-        let hint = ComputeHint::Unknown;
-        Self { core, f: Some(f), hint, learned: None, result: PhantomData }
-    }
-
     /// A scope whose run time is learned for each closure and each place of its call.
-    pub(crate) fn adaptive(
+    pub(crate) fn new(
         core: Arc<Core>,
         hint: ComputeHint,
         called: &'static Location<'static>,
         f: F,
     ) -> Self {
-        let learned = Some(core.scope_times(typeid::of::<F>(), called));
+        let learned = core.closures.of_scopes(typeid::of::<F>(), called);
         Self { core, f: Some(f), hint, learned, result: PhantomData }
     }
 
-    /// Whether the scope is expected to take too long for a spin.
-    fn is_long(&self) -> bool {
-        let Some(learned) = &self.learned else { return false };
+    /// How long the poll spins before it gives its worker's other tasks away.
+    fn patience(&self) -> Option<Duration> {
         // A measured time outweighs the hint.
-        learned
-            .mean()
-            .map_or(matches!(self.hint, ComputeHint::Medium | ComputeHint::High), |expected| {
-                expected > LONG
-            })
+        let expected = self.learned.mean_micros();
+        let is_long = matches!(self.hint, ComputeHint::Medium | ComputeHint::High);
+        if expected.is_none() && is_long { None } else { spin::lent_patience(&self.core, expected) }
     }
 }
 
@@ -104,7 +91,7 @@ where
     type Output = R;
 
     fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<R> {
-        let is_long = self.is_long();
+        let patience = self.patience();
         let Some(f) = self.f.take() else { panic!("a scope was polled after it had completed") };
         let admitted = Admitted::or_panic(&self.core);
         let core = &self.core;
@@ -117,11 +104,9 @@ where
             let value = in_scope(f);
             (value, started.elapsed())
         };
-        Poll::Ready(match lend(core, admitted, CallOptions::default(), is_long, work) {
+        Poll::Ready(match lend(core, admitted, CallOptions::default(), patience, work) {
             Ok((value, took)) => {
-                if let Some(learned) = &self.learned {
-                    learned.record(took);
-                }
+                self.learned.record(took);
                 value
             }
             Err(Fault::Panicked(payload)) => resume_unwind(payload),
@@ -153,12 +138,12 @@ where
     in_scope(f)
 }
 
-/// Runs borrowing work on the pool, and waits for its end.
+/// Runs borrowing work on the pool, and waits for its end: for up to `patience` with a spin.
 pub(super) fn lend<F, R>(
     core: &Arc<Core>,
     admitted: Admitted,
     options: CallOptions,
-    is_long: bool,
+    patience: Option<Duration>,
     f: F,
 ) -> bridge::Outcome<R>
 where
@@ -188,9 +173,10 @@ where
             drainer::fetch(core, generation);
         }
     };
-    let may_wait = !is_long && searching > 0 && !core.drainer_cpus.may_all_be_here(searching);
+    let may_spin = searching > 0 && !core.drainer_cpus.may_all_be_here(searching);
+    let patience = patience.filter(|_| may_spin);
     let wait = |lent: &Lent<'_, _>| {
-        if may_wait && ends_soon(lent) {
+        if patience.is_some_and(|patience| ends_within(lent, patience)) {
             return;
         }
         // This may be a compute thread of another runtime, and the lent work may wait for work of
@@ -209,10 +195,10 @@ where
     bridge::lend(work, observer, priority, submit, wait)
 }
 
-/// Spins for up to [`SPIN_LIMIT`], and returns whether the work has ended.
-fn ends_soon<R>(lent: &Lent<'_, R>) -> bool {
+/// Spins for at most so long, and returns whether the work has ended.
+fn ends_within<R>(lent: &Lent<'_, R>, patience: Duration) -> bool {
     let since = Instant::now();
-    while since.elapsed() < SPIN_LIMIT {
+    while since.elapsed() < patience {
         for _ in 0..16 {
             if lent.is_done() {
                 return true;

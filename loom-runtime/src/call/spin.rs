@@ -1,4 +1,8 @@
 //! Spins briefly for a call that is about to end, where the spin delays no other task.
+//!
+//! A thread that spins for at most as long as it would take to go to sleep and to be woken spends at
+//! most twice the time that the better of the two takes (Karlin et al., "Competitive snoopy caching",
+//! 1988). Where the run time of the call is known, most waits that do not pay are not begun.
 
 use std::cell::Cell;
 use std::hint;
@@ -7,6 +11,7 @@ use std::task::Context;
 use std::time::{Duration, Instant};
 
 use crate::bridge::Call;
+use crate::core::Core;
 
 /// Which tasks poll calls on a thread. Where several tasks alternate, the thread has other tasks to
 /// run while one of them waits.
@@ -47,16 +52,37 @@ impl PollHistory {
     }
 }
 
-/// Spins for a result that may come sooner than this thread could go to sleep and be woken.
+/// How long a call of unknown length may take once it has started.
+const UNKNOWN: Duration = Duration::from_micros(2);
+
+/// How long to spin once a call has started that is expected to take so many microseconds; `None` if
+/// a spin does not pay.
+pub(super) fn patience(core: &Core, micros: Option<u32>) -> Option<Duration> {
+    let Some(micros) = micros else { return Some(UNKNOWN) };
+    let wake = core.wake_time();
+    (Duration::from_micros(micros.into()) <= wake).then(|| wake.max(UNKNOWN))
+}
+
+/// How long to spin for lent work that is expected to take so many microseconds, before the worker is
+/// given to another thread; `None` if a spin does not pay. Another thread has to be woken for the
+/// worker, and later this one.
+pub(super) fn lent_patience(core: &Core, micros: Option<u32>) -> Option<Duration> {
+    /// Where nothing is known: the parallel work may need this CPU, too.
+    const UNKNOWN: Duration = Duration::from_micros(4);
+    let Some(micros) = micros else { return Some(UNKNOWN) };
+    let wakes = 2 * core.wake_time();
+    (Duration::from_micros(micros.into()) <= wakes).then(|| wakes.max(UNKNOWN))
+}
+
+/// Spins for a result that may come sooner than this thread could go to sleep and be woken: for
+/// `patience` once the call has started.
 ///
 /// After a spin without a result, the next waits do not spin: their number doubles with each
 /// failure, up to 64.
-pub(super) fn spin_briefly<R>(call: &Call<R>) {
+pub(super) fn spin_briefly<R>(call: &Call<R>, patience: Duration) {
     /// How long a searching drainer may need to start the call: another I/O worker may have taken
     /// its CPU for a moment.
     const START: Duration = Duration::from_micros(20);
-    /// How long a short call may take once it has started.
-    const END: Duration = Duration::from_micros(2);
     const MOST_SKIPPED: u32 = 64;
     thread_local! {
         /// How many waits still skip the spin, and how many skip it after the next failure.
@@ -79,7 +105,7 @@ pub(super) fn spin_briefly<R>(call: &Call<R>) {
         if call.has_started() {
             started.get_or_insert(waited);
         }
-        if waited > started.map_or(START, |started| started + END) {
+        if waited > started.map_or(START, |started| started + patience) {
             return SKIP.set((next, (next * 2).min(MOST_SKIPPED)));
         }
     }

@@ -1,5 +1,7 @@
 //! The conditions that a decision depends on, beside the function.
 
+use std::time::Duration;
+
 use crate::scheduler::{Caller, Conditions};
 use crate::sync::atomic::Ordering;
 
@@ -23,6 +25,13 @@ impl Core {
             pressure: self.pressure.ready(),
             arrivals: self.pressure.arrivals(),
         }
+    }
+
+    /// How long it takes to sleep until a compute thread wakes the caller, as far as that is known;
+    /// at most 50 µs.
+    pub(crate) fn wake_time(&self) -> Duration {
+        let overhead = self.overhead.belief(self.knobs.offload_overhead_us() * 1e3);
+        Duration::from_secs_f64(overhead.mean.clamp(0.0, 50e3) / 1e9)
     }
 
     /// Which kind of thread makes the call, in the scheduler's terms.

@@ -6,6 +6,8 @@ use crate::metrics::FunctionCounters;
 use crate::scheduler::{Record, Site, ThreadStats};
 use crate::sync::{Arc, Mutex, PoisonError};
 
+use super::run_times::RunTimes;
+
 /// What one runtime knows about one function.
 #[derive(Debug)]
 pub(crate) struct Function {
@@ -13,6 +15,8 @@ pub(crate) struct Function {
     /// The class of input sizes that this is about, where calls state a size.
     pub(crate) class: u8,
     pub(crate) record: Record,
+    /// How long its calls take on the pool.
+    pub(crate) on_pool: RunTimes,
     pub(crate) all_stats: ThreadStatsList,
     pub(crate) counters: FunctionCounters,
 }

@@ -17,6 +17,7 @@ mod drainer_cpus;
 #[cfg(feature = "plugin-host")]
 mod extension;
 mod function;
+mod held;
 mod installs;
 mod knocks;
 pub(crate) mod lifecycle;
@@ -26,6 +27,7 @@ mod owner;
 mod paused;
 mod pools;
 mod pressure;
+mod run_times;
 mod shared;
 mod spares;
 pub(crate) mod thread_stats;
@@ -49,6 +51,7 @@ pub(crate) use paused::PauseGuard;
 #[cfg(feature = "test-util")]
 pub(crate) use paused::PausedTime;
 pub(crate) use pools::{Pools, Which};
-pub(crate) use shared::{Core, ScopeTimes};
+pub(crate) use run_times::ScopeTimes;
+pub(crate) use shared::Core;
 pub(crate) use spares::Lend;
 pub(crate) use token_bucket::Spent;

@@ -3,18 +3,15 @@
 //! Jobs and threads own a reference count of the core, never of the runtime. So a job that still
 //! runs when the last handle is dropped keeps alive only what it uses.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::ops::Deref;
-use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
-use crate::bridge::{Priority, Queue};
+use crate::bridge::{Held, Priority, Queue};
 use crate::metrics::{FunctionCounters, RuntimeCounters};
-use crate::scheduler::{
-    Arm, Estimate, MabKnobs, MabScheduler, Overhead, Profile, Record, Site, Table, Trie,
-};
+use crate::scheduler::{Arm, MabKnobs, MabScheduler, Overhead, Profile, Record, Site, Table};
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, OnceLock, Weak};
 use crate::topology::Plan;
@@ -39,11 +36,10 @@ use super::paused::PauseGuard;
 use super::paused::PausedTime;
 use super::pools::{ComputePlacements, Pools};
 use super::pressure::Pressure;
+use super::run_times::{ClosureTimes, RunTimes};
 use super::spares::Spares;
 use super::watched::Watched;
 
-/// How long scopes of one kind take; remembers about eight of them.
-pub(crate) type ScopeTimes = Estimate<8>;
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// The fields that every call writes are on one cache line, ahead of the rest. A call that is made
@@ -79,7 +75,7 @@ pub(crate) struct Rest {
     /// Nanoseconds that inline calls took.
     pub(crate) inline_nanos: AtomicU64,
     /// Whether the keeper checks this core from time to time.
-    watched: Watched,
+    pub(super) watched: Watched,
     /// 0 only where the system refused the threads of the process-wide pool.
     pub(crate) compute_threads: usize,
     /// How many compute calls may wait before the `try_` forms refuse.
@@ -92,8 +88,9 @@ pub(crate) struct Rest {
     pub(crate) overhead: Arc<Overhead>,
     /// The scheduler of manual decisions, made at first use.
     pub(crate) manual: OnceLock<Arc<MabScheduler>>,
-    /// How long scopes take, by closure and place.
-    scopes: Trie<(TypeId, &'static Location<'static>), Arc<ScopeTimes>>,
+    pub(crate) closures: ClosureTimes,
+    /// The wakers that drainers hold back, by pool and thread.
+    pub(super) held: Box<[Held]>,
     pub(crate) installs: Installs,
     /// On which CPUs drainers run.
     pub(crate) drainer_cpus: DrainerCpus,
@@ -164,7 +161,8 @@ impl Core {
                 compute_threads,
                 compute_queue,
                 io_workers,
-                scopes: Trie::new(),
+                closures: ClosureTimes::new(),
+                held: (0..2 * compute_threads).map(|_| Held::default()).collect(),
                 installs: Installs::default(),
                 drainer_cpus: DrainerCpus::new(&plan.budget.cpus),
                 live_budget: LiveBudget::new(&plan.budget),
@@ -205,6 +203,7 @@ impl Core {
                 site,
                 class,
                 record,
+                on_pool: RunTimes::default(),
                 all_stats: ThreadStatsList::default(),
                 counters: FunctionCounters::default(),
             })
@@ -219,16 +218,10 @@ impl Core {
     pub(crate) fn ran(&self, function: &Function, arm: Arm, run_time: Duration) {
         let nanos = run_time.as_secs_f64() * 1e9;
         function.record.observe(&self.knobs, arm, nanos, self.now());
+        if arm == Arm::OffloadRayon {
+            function.on_pool.record(run_time);
+        }
         function.counters.run_times.record(run_time);
-    }
-
-    /// How long scopes have taken that were made with this closure at this place.
-    pub(crate) fn scope_times(
-        &self,
-        closure: TypeId,
-        place: &'static Location<'static>,
-    ) -> Arc<ScopeTimes> {
-        Arc::clone(self.scopes.entry((closure, place), Arc::default))
     }
 
     /// Nanoseconds since this runtime was made.

@@ -1,12 +1,15 @@
 //! A core keeps the times of scopes apart by closure and by place.
 
+use std::panic::Location;
+
 use super::*;
+use crate::core::ScopeTimes;
 use crate::topology::{CoreBudget, Request};
 
 /// The times of a scope that is called with this closure at the caller's place.
 #[track_caller]
 fn times<F: FnOnce()>(core: &Core, _closure: &F) -> Arc<ScopeTimes> {
-    core.scope_times(typeid::of::<F>(), Location::caller())
+    core.closures.of_scopes(typeid::of::<F>(), Location::caller())
 }
 
 #[test]

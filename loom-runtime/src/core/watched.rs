@@ -34,6 +34,11 @@ impl Watched {
         }
     }
 
+    /// Whether the keeper checks this core, unless it is about to stop.
+    pub(super) fn is_on(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == WATCHED
+    }
+
     /// The keeper could not be made to watch the core.
     pub(super) fn stop(&self) {
         self.0.store(UNWATCHED, Ordering::Relaxed);

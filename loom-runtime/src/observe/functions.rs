@@ -77,7 +77,7 @@ impl FunctionStats {
 
 impl FunctionStats {
     fn of(function: &Function, now: u64) -> Self {
-        let Function { site, class, record, counters, all_stats } = function;
+        let Function { site, class, record, counters, all_stats, on_pool: _ } = function;
         let [inlined, pooled] = record.summaries();
         let weight = inlined.weight + pooled.weight;
         let mean = (inlined.weight * inlined.mean + pooled.weight * pooled.mean) / weight;

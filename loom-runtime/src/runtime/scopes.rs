@@ -33,17 +33,16 @@ impl LoomRuntime {
     /// # Ok(())
     /// # }
     /// ```
+    #[track_caller]
     pub fn scope_compute<'env, F, R>(&self, f: F) -> ScopeFuture<'env, F, R>
     where
         F: FnOnce(&Scope<'env>) -> R + Send + 'env,
         R: Send + 'env,
     {
-        ScopeFuture::new(Arc::clone(&self.inner.core), f)
+        self.scope_adaptive_with_hint(ComputeHint::Unknown, f)
     }
 
-    /// [`scope_compute`](Self::scope_compute) that learns how long this closure takes at this place
-    /// of the program. By that time it decides whether to hand the worker over at once, or only
-    /// after a short wait.
+    /// [`scope_compute`](Self::scope_compute) under another name.
     #[track_caller]
     pub fn scope_adaptive<'env, F, R>(&self, f: F) -> ScopeFuture<'env, F, R>
     where
@@ -53,7 +52,7 @@ impl LoomRuntime {
         self.scope_adaptive_with_hint(ComputeHint::Unknown, f)
     }
 
-    /// [`scope_adaptive`](Self::scope_adaptive) with a hint of how long it takes. The hint is used
+    /// [`scope_compute`](Self::scope_compute) with a hint of how long it takes. The hint is used
     /// until the time has been measured.
     #[track_caller]
     pub fn scope_adaptive_with_hint<'env, F, R>(
@@ -65,7 +64,7 @@ impl LoomRuntime {
         F: FnOnce(&Scope<'env>) -> R + Send + 'env,
         R: Send + 'env,
     {
-        ScopeFuture::adaptive(Arc::clone(&self.inner.core), hint, Location::caller(), f)
+        ScopeFuture::new(Arc::clone(&self.inner.core), hint, Location::caller(), f)
     }
 
     /// Runs `f` on the compute pool with `state`, which all the parallel work that `f` spawns may
@@ -121,12 +120,13 @@ impl LoomRuntime {
 /// assert_eq!((text.len(), words, letters), (13, 3, 13));
 /// # }
 /// ```
+#[track_caller]
 pub fn scope_compute<'env, F, R>(f: F) -> ScopeFuture<'env, F, R>
 where
     F: FnOnce(&Scope<'env>) -> R + Send + 'env,
     R: Send + 'env,
 {
-    ScopeFuture::new(current_core(), f)
+    scope_adaptive_with_hint(ComputeHint::Unknown, f)
 }
 
 /// [`LoomRuntime::scope_adaptive`] on the current runtime; outside of any runtime, on the
@@ -148,7 +148,7 @@ where
     F: FnOnce(&Scope<'env>) -> R + Send + 'env,
     R: Send + 'env,
 {
-    ScopeFuture::adaptive(current_core(), hint, Location::caller(), f)
+    ScopeFuture::new(current_core(), hint, Location::caller(), f)
 }
 
 /// [`LoomRuntime::scope_compute_with`] on the current runtime; outside of any runtime, on the

@@ -1,7 +1,9 @@
 //! A grow-only map that is read without a lock: a hash trie.
 
 use std::array;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
+use std::hash::{BuildHasher, Hash};
+
+use rustc_hash::FxBuildHasher;
 
 use crate::sync::OnceLock;
 
@@ -35,7 +37,7 @@ impl<K, V> Default for Trie<K, V> {
 
 impl<K: Copy + Eq + Hash, V> Trie<K, V> {
     pub(crate) fn entry(&self, key: K, make: impl Fn() -> V) -> &V {
-        let mut hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(key);
+        let mut hash = FxBuildHasher.hash_one(key);
         let mut node = &self.0;
         loop {
             #[expect(clippy::cast_possible_truncation, reason = "masked to the fan-out")]

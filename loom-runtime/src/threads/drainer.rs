@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use rayon::{ThreadPool, Yield};
 
-use crate::bridge::{Drainer, Draining, Generation};
+use crate::bridge::{Drainer, Draining, Generation, Held};
 use crate::sync::{Arc, Barrier, thread};
 
 use crate::core::{Core, DrainerCpu, Which};
@@ -176,26 +176,30 @@ fn run(core: &Arc<Core>, way: Way, task: &Task) {
         let index = rayon::current_thread_index();
         let thread_plan =
             index.and_then(|index| core.plan.of_pool(which == Which::First).get(index));
-        // Where I/O workers may move, the kernel places all threads better (`loom-bench http`).
-        let thread_plan = thread_plan.filter(|_| core.plan.binds_io);
         let cpus = thread_plan.and_then(|thread_plan| thread_plan.cpus.as_ref());
-        drain(core, which, cpus, false, generation);
+        let held = index.and_then(|index| core.held(which, index));
+        drain(core, which, OfThread { cpus, held, is_spare: false }, generation);
     }
 }
 
 /// Runs calls on a spare that has taken a place.
 pub(super) fn drain_as_spare(core: &Arc<Core>, which: Which, generation: Generation) {
-    drain(core, which, None, true, generation);
+    drain(core, which, OfThread { cpus: None, held: None, is_spare: true }, generation);
 }
 
-/// Runs calls on a thread that has taken a place. The thread is moved among `cpus`, if any.
-fn drain(
-    core: &Arc<Core>,
-    which: Which,
-    cpus: Option<&CpuSet>,
+/// What a thread has as a drainer.
+#[derive(Clone, Copy)]
+struct OfThread<'a> {
+    /// The CPUs among which it is moved, if any.
+    cpus: Option<&'a CpuSet>,
+    /// Where it holds wakers back, if anywhere.
+    held: Option<&'a Held>,
     is_spare: bool,
-    generation: Generation,
-) {
+}
+
+/// Runs calls on a thread that has taken a place.
+fn drain(core: &Arc<Core>, which: Which, thread: OfThread<'_>, generation: Generation) {
+    let OfThread { cpus, held, is_spare } = thread;
     core.knocks.has_arrived();
     global_rayon::exists_before_idle_work(core);
     pace::begin(core);
@@ -211,7 +215,7 @@ fn drain(
         yielded: now,
         missed: 0,
     };
-    core.queue.drain(generation, &mut drainer);
+    core.queue.drain(generation, held, &mut drainer);
 }
 
 struct ThreadDrainer<'a> {

@@ -82,6 +82,8 @@ pub(crate) fn lend_place() -> Result<Option<LentPlace>, NoSpare> {
 }
 
 fn lend_place_of(core: Arc<Core>) -> Result<LentPlace, NoSpare> {
+    // What this thread waits for may be one of the tasks.
+    core.wake_held();
     let has_spare = core.pools().is_some();
     if has_spare {
         have_spare(&core)?;

@@ -71,6 +71,9 @@ struct Measured {
 impl Watched for WatchedCore {
     fn look(&mut self) -> Option<Duration> {
         let core = self.core.upgrade()?;
+        // A drainer may have got no CPU while it holds them, or a call may wait for what one of the
+        // tasks does next.
+        core.wake_held();
         let queued = core.blocking_queued.load(Ordering::Relaxed);
         let is_still = self.check_queue(&core);
         if !core.has_work() {

@@ -46,9 +46,6 @@ pub(crate) struct Plan {
     /// For the threads that tokio starts for blocking work: the whole budget, instead of a worker's
     /// mask, which they would inherit.
     pub(crate) blocking: ThreadPlan,
-    /// Whether each I/O worker is bound to one CPU, so that it cannot leave one that it shares with a
-    /// compute thread.
-    pub(crate) binds_io: bool,
     /// Whether compute work leaves the idle class while it gets no CPU time there.
     pub(crate) adapts_priority: bool,
     /// The stack of each thread in bytes, if it is not the default.
@@ -135,7 +132,6 @@ impl Plan {
         Self {
             undivided,
             placement: request.placement,
-            binds_io: is_divided && has_own,
             adapts_priority,
             second: second.map(thread_plan(ComputePriority::Normal)).collect(),
             stack_size: request.stack_size,

@@ -1,0 +1,140 @@
+//! Wakers that a drainer holds back for a moment (`README.md`, "Held wakers").
+
+use std::array;
+use std::mem;
+use std::task::Waker;
+
+use crate::panics::ignore_panic;
+use crate::sync::TryLockError;
+use crate::sync::modelled::Mutex;
+
+/// The most wakers that one drainer holds.
+const MOST: usize = 16;
+/// A drainer may hold one more waker where so many more jobs wait for it.
+const JOBS: usize = 2;
+/// How many microseconds the jobs are expected to take together, at most, that a drainer runs while
+/// it holds a waker.
+const LONGEST: u32 = 200;
+/// The results of shorter jobs, in microseconds, are not held: the next one comes before the thread
+/// that is woken could go to sleep, and then costs no wake.
+const SHORTEST: u32 = 1;
+
+/// The wakers that one drainer holds, where another thread can wake them, too.
+///
+/// On a cache line of its own, since each drainer has another one.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct Held(Mutex<List>);
+
+#[derive(Debug)]
+struct List {
+    wakers: [Option<Waker>; MOST],
+    /// How many of them there are; the others are `None`.
+    length: usize,
+}
+
+impl Default for List {
+    fn default() -> Self {
+        Self { wakers: array::from_fn(|_| None), length: 0 }
+    }
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self(Mutex::new(List::default()))
+    }
+}
+
+impl Held {
+    /// Holds a waker. Returns it where there is no room, or where another thread is just taking
+    /// what is held.
+    fn hold(&self, waker: Waker) -> Option<Waker> {
+        let mut list = match self.0.try_lock() {
+            Ok(list) => list,
+            Err(TryLockError::Poisoned(list)) => list.into_inner(),
+            Err(TryLockError::WouldBlock) => return Some(waker),
+        };
+        let at = list.length;
+        let Some(room) = list.wakers.get_mut(at) else { return Some(waker) };
+        *room = Some(waker);
+        list.length += 1;
+        None
+    }
+
+    /// Wakes all that is held, unless another thread does so just now.
+    pub(crate) fn wake_all(&self) {
+        let list = match self.0.try_lock() {
+            Ok(mut list) => mem::take(&mut *list),
+            Err(TryLockError::Poisoned(list)) => mem::take(&mut *list.into_inner()),
+            // Who has the lock takes all that is held: its owner holds it only to add to the list.
+            Err(TryLockError::WouldBlock) => return,
+        };
+        for waker in list.wakers.into_iter().flatten() {
+            ignore_panic(|| waker.wake());
+        }
+    }
+}
+
+/// What one drainer holds while it drains. Dropping this wakes it.
+pub(super) struct Holding<'a> {
+    at: Option<&'a Held>,
+    held: usize,
+    /// How many microseconds the jobs were expected to take that it has run meanwhile.
+    micros: u32,
+    /// Whether the job that runs is too short.
+    is_shortest: bool,
+}
+
+impl<'a> Holding<'a> {
+    pub(super) fn of(at: Option<&'a Held>) -> Self {
+        Self { at, held: 0, micros: 0, is_shortest: false }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.held == 0
+    }
+
+    /// The drainer is about to run a job that is expected to take so many microseconds.
+    pub(super) fn runs(&mut self, micros: Option<u32>) {
+        self.is_shortest = micros.is_some_and(|micros| micros <= SHORTEST);
+        if self.is_empty() {
+            return;
+        }
+        self.micros = self.micros.saturating_add(micros.unwrap_or(u32::MAX));
+        if self.micros > LONGEST {
+            self.wake_all();
+        }
+    }
+
+    /// Holds the waker of a job that has ended, or wakes it. `ahead` says how many jobs wait for each
+    /// drainer.
+    pub(super) fn hold_or_wake(&mut self, waker: Waker, ahead: impl FnOnce() -> usize) {
+        let most = self.held * JOBS;
+        let waker = match self.at {
+            Some(held) if !self.is_shortest && ahead() >= most + JOBS => held.hold(waker),
+            _ => Some(waker),
+        };
+        let Some(waker) = waker else {
+            self.held += 1;
+            return;
+        };
+        // The order in which the jobs ended.
+        self.wake_all();
+        ignore_panic(|| waker.wake());
+    }
+
+    pub(super) fn wake_all(&mut self) {
+        self.micros = 0;
+        if mem::take(&mut self.held) > 0
+            && let Some(held) = self.at
+        {
+            held.wake_all();
+        }
+    }
+}
+
+impl Drop for Holding<'_> {
+    fn drop(&mut self) {
+        self.wake_all();
+    }
+}

@@ -1,0 +1,27 @@
+//! Where each drainer of a core holds wakers back.
+
+use crate::bridge::Held;
+
+use super::pools::Which;
+use super::shared::Core;
+
+impl Core {
+    /// Where a thread of this pool holds wakers back. Only while the keeper watches the core, which
+    /// wakes them if that thread does not get on; and not where time is paused: time would go on
+    /// before the task does that is woken.
+    pub(crate) fn held(&self, which: Which, index: usize) -> Option<&Held> {
+        #[cfg(feature = "test-util")]
+        if self.paused.get().is_some() {
+            return None;
+        }
+        if !self.watched.is_on() {
+            return None;
+        }
+        self.held.get(which as usize * self.compute_threads + index)
+    }
+
+    /// Wakes what drainers hold back.
+    pub(crate) fn wake_held(&self) {
+        self.held.iter().for_each(Held::wake_all);
+    }
+}
