@@ -5,7 +5,7 @@ use core::fmt;
 /// The first bytes of every header: `loom-abi`.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"loom-abi");
 /// The major version: changes when an existing part changes.
-pub const MAJOR: u32 = 1;
+pub const MAJOR: u32 = 2;
 /// The minor version: changes when a part is added.
 pub const MINOR: u32 = 0;
 

@@ -14,7 +14,44 @@
 //!   calls.
 //! - The maker of a counted value counts it, through `retain` and `release`.
 //! - A pointer to a [`Waker`] in a [`Context`] is lent for the call; `retain` makes it last.
-//! - All functions may be called on any thread, unless their documentation says otherwise.
+//! - A pointer is not null, unless its documentation says otherwise, and what is behind it is
+//!   aligned.
+//! - The library of a function stays mapped until every call of the function has returned. A host
+//!   stays mapped for as long as anybody has a value of it.
+//!
+//! # Threads
+//!
+//! Each function says on which threads it is called, in these words:
+//!
+//! - On *any thread*: on each thread, on several at once, and from within any other function of
+//!   either side, itself included.
+//! - On any thread, *one at a time*: a call begins after the call before it has returned, and sees
+//!   what that call did. So it does not begin within such a call either, nor within what such a
+//!   call calls.
+//! - On the *calling thread*: on the thread that called the function which received the value.
+//!
+//! A function *waits* if its documentation says so: it returns after other threads have done
+//! something. Every other function returns without that, so it may be called where a thread must
+//! not wait. A function runs what it was given before it returns only where its documentation says
+//! so; it may always drop it. A side holds a lock while it calls the other side only if no function
+//! takes that lock, except those that wait.
+//!
+//! | function | is called by | on | until | waits |
+//! | --- | --- | --- | --- | --- |
+//! | [`Future`]: `poll`, `drop` | the holder | any thread, one at a time; for [`Table::block_on`] the calling thread | `drop` | no |
+//! | [`WakerTable`]: `retain`, `wake`, `release` | whoever has a count; `retain` and `wake` also within the poll that lends it | any thread | the last `release` | no |
+//! | [`Job`]: either `run` or `drop` | the holder, once | any thread; `run` not before the receiving function has returned on the calling thread | that call | `run`: as the receiver says |
+//! | [`Call`]: `run` | the host, at most once | the calling thread; for [`Table::join`] any thread | the return of the receiver | it may |
+//! | [`Task`]: `abort` | the holder | any thread | `release` | no |
+//! | [`Task`]: `release` | the holder, once | any thread | that call | no |
+//! | [`Guest`]: `leave` | the host, at most once | any thread | `drop` | no |
+//! | [`Guest`]: `drop` | the host, once | any thread, after `leave` | that call | no |
+//! | [`Plugin`]: `attach`, `detach` | the host | any thread that may wait | the library is unmapped | yes |
+//! | [`Plugin`]: `report` | the host | any thread | the library is unmapped | no |
+//! | [`Table`]: all functions | the guest | any thread | the last `release` | `unregister`, `block_on`, `join`, `start_thread` |
+//!
+//! A maker may check these rules. What breaks one is refused: a poll with [`Poll::PANICKED`], any
+//! other call with [`Status::REFUSED`].
 //!
 //! # Versions
 //!

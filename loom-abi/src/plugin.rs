@@ -5,11 +5,11 @@ use crate::{Header, RuntimeHandle, Status};
 /// The symbol under which a library exports its [`Plugin`].
 pub const PLUGIN_SYMBOL: &str = "LOOM_PLUGIN";
 
-/// UTF-8 text that is lent.
+/// UTF-8 text that is lent, and does not change meanwhile.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Bytes {
-    /// Where it begins; not null.
+    /// Where it begins; not null, unless the text is empty.
     pub data: *const u8,
     /// How many bytes it has.
     pub len: usize,
@@ -19,7 +19,7 @@ pub struct Bytes {
 #[repr(C)]
 #[derive(Debug)]
 pub struct Text {
-    /// Where it begins; not null.
+    /// Where it begins; not null, unless nothing fits.
     pub data: *mut u8,
     /// How many bytes fit.
     pub capacity: usize,
@@ -27,7 +27,8 @@ pub struct Text {
     pub len: usize,
 }
 
-/// Counts of what a guest has made and others hold.
+/// Counts of what a guest has made and others hold. If all are zero, all were zero at one moment
+/// of the call that wrote them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -50,9 +51,14 @@ pub struct Guest {
     /// The argument of the functions below.
     pub data: *mut (),
     /// Tells the guest that the host has ended and takes no work from now on. The host calls it at
-    /// most once, before `drop`. The function must not wait, nor end a runtime of the host.
+    /// most once, on any thread, perhaps before `register` has returned and on its calling thread.
+    /// It must not wait, nor end a runtime of the host, nor call [`unregister`]; it may call every
+    /// other function of the host.
+    ///
+    /// [`unregister`]: crate::Table::unregister
     pub leave: unsafe extern "C" fn(data: *mut ()),
-    /// Frees the guest. The host calls it once, and calls no function of the guest after it.
+    /// Frees the guest. The host calls it once, on any thread, after `leave` has returned, and calls
+    /// no function of this structure after it. Futures and jobs of the guest stay valid.
     pub drop: unsafe extern "C" fn(data: *mut ()),
 }
 
@@ -65,13 +71,20 @@ pub struct Plugin {
     /// The name that the library gives itself.
     pub name: Bytes,
     /// Makes the library use this runtime. Where it fails, it writes the reason to the text.
+    ///
+    /// It waits, so it is called on any thread that may: one that drives no tasks and runs no
+    /// compute work. The handle and the text are lent for the call.
     pub attach: unsafe extern "C" fn(RuntimeHandle<'_>, *mut Text) -> Status,
     /// Makes the library stop: its threads end, and others give back all that it has made. It
     /// waits at most so many nanoseconds for that. Where it fails, it writes to the text what is
     /// still in use.
+    ///
+    /// It is called on any thread that may wait. Once it has returned [`Status::DONE`], the
+    /// library's threads have done their work and others have nothing of it, until it is attached
+    /// again.
     pub detach: unsafe extern "C" fn(nanos: u64, *mut Text) -> Status,
     /// Writes counts of what the library has made and others hold, for all its runtimes together,
-    /// in the way of [`Table::describe`](crate::Table::describe).
+    /// in the way of [`Table::describe`](crate::Table::describe). It is called on any thread.
     pub report: unsafe extern "C" fn(*mut Report, size: usize),
 }
 

@@ -26,7 +26,8 @@ impl Status {
     pub const NO_THREAD: Self = Self(6);
     /// The process was forked, and the threads stayed in the parent.
     pub const FORKED: Self = Self(7);
-    /// The call came too late: it was already made, or is no longer possible.
+    /// The call came too late (it was already made, or is no longer possible), or breaks a rule: it
+    /// was made on the wrong thread or within another call, or ends what was not begun.
     pub const REFUSED: Self = Self(8);
     /// The other side has a version that does not fit; none of its functions was called.
     pub const VERSION: Self = Self(9);
@@ -80,7 +81,8 @@ pub struct Runtime {
     _opaque: [u8; 0],
 }
 
-/// A host's runtime, lent to a guest. The guest takes a count of its own by [`Table::retain`].
+/// A host's runtime, lent to a guest. The guest takes a count of its own by [`Table::retain`]. Each
+/// handle stands for one guest, whose work the host counts apart.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct RuntimeHandle<'a> {
@@ -152,17 +154,19 @@ pub struct Pressure {
     pub pressure_level: u32,
 }
 
-/// A host's functions. All take a runtime of which the caller has a count.
+/// A host's functions. All take a runtime of which the caller has a count, and are called on any
+/// thread, also after `leave`: then the host refuses.
 ///
-/// A value that is passed by value belongs to the callee from then on, however the call ends.
+/// A value that is passed by value belongs to the callee from then on, however the call ends. A
+/// place is lent for the call.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Table {
     /// The header of this structure.
     pub header: Header,
-    /// Adds a count.
+    /// Adds a count. The caller has a count, or a [`RuntimeHandle`] that is lent to it.
     pub retain: unsafe extern "C" fn(*const Runtime),
-    /// Releases a count.
+    /// Releases a count. What the host has made (tasks, futures, wakers) needs none.
     pub release: unsafe extern "C" fn(*const Runtime),
     /// Writes facts to a place of `size` bytes for [`Facts`]. Fields beyond `size` are left out,
     /// and fields that the host does not know are left unchanged.
@@ -170,33 +174,42 @@ pub struct Table {
     /// Registers a guest, once for each handle; a second call returns [`Status::REFUSED`]. The
     /// guest belongs to the host from then on, whatever the call returns, except for
     /// [`Status::VERSION`]: then the host has read only the header, and the caller keeps the guest.
+    /// It may call the guest's `leave` and `drop` before it returns.
     pub register: unsafe extern "C" fn(*const Runtime, *const Guest) -> Status,
     /// Makes the host give the guest back, by its `drop`; the host calls none of its functions
-    /// from then on. Waits for a `leave` that is under way.
+    /// from then on, and registers none. It waits for a `leave` that is under way, so `leave` must
+    /// not call it.
     pub unregister: unsafe extern "C" fn(*const Runtime),
-    /// Spawns a task and writes its handle to the place. Where the place is null, the task is
-    /// detached.
+    /// Spawns a task and writes its handle to the place, if it returns [`Status::DONE`] and the
+    /// place is not null. Where the place is null, the task is detached. Another thread may poll
+    /// the task, and may end it, before this returns; the calling thread does not poll it.
     pub spawn: unsafe extern "C" fn(*const Runtime, Future, *mut Task) -> Status,
-    /// Drives a future to its end on the calling thread. Where that thread must not wait, the
-    /// status says so and the future is dropped.
+    /// Drives a future to its end on the calling thread, and waits for it. Where that thread must
+    /// not wait, the status says so. The future is polled and dropped on the calling thread alone,
+    /// and was dropped before this returns; it need not be sendable, and may borrow.
     pub block_on: unsafe extern "C" fn(*const Runtime, Future) -> Status,
     /// Returns a future that is ready after so many nanoseconds.
     pub sleep: unsafe extern "C" fn(*const Runtime, nanos: u64) -> Future,
     /// Returns a future that lets other tasks run once.
     pub yield_now: unsafe extern "C" fn(*const Runtime) -> Future,
-    /// Runs the call. On a worker it first gives the worker's other tasks to another thread.
+    /// Runs the call on the calling thread, whichever that is, and returns the call's status. On a
+    /// worker it first gives the worker's other tasks to another thread.
     pub block_in_place: unsafe extern "C" fn(*const Runtime, Call) -> Status,
     /// Queues a closure with the host's own calls, to run on the host's compute pool at a later
-    /// time. The priority is below (0), at (1) or above (2) that of most calls.
+    /// time, or on another thread at once. The closure does not wait for tasks of the host. The
+    /// priority is below (0), at (1) or above (2) that of most calls; any other number counts as 2.
     pub compute: unsafe extern "C" fn(*const Runtime, Job, priority: u32) -> Status,
-    /// Runs both calls, perhaps at the same time, on the host's compute pool.
+    /// Runs both calls, each on any thread, perhaps at the same time and in any order, on the
+    /// host's compute pool, and waits for both. Where it returns neither [`Status::DONE`] nor
+    /// [`Status::PANICKED`], it may have run none.
     pub join: unsafe extern "C" fn(*const Runtime, Call, Call) -> Status,
     /// How many compute threads there are.
     pub compute_threads: unsafe extern "C" fn(*const Runtime) -> usize,
     /// Starts a thread of the host for the guest, with the thread plan of that kind. The closure
-    /// is its body, and the closure's status is ignored. The number is part of the thread's name;
-    /// for a compute thread it also selects the plan, modulo the number of plans. An unknown kind
-    /// counts as [`ThreadKind::IO`].
+    /// is its body: it runs for as long as it likes, and may wait; its status is ignored. The
+    /// thread runs this body alone, and ends after it. The number is part of the thread's name; for
+    /// a compute thread it also selects the plan, modulo the number of plans. An unknown kind
+    /// counts as [`ThreadKind::IO`]. It waits until the system has made the thread.
     pub start_thread:
         unsafe extern "C" fn(*const Runtime, ThreadKind, number: usize, Job) -> Status,
     /// Applies the thread plan of [`ThreadKind::IO`] to the calling thread, which the guest has
@@ -205,10 +218,13 @@ pub struct Table {
     /// The role of the calling thread.
     pub here: unsafe extern "C" fn(*const Runtime) -> Place,
     /// Counts in work that the guest does on threads of its own. Where it returns
-    /// [`Status::DONE`], [`end`](Self::end) counts the work out.
+    /// [`Status::DONE`], [`end`](Self::end) counts the work out. An unknown kind of work is refused
+    /// ([`Status::REFUSED`]).
     pub begin: unsafe extern "C" fn(*const Runtime, Work) -> Status,
-    /// Counts out such work, as done or panicked.
-    pub end: unsafe extern "C" fn(*const Runtime, Work, Status),
+    /// Counts out such work, as done or panicked; on any thread, after its `begin` has returned.
+    /// Where this guest has begun no such work that has not ended, it returns [`Status::REFUSED`]
+    /// and counts nothing.
+    pub end: unsafe extern "C" fn(*const Runtime, Work, Status) -> Status,
     /// Writes how busy the I/O side is, in the way of [`describe`](Self::describe).
     pub pressure: unsafe extern "C" fn(*const Runtime, *mut Pressure, size: usize),
 }

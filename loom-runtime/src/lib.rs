@@ -54,6 +54,8 @@ mod error;
 mod executor;
 #[cfg(feature = "plugin")]
 mod guest;
+#[cfg(all(test, not(loom_model)))]
+mod hostile;
 mod learned;
 pub mod local;
 mod metrics;

@@ -1,9 +1,10 @@
-//! Runs user code whose panic cannot be reported to a caller.
+//! Runs user code whose panic cannot be reported to a caller, and keeps its wakers.
 //!
 //! Owns no policy: the callers decide that their thread has to go on in spite of a panic.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
 
 /// Drops a value whose `Drop` may panic, on a thread that has to go on.
 pub(crate) fn drop_ignoring_panic<T>(value: T) {
@@ -18,6 +19,46 @@ pub(crate) fn ignore_panic(f: impl FnOnce()) {
         if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             mem::forget(second);
         }
+    }
+}
+
+/// A waker of the program that is kept for later. Neither its call nor its drop panics, so it may be
+/// part of a list or a struct that is dropped as a whole: there, a second panic would end the process.
+#[derive(Debug)]
+pub(crate) struct KeptWaker(Waker);
+
+impl KeptWaker {
+    /// # Panics
+    ///
+    /// If the clone panics.
+    pub(crate) fn of(waker: &Waker) -> Self {
+        Self(waker.clone())
+    }
+
+    pub(crate) fn will_wake(&self, waker: &Waker) -> bool {
+        self.0.will_wake(waker)
+    }
+
+    pub(crate) fn wake_by_ref(&self) {
+        ignore_panic(|| self.0.wake_by_ref());
+    }
+
+    /// Wakes, and then drops the waker. By reference, since [`Waker::wake`] drops the waker while a
+    /// panic of it unwinds, and a panic of that drop would end the process.
+    pub(crate) fn wake(self) {
+        self.wake_by_ref();
+    }
+}
+
+impl From<Waker> for KeptWaker {
+    fn from(waker: Waker) -> Self {
+        Self(waker)
+    }
+}
+
+impl Drop for KeptWaker {
+    fn drop(&mut self) {
+        drop_ignoring_panic(mem::replace(&mut self.0, Waker::noop().clone()));
     }
 }
 

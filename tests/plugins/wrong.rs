@@ -14,7 +14,7 @@ pub struct Header {
 #[unsafe(no_mangle)]
 pub static LOOM_PLUGIN: Header = Header {
     magic: if cfg!(wrong = "magic") { 1 } else { u64::from_le_bytes(*b"loom-abi") },
-    major: if cfg!(wrong = "major") { 99 } else { 1 },
+    major: if cfg!(wrong = "major") { 99 } else { 2 },
     minor: 0,
     size: if cfg!(wrong = "size") { 24 } else { 4096 },
 };

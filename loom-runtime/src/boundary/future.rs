@@ -1,5 +1,6 @@
 //! Futures that cross the boundary.
 
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task;
@@ -10,10 +11,12 @@ use crate::panics::drop_ignoring_panic;
 
 use super::ledger::{self, Entry};
 use super::pin;
+use super::turn::Turn;
 use super::waker::{LoweredWaker, with_waker};
 
 struct Lowered<F> {
-    future: F,
+    future: ManuallyDrop<F>,
+    turn: Turn,
     _entry: Entry,
 }
 
@@ -24,29 +27,38 @@ pub(super) fn lower<F>(future: F) -> loom_abi::Future
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    // SAFETY: X3, the future is `Send` and `'static`, so it may be kept and sent.
-    unsafe { lower_lent(future) }
-}
-
-/// Lowers a future that is polled on this thread, and dropped before its borrows end.
-///
-/// # Safety
-///
-/// X10: the future goes to `block_on` alone, or it may be kept and sent.
-pub(super) unsafe fn lower_lent<F: Future<Output = ()>>(future: F) -> loom_abi::Future {
-    let lowered = Box::new(Lowered { future, _entry: ledger::FUTURES.enter() });
+    let lowered = Box::new(Lowered {
+        future: ManuallyDrop::new(future),
+        turn: Turn::default(),
+        _entry: ledger::FUTURES.enter(),
+    });
     loom_abi::Future { data: Box::into_raw(lowered).cast(), poll: poll::<F>, drop: drop_box::<F> }
 }
 
 unsafe extern "C" fn poll<F: Future<Output = ()>>(data: *mut (), context: *const Context) -> Poll {
-    // SAFETY: X3, `data` is such a box, and nothing else uses it during the poll.
-    let lowered = unsafe { &mut *data.cast::<Lowered<F>>() };
+    let lowered = data.cast::<Lowered<F>>();
+    // SAFETY: X3, `data` is such a box; this part of it may be used during another call, too.
+    let turn = unsafe { &(*lowered).turn };
+    let Some(_turn) = turn.take() else { return Poll::PANICKED };
+    // SAFETY: X3, nothing else uses the future, since this call has the turn.
+    let future = unsafe { &mut (*lowered).future };
     // SAFETY: X3, the future is not moved out of its box before it is dropped there.
-    let future = unsafe { Pin::new_unchecked(&mut lowered.future) };
+    let future = unsafe { Pin::new_unchecked(&mut **future) };
+    // SAFETY: X4, the context belongs to this poll.
+    unsafe { poll_pinned(future, context) }
+}
+
+/// # Safety
+///
+/// X4: `context` is the context that this poll received.
+pub(super) unsafe fn poll_pinned<F>(future: Pin<&mut F>, context: *const Context) -> Poll
+where
+    F: Future<Output = ()>,
+{
     let polled = |waker: &task::Waker| {
         catch_unwind(AssertUnwindSafe(|| future.poll(&mut task::Context::from_waker(waker))))
     };
-    // SAFETY: X4, the context belongs to this poll.
+    // SAFETY: X4, by this function's contract.
     match unsafe { with_waker(context, polled) } {
         Ok(task::Poll::Pending) => Poll::PENDING,
         Ok(task::Poll::Ready(())) => Poll::READY,
@@ -59,9 +71,26 @@ unsafe extern "C" fn poll<F: Future<Output = ()>>(data: *mut (), context: *const
 
 unsafe extern "C" fn drop_box<F>(data: *mut ()) -> Status {
     pin::stay();
-    // SAFETY: X2 and X9, `data` is such a box, and this is its one drop.
-    let lowered = unsafe { Box::from_raw(data.cast::<Lowered<F>>()) };
-    match catch_unwind(AssertUnwindSafe(|| drop(lowered))) {
+    let lowered = data.cast::<Lowered<F>>();
+    // SAFETY: X3, `data` is such a box; this part of it may be used during another call, too.
+    let turn = unsafe { &(*lowered).turn };
+    // Within a poll, which uses the future afterwards: it is leaked.
+    let Some(turn) = turn.take() else { return Status::REFUSED };
+    turn.keep();
+    // SAFETY: X3, nothing else uses the future, since this call has the turn.
+    let future = unsafe { &mut (*lowered).future };
+    let status = drop_caught(|| {
+        // SAFETY: X2, this is its one drop; the box below drops no future.
+        unsafe { ManuallyDrop::drop(future) };
+    });
+    // SAFETY: X2 and X9, the box is of `lower`, and is freed once.
+    drop(unsafe { Box::from_raw(lowered) });
+    status
+}
+
+/// Runs a destructor of this side.
+pub(super) fn drop_caught(f: impl FnOnce()) -> Status {
+    match catch_unwind(AssertUnwindSafe(f)) {
         Ok(()) => Status::DONE,
         Err(payload) => {
             drop_ignoring_panic(payload);

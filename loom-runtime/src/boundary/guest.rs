@@ -11,7 +11,7 @@ use crate::sync::thread;
 
 use super::future::{self, ForeignFuture};
 use super::task::ForeignTask;
-use super::{job, registered, text};
+use super::{job, lent, registered, text};
 
 /// A host's runtime, with one count of it.
 #[derive(Debug)]
@@ -110,10 +110,8 @@ impl HostRef {
 
     /// Drives a future on the calling thread, if that thread may wait.
     pub(crate) fn block_on<F: Future<Output = ()>>(&self, future: F) -> Status {
-        // SAFETY: X10, the future goes to this `block_on` alone.
-        let future = unsafe { future::lower_lent(future) };
         // SAFETY: X1; X2, the future is passed by value.
-        unsafe { (self.table.block_on)(self.runtime, future) }
+        lent::lend(future, |future| unsafe { (self.table.block_on)(self.runtime, future) })
     }
 
     pub(crate) fn sleep(&self, time: Duration) -> ForeignFuture {
@@ -131,13 +129,14 @@ impl HostRef {
         unsafe { ForeignFuture::raise(future) }
     }
 
-    /// Returns the result of the closure: `None` where the host did not call it.
+    /// Returns the result of the closure: `None` where the host did not call it, or called it on
+    /// another thread, which is refused.
     pub(crate) fn block_in_place<R>(
         &self,
         f: impl FnOnce() -> R,
     ) -> (Status, Option<thread::Result<R>>) {
         // SAFETY: X1; X6, the call is lent.
-        job::lend(f, |call| unsafe { (self.table.block_in_place)(self.runtime, call) })
+        job::lend_here(f, |call| unsafe { (self.table.block_in_place)(self.runtime, call) })
     }
 
     pub(crate) fn compute(&self, f: impl FnOnce() + Send + 'static, priority: u32) -> Status {
@@ -196,9 +195,10 @@ impl HostRef {
         unsafe { (self.table.begin)(self.runtime, work) }
     }
 
-    pub(crate) fn end(&self, work: Work, how: Status) {
+    /// Refused where no such work was begun here.
+    pub(crate) fn end(&self, work: Work, how: Status) -> Status {
         // SAFETY: X1.
-        unsafe { (self.table.end)(self.runtime, work, how) };
+        unsafe { (self.table.end)(self.runtime, work, how) }
     }
 
     pub(crate) fn pressure(&self) -> Pressure {

@@ -30,7 +30,7 @@ pub(crate) trait Host: Send + Sync + 'static {
     fn place_thread(&self);
     fn here(&self) -> Place;
     fn begin(&self, work: Work) -> Status;
-    fn end(&self, work: Work, how: Status);
+    fn end(&self, work: Work, how: Status) -> Status;
     fn pressure(&self) -> Pressure;
 }
 

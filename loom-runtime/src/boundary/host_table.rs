@@ -84,16 +84,19 @@ unsafe extern "C" fn describe<H: Host>(
     size: usize,
 ) {
     // SAFETY: X1.
-    let facts = unsafe { host::<H>(runtime) }.facts();
-    let facts = loom_abi::Facts {
-        io_threads: facts.io_threads,
-        compute_threads: facts.compute_threads,
-        compute_queue: facts.compute_queue,
-        prefix: text::lower(facts.prefix),
-        name: text::lower(facts.name),
-    };
-    // SAFETY: X4, the caller gives a place for `size` bytes of it.
-    unsafe { out::fill(place, size, &facts) };
+    let host = unsafe { host::<H>(runtime) };
+    ignore_panic(|| {
+        let facts = host.facts();
+        let facts = loom_abi::Facts {
+            io_threads: facts.io_threads,
+            compute_threads: facts.compute_threads,
+            compute_queue: facts.compute_queue,
+            prefix: text::lower(facts.prefix),
+            name: text::lower(facts.name),
+        };
+        // SAFETY: X4, the caller gives a place for `size` bytes of it.
+        unsafe { out::fill(place, size, &facts) };
+    });
 }
 
 unsafe extern "C" fn register<H: Host>(runtime: *const Runtime, guest: *const Guest) -> Status {
@@ -192,7 +195,10 @@ unsafe extern "C" fn join<H: Host>(runtime: *const Runtime, a: Call, b: Call) ->
 
 unsafe extern "C" fn compute_threads<H: Host>(runtime: *const Runtime) -> usize {
     // SAFETY: X1.
-    unsafe { host::<H>(runtime) }.facts().compute_threads
+    let host = unsafe { host::<H>(runtime) };
+    let mut threads = 1;
+    ignore_panic(|| threads = host.facts().compute_threads);
+    threads
 }
 
 unsafe extern "C" fn start_thread<H: Host>(
@@ -229,10 +235,10 @@ unsafe extern "C" fn begin<H: Host>(runtime: *const Runtime, work: Work) -> Stat
     caught(|| host.begin(work))
 }
 
-unsafe extern "C" fn end<H: Host>(runtime: *const Runtime, work: Work, how: Status) {
+unsafe extern "C" fn end<H: Host>(runtime: *const Runtime, work: Work, how: Status) -> Status {
     // SAFETY: X1.
     let host = unsafe { host::<H>(runtime) };
-    ignore_panic(|| host.end(work, how));
+    caught(|| host.end(work, how))
 }
 
 unsafe extern "C" fn pressure<H: Host>(runtime: *const Runtime, place: *mut Pressure, size: usize) {

@@ -1,7 +1,7 @@
 //! Closures that cross the boundary: jobs, which are given away, and calls, which are lent.
 
 #[cfg(feature = "plugin")]
-pub(super) use lowered::{lend, lower, lower_body};
+pub(super) use lowered::{lend, lend_here, lower, lower_body};
 #[cfg(feature = "plugin-host")]
 pub(crate) use raised::{ForeignCall, ForeignJob};
 
@@ -15,6 +15,7 @@ mod lowered {
     use crate::boundary::ledger::{self, Entry};
     use crate::boundary::pin;
     use crate::panics::{drop_ignoring_panic, ignore_panic};
+    use crate::sync::modelled::{ThreadNumber, thread_number};
     use crate::sync::thread;
 
     struct Lowered<F> {
@@ -69,22 +70,52 @@ mod lowered {
         give: impl FnOnce(Call) -> Status,
     ) -> (Status, Option<thread::Result<R>>)
     where
+        F: FnOnce() -> R + Send,
+        R: Send,
+    {
+        lend_to(None, f, give)
+    }
+
+    /// [`lend`] for a closure that runs on this thread alone: on another one it is refused.
+    pub(in crate::boundary) fn lend_here<F, R>(
+        f: F,
+        give: impl FnOnce(Call) -> Status,
+    ) -> (Status, Option<thread::Result<R>>)
+    where
+        F: FnOnce() -> R,
+    {
+        lend_to(Some(thread_number()), f, give)
+    }
+
+    fn lend_to<F, R>(
+        home: Option<ThreadNumber>,
+        f: F,
+        give: impl FnOnce(Call) -> Status,
+    ) -> (Status, Option<thread::Result<R>>)
+    where
         F: FnOnce() -> R,
     {
         struct Frame<F, R> {
+            home: Option<ThreadNumber>,
             f: Option<F>,
             result: Option<thread::Result<R>>,
         }
         unsafe extern "C" fn run<F: FnOnce() -> R, R>(data: *mut ()) -> Status {
-            // SAFETY: X6, the frame is valid until `give` returns, and has no other user meanwhile.
-            let frame = unsafe { &mut *data.cast::<Frame<F, R>>() };
+            let frame = data.cast::<Frame<F, R>>();
+            // SAFETY: X6, the frame is valid until `give` returns; nobody writes this part of it.
+            let home = unsafe { (*frame).home };
+            if home.is_some_and(|home| home != thread_number()) {
+                return Status::REFUSED;
+            }
+            // SAFETY: X6, the frame has no other user meanwhile.
+            let frame = unsafe { &mut *frame };
             let Some(f) = frame.f.take() else { return Status::REFUSED };
             let result = catch_unwind(AssertUnwindSafe(f));
             let status = if result.is_ok() { Status::DONE } else { Status::PANICKED };
             frame.result = Some(result);
             status
         }
-        let mut frame = Frame { f: Some(f), result: None };
+        let mut frame = Frame { home, f: Some(f), result: None };
         let call = Call { data: (&raw mut frame).cast(), run: run::<F, R> };
         let status = give(call);
         (status, frame.result)

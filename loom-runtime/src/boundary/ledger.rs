@@ -2,56 +2,80 @@
 
 use loom_abi::Report;
 
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::Total;
 
-/// The count of one kind of value.
-pub(super) struct Kind(AtomicUsize);
+/// The counts of one kind of value. Both only grow, so that one look at all kinds can be sure of
+/// what it saw ("The check before unloading" in the README).
+#[derive(Debug)]
+pub(super) struct Kind {
+    entered: Total,
+    left: Total,
+}
 
-pub(super) static FUTURES: Kind = Kind(AtomicUsize::new(0));
-pub(super) static WAKERS: Kind = Kind(AtomicUsize::new(0));
-pub(super) static JOBS: Kind = Kind(AtomicUsize::new(0));
+pub(super) static FUTURES: Kind = Kind::new();
+pub(super) static WAKERS: Kind = Kind::new();
+pub(super) static JOBS: Kind = Kind::new();
 /// Threads of other libraries that run a body of this library. They are not in the report, since
 /// they run for as long as this library is attached.
-#[cfg(feature = "plugin")]
-pub(super) static BODIES: Kind = Kind(AtomicUsize::new(0));
-pub(super) static TASKS: Kind = Kind(AtomicUsize::new(0));
+pub(super) static BODIES: Kind = Kind::new();
+pub(super) static TASKS: Kind = Kind::new();
 
-/// One counted value, while it lives.
+/// One counted value, while it lives. Who finds none sees the end of each.
 #[derive(Debug)]
-pub(super) struct Entry(&'static AtomicUsize);
+pub(super) struct Entry(&'static Kind);
 
 impl Kind {
-    pub(super) fn enter(&'static self) -> Entry {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Entry(&self.0)
+    pub(super) const fn new() -> Self {
+        Self::after(0)
     }
 
-    fn count(&self) -> usize {
-        // Acquire: pairs with the release of `drop`, so that a caller that reads zero also sees
-        // the end of every value.
-        self.0.load(Ordering::Acquire)
+    /// A kind of which so many values have come and gone.
+    pub(super) const fn after(values: usize) -> Self {
+        Self { entered: Total::new(values), left: Total::new(values) }
+    }
+
+    pub(super) fn enter(&'static self) -> Entry {
+        self.entered.add_one();
+        Entry(self)
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        // Release: pairs with the acquire of `count`.
-        self.0.fetch_sub(1, Ordering::Release);
+        self.0.left.add_one();
     }
-}
-
-/// How many threads of other libraries run this library's bodies.
-#[cfg(feature = "plugin")]
-pub(crate) fn bodies() -> usize {
-    BODIES.count()
 }
 
 /// The current counts.
 pub(crate) fn report() -> Report {
-    Report {
-        futures: FUTURES.count(),
-        wakers: WAKERS.count(),
-        jobs: JOBS.count(),
-        tasks: TASKS.count(),
-    }
+    look(|| ()).0
+}
+
+/// The counts, the number of threads that run this library's bodies, and what `meanwhile` returns.
+/// If all counts are zero, then all were zero in the moment in which `meanwhile` was called.
+pub(crate) fn look<R>(meanwhile: impl FnOnce() -> R) -> (Report, usize, R) {
+    let kinds = [&FUTURES, &WAKERS, &JOBS, &TASKS, &BODIES];
+    let ([futures, wakers, jobs, tasks, bodies], found) = look_at(kinds, || (), meanwhile);
+    (Report { futures, wakers, jobs, tasks }, bodies, found)
+}
+
+/// [`look`] at these kinds; calls `step` before each of its loads, where a test intervenes.
+pub(super) fn look_at<const N: usize, R>(
+    kinds: [&Kind; N],
+    mut step: impl FnMut(),
+    meanwhile: impl FnOnce() -> R,
+) -> ([usize; N], R) {
+    // A value that has left entered others before, and the second pass counts these. A caller that
+    // reads zero also sees the end of every value.
+    let mut pass = |of: fn(&Kind) -> &Total| {
+        kinds.map(|kind| {
+            step();
+            of(kind).get()
+        })
+    };
+    let left = pass(|kind| &kind.left);
+    let found = meanwhile();
+    let entered = pass(|kind| &kind.entered);
+    // Wrapping, as the counts themselves.
+    (std::array::from_fn(|kind| entered[kind].wrapping_sub(left[kind])), found)
 }

@@ -54,11 +54,9 @@ impl Library {
                 return Err(fault);
             }
         };
-        // SAFETY: X7, there is a header.
-        unsafe { *header }.check::<Plugin>().map_err(LoadFault::Version)?;
-        // SAFETY: X7, the header fits, so this is a `Plugin`.
-        let plugin = Box::new(unsafe { *header.cast::<Plugin>() });
-        Ok(Self { mapped: ManuallyDrop::new(mapped), plugin })
+        // SAFETY: X7, by the contract of this function.
+        let plugin = unsafe { raise(header) }.map_err(LoadFault::Version)?;
+        Ok(Self { mapped: ManuallyDrop::new(mapped), plugin: Box::new(plugin) })
     }
 
     pub(crate) fn name(&self) -> String {
@@ -108,8 +106,20 @@ impl Library {
     }
 }
 
+/// # Safety
+///
+/// X7: `raw` points to a header and, where that fits, to a `Plugin`.
+pub(super) unsafe fn raise(raw: *const Header) -> Result<Plugin, Lack> {
+    // SAFETY: X7, there is a header.
+    unsafe { *raw }.check::<Plugin>()?;
+    // SAFETY: X7, the header fits, so this is a `Plugin`.
+    Ok(unsafe { *raw.cast::<Plugin>() })
+}
+
 /// Calls `f` with room for a reason, and returns the status and the reason of a failure.
-fn with_reason(f: impl FnOnce(*mut loom_abi::Text) -> Status) -> Result<(), (Status, String)> {
+pub(super) fn with_reason(
+    f: impl FnOnce(*mut loom_abi::Text) -> Status,
+) -> Result<(), (Status, String)> {
     let (status, room) = Room::give(f);
     if status == Status::DONE { Ok(()) } else { Err((status, room.text())) }
 }

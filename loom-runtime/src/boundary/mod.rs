@@ -15,6 +15,8 @@ mod host;
 mod host_table;
 mod job;
 mod ledger;
+#[cfg(feature = "plugin")]
+mod lent;
 #[cfg(feature = "plugin-host")]
 mod library;
 mod out;
@@ -24,6 +26,7 @@ mod registered;
 mod table;
 mod task;
 mod text;
+mod turn;
 mod waker;
 
 #[cfg(all(test, not(loom_model), feature = "plugin", feature = "plugin-host"))]
@@ -36,7 +39,7 @@ pub(crate) use ledger::report;
 #[cfg(feature = "plugin")]
 pub(crate) use {
     guest::HostRef,
-    ledger::bodies,
+    ledger::look,
     table::{Exported, exported},
     task::ForeignTask,
 };

@@ -12,6 +12,7 @@ mod lowered {
 
     use crate::boundary::host::Host;
     use crate::boundary::ledger::{self, Entry};
+    use crate::boundary::pin;
     use crate::panics::ignore_panic;
     use crate::sync::Arc;
 
@@ -33,6 +34,7 @@ mod lowered {
     }
 
     unsafe extern "C" fn release<H: Host>(data: *const ()) {
+        pin::stay();
         // SAFETY: X2 and X9, this is its one release.
         let lowered = unsafe { Arc::from_raw(data.cast::<Lowered<H>>()) };
         ignore_panic(|| drop(lowered));

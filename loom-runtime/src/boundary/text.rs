@@ -12,6 +12,10 @@ pub(super) const fn lower(text: &str) -> Bytes {
 ///
 /// X4: `bytes` points to as many bytes as it says, which stay valid during the call.
 pub(super) unsafe fn raise(bytes: &Bytes) -> String {
+    // An empty text may point nowhere.
+    if bytes.data.is_null() || bytes.len == 0 {
+        return String::new();
+    }
     // SAFETY: X4, by this function's contract.
     let bytes = unsafe { slice::from_raw_parts(bytes.data, bytes.len) };
     String::from_utf8_lossy(bytes).into_owned()
@@ -27,9 +31,12 @@ pub(super) unsafe fn write(place: *mut Text, text: &str) {
     // SAFETY: X4, by this function's contract.
     let place = unsafe { &mut *place };
     let len = text.floor_char_boundary(place.capacity);
+    place.len = len;
+    if len == 0 {
+        return;
+    }
     // SAFETY: X4, there is room for `len` bytes, and they do not overlap `text`.
     unsafe { place.data.copy_from_nonoverlapping(text.as_ptr(), len) };
-    place.len = len;
 }
 
 /// Room for a reason, and the reason that was written there.

@@ -28,7 +28,6 @@ unsafe impl Sync for Lowered {}
 
 impl Drop for Lowered {
     fn drop(&mut self) {
-        pin::stay();
         // SAFETY: X9, it is dropped here and nowhere else.
         let waker = unsafe { ManuallyDrop::take(&mut self.waker) };
         // The other side's code may release the last count, so no panic may leave this (X5).
@@ -44,6 +43,8 @@ unsafe extern "C" fn retain(raw: *const loom_abi::Waker) {
 }
 
 unsafe extern "C" fn release(raw: *const loom_abi::Waker) {
+    // Before the count is given up: another thread may release the last one meanwhile.
+    pin::stay();
     // SAFETY: X4, the caller has this count and gives it up.
     unsafe { Arc::decrement_strong_count(raw.cast::<Lowered>()) };
 }

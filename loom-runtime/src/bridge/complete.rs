@@ -9,7 +9,7 @@ use std::task::Waker;
 use super::outcome::{Fault, Observer, Outcome};
 use super::slot::{Header, Slot, state, take_waker};
 use super::state::{Publish, Settle, Start};
-use crate::panics::{drop_ignoring_panic, ignore_panic, user_code};
+use crate::panics::{KeptWaker, drop_ignoring_panic, ignore_panic, user_code};
 
 /// The working end before its start: it waits in the queue.
 pub(crate) struct Job(NonNull<Header>);
@@ -33,7 +33,7 @@ pub(super) trait HandOver {
 
     /// Called when the caller can see the outcome.
     fn wake(&mut self, waker: Waker) {
-        ignore_panic(|| waker.wake());
+        KeptWaker::from(waker).wake();
     }
 }
 

@@ -1,14 +1,16 @@
-//! Runs submitters against drainers that retire, are superseded, leave their places open or lend
-//! them, under the model checker.
+//! Runs submitters against drainers that retire, are superseded or leave their places open, under the
+//! model checker.
 
-use std::task::Waker;
+use std::pin::pin;
+use std::task::{Context, Waker};
 
+use loom_model::sync::Arc;
 use loom_model::sync::atomic::Ordering;
-use loom_model::sync::{Arc, Notify};
 use loom_model::thread;
 
-use super::model::{Counted, Ends, Value, model_with};
-use super::{Drainer, Draining, Generation, Priority, Queue, call};
+use super::model::{Counted, Ends, Value};
+use super::{Call, Drainer, Draining, End, Generation, Observer, Priority, Queue, call};
+use crate::sync::explore::{explore, reach};
 
 /// A drainer that retires as soon as it may.
 struct Hasty {
@@ -20,6 +22,7 @@ struct Hasty {
 
 impl Drainer for Hasty {
     fn fetch(&mut self, generation: Generation) {
+        reach("a drainer fetches");
         self.fetched.push(fetch(&self.queue, generation, self.is_within));
     }
 
@@ -40,8 +43,11 @@ impl Drainer for Hasty {
 }
 
 /// A thread of a pool comes, and drains if a place is open.
-fn come(queue: &Arc<Queue>, is_of_first_pool: bool) {
-    let Some(generation) = queue.arrive(is_of_first_pool) else { return };
+pub(super) fn come(queue: &Arc<Queue>, is_of_first_pool: bool) {
+    let Some(generation) = queue.arrive(is_of_first_pool) else {
+        return reach("a thread finds no place");
+    };
+    reach("a thread comes");
     let mut drainer = Hasty { queue: Arc::clone(queue), fetched: Vec::new(), is_within: false };
     queue.drain(generation, None, &mut drainer);
     for fetched in drainer.fetched {
@@ -56,7 +62,7 @@ fn fetch(queue: &Arc<Queue>, generation: Generation, is_within: bool) -> thread:
     thread::spawn(move || {
         if is_within {
             thread::yield_now();
-            let Some(now) = queue.open_place() else { return };
+            let Some(now) = queue.open_place() else { return reach("the keeper finds no place") };
             return come(&queue, now.is_of_first_pool());
         }
         come(&queue, generation.is_of_first_pool());
@@ -83,8 +89,8 @@ fn submit(queue: &Arc<Queue>, ends: &Arc<Ends>, jobs: usize, is_within: bool) {
 /// Only the drainers empty the queue, so a job that they leave is lost, and the model reports it.
 ///
 /// It has fewer preemptions than the other models, since it has up to four threads of many steps.
-fn nothing_is_left(drainers: usize, jobs: [usize; 2], is_within: bool) {
-    model_with(2, move || {
+fn nothing_is_left(drainers: usize, jobs: [usize; 2], is_within: bool, branches: &[&str]) {
+    explore(2, branches, move || {
         let queue = Arc::new(Queue::new(drainers));
         let ends = Arc::new(Ends::default());
         let other = {
@@ -101,28 +107,33 @@ fn nothing_is_left(drainers: usize, jobs: [usize; 2], is_within: bool) {
 
 #[test]
 fn what_is_submitted_while_a_drainer_goes_home_is_run() {
-    nothing_is_left(1, [1, 1], false);
+    nothing_is_left(1, [1, 1], false, &["a thread comes"]);
 }
 
 #[test]
 fn what_is_submitted_again_is_run() {
-    nothing_is_left(1, [2, 0], false);
+    nothing_is_left(1, [2, 0], false, &["a thread comes"]);
 }
 
 #[test]
 fn two_drainers_leave_nothing_between_them() {
-    nothing_is_left(2, [1, 1], false);
+    nothing_is_left(2, [1, 1], false, &["a thread comes", "a thread finds no place"]);
 }
 
 #[test]
 fn what_a_thread_within_other_work_leaves_is_run() {
-    nothing_is_left(1, [1, 1], true);
+    nothing_is_left(1, [1, 1], true, &["a thread comes"]);
 }
 
 /// Submits jobs while the generation changes this often. A job that is lost, or a count that a
 /// superseded drainer changes, shows at the end.
-fn nothing_is_left_by_a_change(drainers: usize, changes: usize, is_within: bool) {
-    model_with(2, move || {
+fn nothing_is_left_by_a_change(
+    drainers: usize,
+    changes: usize,
+    is_within: bool,
+    branches: &[&str],
+) {
+    explore(2, branches, move || {
         let queue = Arc::new(Queue::new(drainers));
         let ends = Arc::new(Ends::default());
         let submitter = {
@@ -136,6 +147,7 @@ fn nothing_is_left_by_a_change(drainers: usize, changes: usize, is_within: bool)
                 fetched.push(fetch(&queue, generation, is_within));
             });
             changed += usize::from(is_changed);
+            reach(if is_changed { "superseded" } else { "a drainer of that number is left" });
         }
         submitter.join().expect("no panic");
         for fetched in fetched {
@@ -151,86 +163,49 @@ fn nothing_is_left_by_a_change(drainers: usize, changes: usize, is_within: bool)
 
 #[test]
 fn a_change_of_pools_leaves_nothing() {
-    nothing_is_left_by_a_change(1, 1, false);
+    nothing_is_left_by_a_change(
+        1,
+        1,
+        false,
+        &["a thread comes", "a thread finds no place", "superseded"],
+    );
 }
 
 #[test]
 fn two_changes_in_a_row_leave_nothing() {
-    nothing_is_left_by_a_change(1, 2, false);
+    nothing_is_left_by_a_change(
+        1,
+        2,
+        false,
+        &[
+            "a drainer of that number is left",
+            "a thread comes",
+            "a thread finds no place",
+            "superseded",
+        ],
+    );
 }
 
 #[test]
 fn a_change_of_pools_leaves_nothing_to_threads_within_other_work() {
-    nothing_is_left_by_a_change(2, 2, true);
-}
-
-/// The work of a pool's only thread waits for a call that is submitted meanwhile. If neither the
-/// thread nor the submitter fetches a spare, both wait for ever, and the model reports it.
-fn waits_for_a_call(queue: &Arc<Queue>, has_run: &Notify) {
-    if queue.lend_place().is_some() {
-        come(queue, true);
-    }
-    has_run.wait();
-    queue.give_place_back();
-}
-
-fn submit_what_is_waited_for(queue: &Arc<Queue>, has_run: &Arc<Notify>) {
-    let (has_run, ends) = (Arc::clone(has_run), Arc::new(Ends::default()));
-    let place = queue.enter(usize::MAX).expect("no limit");
-    let (job, call) = call(move || has_run.notify(), Counted(ends), Priority::Normal);
-    let is_fetched = place.submit(job).is_some();
-    drop(call);
-    // The pool's thread waits, so only a spare can come.
-    if is_fetched && queue.lent_places() > 0 {
-        come(queue, true);
-    }
-}
-
-#[test]
-fn a_place_that_is_lent_is_taken() {
-    model_with(3, || {
-        let queue = Arc::new(Queue::new(1));
-        let has_run = Arc::new(Notify::new());
-        let submitter = {
-            let (queue, has_run) = (Arc::clone(&queue), Arc::clone(&has_run));
-            thread::spawn(move || submit_what_is_waited_for(&queue, &has_run))
-        };
-        // This is the pool's own work, and no drainer's.
-        waits_for_a_call(&queue, &has_run);
-        submitter.join().expect("no panic");
-        come(&queue, true);
-        assert_eq!((queue.waiting(), queue.up()), (0, 0));
-    });
-}
-
-#[test]
-fn a_place_that_a_drainer_lends_is_taken() {
-    model_with(2, || {
-        let queue = Arc::new(Queue::new(1));
-        let has_run = Arc::new(Notify::new());
-        let (own, waited_for) = (Arc::clone(&queue), Arc::clone(&has_run));
-        let ends = Arc::new(Ends::default());
-        let work = move || waits_for_a_call(&own, &waited_for);
-        let (job, waits) = call(work, Counted(Arc::clone(&ends)), Priority::Normal);
-        let place = queue.enter(usize::MAX).expect("no limit");
-        assert!(place.submit(job).is_some());
-        drop(waits);
-        let submitter = {
-            let (queue, has_run) = (Arc::clone(&queue), Arc::clone(&has_run));
-            thread::spawn(move || submit_what_is_waited_for(&queue, &has_run))
-        };
-        come(&queue, true);
-        submitter.join().expect("no panic");
-        come(&queue, true);
-        assert_eq!(ends.returned.load(Ordering::Relaxed), 1);
-        assert_eq!((queue.waiting(), queue.up()), (0, 0));
-    });
+    nothing_is_left_by_a_change(
+        2,
+        2,
+        true,
+        &[
+            "a drainer of that number is left",
+            "a thread comes",
+            "a thread finds no place",
+            "superseded",
+            "the keeper finds no place",
+        ],
+    );
 }
 
 /// The limit falls to one while two drainers are up, or one that has run both jobs.
 #[test]
 fn a_lower_limit_leaves_nothing() {
-    model_with(1, || {
+    explore(1, &["a drainer fetches", "a thread comes", "a thread finds no place"], || {
         let queue = Arc::new(Queue::new(2));
         let ends = Arc::new(Ends::default());
         let mut fetched: Vec<_> = (0..2).filter_map(|_| put(&queue, &ends, false)).collect();
@@ -240,5 +215,120 @@ fn a_lower_limit_leaves_nothing() {
         }
         assert_eq!(ends.returned.load(Ordering::Relaxed), 2);
         assert_eq!((queue.waiting(), queue.searching(), queue.up()), (0, 0, 0));
+    });
+}
+
+/// Counts a call out that is given up.
+struct Withdrawn(Arc<Queue>, Arc<Ends>);
+
+impl Observer for Withdrawn {
+    type After = ();
+
+    fn may_start(&self) -> bool {
+        true
+    }
+
+    fn withdraw(&self) {
+        self.0.cancel();
+    }
+
+    fn end(self, end: End, unwanted: bool) {
+        Counted(self.1).end(end, unwanted);
+    }
+}
+
+/// A job that somebody awaits.
+fn awaited(queue: &Arc<Queue>, ends: &Arc<Ends>) -> Call<Value> {
+    let value = Value(Arc::clone(ends));
+    let observer = Withdrawn(Arc::clone(queue), Arc::clone(ends));
+    let place = queue.enter(usize::MAX).expect("no limit");
+    let (job, mut call) = call(move || value, observer, Priority::Normal);
+    assert!(pin!(&mut call).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let _fetched = place.submit(job);
+    call
+}
+
+/// Two of three calls are given up, and their jobs removed by the thread that does so, while a drainer
+/// takes jobs from the same lists.
+#[test]
+fn a_sweep_beside_a_drainer_leaves_each_job_to_one_of_them() {
+    explore(
+        2,
+        &[
+            "a thread comes",
+            "a thread finds no place",
+            "both are cancelled",
+            "one has run, or runs",
+            "sweeps",
+        ],
+        || {
+            let queue = Arc::new(Queue::new(1));
+            let ends = Arc::new(Ends::default());
+            let mut calls = [0; 3].map(|_| Some(awaited(&queue, &ends)));
+            let drainer = {
+                let queue = Arc::clone(&queue);
+                thread::spawn(move || come(&queue, true))
+            };
+            for given_up in &mut calls[..2] {
+                *given_up = None;
+            }
+            drainer.join().expect("no panic");
+            come(&queue, true);
+            reach(match ends.returned.load(Ordering::Relaxed) {
+                1 => "both are cancelled",
+                _ => "one has run, or runs",
+            });
+            assert_eq!(ends.all(), 3);
+            assert_eq!((queue.waiting(), queue.up()), (0, 0));
+        },
+    );
+}
+
+/// The threads of the pool have ended. What is submitted now is refused, by whoever was to fetch a
+/// thread, while the last drainer still runs what it finds.
+#[test]
+fn what_nobody_will_run_is_refused() {
+    explore(2, &["a thread comes", "a thread finds no place", "refuses"], || {
+        let queue = Arc::new(Queue::new(1));
+        let ends = Arc::new(Ends::default());
+        let last = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || come(&queue, true))
+        };
+        let calls = [0; 2].map(|_| {
+            let call = awaited(&queue, &ends);
+            if queue.open_place().is_some() {
+                reach("refuses");
+                queue.refuse_all();
+            }
+            call
+        });
+        last.join().expect("no panic");
+        drop(calls);
+        assert_eq!(ends.all(), 2);
+        assert_eq!((queue.waiting(), queue.up()), (0, 0));
+    });
+}
+
+/// A drainer goes from one job to the next, which it takes without a search, while a third job is
+/// submitted. The submitter is a drainer, too, where a place is open for one.
+#[test]
+fn what_is_submitted_while_the_next_job_starts_is_run() {
+    explore(2, &["a thread comes", "a thread finds no place"], || {
+        let queue = Arc::new(Queue::new(2));
+        let ends = Arc::new(Ends::default());
+        let calls = [0; 2].map(|_| awaited(&queue, &ends));
+        let submitter = {
+            let (queue, ends) = (Arc::clone(&queue), Arc::clone(&ends));
+            thread::spawn(move || {
+                let call = awaited(&queue, &ends);
+                come(&queue, true);
+                call
+            })
+        };
+        come(&queue, true);
+        drop((calls, submitter.join().expect("no panic")));
+        assert_eq!(ends.returned.load(Ordering::Relaxed), 3);
+        assert_eq!((queue.waiting(), queue.up()), (0, 0));
     });
 }

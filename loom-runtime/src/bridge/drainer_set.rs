@@ -122,9 +122,10 @@ impl DrainerSet {
     /// has a place open, if any: the caller then has to fetch a spare.
     pub(super) fn lend(&self) -> Option<Generation> {
         self.lent.fetch_add(1, Ordering::Relaxed);
-        // With the fences of `lent` and `fetch_if_lent`: either this thread sees the job that waits
-        // and the place that is open, or the submitter sees that a place is lent (Q8).
-        fence(Ordering::SeqCst);
+        // Release: with the acquires of `lent` and `fetch_if_lent`. A step on the word follows on
+        // either side, so this thread sees the job that waits and the place that is open, or the
+        // submitter sees that a place is lent (Q8).
+        fence(Ordering::Release);
         match self.fetch_more() {
             Fetch::One(generation) => Some(generation),
             Fetch::None => self.open_place(),
@@ -138,7 +139,8 @@ impl DrainerSet {
 
     /// How many threads have lent their place. For a thread that has opened a place.
     pub(super) fn lent(&self) -> usize {
-        fence(Ordering::SeqCst);
+        // Acquire: with the release of `lend`.
+        fence(Ordering::Acquire);
         self.lent.load(Ordering::Relaxed) as usize
     }
 
@@ -293,8 +295,8 @@ impl DrainerSet {
     /// After a step that left jobs waiting, because no more than `most` drainers might be up: opens
     /// a place if one has been lent meanwhile (Q8).
     fn fetch_if_lent(&self, most: u32) -> Fetch {
-        // With the fence of `lend`.
-        fence(Ordering::SeqCst);
+        // Acquire: with the release of `lend`.
+        fence(Ordering::Acquire);
         if self.most_up() > most { self.fetch_more() } else { Fetch::None }
     }
 

@@ -12,7 +12,7 @@ use super::slot::{Header, state};
 /// How often in a row a list may be passed over for one of higher priority (Q3).
 const PATIENCE: u32 = 16;
 /// A sweep needs at least this many cancelled jobs that are still linked.
-const MIN_SWEEP: usize = 64;
+const MIN_SWEEP: usize = if cfg!(all(test, loom_model)) { 1 } else { 64 };
 /// How many jobs a thread that cancels visits at most.
 const STEP: usize = 8;
 
@@ -110,6 +110,8 @@ impl Jobs {
             lists.sort_all();
             lists.unsorted = self.take_inbox();
         }
+        #[cfg(all(test, loom_model))]
+        crate::sync::explore::reach("sweeps");
         let mut removed = 0;
         let visited = (0..STEP).take_while(|_| lists.visit(&mut removed)).count();
         drop(lists);

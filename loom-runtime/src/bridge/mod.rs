@@ -21,7 +21,15 @@ mod state;
 #[cfg(all(test, loom_model))]
 mod drainer_model;
 #[cfg(all(test, not(loom_model)))]
+mod fuzz;
+#[cfg(all(test, not(loom_model)))]
 mod held_tests;
+#[cfg(all(test, not(loom_model)))]
+pub(crate) mod hostile;
+#[cfg(all(test, not(loom_model)))]
+mod hostile_tests;
+#[cfg(all(test, loom_model))]
+mod lend_model;
 #[cfg(all(test, loom_model))]
 mod model;
 #[cfg(all(test, not(loom_model)))]

@@ -2,7 +2,8 @@
 
 use std::task::Waker;
 
-use crate::sync::thread;
+use crate::panics::KeptWaker;
+use crate::sync::modelled::yield_now;
 
 use super::complete::{HandOver, Job, Started};
 use super::drainer_set::{DrainerSet, Fetch, Generation};
@@ -255,7 +256,7 @@ impl Queue {
                 return;
             } else {
                 // A job was counted in, and its submitter is about to push it.
-                thread::yield_now();
+                yield_now();
             }
         }
     }
@@ -288,9 +289,14 @@ impl<D: Drainer> HandOver for Ending<'_, '_, D> {
     }
 
     fn wake(&mut self, waker: Waker) {
-        let is_short = self.is_short;
-        let ahead = || if is_short { self.queue.drainers.waiting_for_each() } else { 0 };
-        self.holding.hold_or_wake(waker, ahead);
+        if self.is_short {
+            let drainers = &self.queue.drainers;
+            self.holding.hold_or_wake(waker, || drainers.waiting_for_each());
+            return;
+        }
+        // The order in which the jobs ended.
+        self.holding.wake_all();
+        KeptWaker::from(waker).wake();
     }
 }
 

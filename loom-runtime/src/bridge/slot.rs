@@ -260,6 +260,15 @@ where
     /// B1: the slot is of this type and empty, and the caller is its last owner.
     unsafe fn free(header: NonNull<Header>) {
         let slot = header.cast::<Self>();
+        {
+            // SAFETY: B1, by contract.
+            let slot = unsafe { Self::from_header(header) };
+            // Each end has done with all parts before this. The model checker sees that here.
+            slot.header.waker.with_mut(|_| ());
+            slot.header.link.with_mut(|_| ());
+            slot.observer.with_mut(|_| ());
+            slot.payload.with_mut(|_| ());
+        }
         // SAFETY: B1, the slot is empty, and its fields drop no contents. It is dropped for the
         // cells, whose end the model checker has to see.
         unsafe { slot.drop_in_place() };

@@ -130,9 +130,9 @@ impl State {
 
     /// Job: begins to run, unless the caller has given up (B2).
     pub(super) fn start(&self) -> Start {
-        // Acquire: pairs with the queue's release (B1). What a caller did before it cancelled need
-        // not be seen here: the caller owns those parts until it leaves.
-        match self.0.fetch_or(RUNNING, Ordering::Acquire) & PHASE {
+        // Relaxed: the queue has acquired what the submitter did (Q1). What a caller did before it
+        // cancelled need not be seen here: the caller owns those parts until it leaves.
+        match self.0.fetch_or(RUNNING, Ordering::Relaxed) & PHASE {
             QUEUED => Start::Run,
             _ => Start::Cancelled,
         }
@@ -157,7 +157,8 @@ impl State {
 
     /// Job: leaves the slot to the call (B3).
     pub(super) fn publish(&self) -> Publish {
-        let mut state = self.0.load(Ordering::Acquire);
+        // Relaxed: the swap acquires, and so does `leave`.
+        let mut state = self.0.load(Ordering::Relaxed);
         loop {
             if state & ORPHANED != 0 {
                 return Publish::Orphaned;
@@ -224,7 +225,8 @@ impl State {
 
     /// Call: is dropped, having been polled or not (B4). Its waker is hidden already.
     pub(super) fn give_up(&self, polled: bool) -> GiveUp {
-        let mut state = self.0.load(Ordering::Acquire);
+        // Relaxed: the swap acquires.
+        let mut state = self.0.load(Ordering::Relaxed);
         loop {
             let orphan = state | ORPHANED;
             let (next, then) = match state & PHASE {

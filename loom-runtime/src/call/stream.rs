@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 use crate::core::{Admitted, Core};
+use crate::panics::KeptWaker;
 use crate::scheduler::{Arm, ComputeHintProvider};
 use crate::sync::{Arc, thread};
 
@@ -83,7 +84,7 @@ struct Flight<U> {
     /// How many items, from the front, have stored `waker`. Only an unordered stream uses this: an
     /// ordered one polls the front item alone.
     polled: usize,
-    waker: Option<Waker>,
+    waker: Option<KeptWaker>,
     limit: Option<usize>,
     is_ordered: bool,
     /// The core that was set, or the current one at the first poll.
@@ -163,7 +164,7 @@ impl<U> Flight<U> {
     /// only checked for completion.
     fn poll_any(&mut self, cx: &mut Context<'_>) -> Option<Poll<(usize, thread::Result<U>)>> {
         if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            self.waker = Some(cx.waker().clone());
+            self.waker = Some(KeptWaker::of(cx.waker()));
             self.polled = 0;
         }
         let mut pending = None;

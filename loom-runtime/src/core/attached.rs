@@ -36,8 +36,9 @@ thread_local! {
 fn change<R>(f: impl FnOnce(&mut Vec<Current>) -> R) -> R {
     let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
     let result = f(&mut current);
-    // Release: with the acquire in `with`; the lock orders the rest.
-    CHANGES.fetch_add(1, Ordering::Release);
+    // Relaxed: a thread that reads this number takes the lock after this thread, since it would
+    // otherwise have read a number that was written later.
+    CHANGES.fetch_add(1, Ordering::Relaxed);
     result
 }
 
@@ -74,8 +75,7 @@ pub(crate) fn all() -> Vec<Arc<Core>> {
 /// not call foreign code.
 #[inline]
 pub(crate) fn with<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
-    // Acquire: with the release of `change`.
-    let changes = CHANGES.load(Ordering::Acquire);
+    let changes = CHANGES.load(Ordering::Relaxed);
     if changes == 0 {
         return None;
     }
@@ -100,7 +100,7 @@ fn find() -> Option<Arc<Core>> {
 
 /// The core that code without a handle uses, as a counted reference.
 pub(crate) fn current() -> Option<Arc<Core>> {
-    if CHANGES.load(Ordering::Acquire) == 0 { None } else { find() }
+    if CHANGES.load(Ordering::Relaxed) == 0 { None } else { find() }
 }
 
 /// The host of that core.

@@ -3,11 +3,12 @@
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
 use super::pools::{Pools, Which};
+use super::watched::Work;
 
 /// Counts the callers of `install`.
 #[derive(Debug, Default)]
 pub(crate) struct Installs {
-    all: AtomicUsize,
+    all: Work,
     /// Those whose work has not started yet, for each pool.
     waiting: [AtomicUsize; 2],
 }
@@ -18,13 +19,12 @@ pub(crate) struct Installing<'a>(&'a Installs);
 impl Installs {
     /// Counts a caller, which then makes the keeper watch the core.
     pub(crate) fn begin(&self) -> Installing<'_> {
-        // SeqCst: with `Core::may_be_left_alone`.
-        self.all.fetch_add(1, Ordering::SeqCst);
+        self.all.begin();
         Installing(self)
     }
 
     pub(super) fn is_any(&self) -> bool {
-        self.all.load(Ordering::SeqCst) > 0
+        self.all.count() > 0
     }
 
     /// Whether installed work waits for a thread of this pool.
@@ -50,6 +50,6 @@ impl Installing<'_> {
 
 impl Drop for Installing<'_> {
     fn drop(&mut self) {
-        self.0.all.fetch_sub(1, Ordering::SeqCst);
+        self.0.all.end();
     }
 }

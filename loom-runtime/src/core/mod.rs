@@ -28,6 +28,8 @@ mod paused;
 mod pools;
 mod pressure;
 mod run_times;
+#[cfg(all(test, loom_shuttle))]
+mod schedules;
 mod shared;
 mod spares;
 pub(crate) mod thread_stats;

@@ -18,8 +18,7 @@ mod attached {
     use loom_abi::{Place, Status, Work};
 
     use crate::boundary::HostRef;
-    use crate::sync::atomic::{AtomicUsize, Ordering};
-    use crate::sync::{Arc, OnceLock};
+    use crate::sync::{Arc, OnceLock, Tally};
 
     use super::Refusal;
 
@@ -48,11 +47,11 @@ mod attached {
         /// Which part of the plug-in's tokio a task can use that does not choose itself.
         context: OnceLock<TokioContext>,
         /// 1 until the last thread of the plug-in's tokio has ended.
-        drivers: AtomicUsize,
+        drivers: Tally,
     }
 
     /// The sum of `drivers` over all runtimes of this library.
-    static DRIVERS: AtomicUsize = AtomicUsize::new(0);
+    static DRIVERS: Tally = Tally::new();
 
     impl Owner {
         pub(crate) fn set_host(&self, host: Arc<HostRef>) {
@@ -78,26 +77,23 @@ mod attached {
         }
 
         pub(crate) fn driver_starts(&self) {
-            self.drivers.fetch_add(1, Ordering::Relaxed);
-            DRIVERS.fetch_add(1, Ordering::Relaxed);
+            self.drivers.enter();
+            DRIVERS.enter();
         }
 
         /// The threads of the plug-in's tokio have been joined.
         pub(crate) fn driver_has_ended(&self) {
-            // Release: with the acquire of `has_driver` and `any_has_driver`.
-            self.drivers.fetch_sub(1, Ordering::Release);
-            DRIVERS.fetch_sub(1, Ordering::Release);
+            self.drivers.leave();
+            DRIVERS.leave();
         }
 
         pub(crate) fn has_driver(&self) -> bool {
-            // Acquire: with the release of `driver_has_ended`.
-            self.drivers.load(Ordering::Acquire) > 0
+            self.drivers.count() > 0
         }
 
         /// Whether any runtime of this library has a driver.
         pub(crate) fn any_has_driver() -> bool {
-            // Acquire: with the release of `driver_has_ended`.
-            DRIVERS.load(Ordering::Acquire) > 0
+            DRIVERS.count() > 0
         }
 
         /// Asks the host to admit and count a piece of work.

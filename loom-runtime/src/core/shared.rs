@@ -38,7 +38,7 @@ use super::pools::{ComputePlacements, Pools};
 use super::pressure::Pressure;
 use super::run_times::{ClosureTimes, RunTimes};
 use super::spares::Spares;
-use super::watched::Watched;
+use super::watched::{Watched, Work};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
@@ -47,7 +47,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Core {
-    in_flight: AtomicUsize,
+    in_flight: Work,
     pub(crate) lifecycle: Lifecycle,
     /// Compute calls that wait for a thread.
     pub(crate) queue: Queue,
@@ -96,7 +96,7 @@ pub(crate) struct Rest {
     pub(crate) drainer_cpus: DrainerCpus,
     functions: Table<Arc<Function>>,
     /// Blocking functions that wait for a thread.
-    pub(crate) blocking_queued: AtomicUsize,
+    pub(crate) blocking_queued: Work,
     /// Tokio's threads, workers and blocking threads, where this runtime started them.
     pub(crate) tokio_threads: AtomicUsize,
     /// How many of them are workers; unset beside a given tokio runtime.
@@ -143,7 +143,7 @@ impl Core {
         knobs: MabKnobs,
     ) -> Self {
         Self {
-            in_flight: AtomicUsize::new(0),
+            in_flight: Work::default(),
             lifecycle: Lifecycle::default(),
             queue: Queue::new(compute_threads),
             rest: Rest {
@@ -171,7 +171,7 @@ impl Core {
                 overhead: Arc::default(),
                 manual: OnceLock::new(),
                 functions: Table::default(),
-                blocking_queued: AtomicUsize::new(0),
+                blocking_queued: Work::default(),
                 tokio_threads: AtomicUsize::new(0),
                 own_workers: OnceLock::new(),
                 local_tasks: OnceLock::new(),
@@ -318,19 +318,18 @@ impl Core {
 
     /// Compute calls that were submitted and have not ended.
     pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Relaxed)
+        self.in_flight.count()
     }
 
     /// Counts a compute call, and returns how many were in flight before. Only for [`begin_call`](
     /// crate::threads::begin_call), which also makes the keeper watch the core.
     pub(crate) fn count_call(&self) -> usize {
-        // SeqCst: with `may_be_left_alone`.
-        self.in_flight.fetch_add(1, Ordering::SeqCst)
+        self.in_flight.begin()
     }
 
     pub(crate) fn end_call(&self, has_panicked: bool) {
         self.owner.end_call(has_panicked);
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.in_flight.end();
     }
 
     /// The extension, made if there is none.
@@ -371,10 +370,7 @@ impl Core {
 
     /// Whether there is work that needs a thread of the pool, or a blocking thread.
     pub(crate) fn has_work(&self) -> bool {
-        // SeqCst: with `may_be_left_alone`.
-        self.in_flight.load(Ordering::SeqCst) > 0
-            || self.blocking_queued.load(Ordering::SeqCst) > 0
-            || self.installs.is_any()
+        self.in_flight() > 0 || self.blocking_queued.count() > 0 || self.installs.is_any()
     }
 }
 

@@ -10,8 +10,14 @@ mod run;
 mod spawner;
 mod task;
 
+#[cfg(all(test, loom_model))]
+mod driver_model;
+#[cfg(all(test, not(loom_model)))]
+mod fuzz;
 #[cfg(all(test, not(loom_model)))]
 mod handle_tests;
+#[cfg(all(test, not(loom_model)))]
+mod hostile_tests;
 #[cfg(all(test, loom_model))]
 mod model;
 #[cfg(all(test, not(loom_model)))]

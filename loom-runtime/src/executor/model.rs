@@ -4,12 +4,14 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Wake, Waker};
 
+use loom_model::cell::UnsafeCell;
 use loom_model::sync::atomic::{AtomicUsize, Ordering};
 use loom_model::sync::{Arc, Mutex, Notify};
 use loom_model::thread;
 
 use super::{Executor, JoinHandle};
 use crate::sync::Arc as StdArc;
+use crate::sync::explore::{explore, reach};
 
 /// Wakes a thread of the model. Wakers need an `Arc` of std, so the model's `Arc` is inside.
 struct Waking(Arc<Notify>);
@@ -25,12 +27,16 @@ fn block_on<F: Future>(future: F) -> F::Output {
     let notify = Arc::new(Notify::new());
     let waker = Waker::from(StdArc::new(Waking(Arc::clone(&notify))));
     let mut future = pin!(future);
-    loop {
+    for polls in 0.. {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(result) => return result,
+            Poll::Ready(result) => {
+                reach(if polls == 0 { "ready at once" } else { "woken" });
+                return result;
+            }
             Poll::Pending => notify.wait(),
         }
     }
+    unreachable!("it polls without end")
 }
 
 /// Counts its drop.
@@ -60,15 +66,9 @@ fn flagged<T: Unpin>(
     })
 }
 
-fn check(f: impl Fn() + Sync + Send + 'static) {
-    let mut model = loom_model::model::Builder::new();
-    model.preemption_bound = Some(3);
-    model.check(f);
-}
-
 #[test]
 fn a_wake_from_elsewhere_is_never_lost() {
-    check(|| {
+    explore(3, &["woken"], || {
         let (flag, wakers) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
         let mut executor = Executor::new(1);
         let handle = executor.spawn(flagged(&flag, &wakers, 7));
@@ -85,7 +85,7 @@ fn a_wake_from_elsewhere_is_never_lost() {
 
 #[test]
 fn two_wakers_and_a_poll_make_one_entry() {
-    check(|| {
+    explore(3, &["ready at once", "woken"], || {
         let flags = [0, 1].map(|_| Arc::new(AtomicUsize::new(0)));
         let wakers = Arc::new(Mutex::new(Vec::new()));
         let mut executor = Executor::new(1);
@@ -117,7 +117,7 @@ fn two_wakers_and_a_poll_make_one_entry() {
 
 #[test]
 fn a_result_goes_to_a_handle_elsewhere_once() {
-    check(|| {
+    explore(3, &["ready at once", "woken"], || {
         let drops = Arc::new(AtomicUsize::new(0));
         let mut executor = Executor::new(1);
         let result = Dropped(Arc::clone(&drops));
@@ -132,7 +132,7 @@ fn a_result_goes_to_a_handle_elsewhere_once() {
 
 #[test]
 fn a_handle_that_changes_its_waker_and_goes_leaves_nothing() {
-    check(|| {
+    explore(3, &[], || {
         let drops = Arc::new(AtomicUsize::new(0));
         let mut executor = Executor::new(1);
         let result = Dropped(Arc::clone(&drops));
@@ -154,7 +154,7 @@ fn a_handle_that_changes_its_waker_and_goes_leaves_nothing() {
 
 #[test]
 fn an_abort_from_elsewhere_drops_the_future_once() {
-    check(|| {
+    explore(3, &["ready at once", "woken"], || {
         let (flag, wakers) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
         let drops = Arc::new(AtomicUsize::new(0));
         let mut executor = Executor::new(1);
@@ -172,7 +172,7 @@ fn an_abort_from_elsewhere_drops_the_future_once() {
 
 #[test]
 fn an_abort_handle_outlives_task_handle_and_executor() {
-    check(|| {
+    explore(3, &[], || {
         let (flag, wakers) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
         let drops = Arc::new(AtomicUsize::new(0));
         let mut executor = Executor::new(1);
@@ -192,7 +192,7 @@ fn an_abort_handle_outlives_task_handle_and_executor() {
 
 #[test]
 fn the_end_meets_a_wake_an_abort_and_a_late_comer() {
-    check(|| {
+    explore(3, &["ready at once", "woken"], || {
         let (flag, wakers) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
         let drops = Arc::new(AtomicUsize::new(0));
         let mut executor = Executor::new(1);
@@ -213,5 +213,61 @@ fn the_end_meets_a_wake_an_abort_and_a_late_comer() {
         waking.join().expect("no panic");
         assert!(sending.join().expect("no panic"));
         assert_eq!(drops.load(Ordering::Relaxed), 2);
+    });
+}
+
+/// The last waker of a task goes on another thread, and the task's slot with it, which the executor
+/// uses again.
+#[test]
+fn a_slot_that_comes_back_from_elsewhere_is_used_again() {
+    explore(3, &["is full", "there is room"], || {
+        let (flag, wakers) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+        let mut executor = Executor::new(1);
+        executor.spawn_slab(flagged(&flag, &wakers, ())).expect("there is room");
+        executor.poll();
+        let waker = wakers.lock().expect("no panic").pop().expect("it was polled");
+        flag.store(1, Ordering::Relaxed);
+        waker.wake_by_ref();
+        executor.poll();
+        wakers.lock().expect("no panic").clear();
+        let dropping = thread::spawn(move || drop(waker));
+        thread::yield_now();
+        let is_placed = executor.spawn_slab(std::future::ready(())).is_ok();
+        reach(if is_placed { "there is room" } else { "is full" });
+        executor.poll();
+        dropping.join().expect("no panic");
+    });
+}
+
+/// Looks at a cell when it is dropped: the checker reports whoever is still writing it.
+struct Looks(Arc<UnsafeCell<()>>);
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        self.0.with(|_| ());
+    }
+}
+
+#[test]
+fn the_drop_of_an_aborted_future_sees_what_came_before_the_abort() {
+    explore(3, &["is aborted", "is aborted later"], || {
+        let (flag, wakers) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+        let cell = Arc::new(UnsafeCell::new(()));
+        let mut executor = Executor::new(1);
+        let looks = Looks(Arc::clone(&cell));
+        let future = flagged(&flag, &wakers, ());
+        let handle = executor.spawn(async move {
+            let _looks = looks;
+            future.await;
+        });
+        let aborting = thread::spawn(move || {
+            cell.with_mut(|_| ());
+            handle.abort();
+            handle
+        });
+        thread::yield_now();
+        executor.poll();
+        let handle = aborting.join().expect("no panic");
+        reach(if handle.is_finished() { "is aborted" } else { "is aborted later" });
     });
 }

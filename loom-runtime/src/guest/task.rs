@@ -4,7 +4,7 @@ use std::any::Any;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use loom_abi::Status;
 use pin_project_lite::pin_project;
@@ -13,7 +13,7 @@ use tokio::task;
 
 use crate::boundary::{ForeignTask, HostRef};
 use crate::executor::JoinError;
-use crate::panics::drop_ignoring_panic;
+use crate::panics::{KeptWaker, drop_ignoring_panic};
 use crate::sync::{Arc, Mutex, OnceLock, PoisonError, thread};
 
 use crate::core::{Admitted, Refusal};
@@ -27,7 +27,7 @@ struct Shared<T> {
 }
 
 enum State<T> {
-    Running(Option<Waker>),
+    Running(Option<KeptWaker>),
     Ended(Result<T, JoinError>),
     /// The handle has taken the result, or was dropped.
     Left,
@@ -86,7 +86,7 @@ impl<T> Future for JoinHandle<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // A waker is foreign code, so it is cloned and dropped outside of the lock.
-        let fresh = cx.waker().clone();
+        let fresh = KeptWaker::of(cx.waker());
         let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *state {
             State::Running(Some(waker)) if waker.will_wake(cx.waker()) => Poll::Pending,

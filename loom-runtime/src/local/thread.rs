@@ -16,9 +16,9 @@ use super::handle::LocalCore;
 use super::states::States;
 use crate::core::{Core, context};
 use crate::executor::Executor;
-use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::sync::modelled::DriverWaker;
-use crate::sync::{Arc, Mutex, PoisonError, mpsc, thread};
+use crate::sync::DriverWaker;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Arc, Flag, Mutex, PoisonError, mpsc, thread};
 use crate::threads::{ShutdownWait, Timer, new_thread, place_blocking_thread};
 use crate::time::{ClockDriver, CoreId, InactiveClock};
 use crate::topology::{Role, ThreadPlacement};
@@ -33,7 +33,7 @@ const POLLS_PER_TURN: usize = 61;
 /// Wakes a sleeping core, and requests its end.
 #[derive(Default)]
 struct DriverWake {
-    end_requested: AtomicBool,
+    end_requested: Flag,
     /// How long the end waits for blocking functions; `None` without a limit.
     shutdown_limit: Mutex<Option<Duration>>,
     sleeper: DriverWaker,
@@ -62,8 +62,7 @@ impl Started {
             ShutdownWait::Forever => None,
         };
         *self.driver_wake.shutdown_limit.lock().unwrap_or_else(PoisonError::into_inner) = limit;
-        // Release: with the acquire of `turn`.
-        self.driver_wake.end_requested.store(true, Ordering::Release);
+        self.driver_wake.end_requested.raise();
         self.driver_wake.sleeper.wake();
     }
 }
@@ -185,14 +184,15 @@ fn turn(
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     // Timers that are registered during this turn need no wake: the turn checks them below.
-    driver_wake.sleeper.clear();
+    drop(driver_wake.sleeper.take());
     fire(driver);
     // Tokio gives a budget to each turn, not to each task. A task that the budget does not reach is
     // first in the next turn.
     run_ready(executor);
-    driver_wake.sleeper.register(cx.waker());
-    // Acquire: with the release of `ask_to_end`.
-    if driver_wake.end_requested.load(Ordering::Acquire) {
+    if driver_wake.sleeper.register(cx.waker()).is_err() {
+        cx.waker().wake_by_ref();
+    }
+    if driver_wake.end_requested.is_raised() {
         return Poll::Ready(());
     }
     if executor.sleep_in(cx) && timer.wake_at(driver.next_deadline(), cx).is_ready() {

@@ -92,20 +92,20 @@ pub fn detach(limit: Duration) -> Result<(), StillAttached> {
         end(core, deadline)?;
     }
     keeper::end();
+    // One look at all of it: what is left of one kind may make a value of another before it goes.
     wait_for(deadline, || {
-        let threads = boundary::bodies();
-        (threads > 0 || Owner::any_has_driver())
-            .then(|| format!("{threads} threads of its own are still running"))
-    })?;
-    wait_for(deadline, || {
-        let left = boundary::report();
-        (left != Report::default()).then(|| {
-            let Report { futures, wakers, jobs, tasks } = left;
-            format!(
+        let (held, threads, has_driver) = boundary::look(Owner::any_has_driver);
+        let Report { futures, wakers, jobs, tasks } = held;
+        if threads > 0 || has_driver {
+            Some(format!("{threads} threads of its own are still running"))
+        } else if held != Report::default() {
+            Some(format!(
                 "other libraries hold {futures} futures, {wakers} wakers, {jobs} closures, \
                  {tasks} tasks"
-            )
-        })
+            ))
+        } else {
+            None
+        }
     })?;
     // Until here, code without a handle finds these runtimes, and is refused.
     for core in &attached {

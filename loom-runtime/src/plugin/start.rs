@@ -34,6 +34,9 @@ use crate::core::attached;
 /// How long `LoomRuntime::drop` and similar calls wait; a plug-in has no setting for it.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The most threads of a kind; the texts of `Attach` and `AttachError` say it, too.
+const MOST_THREADS: usize = 8192;
+
 /// The number of the thread that ends the driver, among the threads that the host starts for I/O.
 const ENDER: usize = 98;
 /// How long tokio may take to start; it requests threads and does not wait for them.
@@ -83,7 +86,7 @@ impl Attach<'_> {
             ("compute_threads", self.compute_threads.unwrap_or(1)),
         ];
         for (setting, value) in settings {
-            if !(1..=8192).contains(&value) {
+            if !(1..=MOST_THREADS).contains(&value) {
                 return Err(AttachError::Setting { setting, value });
             }
         }
@@ -99,7 +102,8 @@ impl Attach<'_> {
 fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> {
     os::watch_forks();
     let facts = host.facts();
-    let threads = how.compute_threads.unwrap_or(facts.compute_threads).max(1);
+    // As many as the host has, within the bounds of the setting.
+    let threads = how.compute_threads.unwrap_or(facts.compute_threads).clamp(1, MOST_THREADS);
     let request = Request {
         io_threads: Some(1),
         compute_threads: Some(threads),

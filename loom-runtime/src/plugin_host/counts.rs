@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use loom_abi::Work;
 use tokio::task::AbortHandle;
 
 use crate::boundary::ForeignFuture;
@@ -19,6 +20,43 @@ pub(crate) struct Counts {
     pub(crate) computed: AtomicU64,
     pub(crate) panicked: AtomicU64,
     pub(crate) threads: AtomicUsize,
+}
+
+/// Work that one plug-in does on threads of its own, as it tells. It ends no more than it has begun,
+/// so the counts that it shares with others stay right.
+#[derive(Debug, Default)]
+pub(super) struct Begun {
+    /// `Relaxed`, both: an end comes after its begin, and a count needs no more than its own order.
+    tasks: AtomicUsize,
+    compute_calls: AtomicUsize,
+    /// Whether the program was told of an end without a begin.
+    pub(super) is_told: AtomicBool,
+}
+
+impl Begun {
+    /// `None` for a kind that this version does not know.
+    fn of(&self, work: Work) -> Option<&AtomicUsize> {
+        match work {
+            Work::TASK => Some(&self.tasks),
+            Work::COMPUTE => Some(&self.compute_calls),
+            _ => None,
+        }
+    }
+
+    /// The work has begun, and counts already.
+    pub(super) fn begin(&self, work: Work) {
+        if let Some(begun) = self.of(work) {
+            begun.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether such work is there to end; if so, it is taken off.
+    pub(super) fn end(&self, work: Work) -> bool {
+        let one_less = |begun: usize| begun.checked_sub(1);
+        self.of(work).is_some_and(|begun| {
+            begun.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
+        })
+    }
 }
 
 /// One call or one thread, counted from before it begins until it has ended, however it ends.

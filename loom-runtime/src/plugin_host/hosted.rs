@@ -15,10 +15,10 @@ use crate::panics::ignore_panic;
 use crate::runtime::{Inner, LoomRuntime};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex, PoisonError};
-use crate::threads::{begin_call, install, place_blocking_thread, task};
+use crate::threads::{begin_call, install, place_blocking_thread, task, warn_once};
 use crate::topology::os;
 
-use super::counts::{Counted, Counts, Starting, Task};
+use super::counts::{Begun, Counted, Counts, Starting, Task};
 use super::plugins::Plugins;
 use super::stats::PluginStats;
 use super::threads::{self, Threads};
@@ -45,6 +45,7 @@ pub(crate) struct Hosted {
     notifying: Mutex<()>,
     pub(super) threads: Threads,
     pub(crate) counts: Arc<Counts>,
+    begun: Begun,
 }
 
 impl Hosted {
@@ -62,6 +63,7 @@ impl Hosted {
             starting: Starting::default(),
             threads: Threads::default(),
             counts: Arc::default(),
+            begun: Begun::default(),
             core,
         });
         hosted.core.extension::<Plugins>().add(&hosted);
@@ -144,6 +146,19 @@ impl Hosted {
             return Err(Status::SHUT_DOWN);
         }
         Admitted::to(&self.core).map_err(status_of)
+    }
+
+    /// The plug-in ends what it has not begun: says so once.
+    fn refuse_end(&self) -> Status {
+        warn_once(
+            &self.begun.is_told,
+            &format!(
+                "plug-in `{}` ends work that it has not begun, which is not counted: it calls \
+                 `end` of loom-abi twice for one `begin`, or for work of another kind",
+                self.name
+            ),
+        );
+        Status::REFUSED
     }
 
     /// The name of a thread that is started for the plug-in.
@@ -315,24 +330,31 @@ impl Host for Hosted {
     }
 
     fn begin(&self, work: Work) -> Status {
-        if work == Work::COMPUTE {
+        match work {
             // No admission: the task that was admitted for this call is counted already.
-            begin_call(&self.core);
-            self.counts.compute_calls.fetch_add(1, Ordering::Relaxed);
-            return Status::DONE;
+            Work::COMPUTE => {
+                begin_call(&self.core);
+                self.counts.compute_calls.fetch_add(1, Ordering::Relaxed);
+            }
+            Work::TASK if os::is_forked() => return Status::FORKED,
+            // `end` counts it out again.
+            Work::TASK => {
+                if self.is_closed() || !self.core.lifecycle.admit() {
+                    return Status::SHUT_DOWN;
+                }
+                self.counts.tasks.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => return Status::REFUSED,
         }
-        if os::is_forked() {
-            return Status::FORKED;
-        }
-        // `end` counts it out again.
-        if self.is_closed.load(Ordering::Relaxed) || !self.core.lifecycle.admit() {
-            return Status::SHUT_DOWN;
-        }
-        self.counts.tasks.fetch_add(1, Ordering::Relaxed);
+        self.begun.begin(work);
         Status::DONE
     }
 
-    fn end(&self, work: Work, how: Status) {
+    fn end(&self, work: Work, how: Status) -> Status {
+        // First, so that what is counted out below is this plug-in's own.
+        if !self.begun.end(work) {
+            return self.refuse_end();
+        }
         if how == Status::PANICKED {
             self.counts.panicked.fetch_add(1, Ordering::Relaxed);
         }
@@ -344,6 +366,7 @@ impl Host for Hosted {
             self.counts.tasks.fetch_sub(1, Ordering::Relaxed);
             self.core.lifecycle.end_one();
         }
+        Status::DONE
     }
 
     fn pressure(&self) -> Pressure {

@@ -234,6 +234,12 @@ impl Plugin {
         if let Err((_status, reason)) = detached {
             return Err(UnloadError { plugin: self, reason });
         }
+        // A library that is written by hand may count without its `detach`.
+        let held = self.library.report();
+        if held != Report::default() {
+            let reason = format!("it has detached, and others hold {held:?}");
+            return Err(UnloadError { plugin: self, reason });
+        }
         hosted.threads.join();
         hosted.close();
         // SAFETY: X8, the library reports that all that it had has ended; the rest is by contract.

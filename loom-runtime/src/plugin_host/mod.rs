@@ -12,6 +12,9 @@ mod plugins;
 mod stats;
 mod threads;
 
+#[cfg(all(test, not(loom_model)))]
+mod tests;
+
 #[cfg(feature = "plugin")]
 pub(crate) use handle::is_own;
 pub use handle::{PluginHandle, live};

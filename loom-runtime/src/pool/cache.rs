@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use super::block::{SIZES, free};
 use super::chain::{Block, Chain};
 
-#[cfg(not(all(test, loom_model)))]
+#[cfg(not(all(test, any(loom_model, loom_shuttle))))]
 static RESERVES: [super::reserve::Reserve; SIZES.len()] =
     [const { super::reserve::Reserve::new() }; SIZES.len()];
 
@@ -50,7 +50,7 @@ pub(super) fn give(class: usize, block: Block) {
 }
 
 /// Whether every block comes from the heap and goes back to it, for tools that check heap accesses.
-const IS_FRESH: bool = cfg!(any(loom_fresh_blocks, all(test, loom_model)));
+const IS_FRESH: bool = cfg!(any(loom_fresh_blocks, all(test, any(loom_model, loom_shuttle))));
 
 impl Pair {
     fn take(&mut self, class: usize) -> Option<Block> {
@@ -92,24 +92,24 @@ fn put(class: usize, chain: Chain) {
     }
 }
 
-#[cfg(not(all(test, loom_model)))]
+#[cfg(not(all(test, any(loom_model, loom_shuttle))))]
 fn keep(class: usize, chain: Chain) -> Option<Chain> {
     RESERVES[class].put(chain).err()
 }
 
-#[cfg(not(all(test, loom_model)))]
+#[cfg(not(all(test, any(loom_model, loom_shuttle))))]
 fn get(class: usize) -> Option<Chain> {
     RESERVES[class].get()
 }
 
 // The checker's atomics live in one run of a model, so they cannot be in a static. Each model makes
 // its own reserve.
-#[cfg(all(test, loom_model))]
+#[cfg(all(test, any(loom_model, loom_shuttle)))]
 fn keep(_class: usize, chain: Chain) -> Option<Chain> {
     Some(chain)
 }
 
-#[cfg(all(test, loom_model))]
+#[cfg(all(test, any(loom_model, loom_shuttle)))]
 fn get(_class: usize) -> Option<Chain> {
     None
 }

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
-use crate::sync::modelled::DriverWaker;
+use crate::sync::DriverWaker;
 use crate::sync::{Arc, Parker, thread};
 use crate::threads::{Timer, keeper};
 use crate::time::{Clock, ClockDriver, InactiveClock};
@@ -93,7 +93,9 @@ fn turn(
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     // First: a timer that is registered from now on wakes this task.
-    driver_wake.0.register(cx.waker());
+    if driver_wake.0.register(cx.waker()).is_err() {
+        cx.waker().wake_by_ref();
+    }
     let Ok(next) = driver.advance_timers(now(is_paused)) else { return Poll::Ready(()) };
     if timer.wake_at(next, cx).is_ready() {
         cx.waker().wake_by_ref();

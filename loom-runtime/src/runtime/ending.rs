@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 use tokio_util::task::TaskTracker;
 
 use crate::core::{Core, Drained, beside};
+use crate::panics::ignore_panic;
 use crate::sync::{Arc, OnceLock};
 use crate::threads::{Alarm, ShutdownWait};
 use crate::topology::os;
 
 use super::handle::LoomRuntime;
 use super::inner::Inner;
+use super::shielded::shielded;
 
 /// The work that was still running when a runtime ended without waiting for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,7 +84,7 @@ impl LoomRuntime {
 
     async fn tracker_is_empty(&self) {
         if let Some(tracker) = self.inner.task_tracker.get() {
-            tracker.wait().await;
+            shielded(tracker.wait()).await;
         }
     }
 
@@ -229,7 +231,10 @@ impl LoomRuntime {
 pub(super) fn begin_shutdown(core: &Core, tracker: &OnceLock<TaskTracker>) {
     core.lifecycle.drain();
     if let Some(tracker) = tracker.get() {
-        tracker.close();
+        // It calls wakers of the program.
+        ignore_panic(|| {
+            tracker.close();
+        });
     }
 }
 

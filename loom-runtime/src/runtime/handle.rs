@@ -10,6 +10,7 @@ use crate::call::{CallOptions, ComputeFuture, TryComputeFuture, offload, try_off
 use crate::config::LoomConfig;
 use crate::core::{Admitted, Core, EnterGuard, Refusal, context};
 use crate::observe::{FunctionStats, of_core};
+use crate::panics::ignore_panic;
 use crate::sync::Arc;
 use crate::threads::{self, blocking, global_rayon, install, task};
 use crate::topology::os;
@@ -95,7 +96,10 @@ impl LoomRuntime {
     pub fn task_tracker(&self) -> &TaskTracker {
         let tracker = self.inner.task_tracker.get_or_init(TaskTracker::new);
         if self.core().lifecycle.is_draining() {
-            tracker.close();
+            // It calls wakers of the program.
+            ignore_panic(|| {
+                tracker.close();
+            });
         }
         tracker
     }

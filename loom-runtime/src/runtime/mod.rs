@@ -11,6 +11,8 @@ mod ending;
 mod entry;
 mod figures;
 mod handle;
+#[cfg(all(test, not(loom_model)))]
+mod hostile_tests;
 mod in_place;
 mod inner;
 mod local;
@@ -18,6 +20,7 @@ mod named;
 #[cfg(feature = "prometheus")]
 mod registry;
 mod scopes;
+mod shielded;
 #[cfg(feature = "signal")]
 mod signal;
 mod spawn;

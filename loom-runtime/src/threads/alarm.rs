@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
+use crate::panics::{KeptWaker, drop_ignoring_panic};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, thread};
 
@@ -19,7 +20,7 @@ use super::short_wakers::ShortWaker;
 pub(crate) struct Alarm {
     time: Instant,
     /// The waker that is called at that time.
-    set_for: Option<Waker>,
+    set_for: Option<KeptWaker>,
     /// Calls a waker that the keeper must not wait for.
     thread: Option<AlarmThread>,
 }
@@ -38,12 +39,17 @@ impl Future for Alarm {
             return Poll::Ready(());
         }
         if !self.set_for.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            self.set_for = Some(cx.waker().clone());
-            self.thread = None;
-            match ShortWaker::of(cx.waker()) {
-                Some(waker) => drop(keeper::wake_at(self.time, waker)),
-                None => self.thread = AlarmThread::start(self.time, cx.waker().clone()),
-            }
+            // A clone may panic. So each is made before anything is changed: the waker before stays
+            // set until then, and the next poll does not take this one for set.
+            let set_for = KeptWaker::of(cx.waker());
+            self.thread = match ShortWaker::of(cx.waker()) {
+                Some(waker) => {
+                    drop(keeper::wake_at(self.time, waker));
+                    None
+                }
+                None => AlarmThread::start(self.time, KeptWaker::of(cx.waker())),
+            };
+            self.set_for = Some(set_for);
         }
         Poll::Pending
     }
@@ -57,7 +63,7 @@ struct AlarmThread {
 
 impl AlarmThread {
     /// `None` if the system refuses the thread.
-    fn start(time: Instant, waker: Waker) -> Option<Self> {
+    fn start(time: Instant, waker: KeptWaker) -> Option<Self> {
         let is_over = Arc::new(AtomicBool::new(false));
         let wake = {
             let is_over = Arc::clone(&is_over);
@@ -81,9 +87,13 @@ impl Drop for AlarmThread {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
+            // The waker may drop the alarm that calls it. The thread then ends by itself.
+            if thread.thread().id() == thread::current().id() {
+                return;
+            }
             thread.thread().unpark();
-            // A panic of the waker has been reported there.
-            let _ = thread.join();
+            // It has not panicked, and a payload would be dropped within this drop.
+            drop_ignoring_panic(thread.join());
         }
     }
 }
@@ -96,10 +106,13 @@ impl fmt::Debug for AlarmThread {
 
 #[cfg(all(test, not(loom_model)))]
 mod tests {
+    use std::task::Waker;
     use std::time::Duration;
 
     use super::*;
-    use crate::sync::Parker;
+    use crate::hostile::{ENDS, Hostile, Step, Wakes, caught, none_is_left, quietly};
+    use crate::sync::atomic::AtomicUsize;
+    use crate::sync::{Mutex, Parker, PoisonError, mpsc};
 
     #[test]
     fn an_alarm_with_any_waker_ends_with_its_future() {
@@ -118,5 +131,92 @@ mod tests {
         while Pin::new(&mut alarm).poll(&mut Context::from_waker(&waker)).is_pending() {
             parker.park();
         }
+    }
+
+    fn hour() -> Alarm {
+        Alarm::at(Instant::now() + Duration::from_hours(1))
+    }
+
+    fn poll(alarm: &mut Alarm, waker: &Waker) -> Poll<()> {
+        Pin::new(alarm).poll(&mut Context::from_waker(waker))
+    }
+
+    #[test]
+    fn a_waker_whose_clone_panics_is_not_taken_for_set() {
+        // The alarm clones its waker twice, and either may panic.
+        for panics_in in 1..=2 {
+            let hostile = Hostile::default();
+            let waker = hostile.waker();
+            let mut alarm = hour();
+            let (_, before) = Wakes::new();
+            assert!(poll(&mut alarm, &before).is_pending());
+            let clones = AtomicUsize::new(0);
+            hostile.on(&[Step::Clone], move || {
+                let clone = clones.fetch_add(1, Ordering::Relaxed) + 1;
+                assert!(clone != panics_in, "a clone that panics on purpose");
+            });
+            assert!(caught(|| poll(&mut alarm, &waker)).is_none());
+            let is_set_for = |alarm: &Alarm, waker| {
+                alarm.thread.is_some()
+                    && alarm.set_for.as_ref().is_some_and(|set| set.will_wake(waker))
+            };
+            assert!(is_set_for(&alarm, &before), "as before");
+            assert!(poll(&mut alarm, &waker).is_pending());
+            assert!(is_set_for(&alarm, &waker));
+            drop(alarm);
+            none_is_left(&hostile, waker);
+        }
+    }
+
+    #[test]
+    fn a_waker_that_panics_harms_neither_who_polls_nor_who_drops() {
+        let hostile = Hostile::default();
+        let waker = hostile.waker();
+        hostile.panics_on(&ENDS);
+        let (sender, woken) = mpsc::channel();
+        let mut alarm = Alarm::at(Instant::now() + Duration::from_millis(5));
+        hostile.on(&[Step::Wake, Step::WakeByRef], move || {
+            let _ = sender.send(());
+            panic!("a wake that panics on purpose");
+        });
+        assert!(poll(&mut alarm, &waker).is_pending());
+        woken.recv().expect("it is woken");
+        quietly("a poll after the time", || assert!(poll(&mut alarm, Waker::noop()).is_ready()));
+        quietly("a drop", || drop(alarm));
+        let mut alarm = hour();
+        assert!(poll(&mut alarm, &waker).is_pending());
+        quietly("a poll with another waker", || {
+            assert!(poll(&mut alarm, Waker::noop()).is_pending());
+        });
+        assert!(poll(&mut alarm, &waker).is_pending());
+        let unwound = caught(move || {
+            let _dropped_by_the_unwind = alarm;
+            panic!("the only panic");
+        });
+        assert_eq!(unwound, None::<()>);
+        none_is_left(&hostile, waker);
+    }
+
+    /// The thread that calls the waker would wait for itself.
+    #[test]
+    fn a_waker_may_drop_the_alarm_that_calls_it() {
+        let hostile = Hostile::default();
+        let waker = hostile.waker();
+        let alarm = Arc::new(Mutex::new(None::<Alarm>));
+        let (sender, dropped) = mpsc::channel();
+        hostile.on(&[Step::Wake, Step::WakeByRef], {
+            let alarm = Arc::clone(&alarm);
+            move || {
+                let alarm = alarm.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let _ = sender.send(caught(|| drop(alarm)));
+            }
+        });
+        let mut set = Alarm::at(Instant::now() + Duration::from_millis(5));
+        {
+            let mut alarm = alarm.lock().unwrap_or_else(PoisonError::into_inner);
+            assert!(poll(&mut set, &waker).is_pending());
+            *alarm = Some(set);
+        }
+        assert_eq!(dropped.recv(), Ok(Some(())), "no panic");
     }
 }

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, PoisonError, thread};
 use crate::topology::os;
 
@@ -27,8 +26,7 @@ struct Queued(Arc<Core>);
 
 impl Queued {
     fn on(core: &Arc<Core>) -> Self {
-        // SeqCst: with `may_be_left_alone`.
-        core.blocking_queued.fetch_add(1, Ordering::SeqCst);
+        core.blocking_queued.begin();
         watch_while_busy(core);
         Self(Arc::clone(core))
     }
@@ -36,7 +34,7 @@ impl Queued {
 
 impl Drop for Queued {
     fn drop(&mut self) {
-        self.0.blocking_queued.fetch_sub(1, Ordering::Relaxed);
+        self.0.blocking_queued.end();
     }
 }
 

@@ -7,7 +7,7 @@
 use std::any::Any;
 use std::time::Duration;
 
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::AtomicBool;
 use crate::sync::{Arc, PoisonError, Weak};
 
 use crate::core::{Core, Pools};
@@ -74,7 +74,7 @@ impl Watched for WatchedCore {
         // A drainer may have got no CPU while it holds them, or a call may wait for what one of the
         // tasks does next.
         core.wake_held();
-        let queued = core.blocking_queued.load(Ordering::Relaxed);
+        let queued = core.blocking_queued.count();
         let is_still = self.check_queue(&core);
         if !core.has_work() {
             return (!core.may_be_left_alone()).then_some(PAUSE);

@@ -7,6 +7,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use super::timers::Timers;
+use crate::panics::KeptWaker;
 use crate::sync::Arc;
 
 /// Fires the timers of a [`Clock`](super::Clock), for an event loop.
@@ -23,7 +24,7 @@ pub struct ClockDriver {
     timers: Arc<Timers>,
     number: u64,
     /// The wakers of a batch. It is kept so that its memory is reused.
-    due: Vec<Waker>,
+    due: Vec<KeptWaker>,
 }
 
 impl ClockDriver {

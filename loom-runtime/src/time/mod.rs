@@ -57,6 +57,10 @@ mod timers;
 
 #[cfg(all(test, not(loom_model)))]
 mod control_tests;
+#[cfg(all(test, not(loom_model)))]
+mod fuzz;
+#[cfg(all(test, not(loom_model)))]
+mod hostile_tests;
 #[cfg(all(test, loom_model))]
 mod model;
 #[cfg(all(test, not(loom_model)))]

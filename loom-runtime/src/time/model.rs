@@ -11,6 +11,7 @@ use loom_model::thread;
 
 use super::timers::{Timer, Timers};
 use crate::sync::Arc as StdArc;
+use crate::sync::explore::{explore, reach};
 
 /// Wakes a thread of the model. Wakers need an `Arc` of std, so the model's `Arc` is inside.
 struct Waking(Arc<Notify>);
@@ -30,12 +31,16 @@ fn waking() -> (Arc<Notify>, Waker) {
 fn block_on<F: Future>(future: F) -> F::Output {
     let (notify, waker) = waking();
     let mut future = pin!(future);
-    loop {
+    for polls in 0.. {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(result) => return result,
+            Poll::Ready(result) => {
+                reach(if polls == 0 { "ready at once" } else { "woken" });
+                return result;
+            }
             Poll::Pending => notify.wait(),
         }
     }
+    unreachable!("it polls without end")
 }
 
 /// Waits for a timer with another waker at each poll, as a task that moves between executors does.
@@ -55,7 +60,7 @@ fn wait(timers: &Timers, deadline: Instant) -> impl Future<Output = Timer> {
 
 #[test]
 fn a_driver_that_goes_to_sleep_sees_every_timer() {
-    loom_model::model(|| {
+    explore(3, &["woken"], || {
         let now = Instant::now();
         let timers = StdArc::new(Timers::new());
         let (notify, waker) = waking();
@@ -75,7 +80,7 @@ fn a_driver_that_goes_to_sleep_sees_every_timer() {
 
 #[test]
 fn another_waker_is_the_one_that_wakes() {
-    loom_model::model(|| {
+    explore(3, &["ready at once", "woken"], || {
         let now = Instant::now();
         let timers = StdArc::new(Timers::new());
         timers.add_driver(Waker::noop().clone());
@@ -96,7 +101,7 @@ fn another_waker_is_the_one_that_wakes() {
 
 #[test]
 fn nobody_waits_for_a_driver_that_has_gone() {
-    loom_model::model(|| {
+    explore(3, &["ready at once", "woken"], || {
         let timers = StdArc::new(Timers::new());
         let driver = timers.add_driver(Waker::noop().clone());
         let waiting = {

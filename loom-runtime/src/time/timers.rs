@@ -13,7 +13,7 @@ use std::mem;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use crate::panics::{drop_ignoring_panic, ignore_panic};
+use crate::panics::KeptWaker;
 use crate::sync::modelled::{AtomicU64, Mutex, Ordering};
 use crate::sync::{Arc, PoisonError};
 
@@ -55,12 +55,12 @@ pub(super) struct Timers {
 }
 
 /// The wakers of the drivers, each with the driver's number.
-type Drivers = Arc<[(u64, Arc<Waker>)]>;
+type Drivers = Arc<[(u64, Arc<KeptWaker>)]>;
 
 #[derive(Debug)]
 struct State {
     /// A timer has no waker once it was abandoned and its waker was called.
-    queue: BTreeMap<Key, Option<Waker>>,
+    queue: BTreeMap<Key, Option<KeptWaker>>,
     /// The number of the latest timer: distinguishes timers of the same deadline.
     serial: u64,
     /// Replaced as a whole, so that their wakers are cloned and dropped without the lock.
@@ -99,21 +99,21 @@ impl Timers {
             // A deadline that is centuries away counts as no timer.
             u64::try_from(nanos).unwrap_or(NONE)
         });
-        // Release: with the acquire of `first`. The lock allows one writer at a time.
-        self.first.store(first, Ordering::Release);
+        // Relaxed: it publishes nothing else. The lock allows one writer at a time.
+        self.first.store(first, Ordering::Relaxed);
         result
     }
 
     /// The first deadline. Another thread may be changing it.
     pub(super) fn first(&self) -> Option<Instant> {
-        // Acquire: with the release of `with`.
-        let first = self.first.load(Ordering::Acquire);
+        // Relaxed: a driver that is woken for a new first timer sees it by the wake.
+        let first = self.first.load(Ordering::Relaxed);
         (first != NONE).then(|| later(self.origin, Duration::from_nanos(first)))
     }
 
     /// Adds a timer. `None` if no driver would fire it.
     pub(super) fn register(&self, deadline: Instant, waker: Waker) -> Option<Key> {
-        let mut waker = Some(waker);
+        let mut waker = Some(KeptWaker::from(waker));
         let (key, drivers) = self.with(|state| {
             if state.is_abandoned {
                 return (None, None);
@@ -149,7 +149,7 @@ impl Timers {
             drop(stale);
             match seen {
                 Some(seen) => return seen,
-                None => fresh = Some(waker.clone()),
+                None => fresh = Some(KeptWaker::of(waker)),
             }
         }
     }
@@ -157,12 +157,11 @@ impl Timers {
     /// Removes a timer, if it exists.
     pub(super) fn forget(&self, key: Key) {
         let waker = self.with(|state| state.queue.remove(&key));
-        // This may be a drop itself, from which no panic may come.
-        drop_ignoring_panic(waker);
+        drop(waker);
     }
 
     /// Fires all due timers in order. `due` is a buffer that the caller reuses.
-    pub(super) fn advance(&self, now: Instant, due: &mut Vec<Waker>) {
+    pub(super) fn advance(&self, now: Instant, due: &mut Vec<KeptWaker>) {
         // Timers that wakers register meanwhile may be due as well. They fire too, up to a bound.
         let mut left = self.with(|state| state.queue.len()).saturating_mul(2).max(BATCH);
         while left > 0 {
@@ -179,9 +178,7 @@ impl Timers {
                 break;
             }
             left = left.saturating_sub(due.len());
-            for waker in due.drain(..) {
-                ignore_panic(|| waker.wake());
-            }
+            due.drain(..).for_each(KeptWaker::wake);
         }
     }
 
@@ -207,7 +204,7 @@ impl Timers {
     }
 
     pub(super) fn add_driver(&self, waker: Waker) -> u64 {
-        let waker = Arc::new(waker);
+        let waker = Arc::new(KeptWaker::from(waker));
         let (driver, before) = self.with(|state| {
             let driver = state.next_driver;
             state.next_driver += 1;
@@ -226,7 +223,7 @@ impl Timers {
             let all: Drivers = all.cloned().collect();
             state.is_abandoned = all.is_empty();
             let before = mem::replace(&mut state.drivers, all);
-            let waiting: Vec<Waker> = if state.is_abandoned {
+            let waiting: Vec<KeptWaker> = if state.is_abandoned {
                 state.queue.values_mut().filter_map(Option::take).collect()
             } else {
                 Vec::new()
@@ -234,14 +231,12 @@ impl Timers {
             (before, waiting)
         });
         drop(before);
-        for waker in waiting {
-            ignore_panic(|| waker.wake());
-        }
+        waiting.into_iter().for_each(KeptWaker::wake);
     }
 }
 
 fn wake_all(drivers: Option<&Drivers>) {
     for (_, waker) in drivers.into_iter().flat_map(|drivers| drivers.iter()) {
-        ignore_panic(|| waker.wake_by_ref());
+        waker.wake_by_ref();
     }
 }

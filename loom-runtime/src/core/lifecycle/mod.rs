@@ -7,9 +7,13 @@ mod admitted;
 mod refusal;
 mod word;
 
+#[cfg(all(test, not(loom_model)))]
+mod hostile_tests;
 #[cfg(all(test, loom_model))]
 mod model;
 
 pub(crate) use admitted::{Admitted, Drained};
 pub(crate) use refusal::Refusal;
 pub(crate) use word::Lifecycle;
+#[cfg(all(test, loom_shuttle))]
+pub(crate) use word::Waiter;

@@ -4,33 +4,35 @@
 
 use std::task::{Context, Poll, Waker};
 
+use loom_model::cell::UnsafeCell;
 use loom_model::future::block_on;
 use loom_model::sync::atomic::{AtomicUsize, Ordering};
 use loom_model::thread;
 
 use crate::core::lifecycle::word::{Lifecycle, Waiter};
 use crate::sync::Arc;
+use crate::sync::explore::{explore, reach};
 
 /// The most preemptions in one run. Two or three were enough to show every bug of this kind that
 /// was ever found; without a bound, three threads take hours.
 const MOST_PREEMPTIONS: usize = 4;
 
-fn model(run: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom_model::model::Builder::new();
-    builder.preemption_bound = Some(MOST_PREEMPTIONS);
-    builder.check(run);
-}
-
 /// What `Drained` does, without a core.
 async fn over(lifecycle: &Lifecycle) {
     let mut place = Waiter::default();
-    std::future::poll_fn(|cx| lifecycle.poll_over(&mut place, cx)).await;
+    std::future::poll_fn(|cx| {
+        let polled = lifecycle.poll_over(&mut place, cx);
+        reach(if polled.is_ready() { "over" } else { "waits" });
+        polled
+    })
+    .await;
     lifecycle.forget(&mut place);
 }
 
 /// Work whose effect is an increment that a finishing call must see.
 fn work(lifecycle: &Lifecycle, done: &AtomicUsize) -> bool {
     let admitted = lifecycle.admit();
+    reach(if admitted { "admitted" } else { "refused" });
     if admitted {
         done.fetch_add(1, Ordering::Relaxed);
         lifecycle.end_one();
@@ -40,7 +42,7 @@ fn work(lifecycle: &Lifecycle, done: &AtomicUsize) -> bool {
 
 #[test]
 fn a_wait_ends_after_the_last_work_and_none_comes_after() {
-    model(|| {
+    explore(MOST_PREEMPTIONS, &["admitted", "over", "refused", "waits"], || {
         let lifecycle = Arc::new(Lifecycle::default());
         let (done, admitted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let threads: Vec<_> = (0..2)
@@ -70,7 +72,7 @@ fn a_wait_ends_after_the_last_work_and_none_comes_after() {
 
 #[test]
 fn work_that_admits_work_keeps_the_end_away() {
-    model(|| {
+    explore(MOST_PREEMPTIONS, &["over", "waits"], || {
         let lifecycle = Arc::new(Lifecycle::default());
         let done = Arc::new(AtomicUsize::new(0));
         assert!(lifecycle.admit());
@@ -92,7 +94,7 @@ fn work_that_admits_work_keeps_the_end_away() {
 
 #[test]
 fn a_cancelled_wait_takes_nobodys_wake() {
-    model(|| {
+    explore(MOST_PREEMPTIONS, &["over", "waits"], || {
         let lifecycle = Arc::new(Lifecycle::default());
         assert!(lifecycle.admit());
         lifecycle.drain();
@@ -115,7 +117,7 @@ fn a_cancelled_wait_takes_nobodys_wake() {
 
 #[test]
 fn draining_wakes_those_who_waited_before_it() {
-    model(|| {
+    explore(MOST_PREEMPTIONS, &["over", "waits"], || {
         let lifecycle = Arc::new(Lifecycle::default());
         let waiter = {
             let lifecycle = Arc::clone(&lifecycle);
@@ -137,7 +139,7 @@ fn draining_wakes_those_who_waited_before_it() {
 
 #[test]
 fn leaving_ends_a_wait_once_what_was_admitted_has_ended() {
-    model(|| {
+    explore(MOST_PREEMPTIONS, &["admitted", "over", "refused", "waits"], || {
         let lifecycle = Arc::new(Lifecycle::default());
         let done = Arc::new(AtomicUsize::new(0));
         let worker = {
@@ -155,5 +157,54 @@ fn leaving_ends_a_wait_once_what_was_admitted_has_ended() {
         assert_eq!(done.load(Ordering::Relaxed), usize::from(admitted));
         assert!(!lifecycle.admit());
         assert_eq!(lifecycle.count(), 0);
+    });
+}
+
+/// Work whose effect is in a cell: the checker reports whoever reads it too early.
+fn working(lifecycle: &Arc<Lifecycle>) -> (Arc<UnsafeCell<()>>, thread::JoinHandle<()>) {
+    assert!(lifecycle.admit());
+    let effect = Arc::new(UnsafeCell::new(()));
+    let (lifecycle, own) = (Arc::clone(lifecycle), Arc::clone(&effect));
+    let worker = thread::spawn(move || {
+        own.with_mut(|_| ());
+        lifecycle.end_one();
+    });
+    (effect, worker)
+}
+
+#[test]
+fn who_finds_it_idle_sees_what_the_work_did() {
+    explore(MOST_PREEMPTIONS, &["busy", "idle"], || {
+        let lifecycle = Arc::new(Lifecycle::default());
+        let (effect, worker) = working(&lifecycle);
+        lifecycle.drain();
+        thread::yield_now();
+        if lifecycle.is_idle() {
+            reach("idle");
+            effect.with(|_| ());
+        } else {
+            reach("busy");
+        }
+        worker.join().expect("it does not panic");
+    });
+}
+
+#[test]
+fn everyone_who_waits_sees_what_the_work_did() {
+    explore(3, &["over", "waits"], || {
+        let lifecycle = Arc::new(Lifecycle::default());
+        let (effect, worker) = working(&lifecycle);
+        let other = {
+            let (lifecycle, effect) = (Arc::clone(&lifecycle), Arc::clone(&effect));
+            thread::spawn(move || {
+                block_on(over(&lifecycle));
+                effect.with(|_| ());
+            })
+        };
+        lifecycle.drain();
+        block_on(over(&lifecycle));
+        effect.with(|_| ());
+        other.join().expect("it was woken");
+        worker.join().expect("it does not panic");
     });
 }

@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll, Waker};
 
-use crate::panics::{drop_ignoring_panic, ignore_panic};
+use crate::panics::KeptWaker;
 use crate::sync::atomic::AtomicBool;
 use crate::sync::modelled::{AtomicUsize, Mutex, Ordering};
 use crate::sync::{Arc, PoisonError};
@@ -33,7 +33,7 @@ struct Rest {
 struct Waiters {
     /// The number that was given out last.
     next: u64,
-    waiting: Vec<(u64, Waker)>,
+    waiting: Vec<(u64, KeptWaker)>,
 }
 
 /// The number of one waiter on the list; `None` before it registers.
@@ -57,9 +57,8 @@ impl Lifecycle {
         if !self.accepts_work() {
             return false;
         }
-        // Acquire: with the release of `drain` and `leave`, so that a refused caller sees what
-        // happened before the end began.
-        let before = self.word.fetch_add(ONE, Ordering::Acquire);
+        // Relaxed: the order of the word's steps decides who is admitted.
+        let before = self.word.fetch_add(ONE, Ordering::Relaxed);
         let is_admitted = before & PHASE < CLOSED;
         if !is_admitted {
             self.end_one();
@@ -69,9 +68,9 @@ impl Lifecycle {
 
     /// One piece of work has ended.
     pub(crate) fn end_one(&self) {
-        // Release: with the acquire of `try_close` (L3). Acquire: the last work to end passes on,
-        // through the lock and the wake, the effects of all work before it.
-        let before = self.word.fetch_sub(ONE, Ordering::AcqRel);
+        // Release: with the acquires of `try_close` and `is_idle` (L3). Every later step on the word
+        // continues this release.
+        let before = self.word.fetch_sub(ONE, Ordering::Release);
         if before & PHASE != OPEN && before & !PHASE == ONE {
             self.wake_all();
         }
@@ -125,8 +124,9 @@ impl Lifecycle {
         let mut word = self.word.load(Ordering::Relaxed);
         while word & PHASE < phase {
             let next = word & !PHASE | phase;
-            // AcqRel: a link in the chain from `end_one` to `try_close`.
-            match self.word.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+            // Relaxed: as every step on the word, it continues the releases of `end_one`.
+            match self.word.compare_exchange_weak(word, next, Ordering::Relaxed, Ordering::Relaxed)
+            {
                 Ok(_) if next & !PHASE == 0 => return self.wake_all(),
                 Ok(_) => return,
                 Err(now) => word = now,
@@ -150,10 +150,9 @@ impl Lifecycle {
         let mut waiters = self.rest.waiters.lock().unwrap_or_else(PoisonError::into_inner);
         let waker = waiters.waiting.iter().position(|(number, _)| *number == own);
         let waker = waker.map(|at| waiters.waiting.swap_remove(at));
-        // A waker is foreign code, so it is dropped outside of the lock; this may be a drop itself,
-        // from which no panic may come.
+        // A waker is foreign code, so it is dropped outside of the lock.
         drop(waiters);
-        drop_ignoring_panic(waker);
+        drop(waker);
     }
 
     fn try_close(&self) -> bool {
@@ -172,7 +171,8 @@ impl Lifecycle {
     }
 
     fn register(&self, waiter: &mut Waiter, waker: &Waker) {
-        let waker = waker.clone();
+        // Cloned before anything is changed: where that panics, an earlier waker is still on the list.
+        let waker = KeptWaker::of(waker);
         let mut waiters = self.rest.waiters.lock().unwrap_or_else(PoisonError::into_inner);
         let own = *waiter.0.get_or_insert_with(|| {
             waiters.next += 1;
@@ -190,7 +190,7 @@ impl Lifecycle {
         let waiting = std::mem::take(&mut waiters.waiting);
         drop(waiters);
         for (_, waker) in waiting {
-            ignore_panic(|| waker.wake());
+            waker.wake();
         }
     }
 }

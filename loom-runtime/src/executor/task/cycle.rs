@@ -9,7 +9,7 @@ use super::header::{NOWHERE, Task, TaskId};
 use super::shared::{Local, Shared};
 use super::state::{Pause, Start};
 use super::waker::{raw_waker, wake_handle};
-use crate::panics::ignore_panic;
+use crate::panics::drop_ignoring_panic;
 
 /// Which thread completes a task, and whether the task may have an entry in a queue then (L3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,25 +169,23 @@ impl Shared {
     /// executor or ended its tasks.
     pub(in super::super) fn wake_driver(&self) {
         if self.has_ready() || self.len() == 0 {
-            ignore_panic(|| self.driver.wake());
+            self.wake_sleeper();
         }
-    }
-
-    /// Wakes the sleeping driver, whether it has something to do or not.
-    pub(in super::super) fn wake_sleeper(&self) {
-        ignore_panic(|| self.driver.wake());
     }
 
     /// Drops the waker of a driver that does not sleep any more.
     pub(in super::super) fn forget_sleeper(&self) {
-        self.driver.clear();
+        drop(self.driver.take());
     }
 
     /// Stores the driver's waker, which is called when there is something to do. True if there is
     /// something to do now.
     pub(in super::super) fn sleep(&self, driver: &Waker) -> bool {
-        self.driver.register(driver);
-        self.has_ready()
+        let registered = self.driver.register(driver);
+        // Where another thread is about to wake the driver, it goes on at once.
+        let has_more = registered.is_err() || self.has_ready();
+        drop_ignoring_panic(registered);
+        has_more
     }
 
     /// Completes a task as cancelled now. False if it has completed or is another executor's.
@@ -250,6 +248,6 @@ impl Shared {
             }
         }
         // The driver is woken so that it finds that no task is left.
-        ignore_panic(|| self.driver.wake());
+        self.wake_sleeper();
     }
 }

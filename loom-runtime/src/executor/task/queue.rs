@@ -114,10 +114,10 @@ impl<T: Linked> Inbox<T> {
             }
             // SAFETY: L1: by contract.
             unsafe { T::link(item, top) };
-            // Release: publishes the link and all earlier writes of the caller, with the acquire of
-            // `take`. Acquire: with the driver's waker (`README.md`, Going to sleep).
+            // Release: publishes the link and all earlier writes of the caller, with the acquires of
+            // `take` and `close`.
             let pushed =
-                self.top.compare_exchange(top, item.as_ptr(), Ordering::AcqRel, Ordering::Relaxed);
+                self.top.compare_exchange(top, item.as_ptr(), Ordering::Release, Ordering::Relaxed);
             match pushed {
                 Ok(_) => return true,
                 Err(other) => top = other,
@@ -126,8 +126,9 @@ impl<T: Linked> Inbox<T> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        // Acquire: with the release of a push, for the caller that takes the item next.
-        let top = self.top.load(Ordering::Acquire);
+        // Relaxed: `take` acquires. A driver that is about to sleep sees a push by what it acquires
+        // from the cell of its waker (`README.md`, Going to sleep).
+        let top = self.top.load(Ordering::Relaxed);
         top.is_null() || top == Self::closed()
     }
 
@@ -137,13 +138,13 @@ impl<T: Linked> Inbox<T> {
             return Taken(ptr::null_mut());
         }
         // Acquire: with the release of each push, since all pushes head one release sequence.
-        Taken::reversed(self.top.swap(ptr::null_mut(), Ordering::AcqRel))
+        Taken::reversed(self.top.swap(ptr::null_mut(), Ordering::Acquire))
     }
 
     /// Takes the last items. From now on each push is refused.
     pub(crate) fn close(&self) -> Taken<T> {
         // As `take`.
-        let top = self.top.swap(Self::closed(), Ordering::AcqRel);
+        let top = self.top.swap(Self::closed(), Ordering::Acquire);
         if top == Self::closed() {
             return Taken(ptr::null_mut());
         }

@@ -11,10 +11,11 @@ use slab::Slab;
 use super::header::{FROM_ELSEWHERE, Header, OVERHEAD, Task, TaskId};
 use super::queue::{Fifo, Inbox};
 use super::slots::Slots;
-use crate::panics::ignore_panic;
+use crate::panics::KeptWaker;
 use crate::sync::Arc;
+use crate::sync::DriverWaker;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::modelled::{DriverWaker, ThreadNumber, thread_number};
+use crate::sync::modelled::{ThreadNumber, thread_number};
 
 /// How much storage an executor claims when it is made.
 #[derive(Clone, Copy, Debug)]
@@ -126,6 +127,13 @@ impl Shared {
         self.own().is_closed.get()
     }
 
+    /// Wakes the sleeping driver, whether it has something to do or not.
+    pub(in super::super) fn wake_sleeper(&self) {
+        if let Some(driver) = self.driver.take() {
+            KeptWaker::from(driver).wake();
+        }
+    }
+
     /// Returns a slot.
     ///
     /// # Safety
@@ -173,7 +181,7 @@ impl Shared {
         // SAFETY: L1, L3: the same.
         if unsafe { self.inbox.push(task.0) } {
             // Each push checks for a waker, not only the first (`README.md`, Going to sleep).
-            ignore_panic(|| self.driver.wake());
+            self.wake_sleeper();
         } else {
             // SAFETY: L3: the inbox is closed after all tasks have completed, so only this entry
             // kept the task from retiring.
@@ -197,7 +205,7 @@ impl Shared {
         }
         // A cycle that is running sees the entry without a wake.
         if !local.is_polling.get() && !local.driver_is_woken.replace(true) {
-            ignore_panic(|| self.driver.wake());
+            self.wake_sleeper();
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::sync::modelled::{AtomicPtr, Ordering};
 pub(crate) const SLOT_ALIGN: usize = 128;
 
 /// A free slot, linked through its first word (L7).
+#[derive(Debug)]
 struct Free {
     next: *mut Free,
 }
@@ -31,6 +32,9 @@ pub(super) struct Slots {
     free: Cell<*mut Free>,
     /// How many slots were never taken; they are the last ones. Used by the owner only.
     fresh: Cell<usize>,
+    /// Stands for the memory of each slot, which the model checker does not see.
+    #[cfg(all(test, loom_model))]
+    touched: Box<[crate::sync::modelled::UnsafeCell<()>]>,
 }
 
 impl Slots {
@@ -54,6 +58,8 @@ impl Slots {
             returned: AtomicPtr::new(ptr::null_mut()),
             free: Cell::new(ptr::null_mut()),
             fresh: Cell::new(count),
+            #[cfg(all(test, loom_model))]
+            touched: (0..count).map(|_| crate::sync::modelled::UnsafeCell::new(())).collect(),
         })
     }
 
@@ -82,6 +88,7 @@ impl Slots {
             self.free.set(self.returned.swap(ptr::null_mut(), Ordering::Acquire));
         }
         let slot = NonNull::new(self.free.get())?;
+        self.touch(slot);
         // SAFETY: L7: a free slot holds its link, and the list is the owner's.
         self.free.set(unsafe { slot.read() }.next);
         Some(slot.cast())
@@ -94,6 +101,7 @@ impl Slots {
     /// The slot was taken from this storage, and nothing is in it any more.
     pub(super) unsafe fn give(&self, slot: NonNull<u8>) {
         let slot = Self::taken_back(slot, self.stride).cast::<Free>();
+        self.touch(slot);
         // SAFETY: L7: the slot is this thread's, and large and aligned enough for a word.
         unsafe { slot.write(Free { next: self.free.get() }) };
         self.free.set(slot.as_ptr());
@@ -109,6 +117,7 @@ impl Slots {
         // Relaxed: the pointer is not dereferenced.
         let mut next = self.returned.load(Ordering::Relaxed);
         loop {
+            self.touch(slot);
             // SAFETY: L7: the slot is this thread's until it is on the stack.
             unsafe { slot.write(Free { next }) };
             // Release: with the acquire of `pop`.
@@ -123,6 +132,19 @@ impl Slots {
                 Err(other) => next = other,
             }
         }
+    }
+}
+
+impl Slots {
+    /// The calling thread uses this slot's memory, which the model checker has to be told.
+    #[cfg(not(all(test, loom_model)))]
+    #[expect(clippy::unused_self, reason = "the model checker's has one")]
+    fn touch(&self, _slot: NonNull<Free>) {}
+
+    #[cfg(all(test, loom_model))]
+    fn touch(&self, slot: NonNull<Free>) {
+        let at = (slot.addr().get() - self.memory.addr().get()) / self.stride;
+        self.touched[at].with_mut(|_| ());
     }
 }
 

@@ -12,7 +12,6 @@ use super::shared::{Shared, Turn};
 use super::stage::{TaskCell, fits};
 use super::state::State;
 use super::waker::Handle;
-use crate::panics::ignore_panic;
 use crate::sync::Arc;
 use crate::sync::modelled::UnsafeCell;
 
@@ -83,7 +82,7 @@ impl Shared {
         let handle = unsafe { Handle::of(task) };
         // SAFETY: L1: the task was made `SCHEDULED`, so this is its entry; L3 keeps the task alive.
         if unsafe { self.inbox.push(task.0) } {
-            ignore_panic(|| self.driver.wake());
+            self.wake_sleeper();
         } else {
             // SAFETY: L8: the entry is still the caller's, and the stage is a `Send` function.
             unsafe { task.end(None, EndedBy::BeforeAnyPoll) };

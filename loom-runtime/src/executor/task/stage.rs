@@ -164,6 +164,9 @@ unsafe fn free<F: Future>(mut task: NonNull<Header>) {
     // its own.
     let shared = unsafe { ManuallyDrop::take(&mut header.shared) };
     let cell = task.cast::<TaskCell<F>>();
+    // Everyone has done with all parts before this. The model checker sees that here.
+    header.next.with_mut(|_| ());
+    header.waker.with_mut(|_| ());
     // The drop of the handle's waker is user code and may panic.
     // SAFETY: L4: the task is initialised, and no other code uses it.
     ignore_panic(|| unsafe { cell.drop_in_place() });

@@ -2,7 +2,7 @@
 //!
 //! It decides what each thread may do next, and does none of it.
 
-use crate::sync::modelled::{AtomicUsize, Ordering, fence};
+use crate::sync::modelled::{AtomicUsize, Ordering};
 
 const SCHEDULED: usize = 1;
 const RUNNING: usize = 1 << 1;
@@ -70,7 +70,8 @@ impl State {
 
     /// Aborts the task: the owner does not poll it again. True if the caller has to enqueue it.
     pub(super) fn abort(&self) -> bool {
-        // As `schedule`.
+        // Release: with the acquires of `start` and `pause`, the drop of the future sees what the caller
+        // did before. Acquire: as `schedule`.
         let before = self.0.fetch_or(SCHEDULED | ABORTED, Ordering::AcqRel);
         before & (SCHEDULED | RUNNING | COMPLETED) == 0
     }
@@ -82,8 +83,8 @@ impl State {
 
     /// Records that the owner has popped the entry.
     pub(super) fn start(&self) -> Start {
-        // AcqRel: with `schedule`, in both directions.
-        let before = self.0.fetch_xor(SCHEDULED | RUNNING, Ordering::AcqRel);
+        // Acquire: with `schedule` and `abort`.
+        let before = self.0.fetch_xor(SCHEDULED | RUNNING, Ordering::Acquire);
         if before & COMPLETED != 0 {
             Start::Retire
         } else if before & ABORTED != 0 {
@@ -95,7 +96,8 @@ impl State {
 
     /// Records that a poll has returned pending.
     pub(super) fn pause(&self) -> Pause {
-        // AcqRel: with `schedule`, in both directions.
+        // Release: with `schedule`, the link passes to the thread that makes the next entry. Acquire:
+        // with `abort`.
         let before = self.0.fetch_and(!RUNNING, Ordering::AcqRel);
         if before & ABORTED != 0 {
             Pause::Cancel
@@ -134,7 +136,7 @@ impl State {
     /// reading the cell.
     pub(super) fn hide_waker(&self) -> bool {
         // Acquire: with `complete`.
-        self.0.fetch_and(!WAKER, Ordering::AcqRel) & COMPLETED == 0
+        self.0.fetch_and(!WAKER, Ordering::Acquire) & COMPLETED == 0
     }
 
     /// Whether the cell holds a waker that the owner will read. Only the handle calls this.
@@ -146,7 +148,7 @@ impl State {
     /// Records that the handle is dropped. True if the handle has to drop the result (L2).
     pub(super) fn leave(&self) -> bool {
         // Acquire: the result was written before `complete`.
-        self.0.fetch_and(!HANDLE, Ordering::AcqRel) & COMPLETED != 0
+        self.0.fetch_and(!HANDLE, Ordering::Acquire) & COMPLETED != 0
     }
 
     /// Adds a reference.
@@ -159,12 +161,13 @@ impl State {
 
     /// Removes a reference. True if it was the last one.
     pub(super) fn release(&self) -> bool {
-        // Release: each use of the task happens before its memory is freed. The fence acquires all
-        // these releases.
+        // Release: each use of the task happens before its memory is freed.
         let before = self.0.fetch_sub(ONE, Ordering::Release);
         let was_last = before / ONE == 1;
         if was_last {
-            fence(Ordering::Acquire);
+            // Acquire: all these releases. A load and not a fence, which ThreadSanitizer does not
+            // know.
+            self.0.load(Ordering::Acquire);
         }
         was_last
     }

@@ -199,17 +199,21 @@ impl<T> Handle<T> {
             if is_same {
                 return !header.state.is_completed();
             }
-            if !header.state.hide_waker() {
-                return false;
-            }
         }
-        let waker = waker.clone();
+        // A waker is foreign code, which may panic. So it is cloned before the flag is cleared, and
+        // the old one is dropped after all changes are made.
+        let fresh = waker.clone();
+        if header.state.shows_waker() && !header.state.hide_waker() {
+            drop_ignoring_panic(fresh);
+            return false;
+        }
         let before = header.waker.with_mut(|cell| {
             // SAFETY: L5: `WAKER` is 0.
-            unsafe { cell.replace(Some(waker)) }
+            unsafe { cell.replace(Some(fresh)) }
         });
+        let is_shown = header.state.show_waker();
         drop_ignoring_panic(before);
-        header.state.show_waker()
+        is_shown
     }
 }
 

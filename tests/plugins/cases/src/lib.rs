@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use loom::plugin::{Attach, Attached};
-use loom_abi::{Bytes, RuntimeHandle};
+use loom_abi::{Bytes, RuntimeHandle, Status, Work};
 
 /// The host that this library was attached to when it was loaded.
 static ATTACHED: OnceLock<Option<Attached>> = OnceLock::new();
@@ -106,6 +106,25 @@ pub fn attach_to_wrong(handle: RuntimeHandle<'_>) -> u32 {
     // If the handle is not wrong after all, the library stays attached.
     let other = matches!(loom::plugin::attach(handle), Err(loom::plugin::AttachError::Version(_)));
     u32::from(!(one && other))
+}
+
+/// Works by the table alone, as a plug-in that is written by hand, and ends what it has not begun.
+pub fn ends_too_much(handle: RuntimeHandle<'_>) -> u32 {
+    // SAFETY: the host lends a handle of this version.
+    let table = unsafe { *handle.table() };
+    // SAFETY: the handle is lent, so there is a count.
+    let begin = |work| unsafe { (table.begin)(handle.runtime(), work) };
+    // SAFETY: as above.
+    let end = |work| unsafe { (table.end)(handle.runtime(), work, Status::PANICKED) };
+    for work in [Work::TASK, Work::COMPUTE] {
+        let other = if work == Work::TASK { Work::COMPUTE } else { Work::TASK };
+        let did = [end(work), begin(work), end(other), end(work), end(work)];
+        let [refused, done] = [Status::REFUSED, Status::DONE];
+        if did != [refused, done, refused, done, refused] {
+            return 1;
+        }
+    }
+    u32::from(begin(Work(9)) != Status::REFUSED || end(Work(9)) != Status::REFUSED)
 }
 
 /// Waits until all objects that were passed to the host are returned, now that work has ended.

@@ -13,3 +13,9 @@ pub extern "C" fn plugin_case(name: loom_abi::Bytes) -> u32 {
 pub extern "C" fn plugin_attach(handle: loom_abi::RuntimeHandle<'_>) -> u32 {
     plugin_cases::attach_to_wrong(handle)
 }
+
+/// Ends work that it has not begun; 0 if each such end is refused.
+#[unsafe(no_mangle)]
+pub extern "C" fn plugin_ends(handle: loom_abi::RuntimeHandle<'_>) -> u32 {
+    plugin_cases::ends_too_much(handle)
+}

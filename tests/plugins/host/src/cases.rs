@@ -57,11 +57,13 @@ pub const CASES: &[Case] = &[
     case("pending", EACH, pending),
     case("draining", EACH, draining),
     case("awaited", EITHER, awaited),
+    case("wrong_ends", EITHER, wrong_ends),
     case("wrong_hosts", EITHER, wrong_hosts),
     case("wrong_starts", EITHER, wrong_starts),
     case("wrong_plugins", &["first"], wrong_plugins),
     Case { unmaps: true, ..case("unload", EACH, unloading::unload) },
     Case { unmaps: true, ..case("unload_unused", EACH, unloading::unload_unused) },
+    Case { unmaps: true, ..case("unload_at_once", EITHER, unloading::unload_at_once) },
     Case { unmaps: true, ..case("unload_busy", EITHER, unloading::unload_busy) },
     Case { unmaps: true, ..case("unload_two", EITHER, unloading::unload_twice_attached) },
     Case { unmaps: true, ..case("unload_blocked", EITHER, unloading::unload_blocked) },
@@ -306,6 +308,26 @@ fn wrong_starts(folder: &Path, names: &[&str]) {
         ask(&plugin, "results");
         is_left_clean(&plugin);
     }
+}
+
+/// A plug-in that ends what it has not begun moves no counts but its own.
+fn wrong_ends(folder: &Path, names: &[&str]) {
+    type Ends = extern "C" fn(RuntimeHandle<'_>) -> u32;
+    let runtime = two_and_two();
+    let waits = runtime.spawn_async(std::future::pending::<()>());
+    for plugin in load_all(&runtime, folder, names) {
+        let handle = runtime.plugin_handle("by hand");
+        // SAFETY: the plug-in exports this function with this type.
+        let ends: Ends = unsafe { plugin.symbol("plugin_ends") }.expect("it is exported");
+        assert_eq!(ends(handle.as_raw()), 0);
+        let stats = handle.stats();
+        assert_eq!((stats.tasks, stats.compute_calls, stats.panicked), (0, 0, 2), "{stats}");
+        is_left_clean(&plugin);
+    }
+    // The work that nobody else could end is there still.
+    let left = runtime.shutdown_timeout(Duration::ZERO);
+    assert_eq!((left.tasks, left.compute_calls), (1, 0), "{left}");
+    drop(waits);
 }
 
 /// Handles of other versions, whose functions end the process if one of them is called.

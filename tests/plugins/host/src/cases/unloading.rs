@@ -108,6 +108,30 @@ pub(super) fn unload_unused(folder: &Path, names: &[&str]) {
     drop(runtime);
 }
 
+/// A library that was loaded three times is unloaded on three threads at once.
+pub(super) fn unload_at_once(folder: &Path, names: &[&str]) {
+    keeps_nothing();
+    let runtime = two_and_two();
+    for name in names {
+        let plugins = load_all(&runtime, folder, &[*name; 3]);
+        thread::scope(|scope| {
+            scope.spawn(|| plugins.iter().for_each(|plugin| ask(plugin, "results")));
+        });
+        thread::scope(|scope| {
+            for plugin in plugins {
+                scope.spawn(|| {
+                    // SAFETY: nothing of the plug-in is used from now on.
+                    let unloaded = unsafe { plugin.unload(Duration::from_secs(30)) };
+                    unloaded.unwrap_or_else(|error| panic!("{error}"));
+                });
+            }
+        });
+    }
+    assert!(runtime.plugins().is_empty());
+    drop(runtime);
+    are_unmapped(folder, names);
+}
+
 /// Unloading waits no longer than its limit, also for computation that the host has abandoned,
 /// and refuses on a thread that must not wait.
 pub(super) fn unload_busy(folder: &Path, names: &[&str]) {
