@@ -1,7 +1,7 @@
 //! A driver that comes with another waker while the one before is taken out, under the model checker.
 //!
-//! A driver that sleeps although another thread was in its way, and a cell that is armed before it
-//! has the waker, fail this.
+//! Three mutants of `DriverWaker` fail this: it arms the cell before it has stored the waker, it arms
+//! the cell with a relaxed store, and it keeps the waker before.
 
 use std::future::poll_fn;
 use std::pin::pin;

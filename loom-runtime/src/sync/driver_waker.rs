@@ -8,8 +8,9 @@ use super::modelled::{AtomicU32, Mutex, Ordering};
 
 /// A cell for the waker of a sleeping driver. Any thread may take the waker out and wake it.
 ///
-/// Arming and disarming the cell are read-modify-writes of one word. No code of a waker runs between two steps, so a waker that panics or calls back
-/// leaves the cell usable. The lock is tried, and never waited for:
+/// Arming and disarming the cell are read-modify-writes of one word. No code of a waker runs between
+/// two steps, so a waker that panics or calls back leaves the cell usable. The lock is tried, and
+/// never waited for:
 ///
 /// - Where the driver finds it taken, another thread takes out the waker before, and the driver
 ///   has to go on.
@@ -48,16 +49,17 @@ impl DriverWaker {
         };
         let before = cell.replace(fresh);
         drop(cell);
-        // Acquire: with `take`, the driver sees what a thread did that came before. A thread that comes
-        // later sees the waker by the lock.
-        self.is_armed.swap(1, Ordering::Acquire);
+        // Acquire: with `take`, the driver sees what a thread did that came before. Release: with
+        // `take`, a thread that comes later sees that the lock is free. An attempt that fails may read
+        // an old value of the lock, which the checker does not know.
+        self.is_armed.fetch_or(1, Ordering::AcqRel);
         Ok(before)
     }
 
     /// Takes the waker out, if there is one. The caller has to wake the driver, or to be it.
     pub(crate) fn take(&self) -> Option<Waker> {
-        // Release: with the acquire of `register`.
-        if self.is_armed.swap(0, Ordering::Release) == 0 {
+        // Release, and acquire: with `register`.
+        if self.is_armed.swap(0, Ordering::AcqRel) == 0 {
             return None;
         }
         let mut cell = self.try_lock()?;
