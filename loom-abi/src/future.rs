@@ -54,7 +54,7 @@ pub struct Future {
 /// A counted waker. The first word behind a pointer to it is the table of its functions.
 ///
 /// It is known by its address, and is neither copied nor moved. Two pointers are equal if they wake
-/// the same task, as far as their maker knows. It is valid while somebody has a count, whatever has
+/// the same task, as far as their maker knows. It is valid while there is a count, whatever has
 /// become of its task and of the runtime.
 #[repr(C)]
 #[derive(Debug)]

@@ -39,7 +39,7 @@
 //! | function | is called by | on | until | waits |
 //! | --- | --- | --- | --- | --- |
 //! | [`Future`]: `poll`, `drop` | the holder | any thread, one at a time; for [`Table::block_on`] the calling thread | `drop` | no |
-//! | [`WakerTable`]: `retain`, `wake`, `release` | whoever has a count; `retain` and `wake` also within the poll that lends it | any thread | the last `release` | no |
+//! | [`WakerTable`]: `retain`, `wake`, `release` | every side that has a count; `retain` and `wake` also within the poll that lends it | any thread | the last `release` | no |
 //! | [`Job`]: either `run` or `drop` | the holder, once | any thread; `run` not before the receiving function has returned on the calling thread | that call | `run`: as the receiver says |
 //! | [`Call`]: `run` | the host, at most once | the calling thread; for [`Table::join`] any thread | the return of the receiver | it may |
 //! | [`Task`]: `abort` | the holder | any thread | `release` | no |

@@ -17,7 +17,7 @@ use super::turn::{Taken, Turn};
 struct Lent<F> {
     home: ThreadNumber,
     turn: Turn,
-    /// `None` once it was dropped. In use only at home, by whoever has the turn.
+    /// `None` once it was dropped. Only the thread that has the turn uses it, and only at home.
     future: UnsafeCell<Option<F>>,
     _entry: Entry,
 }

@@ -237,7 +237,7 @@ impl Observer for Withdrawn {
     }
 }
 
-/// A job that somebody awaits.
+/// A job that a task awaits.
 fn awaited(queue: &Arc<Queue>, ends: &Arc<Ends>) -> Call<Value> {
     let value = Value(Arc::clone(ends));
     let observer = Withdrawn(Arc::clone(queue), Arc::clone(ends));
@@ -284,8 +284,8 @@ fn a_sweep_beside_a_drainer_leaves_each_job_to_one_of_them() {
     );
 }
 
-/// The threads of the pool have ended. What is submitted now is refused, by whoever was to fetch a
-/// thread, while the last drainer still runs what it finds.
+/// The threads of the pool have ended. A submitter that has to fetch a thread refuses what waits
+/// instead, while the last drainer still runs what it finds.
 #[test]
 fn what_nobody_will_run_is_refused() {
     explore(2, &["a thread comes", "a thread finds no place", "refuses"], || {

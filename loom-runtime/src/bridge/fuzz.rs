@@ -195,7 +195,7 @@ proptest! {
             run.step(step);
         }
         while run.waiting() > 0 {
-            // Whoever leaves early leaves the others to be fetched again.
+            // A drainer that leaves early fetches none for the jobs that are left.
             run.queue.fetch_drainers(|_| ());
             run.drain(usize::MAX);
         }

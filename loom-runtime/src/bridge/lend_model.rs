@@ -33,61 +33,49 @@ fn submit_what_is_waited_for(queue: &Arc<Queue>, has_run: &Arc<Notify>) {
     }
 }
 
+fn submitter(queue: &Arc<Queue>, has_run: &Arc<Notify>) -> thread::JoinHandle<()> {
+    let (queue, has_run) = (Arc::clone(queue), Arc::clone(has_run));
+    thread::spawn(move || submit_what_is_waited_for(&queue, &has_run))
+}
+
+const BRANCHES: [&str; 4] = [
+    "a thread comes",
+    "a thread finds no place",
+    "the submitter fetches a spare",
+    "who lends fetches a spare",
+];
+
 #[test]
 fn a_place_that_is_lent_is_taken() {
-    explore(
-        3,
-        &[
-            "a thread comes",
-            "a thread finds no place",
-            "the submitter fetches a spare",
-            "who lends fetches a spare",
-        ],
-        || {
-            let queue = Arc::new(Queue::new(1));
-            let has_run = Arc::new(Notify::new());
-            let submitter = {
-                let (queue, has_run) = (Arc::clone(&queue), Arc::clone(&has_run));
-                thread::spawn(move || submit_what_is_waited_for(&queue, &has_run))
-            };
-            // This is the pool's own work, and no drainer's.
-            waits_for_a_call(&queue, &has_run);
-            submitter.join().expect("no panic");
-            come(&queue, true);
-            assert_eq!((queue.waiting(), queue.up()), (0, 0));
-        },
-    );
+    explore(3, &BRANCHES, || {
+        let queue = Arc::new(Queue::new(1));
+        let has_run = Arc::new(Notify::new());
+        let submitter = submitter(&queue, &has_run);
+        // This is the pool's own work, and no drainer's.
+        waits_for_a_call(&queue, &has_run);
+        submitter.join().expect("no panic");
+        come(&queue, true);
+        assert_eq!((queue.waiting(), queue.up()), (0, 0));
+    });
 }
 
 #[test]
 fn a_place_that_a_drainer_lends_is_taken() {
-    explore(
-        2,
-        &[
-            "a thread comes",
-            "a thread finds no place",
-            "the submitter fetches a spare",
-            "who lends fetches a spare",
-        ],
-        || {
-            let queue = Arc::new(Queue::new(1));
-            let has_run = Arc::new(Notify::new());
-            let (own, waited_for) = (Arc::clone(&queue), Arc::clone(&has_run));
-            let ends = Arc::new(Ends::default());
-            let work = move || waits_for_a_call(&own, &waited_for);
-            let (job, waits) = call(work, Counted(Arc::clone(&ends)), Priority::Normal);
-            let place = queue.enter(usize::MAX).expect("no limit");
-            assert!(place.submit(job).is_some());
-            drop(waits);
-            let submitter = {
-                let (queue, has_run) = (Arc::clone(&queue), Arc::clone(&has_run));
-                thread::spawn(move || submit_what_is_waited_for(&queue, &has_run))
-            };
-            come(&queue, true);
-            submitter.join().expect("no panic");
-            come(&queue, true);
-            assert_eq!(ends.returned.load(Ordering::Relaxed), 1);
-            assert_eq!((queue.waiting(), queue.up()), (0, 0));
-        },
-    );
+    explore(2, &BRANCHES, || {
+        let queue = Arc::new(Queue::new(1));
+        let has_run = Arc::new(Notify::new());
+        let (own, waited_for) = (Arc::clone(&queue), Arc::clone(&has_run));
+        let ends = Arc::new(Ends::default());
+        let work = move || waits_for_a_call(&own, &waited_for);
+        let (job, waits) = call(work, Counted(Arc::clone(&ends)), Priority::Normal);
+        let place = queue.enter(usize::MAX).expect("no limit");
+        assert!(place.submit(job).is_some());
+        drop(waits);
+        let submitter = submitter(&queue, &has_run);
+        come(&queue, true);
+        submitter.join().expect("no panic");
+        come(&queue, true);
+        assert_eq!(ends.returned.load(Ordering::Relaxed), 1);
+        assert_eq!((queue.waiting(), queue.up()), (0, 0));
+    });
 }

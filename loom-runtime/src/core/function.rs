@@ -15,7 +15,7 @@ pub(crate) struct Function {
     /// The class of input sizes that this is about, where calls state a size.
     pub(crate) class: u8,
     pub(crate) record: Record,
-    /// How long its calls take on the pool.
+    /// How long its calls take on the pool. The record has that, too, but takes longer to read.
     pub(crate) on_pool: RunTimes,
     pub(crate) all_stats: ThreadStatsList,
     pub(crate) counters: FunctionCounters,

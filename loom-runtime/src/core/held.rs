@@ -17,7 +17,16 @@ impl Core {
         if !self.watched.is_on() {
             return None;
         }
+        self.held_by(which, index)
+    }
+
+    fn held_by(&self, which: Which, index: usize) -> Option<&Held> {
         self.held.get(which as usize * self.compute_threads + index)
+    }
+
+    /// Wakes what this thread of this pool holds back.
+    pub(crate) fn wake_held_by(&self, which: Which, index: usize) {
+        self.held_by(which, index).inspect(|held| held.wake_all());
     }
 
     /// Wakes what drainers hold back.

@@ -92,7 +92,8 @@ impl Pools {
         self.of_this_thread().unwrap_or_else(|| self.current_which())
     }
 
-    fn of_this_thread(&self) -> Option<Which> {
+    /// The pool of the calling thread, if it is a thread of either.
+    pub(crate) fn of_this_thread(&self) -> Option<Which> {
         let is_in = |pool: &ThreadPool| pool.current_thread_index().is_some();
         if is_in(&self.first) {
             Some(Which::First)

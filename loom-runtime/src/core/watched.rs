@@ -104,7 +104,7 @@ mod model {
     use super::*;
     use crate::sync::explore::{explore, reach};
 
-    /// Work begins while the keeper looks twice. Afterwards somebody watches the core.
+    /// Work begins while the keeper looks twice. Afterwards the keeper watches the core.
     fn work_is_watched(had_ended: bool) {
         explore(4, &["asks", "goes on", "is watched", "stops"], move || {
             let core = Arc::new((Work::default(), Watched::default()));

@@ -239,7 +239,7 @@ fn a_slot_that_comes_back_from_elsewhere_is_used_again() {
     });
 }
 
-/// Looks at a cell when it is dropped: the checker reports whoever is still writing it.
+/// Looks at a cell when it is dropped: the checker reports a thread that is still writing it.
 struct Looks(Arc<UnsafeCell<()>>);
 
 impl Drop for Looks {

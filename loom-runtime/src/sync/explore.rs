@@ -109,6 +109,26 @@ pub(crate) fn fence(written: Ordering) {
     }
 }
 
+/// The checker's weak one never fails without a reason.
+macro_rules! exchange {
+    ($T:ty: $($operation:ident)*) => {
+        $(
+            #[track_caller]
+            pub(crate) fn $operation(
+                &self,
+                current: $T,
+                new: $T,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$T, $T> {
+                let place = Location::caller();
+                let failure = at(place, "failure", failure);
+                self.0.$operation(current, new, at(place, "success", success), failure)
+            }
+        )*
+    };
+}
+
 /// The operations of `$Atomic` on values of `$T`, with orderings that can be weakened.
 macro_rules! atomic {
     ($Atomic:ident, $T:ty $(, $generic:ident)?) => {
@@ -136,32 +156,7 @@ macro_rules! atomic {
                 self.0.swap(value, at(Location::caller(), "swap", written))
             }
 
-            #[track_caller]
-            pub(crate) fn compare_exchange(
-                &self,
-                current: $T,
-                new: $T,
-                success: Ordering,
-                failure: Ordering,
-            ) -> Result<$T, $T> {
-                let place = Location::caller();
-                let failure = at(place, "failure", failure);
-                self.0.compare_exchange(current, new, at(place, "success", success), failure)
-            }
-
-            /// The checker's never fails without a reason.
-            #[track_caller]
-            pub(crate) fn compare_exchange_weak(
-                &self,
-                current: $T,
-                new: $T,
-                success: Ordering,
-                failure: Ordering,
-            ) -> Result<$T, $T> {
-                let place = Location::caller();
-                let failure = at(place, "failure", failure);
-                self.0.compare_exchange_weak(current, new, at(place, "success", success), failure)
-            }
+            exchange!($T: compare_exchange compare_exchange_weak);
 
             #[track_caller]
             pub(crate) fn fetch_update(

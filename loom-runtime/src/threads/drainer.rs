@@ -61,35 +61,30 @@ fn fetch_spare(core: &Core) -> bool {
 
 /// Asks a thread to come for a place that this generation has open.
 pub(crate) fn fetch(core: &Arc<Core>, generation: Generation) {
-    if fetch_spare(core) {
-        return;
-    }
-    match core.pools() {
-        Some(pools) => {
-            core.counters.wakes.add_one();
-            let which = Which::of(generation);
-            spawn(pools.get(which), Arc::clone(core), Task::Arrive(which));
-        }
-        // The last handle was dropped, and the threads have ended.
-        None => core.queue.refuse_all(),
-    }
+    // The last handle was dropped, and the threads have ended.
+    ask(core, generation, spawn).unwrap_or_else(|| core.queue.refuse_all());
 }
+
+/// Asks a spare, or the pool of this generation by `send`. `None` if the pools have ended.
+fn ask(core: &Arc<Core>, generation: Generation, send: Send) -> Option<()> {
+    if fetch_spare(core) {
+        return Some(());
+    }
+    let pools = core.pools()?;
+    core.counters.wakes.add_one();
+    let which = Which::of(generation);
+    send(pools.get(which), Arc::clone(core), Task::Arrive(which));
+    Some(())
+}
+
+/// [`spawn`] or [`broadcast`].
+type Send = fn(&ThreadPool, Arc<Core>, Task);
 
 /// Asks a spare or every thread of the pool to come, if a place is open. Called on the keeper.
 pub(super) fn fetch_from_all(core: &Arc<Core>) {
     core.knocks.begin(core.now());
     let Some(generation) = core.queue.open_place() else { return };
-    if fetch_spare(core) {
-        return;
-    }
-    match core.pools() {
-        Some(pools) => {
-            core.counters.wakes.add_one();
-            let which = Which::of(generation);
-            broadcast(pools.get(which), Arc::clone(core), Task::Arrive(which));
-        }
-        None => refuse_elsewhere(core),
-    }
+    ask(core, generation, broadcast).unwrap_or_else(|| refuse_elsewhere(core));
 }
 
 /// Refuses what waits on a thread that may run code of the user.

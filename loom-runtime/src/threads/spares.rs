@@ -82,9 +82,13 @@ pub(crate) fn lend_place() -> Result<Option<LentPlace>, NoSpare> {
 }
 
 fn lend_place_of(core: Arc<Core>) -> Result<LentPlace, NoSpare> {
-    // What this thread waits for may be one of the tasks.
-    core.wake_held();
-    let has_spare = core.pools().is_some();
+    let pools = core.pools();
+    let which = pools.as_ref().and_then(|pools| pools.of_this_thread());
+    if let Some((which, index)) = which.zip(rayon::current_thread_index()) {
+        // What this thread waits for may be one of the tasks.
+        core.wake_held_by(which, index);
+    }
+    let has_spare = pools.is_some();
     if has_spare {
         have_spare(&core)?;
     }

@@ -39,7 +39,7 @@ impl Random {
     }
 }
 
-/// A value that is sent to another thread by whoever keeps to the rules for it.
+/// A value for another thread. The test that sends it keeps to the rules for it.
 pub(super) struct Sent<T>(pub(super) T);
 
 // SAFETY: X3, a future may be sent; the tests of what may not be sent make sure that it is refused.

@@ -160,7 +160,7 @@ fn leaving_ends_a_wait_once_what_was_admitted_has_ended() {
     });
 }
 
-/// Work whose effect is in a cell: the checker reports whoever reads it too early.
+/// Work whose effect is in a cell: the checker reports a thread that reads it too early.
 fn working(lifecycle: &Arc<Lifecycle>) -> (Arc<UnsafeCell<()>>, thread::JoinHandle<()>) {
     assert!(lifecycle.admit());
     let effect = Arc::new(UnsafeCell::new(()));
