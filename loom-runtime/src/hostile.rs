@@ -117,6 +117,7 @@ impl<F: Future + Unpin> Waiting<F> {
     }
 
     /// To poll it with another waker.
+    #[cfg(any(feature = "plugin", feature = "plugin-host"))]
     pub(crate) fn future(&mut self) -> &mut F {
         &mut self.future
     }

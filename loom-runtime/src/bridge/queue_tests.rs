@@ -4,7 +4,7 @@ use super::{Call, Drainer, Draining, End, Generation, Held, Observer, Priority, 
 use std::pin::pin;
 use std::task::{Context, Wake, Waker};
 
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, rounds};
 
 pub(super) struct Uncounted;
 
@@ -242,7 +242,7 @@ fn what_is_cancelled_gives_way_and_the_others_keep_their_order() {
 /// in proportion to what waits.
 #[test]
 fn giving_up_takes_a_bounded_number_of_steps() {
-    const CALLS: usize = 100_000;
+    const CALLS: usize = rounds(100_000);
     let queue = Queue::new(1);
     let mut cx = Context::from_waker(Waker::noop());
     let mut calls = Vec::new();

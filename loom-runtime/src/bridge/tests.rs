@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use super::{Call, End, Fault, Observer, Priority};
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Arc, Mutex, thread};
+use crate::sync::{Arc, Mutex, rounds, thread};
 
 /// What an observer was called with.
 #[derive(Default)]
@@ -287,7 +287,7 @@ fn polling_after_completion_is_refused_loudly() {
 #[test]
 fn racing_ends_lose_neither_results_nor_wakes() {
     let count = Arc::new(AtomicUsize::new(0));
-    for round in 0..2_000 {
+    for round in 0..rounds(2_000) {
         let result = Dropped { count: Arc::clone(&count), panics: false };
         let (job, mut call) = call(move || result);
         let Job { job, record } = job;

@@ -18,12 +18,12 @@ use super::compute::{ComputeFuture, offload};
 use crate::core::{Admitted, Core, Drained, Pools};
 use crate::scheduler::MabKnobs;
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Arc, thread};
+use crate::sync::{Arc, rounds, thread};
 use crate::threads::drainer;
 use crate::threads::task::spawn;
 use crate::topology::{CoreBudget, Plan, Request};
 
-const ROUNDS: usize = 20_000;
+const ROUNDS: usize = rounds(20_000);
 /// A round that takes longer hangs: this is far more than a round takes on the slowest machine.
 const HANGS: Duration = Duration::from_mins(1);
 

@@ -9,7 +9,7 @@ use std::task::{Poll, Waker};
 
 use super::tests::{Drops, busy, outcome, parked};
 use super::{AbortHandle, Executor, JoinHandle, Spawner};
-use crate::sync::{Arc, mpsc, thread};
+use crate::sync::{Arc, mpsc, rounds, thread};
 
 #[test]
 fn abort_drops_a_parked_future_within_a_cycle() {
@@ -98,6 +98,7 @@ fn tasks_that_awaited_one_another_do_not_keep_each_other() {
 
 #[test]
 fn a_chain_of_tasks_ends_without_recursion() {
+    const LENGTH: usize = rounds(20_000);
     fn chain(spawner: Spawner, n: usize) -> Pin<Box<dyn Future<Output = ()>>> {
         Box::pin(async move {
             if n > 0 {
@@ -109,9 +110,9 @@ fn a_chain_of_tasks_ends_without_recursion() {
     }
     let body = || {
         let mut executor = Executor::new(16);
-        executor.spawn_boxed(chain(executor.spawner(), 20_000));
+        executor.spawn_boxed(chain(executor.spawner(), LENGTH));
         while executor.poll() > 0 || executor.has_ready() {}
-        assert_eq!(executor.task_count(), 20_001);
+        assert_eq!(executor.task_count(), LENGTH + 1);
     };
     let small = thread::Builder::new().stack_size(256 * 1024).spawn(body);
     small.expect("a thread").join().expect("no overflow");

@@ -10,7 +10,7 @@ use crate::hostile::{
     ALL, ENDS, Hostile, Place, Step, WAKES, Wakes, caught, endure, forget_here, here, none_is_left,
     quietly,
 };
-use crate::sync::thread;
+use crate::sync::{rounds, thread};
 
 /// How the tasks of a place are made, and how they end.
 #[derive(Clone, Copy, Debug)]
@@ -247,7 +247,7 @@ impl Driven {
 /// Threads that wake a driver while it is replaced, by wakers that panic now and then.
 #[test]
 fn a_driver_under_fire_from_other_threads_is_never_deaf() {
-    const ROUNDS: usize = 2_000;
+    const ROUNDS: usize = rounds(2_000);
     let hostile = Hostile::default();
     hostile.panics_on(&WAKES);
     let mut driven = Driven::new();

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use super::{Executor, JoinHandle, Spawner};
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Arc, Mutex, mpsc, thread};
+use crate::sync::{Arc, Mutex, mpsc, rounds, thread};
 
 /// Counts its drops.
 #[derive(Clone, Default)]
@@ -314,8 +314,9 @@ impl Drop for SpawnsInDrop {
 
 #[test]
 fn a_driver_that_sleeps_is_woken() {
+    const ROUNDS: usize = rounds(20_000);
     let rounds = std::env::var("LOOM_LOCAL_ROUNDS");
-    let rounds = rounds.map_or(20_000, |rounds| rounds.parse().expect("a number of rounds"));
+    let rounds = rounds.map_or(ROUNDS, |rounds| rounds.parse().expect("a number of rounds"));
     let (sender, wakers) = mpsc::channel::<Waker>();
     // Wakes each waker that it receives, on another thread.
     let waking = thread::spawn(move || wakers.iter().for_each(Waker::wake));

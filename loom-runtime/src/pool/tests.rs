@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::block::{SIZES, class_of};
 use super::{give, take};
-use crate::sync::thread;
+use crate::sync::{rounds, thread};
 
 fn layout(size: usize) -> Layout {
     Layout::from_size_align(size, 8).expect("a layout")
@@ -62,7 +62,7 @@ fn blocks_travel_between_threads() {
 
     let layout = layout(900);
     let mut seen = HashSet::new();
-    for _ in 0..100 {
+    for _ in 0..rounds(100) {
         let taken: Vec<_> = (0..64).map(|_| Memory(take(layout))).collect();
         seen.extend(taken.iter().map(|memory| memory.0));
         let giver = thread::spawn(move || {

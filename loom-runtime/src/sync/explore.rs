@@ -18,6 +18,11 @@ use std::{env, fs, io::Write, panic};
 use loom_model::sync::atomic as of_model;
 pub(crate) use loom_model::sync::atomic::Ordering;
 
+loom_model::thread_local! {
+    /// Whether this thread of the model has written in the sequentially consistent order.
+    static HAS_WRITTEN: Cell<bool> = Cell::new(false);
+}
+
 thread_local! {
     /// All threads of a model share the thread of its test.
     static REACHED: RefCell<BTreeSet<&'static str>> = const { RefCell::new(BTreeSet::new()) };
@@ -76,7 +81,7 @@ fn at(place: &'static Location<'static>, part: &str, written: Ordering) -> Order
         return written;
     }
     let mutants =
-        weaker(written).iter().map(|weaker| (format!("{place} {part} {weaker:?}"), weaker));
+        weaker(part, written).iter().map(|weaker| (format!("{place} {part} {weaker:?}"), weaker));
     for (name, weaker) in mutants {
         if MUTANT.as_ref() == Some(&name) {
             return *weaker;
@@ -93,11 +98,29 @@ fn at(place: &'static Location<'static>, part: &str, written: Ordering) -> Order
 }
 
 /// The orderings just below this one.
-fn weaker(written: Ordering) -> &'static [Ordering] {
+fn weaker(part: &str, written: Ordering) -> &'static [Ordering] {
     match written {
+        Ordering::SeqCst if ["load", "failure"].contains(&part) => &[Ordering::Acquire],
+        Ordering::SeqCst if part == "store" => &[Ordering::Release],
         Ordering::SeqCst => &[Ordering::AcqRel],
         Ordering::AcqRel => &[Ordering::Acquire, Ordering::Release],
         _ => &[Ordering::Relaxed],
+    }
+}
+
+/// The checker takes sequentially consistent operations for little more than acquiring and releasing
+/// ones; it has such fences. What the order promises is that a load in it does not come before a
+/// write in it by the same thread, so there is a fence between the two. (What reads and writes at
+/// once always reads the last value.)
+fn read(ordering: Ordering) {
+    if ordering == Ordering::SeqCst && HAS_WRITTEN.with(Cell::get) {
+        of_model::fence(ordering);
+    }
+}
+
+fn wrote(ordering: Ordering) {
+    if ordering == Ordering::SeqCst {
+        HAS_WRITTEN.with(|has_written| has_written.set(true));
     }
 }
 
@@ -122,8 +145,11 @@ macro_rules! exchange {
                 failure: Ordering,
             ) -> Result<$T, $T> {
                 let place = Location::caller();
-                let failure = at(place, "failure", failure);
-                self.0.$operation(current, new, at(place, "success", success), failure)
+                let [success, failure] =
+                    [("success", success), ("failure", failure)].map(|(part, it)| at(place, part, it));
+                let exchanged = self.0.$operation(current, new, success, failure);
+                wrote(success);
+                exchanged
             }
         )*
     };
@@ -143,17 +169,24 @@ macro_rules! atomic {
 
             #[track_caller]
             pub(crate) fn load(&self, written: Ordering) -> $T {
-                self.0.load(at(Location::caller(), "load", written))
+                let ordering = at(Location::caller(), "load", written);
+                read(ordering);
+                self.0.load(ordering)
             }
 
             #[track_caller]
             pub(crate) fn store(&self, value: $T, written: Ordering) {
-                self.0.store(value, at(Location::caller(), "store", written));
+                let ordering = at(Location::caller(), "store", written);
+                self.0.store(value, ordering);
+                wrote(ordering);
             }
 
             #[track_caller]
             pub(crate) fn swap(&self, value: $T, written: Ordering) -> $T {
-                self.0.swap(value, at(Location::caller(), "swap", written))
+                let ordering = at(Location::caller(), "swap", written);
+                let before = self.0.swap(value, ordering);
+                wrote(ordering);
+                before
             }
 
             exchange!($T: compare_exchange compare_exchange_weak);
@@ -186,7 +219,10 @@ macro_rules! number {
         $(
             #[track_caller]
             pub(crate) fn $operation(&self, value: $T, written: Ordering) -> $T {
-                self.0.$operation(value, at(Location::caller(), stringify!($operation), written))
+                let ordering = at(Location::caller(), stringify!($operation), written);
+                let before = self.0.$operation(value, ordering);
+                wrote(ordering);
+                before
             }
         )*
     };

@@ -41,6 +41,13 @@ pub(crate) fn unpark_waker() -> std::task::Waker {
     Arc::new(Unpark(thread::current())).into()
 }
 
+/// How often a test repeats what is repeated `full` times where no interpreter runs it: Miri takes
+/// about a thousand times as long for a step.
+#[cfg(test)]
+pub(crate) const fn rounds(full: usize) -> usize {
+    if cfg!(miri) { full.div_ceil(100) } else { full }
+}
+
 pub(crate) mod atomic {
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 }

@@ -1,5 +1,7 @@
 //! What a side that is written by hand has: wakers, futures and tables of functions of its own.
 
+use std::ptr::NonNull;
+
 use loom_abi::{Context, Future, Poll, RuntimeHandle, Status, Table, Waker, WakerTable};
 
 use crate::boundary::{HostRef, handle};
@@ -61,47 +63,61 @@ pub(super) fn elsewhere<T, R: Send>(value: T, f: impl FnOnce(T) -> R + Send) -> 
 }
 
 /// A waker of a side that is written by hand. It is freed with its last count.
+#[derive(Clone, Copy)]
+pub(super) struct HandWaker(NonNull<Shared>);
+
 #[repr(C)]
-pub(super) struct HandWaker {
+struct Shared {
     raw: Waker,
-    pub(super) wakes: AtomicUsize,
-    pub(super) counts: AtomicUsize,
+    wakes: AtomicUsize,
+    counts: AtomicUsize,
 }
 
 static TABLE: WakerTable = WakerTable { retain, release, wake };
 
 unsafe extern "C" fn retain(raw: *const Waker) {
     // SAFETY: X4, the caller has a count, or was lent the waker.
-    unsafe { &*raw.cast::<HandWaker>() }.counts.fetch_add(1, Ordering::Relaxed);
+    unsafe { &*raw.cast::<Shared>() }.counts.fetch_add(1, Ordering::Relaxed);
 }
 
 unsafe extern "C" fn release(raw: *const Waker) {
     // SAFETY: X4, the caller has this count.
-    let before = unsafe { &*raw.cast::<HandWaker>() }.counts.fetch_sub(1, Ordering::AcqRel);
+    let before = unsafe { &*raw.cast::<Shared>() }.counts.fetch_sub(1, Ordering::AcqRel);
     if before == 1 {
         // SAFETY: X9, it is of `HandWaker::new`, and this was the last count.
-        drop(unsafe { Box::from_raw(raw.cast::<HandWaker>().cast_mut()) });
+        drop(unsafe { Box::from_raw(raw.cast::<Shared>().cast_mut()) });
     }
 }
 
 unsafe extern "C" fn wake(raw: *const Waker) {
     // SAFETY: X4, the caller has a count.
-    unsafe { &*raw.cast::<HandWaker>() }.wakes.fetch_add(1, Ordering::Relaxed);
+    unsafe { &*raw.cast::<Shared>() }.wakes.fetch_add(1, Ordering::Relaxed);
 }
 
 impl HandWaker {
     /// A waker with one count, which [`give_up`](Self::give_up) takes.
-    pub(super) fn new() -> &'static Self {
+    pub(super) fn new() -> Self {
         let raw = Waker { table: &raw const TABLE };
         let (wakes, counts) = (AtomicUsize::new(0), AtomicUsize::new(1));
-        Box::leak(Box::new(Self { raw, wakes, counts }))
+        let shared = Box::new(Shared { raw, wakes, counts });
+        Self(NonNull::new(Box::into_raw(shared)).expect("it is of a box"))
     }
 
-    pub(super) fn raw(&'static self) -> *const Waker {
-        (&raw const *self).cast()
+    pub(super) fn wakes(self) -> usize {
+        // SAFETY: X4, the tests use it while it has a count.
+        unsafe { self.0.as_ref() }.wakes.load(Ordering::Relaxed)
     }
 
-    pub(super) fn poll(&'static self, future: &Future) -> Poll {
+    pub(super) fn counts(self) -> usize {
+        // SAFETY: X4, as above.
+        unsafe { self.0.as_ref() }.counts.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn raw(self) -> *const Waker {
+        self.0.as_ptr().cast()
+    }
+
+    pub(super) fn poll(self, future: &Future) -> Poll {
         let context = Context { waker: self.raw() };
         // SAFETY: X3, the tests poll a future that is not dropped yet; X4 for the context.
         unsafe { (future.poll)(future.data, &raw const context) }
@@ -115,7 +131,7 @@ impl HandWaker {
         polled
     }
 
-    pub(super) fn give_up(&'static self) {
+    pub(super) fn give_up(self) {
         // SAFETY: X4, it has the count of `new`.
         unsafe { release(self.raw()) };
     }

@@ -8,13 +8,13 @@ use loom_abi::{
 };
 
 use crate::boundary::{ForeignGuest, HostRef, handle, library, out};
-use crate::sync::Arc;
 use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Arc, rounds};
 
 use super::Fake;
 use super::by_hand::Random;
 
-const CASES: usize = 20_000;
+const CASES: usize = rounds(20_000);
 
 /// A block of memory with no more room than is asked for.
 struct Block(Box<[u64]>);
@@ -188,7 +188,7 @@ fn a_librarys_export_is_taken_if_it_fits_and_not_called_otherwise() {
 fn what_a_header_lacks_is_said_in_words() {
     let mut random = Random::new(5);
     let own = Header::of::<Table>();
-    for _ in 0..1000 {
+    for _ in 0..rounds(1000) {
         let header = changed(&mut random, own);
         if let Err(lack) = header.check::<Table>() {
             let text = lack.to_string();

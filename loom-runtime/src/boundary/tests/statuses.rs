@@ -10,8 +10,8 @@ use std::time::Duration;
 use loom_abi::{Bytes, Call, Job, Place, Poll, Status, Text, ThreadKind, Work};
 
 use crate::boundary::{ForeignCall, ForeignFuture, ForeignJob, HostRef, library, text};
-use crate::sync::Arc;
 use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Arc, rounds};
 
 use super::Counted;
 use super::by_hand::{Random, host};
@@ -19,7 +19,7 @@ use super::made_up::{
     HELD, KEPT, Kept, RAN, RANDOM, SAID, WRITTEN, below, change, holds, is_so, made_up, said, say,
 };
 
-const CASES: usize = 30_000;
+const CASES: usize = rounds(30_000);
 
 /// A future that is ready, or panics, after some polls.
 fn some_time(token: Counted) -> impl Future<Output = ()> + Send + 'static {
@@ -181,7 +181,7 @@ fn a_reason_of_any_length_is_cut_to_its_room() {
         }
     }
     // And as the reader's side takes it, with any length and any bytes.
-    for _ in 0..CASES {
+    for _ in 0..CASES / 10 {
         let told = library::with_reason(|place| {
             // SAFETY: X4, the place is lent to this closure.
             let place = unsafe { &mut *place };
