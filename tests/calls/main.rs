@@ -2,6 +2,7 @@
 
 mod held;
 mod sharing;
+mod turns;
 mod waits;
 
 use std::future::Future;

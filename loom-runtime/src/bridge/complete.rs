@@ -27,9 +27,11 @@ unsafe impl Send for Started {}
 /// What a thread does when it hands an outcome over.
 pub(super) trait HandOver {
     /// Called before the caller can see the outcome, with the waker that is woken then; again if
-    /// there is another waker by now. If the call was dropped, it is not called: the outcome is
-    /// dropped here, which may take any time.
+    /// there is another waker by now. If the call was dropped, it is not called.
     fn before(&mut self, _waker: Option<&Waker>) {}
+
+    /// Called before a result or a waker is dropped, which may take any time.
+    fn before_drop(&mut self) {}
 
     /// Called when the caller can see the outcome.
     fn wake(&mut self, waker: Waker) {
@@ -89,6 +91,12 @@ impl Started {
     pub(super) fn micros(&self) -> Option<u32> {
         // SAFETY: B1, the job has not left the slot.
         unsafe { state(self.0) }.micros()
+    }
+
+    /// Higher numbers go first.
+    pub(super) fn priority(&self) -> usize {
+        // SAFETY: B1, as above.
+        unsafe { state(self.0) }.priority()
     }
 
     /// Runs the closure, unless the observer says that it must not start. Never panics.
@@ -202,6 +210,7 @@ where
     // SAFETY: B1, the job has not left the slot.
     let waker = match unsafe { state(header) }.settle() {
         Settle::Orphaned { unwanted } => {
+            steps.before_drop();
             // SAFETY: B1, the call was dropped, so the job owns the outcome.
             unsafe { drop_outcome::<F, R, T>(header) };
             ignore_panic(|| drop(observer.end(end, unwanted)));
@@ -239,9 +248,14 @@ unsafe fn publish(header: NonNull<Header>, mut waker: Option<Waker>, steps: &mut
             Publish::WithWaker(cell) => {
                 // SAFETY: B3, the job cleared the flag, so it owns the cell.
                 let shown = unsafe { take_waker(header, cell) };
-                drop_ignoring_panic(waker.replace(shown));
+                let unseen = waker.replace(shown);
+                if unseen.is_some() {
+                    steps.before_drop();
+                }
+                drop_ignoring_panic(unseen);
             }
             Publish::Orphaned => {
+                steps.before_drop();
                 drop_ignoring_panic(waker);
                 // SAFETY: B1, the job owns no part of the slot any more.
                 return unsafe { leave(header) };

@@ -34,7 +34,11 @@ impl Drainer for Hasty {
         true
     }
 
-    fn between(&mut self, _draining: &Draining<'_>, _is_searching: bool) {}
+    fn may_hold(&self) -> bool {
+        true
+    }
+
+    fn between(&mut self, _draining: &Draining<'_>, _ran: u32, _is_searching: bool) {}
 
     fn lingers(&mut self, _draining: &Draining<'_>) -> bool {
         thread::yield_now();

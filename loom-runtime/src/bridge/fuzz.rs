@@ -78,7 +78,11 @@ impl Drainer for Leaving {
         true
     }
 
-    fn between(&mut self, _draining: &Draining<'_>, _is_searching: bool) {
+    fn may_hold(&self) -> bool {
+        true
+    }
+
+    fn between(&mut self, _draining: &Draining<'_>, _ran: u32, _is_searching: bool) {
         self.0 -= 1;
     }
 

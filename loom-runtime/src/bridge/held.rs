@@ -6,7 +6,9 @@ use std::task::Waker;
 
 use crate::panics::ignore_panic;
 use crate::sync::TryLockError;
-use crate::sync::modelled::Mutex;
+#[cfg(all(test, loom_model))]
+use crate::sync::modelled::{AtomicU32, Ordering};
+use crate::sync::modelled::{Mutex, MutexGuard};
 
 /// The most wakers that one drainer holds.
 const MOST: usize = 16;
@@ -24,7 +26,13 @@ const SHORTEST: u32 = 1;
 /// On a cache line of its own, since each drainer has another one.
 #[derive(Debug)]
 #[repr(align(64))]
-pub(crate) struct Held(Mutex<List>);
+pub(crate) struct Held {
+    list: Mutex<List>,
+    /// Written before and after the lock is tried. The checker changes threads before operations
+    /// only: so it may while the lock is held.
+    #[cfg(all(test, loom_model))]
+    tries: AtomicU32,
+}
 
 #[derive(Debug)]
 struct List {
@@ -41,7 +49,11 @@ impl Default for List {
 
 impl Default for Held {
     fn default() -> Self {
-        Self(Mutex::new(List::default()))
+        Self {
+            list: Mutex::new(List::default()),
+            #[cfg(all(test, loom_model))]
+            tries: AtomicU32::new(0),
+        }
     }
 }
 
@@ -49,10 +61,10 @@ impl Held {
     /// Holds a waker. Returns it where there is no room, or where another thread is just taking
     /// what is held.
     fn hold(&self, waker: Waker) -> Option<Waker> {
-        let mut list = match self.0.try_lock() {
-            Ok(list) => list,
-            Err(TryLockError::Poisoned(list)) => list.into_inner(),
-            Err(TryLockError::WouldBlock) => return Some(waker),
+        let Some(mut list) = self.try_lock() else {
+            #[cfg(all(test, loom_model))]
+            crate::sync::explore::reach("the drainer waits for nobody");
+            return Some(waker);
         };
         let at = list.length;
         let Some(room) = list.wakers.get_mut(at) else { return Some(waker) };
@@ -63,15 +75,29 @@ impl Held {
 
     /// Wakes all that is held, unless another thread does so just now.
     pub(crate) fn wake_all(&self) {
-        let list = match self.0.try_lock() {
-            Ok(mut list) => mem::take(&mut *list),
-            Err(TryLockError::Poisoned(list)) => mem::take(&mut *list.into_inner()),
-            // Who has the lock takes all that is held: its owner holds it only to add to the list.
-            Err(TryLockError::WouldBlock) => return,
+        // Who has the lock takes all that is held: its owner holds it only to add to the list.
+        let Some(mut list) = self.try_lock() else {
+            #[cfg(all(test, loom_model))]
+            crate::sync::explore::reach("the keeper waits for nobody");
+            return;
         };
+        let list = mem::take(&mut *list);
         for waker in list.wakers.into_iter().flatten() {
             ignore_panic(|| waker.wake());
         }
+    }
+
+    fn try_lock(&self) -> Option<MutexGuard<'_, List>> {
+        #[cfg(all(test, loom_model))]
+        self.tries.fetch_add(1, Ordering::Relaxed);
+        let list = match self.list.try_lock() {
+            Ok(list) => Some(list),
+            Err(TryLockError::Poisoned(list)) => Some(list.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        #[cfg(all(test, loom_model))]
+        self.tries.fetch_add(1, Ordering::Relaxed);
+        list
     }
 }
 
@@ -81,41 +107,49 @@ pub(super) struct Holding<'a> {
     held: usize,
     /// How many microseconds the jobs were expected to take that it has run meanwhile.
     micros: u32,
+    /// The highest priority of the jobs whose wakers it holds, and that of the job that runs.
+    highest: usize,
+    priority: usize,
     /// Whether the job that runs is too short.
     is_shortest: bool,
 }
 
 impl<'a> Holding<'a> {
     pub(super) fn of(at: Option<&'a Held>) -> Self {
-        Self { at, held: 0, micros: 0, is_shortest: false }
+        Self { at, held: 0, micros: 0, highest: 0, priority: 0, is_shortest: false }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.held == 0
     }
 
-    /// The drainer is about to run a job that is expected to take so many microseconds.
-    pub(super) fn runs(&mut self, micros: Option<u32>) {
+    /// The drainer is about to run a job of this priority that is expected to take so many
+    /// microseconds.
+    pub(super) fn runs(&mut self, priority: usize, micros: Option<u32>) {
+        self.priority = priority;
         self.is_shortest = micros.is_some_and(|micros| micros <= SHORTEST);
         if self.is_empty() {
             return;
         }
         self.micros = self.micros.saturating_add(micros.unwrap_or(u32::MAX));
-        if self.micros > LONGEST {
+        if self.micros > LONGEST || priority < self.highest {
             self.wake_all();
         }
     }
 
-    /// Holds the waker of a job that has ended, or wakes it. `ahead` says how many jobs wait for each
-    /// drainer.
-    pub(super) fn hold_or_wake(&mut self, waker: Waker, ahead: impl FnOnce() -> usize) {
-        let most = self.held * JOBS;
+    /// Holds the waker of the job that has run, or wakes it. `ahead` says how many jobs wait for each
+    /// drainer; `None` where nothing may be held.
+    pub(super) fn hold_or_wake(&mut self, waker: Waker, ahead: impl FnOnce() -> Option<usize>) {
+        let enough = (self.held + 1) * JOBS;
         let waker = match self.at {
-            Some(held) if !self.is_shortest && ahead() >= most + JOBS => held.hold(waker),
+            Some(held) if !self.is_shortest && ahead().is_some_and(|ahead| ahead >= enough) => {
+                held.hold(waker)
+            }
             _ => Some(waker),
         };
         let Some(waker) = waker else {
             self.held += 1;
+            self.highest = self.highest.max(self.priority);
             return;
         };
         // The order in which the jobs ended.
@@ -124,7 +158,7 @@ impl<'a> Holding<'a> {
     }
 
     pub(super) fn wake_all(&mut self) {
-        self.micros = 0;
+        (self.micros, self.highest) = (0, 0);
         if mem::take(&mut self.held) > 0
             && let Some(held) = self.at
         {

@@ -17,6 +17,7 @@ struct Log(Arc<Mutex<Vec<Event>>>);
 enum Event {
     Ran(usize),
     Woken(usize),
+    Dropped,
 }
 
 impl Log {
@@ -39,8 +40,11 @@ impl Wake for Task {
 
 /// A job that is expected to take so many microseconds, and that a task awaits.
 fn submit(queue: &Queue, log: &Log, number: usize, micros: Option<u32>) -> Call<()> {
+    submit_as(queue, log, number, Queueing { priority: Priority::Normal, micros })
+}
+
+fn submit_as(queue: &Queue, log: &Log, number: usize, queueing: Queueing) -> Call<()> {
     let of_job = log.clone();
-    let queueing = Queueing { priority: Priority::Normal, micros };
     let (job, mut call) = super::call(move || of_job.add(Event::Ran(number)), Uncounted, queueing);
     let waker = Waker::from(Arc::new(Task(number, log.clone())));
     let polled = std::pin::Pin::new(&mut call).poll(&mut Context::from_waker(&waker));
@@ -63,7 +67,11 @@ impl Drainer for Knowing {
         self.0
     }
 
-    fn between(&mut self, _draining: &Draining<'_>, _is_searching: bool) {}
+    fn may_hold(&self) -> bool {
+        true
+    }
+
+    fn between(&mut self, _draining: &Draining<'_>, _ran: u32, _is_searching: bool) {}
 
     fn lingers(&mut self, _draining: &Draining<'_>) -> bool {
         false
@@ -93,6 +101,7 @@ fn most_held(events: &[Event]) -> usize {
         match event {
             Event::Ran(_) => held += 1,
             Event::Woken(_) => held -= 1,
+            Event::Dropped => unreachable!("each is awaited"),
         }
         most = most.max(held);
     }
@@ -110,7 +119,7 @@ fn wakers_are_held_while_many_brief_jobs_wait_and_woken_in_order() {
     assert_eq!(most_held(&events), 16);
     let woken = events.iter().filter_map(|event| match event {
         Event::Woken(number) => Some(*number),
-        Event::Ran(_) => None,
+        Event::Ran(_) | Event::Dropped => None,
     });
     assert!(woken.eq(0..100));
 }
@@ -128,6 +137,45 @@ fn the_fewer_jobs_wait_the_fewer_wakers_are_held() {
 fn the_jobs_that_run_meanwhile_take_no_longer_than_200_microseconds() {
     assert_eq!(most_held(&events(&[Some(70); 100], true)), 2);
     assert_eq!(events(&[Some(201); 100], true), at_once(100));
+}
+
+#[test]
+fn nothing_is_held_behind_jobs_of_lower_priority() {
+    let (queue, log, held) = (Queue::new(1), Log::default(), Held::default());
+    let priorities = (0..20).map(|_| Priority::Low).chain([Priority::High, Priority::High]);
+    let calls: Vec<_> = priorities
+        .enumerate()
+        .map(|(number, priority)| {
+            submit_as(&queue, &log, number, Queueing { priority, micros: Some(10) })
+        })
+        .collect();
+    assert!(come_with(&queue, Some(&held), &mut Knowing(true)));
+    drop(calls);
+    let [first, second] = [20, 21];
+    let begin = [Event::Ran(first), Event::Ran(second), Event::Woken(first), Event::Woken(second)];
+    assert_eq!(log.take()[..4], begin);
+}
+
+/// It may take any time to drop a result that nobody wants.
+#[test]
+fn nothing_is_held_while_a_result_is_dropped() {
+    struct Dropped(Log);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.add(Event::Dropped);
+        }
+    }
+    let (queue, log, held) = (Queue::new(1), Log::default(), Held::default());
+    let queueing = Queueing { priority: Priority::Normal, micros: Some(10) };
+    let mut calls = vec![submit_as(&queue, &log, 0, queueing)];
+    let of_job = log.clone();
+    let (job, call) = super::call(move || Dropped(of_job), Uncounted, queueing);
+    call.detach();
+    let _fetch = queue.enter(usize::MAX).expect("no limit").submit(job);
+    calls.extend((1..20).map(|number| submit_as(&queue, &log, number, queueing)));
+    assert!(come_with(&queue, Some(&held), &mut Knowing(true)));
+    drop(calls);
+    assert_eq!(log.take()[..3], [Event::Ran(0), Event::Woken(0), Event::Dropped]);
 }
 
 #[test]

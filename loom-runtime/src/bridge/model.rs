@@ -223,7 +223,7 @@ impl Wake for Woken {
 /// A drainer holds two wakers, and wakes what it holds, while another thread does the same.
 #[test]
 fn held_wakers_are_woken_once_whoever_wakes_them() {
-    explore(PREEMPTIONS, &[], || {
+    explore(PREEMPTIONS, &["the drainer waits for nobody", "the keeper waits for nobody"], || {
         let held = Arc::new(Held::default());
         let keeper = thread::spawn({
             let held = Arc::clone(&held);
@@ -231,9 +231,9 @@ fn held_wakers_are_woken_once_whoever_wakes_them() {
         });
         let woken: [_; 2] = std::array::from_fn(|_| StdArc::new(Woken::default()));
         let mut holding = Holding::of(Some(&held));
-        holding.runs(Some(10));
+        holding.runs(0, Some(10));
         for woken in &woken {
-            holding.hold_or_wake(Waker::from(StdArc::clone(woken)), || 16);
+            holding.hold_or_wake(Waker::from(StdArc::clone(woken)), || Some(16));
         }
         drop(holding);
         keeper.join().expect("no panic");

@@ -1,5 +1,6 @@
 //! The queue: jobs that wait, and the loop of the drainers that run them (`README.md`).
 
+use std::mem;
 use std::task::Waker;
 
 use crate::panics::KeptWaker;
@@ -37,9 +38,13 @@ pub(crate) trait Drainer {
     /// Whether waking this waker takes no longer than a submitter may wait.
     fn is_short(&self, waker: &Waker) -> bool;
 
-    /// Called between two jobs, while nothing is held back. `is_searching` says whether submitters rely on this drainer's
-    /// search; to do other work it then has to [pause](Draining::pause_search) the search.
-    fn between(&mut self, draining: &Draining<'_>, is_searching: bool);
+    /// Whether somebody else wakes what is held back, should this thread not get on.
+    fn may_hold(&self) -> bool;
+
+    /// Called between two jobs, while nothing is held back, with how many jobs have run since the last
+    /// time. `is_searching` says whether submitters rely on this drainer's search; to do other work
+    /// it then has to [pause](Draining::pause_search) the search.
+    fn between(&mut self, draining: &Draining<'_>, ran: u32, is_searching: bool);
 
     /// Called when the queue has no job. Lingers, perhaps until it has one. False to retire.
     fn lingers(&mut self, draining: &Draining<'_>) -> bool;
@@ -198,19 +203,22 @@ impl Queue {
         let draining = Draining { queue: self, generation };
         let mut holding = Holding::of(held);
         let mut is_searching = true;
+        let mut ran = 0;
         loop {
             if let Some(fetch) = self.drainers.leaves(generation, is_searching) {
+                holding.wake_all();
                 return fetch_if_needed(drainer, fetch);
             }
             if !drainer.stays() {
                 let fetch = self.drainers.leave_early(generation, is_searching);
+                holding.wake_all();
                 return fetch_if_needed(drainer, fetch);
             }
             if let Some(job) = self.find() {
                 let fetch = self.drainers.start(is_searching.then_some(generation));
                 is_searching = false;
                 fetch_if_needed(drainer, fetch);
-                holding.runs(job.micros());
+                holding.runs(job.priority(), job.micros());
                 job.work().finish_with(&mut Ending {
                     queue: self,
                     generation,
@@ -219,8 +227,9 @@ impl Queue {
                     is_searching: &mut is_searching,
                     is_short: false,
                 });
+                ran += 1;
                 if holding.is_empty() {
-                    drainer.between(&draining, is_searching);
+                    drainer.between(&draining, mem::take(&mut ran), is_searching);
                 }
             } else if !holding.is_empty() {
                 holding.wake_all();
@@ -288,11 +297,15 @@ impl<D: Drainer> HandOver for Ending<'_, '_, D> {
         }
     }
 
+    fn before_drop(&mut self) {
+        self.holding.wake_all();
+    }
+
     fn wake(&mut self, waker: Waker) {
         if self.is_short {
-            let drainers = &self.queue.drainers;
-            self.holding.hold_or_wake(waker, || drainers.waiting_for_each());
-            return;
+            let Self { queue, drainer, holding, .. } = self;
+            let ahead = || drainer.may_hold().then(|| queue.drainers.waiting_for_each());
+            return holding.hold_or_wake(waker, ahead);
         }
         // The order in which the jobs ended.
         self.holding.wake_all();

@@ -60,7 +60,11 @@ impl Drainer for Patient {
         true
     }
 
-    fn between(&mut self, _draining: &Draining<'_>, _is_searching: bool) {
+    fn may_hold(&self) -> bool {
+        true
+    }
+
+    fn between(&mut self, _draining: &Draining<'_>, _ran: u32, _is_searching: bool) {
         self.ran += 1;
     }
 
@@ -140,7 +144,11 @@ impl Drainer for Burst<'_> {
         true
     }
 
-    fn between(&mut self, _draining: &Draining<'_>, _is_searching: bool) {}
+    fn may_hold(&self) -> bool {
+        true
+    }
+
+    fn between(&mut self, _draining: &Draining<'_>, _ran: u32, _is_searching: bool) {}
 
     fn lingers(&mut self, draining: &Draining<'_>) -> bool {
         if std::mem::replace(&mut self.2, false) {
@@ -346,8 +354,12 @@ fn a_drainer_searches_only_after_a_slow_waker() {
             self.1
         }
 
-        fn between(&mut self, draining: &Draining<'_>, is_searching: bool) {
-            self.0.between(draining, is_searching);
+        fn may_hold(&self) -> bool {
+            true
+        }
+
+        fn between(&mut self, draining: &Draining<'_>, ran: u32, is_searching: bool) {
+            self.0.between(draining, ran, is_searching);
         }
 
         fn lingers(&mut self, _draining: &Draining<'_>) -> bool {

@@ -30,9 +30,10 @@ use super::spin::{self, PollHistory, spin_briefly};
 ///   the compute thread. A result that exists already is dropped with the future. The drop never
 ///   waits. [`is_cancelled`] tells running work that it may stop.
 ///
-/// The first poll by a task that is alone on its thread may wait on the spot: for up to 20 µs until
+/// The first poll by a task that is the only one on its thread to make calls may wait on the spot: for up to 20 µs until
 /// the work starts, and then for as long as a wake takes, 50 µs at most, if the work is known to take
 /// no longer. Where nothing is known, it waits for 2 µs, and for long work it does not wait.
+/// After 100 µs of such waits the task yields to others.
 ///
 /// Cost: no allocation where closure and result fit, with about 150 bytes of Loom's own, a block
 /// of 1024 bytes; one allocation otherwise. `loom-bench micro` prints what a call costs.
@@ -118,6 +119,8 @@ where
         .as_ref()
         .map_or_else(|| core.closures.of_calls(closure), |function| &function.on_pool);
     let queueing = Queueing { priority, micros: run_times.micros() };
+    // Of closures few are, of functions all.
+    let is_sampled_anyway = function.is_none();
     // Only where a compute thread should be free does the round trip show what the bridge costs.
     let sampled = queued.as_ref().filter(|_| before < core.compute_threads);
     let sampled =
@@ -147,8 +150,10 @@ where
     if let Some(generation) = place.submit(job) {
         drainer::fetch(core, generation);
     }
-    let is_expected_soon =
-        searching > 0 && before == 0 && !core.drainer_cpus.may_all_be_here(searching);
+    let is_expected_soon = searching > 0
+        && before == 0
+        && !core.drainer_cpus.may_all_be_here(searching)
+        && !(sampled.is_some() && (is_sampled_anyway || spin::has_to_measure()));
     let patience = if is_expected_soon { spin::patience(core, queueing.micros) } else { None };
     Ok(Offloaded { call, sampled, waited: false, patience, has_waker: false })
 }

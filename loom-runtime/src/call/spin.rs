@@ -1,4 +1,4 @@
-//! Spins briefly for a call that is about to end, where the spin delays no other task.
+//! Spins briefly for a call that is about to end, where no other task is known to want the thread.
 //!
 //! A thread that spins for at most as long as it would take to go to sleep and to be woken spends at
 //! most twice the time that the better of the two takes (Karlin et al., "Competitive snoopy caching",
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::bridge::Call;
 use crate::core::Core;
+use crate::sync::thread::LocalKey;
 
 /// Which tasks poll calls on a thread. Where several tasks alternate, the thread has other tasks to
 /// run while one of them waits.
@@ -22,38 +23,70 @@ pub(super) struct PollHistory {
     in_a_row: u32,
     /// How many more polls in a row this task needs before it counts as alone.
     until_alone: u32,
+    /// How long this thread has spun since it last yielded.
+    spun: Duration,
 }
 
 impl PollHistory {
     /// After so many polls in a row, a task that never waits yields to other tasks.
     const LONGEST_ROW: u32 = 64;
+    /// And after it has spun for so long: tasks that make no calls are not in the history.
+    const LONGEST_SPINS: Duration = Duration::from_micros(100);
+
+    fn of_thread() -> &'static LocalKey<Cell<Self>> {
+        thread_local! {
+            static HISTORY: Cell<PollHistory> = const {
+                Cell::new(PollHistory {
+                    task: ptr::null(),
+                    in_a_row: 0,
+                    until_alone: 0,
+                    spun: Duration::ZERO,
+                })
+            };
+        }
+        &HISTORY
+    }
 
     /// Records one poll of this task. Returns whether the task is alone on this thread, and whether
     /// it should yield now, so that other tasks show up if there are any.
     pub(super) fn poll(cx: &Context<'_>) -> (bool, bool) {
-        thread_local! {
-            static HISTORY: Cell<PollHistory> =
-                const { Cell::new(PollHistory { task: ptr::null(), in_a_row: 0, until_alone: 0 }) };
-        }
-        let mut history = HISTORY.get();
+        let mut history = Self::of_thread().get();
         let task = cx.waker().data();
         if history.task == task {
             history.in_a_row += 1;
             history.until_alone = history.until_alone.saturating_sub(1);
         } else {
-            history = Self { task, in_a_row: 0, until_alone: 2 * Self::LONGEST_ROW };
+            let until_alone = 2 * Self::LONGEST_ROW;
+            history = Self { task, in_a_row: 0, until_alone, spun: history.spun };
         }
-        let has_had_its_turn = history.in_a_row >= Self::LONGEST_ROW;
+        let has_had_its_turn =
+            history.in_a_row >= Self::LONGEST_ROW || history.spun >= Self::LONGEST_SPINS;
         if has_had_its_turn {
-            history.in_a_row = 0;
+            (history.in_a_row, history.spun) = (0, Duration::ZERO);
         }
-        HISTORY.set(history);
+        Self::of_thread().set(history);
         (history.until_alone == 0, has_had_its_turn)
+    }
+
+    fn spun(time: Duration) {
+        let history = Self::of_thread().get();
+        Self::of_thread().set(Self { spun: history.spun + time, ..history });
     }
 }
 
 /// How long a call of unknown length may take once it has started.
 const UNKNOWN: Duration = Duration::from_micros(2);
+
+/// Whether a caller has to sleep that could spin: one in so many does, so that it stays known how long
+/// sleep and wake take, other tasks on the thread included.
+pub(super) fn has_to_measure() -> bool {
+    const ONE_IN: u32 = 16;
+    thread_local! {
+        static TURN: Cell<u32> = const { Cell::new(0) };
+    }
+    TURN.set(TURN.get().wrapping_add(1));
+    TURN.get().is_multiple_of(ONE_IN)
+}
 
 /// How long to spin once a call has started that is expected to take so many microseconds; `None` if
 /// a spin does not pay.
@@ -93,19 +126,22 @@ pub(super) fn spin_briefly<R>(call: &Call<R>, patience: Duration) {
         return SKIP.set((left - 1, next));
     }
     let since = Instant::now();
+    let mut waited = Duration::ZERO;
     let mut started = None;
     loop {
         for _ in 0..16 {
             if call.is_done() {
+                PollHistory::spun(waited);
                 return SKIP.set((0, 1));
             }
             hint::spin_loop();
         }
-        let waited = since.elapsed();
+        waited = since.elapsed();
         if call.has_started() {
             started.get_or_insert(waited);
         }
         if waited > started.map_or(START, |started| started + patience) {
+            PollHistory::spun(waited);
             return SKIP.set((next, (next * 2).min(MOST_SKIPPED)));
         }
     }

@@ -6,15 +6,11 @@ use super::pools::Which;
 use super::shared::Core;
 
 impl Core {
-    /// Where a thread of this pool holds wakers back. Only while the keeper watches the core, which
-    /// wakes them if that thread does not get on; and not where time is paused: time would go on
+    /// Where a thread of this pool holds wakers back. Nowhere if time is paused: time would go on
     /// before the task does that is woken.
     pub(crate) fn held(&self, which: Which, index: usize) -> Option<&Held> {
         #[cfg(feature = "test-util")]
         if self.paused.get().is_some() {
-            return None;
-        }
-        if !self.watched.is_on() {
             return None;
         }
         self.held_by(which, index)

@@ -16,15 +16,15 @@ pub(crate) struct RunTimes(Estimate<32>);
 
 impl RunTimes {
     /// The most that one call counts. A thread that got no CPU for some milliseconds then makes its
-    /// function look long for about 30 calls, and calls that are longer once in a hundred times make
-    /// it look long for good.
+    /// function look long for about 30 calls, and calls that are longer once in 32 times make it look
+    /// long for good.
     const LONGEST: Duration = Duration::from_millis(1);
 
     pub(crate) fn record(&self, run_time: Duration) {
         self.0.record(run_time.min(Self::LONGEST));
     }
 
-    /// The mean in microseconds, rounded up; `None` before the first call.
+    /// The mean in microseconds, rounded down, and one more; `None` before the first call.
     pub(crate) fn micros(&self) -> Option<u32> {
         self.0.mean_micros()
     }

@@ -102,7 +102,11 @@ impl Drainer for Hasty {
         thread_rng().gen_bool(0.5)
     }
 
-    fn between(&mut self, draining: &Draining<'_>, is_searching: bool) {
+    fn may_hold(&self) -> bool {
+        true
+    }
+
+    fn between(&mut self, draining: &Draining<'_>, _ran: u32, is_searching: bool) {
         if is_searching && thread_rng().gen_bool(0.3) {
             draining.pause_search(self, thread::yield_now);
         }

@@ -357,9 +357,16 @@ impl Core {
         self.watched.begin()
     }
 
-    /// The keeper could not be made to watch this core: the next call tries again.
+    /// Whether the keeper looks at this core from time to time.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watched.is_on()
+    }
+
+    /// The keeper does not watch this core, or will not: the next call makes it try again. Wakes what
+    /// is held, which nobody else would.
     pub(crate) fn is_not_watched(&self) {
         self.watched.stop();
+        self.wake_held();
     }
 
     /// Whether the keeper may forget this core: it has no work now, and had none since the

@@ -70,7 +70,7 @@ impl Watched {
 
     /// Whether the keeper checks this core, unless it is about to stop.
     pub(super) fn is_on(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == WATCHED
+        self.0.load(Ordering::Relaxed) != UNWATCHED
     }
 
     /// The keeper could not be made to watch the core.

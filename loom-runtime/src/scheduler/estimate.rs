@@ -32,7 +32,7 @@ impl<const MEMORY: u32> Estimate<MEMORY> {
         self.word.store(u64::from(samples) << 32 | u64::from(mean.to_bits()), Ordering::Relaxed);
     }
 
-    /// The mean in microseconds, rounded up; `None` before the first sample.
+    /// The mean in microseconds, rounded down, and one more; `None` before the first sample.
     pub(crate) fn mean_micros(&self) -> Option<u32> {
         let (samples, mean) = self.unpack();
         (samples > 0).then_some(micros(mean))
@@ -46,7 +46,7 @@ impl<const MEMORY: u32> Estimate<MEMORY> {
     }
 }
 
-/// Rounded up. A number that is too large becomes the largest one.
+/// Rounded down, and one more. A number that is too large becomes the largest one.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as it says")]
 fn micros(nanos: f32) -> u32 {
     ((nanos / 1e3) as u32).saturating_add(1)

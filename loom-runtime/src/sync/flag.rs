@@ -20,8 +20,8 @@ impl Flag {
     }
 
     pub(crate) fn raise(&self) {
-        // Release: with the acquires below.
-        self.0.store(1, Ordering::Release);
+        // Release: with the acquires below. A store would end the release of who has raised it before.
+        self.0.swap(1, Ordering::Release);
     }
 
     pub(crate) fn is_raised(&self) -> bool {
@@ -154,6 +154,33 @@ mod model {
     #[test]
     fn what_came_before_a_flag_that_is_taken_is_seen() {
         the_flag_is_seen(Flag::take);
+    }
+
+    /// The second raise does not hide what came before the first.
+    #[test]
+    fn what_came_before_each_raise_is_seen() {
+        explore(3, &["both", "fewer"], || {
+            let shared = Arc::new((Shared::default(), AtomicUsize::new(0)));
+            let raising = [0, 1].map(|at| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || {
+                    shared.0.write(at);
+                    shared.0.flag.raise();
+                    shared.1.fetch_add(1, Ordering::Relaxed);
+                })
+            });
+            thread::yield_now();
+            let (shared, raised) = &*shared;
+            if raised.load(Ordering::Relaxed) == 2 {
+                reach("both");
+                assert!(shared.flag.take());
+                shared.read(0);
+                shared.read(1);
+            } else {
+                reach("fewer");
+            }
+            raising.into_iter().for_each(|raising| raising.join().expect("no panic"));
+        });
     }
 
     #[test]

@@ -60,15 +60,19 @@ pub(crate) mod modelled {
         AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
     #[cfg(all(test, loom_model))]
-    pub(crate) use loom_model::{cell::UnsafeCell, sync::Mutex, thread::ThreadId as ThreadNumber};
+    pub(crate) use loom_model::{
+        cell::UnsafeCell,
+        sync::{Mutex, MutexGuard},
+        thread::ThreadId as ThreadNumber,
+    };
     #[cfg(all(test, loom_shuttle))]
     pub(crate) use shuttle::sync::{
-        Mutex,
+        Mutex, MutexGuard,
         atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
     };
     #[cfg(not(all(test, any(loom_model, loom_shuttle))))]
     pub(crate) use std::sync::{
-        Mutex,
+        Mutex, MutexGuard,
         atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
     };
 

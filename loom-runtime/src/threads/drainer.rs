@@ -26,7 +26,8 @@ use crate::topology::CpuSet;
 use super::probe::start_short;
 use super::{global_rayon, keeper, pace, short_wakers};
 
-/// A turn of short calls lasts about this long; then the drainer lets the pool's own work run.
+/// A turn of short calls lasts about this long; then the drainer lets the pool's own work run. A turn
+/// in which it holds wakers ends when it has woken them, which may take 200 µs.
 const TURN: Duration = Duration::from_micros(10);
 /// The most calls in a turn.
 const LONGEST_TURN: u32 = 64;
@@ -256,13 +257,17 @@ impl Drainer for ThreadDrainer<'_> {
         short_wakers::contain(waker)
     }
 
-    fn between(&mut self, draining: &Draining<'_>, is_searching: bool) {
+    fn may_hold(&self) -> bool {
+        self.core.is_watched()
+    }
+
+    fn between(&mut self, draining: &Draining<'_>, ran: u32, is_searching: bool) {
         self.missed = 0;
         if self.place.is_crowded() {
             self.place.look();
         }
         self.keep_pace(draining, is_searching);
-        self.left -= 1;
+        self.left = self.left.saturating_sub(ran);
         if self.left == 0 {
             let lasted = self.since.elapsed();
             if lasted < TURN {
