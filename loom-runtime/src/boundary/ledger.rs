@@ -15,8 +15,9 @@ pub(super) struct Kind {
 pub(super) static FUTURES: Kind = Kind::new();
 pub(super) static WAKERS: Kind = Kind::new();
 pub(super) static JOBS: Kind = Kind::new();
-/// Threads of other libraries that run a body of this library. They are not in the report, since
-/// they run for as long as this library is attached.
+/// Threads of other libraries that run a body of this library, and those that ran its code while they
+/// ended ([`pin`](super::pin)). They are not in the report, since bodies run for as long as this
+/// library is attached.
 pub(super) static BODIES: Kind = Kind::new();
 pub(super) static TASKS: Kind = Kind::new();
 

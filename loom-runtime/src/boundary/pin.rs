@@ -4,8 +4,15 @@
 //! must not be unmapped before that return. A system that unmaps libraries at all keeps one mapped
 //! while a thread has values of its thread-locals that are to be dropped (glibc: for as long as the
 //! thread lives). So such a thread gets one.
+//!
+//! A thread that ends drops its thread-locals one by one, and the destructor of another one may give
+//! a value back after this one has gone. Then nothing tells when the thread has left the library, so
+//! the library stays for good.
 
 use std::cell::Cell;
+use std::mem;
+
+use super::ledger;
 
 /// Whether the thread stays.
 struct Pin(Cell<bool>);
@@ -18,10 +25,12 @@ thread_local! {
     static PIN: Pin = const { Pin(Cell::new(false)) };
 }
 
-/// Keeps the library mapped for as long as this thread lives.
+/// Keeps the library mapped for as long as this thread lives, or for good.
 pub(super) fn stay() {
-    // The access fails only while the thread is torn down, after it had the value.
-    let _ = PIN.try_with(|pin| pin.0.set(true));
+    let stays = PIN.try_with(|pin| pin.0.set(true));
+    if stays.is_err() {
+        mem::forget(ledger::BODIES.enter());
+    }
 }
 
 #[cfg(all(test, feature = "plugin", feature = "plugin-host"))]

@@ -1,12 +1,15 @@
 //! A thread that gives a value back stays pinned to the library whose code it still has to leave.
 
+use std::cell::Cell;
+use std::env;
 use std::future::{pending, poll_fn};
+use std::process::Command;
 use std::task;
 
 use loom_abi::{Future, Runtime, Status};
 
 use crate::boundary::waker::foreign::Foreign;
-use crate::boundary::{ForeignJob, pin};
+use crate::boundary::{ForeignJob, look, pin};
 use crate::sync::{Arc, Mutex};
 
 use super::by_hand::{drop_future, elsewhere, host};
@@ -67,4 +70,40 @@ fn whoever_ends_what_was_lent_stays() {
     let (_fake, host) = host(|table| table.block_on = block_on);
     assert_eq!(host.block_on(pending()), Status::DONE);
     assert_eq!(*PINNED.lock().expect("not poisoned"), [true]);
+}
+
+/// Thread-locals are dropped from the newest to the oldest.
+#[test]
+fn a_thread_that_gives_a_value_back_as_it_ends_keeps_the_library_for_good() {
+    const IS_ALONE: &str = "LOOM_PINS_IS_ALONE";
+    const NAME: &str = "a_thread_that_gives_a_value_back_as_it_ends_keeps_the_library_for_good";
+    thread_local! {
+        static KEPT: Cell<Option<ForeignJob>> = const { Cell::new(None) };
+    }
+    // It keeps this program's library, too, so a process of its own does it.
+    if env::var_os(IS_ALONE).is_none() {
+        let program = env::current_exe().expect("the system knows it");
+        let mut child = Command::new(program);
+        let test = format!("boundary::tests::pins::{NAME}");
+        let output = child.args(["--exact", &test]).env(IS_ALONE, "1").output();
+        let output = output.expect("it is started");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        return;
+    }
+    let (fake, host) = pair();
+    for (is_last, stays) in [(true, 0), (false, 1)] {
+        host.compute(|| (), 1);
+        let job = fake.jobs.lock().expect("not poisoned").pop().expect("it was queued");
+        elsewhere(job, |job| {
+            if is_last {
+                pin::stay();
+            }
+            KEPT.set(Some(job));
+            if !is_last {
+                pin::stay();
+            }
+        });
+        let (report, threads, ()) = look(|| ());
+        assert_eq!((report.jobs, threads), (0, stays));
+    }
 }
