@@ -2,7 +2,6 @@
 
 mod held;
 mod sharing;
-mod turns;
 mod waits;
 
 use std::future::Future;

@@ -119,8 +119,6 @@ where
         .as_ref()
         .map_or_else(|| core.closures.of_calls(closure), |function| &function.on_pool);
     let queueing = Queueing { priority, micros: run_times.micros() };
-    // Of closures few are, of functions all.
-    let is_sampled_anyway = function.is_none();
     // Only where a compute thread should be free does the round trip show what the bridge costs.
     let sampled = queued.as_ref().filter(|_| before < core.compute_threads);
     let sampled =
@@ -150,10 +148,8 @@ where
     if let Some(generation) = place.submit(job) {
         drainer::fetch(core, generation);
     }
-    let is_expected_soon = searching > 0
-        && before == 0
-        && !core.drainer_cpus.may_all_be_here(searching)
-        && !(sampled.is_some() && (is_sampled_anyway || spin::has_to_measure()));
+    let is_expected_soon =
+        searching > 0 && before == 0 && !core.drainer_cpus.may_all_be_here(searching);
     let patience = if is_expected_soon { spin::patience(core, queueing.micros) } else { None };
     Ok(Offloaded { call, sampled, waited: false, patience, has_waker: false })
 }

@@ -77,17 +77,6 @@ impl PollHistory {
 /// How long a call of unknown length may take once it has started.
 const UNKNOWN: Duration = Duration::from_micros(2);
 
-/// Whether a caller has to sleep that could spin: one in so many does, so that it stays known how long
-/// sleep and wake take, other tasks on the thread included.
-pub(super) fn has_to_measure() -> bool {
-    const ONE_IN: u32 = 16;
-    thread_local! {
-        static TURN: Cell<u32> = const { Cell::new(0) };
-    }
-    TURN.set(TURN.get().wrapping_add(1));
-    TURN.get().is_multiple_of(ONE_IN)
-}
-
 /// How long to spin once a call has started that is expected to take so many microseconds; `None` if
 /// a spin does not pay.
 pub(super) fn patience(core: &Core, micros: Option<u32>) -> Option<Duration> {
@@ -144,5 +133,24 @@ pub(super) fn spin_briefly<R>(call: &Call<R>, patience: Duration) {
             PollHistory::spun(waited);
             return SKIP.set((next, (next * 2).min(MOST_SKIPPED)));
         }
+    }
+}
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    #[test]
+    fn a_task_that_has_spun_for_long_has_had_its_turn() {
+        let has_had_its_turn = || PollHistory::poll(&Context::from_waker(Waker::noop())).1;
+        let half = PollHistory::LONGEST_SPINS / 2;
+        assert!(!has_had_its_turn());
+        PollHistory::spun(half);
+        assert!(!has_had_its_turn());
+        PollHistory::spun(half);
+        assert!(has_had_its_turn());
+        assert!(!has_had_its_turn(), "it counts anew");
     }
 }
