@@ -38,7 +38,7 @@ pub(crate) trait Drainer {
     /// Whether waking this waker takes no longer than a submitter may wait.
     fn is_short(&self, waker: &Waker) -> bool;
 
-    /// Whether somebody else wakes what is held back, should this thread not get on.
+    /// Whether another thread wakes what is held back if this one does not get on.
     fn may_hold(&self) -> bool;
 
     /// Called between two jobs, while nothing is held back, with how many jobs have run since the last

@@ -28,8 +28,7 @@ impl Work {
     /// Counts work that begins, and returns how much there was. The caller then calls
     /// [`Watched::begin`].
     pub(crate) fn begin(&self) -> usize {
-        // SeqCst: with `may_end`. A fence after it would cost a lone call a twentieth of its round
-        // trip.
+        // SeqCst: with `may_end`. A fence after it would make each call wait for its own writes.
         self.0.fetch_add(1, Ordering::SeqCst)
     }
 

@@ -97,7 +97,7 @@ pub fn detach(limit: Duration) -> Result<(), StillAttached> {
         let (held, threads, has_driver) = boundary::look(Owner::any_has_driver);
         let Report { futures, wakers, jobs, tasks } = held;
         if threads > 0 || has_driver {
-            Some(format!("{threads} threads run its code, or were ending when they last did"))
+            Some(format!("{threads} threads run its code, or gave something back while they ended"))
         } else if held != Report::default() {
             Some(format!(
                 "other libraries hold {futures} futures, {wakers} wakers, {jobs} closures, \
