@@ -12,8 +12,9 @@ impl Poll {
     pub const PENDING: Self = Self(0);
     /// The future has ended, and must not be polled again.
     pub const READY: Self = Self(1);
-    /// The future has panicked, or refuses to be polled, and must not be polled again. Its maker
-    /// keeps the panic payload. A value that is not named here means the same.
+    /// The future has panicked, and must not be polled again; its maker keeps the panic payload. Or
+    /// the maker has refused this poll, since it breaks a rule of [`Future`]: a poll that is under
+    /// way goes on. A value that is not named here means the same as this one.
     pub const PANICKED: Self = Self(2);
 }
 
@@ -72,8 +73,8 @@ pub struct WakerTable {
     pub retain: unsafe extern "C" fn(*const Waker),
     /// Releases a count, which the caller has got by `retain`.
     pub release: unsafe extern "C" fn(*const Waker),
-    /// Wakes the task, and keeps the count. It does not poll: the task is polled later, or on
-    /// another thread. It does nothing where the task has ended.
+    /// Wakes the task, and keeps the count. It does nothing where the task has ended. It may run code
+    /// of the waker's maker. Within a poll it does not poll the future of that poll.
     pub wake: unsafe extern "C" fn(*const Waker),
 }
 
@@ -87,8 +88,8 @@ pub struct Job {
     /// The argument of the functions below.
     pub data: *mut (),
     /// Runs the closure and frees it. A caller of this must not call `drop`. How long it runs, and
-    /// whether it waits, is for the function to say that received the job. It does not run within
-    /// that function on the calling thread.
+    /// whether it waits, is for the function to say that received the job. Another thread may run it
+    /// before that function has returned. The calling thread does not.
     pub run: unsafe extern "C" fn(data: *mut ()) -> Status,
     /// Frees the closure without running it.
     pub drop: unsafe extern "C" fn(data: *mut ()),

@@ -3,18 +3,21 @@
 use core::fmt;
 
 /// The first bytes of every header: `loom-abi`.
-pub const MAGIC: u64 = u64::from_le_bytes(*b"loom-abi");
+pub const MAGIC: [u8; 8] = *b"loom-abi";
 /// The major version: changes when an existing part changes.
 pub const MAJOR: u32 = 2;
 /// The minor version: changes when a part is added.
 pub const MINOR: u32 = 0;
 
 /// The first part of every structure that may grow.
+///
+/// Its alignment is that of a word, and so is that of each structure that begins with it: none of
+/// them ends in padding, where a new field would not change the size.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// [`MAGIC`]; any other value means that this is not a header of `loom-abi`.
-    pub magic: u64,
+    pub magic: [u8; 8],
     /// [`MAJOR`] of the side that made the structure.
     pub major: u32,
     /// [`MINOR`] of the side that made the structure.
@@ -28,7 +31,7 @@ pub struct Header {
 #[non_exhaustive]
 pub enum Lack {
     /// It begins with this value instead of [`MAGIC`].
-    Magic(u64),
+    Magic([u8; 8]),
     /// It has this major number.
     Major(u32),
     /// The structure is too small, since it has an older minor number.
@@ -66,7 +69,7 @@ impl Header {
     ///
     /// The first part of the header that does not fit.
     pub const fn check<T>(&self) -> Result<(), Lack> {
-        if self.magic != MAGIC {
+        if u64::from_ne_bytes(self.magic) != u64::from_ne_bytes(MAGIC) {
             return Err(Lack::Magic(self.magic));
         }
         if self.major != MAJOR {
@@ -85,8 +88,10 @@ impl fmt::Display for Lack {
         match *self {
             Self::Magic(found) => write!(
                 f,
-                "it begins with {found:#018x} where {MAGIC:#018x} was expected: it is no structure \
-                 of loom-abi, or it is damaged"
+                "it begins with `{}` where `{}` was expected: it is no structure of loom-abi, or \
+                 it is damaged",
+                found.escape_ascii(),
+                MAGIC.escape_ascii(),
             ),
             Self::Major(found) => write!(
                 f,

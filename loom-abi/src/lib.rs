@@ -5,8 +5,8 @@
 //! each is `#[repr(C)]`, and each function is `extern "C"`. The *host* has the runtime, and a
 //! *guest* uses it; either may be in any library.
 //!
-//! This crate is a layout, and its only code is [`Header::check`]. `loom-runtime` has both sides
-//! behind a safe interface. A side that is written by hand keeps to these rules:
+//! This crate is a layout. Its only code makes and checks headers, and takes handles apart.
+//! `loom-runtime` has both sides behind a safe interface. A side that is written by hand keeps to these rules:
 //!
 //! - No call unwinds. A function that runs code that may panic catches the panic, and returns
 //!   [`Status::PANICKED`].
@@ -40,18 +40,19 @@
 //! | --- | --- | --- | --- | --- |
 //! | [`Future`]: `poll`, `drop` | the holder | any thread, one at a time; for [`Table::block_on`] the calling thread | `drop` | no |
 //! | [`WakerTable`]: `retain`, `wake`, `release` | every side that has a count; `retain` and `wake` also within the poll that lends it | any thread | the last `release` | no |
-//! | [`Job`]: either `run` or `drop` | the holder, once | any thread; `run` not before the receiving function has returned on the calling thread | that call | `run`: as the receiver says |
+//! | [`Job`]: either `run` or `drop` | the holder, once | any thread; on the calling thread `run` only after the receiver has returned | that call | `run`: as the receiver says |
 //! | [`Call`]: `run` | the host, at most once | the calling thread; for [`Table::join`] any thread | the return of the receiver | it may |
 //! | [`Task`]: `abort` | the holder | any thread | `release` | no |
 //! | [`Task`]: `release` | the holder, once | any thread | that call | no |
 //! | [`Guest`]: `leave` | the host, at most once | any thread | `drop` | no |
-//! | [`Guest`]: `drop` | the host, once | any thread, after `leave` | that call | no |
+//! | [`Guest`]: `drop` | the host, once | any thread; not during `leave` | that call | no |
 //! | [`Plugin`]: `attach`, `detach` | the host | any thread that may wait | the library is unmapped | yes |
 //! | [`Plugin`]: `report` | the host | any thread | the library is unmapped | no |
-//! | [`Table`]: all functions | the guest | any thread | the last `release` | `unregister`, `block_on`, `join`, `start_thread` |
+//! | [`Table`]: all functions | the guest | any thread | the last `release` | `register`, `unregister`, `block_on`, `block_in_place`, `join`, `start_thread` |
 //!
-//! A maker may check these rules. What breaks one is refused: a poll with [`Poll::PANICKED`], any
-//! other call with [`Status::REFUSED`].
+//! A maker may check these rules, and refuse a call that breaks one: a poll with
+//! [`Poll::PANICKED`], and a call that returns a status with [`Status::REFUSED`]. Any other call then
+//! does nothing.
 //!
 //! # Versions
 //!
@@ -60,6 +61,8 @@
 //! [`Header::check`].
 
 #![no_std]
+
+use core::mem::offset_of;
 
 mod future;
 mod header;
@@ -70,3 +73,17 @@ pub use future::{Call, Context, Future, Job, Poll, Task, Waker, WakerTable};
 pub use header::{Header, Lack, MAGIC, MAJOR, MINOR};
 pub use plugin::{Bytes, Guest, PLUGIN_SYMBOL, Plugin, Report, Text};
 pub use table::{Facts, Place, Pressure, Runtime, RuntimeHandle, Status, Table, ThreadKind, Work};
+
+/// No structure that may grow ends in padding, on any target. A new field there would not change the
+/// size, and the other side would take the padding for the field.
+const _: () = {
+    const WORD: usize = size_of::<usize>();
+    assert!(size_of::<Header>() == offset_of!(Header, size) + WORD);
+    assert!(size_of::<Table>() == offset_of!(Table, pressure) + WORD);
+    assert!(size_of::<Guest>() == offset_of!(Guest, drop) + WORD);
+    assert!(size_of::<Plugin>() == offset_of!(Plugin, report) + WORD);
+    assert!(size_of::<Facts>() == offset_of!(Facts, name) + size_of::<Bytes>());
+    assert!(size_of::<Bytes>() == offset_of!(Bytes, len) + WORD);
+    assert!(size_of::<Report>() == offset_of!(Report, tasks) + WORD);
+    assert!(size_of::<Pressure>() == offset_of!(Pressure, reserved) + size_of::<u32>());
+};

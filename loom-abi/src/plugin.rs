@@ -52,13 +52,12 @@ pub struct Guest {
     pub data: *mut (),
     /// Tells the guest that the host has ended and takes no work from now on. The host calls it at
     /// most once, on any thread, perhaps before `register` has returned and on its calling thread.
-    /// It must not wait, nor end a runtime of the host, nor call [`unregister`]; it may call every
-    /// other function of the host.
-    ///
-    /// [`unregister`]: crate::Table::unregister
+    /// It must not wait, so it calls no function of the host that waits, and it must not end a
+    /// runtime of the host.
     pub leave: unsafe extern "C" fn(data: *mut ()),
-    /// Frees the guest. The host calls it once, on any thread, after `leave` has returned, and calls
-    /// no function of this structure after it. Futures and jobs of the guest stay valid.
+    /// Frees the guest. The host calls it once, on any thread, and calls no function of this
+    /// structure after it; if it calls `leave`, that has returned before. It must not wait. Futures
+    /// and jobs of the guest stay valid.
     pub drop: unsafe extern "C" fn(data: *mut ()),
 }
 
@@ -70,14 +69,17 @@ pub struct Plugin {
     pub header: Header,
     /// The name that the library gives itself.
     pub name: Bytes,
-    /// Makes the library use this runtime. Where it fails, it writes the reason to the text.
+    /// Makes the library use this runtime. Where it returns another status than [`Status::DONE`],
+    /// the library does not use the runtime, and has written the reason to the text:
+    /// [`Status::PANICKED`] for a panic, and [`Status::REFUSED`] for any other reason.
     ///
     /// It waits, so it is called on any thread that may: one that drives no tasks and runs no
     /// compute work. The handle and the text are lent for the call.
     pub attach: unsafe extern "C" fn(RuntimeHandle<'_>, *mut Text) -> Status,
     /// Makes the library stop: its threads end, and others give back all that it has made. It
-    /// waits at most so many nanoseconds for that. Where it fails, it writes to the text what is
-    /// still in use.
+    /// waits at most so many nanoseconds for that. Where it returns another status than
+    /// [`Status::DONE`], it has written the reason to the text: what is still in use
+    /// ([`Status::IN_USE`]), or the message of a panic.
     ///
     /// It is called on any thread that may wait. Once it has returned [`Status::DONE`], the
     /// library's threads have done their work and others have nothing of it, until it is attached

@@ -152,10 +152,17 @@ pub struct Pressure {
     pub arrivals: f64,
     /// Changes when placement decisions should be made anew.
     pub pressure_level: u32,
+    /// 0. It has a name, so that a later field cannot lie where this version has padding.
+    pub reserved: u32,
 }
 
 /// A host's functions. All take a runtime of which the caller has a count, and are called on any
-/// thread, also after `leave`: then the host refuses.
+/// thread.
+///
+/// A host that has ended, and has called [`Guest::leave`], refuses new work with
+/// [`Status::SHUT_DOWN`]: `register`, `spawn`, `block_on`, `compute`, `join`, `start_thread` and
+/// `begin`. A future of `sleep` may then end with [`Poll::PANICKED`](crate::Poll::PANICKED). The
+/// other functions do what they say, as before.
 ///
 /// A value that is passed by value belongs to the callee from then on, however the call ends. A
 /// place is lent for the call.
@@ -174,11 +181,12 @@ pub struct Table {
     /// Registers a guest, once for each handle; a second call returns [`Status::REFUSED`]. The
     /// guest belongs to the host from then on, whatever the call returns, except for
     /// [`Status::VERSION`]: then the host has read only the header, and the caller keeps the guest.
-    /// It may call the guest's `leave` and `drop` before it returns.
+    /// It may call the guest's `leave` and `drop` before it returns, and where it does not return
+    /// [`Status::DONE`] it has called `drop`. It waits for a `leave` that is under way.
     pub register: unsafe extern "C" fn(*const Runtime, *const Guest) -> Status,
-    /// Makes the host give the guest back, by its `drop`; the host calls none of its functions
-    /// from then on, and registers none. It waits for a `leave` that is under way, so `leave` must
-    /// not call it.
+    /// Makes the host give the guest back, by its `drop`, and register none from then on. When it
+    /// returns, the guest's functions have returned, and the host calls none of them any more. So
+    /// it waits for a `leave` or a `drop` that is under way, and neither may call it.
     pub unregister: unsafe extern "C" fn(*const Runtime),
     /// Spawns a task and writes its handle to the place, if it returns [`Status::DONE`] and the
     /// place is not null. Where the place is null, the task is detached. Another thread may poll
@@ -193,7 +201,8 @@ pub struct Table {
     /// Returns a future that lets other tasks run once.
     pub yield_now: unsafe extern "C" fn(*const Runtime) -> Future,
     /// Runs the call on the calling thread, whichever that is, and returns the call's status. On a
-    /// worker it first gives the worker's other tasks to another thread.
+    /// worker it first gives the worker's other tasks to another thread. It waits as long as the
+    /// call does.
     pub block_in_place: unsafe extern "C" fn(*const Runtime, Call) -> Status,
     /// Queues a closure with the host's own calls, to run on the host's compute pool at a later
     /// time, or on another thread at once. The closure does not wait for tasks of the host. The
@@ -218,8 +227,9 @@ pub struct Table {
     /// The role of the calling thread.
     pub here: unsafe extern "C" fn(*const Runtime) -> Place,
     /// Counts in work that the guest does on threads of its own. Where it returns
-    /// [`Status::DONE`], [`end`](Self::end) counts the work out. An unknown kind of work is refused
-    /// ([`Status::REFUSED`]).
+    /// [`Status::DONE`], [`end`](Self::end) counts the work out, and otherwise there is nothing to
+    /// end. An unknown kind of work is refused ([`Status::REFUSED`]). What a guest has begun and not
+    /// ended counts until the host unloads it, or until the last count of its handle is released.
     pub begin: unsafe extern "C" fn(*const Runtime, Work) -> Status,
     /// Counts out such work, as done or panicked; on any thread, after its `begin` has returned.
     /// Where this guest has begun no such work that has not ended, it returns [`Status::REFUSED`]

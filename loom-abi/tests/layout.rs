@@ -3,8 +3,8 @@
 use std::mem::{offset_of, size_of};
 
 use loom_abi::{
-    Call, Facts, Future, Guest, Header, Job, Lack, MAGIC, MAJOR, Plugin, Report, RuntimeHandle,
-    Table, Task, Text, Waker, WakerTable,
+    Call, Context, Facts, Future, Guest, Header, Job, Lack, MAGIC, MAJOR, Plugin, Pressure, Report,
+    RuntimeHandle, Table, Task, Text, Waker, WakerTable,
 };
 
 const WORD: usize = size_of::<usize>();
@@ -24,7 +24,7 @@ fn a_header_comes_first_and_is_read_alike_everywhere() {
     {
         assert_eq!(first, 0);
     }
-    assert_eq!(&MAGIC.to_le_bytes(), b"loom-abi");
+    assert_eq!(&MAGIC, b"loom-abi");
 }
 
 #[test]
@@ -71,19 +71,29 @@ fn the_other_structures_are_as_they_were_in_version_2_0() {
         (size_of::<Call>(), 2),
         (size_of::<Waker>(), 1),
         (size_of::<WakerTable>(), 3),
+        (size_of::<Context>(), 1),
         (size_of::<Facts>(), 7),
         (size_of::<Text>(), 3),
         (size_of::<Report>(), 4),
     ] {
         assert_eq!(size, words * WORD);
     }
+    let pressure = [
+        offset_of!(Pressure, ready),
+        offset_of!(Pressure, arrivals),
+        offset_of!(Pressure, pressure_level),
+        offset_of!(Pressure, reserved),
+        size_of::<Pressure>(),
+    ];
+    assert_eq!(pressure, [0, 8, 16, 20, 24]);
 }
 
 #[test]
 fn what_does_not_fit_is_refused_with_the_first_reason() {
     let own = Header::of::<Table>();
-    let wrong = Header { magic: 1, major: MAJOR + 1, size: 0, ..own };
-    assert_eq!(wrong.check::<Table>(), Err(Lack::Magic(1)));
+    let magic = *b"loom_abi";
+    let wrong = Header { magic, major: MAJOR + 1, size: 0, ..own };
+    assert_eq!(wrong.check::<Table>(), Err(Lack::Magic(magic)));
     // Those before, and those to come.
     for major in [0, 1, MAJOR + 1] {
         let wrong = Header { major, size: 0, ..own };

@@ -4,7 +4,7 @@
 /// The same header as in `loom-abi`.
 #[repr(C)]
 pub struct Header {
-    magic: u64,
+    magic: [u8; 8],
     major: u32,
     minor: u32,
     size: usize,
@@ -13,7 +13,7 @@ pub struct Header {
 #[cfg(not(wrong = "none"))]
 #[unsafe(no_mangle)]
 pub static LOOM_PLUGIN: Header = Header {
-    magic: if cfg!(wrong = "magic") { 1 } else { u64::from_le_bytes(*b"loom-abi") },
+    magic: if cfg!(wrong = "magic") { *b"loom_abi" } else { *b"loom-abi" },
     major: if cfg!(wrong = "major") { 99 } else { 2 },
     minor: 0,
     size: if cfg!(wrong = "size") { 24 } else { 4096 },

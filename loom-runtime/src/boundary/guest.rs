@@ -202,7 +202,7 @@ impl HostRef {
     }
 
     pub(crate) fn pressure(&self) -> Pressure {
-        let mut pressure = Pressure { ready: 0.0, arrivals: 0.0, pressure_level: 0 };
+        let mut pressure = Pressure { ready: 0.0, arrivals: 0.0, pressure_level: 0, reserved: 0 };
         let size = size_of_val(&pressure);
         // SAFETY: X1; X4, `pressure` is a place of that size.
         unsafe { (self.table.pressure)(self.runtime, &raw mut pressure, size) };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use loom_abi::{Place, Pressure, Status, ThreadKind, Work};
+use loom_abi::{Place, Pressure, Status, Table, ThreadKind, Work};
 
 use super::future::ForeignFuture;
 use super::job::{ForeignCall, ForeignJob};
@@ -15,6 +15,8 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// A handle that can abort a task.
     type Task: Send + Sync + 'static;
 
+    /// The table of this type's functions: a static, which has one address.
+    fn table() -> &'static Table;
     fn facts(&self) -> Facts<'_>;
     fn register(&self, guest: ForeignGuest) -> Status;
     fn unregister(&self);

@@ -1,5 +1,6 @@
 //! A host's functions, in the form of the table of `loom-abi`.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -15,39 +16,38 @@ use super::future::{self, ForeignFuture};
 use super::host::Host;
 use super::job::{ForeignCall, ForeignJob};
 use super::registered::ForeignGuest;
-use super::{out, task, text};
+use super::{ledger, out, pin, task, text};
 
 /// A handle of a host, valid for as long as the `Arc` is borrowed.
 pub(crate) fn handle<H: Host>(host: &Arc<H>) -> RuntimeHandle<'_> {
     // SAFETY: X1, the pointer belongs to an `Arc` of the type that the table is for; the table is
-    // a constant of this library, which stays mapped as long as the host has guests (X8).
-    unsafe { RuntimeHandle::from_parts(&raw const *table::<H>(), Arc::as_ptr(host).cast()) }
+    // a static of this library, which stays mapped as long as the host has guests (X8).
+    unsafe { RuntimeHandle::from_parts(&raw const *H::table(), Arc::as_ptr(host).cast()) }
 }
 
-pub(crate) fn table<H: Host>() -> &'static Table {
-    const {
-        &Table {
-            header: Header::of::<Table>(),
-            retain: retain::<H>,
-            release: release::<H>,
-            describe: describe::<H>,
-            register: register::<H>,
-            unregister: unregister::<H>,
-            spawn: spawn::<H>,
-            block_on: block_on::<H>,
-            sleep: sleep::<H>,
-            yield_now: yield_now::<H>,
-            block_in_place: block_in_place::<H>,
-            compute: compute::<H>,
-            join: join::<H>,
-            compute_threads: compute_threads::<H>,
-            start_thread: start_thread::<H>,
-            place_thread: place_thread::<H>,
-            here: here::<H>,
-            begin: begin::<H>,
-            end: end::<H>,
-            pressure: pressure::<H>,
-        }
+/// The functions of `H`, for the static that [`Host::table`] returns.
+pub(crate) const fn table<H: Host>() -> Table {
+    Table {
+        header: Header::of::<Table>(),
+        retain: retain::<H>,
+        release: release::<H>,
+        describe: describe::<H>,
+        register: register::<H>,
+        unregister: unregister::<H>,
+        spawn: spawn::<H>,
+        block_on: block_on::<H>,
+        sleep: sleep::<H>,
+        yield_now: yield_now::<H>,
+        block_in_place: block_in_place::<H>,
+        compute: compute::<H>,
+        join: join::<H>,
+        compute_threads: compute_threads::<H>,
+        start_thread: start_thread::<H>,
+        place_thread: place_thread::<H>,
+        here: here::<H>,
+        begin: begin::<H>,
+        end: end::<H>,
+        pressure: pressure::<H>,
     }
 }
 
@@ -68,14 +68,18 @@ fn caught(f: impl FnOnce() -> Status) -> Status {
 }
 
 unsafe extern "C" fn retain<H: Host>(runtime: *const Runtime) {
+    // Before the count, so that the ledger has no less than there are.
+    mem::forget(ledger::RUNTIMES.enter());
     // SAFETY: X1, the pointer belongs to an `Arc`, of which the caller has a count.
     unsafe { Arc::increment_strong_count(runtime.cast::<H>()) };
 }
 
 unsafe extern "C" fn release<H: Host>(runtime: *const Runtime) {
+    pin::stay();
     // SAFETY: X1, the caller has this count and gives it up.
     let count = unsafe { Arc::from_raw(runtime.cast::<H>()) };
     ignore_panic(|| drop(count));
+    ledger::RUNTIMES.leave();
 }
 
 unsafe extern "C" fn describe<H: Host>(
@@ -244,7 +248,7 @@ unsafe extern "C" fn end<H: Host>(runtime: *const Runtime, work: Work, how: Stat
 unsafe extern "C" fn pressure<H: Host>(runtime: *const Runtime, place: *mut Pressure, size: usize) {
     // SAFETY: X1.
     let host = unsafe { host::<H>(runtime) };
-    let mut pressure = Pressure { ready: 0.0, arrivals: 0.0, pressure_level: 0 };
+    let mut pressure = Pressure { ready: 0.0, arrivals: 0.0, pressure_level: 0, reserved: 0 };
     ignore_panic(|| pressure = host.pressure());
     // SAFETY: X4, the caller gives a place for `size` bytes of it.
     unsafe { out::fill(place, size, &pressure) };

@@ -19,6 +19,11 @@ pub(super) static JOBS: Kind = Kind::new();
 /// ended ([`pin`](super::pin)). They are not in the report, since bodies run for as long as this
 /// library is attached.
 pub(super) static BODIES: Kind = Kind::new();
+/// Registrations with a host. They are not in the report, for the same reason.
+pub(super) static GUESTS: Kind = Kind::new();
+/// Counts of this library's runtimes that guests of it have. They are not in the report, since this
+/// library need not be anybody's guest.
+pub(super) static RUNTIMES: Kind = Kind::new();
 pub(super) static TASKS: Kind = Kind::new();
 
 /// One counted value, while it lives. Who finds none sees the end of each.
@@ -39,6 +44,12 @@ impl Kind {
         self.entered.add_one();
         Entry(self)
     }
+
+    /// The end of a value whose [`Entry`] was forgotten.
+    #[cfg(feature = "plugin-host")]
+    pub(super) fn leave(&'static self) {
+        drop(Entry(self));
+    }
 }
 
 impl Drop for Entry {
@@ -52,12 +63,24 @@ pub(crate) fn report() -> Report {
     look(|| ()).0
 }
 
-/// The counts, the number of threads that run this library's bodies, and what `meanwhile` returns.
-/// If all counts are zero, then all were zero in the moment in which `meanwhile` was called.
-pub(crate) fn look<R>(meanwhile: impl FnOnce() -> R) -> (Report, usize, R) {
-    let kinds = [&FUTURES, &WAKERS, &JOBS, &TASKS, &BODIES];
-    let ([futures, wakers, jobs, tasks, bodies], found) = look_at(kinds, || (), meanwhile);
-    (Report { futures, wakers, jobs, tasks }, bodies, found)
+/// What others have of this library beside what is in the [`Report`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Beside {
+    /// Threads of other libraries that run its code.
+    pub(crate) threads: usize,
+    /// Hosts with which it is registered.
+    pub(crate) hosts: usize,
+    /// Counts of its runtimes.
+    pub(crate) runtimes: usize,
+}
+
+/// The counts, and what `meanwhile` returns. If all counts are zero, then all were zero in the moment
+/// in which `meanwhile` was called.
+pub(crate) fn look<R>(meanwhile: impl FnOnce() -> R) -> (Report, Beside, R) {
+    let kinds = [&FUTURES, &WAKERS, &JOBS, &TASKS, &BODIES, &GUESTS, &RUNTIMES];
+    let ([futures, wakers, jobs, tasks, threads, hosts, runtimes], found) =
+        look_at(kinds, || (), meanwhile);
+    (Report { futures, wakers, jobs, tasks }, Beside { threads, hosts, runtimes }, found)
 }
 
 /// [`look`] at these kinds; calls `step` before each of its loads, where a test intervenes.

@@ -33,20 +33,18 @@ mod waker;
 mod tests;
 
 pub(crate) use future::ForeignFuture;
-#[cfg(all(feature = "plugin", feature = "plugin-host"))]
-pub(crate) use host_table::table;
 pub(crate) use ledger::report;
 #[cfg(feature = "plugin")]
 pub(crate) use {
     guest::HostRef,
-    ledger::look,
+    ledger::{Beside, look},
     table::{Exported, exported},
     task::ForeignTask,
 };
 #[cfg(feature = "plugin-host")]
 pub(crate) use {
     host::{Facts, Host},
-    host_table::handle,
+    host_table::{handle, table},
     job::{ForeignCall, ForeignJob},
     library::{Library, LoadFault},
     registered::ForeignGuest,

@@ -10,13 +10,21 @@ pub(crate) use raised::ForeignGuest;
 mod lowered {
     use loom_abi::{Guest, Header};
 
+    use crate::boundary::ledger::{self, Entry};
+    use crate::boundary::pin;
     use crate::panics::ignore_panic;
+
+    struct Lowered<F> {
+        leave: F,
+        _entry: Entry,
+    }
 
     /// A guest of this side, whose `leave` its host calls when the host ends.
     pub(in crate::boundary) fn lower<F: Fn() + Send + Sync + 'static>(leave: F) -> Guest {
+        let lowered = Lowered { leave, _entry: ledger::GUESTS.enter() };
         Guest {
             header: Header::of::<Guest>(),
-            data: Box::into_raw(Box::new(leave)).cast(),
+            data: Box::into_raw(Box::new(lowered)).cast(),
             leave: leave_box::<F>,
             drop: drop_box::<F>,
         }
@@ -24,14 +32,15 @@ mod lowered {
 
     unsafe extern "C" fn leave_box<F: Fn()>(data: *mut ()) {
         // SAFETY: X2, `data` is a box of `lower`, and not yet dropped.
-        let leave = unsafe { &*data.cast::<F>() };
-        ignore_panic(leave);
+        let lowered = unsafe { &*data.cast::<Lowered<F>>() };
+        ignore_panic(&lowered.leave);
     }
 
     unsafe extern "C" fn drop_box<F>(data: *mut ()) {
+        pin::stay();
         // SAFETY: X2 and X9, this is its one drop.
-        let leave = unsafe { Box::from_raw(data.cast::<F>()) };
-        ignore_panic(|| drop(leave));
+        let lowered = unsafe { Box::from_raw(data.cast::<Lowered<F>>()) };
+        ignore_panic(|| drop(lowered));
     }
 
     /// Drops a guest that was not registered.

@@ -17,13 +17,13 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use loom_abi::{Place, Pressure, Status, ThreadKind, Work};
+use loom_abi::{Place, Pressure, Status, Table, ThreadKind, Work};
 
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, thread};
 
 use super::{
-    Facts, ForeignCall, ForeignFuture, ForeignGuest, ForeignJob, Host, HostRef, handle, job,
+    Facts, ForeignCall, ForeignFuture, ForeignGuest, ForeignJob, Host, HostRef, handle, job, table,
 };
 
 /// A host that keeps futures, jobs and its guest until the test takes them.
@@ -44,6 +44,11 @@ impl Fake {
 
 impl Host for Fake {
     type Task = Arc<AtomicUsize>;
+
+    fn table() -> &'static Table {
+        static TABLE: Table = table::<Fake>();
+        &TABLE
+    }
 
     fn facts(&self) -> Facts<'_> {
         Facts { io_threads: 1, compute_threads: 2, compute_queue: 3, prefix: "fake", name: "guest" }
@@ -142,7 +147,7 @@ impl Host for Fake {
     }
 
     fn pressure(&self) -> Pressure {
-        Pressure { ready: 1.5, arrivals: 2.5, pressure_level: 3 }
+        Pressure { ready: 1.5, arrivals: 2.5, pressure_level: 3, reserved: 0 }
     }
 }
 

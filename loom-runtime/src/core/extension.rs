@@ -8,7 +8,8 @@ use std::fmt::Debug;
 
 /// What a runtime keeps for a higher module.
 pub(crate) trait Extension: Any + Debug + Send + Sync {
-    /// The runtime has ended, and its tasks with it.
+    /// The runtime has ended. Its tasks may still run where nobody waits for them, and beside a given
+    /// tokio runtime.
     fn end(&self);
 
     /// The figures that exporters show, by plug-in name: work that has not ended, tasks spawned,

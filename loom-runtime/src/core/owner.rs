@@ -18,6 +18,7 @@ mod attached {
     use loom_abi::{Place, Status, Work};
 
     use crate::boundary::HostRef;
+    use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use crate::sync::{Arc, OnceLock, Tally};
 
     use super::Refusal;
@@ -48,6 +49,10 @@ mod attached {
         context: OnceLock<TokioContext>,
         /// 1 until the last thread of the plug-in's tokio has ended.
         drivers: Tally,
+        /// Whether the host has said that it has ended.
+        has_left: AtomicBool,
+        /// Compute calls whose `begin` the host has refused, and which have not ended.
+        uncounted: AtomicUsize,
     }
 
     /// The sum of `drivers` over all runtimes of this library.
@@ -65,6 +70,17 @@ mod attached {
 
         pub(crate) fn has_host(&self) -> bool {
             self.host().is_some()
+        }
+
+        /// The host has ended.
+        pub(crate) fn host_leaves(&self) {
+            // `Relaxed`: a request that does not see it is refused by the host.
+            self.has_left.store(true, Ordering::Relaxed);
+        }
+
+        /// Whether the host is there, and has not said that it has ended.
+        pub(crate) fn host_stays(&self) -> bool {
+            self.has_host() && !self.has_left.load(Ordering::Relaxed)
         }
 
         pub(crate) fn set_context(&self, context: TokioContext) {
@@ -113,18 +129,35 @@ mod attached {
             }
         }
 
-        /// A compute call begins; the work that it is part of was admitted separately.
+        /// A compute call begins; the work that it is part of was admitted separately. Where the host
+        /// refuses to count it, it runs all the same.
         pub(crate) fn begin_call(&self) {
-            if let Some(host) = self.host() {
-                host.begin(Work::COMPUTE);
+            if self.host().is_some_and(|host| host.begin(Work::COMPUTE) != Status::DONE) {
+                // `Relaxed`, here and below: the call ends after it has begun.
+                self.uncounted.fetch_add(1, Ordering::Relaxed);
             }
         }
 
+        /// The host hears of as many ends as it has counted begins. Which of the calls these are
+        /// makes no difference to it.
         pub(crate) fn end_call(&self, has_panicked: bool) {
             if let Some(host) = self.host() {
+                if self.takes_uncounted() {
+                    return;
+                }
                 let how = if has_panicked { Status::PANICKED } else { Status::DONE };
                 host.end(Work::COMPUTE, how);
             }
+        }
+
+        /// Whether there was a call that the host has not counted; it is taken off.
+        fn takes_uncounted(&self) -> bool {
+            let one_less = |calls: usize| calls.checked_sub(1);
+            self.uncounted.load(Ordering::Relaxed) > 0
+                && self
+                    .uncounted
+                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+                    .is_ok()
         }
 
         /// Whether the calling thread is a thread of the host; only the host knows.

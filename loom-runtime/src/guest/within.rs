@@ -32,7 +32,8 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             // Destructors find the same tokio context as polls.
             let mut this = this.project();
-            let _entered = (*this.context != TokioContext::None).then(|| this.driver.enter());
+            let enters = *this.context != TokioContext::None && can_enter();
+            let _entered = enters.then(|| this.driver.enter());
             this.future.set(None);
         }
     }
@@ -60,6 +61,12 @@ impl<F: Future> Future for Within<F> {
             TokioContext::None => future.poll(cx),
         }
     }
+}
+
+/// Whether a tokio runtime can be entered here. A thread that ends may drop a future after tokio's
+/// thread-local has gone, where `enter` panics.
+fn can_enter() -> bool {
+    !Handle::try_current().is_err_and(|error| error.is_thread_local_destroyed())
 }
 
 /// Calls `f` as tokio would poll a task.
@@ -109,5 +116,49 @@ impl<R, F: FnOnce() -> R> Future for Once<F> {
 impl<F> fmt::Debug for Within<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Within").field("context", &self.context).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use std::cell::RefCell;
+    use std::future::pending;
+
+    use crate::sync::{mpsc, thread};
+
+    use super::*;
+
+    /// Sends whether tokio's thread-local has gone when this is dropped.
+    struct Sends(mpsc::Sender<bool>);
+
+    impl Drop for Sends {
+        fn drop(&mut self) {
+            let _ = self.0.send(!can_enter());
+        }
+    }
+
+    thread_local! {
+        static LAST: RefCell<Option<Box<dyn Future<Output = ()>>>> = const { RefCell::new(None) };
+    }
+
+    #[test]
+    fn it_is_dropped_where_tokio_has_gone_from_a_thread_that_ends() {
+        let tokio = tokio::runtime::Builder::new_current_thread().build().expect("it starts");
+        let driver = tokio.handle().clone();
+        let (sender, seen) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            // A thread drops what it used first at the end, so after tokio's.
+            LAST.set(None);
+            let sends = Sends(sender);
+            let future = async move {
+                let _sends = sends;
+                pending::<()>().await;
+            };
+            let within = Within::new(future, driver, TokioContext::Entered);
+            drop(Handle::try_current());
+            LAST.set(Some(Box::new(within)));
+        });
+        assert!(thread.join().is_ok(), "the thread ends");
+        assert_eq!(seen.recv(), Ok(true), "the case that this tests");
     }
 }

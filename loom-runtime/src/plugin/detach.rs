@@ -94,10 +94,17 @@ pub fn detach(limit: Duration) -> Result<(), StillAttached> {
     keeper::end();
     // One look at all of it: what is left of one kind may make a value of another before it goes.
     wait_for(deadline, || {
-        let (held, threads, has_driver) = boundary::look(Owner::any_has_driver);
+        let (held, beside, has_driver) = boundary::look(Owner::any_has_driver);
         let Report { futures, wakers, jobs, tasks } = held;
+        let boundary::Beside { threads, hosts, runtimes } = beside;
         if threads > 0 || has_driver {
             Some(format!("{threads} threads run its code, or gave something back while they ended"))
+        } else if hosts > 0 {
+            Some(format!("{hosts} hosts have it registered, and have not given it back"))
+        } else if runtimes > 0 {
+            Some(format!(
+                "its own plug-ins have {runtimes} handles of its runtimes: end them first"
+            ))
         } else if held != Report::default() {
             Some(format!(
                 "other libraries hold {futures} futures, {wakers} wakers, {jobs} closures, \

@@ -22,12 +22,13 @@ use crate::core::{Core, Pools};
 use crate::local::LocalCores;
 use crate::runtime::{Inner, LoomRuntime};
 use crate::threads::drainer;
+use crate::threads::keeper;
 use crate::threads::serve;
 use crate::threads::{ShutdownWait, TokioSide};
 
 use super::attach::{Attach, AttachError};
 use super::attached::Attached;
-use super::detach::end_tokio;
+use super::detach::{abandon, end_tokio};
 use super::own::Host;
 use crate::core::attached;
 
@@ -191,6 +192,11 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
             _ => LoomError::Host(registered.0).into(),
         });
     }
+    // Calls and deadlines need the keeper, on threads that must not wait for the host to start it.
+    if let Err(source) = keeper::prepare() {
+        abandon(core);
+        return Err(LoomError::ThreadsRefused { wanted: 1, source }.into());
+    }
     let runtime = LoomRuntime::from_inner(inner);
     Ok(Attached { runtime, host: Host { raw: host } })
 }
@@ -198,6 +204,7 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
 /// Refuses all work from now on, and ends the threads. Called on any thread.
 fn host_has_ended(core: &Weak<Core>) {
     let Some(core) = core.upgrade() else { return };
+    core.owner.host_leaves();
     core.lifecycle.leave();
     if let Some(inner) = core.handle::<Inner>() {
         inner.stop_loops();
@@ -276,11 +283,11 @@ fn end_driver(core: &Arc<Core>, driver: Runtime) {
             core.owner.driver_has_ended();
         }
     };
-    let is_started = core
-        .owner
-        .host()
-        .is_some_and(|host| host.start_thread(ThreadKind::IO, ENDER, body()) == Status::DONE);
-    // A host that has ended starts no thread.
+    // A host that has ended starts no thread, and is not asked: it calls this in `leave`, which must
+    // not wait, as the start of a thread of the host does.
+    let host = core.owner.host().filter(|_| core.owner.host_stays());
+    let is_started =
+        host.is_some_and(|host| host.start_thread(ThreadKind::IO, ENDER, body()) == Status::DONE);
     if !is_started
         && thread::Builder::new().name("loom-end".to_owned()).spawn(body()).is_err()
         && let Some(driver) = kept.lock().unwrap_or_else(PoisonError::into_inner).take()

@@ -59,7 +59,7 @@ impl Begun {
     }
 }
 
-/// One call or one thread, counted from before it begins until it has ended, however it ends.
+/// One task, call or thread, counted from before it begins until it has ended, however it ends.
 pub(super) struct Counted {
     counts: Arc<Counts>,
     which: fn(&Counts) -> &AtomicUsize,
@@ -81,8 +81,15 @@ impl Drop for Counted {
 /// The tasks that a plug-in spawns while it starts; they are aborted if the start fails.
 #[derive(Debug, Default)]
 pub(super) struct Starting {
+    /// False where tasks need not be noted: before the start and after one that has succeeded.
     is_on: AtomicBool,
-    tasks: Mutex<Vec<AbortHandle>>,
+    state: Mutex<Start>,
+}
+
+#[derive(Debug, Default)]
+struct Start {
+    tasks: Vec<AbortHandle>,
+    has_failed: bool,
 }
 
 impl Starting {
@@ -91,8 +98,16 @@ impl Starting {
     }
 
     pub(super) fn note(&self, task: &AbortHandle) {
-        if self.is_on.load(Ordering::Relaxed) {
-            self.lock().push(task.clone());
+        if !self.is_on.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut start = self.lock();
+        if start.has_failed {
+            // It was admitted before the start has failed. An abort runs code of the plug-in.
+            drop(start);
+            task.abort();
+        } else {
+            start.tasks.push(task.clone());
         }
     }
 
@@ -102,28 +117,29 @@ impl Starting {
         drop(std::mem::take(&mut *self.lock()));
     }
 
-    /// The start has failed: aborts the tasks.
+    /// The start has failed: aborts the tasks, and those that are noted from now on.
     pub(super) fn fail(&self) {
-        let tasks = std::mem::take(&mut *self.lock());
-        tasks.iter().for_each(AbortHandle::abort);
+        let failed = Start { tasks: Vec::new(), has_failed: true };
+        let start = std::mem::replace(&mut *self.lock(), failed);
+        start.tasks.iter().for_each(AbortHandle::abort);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<AbortHandle>> {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Start> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A task of a plug-in.
 pub(super) struct Task {
     future: ForeignFuture,
-    counts: Arc<Counts>,
+    /// After the future, so that the task counts until the future's destructor has ended.
+    counted: Counted,
 }
 
 impl Task {
     pub(super) fn new(future: ForeignFuture, counts: &Arc<Counts>) -> Self {
-        counts.tasks.fetch_add(1, Ordering::Relaxed);
         counts.spawned.fetch_add(1, Ordering::Relaxed);
-        Self { future, counts: Arc::clone(counts) }
+        Self { future, counted: Counted::new(counts, |counts| &counts.tasks) }
     }
 }
 
@@ -132,14 +148,8 @@ impl Future for Task {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if ready!(Pin::new(&mut self.future).poll(cx)).is_err() {
-            self.counts.panicked.fetch_add(1, Ordering::Relaxed);
+            self.counted.counts.panicked.fetch_add(1, Ordering::Relaxed);
         }
         Poll::Ready(())
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.counts.tasks.fetch_sub(1, Ordering::Relaxed);
     }
 }

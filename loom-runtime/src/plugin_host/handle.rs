@@ -72,7 +72,7 @@ impl PluginHandle {
 /// Whether a handle was made by this library.
 #[cfg(feature = "plugin")]
 pub(crate) fn is_own(handle: RuntimeHandle<'_>) -> bool {
-    std::ptr::eq(handle.table(), boundary::table::<Hosted>())
+    std::ptr::eq(handle.table(), <Hosted as boundary::Host>::table())
 }
 
 /// Counts of what this library has made and other libraries hold, for all runtimes together: zero

@@ -1,51 +1,51 @@
-//! The host's side of one plug-in: carries out its requests on the runtime.
+//! The host's side of one plug-in: its registration, its name, and its counts.
 
-use std::time::Duration;
-
-use loom_abi::{Place, Pressure, Status, ThreadKind, Work};
+use loom_abi::{Place, Status, ThreadKind, Work};
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::task::{AbortHandle, block_in_place};
+use tokio::task::block_in_place;
 
-use crate::boundary::{Facts, ForeignCall, ForeignFuture, ForeignGuest, ForeignJob, Host};
-use crate::bridge::Priority;
-use crate::call::{CallOptions, ComputeFuture, is_on_a_worker, try_offload};
-use crate::core::context::{self, MayBlock};
-use crate::core::{Admitted, Core, Refusal, compute_thread, local_core};
-use crate::panics::ignore_panic;
-use crate::runtime::{Inner, LoomRuntime};
+use crate::boundary::{ForeignGuest, Host as _};
+use crate::call::is_on_a_worker;
+use crate::core::{Core, local_core};
+use crate::runtime::LoomRuntime;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Arc, Mutex, PoisonError};
-use crate::threads::{begin_call, install, place_blocking_thread, task, warn_once};
-use crate::topology::os;
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::threads::warn_once;
 
-use super::counts::{Begun, Counted, Counts, Starting, Task};
+use super::counts::{Begun, Counts, Starting};
 use super::plugins::Plugins;
 use super::stats::PluginStats;
-use super::threads::{self, Threads};
+use super::threads::Threads;
 
 /// How much of a plug-in's name goes into the names of its threads, which the system cuts off after
 /// 15 bytes.
 const NAME_LENGTH: usize = 8;
 
+/// The guest of one handle.
+pub(super) enum Registration {
+    /// None yet.
+    Open,
+    Of(ForeignGuest),
+    /// It was notified of the end or given back, or none is taken any more.
+    Over,
+}
+
 /// The handle of one plug-in, and the state of that plug-in on this side.
 pub(crate) struct Hosted {
-    core: Arc<Core>,
-    tokio: Handle,
-    prefix: String,
-    name: String,
-    /// `None` before the plug-in registers, and after it was notified of the end.
-    guest: Mutex<Option<ForeignGuest>>,
-    /// Whether the plug-in has registered, or must not register any more.
-    is_taken: AtomicBool,
+    pub(super) core: Arc<Core>,
+    pub(super) tokio: Handle,
+    pub(super) prefix: String,
+    pub(super) name: String,
+    registration: Mutex<Registration>,
     /// Whether all work of this plug-in is refused, regardless of the runtime's state.
     is_closed: AtomicBool,
     /// The tasks that the plug-in spawns while it starts.
     pub(super) starting: Starting,
-    /// Held while the plug-in is notified, which runs code of its library.
+    /// Held while the plug-in is notified or given back, which runs code of its library.
     notifying: Mutex<()>,
     pub(super) threads: Threads,
     pub(crate) counts: Arc<Counts>,
-    begun: Begun,
+    pub(super) begun: Begun,
 }
 
 impl Hosted {
@@ -56,8 +56,7 @@ impl Hosted {
             prefix: runtime.config().prefix.clone(),
             // A thread name cannot contain NUL.
             name: name.replace('\0', "?"),
-            guest: Mutex::new(None),
-            is_taken: AtomicBool::new(false),
+            registration: Mutex::new(Registration::Open),
             is_closed: AtomicBool::new(false),
             notifying: Mutex::new(()),
             starting: Starting::default(),
@@ -116,245 +115,44 @@ impl Hosted {
 
     /// Notifies the plug-in that the runtime has ended.
     pub(super) fn leave(&self) {
-        let _notifying = self.notifying.lock().unwrap_or_else(PoisonError::into_inner);
-        self.is_taken.store(true, Ordering::Relaxed);
-        let guest = self.guest.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Without the guest's lock, but with `notifying`: the library stays mapped until this
-        // returns.
-        if let Some(guest) = guest {
-            guest.leave();
-        }
+        self.end_registration(ForeignGuest::leave);
     }
 
     /// Refuses all work of this plug-in, and releases it: the host runs no code of its library
     /// from then on.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
-        self.give_back();
+        self.end_registration(drop);
+        self.end_begun();
     }
 
-    /// Drops the guest, once no thread is notifying it.
-    fn give_back(&self) {
+    /// Passes the guest to `end`, unless it has gone, and takes none from then on. Waits for another
+    /// thread that does the same.
+    pub(super) fn end_registration(&self, end: impl FnOnce(ForeignGuest)) {
         let _notifying = self.notifying.lock().unwrap_or_else(PoisonError::into_inner);
-        self.is_taken.store(true, Ordering::Relaxed);
-        let guest = self.guest.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(guest);
-    }
-
-    fn admit(&self) -> Result<Admitted, Status> {
-        if self.is_closed.load(Ordering::Relaxed) {
-            return Err(Status::SHUT_DOWN);
-        }
-        Admitted::to(&self.core).map_err(status_of)
-    }
-
-    /// The plug-in ends what it has not begun: says so once.
-    fn refuse_end(&self) -> Status {
-        warn_once(
-            &self.begun.is_told,
-            &format!(
-                "plug-in `{}` ends work that it has not begun, which is not counted: it calls \
-                 `end` of loom-abi twice for one `begin`, or for work of another kind",
-                self.name
-            ),
-        );
-        Status::REFUSED
-    }
-
-    /// The name of a thread that is started for the plug-in.
-    fn thread_name(&self, kind: ThreadKind, number: usize) -> String {
-        let name = &self.name[..self.name.floor_char_boundary(NAME_LENGTH)];
-        let kind = if kind == ThreadKind::COMPUTE { "" } else { "io-" };
-        format!("{}-{name}-{kind}{number:02}", self.prefix)
-    }
-}
-
-fn status_of(refusal: Refusal) -> Status {
-    match refusal {
-        Refusal::ShutDown => Status::SHUT_DOWN,
-        Refusal::Forked => Status::FORKED,
-        Refusal::NoPool => Status::NO_THREAD,
-        Refusal::QueueFull(_) => Status::QUEUE_FULL,
-    }
-}
-
-impl Host for Hosted {
-    type Task = AbortHandle;
-
-    fn facts(&self) -> Facts<'_> {
-        Facts {
-            io_threads: self.tokio.metrics().num_workers(),
-            compute_threads: self.core.compute_threads,
-            compute_queue: self.core.compute_queue,
-            prefix: &self.prefix,
-            name: &self.name,
+        let before = std::mem::replace(&mut *self.registration(), Registration::Over);
+        // Without the lock of the registration, but with `notifying`: the library stays mapped until
+        // its function has returned.
+        if let Registration::Of(guest) = before {
+            end(guest);
         }
     }
 
-    fn register(&self, guest: ForeignGuest) -> Status {
-        if self.core.lifecycle.is_gone() {
-            return Status::SHUT_DOWN;
-        }
-        if self.is_taken.swap(true, Ordering::Relaxed) {
-            return Status::REFUSED;
-        }
-        *self.guest.lock().unwrap_or_else(PoisonError::into_inner) = Some(guest);
-        if self.core.lifecycle.is_gone() {
-            // The thread that ended the runtime may not have found this guest.
-            self.leave();
-        }
-        Status::DONE
+    pub(super) fn registration(&self) -> MutexGuard<'_, Registration> {
+        self.registration.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn unregister(&self) {
-        self.give_back();
-    }
-
-    fn spawn(&self, future: ForeignFuture) -> Result<AbortHandle, Status> {
-        let admitted = self.admit()?;
-        let task = Task::new(future, &self.counts);
-        let task = task::spawn(admitted, &self.tokio, task).abort_handle();
-        self.starting.note(&task);
-        Ok(task)
-    }
-
-    fn abort(task: &AbortHandle) {
-        task.abort();
-    }
-
-    fn block_on(&self, future: ForeignFuture) -> Status {
-        match self.here() {
-            Place::ELSEWHERE => {}
-            Place::COMPUTE => return Status::ON_A_COMPUTE_THREAD,
-            _ => return Status::ON_A_WORKER,
-        }
-        if os::is_forked() {
-            return Status::FORKED;
-        }
-        let runtime = self.core.handle::<Inner>().map(LoomRuntime::from_inner);
-        let Some(runtime) = runtime else { return Status::SHUT_DOWN };
-        match runtime.block_on(future) {
-            Ok(()) => Status::DONE,
-            Err(_) => Status::PANICKED,
-        }
-    }
-
-    fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send + 'static {
-        let _entered = self.tokio.enter();
-        tokio::time::sleep(time)
-    }
-
-    fn yield_now(&self) -> impl Future<Output = ()> + Send + 'static {
-        tokio::task::yield_now()
-    }
-
-    fn block_in_place(&self, call: ForeignCall<'_>) -> Status {
-        let mut call = Some(call);
-        let mut status = Status::REFUSED;
-        if is_on_a_worker() {
-            // Where the worker drives another runtime, tokio panics before it calls the closure.
-            ignore_panic(|| {
-                block_in_place(|| {
-                    status = call.take().map_or(Status::REFUSED, ForeignCall::run);
-                });
-            });
-        }
-        call.map_or(status, ForeignCall::run)
-    }
-
-    fn compute(&self, job: ForeignJob, priority: u32) -> Status {
-        let priority = match priority {
-            0 => Priority::Low,
-            1 => Priority::Normal,
-            _ => Priority::High,
-        };
-        if self.is_closed.load(Ordering::Relaxed) {
-            return Status::SHUT_DOWN;
-        }
-        let counts = Arc::clone(&self.counts);
-        // Counted from now on, also where the call is refused or never runs.
-        let call = Counted::new(&counts, |counts| &counts.compute_calls);
-        let work = move || {
-            let _call = call;
-            if job.run() == Status::PANICKED {
-                counts.panicked.fetch_add(1, Ordering::Relaxed);
+    /// Counts out what the plug-in has begun and can no longer end.
+    fn end_begun(&self) {
+        for work in [Work::TASK, Work::COMPUTE] {
+            while self.begun.end(work) {
+                self.count_out(work, Status::DONE);
             }
-            counts.computed.fetch_add(1, Ordering::Relaxed);
-        };
-        let how = CallOptions { priority, ..CallOptions::default() };
-        match try_offload(&self.core, how, work) {
-            Ok(call) => {
-                ComputeFuture::or_panic(Ok(call)).detach();
-                Status::DONE
-            }
-            Err(refusal) => status_of(refusal),
         }
     }
 
-    fn join(&self, a: ForeignCall<'_>, b: ForeignCall<'_>) -> Status {
-        let both = |(a, b): (Status, Status)| if a == Status::DONE { b } else { a };
-        if os::is_forked() {
-            return Status::FORKED;
-        }
-        if threads::computes() {
-            // Compute threads of this runtime may wait for compute threads of its plug-ins, so the
-            // latter must not wait for the former.
-            return both((a.run(), b.run()));
-        }
-        let Some(pools) = self.core.pools() else { return Status::SHUT_DOWN };
-        both(install(&self.core, &pools, || rayon::join(|| a.run(), || b.run())))
-    }
-
-    fn start_thread(&self, kind: ThreadKind, number: usize, body: ForeignJob) -> Status {
-        if self.is_closed() || self.core.lifecycle.is_gone() {
-            return Status::SHUT_DOWN;
-        }
-        let name = self.thread_name(kind, number);
-        self.threads.start(&self.core, &self.counts, name, (kind, number), body)
-    }
-
-    fn place_thread(&self) {
-        place_blocking_thread(&self.core);
-    }
-
-    fn here(&self) -> Place {
-        if threads::computes() || compute_thread::is_here() {
-            Place::COMPUTE
-        } else if local_core::is_here()
-            || context::may_block() == MayBlock::No && !context::runs_blocking_work()
-        {
-            Place::WORKER
-        } else {
-            Place::ELSEWHERE
-        }
-    }
-
-    fn begin(&self, work: Work) -> Status {
-        match work {
-            // No admission: the task that was admitted for this call is counted already.
-            Work::COMPUTE => {
-                begin_call(&self.core);
-                self.counts.compute_calls.fetch_add(1, Ordering::Relaxed);
-            }
-            Work::TASK if os::is_forked() => return Status::FORKED,
-            // `end` counts it out again.
-            Work::TASK => {
-                if self.is_closed() || !self.core.lifecycle.admit() {
-                    return Status::SHUT_DOWN;
-                }
-                self.counts.tasks.fetch_add(1, Ordering::Relaxed);
-            }
-            _ => return Status::REFUSED,
-        }
-        self.begun.begin(work);
-        Status::DONE
-    }
-
-    fn end(&self, work: Work, how: Status) -> Status {
-        // First, so that what is counted out below is this plug-in's own.
-        if !self.begun.end(work) {
-            return self.refuse_end();
-        }
+    /// Work that has begun has ended.
+    pub(super) fn count_out(&self, work: Work, how: Status) {
         if how == Status::PANICKED {
             self.counts.panicked.fetch_add(1, Ordering::Relaxed);
         }
@@ -366,18 +164,46 @@ impl Host for Hosted {
             self.counts.tasks.fetch_sub(1, Ordering::Relaxed);
             self.core.lifecycle.end_one();
         }
-        Status::DONE
     }
 
-    fn pressure(&self) -> Pressure {
-        let conditions = self.core.conditions(self.core.now());
-        let pressure_level = self.core.pressure_level();
-        Pressure { ready: conditions.pressure, arrivals: conditions.arrivals, pressure_level }
+    /// Whether this plug-in's work is refused: it was unloaded, or the runtime has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.is_closed() || self.core.lifecycle.is_gone()
+    }
+
+    /// The plug-in ends what it has not begun: says so once.
+    pub(super) fn refuse_end(&self) -> Status {
+        // What it had begun when it was closed is counted out already.
+        if !self.is_closed() {
+            warn_once(
+                &self.begun.is_told,
+                &format!(
+                    "plug-in `{}` ends work that it has not begun, which is not counted: it calls \
+                     `end` of loom-abi twice for one `begin`, or for work of another kind",
+                    self.name
+                ),
+            );
+        }
+        Status::REFUSED
+    }
+
+    /// Whether the plug-in has ended what it has not begun.
+    #[cfg(all(test, feature = "plugin"))]
+    pub(super) fn has_ended_too_much(&self) -> bool {
+        self.begun.is_told.load(Ordering::Relaxed)
+    }
+
+    /// The name of a thread that is started for the plug-in.
+    pub(super) fn thread_name(&self, kind: ThreadKind, number: usize) -> String {
+        let name = &self.name[..self.name.floor_char_boundary(NAME_LENGTH)];
+        let kind = if kind == ThreadKind::COMPUTE { "" } else { "io-" };
+        format!("{}-{name}-{kind}{number:02}", self.prefix)
     }
 }
 
 impl Drop for Hosted {
     fn drop(&mut self) {
+        self.end_begun();
         self.core.extension::<Plugins>().forget();
     }
 }

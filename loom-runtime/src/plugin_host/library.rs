@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use loom_abi::{Lack, PLUGIN_SYMBOL, Report, Status};
 
@@ -15,6 +15,9 @@ use crate::runtime::LoomRuntime;
 
 use super::handle::PluginHandle;
 use super::stats::PluginStats;
+
+/// How long a thread may take from the end of its work to its own end.
+const LONGEST_RETURN: Duration = Duration::from_secs(1);
 
 /// A library that was loaded and uses this runtime. When this is dropped the library keeps running,
 /// and stays mapped until the process ends; [`unload`](Self::unload) removes it.
@@ -120,8 +123,10 @@ impl LoomRuntime {
     ///
     /// # Safety
     ///
-    /// The library's initialisers run, and its symbol `LOOM_PLUGIN`, if it has one, has to be what
-    /// `loom-abi` specifies: this program can check neither.
+    /// The code that the library runs when it is loaded and unloaded is sound; a library that is
+    /// refused is unloaded at once. Its symbol `LOOM_PLUGIN`, if it has one, is a `Plugin` of
+    /// `loom-abi`, and all that the library does with this runtime keeps to the rules of that crate.
+    /// Loom can check none of this.
     #[allow(unsafe_code, reason = "the contract is the caller's")]
     pub unsafe fn load_plugin(&self, path: impl AsRef<Path>) -> Result<Plugin, LoadError> {
         let path = path.as_ref().to_owned();
@@ -201,7 +206,7 @@ impl Plugin {
     }
 
     /// Lets the plug-in finish its work, ends its threads, and unloads the library. Waits for the
-    /// work at most `limit`.
+    /// work at most `limit`, and then at most a second more for threads that have no work left.
     ///
     /// Running work may finish, and may start more. After that all work is refused. The plug-in's
     /// tokio runtime and compute threads end, and the host has to release the futures, wakers and
@@ -225,7 +230,16 @@ impl Plugin {
     #[allow(unsafe_code, reason = "the contract is the caller's")]
     pub unsafe fn unload(self, limit: Duration) -> Result<(), UnloadError> {
         let hosted = &self.handle.hosted;
-        let detached = match hosted.wait("unloading", || apart(|| self.library.detach(limit))) {
+        let deadline = Instant::now().checked_add(limit);
+        let (detached, left) = hosted.wait("unloading", || {
+            let detached = apart(|| self.library.detach(limit));
+            if !matches!(detached, Ok(Ok(()))) {
+                return (detached, 0);
+            }
+            let at_least = Instant::now() + LONGEST_RETURN;
+            (detached, hosted.threads.join(deadline.map(|deadline| deadline.max(at_least))))
+        });
+        let detached = match detached {
             Ok(detached) => detached,
             Err(error) => {
                 Err((Status::NO_THREAD, format!("the system has no thread to end it on: {error}")))
@@ -240,7 +254,10 @@ impl Plugin {
             let reason = format!("it has detached, and others hold {held:?}");
             return Err(UnloadError { plugin: self, reason });
         }
-        hosted.threads.join();
+        if left > 0 {
+            let reason = format!("it has detached, and {left} threads still run code of it");
+            return Err(UnloadError { plugin: self, reason });
+        }
         hosted.close();
         // SAFETY: X8, the library reports that all that it had has ended; the rest is by contract.
         match unsafe { self.library.close() } {

@@ -9,9 +9,12 @@ mod handle;
 mod hosted;
 mod library;
 mod plugins;
+mod requests;
 mod stats;
 mod threads;
 
+#[cfg(all(test, not(loom_model), feature = "plugin"))]
+mod end_tests;
 #[cfg(all(test, not(loom_model)))]
 mod tests;
 

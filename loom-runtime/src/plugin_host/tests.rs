@@ -11,18 +11,18 @@ use crate::sync::thread;
 
 use super::PluginHandle;
 
-fn runtime() -> LoomRuntime {
+pub(super) fn runtime() -> LoomRuntime {
     let built = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build();
     built.expect("the system has threads")
 }
 
 /// Admitted work and compute calls of the runtime, whoever has begun them.
-fn counts(runtime: &LoomRuntime) -> (usize, usize) {
+pub(super) fn counts(runtime: &LoomRuntime) -> (usize, usize) {
     (runtime.core().lifecycle.count(), runtime.core().in_flight())
 }
 
 /// Tasks, compute calls, ended calls and panics of one plug-in.
-fn counts_of(plugin: &PluginHandle) -> (usize, usize, u64, u64) {
+pub(super) fn counts_of(plugin: &PluginHandle) -> (usize, usize, u64, u64) {
     let stats = plugin.stats();
     (stats.tasks, stats.compute_calls, stats.computed, stats.panicked)
 }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::time::{Duration, Instant};
 
 use loom_abi::{Status, ThreadKind};
 
@@ -12,6 +13,9 @@ use crate::threads::keeper;
 use crate::topology::{Role, ThreadPlacement};
 
 use super::counts::{Counted, Counts};
+
+/// How often threads that end are looked at.
+const CHECK_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Starts a thread for a plug-in.
 struct StartThread<F> {
@@ -88,12 +92,20 @@ impl Threads {
         }
     }
 
-    /// Waits for threads that have no work left.
-    pub(super) fn join(&self) {
-        let threads = std::mem::take(&mut *self.lock());
-        for thread in threads {
-            // The body catches panics.
-            let _ = thread.join();
+    /// Waits for threads that have no work left, at most until `deadline`. Returns how many have not
+    /// ended.
+    pub(super) fn join(&self, deadline: Option<Instant>) -> usize {
+        loop {
+            let ended: Vec<_> = self.lock().extract_if(.., |thread| thread.is_finished()).collect();
+            for thread in ended {
+                // The body catches panics.
+                let _ = thread.join();
+            }
+            let left = self.lock().len();
+            if left == 0 || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return left;
+            }
+            thread::park_timeout(CHECK_INTERVAL);
         }
     }
 

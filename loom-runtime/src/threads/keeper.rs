@@ -5,14 +5,15 @@
 //! and normal class. While there is work, the keeper also checks that the work gets to run
 //! (`watch`). It also fires deadlines. Otherwise it sleeps.
 //!
-//! No user code runs on it, destructors included: every other thread may wait for the keeper.
+//! No user code runs on it, destructors included: every other thread may wait for the keeper. (One
+//! waker is not told apart; `short_wakers` says which.)
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
 use crate::panics::{ignore_panic, user_code};
-use crate::sync::{Arc, Mutex, PoisonError, Weak, mpsc, thread};
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc, thread};
 use crate::topology::{ComputePriority, CoreBudget, Role, ThreadPlacement, ThreadPlan, os};
 
 use crate::core::{Core, Refusal};
@@ -113,20 +114,38 @@ fn send(command: Command) -> io::Result<()> {
         // The lock may be held by a thread of the parent, which does not exist in this process.
         return Err(io::Error::other(Refusal::Forked.to_string()));
     }
-    let mut keeper = KEEPER.lock().unwrap_or_else(PoisonError::into_inner);
-    let unsent = match &*keeper {
-        Some(live) => match live.send(command) {
-            Ok(()) => return Ok(()),
-            // The keeper has ended, so the channel returns the command.
-            Err(mpsc::SendError(command)) => command,
-        },
-        None => command,
-    };
+    let Some(unsent) = send_to(lock().as_ref(), command) else { return Ok(()) };
+    // Without the lock, which threads take that must not wait: in a plug-in, the host may wait here.
     let new = start()?;
-    // The new keeper has just begun to receive.
-    let _ = new.send(unsent);
-    *keeper = Some(new);
+    let mut keeper = lock();
+    // If another thread was faster, its keeper stays, and the new one ends without its sender.
+    if let Some(unsent) = send_to(keeper.as_ref(), unsent) {
+        // The new keeper has just begun to receive.
+        let _ = new.send(unsent);
+        *keeper = Some(new);
+    }
     Ok(())
+}
+
+/// Returns the command if there is no keeper, or if it has ended.
+fn send_to(keeper: Option<&mpsc::Sender<Command>>, command: Command) -> Option<Command> {
+    let Some(live) = keeper else { return Some(command) };
+    live.send(command).err().map(|mpsc::SendError(command)| command)
+}
+
+fn lock() -> MutexGuard<'static, Option<mpsc::Sender<Command>>> {
+    KEEPER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts the keeper, if there is none. A plug-in does so while it attaches, on a thread that may
+/// wait for its host.
+///
+/// # Errors
+///
+/// As [`order`].
+#[cfg(feature = "plugin")]
+pub(crate) fn prepare() -> io::Result<()> {
+    send(Command::Run(Box::new(|| ())))
 }
 
 fn start() -> io::Result<mpsc::Sender<Command>> {
@@ -154,7 +173,7 @@ fn start() -> io::Result<mpsc::Sender<Command>> {
 /// Ends the keeper; the next command starts it again.
 #[cfg(feature = "plugin")]
 pub(crate) fn end() {
-    drop(KEEPER.lock().unwrap_or_else(PoisonError::into_inner).take());
+    drop(lock().take());
 }
 
 fn keep(commands: &mpsc::Receiver<Command>) {

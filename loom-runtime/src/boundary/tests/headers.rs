@@ -3,8 +3,7 @@
 //! its block, so an address sanitizer detects a read behind it.
 
 use loom_abi::{
-    Bytes, Guest, Header, Lack, MAGIC, MAJOR, Plugin, Report, Runtime, RuntimeHandle, Status,
-    Table, Text,
+    Bytes, Guest, Header, Lack, MAJOR, Plugin, Report, Runtime, RuntimeHandle, Status, Table, Text,
 };
 
 use crate::boundary::{ForeignGuest, HostRef, handle, library, out};
@@ -44,7 +43,7 @@ fn changed(random: &mut Random, own: Header) -> Header {
     let size = own.size as u64;
     match random.below(6) {
         0 => {}
-        1 => header.magic ^= 1 << random.below(64),
+        1 => header.magic[usize_of(random.below(8))] ^= 1 << random.below(8),
         2 => header.major ^= 1 << random.below(32),
         3 => {
             let sizes = [0, 1, 8, 23, size - 1, size + 1, u64::MAX];
@@ -52,7 +51,7 @@ fn changed(random: &mut Random, own: Header) -> Header {
         }
         4 => header.size = usize_of(random.below(2 * size)),
         _ => {
-            let magic = if random.below(4) == 0 { random.next() } else { own.magic };
+            let magic = if random.below(4) == 0 { random.next().to_ne_bytes() } else { own.magic };
             let major = if random.below(4) == 0 { random.number() } else { own.major };
             let size = if random.below(2) == 0 { random.next() } else { size };
             header = Header { magic, major, minor: header.minor, size: usize_of(size) };
@@ -69,7 +68,7 @@ fn usize_of(number: u64) -> usize {
 /// What a header lacks, said in another way than by `loom-abi`.
 fn expected(header: &Header, needed: usize) -> Option<Lack> {
     let Header { magic, major, minor, size } = *header;
-    if magic.to_le_bytes() != *b"loom-abi" {
+    if &magic[..] != b"loom-abi" {
         Some(Lack::Magic(magic))
     } else if major != MAJOR {
         Some(Lack::Major(major))
@@ -193,7 +192,9 @@ fn what_a_header_lacks_is_said_in_words() {
         if let Err(lack) = header.check::<Table>() {
             let text = lack.to_string();
             let known = match lack {
-                Lack::Magic(_) => format!("{MAGIC:#018x} was expected"),
+                Lack::Magic(found) => {
+                    format!("`{}` where `loom-abi` was expected", found.escape_ascii())
+                }
                 Lack::Major(major) => format!("major version {major} of"),
                 _ => format!("{} bytes where {} are needed", header.size, own.size),
             };
@@ -209,7 +210,7 @@ fn a_table_that_does_not_fit_is_not_called() {
     let mut table = unsafe { *handle(&fake).table() };
     let own = table.header;
     for (header, lack) in [
-        (Header { magic: 7, ..own }, Lack::Magic(7)),
+        (Header { magic: [7; 8], ..own }, Lack::Magic([7; 8])),
         (Header { major: 9, ..own }, Lack::Major(9)),
         (Header { size: 8, ..own }, Lack::Size { minor: 0, found: 8, needed: size_of::<Table>() }),
     ] {

@@ -218,7 +218,8 @@ unsafe extern "C" fn pressure(_: *const Runtime, place: *mut Pressure, size: usi
     let bits = RANDOM.with_borrow_mut(Random::next);
     SAID.set(say());
     let pressure_level = SAID.get();
-    let pressure = Pressure { ready: f64::from_bits(bits), arrivals: f64::NAN, pressure_level };
+    let ready = f64::from_bits(bits);
+    let pressure = Pressure { ready, arrivals: f64::NAN, pressure_level, reserved: 0 };
     // SAFETY: X4, there is room for `size` bytes.
     unsafe { out::fill(place, size, &pressure) };
 }

@@ -9,7 +9,7 @@ use std::task;
 use loom_abi::{Future, Runtime, Status};
 
 use crate::boundary::waker::foreign::Foreign;
-use crate::boundary::{ForeignJob, look, pin};
+use crate::boundary::{Beside, ForeignJob, look, pin};
 use crate::sync::{Arc, Mutex};
 
 use super::by_hand::{drop_future, elsewhere, host};
@@ -25,7 +25,7 @@ fn pins<T>(value: T, f: impl FnOnce(T) + Send) -> bool {
 }
 
 #[test]
-fn whoever_ends_a_future_a_job_or_a_task_stays() {
+fn whoever_gives_a_value_back_stays() {
     let (fake, host) = pair();
     for is_polled in [false, true] {
         let task = host.spawn(poll_fn(|_| task::Poll::Ready(()))).expect("it is taken");
@@ -44,7 +44,11 @@ fn whoever_ends_a_future_a_job_or_a_task_stays() {
             }
         };
         assert!(pins(job, end));
+        host.register(|| ());
+        let guest = fake.guest.lock().expect("not poisoned").take().expect("it has registered");
+        assert!(pins(guest, |guest| if is_polled { guest.leave() } else { drop(guest) }));
     }
+    assert!(pins(host, drop), "the host's library, by a count of its runtime");
 }
 
 /// Also where another thread may give up the last count meanwhile.
@@ -103,7 +107,14 @@ fn a_thread_that_gives_a_value_back_as_it_ends_keeps_the_library_for_good() {
                 pin::stay();
             }
         });
-        let (report, threads, ()) = look(|| ());
-        assert_eq!((report.jobs, threads), (0, stays));
+        let (report, beside, ()) = look(|| ());
+        assert_eq!(report.jobs, 0);
+        assert_eq!(beside, Beside { threads: stays, hosts: 0, runtimes: 1 });
     }
+    let beside = || look(|| ()).1;
+    host.register(|| ());
+    assert_eq!(beside(), Beside { threads: 1, hosts: 1, runtimes: 1 });
+    host.unregister();
+    drop(host);
+    assert_eq!(beside(), Beside { threads: 1, hosts: 0, runtimes: 0 });
 }

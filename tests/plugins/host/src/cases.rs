@@ -2,6 +2,7 @@
 
 mod long;
 mod unloading;
+mod waiting;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -57,6 +58,7 @@ pub const CASES: &[Case] = &[
     case("pending", EACH, pending),
     case("draining", EACH, draining),
     case("awaited", EITHER, awaited),
+    case("no_late_threads", EITHER, waiting::no_late_threads),
     case("wrong_ends", EITHER, wrong_ends),
     case("wrong_hosts", EITHER, wrong_hosts),
     case("wrong_starts", EITHER, wrong_starts),
@@ -339,7 +341,7 @@ fn wrong_hosts(folder: &Path, names: &[&str]) {
         let attach: Attach = unsafe { plugin.symbol("plugin_attach") }.expect("it is exported");
         let own = Header::of::<Table>();
         for header in [
-            Header { magic: own.magic + 1, ..own },
+            Header { magic: [1; 8], ..own },
             Header { major: own.major + 1, ..own },
             Header { major: 0, ..own },
             Header { size: own.size - size_of::<usize>(), ..own },
