@@ -19,6 +19,8 @@ mod stream;
 mod turn;
 
 #[cfg(all(test, not(loom_model)))]
+mod late_thread_tests;
+#[cfg(all(test, not(loom_model)))]
 mod lifecycle_stress;
 
 pub(crate) use accounting::CallOptions;

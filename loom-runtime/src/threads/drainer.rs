@@ -23,6 +23,7 @@ use crate::sync::{Arc, Barrier, thread};
 use crate::core::{Core, DrainerCpu, Which};
 use crate::topology::CpuSet;
 
+use super::bottom::{self, Way};
 use super::probe::start_short;
 use super::{global_rayon, keeper, pace, short_wakers};
 
@@ -48,9 +49,6 @@ const FRUITLESS: u32 = 8;
 const LOOKS: u32 = 100;
 
 thread_local! {
-    /// The stack addresses of jobs of this thread that have no other job below them: of one that was
-    /// spawned, and of one that was broadcast.
-    static BOTTOM: [Cell<usize>; 2] = const { [Cell::new(0), Cell::new(0)] };
     /// How often in a row drainers of this thread have lingered without finding a call.
     static FRUITLESS_LINGERS: Cell<u32> = const { Cell::new(0) };
 }
@@ -82,7 +80,7 @@ fn ask(core: &Arc<Core>, generation: Generation, send: Send) -> Option<()> {
 type Send = fn(&ThreadPool, Arc<Core>, Task);
 
 /// Asks a spare or every thread of the pool to come, if a place is open. Called on the keeper.
-pub(super) fn fetch_from_all(core: &Arc<Core>) {
+pub(crate) fn fetch_from_all(core: &Arc<Core>) {
     core.knocks.begin(core.now());
     let Some(generation) = core.queue.open_place() else { return };
     ask(core, generation, broadcast).unwrap_or_else(|| refuse_elsewhere(core));
@@ -120,13 +118,6 @@ enum Task {
     Arrive(Which),
 }
 
-/// How a job comes to a thread of the pool. The stack below it differs.
-#[derive(Clone, Copy)]
-enum Way {
-    Spawned,
-    Broadcast,
-}
-
 /// Lets each thread of a new pool record where its stack begins, before it runs any other job.
 pub(crate) fn prepare(core: &Arc<Core>, pool: &ThreadPool) {
     let threads = pool.current_num_threads();
@@ -156,16 +147,15 @@ fn run(core: &Arc<Core>, way: Way, task: &Task) {
     let which = match task {
         Task::Arrive(which) => *which,
         Task::Prepare(barrier) => {
-            BOTTOM.with(|bottom| bottom[way as usize].set(here));
+            bottom::record(way, here);
             if let Some(barrier) = barrier {
                 barrier.wait();
             }
             return;
         }
     };
-    // A job below this one would have moved the frame. Without a keeper nobody asks again, and the
-    // calls run above the other work after all.
-    if BOTTOM.with(|bottom| bottom[way as usize].get()) != here && come_again(core) {
+    // Without a keeper nobody asks again, and the calls run above the other work after all.
+    if !bottom::is_at(way, here) && come_again(core) {
         return;
     }
     if let Some(generation) = core.queue.arrive(which == Which::First) {

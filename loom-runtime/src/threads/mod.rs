@@ -7,6 +7,7 @@ mod alarm;
 mod auto_priority;
 mod block_on;
 pub(crate) mod blocking;
+mod bottom;
 mod budget_watch;
 mod command;
 mod compute;
