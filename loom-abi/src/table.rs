@@ -159,9 +159,9 @@ pub struct Pressure {
 /// A host's functions. All take a runtime of which the caller has a count, and are called on any
 /// thread.
 ///
-/// A host that has ended, and has called [`Guest::leave`], refuses new work with
-/// [`Status::SHUT_DOWN`]: `register`, `spawn`, `block_on`, `compute`, `join`, `start_thread` and
-/// `begin`. A future of `sleep` may then end with [`Poll::PANICKED`](crate::Poll::PANICKED). The
+/// A host that has ended, and has called [`Guest::leave`], refuses new work: `register`, `spawn`,
+/// `block_on`, `compute`, `join`, `start_thread` and `begin`. The status is [`Status::SHUT_DOWN`],
+/// unless it would have refused the call before its end, too. A future of `sleep` may then end with [`Poll::PANICKED`](crate::Poll::PANICKED). The
 /// other functions do what they say, as before.
 ///
 /// A value that is passed by value belongs to the callee from then on, however the call ends. A
@@ -178,14 +178,16 @@ pub struct Table {
     /// Writes facts to a place of `size` bytes for [`Facts`]. Fields beyond `size` are left out,
     /// and fields that the host does not know are left unchanged.
     pub describe: unsafe extern "C" fn(*const Runtime, *mut Facts, size: usize),
-    /// Registers a guest, once for each handle; a second call returns [`Status::REFUSED`]. The
+    /// Registers a guest, once for each handle; a second call returns [`Status::REFUSED`], or
+    /// [`Status::SHUT_DOWN`] after the end. The
     /// guest belongs to the host from then on, whatever the call returns, except for
     /// [`Status::VERSION`]: then the host has read only the header, and the caller keeps the guest.
     /// It may call the guest's `leave` and `drop` before it returns, and where it does not return
     /// [`Status::DONE`] it has called `drop`. It waits for a `leave` that is under way.
     pub register: unsafe extern "C" fn(*const Runtime, *const Guest) -> Status,
-    /// Makes the host give the guest back, by its `drop`, and register none from then on. When it
-    /// returns, the guest's functions have returned, and the host calls none of them any more. So
+    /// Makes the host give the guest back that it has registered, by its `drop`, and register none
+    /// from then on. When it returns, that guest's functions have returned, and the host calls none of
+    /// them any more. So
     /// it waits for a `leave` or a `drop` that is under way, and neither may call it.
     pub unregister: unsafe extern "C" fn(*const Runtime),
     /// Spawns a task and writes its handle to the place, if it returns [`Status::DONE`] and the
@@ -229,7 +231,8 @@ pub struct Table {
     /// Counts in work that the guest does on threads of its own. Where it returns
     /// [`Status::DONE`], [`end`](Self::end) counts the work out, and otherwise there is nothing to
     /// end. An unknown kind of work is refused ([`Status::REFUSED`]). What a guest has begun and not
-    /// ended counts until the host unloads it, or until the last count of its handle is released.
+    /// ended counts until the host gives the guest up, at the latest when the last count of its handle
+    /// is released.
     pub begin: unsafe extern "C" fn(*const Runtime, Work) -> Status,
     /// Counts out such work, as done or panicked; on any thread, after its `begin` has returned.
     /// Where this guest has begun no such work that has not ended, it returns [`Status::REFUSED`]

@@ -44,7 +44,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
 ];
 /// Where a sleep is what is made, or what is tested, and nobody waits by it for something else.
 const MAY_SLEEP: &[&str] = &[
-    "loom-runtime/src/plugin_host/hosted.rs",
+    "loom-runtime/src/plugin_host/requests.rs",
     "loom-runtime/src/threads/pace.rs",
     "tests/plugins/cases/src/facilities.rs",
 ];

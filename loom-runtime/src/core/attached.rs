@@ -8,7 +8,7 @@ use std::cell::RefCell;
 
 use crate::boundary::HostRef;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex, PoisonError};
+use crate::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::shared::Core;
 
@@ -29,8 +29,9 @@ static CURRENT: Mutex<Vec<Current>> = Mutex::new(Vec::new());
 static CHANGES: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    /// What a thread found last, and the number of changes at that time.
-    static FOUND: RefCell<(u64, Option<Arc<Core>>)> = const { RefCell::new((0, None)) };
+    /// What a thread found last, and the number of changes at that time. Weak, since the core has a
+    /// count of its host, and the thread may live for long after the core was detached.
+    static FOUND: RefCell<(u64, Weak<Core>)> = const { RefCell::new((0, Weak::new())) };
 }
 
 fn change<R>(f: impl FnOnce(&mut Vec<Current>) -> R) -> R {
@@ -71,24 +72,23 @@ pub(crate) fn all() -> Vec<Arc<Core>> {
     current.iter().map(|one| Arc::clone(&one.core)).collect()
 }
 
-/// Calls `f` with the core that code without a handle uses, without counting a reference. `f` must
-/// not call foreign code.
+/// Calls `f` with the core that code without a handle uses, without a lock.
 #[inline]
 pub(crate) fn with<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
     let changes = CHANGES.load(Ordering::Relaxed);
     if changes == 0 {
         return None;
     }
-    let found = |found: &RefCell<(u64, Option<Arc<Core>>)>| {
+    let found = |found: &RefCell<(u64, Weak<Core>)>| {
         if found.borrow().0 != changes {
-            let new = find();
-            // Dropped outside of the borrow.
-            drop(found.replace((changes, new)));
+            let new = find().as_ref().map(Arc::downgrade).unwrap_or_default();
+            found.replace((changes, new));
         }
-        found.borrow().1.as_deref().map(f)
+        found.borrow().1.upgrade()
     };
     // A thread that is being torn down has no thread-local left.
-    FOUND.try_with(found).ok().flatten()
+    let core = FOUND.try_with(found).ok().flatten()?;
+    Some(f(&core))
 }
 
 fn find() -> Option<Arc<Core>> {

@@ -279,8 +279,12 @@ fn end_driver(core: &Arc<Core>, driver: Runtime) {
     let body = || {
         let (core, kept) = (Arc::clone(core), Arc::clone(&kept));
         move || {
-            drop(kept.lock().unwrap_or_else(PoisonError::into_inner).take());
-            core.owner.driver_has_ended();
+            let driver = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // A host may run this although it says that it has not started the thread.
+            if let Some(driver) = driver {
+                drop(driver);
+                core.owner.driver_has_ended();
+            }
         }
     };
     // A host that has ended starts no thread, and is not asked: it calls this in `leave`, which must

@@ -89,7 +89,9 @@ impl Hosted {
 
     /// Whether the plug-in was unloaded; threads may still hold this handle.
     pub(super) fn is_closed(&self) -> bool {
-        self.is_closed.load(Ordering::Relaxed)
+        // SeqCst, here and where it is set, with the steps of `Begun`: of `begin` and `close` at the
+        // same time, one sees the other.
+        self.is_closed.load(Ordering::SeqCst)
     }
 
     /// Calls `f`, which waits for a library's work on another thread. A worker moves its other
@@ -121,7 +123,7 @@ impl Hosted {
     /// Refuses all work of this plug-in, and releases it: the host runs no code of its library
     /// from then on.
     pub(super) fn close(&self) {
-        self.is_closed.store(true, Ordering::Relaxed);
+        self.is_closed.store(true, Ordering::SeqCst);
         self.end_registration(drop);
         self.end_begun();
     }
@@ -151,15 +153,11 @@ impl Hosted {
         }
     }
 
-    /// Work that has begun has ended.
+    /// Work that has begun counts no longer.
     pub(super) fn count_out(&self, work: Work, how: Status) {
-        if how == Status::PANICKED {
-            self.counts.panicked.fetch_add(1, Ordering::Relaxed);
-        }
         if work == Work::COMPUTE {
             self.core.end_call(how == Status::PANICKED);
             self.counts.compute_calls.fetch_sub(1, Ordering::Relaxed);
-            self.counts.computed.fetch_add(1, Ordering::Relaxed);
         } else {
             self.counts.tasks.fetch_sub(1, Ordering::Relaxed);
             self.core.lifecycle.end_one();

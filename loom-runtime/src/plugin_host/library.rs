@@ -113,7 +113,7 @@ impl LoomRuntime {
     ///
     /// [`LoadError`] for a library that the system does not load, that is no plug-in, that was
     /// built against another version of `loom-abi`, or whose own start failed. In the last case
-    /// the work that it has started here is ended, and it stays mapped. Its reason is cut off
+    /// the tasks that it has spawned here are aborted, new work is refused, and it stays mapped. Its reason is cut off
     /// after 512 bytes.
     ///
     /// # Panics

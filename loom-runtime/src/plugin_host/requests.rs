@@ -65,7 +65,7 @@ impl Host for Hosted {
         // A guest that is refused is dropped without the lock, since that runs code of its library.
         if !matches!(*registration, Registration::Open) {
             drop(registration);
-            return Status::REFUSED;
+            return if self.has_ended() { Status::SHUT_DOWN } else { Status::REFUSED };
         }
         *registration = Registration::Of(guest);
         drop(registration);
@@ -146,9 +146,12 @@ impl Host for Hosted {
         }
         let counts = Arc::clone(&self.counts);
         // Counted from now on, also where the call is refused or never runs.
-        let call = Counted::new(&counts, |counts| &counts.compute_calls);
+        let counted = [
+            Counted::new(&counts, |counts| &counts.tasks),
+            Counted::new(&counts, |counts| &counts.compute_calls),
+        ];
         let work = move || {
-            let _call = call;
+            let _counted = counted;
             if job.run() == Status::PANICKED {
                 counts.panicked.fetch_add(1, Ordering::Relaxed);
             }
@@ -224,6 +227,11 @@ impl Host for Hosted {
             _ => return Status::REFUSED,
         }
         self.begun.begin(work);
+        // The plug-in may have been closed meanwhile, and what it had begun counted out.
+        if self.is_closed() && self.begun.end(work) {
+            self.count_out(work, Status::DONE);
+            return Status::SHUT_DOWN;
+        }
         Status::DONE
     }
 
@@ -231,6 +239,12 @@ impl Host for Hosted {
         // First, so that what is counted out below is this plug-in's own.
         if !self.begun.end(work) {
             return self.refuse_end();
+        }
+        if work == Work::COMPUTE {
+            self.counts.computed.fetch_add(1, Ordering::Relaxed);
+        }
+        if how == Status::PANICKED {
+            self.counts.panicked.fetch_add(1, Ordering::Relaxed);
         }
         self.count_out(work, how);
         Status::DONE

@@ -28,7 +28,8 @@ fn are_unmapped(folder: &Path, names: &[&str]) {
     }
 }
 
-fn keeps_nothing() {
+/// The plug-ins keep no handle, so they can be detached.
+pub(super) fn keeps_nothing() {
     // SAFETY: no other thread exists yet.
     unsafe { std::env::set_var("PLUGIN_KEEPS_NOTHING", "1") };
 }

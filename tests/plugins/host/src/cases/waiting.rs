@@ -5,9 +5,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use loom_abi::{Job, Plugin, Runtime, RuntimeHandle, Status, Table, Text, ThreadKind};
+use loom_abi::{Job, Plugin, Report, Runtime, RuntimeHandle, Status, Table, Text, ThreadKind};
 
-use super::{ask, is_left_clean, load, two_and_two};
+use super::unloading::keeps_nothing;
+use super::{ask, load, two_and_two, until};
 
 static REAL: OnceLock<Table> = OnceLock::new();
 static IS_ATTACHED: AtomicBool = AtomicBool::new(false);
@@ -31,6 +32,7 @@ unsafe extern "C" fn counted(
 /// A plug-in asks for its threads while it attaches, since the host may wait for the system then. Its
 /// tasks and calls ask for none, and neither does its `leave`.
 pub(super) fn no_late_threads(folder: &Path, names: &[&str]) {
+    keeps_nothing();
     for name in names {
         let runtime = two_and_two();
         let plugin = load(&runtime, folder, name);
@@ -38,10 +40,11 @@ pub(super) fn no_late_threads(folder: &Path, names: &[&str]) {
         let exported: *const Plugin = unsafe { plugin.symbol("LOOM_PLUGIN") }.expect("it is there");
         // SAFETY: as above.
         let exported = unsafe { &*exported };
-        let place = || Text { data: std::ptr::null_mut(), capacity: 0, len: 0 };
-        // SAFETY: this thread may wait, and the text is empty.
-        let detached = unsafe { (exported.detach)(10_000_000_000, &mut place()) };
-        assert_eq!(detached, Status::DONE);
+        let mut room = [0_u8; 200];
+        let mut text = Text { data: room.as_mut_ptr(), capacity: room.len(), len: 0 };
+        // SAFETY: this thread may wait, and the text has that room.
+        let detached = unsafe { (exported.detach)(10_000_000_000, &mut text) };
+        assert_eq!(detached, Status::DONE, "{}", String::from_utf8_lossy(&room[..text.len]));
 
         let handle = runtime.plugin_handle("by hand");
         let own = handle.as_raw();
@@ -51,12 +54,13 @@ pub(super) fn no_late_threads(folder: &Path, names: &[&str]) {
         // SAFETY: the table stays for as long as the process, and differs in a function of that type.
         let made_up = unsafe { RuntimeHandle::from_parts(table, own.runtime()) };
         // SAFETY: as for `detach`.
-        let attached = unsafe { (exported.attach)(made_up, &mut place()) };
-        assert_eq!(attached, Status::DONE);
+        let attached = unsafe { (exported.attach)(made_up, &mut text) };
+        assert_eq!(attached, Status::DONE, "{}", String::from_utf8_lossy(&room[..text.len]));
         IS_ATTACHED.store(true, Ordering::Relaxed);
         ask(&plugin, "results");
         ask(&plugin, "timers");
-        is_left_clean(&plugin);
+        until(|| plugin.live() == Report::default());
+        until(|| handle.stats().tasks == 0 && handle.stats().compute_calls == 0);
         let left = runtime.shutdown_timeout(Duration::from_secs(10));
         assert_eq!((left.tasks, left.compute_calls), (0, 0), "{left}");
         assert_eq!(LATE.load(Ordering::Relaxed), 0, "threads after the start");
