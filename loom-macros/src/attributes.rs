@@ -23,3 +23,33 @@ pub(crate) fn entry_of(attr: &Attribute) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// Attributes of the compiler and of tools that expand to nothing. Any other one may make code, which
+/// may name an argument.
+const INERT: &[&str] = &[
+    "allow",
+    "automatically_derived",
+    "clippy",
+    "cold",
+    "deny",
+    "deprecated",
+    "diagnostic",
+    "doc",
+    "expect",
+    "export_name",
+    "forbid",
+    "inline",
+    "link_section",
+    "must_use",
+    "no_mangle",
+    "rustfmt",
+    "unsafe",
+    "warn",
+];
+
+/// Whether the attribute makes no code.
+pub(crate) fn is_inert(attr: &Attribute) -> bool {
+    // The macro's own variants and the user's conditions decide only whether the function is there.
+    let first = attr.path().segments.first().map(|word| word.ident.to_string());
+    first.is_some_and(|word| word == "cfg" || INERT.contains(&&*word))
+}

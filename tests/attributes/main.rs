@@ -3,6 +3,10 @@
 mod entries;
 mod frameworks;
 mod methods;
+mod names;
 mod options;
 mod scope;
 mod shapes;
+mod stacking;
+
+pub(crate) use names::seen;

@@ -206,3 +206,32 @@ pub fn case_generic<T: Send + 'static>(items: Vec<T>) -> usize {
     let items = items;
     return items.len();
 }
+
+fn seen(_: usize) {}
+
+/// Another attribute names the arguments.
+#[compute]
+#[suite_macros::sees(data.len())]
+pub fn case_seen(mut data: Vec<u8>, unused: u32) -> usize {
+    let data = data;
+    data.len()
+}
+
+/// It names an argument that looks unused.
+#[compute]
+#[suite_macros::sees(_n)]
+pub fn case_seen_underscore(_n: usize, __m: usize) -> usize {
+    __m
+}
+
+/// It names parts of an argument.
+#[compute]
+#[suite_macros::sees(a + b)]
+pub fn case_seen_parts(
+    (mut a, b): (usize, usize),
+    (c, mut d): (u32, u32),
+    (_e, f): (u32, u32),
+) -> usize {
+    a += 1;
+    a + b
+}

@@ -15,7 +15,7 @@ const CASES: &str = include_str!("cases.rs");
 /// Lints that are allowed by default and check what people write, besides the default ones.
 const LINTS: &str = "#![warn(clippy::pedantic, clippy::nursery, missing_docs, unreachable_pub, \
                      unused_qualifications, unused_results, unused_lifetimes, \
-                     single_use_lifetimes, let_underscore_drop, missing_debug_implementations)]";
+                     single_use_lifetimes, let_underscore_drop, missing_debug_implementations, clippy::shadow_same, clippy::shadow_reuse, clippy::shadow_unrelated)]";
 
 /// Lints that clippy does not report for closures in a macro, where the body is.
 const EXCEPT: &[&str] = &["clippy::needless_return", "clippy::many_single_char_names"];
@@ -65,8 +65,9 @@ fn check(name: &str, code: &str) -> Warnings {
     fs::create_dir_all(folder.join("src")).expect("the folder can be made");
     let manifest = format!(
         "[workspace]\n[package]\nname = \"lints-{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
-         [dependencies]\nloom-runtime = {{ path = '{}' }}\n",
-        root.join("loom-runtime").display()
+         [dependencies]\nloom-runtime = {{ path = '{}' }}\nsuite-macros = {{ path = '{}' }}\n",
+        root.join("loom-runtime").display(),
+        root.join("tests/macros").display()
     );
     fs::write(folder.join("Cargo.toml"), manifest).expect("the file can be written");
     fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).expect("the file can be copied");

@@ -22,19 +22,18 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, FnArg, GenericParam, Pat, PatType, ReturnType, Safety, Signature, Token};
+use syn::{Attribute, FnArg, GenericParam, ReturnType, Safety, Signature, Token};
 use syn::{ReceiverKind, parse_quote};
 
 use super::args::ComputeArgs;
 use super::borrow::{find_borrow, without_borrow};
+use super::params::{Param, closure_params, in_tuples, params, typed};
 use crate::body::{self, Words, in_place_of, leading_attributes};
 use crate::item::{Function, typed_mut};
 use crate::paths::{self, of_macro};
 
 /// Attributes about the machine code of the body.
 const BODY_ATTRIBUTES: &[&str] = &["inline", "cold"];
-/// Further arguments go into a tuple, which is the last one.
-const MOST_ARGUMENTS: usize = 12;
 
 pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> TokenStream {
     let Function { attrs, vis, sig, .. } = function;
@@ -42,25 +41,25 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> 
     let is_nested = is_nested(function, words);
     let (of_body, of_item): (Vec<_>, Vec<_>) = attrs.iter().partition(|attr| is_of_the_body(attr));
 
-    let names: Vec<Ident> =
-        typed(sig).enumerate().map(|(i, arg)| param_name(i, arg, args)).collect();
+    let params = params(sig, &of_item, args);
     let mut outer = as_async(sig);
-    for (arg, name) in typed_mut(&mut outer).zip(&names) {
-        *arg.pat = parse_quote!(#name);
+    for (arg, param) in typed_mut(&mut outer).zip(&params) {
+        *arg.pat = param.outer.clone();
         arg.attrs.clear();
     }
     if !is_nested && let Some(FnArg::Receiver(receiver)) = outer.inputs.first_mut() {
         receiver.attrs.clear();
     }
 
-    let closure = if is_nested { nested(sig, &of_body, &body) } else { closure(sig, &body) };
+    let closure =
+        if is_nested { nested(sig, &of_body, &body) } else { closure(sig, &params, &body) };
     // A nested function has these attributes itself.
     let out_of_line = of_body.iter().find_map(|attr| out_of_line(attr)).filter(|_| !is_nested);
     let (before, at) = at(args, sig, out_of_line.as_ref());
 
     let loom = &args.loom;
     // An argument that cannot be sent is reported at its own place.
-    let given = in_tuples(names.iter().map(ToTokens::to_token_stream).collect());
+    let given = in_tuples(params.iter().map(|param| param.given.clone()).collect());
     let which = if args.scope { "scoped" } else { "call" };
     // A result that cannot be sent is reported at its type.
     let place = Span::call_site().located_at(match &sig.output {
@@ -73,9 +72,11 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> 
     let loom_there = paths::at(loom, place);
     let call = quote_spanned!(place=> #loom_there::__private::#which #arguments);
     let hints = &args.of_file;
+    let passed = params.iter().filter_map(|param| param.before.as_ref());
     let block = quote! {
         #hints
         #before
+        #(#passed)*
         #call.await
     };
     let block = in_place_of(&body, block);
@@ -155,8 +156,8 @@ fn at(
 }
 
 /// The body as a closure of the arguments.
-fn closure(sig: &Signature, body: &Group) -> TokenStream {
-    let params = params_in_tuples(sig);
+fn closure(sig: &Signature, params: &[Param], body: &Group) -> TokenStream {
+    let params = closure_params(params);
     let output = match &sig.output {
         ReturnType::Default => quote!(-> ()),
         ReturnType::Type(arrow, ty) => {
@@ -250,54 +251,6 @@ fn turbofish(sig: &Signature) -> Option<TokenStream> {
     (!names.is_empty()).then(|| quote!(::<#(#names),*>))
 }
 
-/// The name of the argument in the signature, where patterns are not destructured.
-///
-/// With the macro's hygiene, so that no lint takes its use there for a use in the body. But names
-/// that `size` and `runtime` use keep their own span, so that these find them.
-fn param_name(i: usize, arg: &PatType, args: &ComputeArgs) -> Ident {
-    match &*arg.pat {
-        Pat::Ident(name) if name.subpat.is_none() => {
-            let is_used = [&args.size, &args.runtime]
-                .into_iter()
-                .flatten()
-                .any(|expression| body::speaks_of(expression.to_token_stream(), &name.ident));
-            let mut ident = name.ident.clone();
-            if !is_used {
-                ident.set_span(of_macro(ident.span()));
-            }
-            ident
-        }
-        pattern => format_ident!("__loom_arg{i}", span = of_macro(pattern.span())),
-    }
-}
-
-/// At most `MOST_ARGUMENTS` parts; the last one is a tuple of all that are too many.
-fn in_tuples(mut parts: Vec<TokenStream>) -> Vec<TokenStream> {
-    if parts.len() > MOST_ARGUMENTS {
-        let rest = parts.split_off(MOST_ARGUMENTS - 1);
-        parts.push(quote!((#(#rest),*)));
-    }
-    parts
-}
-
-/// The same for patterns with their attributes, which parts of a tuple cannot have.
-fn params_in_tuples(sig: &Signature) -> Vec<TokenStream> {
-    let params: Vec<_> = typed(sig).collect();
-    let (alone, together) = if params.len() > MOST_ARGUMENTS {
-        params.split_at(MOST_ARGUMENTS - 1)
-    } else {
-        (&params[..], &[][..])
-    };
-    let mut parts: Vec<_> =
-        alone.iter().map(|PatType { attrs, pat, .. }| quote!(#(#attrs)* #pat)).collect();
-    if !together.is_empty() {
-        let attrs = together.iter().flat_map(|arg| &arg.attrs);
-        let patterns = together.iter().map(|arg| &arg.pat);
-        parts.push(quote!(#(#attrs)* (#(#patterns),*)));
-    }
-    parts
-}
-
 fn is_of_the_body(attr: &Attribute) -> bool {
     BODY_ATTRIBUTES.iter().any(|name| attr.path().is_ident(name))
 }
@@ -310,11 +263,4 @@ fn out_of_line(attr: &Attribute) -> Option<TokenStream> {
     }
     let is_never = body::mentions(attr.meta.to_token_stream(), "never");
     (attr.path().is_ident("inline") && is_never).then(|| quote!(.out_of_line()))
-}
-
-fn typed(sig: &Signature) -> impl Iterator<Item = &PatType> {
-    sig.inputs.iter().filter_map(|input| match input {
-        FnArg::Typed(arg) => Some(arg),
-        FnArg::Receiver(_) => None,
-    })
 }

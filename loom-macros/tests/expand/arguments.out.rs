@@ -24,7 +24,21 @@ async fn resize(
             image,
             __loom_arg1,
             state,
-            |image, (width, height), mut state| -> Result<Vec<u8>, Error> {
+            |
+                #[allow(
+                    clippy::shadow_reuse,
+                    clippy::shadow_same,
+                    clippy::shadow_unrelated
+                )]
+                image,
+                (width, height),
+                #[allow(
+                    clippy::shadow_reuse,
+                    clippy::shadow_same,
+                    clippy::shadow_unrelated
+                )]
+                mut state,
+            | -> Result<Vec<u8>, Error> {
                 state.count += 1;
                 scale(image, width, height)
             },
