@@ -120,6 +120,8 @@ fn streams(hash: &str) -> Vec<Stream> {
 #[derive(Default)]
 struct Answers {
     latencies: Vec<Duration>,
+    /// Requests that were turned away with 503, as a service sheds load: no failure.
+    turned_away: u32,
     failures: BTreeMap<String, u32>,
 }
 
@@ -243,6 +245,10 @@ fn spawn(
                 answers.latencies.push(latency);
                 return;
             }
+            Ok((StatusCode::SERVICE_UNAVAILABLE, _)) => {
+                answers.turned_away += 1;
+                return;
+            }
             Ok((StatusCode::OK, _)) => "wrong answer".to_owned(),
             Ok((status, _)) => status.to_string(),
             Err(error) => error,
@@ -263,11 +269,18 @@ async fn ask(
 
 /// A hash that the verify stream uses.
 async fn first_hash(client: &HttpClient, addr: SocketAddr) -> Result<String, String> {
-    let request = Request::post(format!("http://{addr}/password/hash"))
-        .header("content-type", "application/json")
-        .body(Full::from(json!({ "password": PASSWORD }).to_string()))
-        .map_err(|error| error.to_string())?;
-    let (status, answer) = ask(client, request).await?;
+    let (status, answer) = loop {
+        let request = Request::post(format!("http://{addr}/password/hash"))
+            .header("content-type", "application/json")
+            .body(Full::from(json!({ "password": PASSWORD }).to_string()))
+            .map_err(|error| error.to_string())?;
+        let (status, answer) = ask(client, request).await?;
+        // Nothing else asks for anything, so the service takes it soon.
+        if status != StatusCode::SERVICE_UNAVAILABLE {
+            break (status, answer);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
     let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
     match answer["hash"].as_str() {
         Some(hash) => Ok(hash.to_owned()),
@@ -291,8 +304,16 @@ impl Report {
     fn write_to(mut self, out: &mut impl Write) -> io::Result<()> {
         writeln!(
             out,
-            "\n{:<22} {:>9} {:>9} {:>9} {:>7}   {:<18} {:>7} {:>8}",
-            "route", "answers/s", "p50", "p99", "failed", "function", "inline", "offload"
+            "\n{:<22} {:>9} {:>9} {:>9} {:>11} {:>7}   {:<18} {:>7} {:>8}",
+            "route",
+            "answers/s",
+            "p50",
+            "p99",
+            "turned away",
+            "failed",
+            "function",
+            "inline",
+            "offload"
         )?;
         for (stream, answers) in self.streams.iter().zip(&mut self.answers) {
             answers.latencies.sort_unstable();
@@ -302,10 +323,11 @@ impl Report {
             let rate = rate(answers.latencies.len(), self.sent_for);
             write!(
                 out,
-                "{:<22} {rate:>9.1} {:>9} {:>9} {failures:>7}",
+                "{:<22} {rate:>9.1} {:>9} {:>9} {:>11} {failures:>7}",
                 stream.route,
                 quantile(0.5),
-                quantile(0.99)
+                quantile(0.99),
+                answers.turned_away
             )?;
             let stats = stream.function.and_then(|name| {
                 self.functions.iter().find(|function| function.name.ends_with(name))
@@ -323,6 +345,14 @@ impl Report {
             "\nLatency counts from when each request was due; the load's own threads share the CPUs \
              with the service."
         )?;
+        let turned_away: u32 = self.answers.iter().map(|answers| answers.turned_away).sum();
+        if turned_away > 0 {
+            writeln!(
+                out,
+                "{turned_away} requests were turned away with 503, since compute calls would have \
+                 waited for longer than `--longest-wait`: the machine was busy."
+            )?;
+        }
         for (stream, answers) in self.streams.iter().zip(&self.answers) {
             for (failure, count) in &answers.failures {
                 writeln!(out, "{}: {count} × {failure}", stream.route)?;
