@@ -20,7 +20,7 @@ pub use crate::topology::{ComputePriority, GlobalRayon, Pin, Placement};
 
 pub use core::option::Option::{None, Some};
 pub use core::time::Duration;
-pub use core::{module_path, prelude};
+pub use core::{concat, module_path, prelude};
 
 /// Declares the site of a function, and begins a call of the function.
 ///

@@ -83,6 +83,38 @@ mod both {
         ARMS.with_borrow_mut(|arms| arms.push(name.starts_with("loom-rayon-")));
     }
 
+    const FAILS: &str = "LOOM_TEST_FAILS";
+
+    #[loom::test(arm = "both")]
+    async fn fails_if_it_is_told_to() {
+        let place = thread_of_compute().await;
+        assert!(std::env::var_os(FAILS).is_none(), "it ran on {place}");
+    }
+
+    #[test]
+    fn a_test_that_fails_shows_its_name_and_both_arms_in_the_output_of_the_harness() {
+        let name = "entries::both::fails_if_it_is_told_to";
+        let program = std::env::current_exe().expect("the system knows it");
+        let mut command = std::process::Command::new(program);
+        let output = command.args(["--exact", name]).env(FAILS, "1").output();
+        let output = output.expect("it is started");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{text}{errors}");
+        let mut rest = text.as_ref();
+        for part in [
+            &*format!("---- {name} stdout ----"),
+            &*format!("{name}: arm = \"inline\""),
+            "it ran on ",
+            &*format!("{name}: arm = \"offload\""),
+            "it ran on loom-rayon-",
+        ] {
+            let at = rest.find(part).unwrap_or_else(|| panic!("no `{part}` in {text}"));
+            rest = &rest[at + part.len()..];
+        }
+        assert!(!errors.contains("arm"), "nothing goes past the harness: {errors}");
+    }
+
     #[test]
     fn a_test_runs_on_both_arms() {
         runs().expect("it succeeds");

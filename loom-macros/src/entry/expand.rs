@@ -10,6 +10,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{
     Attribute, Expr, ExprLit, FnArg, Lit, LitStr, Meta, MetaNameValue, Pat, PatIdent, PatType,
@@ -54,7 +55,12 @@ pub(super) fn expand(kind: Kind, settings: &Settings, function: &Function) -> To
         (Kind::Test, _) => quote!(run_plain_test),
     };
     let builder = match arms {
-        Arms::Both => quote!(#should_panic, || #builder),
+        Arms::Both => {
+            let prelude = quote!(#loom::__private);
+            let text = name.unraw().to_string();
+            let path = quote!(#prelude::concat!(#prelude::module_path!(), "::", #text));
+            quote!(#path, #should_panic, || #builder)
+        }
         Arms::Inline => quote!(#builder.always_inline()),
         Arms::Offload => quote!(#builder.always_offload()),
         Arms::Chosen => builder,

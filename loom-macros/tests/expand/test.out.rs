@@ -19,6 +19,7 @@ fn twice() {
         work().await;
     }
     ::loom::__private::run_test_on_both(
+        ::loom::__private::concat!(::loom::__private::module_path!(), "::", "twice"),
         ::loom::__private::Some(""),
         || ::loom::__private::test_builder(),
         twice,

@@ -2,11 +2,12 @@
 
 use std::any::Any;
 use std::io::{self, Write};
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::{self, ExitCode, Termination};
 
+use crate::panics::ignore_panic;
 use crate::scheduler::Arm;
+use crate::sync::thread;
 use crate::topology::{ComputePriority, Pin};
 
 use super::builder::LoomBuilder;
@@ -75,55 +76,67 @@ pub fn run_plain_test<R>(builder: LoomBuilder, body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// Runs `body` twice: with all adaptive calls inline, and with all adaptive calls offloaded.
+/// Runs `body` twice: with all adaptive calls inline, and with all adaptive calls offloaded. The second
+/// run follows also where the first one has failed.
 ///
 /// A test that should panic has to panic both times.
 #[track_caller]
 pub fn run_test_on_both<R: Termination>(
+    name: &str,
     should_panic: Option<&str>,
     builder: impl Fn() -> LoomBuilder,
     body: impl AsyncFn() -> R,
 ) -> R {
-    on_both(should_panic, builder, |builder| run_test(builder, &body))
+    on_both(name, should_panic, builder, |builder| run_test(builder, &body))
 }
 
 /// [`run_test_on_both`] for a body that is not async.
 #[track_caller]
 pub fn run_plain_test_on_both<R: Termination>(
+    name: &str,
     should_panic: Option<&str>,
     builder: impl Fn() -> LoomBuilder,
     body: impl Fn() -> R,
 ) -> R {
-    on_both(should_panic, builder, |builder| run_plain_test(builder, &body))
+    on_both(name, should_panic, builder, |builder| run_plain_test(builder, &body))
 }
 
 #[track_caller]
 fn on_both<R: Termination>(
+    name: &str,
     should_panic: Option<&str>,
     builder: impl Fn() -> LoomBuilder,
     run: impl Fn(LoomBuilder) -> R,
 ) -> R {
-    let inline = || {
-        let report = ReportsArm("inline");
-        let result = run(builder().always_inline());
-        mem::forget(report);
-        result
+    let run_on = |arm, builder| {
+        // With the macro that the harness captures: it shows this beside what the test prints, if the
+        // test fails.
+        ignore_panic(|| println!("{}: arm = {arm:?}", name_of_test(name)));
+        catch_unwind(AssertUnwindSafe(|| run(builder)))
     };
-    if let Some(expected) = should_panic {
-        match catch_unwind(AssertUnwindSafe(inline)) {
-            // The harness reports that the test did not panic, or with another text.
-            Ok(result) => return result,
-            Err(payload) if !has_text(&*payload, expected) => resume_unwind(payload),
-            Err(_) => {}
+    let inline = run_on("inline", builder().always_inline());
+    let offload = run_on("offload", builder().always_offload());
+    // The first failure is what the harness sees.
+    match (inline, should_panic) {
+        // It reports that the test did not panic, or with another text.
+        (Ok(result), Some(_)) => return result,
+        (Err(payload), Some(expected)) if !has_text(&*payload, expected) => resume_unwind(payload),
+        (Err(payload), None) => resume_unwind(payload),
+        (Ok(result), None) => {
+            let code = result.report();
+            assert!(code == ExitCode::SUCCESS, "the test failed with arm = \"inline\"");
         }
-    } else {
-        let code = inline().report();
-        assert!(code == ExitCode::SUCCESS, "the test failed with arm = \"inline\"");
+        (Err(_), Some(_)) => {}
     }
-    let report = ReportsArm("offload");
-    let result = run(builder().always_offload());
-    mem::forget(report);
-    result
+    offload.unwrap_or_else(|payload| resume_unwind(payload))
+}
+
+/// The harness names the thread of a test after the test, with the case where a macro makes several.
+fn name_of_test(name: &str) -> String {
+    let thread = thread::current();
+    let function = name.rsplit("::").next().unwrap_or(name);
+    let of_thread = thread.name().filter(|name| name.split("::").any(|part| part == function));
+    of_thread.unwrap_or(name).to_owned()
 }
 
 /// Whether a panic's text contains `expected`; the harness compares them in the same way.
@@ -131,15 +144,6 @@ fn has_text(payload: &(dyn Any + Send), expected: &str) -> bool {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     expected.is_empty() || text.is_some_and(|text| text.contains(expected))
-}
-
-/// Reports on which arm a test panicked, when it is dropped.
-struct ReportsArm(&'static str);
-
-impl Drop for ReportsArm {
-    fn drop(&mut self) {
-        let _ = writeln!(io::stderr(), "the test panicked with arm = {:?}", self.0);
-    }
 }
 
 #[track_caller]
