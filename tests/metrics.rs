@@ -107,6 +107,7 @@ fn every_name_of_this_kind_of_runtime_is_there() {
         "gr1_activations",
         "gr2_activations",
         "gr3_activations",
+        "gr4_activations",
         "inline_decisions",
         "offload_decisions",
     ] {

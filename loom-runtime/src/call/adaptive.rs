@@ -1,5 +1,6 @@
 //! Adaptive calls: the scheduler decides the arm, and both arms are measured.
 
+use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -19,6 +20,7 @@ use super::accounting::CallOptions;
 use super::baggage::CarriedKeys;
 use super::compute::{ComputeFuture, offload, try_offload};
 use super::fallible::TryComputeFuture;
+use super::refused;
 use super::spans;
 use super::turn::{steps, use_up};
 
@@ -78,8 +80,7 @@ where
 {
     let CallInfo { site, class, .. } = info;
     if thread_stats::is_settled(core, site.index(class)) {
-        return settled(site, f)
-            .counting_panics(|| core.function(site, class).counters.panicked_inline.add_one());
+        return settled(site, f).counting_panics(site, class, || Arc::clone(core));
     }
     place_measured(core, info, f)
 }
@@ -119,8 +120,8 @@ where
     let CallInfo { site, class, priority, carrying, .. } = info;
     let function = core.function(site, class);
     if thread_stats::is_settled(core, site.index(class)) {
-        let count = || function.counters.panicked_inline.add_one();
-        let AdaptiveFuture(placed) = settled(site, f).counting_panics(count);
+        let AdaptiveFuture(placed) =
+            settled(site, f).counting_panics(site, class, || Arc::clone(core));
         if let Placed::Inline(Some(result), _) = placed {
             return TryComputeFuture::ended(result, 0);
         }
@@ -149,6 +150,15 @@ where
     }
 }
 
+type Payload = Box<dyn Any + Send>;
+
+/// Counts the panic of an inline call, and returns the payload with which it goes on.
+#[cold]
+fn ended_by(core: &Core, function: &Function, payload: Payload) -> Payload {
+    function.counters.panicked_inline.add_one();
+    refused::explain(core, function, payload)
+}
+
 /// Decides the arm of a call. The caller then runs it there.
 pub(crate) fn decide(core: &Core, info: CallInfo) -> Decision {
     let CallInfo { site, class, hint, .. } = info;
@@ -158,7 +168,8 @@ pub(crate) fn decide(core: &Core, info: CallInfo) -> Decision {
         Mode::Adaptive => core.forced.get().copied(),
         mode => mode.forced_arm(),
     };
-    let conditions = Conditions { forced, ..core.conditions(now) };
+    let is_refused = site.is_refused();
+    let conditions = Conditions { forced, is_refused, ..core.conditions(now) };
     let at = Moment { pressure_level: core.pressure_level(), now, tick: os::tick() };
     let decision = thread_stats::with(core, site, class, |entry| {
         entry.stats.decide(&entry.function.record, &core.knobs, &conditions, hint, at)
@@ -193,9 +204,7 @@ pub(crate) fn run_inline<R>(
     if is_worker && rayon::current_thread_index().is_none() {
         core.inline_nanos.fetch_add(all, Ordering::Relaxed);
     }
-    if result.is_err() {
-        function.counters.panicked_inline.add_one();
-    }
+    let result = result.map_err(|payload| ended_by(core, function, payload));
     // Every long call is a measured call, and a measured call also stands for the settled ones.
     (result, steps(all))
 }
@@ -206,12 +215,21 @@ impl<R> AdaptiveFuture<R> {
         Self(Placed::Inline(Some(result), turn))
     }
 
-    /// Calls `count` where the call has run inline and panicked.
-    pub(crate) fn counting_panics(self, count: impl FnOnce()) -> Self {
-        if let Placed::Inline(Some(Err(_)), _) = &self.0 {
-            count();
+    /// Counts the panic of a settled call, and explains it where tokio has refused the body.
+    pub(crate) fn counting_panics(
+        self,
+        site: &'static Site,
+        class: u8,
+        core: impl FnOnce() -> Arc<Core>,
+    ) -> Self {
+        match self.0 {
+            Placed::Inline(Some(Err(payload)), turn) => {
+                let core = core();
+                let payload = ended_by(&core, core.function(site, class), payload);
+                Self(Placed::Inline(Some(Err(payload)), turn))
+            }
+            placed => Self(placed),
         }
-        self
     }
 
     /// Where the call runs, or ran.

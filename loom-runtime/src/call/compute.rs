@@ -298,16 +298,20 @@ impl<R> fmt::Debug for ComputeFuture<R> {
 /// Cost: a thread-local and two relaxed loads.
 ///
 /// ```
-/// # use std::time::Duration;
 /// # #[loom::main]
 /// # async fn main() {
-/// let (sender, stopped) = std::sync::mpsc::channel();
+/// let (begins, begun) = tokio::sync::oneshot::channel();
+/// let (ends, ended) = std::sync::mpsc::channel();
 /// let search = loom::spawn_compute(move || {
+///     let _ = begins.send(());
 ///     while !loom::is_cancelled() {}
-///     sender.send(())
+///     ends.send(())
 /// });
-/// assert!(tokio::time::timeout(Duration::from_millis(10), search).await.is_err());
-/// assert_eq!(stopped.recv(), Ok(()));
+/// tokio::select! {
+///     _ = search => unreachable!("it is still wanted"),
+///     _ = begun => {} // `search` is dropped.
+/// }
+/// assert_eq!(ended.recv(), Ok(()));
 /// # }
 /// ```
 #[must_use]

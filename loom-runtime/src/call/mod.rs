@@ -12,6 +12,7 @@ mod compute;
 mod current;
 mod fallible;
 mod parallel;
+mod refused;
 mod scope;
 mod spans;
 mod spin;

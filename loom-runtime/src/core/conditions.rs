@@ -20,6 +20,7 @@ impl Core {
         Conditions {
             caller: self.caller(),
             forced: None,
+            is_refused: false,
             overhead: self.overhead.belief(self.knobs.offload_overhead_us() * 1e3),
             overhead_age: self.overhead.age(now),
             pressure: self.pressure.ready(),

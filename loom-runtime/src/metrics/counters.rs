@@ -70,8 +70,8 @@ pub(crate) struct RuntimeCounters {
     pub(crate) shed: Counter,
     /// How often a drainer was spawned for calls: the pool was idle, or had threads to spare.
     pub(crate) wakes: Counter,
-    /// Calls that a guardrail kept away from the I/O workers, GR0 to GR3.
-    pub(crate) guardrails: [Counter; 4],
+    /// Calls that a guardrail kept away from the I/O workers, GR0 to GR4.
+    pub(crate) guardrails: [Counter; 5],
     /// Looks at which a compute thread had work and got no CPU.
     pub(crate) starved: Counter,
     /// How often compute work left the idle class or went back.

@@ -31,7 +31,7 @@ const ARM: &[&str] = &["function", "size", "arm"];
 const OUTCOME: &[&str] = &["function", "size", "outcome"];
 
 /// The families, in the order in which `samples` reads their values.
-static FAMILIES: [Family; 37] = {
+static FAMILIES: [Family; 38] = {
     use Kind::{Counter, Gauge};
     [
         family("inflight_tasks", Gauge, "Tracked async tasks and blocking functions in flight"),
@@ -67,6 +67,7 @@ static FAMILIES: [Family; 37] = {
         family("gr1_activations", Counter, "Calls offloaded by GR1: too long"),
         family("gr2_activations", Counter, "Calls offloaded by GR2: too long under pressure"),
         family("gr3_activations", Counter, "Calls offloaded by GR3: earlier calls far too long"),
+        family("gr4_activations", Counter, "Calls offloaded by GR4: blocking, refused inline"),
         family("inline_decisions", Counter, "Calls of functions that ran inline"),
         family("offload_decisions", Counter, "Calls of functions that were offloaded"),
         family("compute_run_total", Counter, "Compute calls that ran to their end"),
@@ -252,6 +253,7 @@ impl LoomMetrics {
             counter(&self.gr1_activations),
             counter(&self.gr2_activations),
             counter(&self.gr3_activations),
+            counter(&self.gr4_activations),
             counter(&self.inline_decisions),
             counter(&self.offload_decisions),
             counter(&self.compute_run),

@@ -80,6 +80,8 @@ pub struct LoomMetrics {
     pub gr2_activations: Reading<u64>,
     /// Calls that GR3 offloaded: earlier calls had blocked an I/O worker for far too long.
     pub gr3_activations: Reading<u64>,
+    /// Calls that GR4 offloaded: an inline call had blocked its thread, which tokio refused.
+    pub gr4_activations: Reading<u64>,
     /// Calls of annotated functions and of `spawn_adaptive` that ran inline, whatever the mode.
     pub inline_decisions: Reading<u64>,
     /// Calls of annotated functions and of `spawn_adaptive` that were offloaded.
@@ -172,6 +174,7 @@ impl LoomMetrics {
             gr1_activations: reading(core, |core| core.counters.guardrails[1].count()),
             gr2_activations: reading(core, |core| core.counters.guardrails[2].count()),
             gr3_activations: reading(core, |core| core.counters.guardrails[3].count()),
+            gr4_activations: reading(core, |core| core.counters.guardrails[4].count()),
             inline_decisions: reading(core, |core| {
                 let calls = |f: &Function| inline(&f.all_stats) + f.counters.withheld.count();
                 core.functions().map(calls).sum()

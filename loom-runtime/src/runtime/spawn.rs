@@ -231,8 +231,7 @@ where
     let info = CallInfo::closure::<F>(hint);
     let CallInfo { site, class, .. } = info;
     if is_settled(site, class) {
-        let count = || current_core().function(site, class).counters.panicked_inline.add_one();
-        return settled(site, f).counting_panics(count);
+        return settled(site, f).counting_panics(site, class, current_core);
     }
     place(&current_core(), info, f)
 }

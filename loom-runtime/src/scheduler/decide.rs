@@ -27,6 +27,8 @@ pub(crate) struct Conditions {
     pub(crate) caller: Caller,
     /// The arm that the function's mode or a test forces, if any.
     pub(crate) forced: Option<Arm>,
+    /// Whether tokio has refused the function's body inline.
+    pub(crate) is_refused: bool,
     /// `o`: the bridge's overhead.
     pub(crate) overhead: Belief,
     /// Time since the overhead was last measured, if it ever was.
@@ -134,6 +136,9 @@ pub(crate) fn order(
         (_, Some(arm)) => return Some((arm, Reason::Told)),
         (Caller::LoneIoWorker | Caller::IoWorker, None) => {}
     }
+    if conditions.is_refused {
+        return Some((Arm::OffloadRayon, Reason::Refused));
+    }
     let Some(run_time) = known.run_time else {
         return Some((Arm::OffloadRayon, Reason::Unknown));
     };
@@ -188,6 +193,7 @@ pub(super) mod tests {
         Conditions {
             caller,
             forced: None,
+            is_refused: false,
             overhead: Belief { mean: 10.0 * US, deviation: 0.0 },
             overhead_age: Some(0),
             pressure,
@@ -253,6 +259,11 @@ pub(super) mod tests {
         assert_eq!(ordered(IoWorker, 0.0, struck), Some(Reason::Strikes));
         let tailed = Known { tails: [0.0, 0.02, 0.0], ..known(US) };
         assert_eq!(ordered(IoWorker, 0.0, tailed), Some(Reason::HardCap));
+        let refused = Conditions { is_refused: true, ..conditions(IoWorker, 0.0) };
+        let told = Conditions { forced: Some(Arm::InlineTokio), ..refused };
+        let reason_in = |conditions| order(&MabKnobs::new(), &conditions, &known(US));
+        assert_eq!(reason_in(refused), Some((Arm::OffloadRayon, Reason::Refused)));
+        assert_eq!(reason_in(told), Some((Arm::InlineTokio, Reason::Told)));
         let unknown = Known { run_time: None, ..known(US) };
         assert_eq!(ordered(IoWorker, 0.0, unknown), Some(Reason::Unknown));
         assert_eq!(ordered(ComputeWorker, 9.0, struck), Some(Reason::OnComputeThread));

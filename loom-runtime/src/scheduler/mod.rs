@@ -9,6 +9,7 @@ mod apart;
 mod arm;
 mod calibration;
 mod decide;
+mod drawn;
 mod estimate;
 mod hints;
 mod instance;

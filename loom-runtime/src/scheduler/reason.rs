@@ -27,10 +27,12 @@ pub enum Reason {
     Pressure,
     /// GR3: recent calls took far too long.
     Strikes,
+    /// GR4: an inline call blocked its thread, which tokio refused.
+    Refused,
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Cost,
         Self::Unknown,
         Self::Retest,
@@ -41,6 +43,7 @@ impl Reason {
         Self::HardCap,
         Self::Pressure,
         Self::Strikes,
+        Self::Refused,
     ];
 
     /// Whether the reason is a guardrail.
@@ -49,9 +52,9 @@ impl Reason {
         self.guardrail().is_some()
     }
 
-    /// The number of the guardrail, GR0 to GR3, if it is one.
+    /// The number of the guardrail, GR0 to GR4, if it is one.
     pub(crate) fn guardrail(self) -> Option<usize> {
-        [Self::LoneWorker, Self::HardCap, Self::Pressure, Self::Strikes]
+        [Self::LoneWorker, Self::HardCap, Self::Pressure, Self::Strikes, Self::Refused]
             .into_iter()
             .position(|guardrail| guardrail == self)
     }
@@ -77,6 +80,7 @@ impl fmt::Display for Reason {
             Self::HardCap => "GR1: too long for an I/O worker",
             Self::Pressure => "GR2: too long under pressure",
             Self::Strikes => "GR3: far too long lately",
+            Self::Refused => "GR4: blocks, which tokio refused inline",
         })
     }
 }
@@ -91,6 +95,6 @@ mod tests {
             assert_eq!(Reason::from_index(index as u64), reason);
             assert_eq!(reason as usize, index);
         }
-        assert_eq!(Reason::ALL.into_iter().filter(|reason| reason.is_guardrail()).count(), 4);
+        assert_eq!(Reason::ALL.into_iter().filter(|reason| reason.is_guardrail()).count(), 5);
     }
 }

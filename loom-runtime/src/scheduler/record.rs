@@ -4,10 +4,11 @@ use crate::sync::OnceLock;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::decide::{Conditions, Costs, Known};
+use super::drawn::Drawn;
 use super::knobs::MabKnobs;
 use super::overhead::{Belief, SHORTEST as LEAST_OVERHEAD};
-use super::times::{Summary, Times, pack, unpack};
-use super::verdict::{Kept, Verdict};
+use super::times::{Summary, Times};
+use super::verdict::Verdict;
 use super::{Arm, ComputeHint, Reason};
 
 /// The weights fade once per this many samples, so that most samples do not pay for it.
@@ -80,15 +81,6 @@ pub(crate) struct Record {
     drawn: Drawn,
 }
 
-/// The last verdict that was drawn, for reports.
-#[derive(Debug, Default)]
-struct Drawn {
-    /// The time in milliseconds plus one, the reason, and the arm in the lowest bit.
-    what: AtomicU64,
-    costs: AtomicU64,
-    pressure_and_overhead: AtomicU64,
-}
-
 impl Record {
     /// A record for arms that run different code.
     pub(super) fn apart() -> Self {
@@ -132,8 +124,13 @@ impl Record {
         // Ending the verdicts makes each thread measure its next call, so a change shows sooner.
         let may_have_changed = is_new && nanos >= LONG_IF_NEW;
         if has_changed || is_inline && (may_have_changed || is_too_long) {
-            self.epoch.fetch_add(1, Ordering::Relaxed);
+            self.end_verdicts();
         }
+    }
+
+    /// Makes all threads draw their verdicts again.
+    pub(crate) fn end_verdicts(&self) {
+        self.epoch.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Records whether an inline call was too long for GR1. After many that were not, the long
@@ -358,31 +355,12 @@ impl Record {
         costs: Costs,
         now: u64,
     ) {
-        let (arm, reason) = verdict;
-        let millisecond = now / 1_000_000 + 1;
-        let what = millisecond << 16 | (reason as u64) << 1 | u64::from(arm == Arm::InlineTokio);
-        let Drawn { what: place, costs: of_costs, pressure_and_overhead } = &self.drawn;
-        of_costs.store(pack(costs.inline, costs.offload), Ordering::Relaxed);
-        let conditions = pack(conditions.pressure, conditions.overhead.mean);
-        pressure_and_overhead.store(conditions, Ordering::Relaxed);
-        place.store(what, Ordering::Relaxed);
+        self.drawn.keep(verdict, conditions, costs, now);
     }
 
     /// The last verdict that was drawn.
     pub(crate) fn verdict(&self, now: u64) -> Option<Verdict> {
-        let what = self.drawn.what.load(Ordering::Relaxed);
-        let millisecond = (what >> 16).checked_sub(1)?;
-        let (inline, offload) = unpack(self.drawn.costs.load(Ordering::Relaxed));
-        let (pressure, overhead) = unpack(self.drawn.pressure_and_overhead.load(Ordering::Relaxed));
-        let kept = Kept {
-            arm: if what & 1 == 1 { Arm::InlineTokio } else { Arm::OffloadRayon },
-            reason: Reason::from_index(what >> 1 & 0x7fff),
-            millisecond,
-            costs: Costs { inline, offload },
-            pressure,
-            overhead,
-        };
-        Some(Verdict::of(kept, self.summaries(), now))
+        Some(Verdict::of(self.drawn.kept()?, self.summaries(), now))
     }
 }
 

@@ -80,6 +80,7 @@ impl SimulatedFunction {
         Conditions {
             caller: if workers == 1 { Caller::LoneIoWorker } else { Caller::IoWorker },
             forced: None,
+            is_refused: false,
             overhead: self.overhead.belief(self.knobs.offload_overhead_us() * 1e3),
             overhead_age: self.overhead.age(now),
             pressure: pressure.min(self.knobs.pressure_clip),

@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::ptr;
 
 use crate::sync::OnceLock;
-use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::instance::Instance;
 use super::trie::Trie;
@@ -36,6 +36,8 @@ pub struct Site {
     /// The instance that the site stands for, from the first call on.
     instance: OnceLock<Instance>,
     index: AtomicU32,
+    /// Whether tokio has refused the body where it ran inline.
+    is_refused: AtomicBool,
 }
 
 impl Site {
@@ -55,6 +57,7 @@ impl Site {
             given: None,
             instance: OnceLock::new(),
             index: AtomicU32::new(0),
+            is_refused: AtomicBool::new(false),
         }
     }
 
@@ -144,6 +147,7 @@ impl Site {
                 given: self.given,
                 instance,
                 index: AtomicU32::new(0),
+                is_refused: AtomicBool::new(false),
             }
         })
     }
@@ -172,6 +176,16 @@ impl Site {
 
     pub(crate) fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// Tokio has refused the body inline: from now on it is offloaded. True the first time.
+    pub(crate) fn refuse(&self) -> bool {
+        // Relaxed: a thread that does not see it yet is refused, too.
+        !self.is_refused.swap(true, Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_refused(&self) -> bool {
+        self.is_refused.load(Ordering::Relaxed)
     }
 
     /// The hint of the calls in a class.

@@ -198,6 +198,7 @@ fn drawn(nanos: f64, overhead: f64) -> (Verdict, ThreadStats) {
     }
     let conditions = super::Conditions {
         forced: None,
+        is_refused: false,
         caller: super::Caller::IoWorker,
         overhead: super::overhead::Belief { mean: overhead, deviation: 0.0 },
         overhead_age: Some(0),

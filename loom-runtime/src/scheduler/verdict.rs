@@ -131,6 +131,11 @@ impl Verdict {
                  milliseconds, unless it happens again.",
                 knobs.t_strike_us
             ),
+            Reason::Refused => {
+                "GR4: an inline call blocked its thread, which tokio refuses on threads that drive \
+                 async tasks; all calls since then are offloaded."
+                    .to_owned()
+            }
         }
     }
 }

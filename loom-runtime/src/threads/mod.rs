@@ -42,5 +42,5 @@ pub(crate) use spares::serve;
 pub(crate) use task::Tracked;
 pub(crate) use timer::Timer;
 pub(crate) use tokio_side::{ShutdownWait, TokioSide};
-pub(crate) use warn::warn_once;
+pub(crate) use warn::{say, warn_once};
 pub(crate) use watch::{begin_call, install};

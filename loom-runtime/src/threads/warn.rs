@@ -41,7 +41,7 @@ pub(crate) fn warn_once(warned: &AtomicBool, text: &str) {
 
 /// Prints a line to standard error, if it has room for one. The keeper calls this, and must not wait
 /// for the reader of a full pipe.
-pub(super) fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     // A closed standard error must not stop the program.
     let _ = write_if_room(&io::stderr(), &format!("loom: {text}\n"));
 }
