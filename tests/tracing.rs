@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use loom::{ComputeStreamExt, LoomBuilder, LoomRuntime};
 use tokio_stream::StreamExt;
 use tracing::field::{Field, Visit};
+use tracing::instrument::WithSubscriber;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -253,6 +254,45 @@ fn spans_follow_work_wherever_it_goes() {
     assert!(inline.iter().all(|call| call.fields.0["arm"] == "inline"));
     assert!(inline.iter().all(|call| number(call, "queue_wait_us").is_none()));
     assert!(inline.iter().all(|call| number(call, "run_time_us").is_some()));
+}
+
+#[loom::compute(mode = "offload")]
+fn said_there(words: &'static str) {
+    tracing::info!("{words}");
+}
+
+#[loom::compute(mode = "inline")]
+fn said_here(words: &'static str) {
+    tracing::info!("{words}");
+}
+
+#[test]
+fn a_subscriber_of_a_scope_goes_with_the_work_and_does_not_stay() {
+    const WORDS: [&str; 6] = ["there", "here", "spawned", "piece", "item 1", "item 2"];
+    let (all, own, runtime) = (recorder(), Recorder::default(), runtime());
+    let dispatch = tracing::Dispatch::new(Registry::default().with(own.clone()));
+    let work = || async {
+        said_there("there").await;
+        said_here("here").await;
+        loom::spawn_compute(|| tracing::info!("spawned")).await;
+        loom::scope_compute(|scope| scope.spawn(|_| tracing::info!("piece"))).await;
+        let items = tokio_stream::iter([1, 2]).compute_map(|n| tracing::info!("item {n}"));
+        items.collect::<Vec<()>>().await;
+    };
+    // Of the thread that drives the future, and of a task.
+    tracing::dispatcher::with_default(&dispatch, || runtime.block_on(work()));
+    let task = runtime.spawn_async(work().with_subscriber(dispatch));
+    runtime.block_on(task).expect("it does not panic");
+    let times = |recorder: &Recorder, words: &str| {
+        recorder.seen().events.iter().filter(|(said, ..)| said == words).count()
+    };
+    for words in WORDS {
+        assert_eq!(times(&own, words), 2, "{words}: {:?}", own.seen().events);
+    }
+    for _ in 0..4 {
+        runtime.block_on(said_there("afterwards"));
+    }
+    assert_eq!((times(&own, "afterwards"), times(all, "afterwards")), (0, 4));
 }
 
 #[loom::compute(mode = "offload", carry(USER))]

@@ -16,6 +16,7 @@ mod golden;
 #[cfg(feature = "hints")]
 mod hints;
 mod item;
+mod manifest;
 mod paths;
 mod recover;
 mod words;

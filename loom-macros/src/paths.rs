@@ -1,15 +1,31 @@
 //! The path of Loom in expansions, and the spans of what expansions contain.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::{Path, parse_quote};
 
 use crate::args::Arg;
 use crate::diag::Diagnostics;
+use crate::manifest::{self, Name};
 
-/// `::loom`, or what `crate = path` says.
+/// What `crate = path` says, or the name that the crate's dependency has; `::loom` otherwise.
 pub(crate) fn loom(given: Option<&Arg>, diag: &mut Diagnostics) -> Path {
-    given.and_then(|arg| diag.keep(arg.path())).unwrap_or_else(|| parse_quote!(::loom))
+    if let Some(arg) = given {
+        return diag.keep(arg.path()).unwrap_or_else(|| parse_quote!(::loom));
+    }
+    match manifest::name() {
+        Name::Usual => {}
+        Name::Renamed(name) => {
+            let name = Ident::new(&name, Span::call_site());
+            return parse_quote!(::#name);
+        }
+        Name::Missing => diag.at_span(
+            Span::call_site(),
+            "this crate's `Cargo.toml` has no dependency on `loom-runtime`: add it, or, where \
+             another crate passes Loom on, say where it is, as in `crate = that_crate::loom`",
+        ),
+    }
+    parse_quote!(::loom)
 }
 
 /// The same path with the span of another place, where errors of the expression are reported.

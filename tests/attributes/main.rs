@@ -2,6 +2,7 @@
 
 mod entries;
 mod frameworks;
+mod matrix;
 mod methods;
 mod names;
 mod options;

@@ -41,4 +41,4 @@ pub use parallel::Scope;
 pub use scope::ScopeFuture;
 pub(crate) use scope::is_on_a_worker;
 pub(crate) use scope::owned as owned_scope;
-pub use stream::{AdaptiveMap, ComputeMap, ComputeStreamExt};
+pub use stream::{AdaptiveMap, AdaptiveMapWithHint, ComputeMap, ComputeStreamExt};

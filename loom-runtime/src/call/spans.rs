@@ -1,15 +1,16 @@
-//! Spans of `tracing`: a span for each compute call, and the current span on the threads that work
-//! goes to.
+//! Spans of `tracing`: a span for each compute call, and the current span and subscriber on the threads
+//! that work goes to.
 //!
 //! Without the feature `tracing` all functions here do nothing.
 
 #[cfg(feature = "tracing")]
 mod imp {
     use std::any::type_name;
+    use std::fmt::{self, Write};
     use std::time::{Duration, Instant};
 
     use tracing::level_filters::LevelFilter;
-    use tracing::{Level, Span, field, span_enabled, trace_span};
+    use tracing::{Dispatch, Level, Span, dispatcher, field, span_enabled, trace_span};
 
     use crate::core::Function;
     use crate::scheduler::Site;
@@ -44,9 +45,34 @@ mod imp {
         duration.as_secs_f64() * 1e6
     }
 
-    /// The span that work runs in.
+    /// The subscriber of this thread alone (`set_default`, `with_subscriber`), if it has one. The boxed
+    /// form keeps calls small; nearly every program has one subscriber for all threads.
+    fn own_subscriber() -> Option<Box<Dispatch>> {
+        if LevelFilter::current() == LevelFilter::OFF {
+            return None;
+        }
+        dispatcher::get_default(|dispatch| is_scoped(dispatch).then(|| Box::new(dispatch.clone())))
+    }
+
+    /// Whether it is set for a scope. Nothing but its `Debug` tells; the first word does, and the rest is
+    /// not written.
+    fn is_scoped(dispatch: &Dispatch) -> bool {
+        struct FirstWord(bool);
+        impl Write for FirstWord {
+            fn write_str(&mut self, word: &str) -> fmt::Result {
+                self.0 = word.ends_with("Scoped");
+                Err(fmt::Error)
+            }
+        }
+        let mut first = FirstWord(false);
+        let _stopped = write!(first, "{dispatch:?}");
+        first.0
+    }
+
+    /// The span that work runs in, and its subscriber.
     pub(crate) struct CallSpan {
         span: Span,
+        subscriber: Option<Box<Dispatch>>,
         /// Whether the span belongs to this call, and records its times.
         is_own: bool,
     }
@@ -54,7 +80,7 @@ mod imp {
     impl CallSpan {
         /// The current span.
         pub(crate) fn current() -> Self {
-            Self { span: Span::current(), is_own: false }
+            Self { span: Span::current(), subscriber: own_subscriber(), is_own: false }
         }
 
         /// A span of its own for a call of `F`, below the current span; or the current span where
@@ -64,7 +90,8 @@ mod imp {
                 return Self::current();
             }
             let name = function.map_or_else(type_name::<F>, |function| function.site.name());
-            Self { span: call(name, "offload"), is_own: true }
+            let subscriber = own_subscriber();
+            Self { span: call(name, "offload"), subscriber, is_own: true }
         }
 
         /// Records how long the call has waited for a thread.
@@ -75,11 +102,17 @@ mod imp {
         }
 
         pub(crate) fn within<R>(self, f: impl FnOnce() -> R) -> R {
-            let Self { span, is_own } = self;
-            if span.is_none() {
-                return f();
+            let Self { span, subscriber, is_own } = self;
+            let in_span = || {
+                if span.is_none() {
+                    return f();
+                }
+                if is_own { measured(&span, f) } else { span.in_scope(f) }
+            };
+            match subscriber {
+                Some(subscriber) => dispatcher::with_default(&subscriber, in_span),
+                None => in_span(),
             }
-            if is_own { measured(&span, f) } else { span.in_scope(f) }
         }
     }
 

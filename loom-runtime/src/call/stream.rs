@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 
 use crate::core::{Admitted, Core};
 use crate::panics::KeptWaker;
-use crate::scheduler::{Arm, ComputeHintProvider};
+use crate::scheduler::{Arm, ComputeHint, ComputeHintProvider};
 use crate::sync::{Arc, thread};
 
 use super::accounting::CallOptions;
@@ -74,6 +74,39 @@ pub trait ComputeStreamExt: Stream {
     {
         AdaptiveMap { stream: self, f: Arc::new(f), flight: Flight::new() }
     }
+
+    /// Maps each item as [`adaptive_map`](Self::adaptive_map) does, with one hint for all of them, so
+    /// items of any type.
+    ///
+    /// ```
+    /// use loom::{ComputeHint, ComputeStreamExt};
+    /// use tokio_stream::StreamExt;
+    ///
+    /// # #[loom::main]
+    /// # async fn main() {
+    /// let times = tokio_stream::iter([std::time::Duration::from_secs(2)]);
+    /// let seconds = times.adaptive_map_with_hint(ComputeHint::Low, |time| time.as_secs());
+    /// assert_eq!(seconds.collect::<Vec<_>>().await, [2]);
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`compute_map`](Self::compute_map).
+    fn adaptive_map_with_hint<F, U>(
+        self,
+        hint: ComputeHint,
+        f: F,
+    ) -> AdaptiveMapWithHint<Self, F, U>
+    where
+        Self: Sized,
+        F: Fn(Self::Item) -> U + Send + Sync + 'static,
+        Self::Item: Send + 'static,
+        U: Send + 'static,
+    {
+        let flight = Flight { hint, ..Flight::new() };
+        AdaptiveMapWithHint { stream: self, f: Arc::new(f), flight }
+    }
 }
 
 impl<S: Stream> ComputeStreamExt for S {}
@@ -86,6 +119,8 @@ struct Flight<U> {
     polled: usize,
     waker: Option<KeptWaker>,
     limit: Option<usize>,
+    /// The hint of all items, where they do not state their own.
+    hint: ComputeHint,
     is_ordered: bool,
     /// The core that was set, or the current one at the first poll.
     core: Option<Arc<Core>>,
@@ -100,6 +135,7 @@ impl<U> Flight<U> {
             polled: 0,
             waker: None,
             limit: None,
+            hint: ComputeHint::Unknown,
             is_ordered: true,
             core: None,
             is_over: false,
@@ -111,7 +147,7 @@ impl<U> Flight<U> {
         &mut self,
         mut stream: Pin<&mut S>,
         cx: &mut Context<'_>,
-        start: impl Fn(&Arc<Core>, S::Item) -> AdaptiveFuture<U>,
+        start: impl Fn(&Arc<Core>, ComputeHint, S::Item) -> AdaptiveFuture<U>,
     ) -> Poll<Option<U>> {
         let core = Arc::clone(self.core.get_or_insert_with(current_core));
         let limit = self.limit.unwrap_or_else(|| EACH * core.compute_threads.max(1));
@@ -120,7 +156,7 @@ impl<U> Flight<U> {
                 Poll::Ready(Some(item)) => {
                     // Where `start` panics, the stream has ended.
                     self.is_over = true;
-                    let mut item = start(&core, item);
+                    let mut item = start(&core, self.hint, item);
                     self.is_over = false;
                     // So a drop of the stream cancels the item, polled or not.
                     item.mark_awaited();
@@ -194,7 +230,10 @@ impl<U> Flight<U> {
 }
 
 macro_rules! map {
-    ($(#[$doc:meta])* $name:ident, $item:ident: [$($bound:tt)*], |$core:ident, $f:ident| $start:expr) => {
+    (
+        $(#[$doc:meta])* $name:ident, $item:ident: [$($bound:tt)*],
+        |$core:ident, $hint:pat, $f:ident| $start:expr
+    ) => {
         pin_project! {
             $(#[$doc])*
             #[must_use = "streams do nothing unless polled"]
@@ -239,7 +278,7 @@ macro_rules! map {
             fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<U>> {
                 let this = self.project();
                 let $f = this.f;
-                this.flight.poll(this.stream, cx, |$core, $item| $start)
+                this.flight.poll(this.stream, cx, |$core, $hint, $item| $start)
             }
 
             fn size_hint(&self) -> (usize, Option<usize>) {
@@ -270,7 +309,7 @@ macro_rules! map {
 map! {
     /// A stream whose items are computed on the compute pool from another stream's items; made by
     /// [`compute_map`](ComputeStreamExt::compute_map).
-    ComputeMap, item: [], |core, f| {
+    ComputeMap, item: [], |core, _, f| {
         let f = Arc::clone(f);
         let admitted = Admitted::or_panic(core);
         let call = offload(core, admitted, CallOptions::default(), move || f(item));
@@ -281,8 +320,17 @@ map! {
 map! {
     /// A stream whose items are computed from another stream's items, each on the arm that is
     /// cheaper; made by [`adaptive_map`](ComputeStreamExt::adaptive_map).
-    AdaptiveMap, item: [ComputeHintProvider +], |core, f| {
-        let hint = item.compute_hint();
+    AdaptiveMap, item: [ComputeHintProvider +], |core, _, f| {
+        let info = CallInfo::closure::<F>(item.compute_hint());
+        let f = Arc::clone(f);
+        place(core, info, move || f(item))
+    }
+}
+
+map! {
+    /// [`AdaptiveMap`] with one hint for all items; made by
+    /// [`adaptive_map_with_hint`](ComputeStreamExt::adaptive_map_with_hint).
+    AdaptiveMapWithHint, item: [], |core, hint, f| {
         let info = CallInfo::closure::<F>(hint);
         let f = Arc::clone(f);
         place(core, info, move || f(item))

@@ -2,9 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use tokio::runtime::{Handle, RuntimeFlavor, worker_index};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task;
 
+use crate::call::is_on_a_worker;
 use crate::core::context;
 use crate::panics::ignore_panic;
 use crate::threads::lend_place;
@@ -13,9 +14,8 @@ use crate::threads::lend_place;
 /// tokio lets code block in place. It does not in tasks of a `LocalSet`, which have an id and no
 /// worker.
 fn is_in_a_multi_thread_runtime() -> bool {
-    let flavor = Handle::try_current().map(|handle| handle.runtime_flavor());
-    flavor.is_ok_and(|flavor| flavor == RuntimeFlavor::MultiThread)
-        && (worker_index().is_some() || task::try_id().is_none())
+    let flavor = || Handle::try_current().ok().map(|handle| handle.runtime_flavor());
+    is_on_a_worker() || task::try_id().is_none() && flavor() == Some(RuntimeFlavor::MultiThread)
 }
 
 /// Runs `f`, which may block, on the calling thread, and keeps its place in use meanwhile.

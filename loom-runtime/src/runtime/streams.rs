@@ -1,6 +1,6 @@
 //! Streams that compute on a named runtime.
 
-use crate::call::{AdaptiveMap, ComputeMap};
+use crate::call::{AdaptiveMap, AdaptiveMapWithHint, ComputeMap};
 
 use super::handle::LoomRuntime;
 
@@ -15,4 +15,4 @@ macro_rules! on {
     )*};
 }
 
-on! { ComputeMap AdaptiveMap }
+on! { ComputeMap AdaptiveMap AdaptiveMapWithHint }
