@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use futures_core::future::BoxFuture;
-use loom::mab::Reason;
+use loom::mab::{MabKnobs, Reason};
 use loom::{Arm, FunctionStats, LoomBuilder, LoomRuntime};
 use tokio::sync::{Mutex, mpsc};
 
+fn builder() -> LoomBuilder {
+    LoomBuilder::new().tokio_threads(2).rayon_threads(2).pin(loom::Pin::No)
+}
+
 fn runtime() -> LoomRuntime {
-    let builder = LoomBuilder::new().tokio_threads(2).rayon_threads(2).pin(loom::Pin::No);
-    builder.build().expect("the system has threads")
+    builder().build().expect("the system has threads")
 }
 
 fn stats(runtime: &LoomRuntime, name: &str) -> FunctionStats {
@@ -131,11 +134,13 @@ ways! {
 
 #[test]
 fn whatever_way_a_body_blocks_the_first_refusal_is_the_last() {
-    let runtime = runtime();
     for (name, call) in WAYS {
+        // A runtime that takes the way to the pool for long runs the first call of a short function
+        // inline, whatever else goes on.
+        let knobs = MabKnobs { measured_offload_overhead_us: Some(10_000.0), ..MabKnobs::new() };
+        let runtime = builder().mab_knobs(knobs).build().expect("the system has threads");
         let name = format!("blocking::{name}");
         runtime.block_on(async {
-            // The hint has the first calls run inline.
             let text = told(&runtime, call()).await.expect("tokio refuses it inline");
             assert!(is_explained(&text, &name), "{text}");
             for _ in 0..300 {
@@ -170,11 +175,35 @@ fn blocks_in_place() -> u32 {
 }
 
 #[loom::test(arm = "both")]
-async fn what_blocks_in_place_works_on_either_arm() {
+async fn what_blocks_in_place_works_in_tasks_on_either_arm() {
     for _ in 0..100 {
-        assert_eq!(blocks_in_place().await, 7);
         assert_eq!(tokio::spawn(blocks_in_place()).await.expect("it does not panic"), 7);
     }
+}
+
+#[loom::compute(hint = "low")]
+fn blocks_rarely(blocks: bool) -> u32 {
+    if blocks { *Mutex::new(7).blocking_lock() } else { 7 }
+}
+
+/// Calls are settled by then, so the first refusal goes by without an explanation, and the next is
+/// explained.
+#[test]
+fn a_body_that_blocks_after_many_calls_is_refused_twice_at_most() {
+    let runtime = runtime();
+    runtime.block_on(async {
+        for _ in 0..2_000 {
+            assert_eq!(told(&runtime, blocks_rarely(false)).await, None);
+        }
+        let mut failed = Vec::new();
+        for _ in 0..2_000 {
+            failed.extend(told(&runtime, blocks_rarely(true)).await);
+        }
+        assert!(failed.len() <= 2, "{failed:?}");
+        if let Some(last) = failed.last() {
+            assert!(is_explained(last, "blocking::blocks_rarely"), "{last}");
+        }
+    });
 }
 
 /// Words like tokio's are not taken for a refusal where the thread drives nothing of tokio's.

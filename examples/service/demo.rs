@@ -269,14 +269,17 @@ async fn ask(
 
 /// A hash that the verify stream uses.
 async fn first_hash(client: &HttpClient, addr: SocketAddr) -> Result<String, String> {
+    // Nothing else asks for anything, so a service that turns this away takes it soon.
+    const TRIES: usize = 100;
+    let mut tries = 0;
     let (status, answer) = loop {
+        tries += 1;
         let request = Request::post(format!("http://{addr}/password/hash"))
             .header("content-type", "application/json")
             .body(Full::from(json!({ "password": PASSWORD }).to_string()))
             .map_err(|error| error.to_string())?;
         let (status, answer) = ask(client, request).await?;
-        // Nothing else asks for anything, so the service takes it soon.
-        if status != StatusCode::SERVICE_UNAVAILABLE {
+        if status != StatusCode::SERVICE_UNAVAILABLE || tries == TRIES {
             break (status, answer);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -87,6 +87,19 @@ pub(crate) fn speaks_of(expression: TokenStream, name: &proc_macro2::Ident) -> b
     uses_name(expression, &name, &in_braces)
 }
 
+/// Whether an attribute's arguments may mean a variable of that name, in a text as well.
+pub(crate) fn may_name(arguments: TokenStream, name: &proc_macro2::Ident) -> bool {
+    arguments.into_iter().any(|token| match token {
+        TokenTree::Group(group) => may_name(group.stream(), name),
+        TokenTree::Ident(word) => word == *name,
+        TokenTree::Literal(literal) => literal
+            .to_string()
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .any(|word| *name == word),
+        TokenTree::Punct(_) => false,
+    })
+}
+
 fn uses_name(expression: TokenStream, name: &str, in_braces: &str) -> bool {
     expression.into_iter().any(|token| match token {
         TokenTree::Group(group) => uses_name(group.stream(), name, in_braces),

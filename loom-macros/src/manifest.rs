@@ -1,7 +1,7 @@
 //! By which name the crate that is compiled knows Loom, as its `Cargo.toml` says.
 //!
-//! A macro cannot ask the compiler. It reads as much of the file as it needs, line by line: what it
-//! does not understand leaves the usual name, and the compiler judges.
+//! A macro cannot ask the compiler. It looks for a dependency that is renamed in a plain way, on one
+//! line or in a table of its own. Whatever else there is leaves the usual name, and the compiler judges.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -11,14 +11,14 @@ use std::{env, fs};
 const PACKAGE: &str = "loom-runtime";
 const LIBRARY: &str = "loom";
 
-/// What a manifest says of Loom.
+/// What the manifests say of Loom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
     /// It is `loom`, or may be.
     Usual,
     /// The dependency has this name.
     Renamed(String),
-    /// There is no such dependency.
+    /// The word `loom` is in none of them.
     Missing,
 }
 
@@ -26,65 +26,121 @@ pub(crate) enum Name {
 pub(crate) fn name() -> Name {
     // A compiler compiles one crate; an editor's server expands for many.
     static LAST: Mutex<Option<(PathBuf, Name)>> = Mutex::new(None);
-    let Some(folder) = env::var_os("CARGO_MANIFEST_DIR") else { return Name::Usual };
-    let path = Path::new(&folder).join("Cargo.toml");
+    let Some(folder) = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from) else {
+        return Name::Usual;
+    };
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((of, name)) = &*last
-        && *of == path
+        && *of == folder
     {
         return name.clone();
     }
-    let name = fs::read_to_string(&path).map_or(Name::Usual, |text| find(&text));
-    *last = Some((path, name.clone()));
+    let name = of(&folder);
+    *last = Some((folder, name.clone()));
     name
 }
 
-fn find(text: &str) -> Name {
-    let (mut may_be_usual, mut renamed) = (false, None);
-    // Whether the lines are dependencies, and the dependency that they describe.
+fn of(folder: &Path) -> Name {
+    let read = |folder: &Path| fs::read_to_string(folder.join("Cargo.toml")).ok();
+    let Some(own) = read(folder) else { return Name::Usual };
+    if let Some(name) = renamed(&own) {
+        return Name::Renamed(name);
+    }
+    let is_named = |text: &str| text.contains(LIBRARY);
+    // Its workspace may have the dependency's details.
+    let is_root = |text: &String| text.contains("[workspace");
+    let mut above = folder.ancestors().skip(1).filter_map(read);
+    let root = if is_root(&own) { None } else { above.find(is_root) };
+    let may_be_there = is_named(&own) || root.is_some_and(|root| is_named(&root));
+    if may_be_there { Name::Usual } else { Name::Missing }
+}
+
+/// The one name that the package is given, unless it also has its own.
+fn renamed(text: &str) -> Option<String> {
+    let mut names: Vec<&str> = Vec::new();
+    // Whether the lines are dependencies, and the one that they describe.
     let (mut are_dependencies, mut described) = (false, None);
-    let mut found = |name: &str, package: Option<&str>| match package {
-        Some(PACKAGE) if name != LIBRARY => renamed = Some(name.replace('-', "_")),
-        // Another library of that name.
-        Some(package) if package != PACKAGE => {}
-        _ => may_be_usual |= [PACKAGE, LIBRARY].contains(&name),
-    };
-    for line in text.lines().map(str::trim) {
-        if let Some(header) = line.strip_prefix('[').and_then(|line| line.split(']').next()) {
-            let (parent, last) = header.rsplit_once('.').unwrap_or_default();
-            are_dependencies = is_dependencies(if parent.is_empty() { header } else { last });
-            let parent = parent.rsplit('.').next().unwrap_or_default();
-            described = is_dependencies(parent).then(|| bare(last));
-            if let Some(name) = described {
-                found(name, None);
-            }
+    for line in text.lines().map(without_comment) {
+        if let Some(header) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            let (parent, last) = header.rsplit_once('.').unwrap_or(("", header));
+            let of_workspace = header.starts_with("workspace");
+            are_dependencies = !of_workspace && is_dependencies(last);
+            let is_parent = is_dependencies(parent.rsplit('.').next().unwrap_or_default());
+            described = (!of_workspace && is_parent).then(|| unquoted(last));
             continue;
         }
         let Some((key, value)) = line.split_once('=') else { continue };
-        let name = bare(key.split('.').next().unwrap_or_default());
+        let (key, value) = (unquoted(key), value.trim());
         if are_dependencies {
-            let package = value.split_once("package").and_then(|(_, rest)| rest.split('"').nth(1));
-            found(name, package);
-        } else if let Some(described) = described.filter(|_| name == "package") {
-            found(described, Some(bare(value)));
-        } else if name == "name" && bare(value) == PACKAGE {
-            // Loom's own tests and examples.
-            return Name::Usual;
+            let package = value.strip_prefix('{').and_then(|value| value.strip_suffix('}'));
+            let package = package.and_then(package_of).or((key == PACKAGE).then_some(PACKAGE));
+            names.extend((package == Some(PACKAGE)).then_some(key));
+        } else if let Some(described) = described
+            && key == "package"
+            && unquoted(value) == PACKAGE
+        {
+            names.push(described);
         }
     }
-    match renamed {
-        Some(name) => Name::Renamed(name),
-        None if may_be_usual => Name::Usual,
-        None => Name::Missing,
+    let [name] = names[..] else { return None };
+    let name = name.replace('-', "_");
+    let is_usual = [PACKAGE.replace('-', "_").as_str(), LIBRARY].contains(&name.as_str());
+    (!is_usual && syn::parse_str::<syn::Ident>(&name).is_ok()).then_some(name)
+}
+
+/// Whether a table has dependencies of the crate itself.
+fn is_dependencies(table: &str) -> bool {
+    ["dependencies", "dev-dependencies"].contains(&unquoted(table))
+}
+
+/// The value of `package` in an inline table.
+fn package_of(table: &str) -> Option<&str> {
+    let mut rest = table;
+    loop {
+        let (key, value) = rest.split_once('=')?;
+        let value = value.trim_start();
+        let end = end_of_value(value);
+        if unquoted(key) == "package" {
+            return Some(unquoted(&value[..end]));
+        }
+        rest = value[end..].trim_start().strip_prefix(',')?;
     }
 }
 
-/// Whether a table has dependencies: `dependencies`, `dev-dependencies`, `build-dependencies`.
-fn is_dependencies(table: &str) -> bool {
-    bare(table).ends_with("dependencies")
+/// Where a value ends: at a comma outside of quotes and brackets.
+fn end_of_value(text: &str) -> usize {
+    let (mut quote, mut depth) = (None, 0_usize);
+    text.char_indices()
+        .find(|&(_, c)| {
+            match (quote, c) {
+                (Some(open), _) => quote = (open != c).then_some(open),
+                (None, '"' | '\'') => quote = Some(c),
+                (None, '[' | '{') => depth += 1,
+                (None, ']' | '}') => depth = depth.saturating_sub(1),
+                (None, ',') => return depth == 0,
+                (None, _) => {}
+            }
+            false
+        })
+        .map_or(text.len(), |(at, _)| at)
 }
 
-fn bare(word: &str) -> &str {
+/// The line without its comment and the space around it.
+fn without_comment(line: &str) -> &str {
+    let mut quote = None;
+    let comment = line.char_indices().find(|&(_, c)| {
+        match (quote, c) {
+            (Some(open), _) => quote = (open != c).then_some(open),
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '#') => return true,
+            (None, _) => {}
+        }
+        false
+    });
+    line[..comment.map_or(line.len(), |(at, _)| at)].trim()
+}
+
+fn unquoted(word: &str) -> &str {
     word.trim().trim_matches(['"', '\''])
 }
 
@@ -92,48 +148,46 @@ fn bare(word: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn renamed(name: &str) -> Name {
-        Name::Renamed(name.to_owned())
-    }
-
     #[test]
-    fn a_dependency_is_found_in_each_form() {
-        for usual in [
-            "[dependencies]\nloom-runtime = \"0.1\"",
-            "[dependencies]\nloom-runtime = { path = \"x\", features = [\"full\"] }",
-            "[dependencies]\nloom-runtime.workspace = true",
-            "[dependencies]\nloom.workspace = true",
-            "[dependencies]\nloom = { workspace = true }",
-            "[dependencies]\nloom = { version = \"0.1\", package = \"loom-runtime\" }",
-            "[dependencies.loom-runtime]\nversion = \"0.1\"",
-            "[dependencies.loom]\npackage = \"loom-runtime\"",
-            "[dev-dependencies]\n\"loom-runtime\" = '0.1'",
-            "[target.'cfg(unix)'.dependencies]\nloom-runtime = \"0.1\"",
-            "[target.'cfg(unix)'.dependencies.loom-runtime]\nversion = \"0.1\"",
-            "[package]\nname = \"loom-runtime\"",
-        ] {
-            assert_eq!(find(usual), Name::Usual, "{usual}");
-        }
-        for other in [
+    fn a_name_is_taken_where_the_package_is_renamed_and_only_there() {
+        for plain in [
             "[dependencies]\nfast = { package = \"loom-runtime\", version = \"0.1\" }",
-            "[dependencies]\nfast={version=\"0.1\",package=\"loom-runtime\"}",
+            "[dependencies]\nfast={version='0.1',package='loom-runtime'} # loom = \"0.1\"",
+            "[dependencies]\r\n\tfast = { path = \"../packages/x\", package = \"loom-runtime\" }\r\n",
+            "[dependencies]\nfast = { features = [\"a\", \"b\"], \"package\" = \"loom-runtime\" }",
             "[dependencies]\nloom = \"0.7\"\nfast = { package = \"loom-runtime\" }",
-            "[dependencies.fast]\nversion = \"0.1\"\npackage = \"loom-runtime\"",
+            "[dependencies.fast]\nversion = \"0.1\"\npackage = \"loom-runtime\" # renamed",
+            "[dev-dependencies]\nfast = { package = \"loom-runtime\" }",
             "[target.'cfg(unix)'.dependencies]\nfast = { package = \"loom-runtime\" }",
+            "[target.'cfg(unix)'.dependencies.fast]\npackage = \"loom-runtime\"",
         ] {
-            assert_eq!(find(other), renamed("fast"), "{other}");
+            assert_eq!(renamed(plain).as_deref(), Some("fast"), "{plain}");
         }
         let dashed = "[dependencies]\nmy-loom = { package = \"loom-runtime\" }";
-        assert_eq!(find(dashed), renamed("my_loom"));
-        for missing in [
-            "[dependencies]\nfacade = \"1\"",
-            "[package]\nname = \"loom\"\n[dependencies]\nfacade = { package = \"loom-facade\" }",
-            "[features]\nloom = []\n[dependencies]\nfacade = \"1\"",
-            "[dependencies]\nloom = { package = \"other\", version = \"1\" }",
-            "# loom-runtime = \"0.1\"",
+        assert_eq!(renamed(dashed).as_deref(), Some("my_loom"));
+        for other in [
+            "[dependencies]\nloom-runtime = \"0.1\"",
+            "[dependencies]\nloom-runtime.workspace = true",
+            "[dependencies]\nloom-runtime = { path = \"../packages/loom-runtime\" }",
+            "[dependencies]\nloom = { package = 'loom-runtime' }",
+            "[dependencies]\nfast = \"1\"\n# fast = { package = \"loom-runtime\" }",
+            "[dependencies]\nloom-runtime = \"0.1\"\n# loom = { package = \"loom-runtime\" }",
+            "[dependencies]\nfast = { path = \"package = loom-runtime\" }",
+            "[dependencies]\nfast = { git = \"x?package=\", version = \"loom-runtime\" }",
+            "[build-dependencies]\nfast = { package = \"loom-runtime\" }",
+            "[workspace.dependencies]\nfast = { package = \"loom-runtime\" }",
+            "[workspace.dependencies.fast]\npackage = \"loom-runtime\"",
+            "[dependencies]\nfast.workspace = true",
+            "[dependencies]\n1fast = { package = \"loom-runtime\" }",
+            // Two versions, of which the usual name may be meant.
+            "[dependencies]\nloom-runtime = \"2\"\n[dev-dependencies]\nold = { package = \"loom-runtime\" }",
+            "[dependencies]\nold = { package = \"loom-runtime\" }\nnew = { package = \"loom-runtime\" }",
+            // Forms that are left to the compiler.
+            "[dependencies]\nfast.package = \"loom-runtime\"",
+            "[dependencies]\nfast = { features = [\n\"full\",\n], package = \"loom-runtime\" }",
             "",
         ] {
-            assert_eq!(find(missing), Name::Missing, "{missing}");
+            assert_eq!(renamed(other), None, "{other}");
         }
     }
 }

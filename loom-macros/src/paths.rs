@@ -21,8 +21,9 @@ pub(crate) fn loom(given: Option<&Arg>, diag: &mut Diagnostics) -> Path {
         }
         Name::Missing => diag.at_span(
             Span::call_site(),
-            "this crate's `Cargo.toml` has no dependency on `loom-runtime`: add it, or, where \
-             another crate passes Loom on, say where it is, as in `crate = that_crate::loom`",
+            "no `Cargo.toml` of this crate or its workspace names Loom: add `loom-runtime`, or, where \
+             another crate passes Loom on, say where it is, as in `crate = that_crate::loom` (or \
+             `crate = ::loom` after `extern crate that_crate as loom`)",
         ),
     }
     parse_quote!(::loom)

@@ -102,6 +102,30 @@ fn calls_itself(n: usize) -> usize {
     if n < 2 { n } else { calls_itself(n - 1) + 1 }
 }
 
+/// In a function that calls itself by its name, patterns are taken apart in the body alone.
+#[loom::compute]
+#[sees(m)]
+fn calls_itself_with_parts(Point { x, rest }: Point, m: usize) -> usize {
+    if x < 2 {
+        x + rest.len() + m
+    } else {
+        calls_itself_with_parts(Point { x: x - 1, rest }, m) + 1
+    }
+}
+
+/// A wrapper makes its content `Send`, and nothing names that content.
+struct Sent(*const u8);
+
+#[allow(unsafe_code, reason = "the pointer is never followed")]
+// SAFETY: as above.
+unsafe impl Send for Sent {}
+
+#[loom::compute]
+#[sees(m)]
+fn wrapped(Sent(pointer): Sent, m: usize) -> usize {
+    m + usize::from(!pointer.is_null())
+}
+
 #[loom::compute(scope)]
 #[sees(data.len())]
 fn borrowed(data: &[u8]) -> usize {
@@ -200,4 +224,9 @@ async fn they_are_found() {
     was_seen(base + 17);
     assert_eq!(by_a_macro(bytes(base + 18)).await, base + 18);
     was_seen(base + 18);
+    let point = Point { x: 3, rest: bytes(2) };
+    assert_eq!(calls_itself_with_parts(point, base + 19).await, base + 24);
+    was_seen(base + 19);
+    assert_eq!(wrapped(Sent(std::ptr::null()), base + 20).await, base + 20);
+    was_seen(base + 20);
 }

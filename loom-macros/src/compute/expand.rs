@@ -41,7 +41,7 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> 
     let is_nested = is_nested(function, words);
     let (of_body, of_item): (Vec<_>, Vec<_>) = attrs.iter().partition(|attr| is_of_the_body(attr));
 
-    let params = params(sig, &of_item, args);
+    let params = params(sig, &of_item, args, is_nested);
     let mut outer = as_async(sig);
     for (arg, param) in typed_mut(&mut outer).zip(&params) {
         *arg.pat = param.outer.clone();

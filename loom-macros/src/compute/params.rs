@@ -32,22 +32,33 @@ pub(super) struct Param {
     inner: TokenStream,
 }
 
-/// The arguments except `self`.
-pub(super) fn params(sig: &Signature, attrs: &[&Attribute], args: &ComputeArgs) -> Vec<Param> {
-    let is_seen = attrs.iter().any(|attr| !is_inert(attr));
-    typed(sig).enumerate().map(|(i, arg)| Param::of(i, arg, is_seen, args)).collect()
+/// The arguments except `self`. A body that is `nested` in a function takes them as they come.
+pub(super) fn params(
+    sig: &Signature,
+    attrs: &[&Attribute],
+    args: &ComputeArgs,
+    is_nested: bool,
+) -> Vec<Param> {
+    let others: Vec<_> = attrs.iter().copied().filter(|attr| !is_inert(attr)).collect();
+    typed(sig).enumerate().map(|(i, arg)| Param::of(i, arg, &others, args, is_nested)).collect()
 }
 
 impl Param {
-    /// `is_seen`: whether another attribute may name it.
-    fn of(i: usize, arg: &PatType, is_seen: bool, args: &ComputeArgs) -> Self {
+    /// `others`: attributes that may name it.
+    fn of(
+        i: usize,
+        arg: &PatType,
+        others: &[&Attribute],
+        args: &ComputeArgs,
+        is_nested: bool,
+    ) -> Self {
         let PatType { attrs, pat, .. } = arg;
         match &**pat {
             Pat::Ident(pattern) if pattern.subpat.is_none() => {
-                let is_named = is_seen || names(args, &pattern.ident);
+                let is_named = !others.is_empty() || names(args, &pattern.ident);
                 Self::of_name(i, pattern, attrs, is_named)
             }
-            pattern => match parts(pattern).filter(|_| is_seen) {
+            pattern => match parts(pattern).filter(|parts| !is_nested && name_any(others, parts)) {
                 Some(parts) => Self::of_parts(i, pattern, &parts, attrs),
                 None => Self::of_pattern(i, pattern, attrs),
             },
@@ -110,6 +121,14 @@ fn shadows() -> Attribute {
     parse_quote!(#[allow(clippy::shadow_reuse, clippy::shadow_same, clippy::shadow_unrelated)])
 }
 
+/// Whether one of the attributes has the name of a variable in its arguments.
+fn name_any(others: &[&Attribute], variables: &[PatIdent]) -> bool {
+    let names = |attr: &Attribute, variable: &PatIdent| {
+        body::may_name(attr.meta.to_token_stream(), &variable.ident)
+    };
+    others.iter().any(|attr| variables.iter().any(|variable| names(attr, variable)))
+}
+
 /// Whether an expression of the attribute's own uses the argument.
 fn names(args: &ComputeArgs, name: &Ident) -> bool {
     [&args.size, &args.runtime]
@@ -132,7 +151,10 @@ fn parts(pattern: &Pat) -> Option<Vec<PatIdent>> {
         Pat::Tuple(tuple) => all(&tuple.elems),
         Pat::TupleStruct(tuple) => all(&tuple.elems),
         Pat::Paren(inner) => parts(&inner.pat),
-        Pat::Struct(fields) if fields.rest.is_none() => {
+        Pat::Struct(fields)
+            if fields.rest.is_none()
+                && fields.fields.iter().all(|field| field.attrs.is_empty()) =>
+        {
             let parts: Option<Vec<_>> =
                 fields.fields.iter().map(|field| parts(&field.pat)).collect();
             Some(parts?.concat())

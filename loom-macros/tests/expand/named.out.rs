@@ -1,6 +1,6 @@
 //! What `named.in.rs` expands to.
 
-#[instrument(fields(size = data.len(), count = count))]
+#[instrument(fields(size = data.len(), x = x))]
 async fn store(
     data: Vec<u8>,
     _count: usize,

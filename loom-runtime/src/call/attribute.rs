@@ -162,7 +162,10 @@ impl Drop for CountsPanic<'_> {
     fn drop(&mut self) {
         let Self(at, CallInfo { site, class, .. }) = self;
         let core = at.into_core();
-        core.function(site, *class).counters.panicked_inline.add_one();
+        let function = core.function(site, *class);
+        function.counters.panicked_inline.add_one();
+        // The next call is measured, so its panic is seen: tokio may have refused this one.
+        function.record.end_verdicts();
     }
 }
 

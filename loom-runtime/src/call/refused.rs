@@ -5,6 +5,7 @@
 //! From then on the function's calls run on the compute pool (GR4).
 
 use std::any::Any;
+use std::ptr;
 
 use tokio::runtime::Handle;
 
@@ -28,7 +29,9 @@ pub(super) fn explain(
     function: &Function,
     payload: Box<dyn Any + Send>,
 ) -> Box<dyn Any + Send> {
-    let Some(words) = refusal(&*payload) else { return payload };
+    // A call on a compute thread runs there on either arm.
+    let words = refusal(&*payload).filter(|_| !core.is_own_compute_thread());
+    let Some(words) = words else { return payload };
     let name = function.site.name();
     let stays = core.forced.get().is_some() || function.site.mode() != Mode::Adaptive;
     let from_now_on = if stays {
@@ -46,8 +49,10 @@ pub(super) fn explain(
         // The message of the panic was printed before Loom could add to it.
         say(&sentence);
     }
-    // Verdicts of other threads end, too.
-    function.record.end_verdicts();
+    // Verdicts of other threads and for other sizes end, too.
+    for other in core.functions().filter(|other| ptr::eq(other.site, function.site)) {
+        other.record.end_verdicts();
+    }
     Box::new(explained)
 }
 

@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task;
 
 use crate::call::is_on_a_worker;
@@ -10,22 +9,14 @@ use crate::core::context;
 use crate::panics::ignore_panic;
 use crate::threads::lend_place;
 
-/// Whether the thread runs a worker's task, or the future of `block_on`, of a multi-thread runtime. There
-/// tokio lets code block in place. It does not in tasks of a `LocalSet`, which have an id and no
-/// worker.
-fn is_in_a_multi_thread_runtime() -> bool {
-    let flavor = || Handle::try_current().ok().map(|handle| handle.runtime_flavor());
-    is_on_a_worker() || task::try_id().is_none() && flavor() == Some(RuntimeFlavor::MultiThread)
-}
-
 /// Runs `f`, which may block, on the calling thread, and keeps its place in use meanwhile.
 ///
 /// - On a compute thread, a spare thread takes the place and runs compute calls, so that what `f`
 ///   waits for may need the compute pool ([`max_spares`](crate::LoomBuilder::max_spares)). Work that
 ///   was given to the pool itself (`rayon::spawn`, `install`) needs a thread that does not wait.
 /// - On a worker of a multi-thread tokio runtime, another thread takes over the worker's tasks, as
-///   with [`tokio::task::block_in_place`]. There, and in the future of such a runtime's `block_on`,
-///   `f` may also use tokio's blocking functions.
+///   with [`tokio::task::block_in_place`]. There `f` may also use tokio's
+///   blocking functions.
 /// - On any other thread it only calls `f`. A current-thread runtime and a local core run nothing
 ///   else meanwhile. So do compute threads of a plug-in, which have no spares.
 ///
@@ -75,8 +66,8 @@ where
         }
     };
     let is_on_a_host = context::current().is_some_and(|core| core.owner.block_in_place(&mut run));
-    if !is_on_a_host && is_in_a_multi_thread_runtime() {
-        // Tokio panics where the thread drives another runtime or a `LocalSet`, and has no query for
+    if !is_on_a_host && is_on_a_worker() {
+        // Tokio panics where a worker drives another runtime or a `LocalSet`, and has no query for
         // that. It panics before it calls the closure.
         ignore_panic(|| task::block_in_place(&mut run));
     }
