@@ -4,10 +4,6 @@ mod entries;
 mod frameworks;
 mod matrix;
 mod methods;
-mod names;
 mod options;
 mod scope;
 mod shapes;
-mod stacking;
-
-pub(crate) use names::seen;

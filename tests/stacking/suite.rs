@@ -1,0 +1,6 @@
+//! Loom's attributes among those of other crates.
+
+mod names;
+mod stacking;
+
+pub(crate) use names::seen;
