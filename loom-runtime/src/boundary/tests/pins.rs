@@ -78,6 +78,7 @@ fn whoever_ends_what_was_lent_stays() {
 
 /// Thread-locals are dropped from the newest to the oldest.
 #[test]
+#[cfg_attr(miri, ignore = "Miri starts no processes")]
 fn a_thread_that_gives_a_value_back_as_it_ends_keeps_the_library_for_good() {
     const IS_ALONE: &str = "LOOM_PINS_IS_ALONE";
     const NAME: &str = "a_thread_that_gives_a_value_back_as_it_ends_keeps_the_library_for_good";
