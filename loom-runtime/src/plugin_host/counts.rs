@@ -26,8 +26,7 @@ pub(crate) struct Counts {
 /// so the counts that it shares with others stay right.
 #[derive(Debug, Default)]
 pub(super) struct Begun {
-    /// `SeqCst`, both (see [`Hosted::is_closed`](super::hosted::Hosted::is_closed)). An end that takes
-    /// the count of a begin also comes after whatever that begin has counted.
+    /// `Relaxed`, both: an end comes after its begin, and a count needs no more than its own order.
     tasks: AtomicUsize,
     compute_calls: AtomicUsize,
     /// Whether the program was told of an end without a begin.
@@ -47,7 +46,7 @@ impl Begun {
     /// The work has begun, and counts already.
     pub(super) fn begin(&self, work: Work) {
         if let Some(begun) = self.of(work) {
-            begun.fetch_add(1, Ordering::SeqCst);
+            begun.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -55,7 +54,7 @@ impl Begun {
     pub(super) fn end(&self, work: Work) -> bool {
         let one_less = |begun: usize| begun.checked_sub(1);
         self.of(work).is_some_and(|begun| {
-            begun.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok()
+            begun.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
         })
     }
 }

@@ -89,9 +89,7 @@ impl Hosted {
 
     /// Whether the plug-in was unloaded; threads may still hold this handle.
     pub(super) fn is_closed(&self) -> bool {
-        // SeqCst, here and where it is set, with the steps of `Begun`: of `begin` and `close` at the
-        // same time, one sees the other.
-        self.is_closed.load(Ordering::SeqCst)
+        self.is_closed.load(Ordering::Relaxed)
     }
 
     /// Calls `f`, which waits for a library's work on another thread. A worker moves its other
@@ -123,7 +121,7 @@ impl Hosted {
     /// Refuses all work of this plug-in, and releases it: the host runs no code of its library
     /// from then on.
     pub(super) fn close(&self) {
-        self.is_closed.store(true, Ordering::SeqCst);
+        self.is_closed.store(true, Ordering::Relaxed);
         self.end_registration(drop);
         self.end_begun();
     }

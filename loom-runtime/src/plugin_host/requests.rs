@@ -227,7 +227,8 @@ impl Host for Hosted {
             _ => return Status::REFUSED,
         }
         self.begun.begin(work);
-        // The plug-in may have been closed meanwhile, and what it had begun counted out.
+        // The plug-in may have been closed meanwhile, and what it had begun counted out. What this
+        // does not see is counted out when the handle goes.
         if self.is_closed() && self.begun.end(work) {
             self.count_out(work, Status::DONE);
             return Status::SHUT_DOWN;
