@@ -6,7 +6,8 @@
 //! *guest* uses it; either may be in any library.
 //!
 //! This crate is a layout. Its only code makes and checks headers, and takes handles apart.
-//! `loom-runtime` has both sides behind a safe interface. A side that is written by hand keeps to these rules:
+//! `loom-runtime` has both sides behind a safe interface. A side that is written by hand keeps to
+//! these rules:
 //!
 //! - No call unwinds. A function that runs code that may panic catches the panic, and returns
 //!   [`Status::PANICKED`].

@@ -2,6 +2,7 @@
 //!
 //! Owns no policy: the callers decide that their thread has to go on in spite of a panic.
 
+use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
@@ -9,6 +10,12 @@ use std::task::Waker;
 /// Drops a value whose `Drop` may panic, on a thread that has to go on.
 pub(crate) fn drop_ignoring_panic<T>(value: T) {
     ignore_panic(|| drop(value));
+}
+
+/// The text of a panic, if its payload is one.
+pub(crate) fn text_of(payload: &(dyn Any + Send)) -> Option<&str> {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
 }
 
 /// Runs `f`, and drops the payload of its panic.

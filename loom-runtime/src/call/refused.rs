@@ -10,6 +10,7 @@ use std::ptr;
 use tokio::runtime::Handle;
 
 use crate::core::{Core, Function};
+use crate::panics::text_of;
 use crate::scheduler::Mode;
 use crate::threads::say;
 
@@ -58,8 +59,7 @@ pub(super) fn explain(
 
 /// Tokio's words, if they are the reason of the panic.
 fn refusal(payload: &(dyn Any + Send)) -> Option<&str> {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))?;
+    let text = text_of(payload)?;
     let is_refusal = WORDS.iter().any(|words| text.contains(words));
     // Elsewhere they are about a runtime of the body's own.
     (is_refusal && Handle::try_current().is_ok()).then_some(text)

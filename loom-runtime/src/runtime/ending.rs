@@ -156,8 +156,8 @@ impl LoomRuntime {
         left
     }
 
-    /// Called after tokio's end, so that the plug-ins' tasks have ended where somebody waits for that:
-    /// what they use ends now.
+    /// Ends what the tasks of plug-ins use. Called after tokio's end, so that it outlives tasks whose
+    /// end the caller waits for.
     #[cfg_attr(not(feature = "plugin-host"), expect(clippy::unused_self, reason = "as below"))]
     fn notify_plugins(&self) {
         #[cfg(feature = "plugin-host")]

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::{self, ExitCode, Termination};
 
-use crate::panics::{drop_ignoring_panic, ignore_panic};
+use crate::panics::{drop_ignoring_panic, ignore_panic, text_of};
 use crate::scheduler::Arm;
 use crate::sync::thread;
 use crate::topology::{ComputePriority, Pin};
@@ -148,9 +148,7 @@ fn name_of_test(name: &str) -> String {
 
 /// Whether a panic's text contains `expected`; the harness compares them in the same way.
 fn has_text(payload: &(dyn Any + Send), expected: &str) -> bool {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    expected.is_empty() || text.is_some_and(|text| text.contains(expected))
+    expected.is_empty() || text_of(payload).is_some_and(|text| text.contains(expected))
 }
 
 #[track_caller]
