@@ -1,6 +1,6 @@
 //! What can be found out about a body, and about other code, without parsing it.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::quote;
 
 use crate::diag::Diagnostics;
@@ -81,14 +81,14 @@ pub(crate) fn mentions(tokens: TokenStream, word: &str) -> bool {
 }
 
 /// Whether an expression uses a variable, in a format string too.
-pub(crate) fn speaks_of(expression: TokenStream, name: &proc_macro2::Ident) -> bool {
+pub(crate) fn speaks_of(expression: TokenStream, name: &Ident) -> bool {
     let name = name.to_string();
     let in_braces = format!("{{{}", name.strip_prefix("r#").unwrap_or(&name));
     uses_name(expression, &name, &in_braces)
 }
 
 /// Whether an attribute's arguments may mean a variable of that name, in a text as well.
-pub(crate) fn may_name(arguments: TokenStream, name: &proc_macro2::Ident) -> bool {
+pub(crate) fn may_name(arguments: TokenStream, name: &Ident) -> bool {
     arguments.into_iter().any(|token| match token {
         TokenTree::Group(group) => may_name(group.stream(), name),
         TokenTree::Ident(word) => word == *name,
@@ -198,7 +198,7 @@ fn occurs(
     })
 }
 
-fn is_name(ident: &proc_macro2::Ident, name: &str) -> bool {
+fn is_name(ident: &Ident, name: &str) -> bool {
     let ident = ident.to_string();
     ident.strip_prefix("r#").unwrap_or(&ident) == name
 }
@@ -241,34 +241,69 @@ pub(crate) fn without_impl(ty: TokenStream) -> TokenStream {
     kept
 }
 
+/// Whether the word stands in the source itself. One that an attribute has added has the attribute's
+/// place.
+fn is_written(word: &Ident) -> bool {
+    word.span().source_text().is_none_or(|text| word == text.trim())
+}
+
+/// Macros of the standard library that evaluate their arguments where they stand. Of others the
+/// compiler judges what they make of their tokens.
+const EVALUATES: &[&str] = &[
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "dbg",
+    "debug_assert",
+    "debug_assert_eq",
+    "debug_assert_ne",
+    "eprint",
+    "eprintln",
+    "format",
+    "matches",
+    "panic",
+    "print",
+    "println",
+    "unreachable",
+    "vec",
+    "write",
+    "writeln",
+];
+
 /// Reports each `.await` that belongs to the body itself, not to an async block in it.
 pub(crate) fn find_awaits(body: TokenStream, diag: &mut Diagnostics) {
     let mut after_dot = false;
     let mut after_async = false;
     let mut in_async_closure = false;
-    let mut after_word = false;
-    let mut after_bang = false;
+    let mut last_word = None;
+    // The name in `name!(...)`.
+    let mut of_macro = None;
     for token in body {
-        let is_word = matches!(token, TokenTree::Ident(_));
+        let word = if let TokenTree::Ident(word) = &token { Some(word.clone()) } else { None };
         match token {
             TokenTree::Group(group) => {
                 let is_async_body = after_async && group.delimiter() == Delimiter::Brace;
+                let is_evaluated = of_macro
+                    .take()
+                    .is_none_or(|name: Ident| EVALUATES.iter().any(|known| name == known));
                 if is_async_body {
                     after_async = false;
-                } else if !after_bang && !in_async_closure {
-                    // The compiler judges what a macro makes of its tokens.
+                } else if is_evaluated && !in_async_closure {
                     find_awaits(group.stream(), diag);
                 }
                 after_dot = false;
-                after_bang = false;
             }
             TokenTree::Ident(word) => {
                 if after_dot && word == "await" && !in_async_closure {
-                    diag.at(
-                        word,
+                    let message = if is_written(&word) {
                         "a compute function cannot await: its body runs on a thread without an \
-                         executor; await before the call and pass the result in",
-                    );
+                         executor; await before the call and pass the result in"
+                    } else {
+                        "this attribute has put an `.await` into the body, and a compute function \
+                         cannot await: put it below `#[loom::compute]`, where it works on the \
+                         `async fn` that comes of it"
+                    };
+                    diag.at(word, message);
                 } else if word == "async" {
                     after_async = true;
                 }
@@ -276,8 +311,8 @@ pub(crate) fn find_awaits(body: TokenStream, diag: &mut Diagnostics) {
             }
             TokenTree::Punct(punct) => {
                 after_dot = punct.as_char() == '.';
-                // `name!(...)`, not the `!` of a negation.
-                after_bang = after_word && punct.as_char() == '!';
+                // Not the `!` of a negation.
+                of_macro = last_word.take().filter(|_| punct.as_char() == '!');
                 // An async closure: tokens alone do not show where its body ends.
                 in_async_closure |= after_async && punct.as_char() == '|';
                 // An async block or function has its braces before the statement ends.
@@ -288,6 +323,6 @@ pub(crate) fn find_awaits(body: TokenStream, diag: &mut Diagnostics) {
             }
             TokenTree::Literal(_) => after_dot = false,
         }
-        after_word = is_word;
+        last_word = word;
     }
 }

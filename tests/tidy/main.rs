@@ -305,8 +305,11 @@ fn markdown_has_one_sentence_a_line() {
 fn every_member_shares_the_lints_and_every_dependency_has_its_reason() {
     let architecture = read("ARCHITECTURE.md");
     let mut breaches = Vec::new();
-    for member in ["", "loom-runtime/", "loom-macros/", "loom-abi/", "benches/", "benches/plugin/"]
-    {
+    let workspace = read("Cargo.toml");
+    let (_, members) = workspace.split_once("\nmembers = [").expect("there are members");
+    let (members, _) = members.split_once(']').expect("the list ends");
+    let members = members.split('"').skip(1).step_by(2).map(|member| format!("{member}/"));
+    for member in [String::new()].into_iter().chain(members) {
         let manifest = read(&format!("{member}Cargo.toml"));
         if !manifest.contains("[lints]\nworkspace = true") {
             breaches.push(format!("{member}Cargo.toml: does not share the workspace's lints"));

@@ -16,6 +16,18 @@ pub fn sees_text(text: TokenStream, item: TokenStream) -> TokenStream {
     before_the_body(item, text.trim_matches('"').parse().expect("an expression in a string"))
 }
 
+/// Wraps the body in an `async` block and awaits it, as attributes for `async fn` do.
+#[proc_macro_attribute]
+pub fn awaits(_: TokenStream, item: TokenStream) -> TokenStream {
+    let mut tokens: Vec<TokenTree> = item.into_iter().collect();
+    let Some(body) = tokens.pop() else { panic!("expected a function") };
+    let mut wrapped: TokenStream = "async move".parse().expect("it is a piece of code");
+    wrapped.extend([body]);
+    wrapped.extend(".await".parse::<TokenStream>().expect("it is a piece of code"));
+    tokens.push(TokenTree::Group(Group::new(Delimiter::Brace, wrapped)));
+    tokens.into_iter().collect()
+}
+
 /// The expression is the macro's own, `data.len()`.
 #[proc_macro_attribute]
 pub fn sees_length(_: TokenStream, item: TokenStream) -> TokenStream {

@@ -14,4 +14,10 @@ fn sync_awaits() -> u32 {
     fetch().await
 }
 
+#[loom::compute]
+fn awaits_within_macros(n: u32) -> String {
+    println!("{}", fetch().await);
+    format!("{n} {}", fetch().await)
+}
+
 fn main() {}

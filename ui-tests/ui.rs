@@ -2,7 +2,7 @@
 //!
 //! The compiler's own text around Loom's messages changes between compiler versions, so the texts
 //! are compared with one version alone. After a wanted change, `TRYBUILD=overwrite cargo test
-//! --test ui` updates the files.
+//! --package suite-ui` updates the files.
 
 use std::process::Command;
 
@@ -12,11 +12,11 @@ const PINNED: &str = "rustc 1.95.0 ";
 #[test]
 fn attributes_accept_and_refuse_as_written_down() {
     let cases = trybuild::TestCases::new();
-    cases.pass("ui-tests/pass/*/*.rs");
+    cases.pass("pass/*/*.rs");
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let version = Command::new(rustc).arg("--version").output().expect("the compiler runs").stdout;
     if version.starts_with(PINNED.as_bytes()) {
-        cases.compile_fail("ui-tests/fail/*/*.rs");
+        cases.compile_fail("fail/*/*.rs");
     } else {
         println!("the texts of errors are compared on {PINNED}alone");
     }
