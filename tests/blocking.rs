@@ -80,6 +80,32 @@ fn of_many_calls_that_block_at_most_one_fails_and_says_what_to_do() {
     }
 }
 
+#[loom::compute(hint = "low")]
+fn blocks_at_last(sum: Option<Arc<Mutex<u64>>>) {
+    if let Some(sum) = sum {
+        *sum.blocking_lock() += 1;
+    }
+}
+
+#[test]
+fn a_settled_function_that_begins_to_block_fails_once() {
+    let runtime = runtime();
+    let sum = Arc::new(Mutex::new(0));
+    let failed = runtime.block_on(async {
+        for _ in 0..5_000 {
+            blocks_at_last(None).await;
+        }
+        let mut failed = Vec::new();
+        for _ in 0..100 {
+            failed.extend(told(&runtime, blocks_at_last(Some(Arc::clone(&sum)))).await);
+        }
+        failed
+    });
+    assert!(failed.len() <= 1, "{} calls failed", failed.len());
+    assert!(failed.iter().all(|text| is_explained(text, "blocking::blocks_at_last")), "{failed:?}");
+    assert_eq!(*sum.blocking_lock(), 100 - failed.len() as u64);
+}
+
 #[loom::compute(mode = "offload")]
 fn adds_one_offloaded(sum: Arc<Mutex<u64>>) {
     *sum.blocking_lock() += 1;

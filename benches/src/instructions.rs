@@ -125,7 +125,7 @@ fn count(what: &str, calls: u64) -> Result<u64, Box<dyn Error>> {
     let text = text?;
     let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
     let total: u64 = total.ok_or("callgrind says no total")?.trim().parse()?;
-    Ok(total.saturating_sub(within(&text, "loom::call::adaptive::place_measured")))
+    Ok(total.saturating_sub(within(&text, "loom::call::adaptive::place_work")))
 }
 
 /// Instructions of all calls of a function, including its callees. In callgrind's format, one line

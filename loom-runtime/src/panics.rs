@@ -21,11 +21,16 @@ pub(crate) fn text_of(payload: &(dyn Any + Send)) -> Option<&str> {
 /// Runs `f`, and drops the payload of its panic.
 pub(crate) fn ignore_panic(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        // The drop of the payload may panic, too. The second payload is leaked: leaking one value
-        // of a program whose destructors panic is better than losing a thread that all calls need.
-        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            mem::forget(second);
-        }
+        drop_payload(payload);
+    }
+}
+
+#[cold]
+fn drop_payload(payload: Box<dyn Any + Send>) {
+    // Its drop may panic, too. The second payload is leaked: leaking one value of a program whose
+    // destructors panic is better than losing a thread that all calls need.
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        mem::forget(second);
     }
 }
 

@@ -32,7 +32,8 @@ use crate::body::{self, Words, in_place_of, leading_attributes};
 use crate::item::{Function, typed_mut};
 use crate::paths::{self, of_macro};
 
-/// Attributes about the machine code of the body.
+/// Attributes about the machine code of the body. Loom compiles it once, out of line, so only a nested
+/// function has them.
 const BODY_ATTRIBUTES: &[&str] = &["inline", "cold"];
 
 pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> TokenStream {
@@ -53,9 +54,7 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> 
 
     let closure =
         if is_nested { nested(sig, &of_body, &body) } else { closure(sig, &params, &body) };
-    // A nested function has these attributes itself.
-    let out_of_line = of_body.iter().find_map(|attr| out_of_line(attr)).filter(|_| !is_nested);
-    let (before, at) = at(args, sig, out_of_line.as_ref());
+    let (before, at) = at(args, sig);
 
     let loom = &args.loom;
     // An argument that cannot be sent is reported at its own place.
@@ -108,11 +107,7 @@ pub(super) fn unplaced(function: &Function, is_borrowing: bool) -> TokenStream {
 }
 
 /// Code that comes before the call, and the expression of the site and the call's options.
-fn at(
-    args: &ComputeArgs,
-    sig: &Signature,
-    out_of_line: Option<&TokenStream>,
-) -> (Option<TokenStream>, TokenStream) {
+fn at(args: &ComputeArgs, sig: &Signature) -> (Option<TokenStream>, TokenStream) {
     let ComputeArgs { loom, hint, mode, size, priority, key, carry, runtime, .. } = args;
     let name = sig.ident.unraw().to_string();
     let keyed = key.as_ref().map(|key| quote!(.keyed(#key)));
@@ -145,7 +140,7 @@ fn at(
     };
     let at = quote! {
         #loom::__private::at!(#name #keyed #hinted #in_mode #sized)
-            #out_of_line #size #priority #carrying #on_it
+            #size #priority #carrying #on_it
     };
     if on.is_none() && size.is_none() {
         return (None, at);
@@ -253,14 +248,4 @@ fn turbofish(sig: &Signature) -> Option<TokenStream> {
 
 fn is_of_the_body(attr: &Attribute) -> bool {
     BODY_ATTRIBUTES.iter().any(|name| attr.path().is_ident(name))
-}
-
-/// The option for a body that is compiled as separate machine code. `inline` and `inline(always)`
-/// need no option, since a closure is called once.
-fn out_of_line(attr: &Attribute) -> Option<TokenStream> {
-    if attr.path().is_ident("cold") {
-        return Some(quote!(.cold()));
-    }
-    let is_never = body::mentions(attr.meta.to_token_stream(), "never");
-    (attr.path().is_ident("inline") && is_never).then(|| quote!(.out_of_line()))
 }

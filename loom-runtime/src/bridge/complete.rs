@@ -2,12 +2,11 @@
 
 use std::cell::Cell;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::task::Waker;
 
-use super::outcome::{Fault, Observer, Outcome};
-use super::slot::{Header, Slot, state, take_waker};
+use super::outcome::{End, Observer};
+use super::slot::{Header, Observed, state, take_waker};
 use super::state::{Publish, Settle, Start};
 use crate::panics::{KeptWaker, drop_ignoring_panic, ignore_panic, user_code};
 
@@ -169,50 +168,45 @@ impl Drop for Worked {
 ///
 /// # Safety
 ///
-/// B2: the header is the one of a slot of these types, whose job has started and has not worked
+/// B2: the header is the one of a slot with this observer, whose job has started and has not worked
 /// yet.
-pub(super) unsafe fn work<F, R, T>(header: NonNull<Header>, way: Way)
-where
-    F: FnOnce() -> R,
-    T: Observer,
-{
+pub(super) unsafe fn work<T: Observer>(header: NonNull<Header>, way: Way) {
     user_code::runs_here();
-    // SAFETY: B2, the job has started, so it owns the closure.
-    let closure = unsafe { Slot::<F, R, T>::take_closure(header) };
     let mut may_start = false;
-    // SAFETY: B2, it owns the observer, too, which stays in the slot.
-    ignore_panic(|| may_start = unsafe { Slot::<F, R, T>::may_start(header) });
-    let outcome = if way == Way::Run && may_start {
+    // SAFETY: B2, the job has started, so it owns closure and observer.
+    ignore_panic(|| may_start = unsafe { Observed::<T>::may_start(header) });
+    // SAFETY: B1, the job has not left the slot.
+    let vtable = unsafe { header.as_ref() }.vtable;
+    if way == Way::Run && may_start {
         let _current = Current::enter(Some(header));
-        catch_unwind(AssertUnwindSafe(closure)).map_err(Fault::Panicked)
+        // SAFETY: B2, as above.
+        unsafe { (vtable.run)(header) };
     } else {
-        drop_ignoring_panic(closure);
-        Err(Fault::Refused)
-    };
-    // SAFETY: B1, the job runs, so it owns the payload, which is empty now.
-    unsafe { Slot::<F, R, T>::put_outcome(header, outcome) };
+        // SAFETY: B2, as above.
+        unsafe { (vtable.refuse)(header) };
+    }
 }
 
 /// Hands the outcome over to the call, or drops it if the call was dropped.
 ///
 /// # Safety
 ///
-/// B1: the header is the one of a slot of these types, whose job has worked and was not finished
+/// B1: the header is the one of a slot with this observer, whose job has worked and was not finished
 /// yet.
-pub(super) unsafe fn finish<F, R, T>(header: NonNull<Header>, steps: &mut dyn HandOver)
-where
-    F: FnOnce() -> R,
-    T: Observer,
-{
+pub(super) unsafe fn finish<T: Observer>(header: NonNull<Header>, steps: &mut dyn HandOver) {
     user_code::runs_here();
-    // SAFETY: B1, the job owns outcome and observer.
-    let (end, observer) = unsafe { Slot::<F, R, T>::take_observer(header) };
+    // SAFETY: B1, the job has not left the slot.
+    let vtable = unsafe { header.as_ref() }.vtable;
+    // SAFETY: B1, the job owns the outcome.
+    let end = unsafe { (vtable.end)(header) };
+    // SAFETY: B1, the job owns the observer.
+    let observer = unsafe { Observed::<T>::take_observer(header) };
     // SAFETY: B1, the job has not left the slot.
     let waker = match unsafe { state(header) }.settle() {
         Settle::Orphaned { unwanted } => {
             steps.before_drop();
             // SAFETY: B1, the call was dropped, so the job owns the outcome.
-            unsafe { drop_outcome::<F, R, T>(header) };
+            unsafe { (vtable.drop_outcome)(header) };
             ignore_panic(|| drop(observer.end(end, unwanted)));
             // SAFETY: B1, the call was dropped, and the slot is empty.
             return unsafe { free(header) };
@@ -227,6 +221,22 @@ where
     // SAFETY: B1, the job has settled, and has not left the slot.
     unsafe { publish(header, waker, steps) };
     drop_ignoring_panic(after);
+}
+
+/// Drops the closure of a call that was dropped before its job started, and ends the observer.
+///
+/// # Safety
+///
+/// B2: the header is the one of a slot with this observer, which the call has just cancelled.
+pub(super) unsafe fn cancel<T: Observer>(header: NonNull<Header>) {
+    // SAFETY: B2, the job never started, so the call owns the observer.
+    let observer = unsafe { Observed::<T>::take_observer(header) };
+    ignore_panic(|| observer.withdraw());
+    // SAFETY: B1, neither the job nor the call has left the slot.
+    let vtable = unsafe { header.as_ref() }.vtable;
+    // SAFETY: B2, as above: the call owns the closure.
+    unsafe { (vtable.drop_closure)(header) };
+    ignore_panic(|| drop(observer.end(End::Cancelled, true)));
 }
 
 /// Publishes the outcome, leaves the slot, and wakes the waiting task.
@@ -262,23 +272,6 @@ unsafe fn publish(header: NonNull<Header>, mut waker: Option<Waker>, steps: &mut
             }
         }
     }
-}
-
-/// # Safety
-///
-/// B1: the slot is of these types, and the caller owns the outcome.
-unsafe fn drop_outcome<F, R, T>(header: NonNull<Header>)
-where
-    F: FnOnce() -> R,
-    T: Observer,
-{
-    let mut outcome = mem::MaybeUninit::<Outcome<R>>::uninit();
-    // SAFETY: B1, by contract this function owns the outcome; `outcome` has room for it.
-    unsafe { Slot::<F, R, T>::take_outcome(header, outcome.as_mut_ptr().cast()) };
-    drop_ignoring_panic({
-        // SAFETY: B1, `take_outcome` has just written it.
-        unsafe { outcome.assume_init() }
-    });
 }
 
 /// Leaves a slot that the other end has to leave, too.

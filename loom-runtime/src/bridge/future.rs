@@ -155,7 +155,7 @@ impl<R> Call<R> {
                 // SAFETY: B1, neither the job nor the call has left the slot.
                 let vtable = unsafe { slot.as_ref() }.vtable;
                 // SAFETY: B2, the closure never started, so the call owns it.
-                unsafe { (vtable.drop_closure)(slot) };
+                unsafe { (vtable.cancel)(slot) };
                 // SAFETY: B1, the call has dropped what it owned.
                 unsafe { leave(slot) };
             }

@@ -37,7 +37,7 @@ mod queue_tests;
 #[cfg(all(test, not(loom_model)))]
 mod tests;
 
-pub(crate) use complete::current_is_unwanted;
+pub(crate) use complete::{Job, current_is_unwanted};
 pub(crate) use drainer_set::Generation;
 pub(crate) use future::Call;
 pub(crate) use held::Held;

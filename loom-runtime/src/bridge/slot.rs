@@ -2,10 +2,11 @@
 
 use std::alloc::Layout;
 use std::mem::{ManuallyDrop, MaybeUninit};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::task::Waker;
 
-use crate::panics::{drop_ignoring_panic, ignore_panic};
+use crate::panics::drop_ignoring_panic;
 use crate::pool;
 use crate::sync::modelled::UnsafeCell;
 
@@ -35,6 +36,9 @@ pub(super) union Tail {
 }
 
 /// Operations on the typed parts of a slot, each with the end that may call it.
+///
+/// The first ones are compiled for each type of observer, of which there are few. The others are
+/// compiled for each closure, so they are small.
 pub(super) struct VTable {
     /// Job, once it has started: turns the closure into an outcome.
     pub(super) work: unsafe fn(NonNull<Header>, Way),
@@ -43,6 +47,17 @@ pub(super) struct VTable {
     /// Job, while it works: whether the observer would still let it start.
     pub(super) may_start: unsafe fn(NonNull<Header>) -> bool,
     /// Call, after `Cancelled`: drops the closure, and ends the observer.
+    pub(super) cancel: unsafe fn(NonNull<Header>),
+
+    /// Job, while it works: runs the closure, and puts its outcome in its place.
+    pub(super) run: unsafe fn(NonNull<Header>),
+    /// Job, while it works: drops the closure, and puts a refusal in its place.
+    pub(super) refuse: unsafe fn(NonNull<Header>),
+    /// Job, once it has worked: how it ended.
+    pub(super) end: unsafe fn(NonNull<Header>) -> End,
+    /// Job, after `Orphaned`: drops the outcome.
+    pub(super) drop_outcome: unsafe fn(NonNull<Header>),
+    /// Call, after `Cancelled`: drops the closure.
     pub(super) drop_closure: unsafe fn(NonNull<Header>),
     /// Call, after `Settled` or `Done`: moves the outcome to the pointer, which is to room for an
     /// `Outcome<R>`.
@@ -54,9 +69,15 @@ pub(super) struct VTable {
 /// A header, followed by the typed parts.
 #[repr(C)]
 pub(super) struct Slot<F, R, T> {
+    observed: Observed<T>,
+    payload: UnsafeCell<Payload<F, R>>,
+}
+
+/// The first part of a slot, which all slots with this type of observer share.
+#[repr(C)]
+pub(super) struct Observed<T> {
     header: Header,
     observer: UnsafeCell<MaybeUninit<T>>,
-    payload: UnsafeCell<Payload<F, R>>,
 }
 
 /// As in [`Tail`], each field is used through a pointer of its own type.
@@ -124,15 +145,56 @@ pub(super) unsafe fn take_waker(header: NonNull<Header>, cell: Cell) -> Waker {
     }
 }
 
+impl<T: Observer> Observed<T> {
+    /// # Safety
+    ///
+    /// B1: the slot was made with this observer, and has not been given back.
+    unsafe fn from_header<'a>(header: NonNull<Header>) -> &'a Self {
+        // SAFETY: B1, the slot starts with this part, and this part with the header; all that changes
+        // is in cells.
+        unsafe { header.cast::<Self>().as_ref() }
+    }
+
+    /// # Safety
+    ///
+    /// B1: the slot has this observer, and the caller owns it; it was not taken yet.
+    pub(super) unsafe fn may_start(header: NonNull<Header>) -> bool {
+        // SAFETY: B1, by contract.
+        let slot = unsafe { Self::from_header(header) };
+        slot.observer.with(|observer| {
+            // SAFETY: B1, the slot was made with an observer, which is still in it.
+            let observer = unsafe { &*observer.cast::<T>() };
+            observer.may_start()
+        })
+    }
+
+    /// # Safety
+    ///
+    /// B1: the slot has this observer, and the caller owns it; it is moved out.
+    pub(super) unsafe fn take_observer(header: NonNull<Header>) -> T {
+        // SAFETY: B1, by contract.
+        let slot = unsafe { Self::from_header(header) };
+        slot.observer.with_mut(|observer| {
+            // SAFETY: B1, the slot was made with an observer, which is taken once.
+            unsafe { observer.cast::<T>().read() }
+        })
+    }
+}
+
 impl<F, R, T> Slot<F, R, T>
 where
     F: FnOnce() -> R,
     T: Observer,
 {
     const VTABLE: &'static VTable = &VTable {
-        work: complete::work::<F, R, T>,
-        finish: complete::finish::<F, R, T>,
-        may_start: Self::may_start,
+        work: complete::work::<T>,
+        finish: complete::finish::<T>,
+        may_start: Observed::<T>::may_start,
+        cancel: complete::cancel::<T>,
+        run: Self::run,
+        refuse: Self::refuse,
+        end: Self::end,
+        drop_outcome: Self::drop_outcome,
         drop_closure: Self::drop_closure,
         take_outcome: Self::take_outcome,
         free: Self::free,
@@ -142,13 +204,15 @@ where
     pub(super) fn make(closure: F, observer: T, queueing: Queueing) -> NonNull<Header> {
         let slot = pool::take(Layout::new::<Self>()).cast::<Self>();
         let value = Self {
-            header: Header {
-                state: State::new(queueing),
-                vtable: Self::VTABLE,
-                waker: UnsafeCell::new(MaybeUninit::uninit()),
-                link: UnsafeCell::new(Tail { next: None }),
+            observed: Observed {
+                header: Header {
+                    state: State::new(queueing),
+                    vtable: Self::VTABLE,
+                    waker: UnsafeCell::new(MaybeUninit::uninit()),
+                    link: UnsafeCell::new(Tail { next: None }),
+                },
+                observer: UnsafeCell::new(MaybeUninit::new(observer)),
             },
-            observer: UnsafeCell::new(MaybeUninit::new(observer)),
             payload: UnsafeCell::new(Payload { closure: ManuallyDrop::new(closure) }),
         };
         // SAFETY: B1, the block is new, has no other owner, and has this layout.
@@ -166,8 +230,68 @@ where
 
     /// # Safety
     ///
+    /// B1: the slot is of this type, and the caller owns the closure, which becomes an outcome.
+    unsafe fn run(header: NonNull<Header>) {
+        // SAFETY: B1, by contract.
+        let closure = unsafe { Self::take_closure(header) };
+        let outcome = catch_unwind(AssertUnwindSafe(closure)).map_err(Fault::Panicked);
+        // SAFETY: B1, by contract; the closure was moved out.
+        unsafe { Self::put_outcome(header, outcome) };
+    }
+
+    /// # Safety
+    ///
+    /// B1: the slot is of this type, and the caller owns the closure, which becomes an outcome.
+    unsafe fn refuse(header: NonNull<Header>) {
+        // SAFETY: B1, by contract.
+        unsafe { Self::drop_closure(header) };
+        // SAFETY: B1, by contract; the closure was moved out.
+        unsafe { Self::put_outcome(header, Err(Fault::Refused)) };
+    }
+
+    /// How the job ended, by its outcome, which stays in the slot.
+    ///
+    /// # Safety
+    ///
+    /// B1: the slot is of this type, it holds the outcome, and the caller owns the outcome.
+    unsafe fn end(header: NonNull<Header>) -> End {
+        // SAFETY: B1, by contract.
+        let slot = unsafe { Self::from_header(header) };
+        slot.payload.with(|payload| {
+            // SAFETY: B1, the slot holds the outcome.
+            match unsafe { &*payload.cast::<Outcome<R>>() } {
+                Ok(_) => End::Returned,
+                Err(Fault::Panicked(_)) => End::Panicked,
+                Err(Fault::Refused) => End::Refused,
+            }
+        })
+    }
+
+    /// # Safety
+    ///
+    /// B1: the slot is of this type, and the caller owns the outcome, which is dropped.
+    unsafe fn drop_outcome(header: NonNull<Header>) {
+        let mut outcome = MaybeUninit::<Outcome<R>>::uninit();
+        // SAFETY: B1, by contract this function owns the outcome; `outcome` has room for it.
+        unsafe { Self::take_outcome(header, outcome.as_mut_ptr().cast()) };
+        drop_ignoring_panic({
+            // SAFETY: B1, `take_outcome` has just written it.
+            unsafe { outcome.assume_init() }
+        });
+    }
+
+    /// # Safety
+    ///
+    /// B1: the slot is of this type, and the caller owns the closure, which is dropped.
+    unsafe fn drop_closure(header: NonNull<Header>) {
+        // SAFETY: B1, by contract.
+        drop_ignoring_panic(unsafe { Self::take_closure(header) });
+    }
+
+    /// # Safety
+    ///
     /// B1: the slot is of this type, and the caller owns the closure, which is moved out.
-    pub(super) unsafe fn take_closure(header: NonNull<Header>) -> F {
+    unsafe fn take_closure(header: NonNull<Header>) -> F {
         // SAFETY: B1, by contract.
         let slot = unsafe { Self::from_header(header) };
         slot.payload.with_mut(|payload| {
@@ -178,45 +302,8 @@ where
 
     /// # Safety
     ///
-    /// B1: the slot is of this type, and the caller owns the observer, which was not taken yet.
-    pub(super) unsafe fn may_start(header: NonNull<Header>) -> bool {
-        // SAFETY: B1, by contract.
-        let slot = unsafe { Self::from_header(header) };
-        slot.observer.with(|observer| {
-            // SAFETY: B1, the slot was made with an observer, which is still in it.
-            let observer = unsafe { &*observer.cast::<T>() };
-            observer.may_start()
-        })
-    }
-
-    /// The observer, and how the job ended, by its outcome. The outcome stays in the slot.
-    ///
-    /// # Safety
-    ///
-    /// B1: the slot is of this type, it holds the outcome, and the caller owns the outcome and the
-    /// observer; the observer is moved out.
-    pub(super) unsafe fn take_observer(header: NonNull<Header>) -> (End, T) {
-        // SAFETY: B1, by contract.
-        let slot = unsafe { Self::from_header(header) };
-        let end = slot.payload.with(|payload| {
-            // SAFETY: B1, the slot holds the outcome.
-            match unsafe { &*payload.cast::<Outcome<R>>() } {
-                Ok(_) => End::Returned,
-                Err(Fault::Panicked(_)) => End::Panicked,
-                Err(Fault::Refused) => End::Refused,
-            }
-        });
-        let observer = slot.observer.with_mut(|observer| {
-            // SAFETY: B1, the slot was made with an observer, which is taken once.
-            unsafe { observer.cast::<T>().read() }
-        });
-        (end, observer)
-    }
-
-    /// # Safety
-    ///
     /// B1: the slot is of this type, and the caller owns the payload, which is empty.
-    pub(super) unsafe fn put_outcome(header: NonNull<Header>, outcome: Outcome<R>) {
+    unsafe fn put_outcome(header: NonNull<Header>, outcome: Outcome<R>) {
         // SAFETY: B1, by contract.
         let slot = unsafe { Self::from_header(header) };
         slot.payload.with_mut(|payload| {
@@ -228,7 +315,7 @@ where
     /// # Safety
     ///
     /// B1: the slot is of this type, and the caller owns the outcome; `room` has room for it.
-    pub(super) unsafe fn take_outcome(header: NonNull<Header>, room: *mut ()) {
+    unsafe fn take_outcome(header: NonNull<Header>, room: *mut ()) {
         // SAFETY: B1, by contract.
         let slot = unsafe { Self::from_header(header) };
         slot.payload.with_mut(|payload| {
@@ -241,22 +328,6 @@ where
 
     /// # Safety
     ///
-    /// B1: the slot is of this type, and the call has just cancelled it.
-    unsafe fn drop_closure(header: NonNull<Header>) {
-        // SAFETY: B1, by contract.
-        let slot = unsafe { Self::from_header(header) };
-        let observer = slot.observer.with_mut(|observer| {
-            // SAFETY: B1, the slot was made with an observer, which is taken once.
-            unsafe { observer.cast::<T>().read() }
-        });
-        ignore_panic(|| observer.withdraw());
-        // SAFETY: B1, by contract.
-        drop_ignoring_panic(unsafe { Self::take_closure(header) });
-        ignore_panic(|| drop(observer.end(End::Cancelled, true)));
-    }
-
-    /// # Safety
-    ///
     /// B1: the slot is of this type and empty, and the caller is its last owner.
     unsafe fn free(header: NonNull<Header>) {
         let slot = header.cast::<Self>();
@@ -264,9 +335,9 @@ where
             // SAFETY: B1, by contract.
             let slot = unsafe { Self::from_header(header) };
             // Each end has done with all parts before this. The model checker sees that here.
-            slot.header.waker.with_mut(|_| ());
-            slot.header.link.with_mut(|_| ());
-            slot.observer.with_mut(|_| ());
+            slot.observed.header.waker.with_mut(|_| ());
+            slot.observed.header.link.with_mut(|_| ());
+            slot.observed.observer.with_mut(|_| ());
             slot.payload.with_mut(|_| ());
         }
         // SAFETY: B1, the slot is empty, and its fields drop no contents. It is dropped for the

@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::worker_index;
 
@@ -18,10 +18,11 @@ use crate::topology::os;
 
 use super::accounting::CallOptions;
 use super::baggage::CarriedKeys;
-use super::compute::{ComputeFuture, offload, try_offload};
+use super::compute::{ComputeFuture, Offloaded, try_offload};
 use super::fallible::TryComputeFuture;
 use super::refused;
 use super::spans;
+use super::submit::{AnyWork, Ended, Submitted, Work, submit};
 use super::turn::{steps, use_up};
 
 /// A call that Loom placed, as a future of its result.
@@ -57,6 +58,17 @@ impl CallInfo {
         let class = site.class_of_hint(hint);
         Self { site, class, hint, priority: Priority::Normal, carrying: &[] }
     }
+
+    /// The function that is called.
+    fn function(self, core: &Core) -> &Arc<Function> {
+        core.function(self.site, self.class)
+    }
+
+    /// The options of the call, where it is offloaded.
+    fn options(self, core: &Core) -> CallOptions {
+        let function = Some(Arc::clone(self.function(core)));
+        CallOptions { function, priority: self.priority, carrying: self.carrying }
+    }
 }
 
 /// Runs a settled call: inline by this thread's verdict. It reads only the coarse clock of `os::tick`.
@@ -82,33 +94,36 @@ where
     if thread_stats::is_settled(core, site.index(class)) {
         return settled(site, f).counting_panics(site, class, || Arc::clone(core));
     }
-    place_measured(core, info, f)
+    let mut work = Work::new(f);
+    let placed = place_work(core, info, &mut work);
+    AdaptiveFuture::of(placed, work.ended())
 }
 
-/// Places a measured call.
+/// Where work went: it ran here, with this end and these budget steps, or it was submitted.
+pub(super) enum PlacedWork {
+    Inline(thread::Result<()>, u32),
+    Offloaded(Submitted),
+}
+
+/// Places a measured call of any type.
 #[track_caller]
-fn place_measured<F, R>(core: &Arc<Core>, info: CallInfo, f: F) -> AdaptiveFuture<R>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    let CallInfo { site, class, priority, carrying, .. } = info;
+pub(super) fn place_work(core: &Arc<Core>, info: CallInfo, work: &mut dyn AnyWork) -> PlacedWork {
     let admitted = Admitted::or_panic(core);
-    let decision = decide(core, info);
-    let function = core.function(site, class);
-    AdaptiveFuture(match decision.arm {
+    let Decision { arm, calls, .. } = decide(core, info);
+    let function = info.function(core);
+    match arm {
         Arm::InlineTokio => {
-            let (result, turn) = run_inline(core, function, decision.calls, f);
-            drop(admitted);
-            Placed::Inline(Some(result), turn)
+            let (end, turn) = run_inline(core, function, calls, || work.run());
+            PlacedWork::Inline(end, turn)
         }
-        Arm::OffloadRayon => {
-            let options = CallOptions { function: Some(Arc::clone(function)), priority, carrying };
-            let call = ComputeFuture::or_panic(offload(core, admitted, options, f));
-            function.counters.offloaded.add_one();
-            Placed::Offloaded(call)
-        }
-    })
+        Arm::OffloadRayon => match submit(usize::MAX, core, admitted, info.options(core), work) {
+            Ok(submitted) => {
+                function.counters.offloaded.add_one();
+                PlacedWork::Offloaded(submitted)
+            }
+            Err(refusal) => panic!("{refusal}"),
+        },
+    }
 }
 
 /// Places a call as [`place`] does, but returns an error where [`place`] panics.
@@ -117,7 +132,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let CallInfo { site, class, priority, carrying, .. } = info;
+    let CallInfo { site, class, .. } = info;
     let function = core.function(site, class);
     if thread_stats::is_settled(core, site.index(class)) {
         let AdaptiveFuture(placed) =
@@ -140,8 +155,7 @@ where
         }
         Arm::OffloadRayon => {
             drop(admitted);
-            let options = CallOptions { function: Some(Arc::clone(function)), priority, carrying };
-            let offloaded = try_offload(core, options, f);
+            let offloaded = try_offload(core, info.options(core), f);
             if offloaded.is_ok() {
                 function.counters.offloaded.add_one();
             }
@@ -150,11 +164,11 @@ where
     }
 }
 
-type Payload = Box<dyn Any + Send>;
+pub(super) type Payload = Box<dyn Any + Send>;
 
 /// Counts the panic of an inline call, and returns the payload with which it goes on.
 #[cold]
-fn ended_by(core: &Core, function: &Function, payload: Payload) -> Payload {
+pub(super) fn ended_by(core: &Core, function: &Function, payload: Payload) -> Payload {
     function.counters.panicked_inline.add_one();
     refused::explain(core, function, payload)
 }
@@ -195,7 +209,13 @@ pub(crate) fn run_inline<R>(
     let started = Instant::now();
     // The panic is caught so that on both arms the await raises it.
     let result = catch_unwind(AssertUnwindSafe(|| spans::inline(function.site, f)));
-    let run_time = started.elapsed();
+    let turn = ran_inline(core, function, calls, started.elapsed());
+    (result.map_err(|payload| ended_by(core, function, payload)), turn)
+}
+
+/// Records the run time of an inline call, which stands for `calls` calls. Returns the budget steps
+/// that all of them use up.
+fn ran_inline(core: &Core, function: &Function, calls: u64, run_time: Duration) -> u32 {
     core.ran(function, Arm::InlineTokio, run_time);
     let all = nanos(run_time).saturating_mul(calls);
     // The pressure estimate subtracts inline work from the busy time of I/O workers, so only
@@ -204,12 +224,26 @@ pub(crate) fn run_inline<R>(
     if is_worker && rayon::current_thread_index().is_none() {
         core.inline_nanos.fetch_add(all, Ordering::Relaxed);
     }
-    let result = result.map_err(|payload| ended_by(core, function, payload));
     // Every long call is a measured call, and a measured call also stands for the settled ones.
-    (result, steps(all))
+    steps(all)
 }
 
 impl<R> AdaptiveFuture<R> {
+    /// Work that was placed, with the result of what ran here, or the call of what went to the pool.
+    pub(super) fn of(placed: PlacedWork, (result, call): Ended<R>) -> Self {
+        match placed {
+            PlacedWork::Inline(Err(payload), turn) => Self::ended((Err(payload), turn)),
+            PlacedWork::Inline(Ok(()), turn) => {
+                let Some(result) = result else { unreachable!("it has run") };
+                Self::ended((Ok(result), turn))
+            }
+            PlacedWork::Offloaded(submitted) => {
+                let Some(call) = call else { unreachable!("its slot was made") };
+                Self(Placed::Offloaded(ComputeFuture::of(Offloaded::of(call, submitted))))
+            }
+        }
+    }
+
     /// A call that has run inline, with the budget steps that it has to use up.
     pub(crate) fn ended((result, turn): (thread::Result<R>, u32)) -> Self {
         Self(Placed::Inline(Some(result), turn))

@@ -10,8 +10,7 @@
 //! Arguments are passed one by one, rather than captured by a closure. So the compiler reports an
 //! argument that cannot be sent at that argument, and once.
 
-use std::mem;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -23,12 +22,15 @@ use crate::scheduler::{Arm, Magnitude, Site};
 use crate::sync::Arc;
 
 use super::accounting::CallOptions;
-use super::adaptive::{AdaptiveFuture, CallInfo, decide, place, run_inline};
+use super::adaptive::{
+    AdaptiveFuture, CallInfo, Payload, PlacedWork, decide, ended_by, place_work, run_inline,
+};
 use super::baggage::{CarriedKeys, Carry};
 use super::current::{current_core, is_settled};
 use super::scope::lend;
 use super::spans;
 use super::spin;
+use super::submit::{AnyWork, Ended, Work};
 
 /// The function that is called, and the properties of the call that its attribute and its arguments
 /// set.
@@ -40,37 +42,8 @@ pub struct At<'a> {
     size: Option<u64>,
     priority: Priority,
     carrying: CarriedKeys,
-    inlining: Inlining,
     /// The core of the runtime that the attribute names.
     core: Option<&'a Arc<Core>>,
-}
-
-/// The attribute of the function that keeps its body out of line, if any.
-#[derive(Clone, Copy, Debug)]
-enum Inlining {
-    No,
-    Never,
-    Cold,
-}
-
-impl Inlining {
-    /// Calls the body.
-    #[inline]
-    fn call<R>(self, body: impl FnOnce() -> R) -> R {
-        #[inline(never)]
-        fn never<R>(body: impl FnOnce() -> R) -> R {
-            body()
-        }
-        #[cold]
-        fn cold<R>(body: impl FnOnce() -> R) -> R {
-            body()
-        }
-        match self {
-            Self::No => body(),
-            Self::Never => never(body),
-            Self::Cold => cold(body),
-        }
-    }
 }
 
 impl<'a> At<'a> {
@@ -78,24 +51,7 @@ impl<'a> At<'a> {
     #[inline]
     #[must_use]
     pub const fn site(site: &'static Site) -> Self {
-        let (priority, inlining) = (Priority::Normal, Inlining::No);
-        Self { site, size: None, priority, carrying: &[], inlining, core: None }
-    }
-
-    /// Sets `#[inline(never)]` for the body.
-    #[inline]
-    #[must_use]
-    pub const fn out_of_line(mut self) -> Self {
-        self.inlining = Inlining::Never;
-        self
-    }
-
-    /// Sets `#[cold]` for the body.
-    #[inline]
-    #[must_use]
-    pub const fn cold(mut self) -> Self {
-        self.inlining = Inlining::Cold;
-        self
+        Self { site, size: None, priority: Priority::Normal, carrying: &[], core: None }
     }
 
     /// Sets how large the input is.
@@ -132,8 +88,8 @@ impl<'a> At<'a> {
 
     /// Whether a call is settled, by the per-thread statistics of this thread.
     #[inline]
-    fn is_settled(&self, info: CallInfo) -> bool {
-        let CallInfo { site, class, .. } = info;
+    fn is_settled(&self, called: Called) -> bool {
+        let Called { site, class } = called;
         match self.core {
             None => is_settled(site, class),
             Some(core) => thread_stats::is_settled(core, site.index(class)),
@@ -145,37 +101,47 @@ impl<'a> At<'a> {
         self.core.map_or_else(current_core, Arc::clone)
     }
 
-    /// The call's description, for that instance of the site.
+    /// What is called, for that instance of the site.
     #[inline]
-    fn call_info(&self, site: &'static Site) -> CallInfo {
-        let class = self.size.map_or(0, |size| site.class(size));
+    fn called(&self, site: &'static Site) -> Called {
+        Called { site, class: self.size.map_or(0, |size| site.class(size)) }
+    }
+
+    /// The call's description.
+    fn info(&self, Called { site, class }: Called) -> CallInfo {
         let Self { priority, carrying, .. } = *self;
         CallInfo { site, class, hint: site.hint(), priority, carrying }
     }
 }
 
-/// Counts a panic that unwinds through a settled call, which is not caught there.
-struct CountsPanic<'a>(At<'a>, CallInfo);
+/// The instance of the function that is called, and the class of its input. A settled call needs no
+/// more.
+#[derive(Clone, Copy)]
+struct Called {
+    site: &'static Site,
+    class: u8,
+}
 
-impl Drop for CountsPanic<'_> {
-    #[cold]
-    fn drop(&mut self) {
-        let Self(at, CallInfo { site, class, .. }) = self;
-        let core = at.into_core();
-        let function = core.function(site, *class);
-        function.counters.panicked_inline.add_one();
-        // The next call is measured, so its panic is seen: tokio may have refused this one.
-        function.record.end_verdicts();
-    }
+/// Calls the body of a function, which may run in three places. It is compiled once, for all of them.
+#[inline(never)]
+fn body<R>(f: impl FnOnce() -> R) -> R {
+    f()
 }
 
 /// Runs a settled call: inline, with no read of a clock except the coarse one of `os::tick`.
 #[inline]
-fn settled<R>(at: At<'_>, info: CallInfo, f: impl FnOnce() -> R) -> R {
-    let counts_panic = CountsPanic(at, info);
-    let result = spans::inline(info.site, f);
-    mem::forget(counts_panic);
-    result
+fn settled<R>(at: At<'_>, called: Called, f: impl FnOnce() -> R) -> R {
+    match catch_unwind(AssertUnwindSafe(|| spans::inline(called.site, f))) {
+        Ok(result) => result,
+        Err(payload) => panicked(at, called, payload),
+    }
+}
+
+/// Counts the panic of a settled call, and lets it go on.
+#[cold]
+fn panicked(at: At<'_>, Called { site, class }: Called, payload: Payload) -> ! {
+    let core = at.into_core();
+    resume_unwind(ended_by(&core, core.function(site, class), payload))
 }
 
 /// A call, as a future of its result.
@@ -200,6 +166,12 @@ impl Kind for Adaptive {
 /// A result is only moved out, never pinned.
 impl<R> Unpin for Call<R> {}
 
+/// A measured call that was placed. Compiled once for each type of results.
+#[inline(never)]
+fn held<R: Send>(placed: PlacedWork, ended: Ended<R>) -> Held<R> {
+    Held::new::<Adaptive>(AdaptiveFuture::of(placed, ended))
+}
+
 impl<R> Future for Call<R> {
     type Output = R;
 
@@ -222,11 +194,30 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let info = at.call_info(at.site.instance::<Body>());
-    if at.is_settled(info) {
-        return Call(Placed::Ended(Some(settled(at, info, f))));
+    let called = at.called(at.site.instance::<Body>());
+    if at.is_settled(called) {
+        return Call(Placed::Ended(Some(settled(at, called, f))));
     }
-    Call(Placed::Measured(Held::new::<Adaptive>(place(&at.into_core(), info, f))))
+    Call(Placed::Measured(measured(at, called, f)))
+}
+
+/// Places a measured call. It returns what is held alone: in registers, a settled call's result takes
+/// less time than in memory.
+#[track_caller]
+#[inline(never)]
+fn measured<F, R>(at: At<'_>, called: Called, f: F) -> Held<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let mut work = Work::new(f);
+    let placed = place_at(at, called, &mut work);
+    held(placed, work.ended())
+}
+
+#[track_caller]
+fn place_at(at: At<'_>, called: Called, work: &mut dyn AnyWork) -> PlacedWork {
+    place_work(&at.into_core(), at.info(called), work)
 }
 
 /// A call that borrows: it has ended when this returns.
@@ -237,11 +228,12 @@ where
     F: FnOnce() -> R + Send,
     R: Send,
 {
-    let info = at.call_info(at.site.instance_that_borrows::<Body>());
-    if at.is_settled(info) {
-        return Call(Placed::Ended(Some(settled(at, info, f))));
+    let called = at.called(at.site.instance_that_borrows::<Body>());
+    if at.is_settled(called) {
+        return Call(Placed::Ended(Some(settled(at, called, f))));
     }
-    Call(Placed::Measured(Held::new::<Adaptive>(scoped_measured(&at.into_core(), info, f))))
+    let call = scoped_measured(&at.into_core(), at.info(called), f);
+    Call(Placed::Measured(Held::new::<Adaptive>(call)))
 }
 
 #[track_caller]
@@ -312,8 +304,7 @@ macro_rules! arity {
             F: FnOnce($($Arg),*) -> R + Argument + 'static,
             R: Outcome + 'static,
         {
-            let inlining = at.inlining;
-            call::<F, _, R>(at, move || inlining.call(move || f($($arg),*)))
+            call::<F, _, R>(at, move || body(move || f($($arg),*)))
         }
 
         /// Calls a function of so many arguments, some of which are borrowed.
@@ -330,8 +321,7 @@ macro_rules! arity {
             F: FnOnce($($Arg),*) -> R + Argument,
             R: Outcome,
         {
-            let inlining = at.inlining;
-            scoped::<F, _, R>(at, move || inlining.call(move || f($($arg),*)))
+            scoped::<F, _, R>(at, move || body(move || f($($arg),*)))
         }
     };
 }

@@ -18,6 +18,7 @@ use crate::core::{Function, context};
 use crate::sync::thread;
 
 use super::spans::{self, CallSpan};
+use super::through::through;
 
 /// A static that `carry(…)` may name: one of `tokio::task_local!`.
 #[diagnostic::on_unimplemented(
@@ -139,10 +140,14 @@ pub(crate) struct Baggage {
 }
 
 impl Baggage {
-    /// Baggage for a call of `F`.
-    pub(crate) fn pack<F>(carrying: CarriedKeys, function: Option<&Function>) -> Self {
+    /// Baggage for a call of a function, or of a closure whose type has this name.
+    pub(crate) fn pack(
+        carrying: CarriedKeys,
+        function: Option<&Function>,
+        closure: fn() -> &'static str,
+    ) -> Self {
         let carried = carrying.iter().filter_map(|name| name.take_along()).collect();
-        Self { carrying, carried, span: CallSpan::offloaded::<F>(function) }
+        Self { carrying, carried, span: CallSpan::offloaded(function, closure) }
     }
 
     /// Baggage for parallel work of a scope.
@@ -151,11 +156,12 @@ impl Baggage {
     }
 
     /// Calls `f` with this baggage in place, and without the baggage of a call below it.
-    pub(crate) fn unpack<F, R>(self, f: F) -> R
-    where
-        F: FnOnce() -> R + Send,
-        R: Send,
-    {
+    pub(crate) fn unpack<R: Send>(self, f: impl FnOnce() -> R + Send) -> R {
+        through(f, |f| self.unpack_around(f)).0
+    }
+
+    /// [`unpack`](Self::unpack), compiled once for all closures.
+    pub(crate) fn unpack_around(self, f: &mut (dyn FnMut() + Send)) {
         if self.set_aside().iter().all(|name| name.is_free()) {
             return self.unpack_here(f);
         }
@@ -167,7 +173,7 @@ impl Baggage {
             if let Some(core) = core {
                 context::adopt(core);
             }
-            self.unpack_here(f)
+            self.unpack_here(f);
         };
         let ended = thread::scope(|scope| {
             match thread::Builder::new().name("loom-apart".to_owned()).spawn_scoped(scope, run) {
@@ -179,7 +185,7 @@ impl Baggage {
                 ),
             }
         });
-        ended.unwrap_or_else(|payload| resume_unwind(payload))
+        ended.unwrap_or_else(|payload| resume_unwind(payload));
     }
 
     /// The task-locals that must have no value, unless this baggage carries one for them.
@@ -193,7 +199,7 @@ impl Baggage {
     }
 
     /// Unpacks on this thread, where all task-locals that are set aside are free.
-    fn unpack_here<R>(self, f: impl FnOnce() -> R) -> R {
+    fn unpack_here(self, f: &mut dyn FnMut()) {
         let set_aside = self.set_aside();
         let Self { carrying, carried, span } = self;
         let running = Running::enter(carrying);
@@ -201,8 +207,8 @@ impl Baggage {
         if is_alone && carried.is_empty() && set_aside.is_empty() {
             return span.within(f);
         }
-        let (mut work, mut result) = (Some(|| span.within(f)), None);
-        let mut innermost = || result = work.take().map(|work| work());
+        let mut span = Some(span);
+        let mut innermost = || span.take().into_iter().for_each(|span| span.within(&mut *f));
         let mut carried = Some(carried.into_vec().into_iter());
         let mut inner = || {
             carried.take().into_iter().for_each(|carried| within(carried, &mut innermost));
@@ -213,8 +219,6 @@ impl Baggage {
         } else {
             spans::outside(outer);
         }
-        let Some(result) = result else { unreachable!("`innermost` has called the work") };
-        result
     }
 }
 

@@ -1,23 +1,20 @@
 //! Offloaded calls: the bridge between the current task and the compute pool.
 
-use std::any::TypeId;
 use std::fmt;
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::task::{coop, yield_now};
 
-use crate::bridge::{self, Call, Fault, Outcome, Queueing};
-use crate::core::{Admitted, Core, Function, Refusal};
+use crate::bridge::{self, Call, Fault, Outcome};
+use crate::core::{Admitted, Core, Refusal};
 use crate::sync::{Arc, thread};
-use crate::threads::{begin_call, drainer};
 
-use super::accounting::{CallObserver, CallOptions, QueueTimer};
-use super::baggage::Baggage;
-use super::spin::{self, PollHistory, spin_briefly};
+use super::accounting::CallOptions;
+use super::spin::{PollHistory, spin_briefly};
+use super::submit::{Sampled, Submitted, Timed, Work, submit};
 
 /// Work on the compute pool, as a future of its result.
 ///
@@ -61,17 +58,6 @@ pub(crate) struct Offloaded<R> {
     has_waker: bool,
 }
 
-struct Sampled {
-    core: Arc<Core>,
-    submitted: Instant,
-}
-
-/// A result, and the start and end of the work where the call is timed.
-struct Timed<R> {
-    value: R,
-    times: Option<(Instant, Instant)>,
-}
-
 /// Submits `f` to the compute pool of the core that admitted it, even where the queue is full.
 pub(crate) fn offload<F, R>(
     core: &Arc<Core>,
@@ -98,60 +84,10 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    if core.compute_threads == 0 {
-        return Err(Refusal::NoPool);
-    }
-    let full = |function: Option<&Function>| {
-        core.counters.refused.add_one();
-        function.inspect(|function| function.counters.refused.add_one());
-        Refusal::QueueFull(limit)
-    };
-    if core.queue.waiting() >= limit {
-        return Err(full(options.function.as_deref()));
-    }
-    let queued = QueueTimer::of(core, &options);
-    // Packed before the call is counted in, since it runs code of the user, which may panic.
-    let baggage = Baggage::pack::<F>(options.carrying, options.function.as_deref());
-    let before = begin_call(core);
-    let CallOptions { function, priority, .. } = options;
-    let closure = TypeId::of::<F>();
-    let run_times = function
-        .as_ref()
-        .map_or_else(|| core.closures.of_calls(closure), |function| &function.on_pool);
-    let queueing = Queueing { priority, micros: run_times.micros() };
-    // Only where a compute thread should be free does the round trip show what the bridge costs.
-    let sampled = queued.as_ref().filter(|_| before < core.compute_threads);
-    let sampled =
-        sampled.map(|queued| Sampled { core: Arc::clone(core), submitted: queued.submitted() });
-    // Compute threads of a runtime have entered that runtime's tokio. Threads of the process-wide
-    // pool serve every tokio runtime, and enter the caller's here.
-    let tokio = if core.is_process_wide() { Handle::try_current().ok() } else { None };
-    let work = move || {
-        let _entered = tokio.as_ref().map(Handle::enter);
-        let Some(queued) = queued else {
-            return Timed { value: baggage.unpack(f), times: None };
-        };
-        let started = queued.starts(&baggage.span);
-        let measured = queued.measured(started, closure);
-        let value = baggage.unpack(f);
-        drop(measured);
-        Timed { value, times: Some((started, Instant::now())) }
-    };
-    let (job, call) = bridge::call(work, CallObserver::new(admitted, function), queueing);
-    let searching = core.queue.searching();
-    // This comes last, since drainers look for the job from here on. Where the queue has just
-    // become full, the job is dropped, which counts it out again.
-    let Some(place) = core.queue.enter(limit) else {
-        // The dropped job counts the refusal for its function, so this must not.
-        return Err(full(None));
-    };
-    if let Some(generation) = place.submit(job) {
-        drainer::fetch(core, generation);
-    }
-    let is_expected_soon =
-        searching > 0 && before == 0 && !core.drainer_cpus.may_all_be_here(searching);
-    let patience = if is_expected_soon { spin::patience(core, queueing.micros) } else { None };
-    Ok(Offloaded { call, sampled, waited: false, patience, has_waker: false })
+    let mut work = Work::new(f);
+    let submitted = submit(limit, core, admitted, options, &mut work)?;
+    let (_, Some(call)) = work.ended() else { unreachable!("its slot was made") };
+    Ok(Offloaded::of(call, submitted))
 }
 
 /// Admits and submits a call, unless the runtime has ended or its queue is full.
@@ -168,6 +104,10 @@ where
 }
 
 impl<R> Offloaded<R> {
+    pub(super) fn of(call: Call<Timed<R>>, Submitted { patience, sampled }: Submitted) -> Self {
+        Self { call, sampled, waited: false, patience, has_waker: false }
+    }
+
     pub(crate) fn detach(self) {
         self.call.detach();
     }
@@ -202,12 +142,11 @@ impl<R> Offloaded<R> {
 
     fn resolve(&mut self, outcome: Outcome<Timed<R>>) -> Result<R, Fault> {
         let Timed { value, times } = outcome?;
-        if let Some(Sampled { core, submitted }) = self.sampled.take()
-            && let Some((started, ended)) = times
+        if let Some(sampled) = self.sampled.take()
+            && let Some(times) = times
             && self.waited
         {
-            let there = started.saturating_duration_since(submitted);
-            core.overhead.record((there + ended.elapsed()).as_secs_f64() * 1e9, core.now());
+            sampled.record(times);
         }
         Ok(value)
     }
@@ -221,6 +160,10 @@ impl<R> ComputeFuture<R> {
             Ok(call) => Self(call),
             Err(refusal) => panic!("{refusal}"),
         }
+    }
+
+    pub(super) fn of(call: Offloaded<R>) -> Self {
+        Self(call)
     }
 
     /// Lets the work run to its end, and drops its result.

@@ -17,6 +17,8 @@ mod scope;
 mod spans;
 mod spin;
 mod stream;
+mod submit;
+mod through;
 mod turn;
 
 #[cfg(all(test, not(loom_model)))]

@@ -6,6 +6,7 @@
 //! own task. So it gives its I/O worker's other tasks to another thread as soon as it takes longer
 //! than that costs.
 
+use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{Location, resume_unwind};
@@ -154,7 +155,8 @@ where
     // Threads of the process-wide pool serve every tokio runtime, and enter the caller's here.
     let tokio = if core.is_process_wide() { Handle::try_current().ok() } else { None };
     let queued = QueueTimer::of(core, &options);
-    let baggage = Baggage::pack::<F>(options.carrying, options.function.as_deref());
+    let function = options.function.as_deref();
+    let baggage = Baggage::pack(options.carrying, function, type_name::<F>);
     let CallOptions { function, priority, .. } = options;
     let work = move || {
         let _entered = tokio.as_ref().map(Handle::enter);

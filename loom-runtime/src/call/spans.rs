@@ -5,11 +5,11 @@
 
 #[cfg(feature = "tracing")]
 mod imp {
-    use std::any::type_name;
     use std::fmt::{self, Write};
     use std::time::{Duration, Instant};
 
     use tracing::level_filters::LevelFilter;
+    use tracing::span::EnteredSpan;
     use tracing::{Dispatch, Level, Span, dispatcher, field, span_enabled, trace_span};
 
     use crate::core::Function;
@@ -83,13 +83,16 @@ mod imp {
             Self { span: Span::current(), subscriber: own_subscriber(), is_own: false }
         }
 
-        /// A span of its own for a call of `F`, below the current span; or the current span where
-        /// calls have none.
-        pub(crate) fn offloaded<F>(function: Option<&Function>) -> Self {
+        /// A span of its own for a call of a function, or of a closure whose type has this name, below
+        /// the current span; or the current span where calls have none.
+        pub(crate) fn offloaded(
+            function: Option<&Function>,
+            closure: fn() -> &'static str,
+        ) -> Self {
             if !is_on() {
                 return Self::current();
             }
-            let name = function.map_or_else(type_name::<F>, |function| function.site.name());
+            let name = function.map_or_else(closure, |function| function.site.name());
             let subscriber = own_subscriber();
             Self { span: call(name, "offload"), subscriber, is_own: true }
         }
@@ -101,13 +104,14 @@ mod imp {
             }
         }
 
-        pub(crate) fn within<R>(self, f: impl FnOnce() -> R) -> R {
+        pub(crate) fn within(self, f: &mut dyn FnMut()) {
             let Self { span, subscriber, is_own } = self;
             let in_span = || {
                 if span.is_none() {
                     return f();
                 }
-                if is_own { measured(&span, f) } else { span.in_scope(f) }
+                let _measured = is_own.then(|| Measured(&span, Instant::now()));
+                span.in_scope(f);
             };
             match subscriber {
                 Some(subscriber) => dispatcher::with_default(&subscriber, in_span),
@@ -116,17 +120,13 @@ mod imp {
         }
     }
 
-    fn measured<R>(span: &Span, f: impl FnOnce() -> R) -> R {
-        struct Measured<'a>(&'a Span, Instant);
-        impl Drop for Measured<'_> {
-            fn drop(&mut self) {
-                self.0.record("run_time_us", micros(self.1.elapsed()));
-            }
+    /// Records the time since then in a span, when it is dropped.
+    struct Measured<'a>(&'a Span, Instant);
+
+    impl Drop for Measured<'_> {
+        fn drop(&mut self) {
+            self.0.record("run_time_us", micros(self.1.elapsed()));
         }
-        span.in_scope(|| {
-            let _measured = Measured(span, Instant::now());
-            f()
-        })
     }
 
     /// Calls `f` outside of the spans that this thread is in, and enters them again afterwards.
@@ -152,15 +152,30 @@ mod imp {
         f()
     }
 
-    /// Runs an inline call, in a span of its own where calls have one.
-    #[inline]
-    pub(crate) fn inline<R>(site: &Site, f: impl FnOnce() -> R) -> R {
-        if is_on() { in_span(site, f) } else { f() }
+    /// The span of an inline call that runs, entered.
+    pub(crate) struct InlineSpan {
+        span: EnteredSpan,
+        started: Instant,
+    }
+
+    impl Drop for InlineSpan {
+        #[cold]
+        fn drop(&mut self) {
+            self.span.record("run_time_us", micros(self.started.elapsed()));
+        }
     }
 
     #[cold]
-    fn in_span<R>(site: &Site, f: impl FnOnce() -> R) -> R {
-        measured(&call(site.name(), "inline"), f)
+    fn enter(site: &Site) -> InlineSpan {
+        let span = call(site.name(), "inline").entered();
+        InlineSpan { span, started: Instant::now() }
+    }
+
+    /// Runs an inline call, in a span of its own where calls have one.
+    #[inline]
+    pub(crate) fn inline<R>(site: &Site, f: impl FnOnce() -> R) -> R {
+        let _within = is_on().then(|| enter(site));
+        f()
     }
 }
 
@@ -178,8 +193,10 @@ mod imp {
             Self
         }
 
-        #[expect(clippy::extra_unused_type_parameters, reason = "as with the feature")]
-        pub(crate) fn offloaded<F>(_function: Option<&Function>) -> Self {
+        pub(crate) fn offloaded(
+            _function: Option<&Function>,
+            _closure: fn() -> &'static str,
+        ) -> Self {
             Self
         }
 
@@ -187,8 +204,8 @@ mod imp {
         pub(crate) fn waited(&self, _waited: Duration) {}
 
         #[expect(clippy::unused_self, reason = "as with the feature")]
-        pub(crate) fn within<R>(self, f: impl FnOnce() -> R) -> R {
-            f()
+        pub(crate) fn within(self, f: &mut dyn FnMut()) {
+            f();
         }
     }
 

@@ -15,13 +15,24 @@ pub(crate) trait Kind: 'static {
     type Of<R>: Future<Output = R> + Unpin;
 }
 
-/// Three words that stand for a future of any size: cheap to move, and cheap for the compiler to
-/// analyse.
+/// One word that stands for a future of any size: cheap to move, also in a register, and cheap for the
+/// compiler to analyse.
 pub(crate) struct Held<R> {
-    /// P5: holds a future of the type that the two functions are for, from `new` until the drop.
-    memory: NonNull<u8>,
-    poll: unsafe fn(NonNull<u8>, &mut Context<'_>) -> Poll<R>,
-    drop: unsafe fn(NonNull<u8>),
+    /// P5: the first part of a [`Block`] for the type that the functions are for, from `new` until the
+    /// drop.
+    block: NonNull<Functions<R>>,
+}
+
+/// What can be done with the block, whatever is in it.
+struct Functions<R> {
+    poll: unsafe fn(NonNull<Functions<R>>, &mut Context<'_>) -> Poll<R>,
+    drop: unsafe fn(NonNull<Functions<R>>),
+}
+
+#[repr(C)]
+struct Block<R, T> {
+    functions: Functions<R>,
+    future: T,
 }
 
 // SAFETY: P6: the future is `Send`, as `new` requires, and the holder has no other content.
@@ -39,26 +50,27 @@ impl<R> Held<R> {
     where
         K::Of<R>: Send,
     {
-        let memory = take(Layout::new::<K::Of<R>>());
+        let functions = Functions { poll: poll::<K, R>, drop: drop_in::<K, R> };
+        let block = take(Layout::new::<Block<R, K::Of<R>>>()).cast();
         // SAFETY: P1, P4: this function owns the block, which is large enough.
-        unsafe { memory.cast::<K::Of<R>>().write(future) };
-        Self { memory, poll: poll::<K, R>, drop: drop_in::<K, R> }
+        unsafe { block.write(Block { functions, future }) };
+        Self { block: block.cast() }
     }
 }
 
 /// # Safety
 ///
-/// P5 for this kind and result, and no other code uses the memory.
-unsafe fn poll<K: Kind, R>(memory: NonNull<u8>, cx: &mut Context<'_>) -> Poll<R> {
+/// P5 for this kind and result, and no other code uses the block.
+unsafe fn poll<K: Kind, R>(block: NonNull<Functions<R>>, cx: &mut Context<'_>) -> Poll<R> {
     // SAFETY: P5, by contract.
-    let future = unsafe { memory.cast::<K::Of<R>>().as_mut() };
-    Pin::new(future).poll(cx)
+    let block = unsafe { block.cast::<Block<R, K::Of<R>>>().as_mut() };
+    Pin::new(&mut block.future).poll(cx)
 }
 
 /// # Safety
 ///
-/// P5 for this kind and result, and the memory is not used again.
-unsafe fn drop_in<K: Kind, R>(memory: NonNull<u8>) {
+/// P5 for this kind and result, and the block is not used again.
+unsafe fn drop_in<K: Kind, R>(block: NonNull<Functions<R>>) {
     /// Gives the block back even if the drop of the future panics.
     struct Back(NonNull<u8>, Layout);
     impl Drop for Back {
@@ -68,24 +80,28 @@ unsafe fn drop_in<K: Kind, R>(memory: NonNull<u8>) {
             unsafe { give(self.0, self.1) };
         }
     }
-    let _back = Back(memory, Layout::new::<K::Of<R>>());
+    let _back = Back(block.cast(), Layout::new::<Block<R, K::Of<R>>>());
     // SAFETY: P5, by contract.
-    unsafe { memory.cast::<K::Of<R>>().drop_in_place() };
+    unsafe { block.cast::<Block<R, K::Of<R>>>().drop_in_place() };
 }
 
 impl<R> Future for Held<R> {
     type Output = R;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+        // SAFETY: P5, the block exists until the drop.
+        let poll = unsafe { self.block.as_ref() }.poll;
         // SAFETY: P5; `self` is the only reference to the holder.
-        unsafe { (self.poll)(self.memory, cx) }
+        unsafe { poll(self.block, cx) }
     }
 }
 
 impl<R> Drop for Held<R> {
     fn drop(&mut self) {
+        // SAFETY: P5, the block exists until this.
+        let drop = unsafe { self.block.as_ref() }.drop;
         // SAFETY: P5; the future is dropped once, and not used after this.
-        unsafe { (self.drop)(self.memory) };
+        unsafe { drop(self.block) };
     }
 }
 
