@@ -6,7 +6,7 @@ use std::env;
 use std::num::ParseIntError;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, RwLock, mpsc};
+use std::sync::{Arc, Mutex, Once, RwLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +14,11 @@ use rayon::prelude::*;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tracing::instrument::WithSubscriber;
+use tracing::{Instrument, Span, dispatcher, info_span};
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
 
 /// The panic of a call, as its task reports it.
 async fn panic_of<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> String {
@@ -265,6 +270,48 @@ mod finds {
     }
 
     #[loom::compute]
+    fn a_task_local_that_is_not_named() -> Option<u32> {
+        TENANT.try_with(|tenant| *tenant).ok()
+    }
+
+    #[loom::compute]
+    fn is_within_looms_pool() -> bool {
+        rayon::current_thread_index().is_some()
+    }
+
+    #[loom::test(arm = "inline")]
+    async fn inline_it_is_part_of_its_task() {
+        assert_eq!(TENANT.scope(3, a_task_local_that_is_not_named()).await, Some(3));
+        assert!(!is_within_looms_pool().await);
+    }
+
+    #[loom::test(arm = "offload")]
+    async fn on_the_pool_it_is_not() {
+        assert_eq!(TENANT.scope(3, a_task_local_that_is_not_named()).await, None);
+        assert!(is_within_looms_pool().await);
+    }
+
+    #[loom::compute]
+    fn the_subscriber() -> bool {
+        dispatcher::get_default(|dispatch| dispatch.is::<Registry>())
+    }
+
+    #[loom::compute]
+    fn the_span() -> Option<&'static str> {
+        Span::current().metadata().map(|metadata| metadata.name())
+    }
+
+    #[loom::compute]
+    fn the_place_of_its_panic() {
+        panic!("{PLACED}");
+    }
+
+    /// The text of a panic whose place is noted.
+    const PLACED: &str = "a panic with a place";
+
+    static PLACES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+    #[loom::compute]
     fn whether_it_is_cancelled() -> bool {
         loom::is_cancelled()
     }
@@ -287,6 +334,39 @@ mod finds {
         assert_eq!(the_runtime().await.as_deref(), Some("loom"));
         assert_eq!(tokios_handle().await, Some(Handle::current().id()));
         assert!(!whether_it_is_cancelled().await);
+    }
+
+    #[loom::test(arm = "both")]
+    async fn it_finds_the_span_and_the_subscriber_of_its_caller() {
+        let finds = async {
+            assert!(the_subscriber().await);
+            assert_eq!(the_span().await, None);
+            assert_eq!(the_span().instrument(info_span!("outer")).await, Some("outer"));
+        };
+        // At `TRACE`, each call would have a span of its own.
+        finds.with_subscriber(Registry::default().with(LevelFilter::INFO)).await;
+        assert!(!the_subscriber().await);
+    }
+
+    #[loom::test(arm = "both")]
+    async fn its_panic_has_its_own_place() {
+        static NOTED: Once = Once::new();
+        NOTED.call_once(|| {
+            let before = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                if panic.payload_as_str() == Some(PLACED) {
+                    let place = panic.location().expect("it has one").to_string();
+                    return PLACES.lock().expect("nobody panics").push(place);
+                }
+                before(panic);
+            }));
+        });
+        let before = PLACES.lock().expect("nobody panics").len();
+        assert_eq!(panic_of(the_place_of_its_panic()).await, PLACED);
+        let places = PLACES.lock().expect("nobody panics");
+        assert_eq!(places.len(), before + 1);
+        assert!(places[before].contains("matrix.rs"), "{places:?}");
+        assert_eq!(places[0], places[before], "the same on either arm");
     }
 
     #[loom::test(arm = "both")]

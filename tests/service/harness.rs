@@ -21,7 +21,6 @@ pub(crate) fn program() -> Command {
     let path = PATH.get_or_init(|| {
         escargot::CargoBuild::new()
             .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
-            .package("loom-suite")
             .example("service")
             .current_release()
             .run()
