@@ -60,8 +60,20 @@ fn measure(folder: &Path, options: &Options, report: &mut Report) -> Result<(), 
     let (rounds, functions) = if quick { (1, 50) } else { (rounds, functions) };
     checks(folder, rounds, functions, report)?;
     let (rounds, functions) = (rounds.div_ceil(3), functions.div_ceil(5));
-    builds(folder, quick, rounds, functions, report)?;
-    memory(folder, quick, functions, report)
+    if quick {
+        return programs_are_right(folder, functions);
+    }
+    builds(folder, rounds, functions, report)?;
+    memory(folder, functions, report)
+}
+
+/// Checks the programs without a build, which takes minutes.
+fn programs_are_right(folder: &Path, functions: usize) -> Result<(), Box<dyn Error>> {
+    let check = Compiler { folder, command: &["check", "--quiet"] };
+    for style in [Style::Plain, Style::Blocking, Style::Attribute] {
+        check.run(&crates::write(&folder.join(style.name()), Kind::Program, style, functions)?)?;
+    }
+    check.run(&crates::write(&folder.join("memory"), Kind::Counted, Style::Attribute, functions)?)
 }
 
 /// The time of `cargo check`.
@@ -72,7 +84,7 @@ fn checks(
     report: &mut Report,
 ) -> Result<(), Box<dyn Error>> {
     let styles = [Style::Plain, Style::Adaptive, Style::Attribute];
-    let check = Compiler { folder, command: &["check", "--quiet"], is_light: false };
+    let check = Compiler { folder, command: &["check", "--quiet"] };
     let seconds = check.in_turns(Kind::Library, &styles, rounds, functions)?;
     report.say(&format!(
         "`cargo check` of {functions} functions, {rounds} interleaved rounds; medians, with 95 % \
@@ -99,13 +111,12 @@ fn checks(
 /// The time of `cargo build --release`, and the size of its code.
 fn builds(
     folder: &Path,
-    quick: bool,
     rounds: usize,
     functions: usize,
     report: &mut Report,
 ) -> Result<(), Box<dyn Error>> {
     let styles = [Style::Plain, Style::Blocking, Style::Attribute];
-    let build = Compiler { folder, command: &["build", "--quiet", "--release"], is_light: quick };
+    let build = Compiler { folder, command: &["build", "--quiet", "--release"] };
     let seconds = build.in_turns(Kind::Program, &styles, rounds, functions)?;
     let code: Vec<f64> = styles
         .into_iter()
@@ -145,14 +156,9 @@ fn builds(
 }
 
 /// What the calls of a program allocate and keep.
-fn memory(
-    folder: &Path,
-    quick: bool,
-    functions: usize,
-    report: &mut Report,
-) -> Result<(), Box<dyn Error>> {
+fn memory(folder: &Path, functions: usize, report: &mut Report) -> Result<(), Box<dyn Error>> {
     let path = crates::write(&folder.join("memory"), Kind::Counted, Style::Attribute, functions)?;
-    let build = Compiler { folder, command: &["build", "--quiet", "--release"], is_light: quick };
+    let build = Compiler { folder, command: &["build", "--quiet", "--release"] };
     build.run(&path)?;
     let output = Command::new(folder.join("target/release/memory")).output()?;
     let bytes: f64 = String::from_utf8(output.stdout)?.trim().parse()?;
@@ -193,8 +199,6 @@ fn net_of(own: f64, other: f64, plain: f64) -> f64 {
 struct Compiler<'a> {
     folder: &'a Path,
     command: &'a [&'a str],
-    /// Without optimisation, which takes less time.
-    is_light: bool,
 }
 
 impl Compiler<'_> {
@@ -233,11 +237,7 @@ impl Compiler<'_> {
 
     fn run(&self, path: &Path) -> Result<(), Box<dyn Error>> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        if self.is_light {
-            command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0");
-        }
-        let status = command
+        let status = Command::new(cargo)
             .args(self.command)
             .env("CARGO_TARGET_DIR", self.folder.join("target"))
             // The whole crate is compiled each time; incrementally, nothing would have changed.
