@@ -293,12 +293,12 @@ mod finds {
 
     #[loom::compute]
     fn the_subscriber() -> bool {
-        dispatcher::get_default(|dispatch| dispatch.is::<Registry>())
+        dispatcher::get_default(tracing::Dispatch::is::<Registry>)
     }
 
     #[loom::compute]
     fn the_span() -> Option<&'static str> {
-        Span::current().metadata().map(|metadata| metadata.name())
+        Span::current().metadata().map(tracing::Metadata::name)
     }
 
     #[loom::compute]
