@@ -65,6 +65,16 @@ fn the_attributes_find_loom_by_the_name_of_the_dependency() {
     );
     let (is_accepted, text) = check("renamed");
     assert!(is_accepted, "{text}");
+
+    // Beside tokio's model checker, which is named `loom`.
+    write(
+        "renamed_beside",
+        "loom = \"0.7\"\nfast-loom = { package = \"loom-runtime\", path = 'LOOM' }",
+        "main.rs",
+        &program("fast_loom", ""),
+    );
+    let (is_accepted, text) = check("renamed_beside");
+    assert!(is_accepted, "{text}");
 }
 
 #[test]
@@ -76,6 +86,14 @@ fn behind_another_crate_the_argument_is_asked_for_and_is_enough() {
     assert!(!is_accepted);
     let asked = text.matches("crate = that_crate::loom").count();
     assert_eq!(asked, 2, "once for each attribute, and nothing else: {text}");
+    assert!(!text.contains("E0433"), "{text}");
+
+    // The model checker has the name, which the attributes must not take for theirs.
+    let beside = format!("{behind}\nloom = \"0.7\"");
+    write("beside", &beside, "main.rs", &program("facade::loom", ""));
+    let (is_accepted, text) = check("beside");
+    assert!(!is_accepted);
+    assert_eq!(text.matches("`loom` is another package").count(), 2, "{text}");
     assert!(!text.contains("E0433"), "{text}");
 
     write("behind_and_said", behind, "main.rs", &program("facade::loom", "crate = facade::loom"));

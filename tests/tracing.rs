@@ -293,6 +293,9 @@ fn a_subscriber_of_a_scope_goes_with_the_work_and_does_not_stay() {
         runtime.block_on(said_there("afterwards"));
     }
     assert_eq!((times(&own, "afterwards"), times(all, "afterwards")), (0, 4));
+    let nobody = tracing::Dispatch::none();
+    tracing::dispatcher::with_default(&nobody, || runtime.block_on(said_there("to nobody")));
+    assert_eq!(times(all, "to nobody"), 0);
 }
 
 #[loom::compute(mode = "offload", carry(USER))]

@@ -43,7 +43,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     report.table(&table);
     report.say(
         "What Loom allocates is one allocation of rayon's for each time the idle pool is woken; \
-         `tests/alloc.rs` holds it to that, over a million calls of each size.",
+         `tests/core/alloc.rs` holds it to that, over a million calls of each size.",
     );
     report.samples("allocations", &taken);
     Ok(report)

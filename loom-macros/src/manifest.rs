@@ -20,6 +20,8 @@ pub(crate) enum Name {
     Renamed(String),
     /// The word `loom` is in none of them.
     Missing,
+    /// Another package has the name `loom`, as tokio's model checker does.
+    Taken,
 }
 
 /// The name in the crate that is compiled.
@@ -46,6 +48,9 @@ fn of(folder: &Path) -> Name {
     if let Some(name) = renamed(&own) {
         return Name::Renamed(name);
     }
+    if is_taken(&own) {
+        return Name::Taken;
+    }
     let is_named = |text: &str| text.contains(LIBRARY);
     // Its workspace may have the dependency's details.
     let is_root = |text: &String| text.contains("[workspace");
@@ -57,6 +62,19 @@ fn of(folder: &Path) -> Name {
 
 /// The one name that the package is given, unless it also has its own.
 fn renamed(text: &str) -> Option<String> {
+    let mut names = names_of(text, PACKAGE);
+    let name = names.pop().filter(|_| names.is_empty())?.replace('-', "_");
+    let is_usual = [PACKAGE.replace('-', "_").as_str(), LIBRARY].contains(&name.as_str());
+    (!is_usual && syn::parse_str::<syn::Ident>(&name).is_ok()).then_some(name)
+}
+
+/// Whether the name `loom` is that of the package `loom`, and Loom itself is not mentioned.
+fn is_taken(text: &str) -> bool {
+    names_of(text, LIBRARY).contains(&LIBRARY) && !text.contains(PACKAGE)
+}
+
+/// The names of the dependencies on a package.
+fn names_of<'a>(text: &'a str, package: &str) -> Vec<&'a str> {
     let mut names: Vec<&str> = Vec::new();
     // Whether the lines are dependencies, and the one that they describe.
     let (mut are_dependencies, mut described) = (false, None);
@@ -72,20 +90,20 @@ fn renamed(text: &str) -> Option<String> {
         let Some((key, value)) = line.split_once('=') else { continue };
         let (key, value) = (unquoted(key), value.trim());
         if are_dependencies {
-            let package = value.strip_prefix('{').and_then(|value| value.strip_suffix('}'));
-            let package = package.and_then(package_of).or((key == PACKAGE).then_some(PACKAGE));
-            names.extend((package == Some(PACKAGE)).then_some(key));
+            let table = value.strip_prefix('{').and_then(|value| value.strip_suffix('}'));
+            // The workspace may give a name to another package, and is not read here.
+            let is_own =
+                key == PACKAGE || table.is_none_or(|table| value_of("workspace", table).is_none());
+            let of = table.and_then(|table| value_of("package", table)).or(is_own.then_some(key));
+            names.extend((of == Some(package)).then_some(key));
         } else if let Some(described) = described
             && key == "package"
-            && unquoted(value) == PACKAGE
+            && unquoted(value) == package
         {
             names.push(described);
         }
     }
-    let [name] = names[..] else { return None };
-    let name = name.replace('-', "_");
-    let is_usual = [PACKAGE.replace('-', "_").as_str(), LIBRARY].contains(&name.as_str());
-    (!is_usual && syn::parse_str::<syn::Ident>(&name).is_ok()).then_some(name)
+    names
 }
 
 /// Whether a table has dependencies of the crate itself.
@@ -93,14 +111,14 @@ fn is_dependencies(table: &str) -> bool {
     ["dependencies", "dev-dependencies"].contains(&unquoted(table))
 }
 
-/// The value of `package` in an inline table.
-fn package_of(table: &str) -> Option<&str> {
+/// The value of a key in an inline table.
+fn value_of<'a>(wanted: &str, table: &'a str) -> Option<&'a str> {
     let mut rest = table;
     loop {
         let (key, value) = rest.split_once('=')?;
         let value = value.trim_start();
         let end = end_of_value(value);
-        if unquoted(key) == "package" {
+        if unquoted(key) == wanted {
             return Some(unquoted(&value[..end]));
         }
         rest = value[end..].trim_start().strip_prefix(',')?;
@@ -149,7 +167,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_taken_where_the_package_is_renamed_and_only_there() {
+    fn the_name_is_taken_where_another_package_has_it_and_loom_is_not_there() {
+        for taken in [
+            "[dependencies]\nfacade = \"1\"\nloom = \"0.7\"",
+            "[target.'cfg(loom)'.dependencies]\nloom = { version = \"0.7\", features = [\"checkpoint\"] }",
+            "[dev-dependencies]\nloom = { package = \"loom\", version = \"0.7\" }",
+        ] {
+            assert!(is_taken(taken), "{taken}");
+        }
+        for not in [
+            "[dependencies]\nloom = { package = \"loom-runtime\", version = \"0.1\" }",
+            "[dependencies]\nloom-runtime = \"0.1\"\n[dev-dependencies]\nloom = \"0.7\"",
+            "[dependencies]\nloom-runtime.workspace = true\n[dev-dependencies]\nloom = \"0.7\"",
+            "[dependencies]\nloom_model = { package = \"loom\", version = \"0.7\" }",
+            "[dependencies]\nloom.workspace = true",
+            "[dependencies]\nloom = { workspace = true }",
+            "[workspace.dependencies]\nloom = \"0.7\"",
+            "[features]\nloom = \"0.7\"",
+        ] {
+            assert!(!is_taken(not), "{not}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_used_where_the_package_is_renamed_and_only_there() {
         for plain in [
             "[dependencies]\nfast = { package = \"loom-runtime\", version = \"0.1\" }",
             "[dependencies]\nfast={version='0.1',package='loom-runtime'} # loom = \"0.1\"",

@@ -19,6 +19,12 @@ pub(crate) fn loom(given: Option<&Arg>, diag: &mut Diagnostics) -> Path {
             let name = Ident::new(&name, Span::call_site());
             return parse_quote!(::#name);
         }
+        Name::Taken => diag.at_span(
+            Span::call_site(),
+            "`loom` is another package in the `Cargo.toml` of this crate, and Loom is none of its \
+             dependencies: add it under another name, as in `loom_rt = { package = \"loom-runtime\", … }`, \
+             or, where another crate passes Loom on, say where it is, as in `crate = that_crate::loom`",
+        ),
         Name::Missing => diag.at_span(
             Span::call_site(),
             "no `Cargo.toml` of this crate or its workspace names Loom: add `loom-runtime`, or, where \

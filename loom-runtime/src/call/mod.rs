@@ -41,6 +41,7 @@ pub(crate) use current::{current_core, is_settled};
 pub use fallible::{ComputeError, ComputePanic, TryComputeFuture};
 pub use parallel::Scope;
 pub use scope::ScopeFuture;
+#[cfg(feature = "plugin-host")]
 pub(crate) use scope::is_on_a_worker;
 pub(crate) use scope::owned as owned_scope;
 pub use stream::{AdaptiveMap, AdaptiveMapWithHint, ComputeMap, ComputeStreamExt};

@@ -10,6 +10,7 @@ mod imp {
 
     use tracing::level_filters::LevelFilter;
     use tracing::span::EnteredSpan;
+    use tracing::subscriber::NoSubscriber;
     use tracing::{Dispatch, Level, Span, dispatcher, field, span_enabled, trace_span};
 
     use crate::core::Function;
@@ -54,8 +55,8 @@ mod imp {
         dispatcher::get_default(|dispatch| is_scoped(dispatch).then(|| Box::new(dispatch.clone())))
     }
 
-    /// Whether it is set for a scope. Nothing but its `Debug` tells; the first word does, and the rest is
-    /// not written.
+    /// Whether it may be set for a scope. Nothing but its `Debug` tells; the first word does, and the
+    /// rest is not written. No subscriber, where others exist, is one set for a scope as well.
     fn is_scoped(dispatch: &Dispatch) -> bool {
         struct FirstWord(bool);
         impl Write for FirstWord {
@@ -63,6 +64,9 @@ mod imp {
                 self.0 = word.ends_with("Scoped");
                 Err(fmt::Error)
             }
+        }
+        if dispatch.is::<NoSubscriber>() {
+            return true;
         }
         let mut first = FirstWord(false);
         let _stopped = write!(first, "{dispatch:?}");

@@ -2,9 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task;
 
-use crate::call::is_on_a_worker;
 use crate::core::context;
 use crate::panics::ignore_panic;
 use crate::threads::lend_place;
@@ -15,10 +15,11 @@ use crate::threads::lend_place;
 ///   waits for may need the compute pool ([`max_spares`](crate::LoomBuilder::max_spares)). Work that
 ///   was given to the pool itself (`rayon::spawn`, `install`) needs a thread that does not wait.
 /// - On a worker of a multi-thread tokio runtime, another thread takes over the worker's tasks, as
-///   with [`tokio::task::block_in_place`]. There `f` may also use tokio's
-///   blocking functions.
-/// - On any other thread it only calls `f`. A current-thread runtime and a local core run nothing
-///   else meanwhile. So do compute threads of a plug-in, which have no spares.
+///   with [`tokio::task::block_in_place`]. There `f` may also use tokio's blocking functions, and
+///   so it may on a thread that drives a future of such a runtime, `main`'s included.
+/// - On any other thread it only calls `f`, also on a compute thread of a plug-in, which has no
+///   spares. A current-thread runtime and a local core run nothing else meanwhile, and tokio refuses
+///   its blocking functions there.
 ///
 /// So code that both arms of a compute function share may call it wherever it blocks. It belongs to
 /// no runtime, and works in a program without one.
@@ -66,8 +67,8 @@ where
         }
     };
     let is_on_a_host = context::current().is_some_and(|core| core.owner.block_in_place(&mut run));
-    if !is_on_a_host && is_on_a_worker() {
-        // Tokio panics where a worker drives another runtime or a `LocalSet`, and has no query for
+    if !is_on_a_host && is_in_a_multi_thread_runtime() {
+        // Tokio panics where the thread drives another runtime or a `LocalSet`, and has no query for
         // that. It panics before it calls the closure.
         ignore_panic(|| task::block_in_place(&mut run));
     }
@@ -77,4 +78,11 @@ where
         Some(Err(payload)) => resume_unwind(payload),
         None => unreachable!("it has run"),
     }
+}
+
+/// Whether tokio's `block_in_place` may have something to do: on a worker, or where the thread drives
+/// a future.
+fn is_in_a_multi_thread_runtime() -> bool {
+    let flavor = Handle::try_current().map(|handle| handle.runtime_flavor());
+    flavor.is_ok_and(|flavor| flavor == RuntimeFlavor::MultiThread)
 }
