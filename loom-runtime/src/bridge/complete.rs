@@ -26,7 +26,7 @@ unsafe impl Send for Started {}
 /// What a thread does when it hands an outcome over.
 pub(super) trait HandOver {
     /// Called before the caller can see the outcome, with the waker that is woken then; again if
-    /// there is another waker by now. If the call was dropped, it is not called.
+    /// there is another waker by now. The call may be dropped at any time after that.
     fn before(&mut self, _waker: Option<&Waker>) {}
 
     /// Called before a result or a waker is dropped, which may take any time.

@@ -227,6 +227,14 @@ impl DrainerSet {
         self.always(|word| word)
     }
 
+    /// Opens a place although a drainer may search: that one is held up.
+    pub(super) fn open_despite_search(&self) {
+        let most = self.most_up();
+        let _none_if_enough_are_up = self.change_if(|word| {
+            (waiting(word) > 0 && open(word) == 0 && up(word) < most).then(|| word + PLACE)
+        });
+    }
+
     /// Begins the next generation (Q6), and returns it with the number of drainers that the caller
     /// has to fetch. `None` while a drainer has not left that had the same number before.
     pub(super) fn supersede(&self) -> Option<(Generation, u32)> {

@@ -76,12 +76,14 @@ impl Held {
     /// Wakes all that is held, unless another thread does so just now.
     pub(crate) fn wake_all(&self) {
         // Who has the lock takes all that is held: its owner holds it only to add to the list.
-        let Some(mut list) = self.try_lock() else {
+        let Some(mut lock) = self.try_lock() else {
             #[cfg(all(test, loom_model))]
             crate::sync::explore::reach("the keeper waits for nobody");
             return;
         };
-        let list = mem::take(&mut *list);
+        let list = mem::take(&mut *lock);
+        // The list is free again while they are woken.
+        drop(lock);
         for waker in list.wakers.into_iter().flatten() {
             ignore_panic(|| waker.wake());
         }

@@ -127,6 +127,12 @@ impl Queue {
         }
     }
 
+    /// Opens a place for one more drainer although others are about to look into the queue: jobs wait,
+    /// and none has ended for a while. The caller asks threads to come.
+    pub(crate) fn open_despite_search(&self) {
+        self.drainers.open_despite_search();
+    }
+
     /// From now on drainers of the next generation run the jobs; `fetch` is called for each one
     /// that is needed. False, and nothing has changed, while a drainer has not left that was
     /// superseded 15 changes ago.

@@ -16,7 +16,7 @@ use super::state::{Cell, State};
 
 /// The part of a slot that both ends and the queue use, independent of its types.
 ///
-/// 48 bytes, so that an observer of 16 bytes shares the first cache line with it.
+/// 48 bytes, so that the first two words of the observer share its first cache line.
 #[repr(C)]
 pub(super) struct Header {
     pub(super) state: State,

@@ -6,7 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::vec;
@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio::task::LocalKey;
 
 use crate::core::{Function, context};
+use crate::panics::drop_ignoring_panic;
 use crate::sync::thread;
 
 use super::spans::{self, CallSpan};
@@ -100,7 +101,24 @@ impl<T: Clone + Send + 'static> Carry for LocalKey<T> {
 
 impl<T: Send> Carried for Value<T> {
     fn within(self: Box<Self>, f: &mut dyn FnMut()) {
-        self.key.sync_scope(self.value, f);
+        let Self { key, value } = *self;
+        let run = poll_fn(|_| Poll::Ready(catch_unwind(AssertUnwindSafe(&mut *f))));
+        let mut scope = pin!(key.scope(value, run));
+        let ended = scope.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        // The copy is Loom's, and an inline call has none: a panic of its drop is not the call's.
+        drop_ignoring_panic(scope.as_mut().take_value());
+        if let Poll::Ready(Err(payload)) = ended {
+            resume_unwind(payload);
+        }
+    }
+}
+
+/// A carried value whose drop does not panic, so that several may be dropped together.
+struct Kept(Option<Box<dyn Carried>>);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        drop_ignoring_panic(self.0.take());
     }
 }
 
@@ -135,7 +153,7 @@ impl Drop for Running {
 pub(crate) struct Baggage {
     carrying: CarriedKeys,
     /// An empty slice does not allocate.
-    carried: Box<[Box<dyn Carried>]>,
+    carried: Box<[Kept]>,
     pub(crate) span: CallSpan,
 }
 
@@ -146,7 +164,8 @@ impl Baggage {
         function: Option<&Function>,
         closure: fn() -> &'static str,
     ) -> Self {
-        let carried = carrying.iter().filter_map(|name| name.take_along()).collect();
+        let taken = carrying.iter().filter_map(|name| name.take_along());
+        let carried = taken.map(|value| Kept(Some(value))).collect();
         Self { carrying, carried, span: CallSpan::offloaded(function, closure) }
     }
 
@@ -223,8 +242,8 @@ impl Baggage {
 }
 
 /// Calls `f` within all carried values, nested one within another.
-fn within(mut carried: vec::IntoIter<Box<dyn Carried>>, f: &mut dyn FnMut()) {
-    match carried.next() {
+fn within(mut carried: vec::IntoIter<Kept>, f: &mut dyn FnMut()) {
+    match carried.next().and_then(|mut kept| kept.0.take()) {
         None => f(),
         Some(first) => {
             let mut rest = Some(carried);

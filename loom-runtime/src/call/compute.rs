@@ -32,7 +32,7 @@ use super::submit::{Sampled, Submitted, Timed, Work, submit};
 /// no longer. Where nothing is known, it waits for 2 µs, and for long work it does not wait.
 /// After 100 µs of such waits the task yields to others.
 ///
-/// Cost: no allocation where closure and result fit, with about 150 bytes of Loom's own, a block
+/// Cost: no allocation where closure and result fit, with about 200 bytes of Loom's own, a block
 /// of 1024 bytes; one allocation otherwise. The first wait of a magnitude allocates 128 bytes for the
 /// runtime's histogram. `loom-bench micro` prints what a call costs.
 ///

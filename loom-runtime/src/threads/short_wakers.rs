@@ -5,7 +5,8 @@
 //! take any time, and may even wait for a call; those of tokio's tasks put a task into a queue.
 //!
 //! One case is not told apart: a task of a `LocalSet` that the program polls with a waker of its own.
-//! Its wakers are those of other tasks, and call that waker.
+//! Its wakers are those of other tasks, and call that waker. Where it takes long, the keeper fetches
+//! another drainer at its next look.
 
 use std::future::poll_fn;
 use std::task::{Context, Poll, RawWakerVTable, Waker};

@@ -148,6 +148,8 @@ impl WatchedCore {
         self.is_lifted = is_lifted;
         limit_drainers(core, limit);
         if is_still {
+            // A drainer that counts as searching may be held up, in a waker that was taken for short.
+            core.queue.open_despite_search();
             drainer::fetch_from_all(core);
         }
     }

@@ -1,5 +1,6 @@
 //! Calls to the compute pool: the queue in which they wait, and how they end.
 
+mod foreign;
 mod held;
 mod sharing;
 mod waits;
