@@ -100,3 +100,41 @@ async fn settled_calls_are_not_looked_at_in_a_plain_program_either() {
     assert_eq!(next.calls(), 10_000);
     assert!(next.run_times.count() < 5_000, "{next:?}");
 }
+
+/// Why a call ran where it did, by what the program knows of the function.
+fn reason_of(name: &str) -> loom::mab::Reason {
+    let functions = loom::functions();
+    let function = functions.iter().find(|function| function.name.ends_with(name));
+    function.and_then(|function| function.verdict).expect("it was called").reason
+}
+
+/// 100 µs by its hint: more than the only worker may be blocked, and less than one of several may.
+macro_rules! medium {
+    ($name:ident) => {
+        #[loom::compute(hint = "medium")]
+        fn $name() {}
+    };
+}
+
+#[test]
+fn each_tokio_runtime_has_its_own_number_of_workers() {
+    medium!(on_one_of_two);
+    medium!(on_one_of_one);
+    medium!(on_a_current_thread);
+    medium!(on_one_of_two_again);
+    let workers = |n| {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(n).build().expect("it starts")
+    };
+    let (two, one) = (workers(2), workers(1));
+    let current = tokio::runtime::Builder::new_current_thread().build().expect("it starts");
+    two.block_on(two.spawn(async { on_one_of_two().await })).expect("it does not panic");
+    assert_eq!(reason_of("::on_one_of_two"), loom::mab::Reason::Cost);
+    one.block_on(one.spawn(async { on_one_of_one().await })).expect("it does not panic");
+    assert_eq!(reason_of("::on_one_of_one"), loom::mab::Reason::LoneWorker);
+    // This thread drives one runtime after another.
+    current.block_on(on_a_current_thread());
+    assert_eq!(reason_of("::on_a_current_thread"), loom::mab::Reason::LoneWorker);
+    two.block_on(on_one_of_two_again());
+    assert_eq!(reason_of("::on_one_of_two_again"), loom::mab::Reason::Cost);
+}

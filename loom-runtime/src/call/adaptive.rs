@@ -222,7 +222,7 @@ fn ran_inline(core: &Core, function: &Function, calls: u64, run_time: Duration) 
     // inline work on I/O workers counts here.
     let is_worker = worker_index().is_some() && !local_core::is_here();
     if is_worker && rayon::current_thread_index().is_none() {
-        core.inline_nanos.fetch_add(all, Ordering::Relaxed);
+        core.with_io_side(|side| side.inline_nanos.fetch_add(all, Ordering::Relaxed));
     }
     // Every long call is a measured call, and a measured call also stands for the settled ones.
     steps(all)

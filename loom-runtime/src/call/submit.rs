@@ -174,7 +174,8 @@ impl Sampled {
     pub(super) fn record(self, (started, ended): (Instant, Instant)) {
         let Self { core, submitted } = self;
         let there = started.saturating_duration_since(submitted);
-        core.overhead.record((there + ended.elapsed()).as_secs_f64() * 1e9, core.now());
+        let nanos = (there + ended.elapsed()).as_secs_f64() * 1e9;
+        core.with_io_side(|side| side.overhead.record(nanos, core.now()));
     }
 }
 

@@ -2,46 +2,68 @@
 
 use std::time::Duration;
 
-use crate::scheduler::{Caller, Conditions};
+use tokio::runtime::Handle;
+
+use crate::scheduler::{Belief, Caller, Conditions};
 use crate::sync::atomic::Ordering;
 
+use super::io_side::{self, IoSide};
 use super::local_core;
 use super::shared::Core;
 
 impl Core {
     /// The current conditions.
     pub(crate) fn conditions(&self, now: u64) -> Conditions {
+        let seen = |side: &IoSide, tokio: &Handle| self.seen_from(side, Some(tokio), now);
+        let of_caller = if self.is_process_wide() { io_side::with_current(seen) } else { None };
+        of_caller.unwrap_or_else(|| self.seen_from(&self.io, self.tokio.get(), now))
+    }
+
+    /// The conditions of a call from this I/O side.
+    fn seen_from(&self, side: &IoSide, tokio: Option<&Handle>, now: u64) -> Conditions {
+        let pressure = &side.pressure;
         if let Some((ready, arrivals, pressure_level)) = self.owner.pressure() {
-            self.pressure.set_from_host(ready, arrivals, pressure_level);
-        } else if let Some(tokio) = self.tokio.get() {
-            let inline = self.inline_nanos.load(Ordering::Relaxed);
-            self.pressure.refresh(tokio, &self.knobs, inline, now);
+            pressure.set_from_host(ready, arrivals, pressure_level);
+        } else if let Some(tokio) = tokio {
+            let inline = side.inline_nanos.load(Ordering::Relaxed);
+            pressure.refresh(tokio, &self.knobs, inline, now);
         }
         Conditions {
-            caller: self.caller(),
+            caller: self.caller(side),
             forced: None,
             is_refused: false,
-            overhead: self.overhead.belief(self.knobs.offload_overhead_us() * 1e3),
-            overhead_age: self.overhead.age(now),
-            pressure: self.pressure.ready(),
-            arrivals: self.pressure.arrivals(),
+            overhead: self.overhead(side),
+            overhead_age: side.overhead.age(now),
+            pressure: pressure.ready(),
+            arrivals: pressure.arrivals(),
         }
+    }
+
+    fn overhead(&self, side: &IoSide) -> Belief {
+        side.overhead.belief(self.knobs.offload_overhead_us() * 1e3)
+    }
+
+    /// Calls `f` with the I/O side that the calling thread's last decision was made for.
+    #[inline]
+    pub(crate) fn with_io_side<R>(&self, f: impl Fn(&IoSide) -> R) -> R {
+        let of_caller = if self.is_process_wide() { io_side::with_last(&f) } else { None };
+        of_caller.unwrap_or_else(|| f(&self.io))
     }
 
     /// How long it takes to sleep until a compute thread wakes the caller, as far as that is known;
     /// at most 50 µs.
     pub(crate) fn wake_time(&self) -> Duration {
-        let overhead = self.overhead.belief(self.knobs.offload_overhead_us() * 1e3);
+        let overhead = self.with_io_side(|side| self.overhead(side));
         Duration::from_secs_f64(overhead.mean.clamp(0.0, 50e3) / 1e9)
     }
 
     /// Which kind of thread makes the call, in the scheduler's terms.
-    pub(crate) fn caller(&self) -> Caller {
+    fn caller(&self, side: &IoSide) -> Caller {
         if self.compute_threads == 0 {
             Caller::NoPool
         } else if self.is_own_compute_thread() {
             Caller::ComputeWorker
-        } else if local_core::is_here() || self.io_workers.is_none_or(|n| n == 1) {
+        } else if local_core::is_here() || side.workers.is_none_or(|n| n == 1) {
             // No other thread runs the tasks of a local core.
             Caller::LoneIoWorker
         } else {
@@ -52,6 +74,6 @@ impl Core {
     /// A verdict is decided anew when this changes.
     #[inline]
     pub(crate) fn pressure_level(&self) -> u32 {
-        self.pressure.pressure_level()
+        self.with_io_side(IoSide::level)
     }
 }

@@ -19,6 +19,7 @@ mod extension;
 mod function;
 mod held;
 mod installs;
+mod io_side;
 mod knocks;
 pub(crate) mod lifecycle;
 mod live_budget;

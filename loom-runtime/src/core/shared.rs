@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 use crate::bridge::{Held, Priority, Queue};
 use crate::metrics::{FunctionCounters, RuntimeCounters};
-use crate::scheduler::{Arm, MabKnobs, MabScheduler, Overhead, Profile, Record, Site, Table};
+use crate::scheduler::{Arm, MabKnobs, MabScheduler, Profile, Record, Site, Table};
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, OnceLock, Weak};
 use crate::topology::Plan;
@@ -26,6 +26,7 @@ use super::drainer_cpus::DrainerCpus;
 use super::extension::Extension;
 use super::function::{Function, ThreadStatsList, nanos};
 use super::installs::Installs;
+use super::io_side::IoSide;
 use super::knocks::Knocks;
 use super::lifecycle::Lifecycle;
 use super::live_budget::LiveBudget;
@@ -35,7 +36,6 @@ use super::paused::PauseGuard;
 #[cfg(feature = "test-util")]
 use super::paused::PausedTime;
 use super::pools::{ComputePlacements, Pools};
-use super::pressure::Pressure;
 use super::run_times::{ClosureTimes, RunTimes};
 use super::spares::Spares;
 use super::watched::{Watched, Work};
@@ -63,7 +63,6 @@ pub(crate) struct Rest {
     /// The start of the runtime's clock, which the scheduler uses.
     started: Instant,
     pub(crate) knobs: MabKnobs,
-    pub(crate) pressure: Pressure,
     pub(crate) backlog: Backlog,
     /// What an earlier run of the program has learned.
     pub(crate) profile: OnceLock<Profile>,
@@ -72,20 +71,17 @@ pub(crate) struct Rest {
     /// The paused time, where a test pauses it.
     #[cfg(feature = "test-util")]
     pub(crate) paused: OnceLock<Arc<PausedTime>>,
-    /// Nanoseconds that inline calls took.
-    pub(crate) inline_nanos: AtomicU64,
     /// Whether the keeper checks this core from time to time.
     pub(super) watched: Watched,
     /// 0 only where the system refused the threads of the process-wide pool.
     pub(crate) compute_threads: usize,
     /// How many compute calls may wait before the `try_` forms refuse.
     pub(crate) compute_queue: usize,
-    /// I/O workers; `None` for the process-wide pool, which has no I/O side of its own.
-    pub(super) io_workers: Option<usize>,
+    /// The runtime's own I/O side. That of the process-wide pool has no workers, and stands for callers
+    /// outside of any tokio runtime.
+    pub(crate) io: IoSide,
     pub(crate) plan: Arc<Plan>,
     pub(crate) counters: RuntimeCounters,
-    /// The bridge's overhead: round trip minus run time.
-    pub(crate) overhead: Arc<Overhead>,
     /// The scheduler of manual decisions, made at first use.
     pub(crate) manual: OnceLock<Arc<MabScheduler>>,
     pub(crate) closures: ClosureTimes,
@@ -150,17 +146,15 @@ impl Core {
                 id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
                 started: Instant::now(),
                 knobs,
-                pressure: Pressure::default(),
                 backlog: Backlog::default(),
                 profile: OnceLock::new(),
                 forced: OnceLock::new(),
                 #[cfg(feature = "test-util")]
                 paused: OnceLock::new(),
-                inline_nanos: AtomicU64::new(0),
                 watched: Watched::default(),
                 compute_threads,
                 compute_queue,
-                io_workers,
+                io: IoSide::new(io_workers),
                 closures: ClosureTimes::new(),
                 held: (0..2 * compute_threads).map(|_| Held::default()).collect(),
                 installs: Installs::default(),
@@ -168,7 +162,6 @@ impl Core {
                 live_budget: LiveBudget::new(&plan.budget),
                 plan,
                 counters: RuntimeCounters::default(),
-                overhead: Arc::default(),
                 manual: OnceLock::new(),
                 functions: Table::default(),
                 blocking_queued: Work::default(),
@@ -300,7 +293,7 @@ impl Core {
     /// Whether this is the core of the process-wide pool, which any tokio runtime of the program
     /// uses.
     pub(crate) fn is_process_wide(&self) -> bool {
-        self.io_workers.is_none()
+        self.io.workers.is_none()
     }
 
     /// Whether tokio would have to start its first thread for a blocking function.

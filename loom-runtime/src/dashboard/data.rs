@@ -50,7 +50,7 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
             "tasks": core.tasks(),
             "spawned": counters.spawned.count(),
             "pressure": conditions.pressure,
-            "inline_ms": core.inline_nanos.load(Ordering::Relaxed) / 1_000_000,
+            "inline_ms": core.io.inline_nanos.load(Ordering::Relaxed) / 1_000_000,
         },
         "local": {
             "cores": core.plan.local.len(),

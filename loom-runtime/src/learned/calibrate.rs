@@ -51,7 +51,7 @@ pub(crate) fn calibrate(core: &Arc<Core>, how: CalibrationConfig) -> Option<Cali
     let samples = measuring.ok().and_then(|thread| thread.join().ok());
     let result = samples.and_then(CalibrationResult::of)?;
     for _ in 0..CALIBRATED_SAMPLES {
-        core.overhead.record(result.offload_overhead_us * 1e3, core.now());
+        core.io.overhead.record(result.offload_overhead_us * 1e3, core.now());
     }
     Some(result)
 }

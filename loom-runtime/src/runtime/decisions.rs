@@ -68,7 +68,7 @@ impl LoomRuntime {
     pub fn mab_scheduler(&self) -> Arc<MabScheduler> {
         let core = self.core();
         let made = || {
-            let overhead = Arc::clone(&core.overhead);
+            let overhead = Arc::clone(&core.io.overhead);
             Arc::new(MabScheduler::with_overhead(core.knobs, overhead))
         };
         Arc::clone(core.manual.get_or_init(made))

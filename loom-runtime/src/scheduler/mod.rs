@@ -39,7 +39,7 @@ pub use hints::{ComputeHintProvider, Magnitude, hint_of};
 pub use key::FunctionKey;
 pub use knobs::MabKnobs;
 pub use manual::{Context, DecisionId, MabScheduler};
-pub(crate) use overhead::Overhead;
+pub(crate) use overhead::{Belief, Overhead};
 pub(crate) use profile::Profile;
 pub use reason::Reason;
 pub(crate) use record::Record;
