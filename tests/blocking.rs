@@ -73,8 +73,7 @@ fn of_many_calls_that_block_at_most_one_fails_and_says_what_to_do() {
         let stats = stats(&runtime, "blocking::adds_one");
         let verdict = stats.verdict.expect("it was called");
         assert_eq!((verdict.arm, verdict.reason), (Arm::OffloadRayon, Reason::Refused));
-        let knobs = &runtime.config().mab_knobs;
-        assert!(verdict.explain(knobs).starts_with("GR4"), "{}", verdict.explain(knobs));
+        assert!(verdict.explain().starts_with("GR4"), "{}", verdict.explain());
         let counted = runtime.prometheus_metrics().gr4_activations.get();
         assert!(counted > 0, "each call that it keeps away is counted");
     }

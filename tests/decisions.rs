@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use loom::mab::{FunctionKey, MabKnobs, MabScheduler, Reason};
-use loom::{Arm, ComputeError, ComputeHint, LoomBuilder, LoomRuntime, TokioFlavor};
+use loom::{Arm, ComputeError, ComputeHint, LoomBuilder, LoomRuntime, Priority, TokioFlavor};
 use tokio::task::JoinHandle;
 
 fn runtime() -> LoomRuntime {
@@ -235,4 +235,74 @@ fn decisions_by_hand_know_what_the_runtimes_pool_costs() {
     // The same without a runtime.
     let own = MabScheduler::with_defaults();
     assert_eq!(own.choose_with_hint(KEY, &context, ComputeHint::Low).1, Arm::InlineTokio);
+}
+
+#[loom::compute(hint = "medium")]
+fn beside_a_queue() {}
+
+/// The pool's only thread is held, and calls wait behind it.
+#[test]
+fn an_offloaded_call_is_expected_to_wait_in_the_queue() {
+    let builder = LoomBuilder::new().tokio_threads(2).rayon_threads(1);
+    let runtime = builder.build().expect("it starts");
+    let (release, released) = mpsc::channel::<()>();
+    let (started, starts) = mpsc::channel();
+    runtime
+        .spawn_compute(move || {
+            started.send(()).expect("it is waited for");
+            released.recv().expect_err("it is only ever let go");
+        })
+        .detach();
+    starts.recv().expect("it starts");
+    (0..4).for_each(|_| runtime.spawn_compute(|| ()).detach());
+    // The keeper sees that calls wait and none ends.
+    let wait = || runtime.expected_queue_wait(Priority::Normal);
+    while wait() < Duration::from_millis(1) {
+        std::thread::yield_now();
+    }
+    runtime.block_on(beside_a_queue());
+    drop(release);
+    let functions = runtime.functions();
+    let function = functions.iter().find(|function| function.name.ends_with("::beside_a_queue"));
+    let verdict = function.and_then(|function| function.verdict).expect("it was called");
+    assert_eq!(verdict.arm, Arm::InlineTokio);
+    assert!(verdict.queue >= Duration::from_millis(1), "{verdict}");
+    assert!(verdict.offload_cost > verdict.queue, "{verdict}");
+    assert!(verdict.explain().contains(" in the queue"), "{}", verdict.explain());
+}
+
+#[loom::compute(mode = "offload")]
+fn waits() {
+    let (_sender, receiver) = mpsc::channel::<()>();
+    receiver.recv_timeout(Duration::from_millis(1)).expect_err("nothing is sent");
+}
+
+#[loom::compute(mode = "offload")]
+fn computes() {
+    burn(Duration::from_micros(200));
+}
+
+/// A run that gives up its CPU waits; one that another thread preempts does not.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_explanation_says_that_a_function_waits() {
+    let runtime = runtime();
+    runtime.block_on(async {
+        for _ in 0..20 {
+            waits().await;
+            computes().await;
+        }
+    });
+    let functions = runtime.functions();
+    let verdict_of = |name: &str| {
+        let function = functions.iter().find(|function| function.name.ends_with(name));
+        function.and_then(|function| function.verdict).expect("it was called")
+    };
+    let waits = verdict_of("::waits").waits;
+    assert!(waits.looked_at >= 16 && waits.waited == waits.looked_at, "{waits:?}");
+    assert!(waits.mean >= Duration::from_millis(1), "{waits:?}");
+    let text = verdict_of("::waits").explain();
+    assert!(text.contains("It waits") && text.contains("`spawn_blocking`"), "{text}");
+    let waits = verdict_of("::computes").waits;
+    assert!(waits.looked_at >= 16 && waits.waited < waits.looked_at / 2, "{waits:?}");
 }

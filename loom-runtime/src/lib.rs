@@ -109,7 +109,7 @@ pub use topology::{ComputePriority, GlobalRayon, Pin, Placement};
 pub mod mab {
     pub use crate::scheduler::{
         Arm, CalibrationConfig, CalibrationResult, ComputeHint, ComputeHintProvider, Context,
-        DecisionId, FunctionKey, MabKnobs, MabScheduler, Mode, Reason, Verdict,
+        DecisionId, FunctionKey, MabKnobs, MabScheduler, Mode, Reason, Verdict, Waits,
     };
 }
 

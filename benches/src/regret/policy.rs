@@ -7,7 +7,7 @@ use loom::mab::{MabKnobs, Reason};
 use loom::{Arm, ComputeHint};
 use loom_rs::mab::{Arm as TheirArm, Context, DecisionId, FunctionKey, MabScheduler};
 
-use super::workload::{Call, FIRST, Workload};
+use super::workload::{Call, FIRST, Made, Workload};
 
 #[derive(Clone, Copy)]
 pub(super) enum Policy {
@@ -62,15 +62,16 @@ pub(super) fn play(
     let their_scheduler = MabScheduler::with_defaults();
     let mut now = 0_u64;
     for (n, call) in calls.iter().enumerate() {
-        let size = if workload.is_sized { call.size } else { 0 };
+        let size = if workload.is_sized { call.made.size } else { 0 };
         let function = functions.entry(size).or_insert_with(|| Function {
             loom: SimulatedFunction::new(MabKnobs::new(), workers, seed),
             theirs: FunctionKey(size + 1),
         });
-        let surroundings = Surroundings { workers, pressure: call.pressure, arrivals: 0.0, now };
+        let Made { pressure, queue, .. } = call.made;
+        let surroundings = Surroundings { workers, pressure, queue, now, ..Surroundings::CALM };
         let decided = decide(policy, function, &their_scheduler, n % workers, call, &surroundings);
-        now += advance(call, workers);
         let Decided { is_inline, reason, .. } = decided;
+        now += advance(call, is_inline, workers);
         let cost = call.cost(is_inline);
         let is_wrong = cost > 1.1 * call.cost(!is_inline);
         let is_guarded = reason.is_some_and(Reason::is_guardrail);
@@ -78,7 +79,7 @@ pub(super) fn play(
         run.most_wrong = run.most_wrong.max(wrong);
         if n >= FIRST {
             run.cost += cost;
-            run.time += call.run_time;
+            run.time += call.made.inline;
             if reason == Some(Reason::Retest) {
                 run.retests += 1;
                 run.retest_time += (cost - call.cost(!is_inline)).max(0.0);
@@ -90,14 +91,15 @@ pub(super) fn play(
 }
 
 /// The time that a call takes, as a share of all workers; callers do little else.
-fn advance(call: &Call, workers: usize) -> u64 {
+fn advance(call: &Call, is_inline: bool, workers: usize) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         clippy::cast_precision_loss,
         reason = "nanoseconds of a simulated time"
     )]
-    let passed = ((call.run_time + 500.0) / workers as f64) as u64;
+    let passed = ((call.made.inline + call.made.stolen[usize::from(!is_inline)] + 500.0)
+        / workers as f64) as u64;
     passed.max(1)
 }
 
@@ -119,7 +121,7 @@ fn decide(
             let guardrail = function.loom.guardrail(ComputeHint::Unknown, surroundings);
             inline && !(guarded && guardrail.is_some())
         }
-        Policy::Threshold => call.run_time < 50e3,
+        Policy::Threshold => call.made.inline < 50e3,
         Policy::Oracle => call.cost(true) <= call.cost(false),
         Policy::LoomRs => {
             #[expect(
@@ -131,7 +133,7 @@ fn decide(
             let context = Context {
                 tokio_workers: surroundings.workers as u32,
                 // loom-rs counts the tasks of all workers together.
-                inflight_tasks: (call.pressure * surroundings.workers as f64) as u32,
+                inflight_tasks: (call.made.pressure * surroundings.workers as f64) as u32,
                 rayon_threads: surroundings.workers as u32,
                 ..Context::default()
             };
@@ -154,22 +156,23 @@ impl Function {
         now: u64,
     ) {
         let arm = if decided.is_inline { Arm::InlineTokio } else { Arm::OffloadRayon };
+        let (seems, cpu, waits) = call.seen(decided.is_inline);
         match policy {
             Policy::Loom => {
                 if decided.reason.is_some() {
-                    self.loom.ran(arm, call.seems, now);
+                    self.loom.ran_with(arm, seems, cpu, waits, now);
                 }
                 if !decided.is_inline {
                     self.loom.went(call.overhead, now);
                 }
             }
             // Guardrails depend on what is known of the function.
-            Policy::Fixed { guarded: true, .. } => self.loom.ran(arm, call.seems, now),
+            Policy::Fixed { guarded: true, .. } => self.loom.ran_with(arm, seems, cpu, waits, now),
             Policy::Fixed { .. } | Policy::Threshold | Policy::Oracle => {}
             Policy::LoomRs => {
-                let cost = call.seems + if decided.is_inline { 0.0 } else { call.overhead };
+                let cost = seems + if decided.is_inline { 0.0 } else { call.overhead };
                 if let Some(id) = decided.theirs {
-                    scheduler.finish(id, cost / 1e3, Some(call.seems / 1e3));
+                    scheduler.finish(id, cost / 1e3, Some(seems / 1e3));
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use crate::bridge::{self, End, Priority};
-use crate::core::{Admitted, Core, Function, PauseGuard};
+use crate::core::{Admitted, Core, Function, PauseGuard, Stopwatch};
 use crate::scheduler::Arm;
 use crate::sync::Arc;
 
@@ -125,7 +125,8 @@ impl QueueTimer {
     /// A timer that records the run time since `started` of a closure of this type, when it is
     /// dropped, however the call ends.
     pub(super) fn measured(self, started: Instant, closure: TypeId) -> RunTimer {
-        RunTimer { queued: self, started, closure }
+        let is_looked_at = self.function.as_ref().is_some_and(|it| it.wants_look_on_pool());
+        RunTimer { queued: self, watch: Stopwatch::since(started, is_looked_at), closure }
     }
 
     pub(super) fn submitted(&self) -> Instant {
@@ -136,17 +137,17 @@ impl QueueTimer {
 /// Records the run time of a call when it is dropped.
 pub(super) struct RunTimer {
     queued: QueueTimer,
-    started: Instant,
+    watch: Stopwatch,
     closure: TypeId,
 }
 
 impl Drop for RunTimer {
     fn drop(&mut self) {
         let QueueTimer { core, function, .. } = &self.queued;
-        let run_time = self.started.elapsed();
+        let run = self.watch.stop();
         match function {
-            Some(function) => core.ran(function, Arm::OffloadRayon, run_time),
-            None => core.closures.of_calls(self.closure).record(run_time),
+            Some(function) => core.ran(function, Arm::OffloadRayon, run),
+            None => core.closures.of_calls(self.closure).record(run.took),
         }
     }
 }

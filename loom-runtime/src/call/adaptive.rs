@@ -5,13 +5,12 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
 
 use tokio::runtime::worker_index;
 
 use crate::bridge::Priority;
-use crate::core::{Admitted, Core, Function, local_core, nanos, thread_stats};
-use crate::scheduler::{Arm, ComputeHint, Conditions, Decision, Mode, Moment, Site};
+use crate::core::{Admitted, Core, Function, Stopwatch, local_core, nanos, thread_stats};
+use crate::scheduler::{Arm, ComputeHint, Conditions, Decision, Mode, Moment, Run, Site};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, thread};
 use crate::topology::os;
@@ -109,11 +108,11 @@ pub(super) enum PlacedWork {
 #[track_caller]
 pub(super) fn place_work(core: &Arc<Core>, info: CallInfo, work: &mut dyn AnyWork) -> PlacedWork {
     let admitted = Admitted::or_panic(core);
-    let Decision { arm, calls, .. } = decide(core, info);
+    let decision = decide(core, info);
     let function = info.function(core);
-    match arm {
+    match decision.arm {
         Arm::InlineTokio => {
-            let (end, turn) = run_inline(core, function, calls, || work.run());
+            let (end, turn) = run_inline(core, function, decision, || work.run());
             PlacedWork::Inline(end, turn)
         }
         Arm::OffloadRayon => match submit(usize::MAX, core, admitted, info.options(core), work) {
@@ -149,7 +148,7 @@ where
     let decision = decide(core, info);
     match decision.arm {
         Arm::InlineTokio => {
-            let (result, turn) = run_inline(core, function, decision.calls, f);
+            let (result, turn) = run_inline(core, function, decision, f);
             drop(admitted);
             TryComputeFuture::ended(result, turn)
         }
@@ -183,7 +182,9 @@ pub(crate) fn decide(core: &Core, info: CallInfo) -> Decision {
         mode => mode.forced_arm(),
     };
     let is_refused = site.is_refused();
-    let conditions = Conditions { forced, is_refused, ..core.conditions(now) };
+    let queue = core.backlog.expected(info.priority, core.queue.waiting(), now);
+    let queue = queue.as_secs_f64() * 1e9;
+    let conditions = Conditions { forced, is_refused, queue, ..core.conditions(now) };
     let at = Moment { pressure_level: core.pressure_level(), now, tick: os::tick() };
     let decision = thread_stats::with(core, site, class, |entry| {
         entry.stats.decide(&entry.function.record, &core.knobs, &conditions, hint, at)
@@ -198,26 +199,27 @@ pub(crate) fn decide(core: &Core, info: CallInfo) -> Decision {
     decision
 }
 
-/// Runs a call inline, and records its run time. The time stands for `calls` calls: this one, and
-/// the settled calls before it. Returns the result, and the budget steps that all of them use up.
+/// Runs a call inline, and records its run time, which also stands for the settled calls before it.
+/// Returns the result, and the budget steps that all of them use up.
 pub(crate) fn run_inline<R>(
     core: &Core,
     function: &Function,
-    calls: u64,
+    decision: Decision,
     f: impl FnOnce() -> R,
 ) -> (thread::Result<R>, u32) {
-    let started = Instant::now();
+    let Decision { calls, expected, .. } = decision;
+    let watch = Stopwatch::start(function.record.wants_look(Arm::InlineTokio, expected));
     // The panic is caught so that on both arms the await raises it.
     let result = catch_unwind(AssertUnwindSafe(|| spans::inline(function.site, f)));
-    let turn = ran_inline(core, function, calls, started.elapsed());
+    let turn = ran_inline(core, function, calls, watch.stop());
     (result.map_err(|payload| ended_by(core, function, payload)), turn)
 }
 
 /// Records the run time of an inline call, which stands for `calls` calls. Returns the budget steps
 /// that all of them use up.
-fn ran_inline(core: &Core, function: &Function, calls: u64, run_time: Duration) -> u32 {
-    core.ran(function, Arm::InlineTokio, run_time);
-    let all = nanos(run_time).saturating_mul(calls);
+fn ran_inline(core: &Core, function: &Function, calls: u64, run: Run) -> u32 {
+    core.ran(function, Arm::InlineTokio, run);
+    let all = nanos(run.took).saturating_mul(calls);
     // The pressure estimate subtracts inline work from the busy time of I/O workers, so only
     // inline work on I/O workers counts here.
     let is_worker = worker_index().is_some() && !local_core::is_here();

@@ -13,10 +13,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use crate::bridge::{Fault, Priority};
-use crate::core::{Admitted, Core, Refusal, thread_stats};
+use crate::core::{Admitted, Core, Refusal, Stopwatch, thread_stats};
 use crate::pool::{Held, Kind};
 use crate::scheduler::{Arm, Magnitude, Site};
 use crate::sync::Arc;
@@ -248,19 +247,20 @@ where
     let function = core.function(site, class);
     let is_on_pool = core.is_own_compute_thread();
     if decision.arm == Arm::InlineTokio || is_on_pool {
-        return AdaptiveFuture::ended(run_inline(core, function, decision.calls, f));
+        return AdaptiveFuture::ended(run_inline(core, function, decision, f));
     }
     function.counters.offloaded.add_one();
     let patience = spin::lent_patience(core, function.on_pool.micros());
+    let is_looked_at = function.wants_look_on_pool();
     let work = || {
-        let started = Instant::now();
+        let watch = Stopwatch::start(is_looked_at);
         let result = f();
-        (result, started.elapsed())
+        (result, watch.stop())
     };
     let options = CallOptions { function: Some(Arc::clone(function)), priority, carrying };
     match lend(core, admitted, options, patience, work) {
-        Ok((result, took)) => {
-            core.ran(function, Arm::OffloadRayon, took);
+        Ok((result, run)) => {
+            core.ran(function, Arm::OffloadRayon, run);
             AdaptiveFuture::ended((Ok(result), 1))
         }
         Err(Fault::Panicked(payload)) => resume_unwind(payload),

@@ -12,7 +12,7 @@ use super::local_core;
 use super::shared::Core;
 
 impl Core {
-    /// The current conditions.
+    /// The current conditions, the queue aside, which depends on the call's priority.
     pub(crate) fn conditions(&self, now: u64) -> Conditions {
         let seen = |side: &IoSide, tokio: &Handle| self.seen_from(side, Some(tokio), now);
         let of_caller = if self.is_process_wide() { io_side::with_current(seen) } else { None };
@@ -34,6 +34,7 @@ impl Core {
             is_refused: false,
             overhead: self.overhead(side),
             overhead_age: side.overhead.age(now),
+            queue: 0.0,
             pressure: pressure.ready(),
             arrivals: pressure.arrivals(),
         }
@@ -63,11 +64,10 @@ impl Core {
             Caller::NoPool
         } else if self.is_own_compute_thread() {
             Caller::ComputeWorker
-        } else if local_core::is_here() || side.workers.is_none_or(|n| n == 1) {
-            // No other thread runs the tasks of a local core.
-            Caller::LoneIoWorker
+        } else if local_core::is_here() {
+            Caller::LocalCore
         } else {
-            Caller::IoWorker
+            side.workers.map_or(Caller::Outside, Caller::Io)
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::metrics::FunctionCounters;
-use crate::scheduler::{Record, Site, ThreadStats};
+use crate::scheduler::{Arm, Record, Site, ThreadStats};
 use crate::sync::{Arc, Mutex, PoisonError};
 
 use super::run_times::RunTimes;
@@ -19,6 +19,14 @@ pub(crate) struct Function {
     pub(crate) on_pool: RunTimes,
     pub(crate) all_stats: ThreadStatsList,
     pub(crate) counters: FunctionCounters,
+}
+
+impl Function {
+    /// Whether what a thread uses during a run on the pool is to be read.
+    pub(crate) fn wants_look_on_pool(&self) -> bool {
+        let expected = f64::from(self.on_pool.micros().unwrap_or_default()) * 1e3;
+        self.record.wants_look(Arm::OffloadRayon, expected)
+    }
 }
 
 /// The duration in nanoseconds; a longer one than `u64` can hold (584 years) counts as `u64::MAX`.

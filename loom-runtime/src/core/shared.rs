@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 use crate::bridge::{Held, Priority, Queue};
 use crate::metrics::{FunctionCounters, RuntimeCounters};
-use crate::scheduler::{Arm, MabKnobs, MabScheduler, Profile, Record, Site, Table};
+use crate::scheduler::{Arm, MabKnobs, MabScheduler, Profile, Record, Run, Site, Table};
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, OnceLock, Weak};
 use crate::topology::Plan;
@@ -208,13 +208,12 @@ impl Core {
     }
 
     /// Records how long one call of a function took.
-    pub(crate) fn ran(&self, function: &Function, arm: Arm, run_time: Duration) {
-        let nanos = run_time.as_secs_f64() * 1e9;
-        function.record.observe(&self.knobs, arm, nanos, self.now());
+    pub(crate) fn ran(&self, function: &Function, arm: Arm, run: Run) {
+        function.record.observe(&self.knobs, arm, run, self.now());
         if arm == Arm::OffloadRayon {
-            function.on_pool.record(run_time);
+            function.on_pool.record(run.took);
         }
-        function.counters.run_times.record(run_time);
+        function.counters.run_times.record(run.took);
     }
 
     /// Nanoseconds since this runtime was made.

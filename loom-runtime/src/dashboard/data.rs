@@ -81,7 +81,7 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
         "priority_changes": counters.priority_changes.count(),
         "demoted": counters.demoted.count(),
         "threads_refused": counters.threads_refused.count(),
-        "functions": of_core(core).iter().map(|function| of_function(core, function))
+        "functions": of_core(core).iter().map(of_function)
             .collect::<Vec<_>>(),
     })
 }
@@ -112,13 +112,13 @@ fn thread(placement: &ThreadPlacement) -> Value {
     })
 }
 
-fn of_function(core: &Core, function: &FunctionStats) -> Value {
+fn of_function(function: &FunctionStats) -> Value {
     let verdict = function.verdict.map(|verdict| {
         json!({
             "arm": verdict.arm.to_string(),
             "reason": verdict.reason.to_string(),
             "is_guardrail": verdict.reason.is_guardrail(),
-            "explanation": verdict.explain(&core.knobs),
+            "explanation": verdict.explain(),
             "inline_us": micros(verdict.inline_cost),
             "offload_us": micros(verdict.offload_cost),
             "samples": verdict.samples,

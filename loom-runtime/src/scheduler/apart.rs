@@ -3,11 +3,11 @@
 //! The record itself, and what it forgets, is in `record.rs`.
 
 use super::ComputeHint;
-use super::decide::Known;
+use super::decide::{Basis, Known};
 use super::knobs::MabKnobs;
 use super::overhead::Belief;
-use super::record::{DOUBT, LITTLE, Record};
-use super::times::{Summary, Times};
+use super::record::{DOUBT, Record};
+use super::times::{LITTLE, Summary, Times};
 
 impl Record {
     /// [`known`](Record::known) for arms that are learned apart. An arm without samples is believed
@@ -40,6 +40,7 @@ impl Record {
             [knobs.t_tiny_inline_us, knobs.t_block_hard_us, knobs.t_inline_under_pressure_us];
         Known {
             run_time,
+            basis: Basis::of(&inline, &pool, false, run_time.is_some()),
             square: if inline.weight > LITTLE { inline.square } else { 0.0 },
             factor: 1.0,
             pool: of_pool.or(run_time.map(doubted)),

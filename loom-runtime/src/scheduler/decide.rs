@@ -2,23 +2,62 @@
 
 use super::knobs::MabKnobs;
 use super::overhead::Belief;
+use super::times::{LITTLE, Summary};
 use super::{Arm, Reason};
 
 /// The largest share of a function's calls that may exceed the limit of a guardrail; above it,
 /// none of the calls runs on an I/O worker.
-const FEW: f64 = 0.01;
+pub(super) const FEW: f64 = 0.01;
 
 /// The kind of thread that a call is made on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
     /// A thread of the compute pool itself.
     ComputeWorker,
-    /// The only I/O worker, or one of an unknown number.
-    LoneIoWorker,
-    /// One I/O worker of several.
-    IoWorker,
+    /// A thread of a tokio runtime with so many workers.
+    Io(usize),
+    /// A local core, whose tasks no other thread runs.
+    LocalCore,
+    /// A thread of no tokio runtime: nobody knows how many threads run what waits for it.
+    Outside,
     /// Any thread, while there is no compute pool.
     NoPool,
+}
+
+impl Caller {
+    /// Whether no other thread may run what waits for the caller.
+    fn is_lone(self) -> bool {
+        matches!(self, Self::Io(0 | 1) | Self::LocalCore | Self::Outside)
+    }
+}
+
+/// What a run time is known from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// Calls on both arms.
+    Both,
+    /// Inline calls alone.
+    Inline,
+    /// Offloaded calls alone.
+    Pool,
+    /// A profile of an earlier run of the program.
+    Profile,
+    /// The hint of the attribute or of the call.
+    Hint,
+    Nothing,
+}
+
+impl Basis {
+    pub(super) fn of(inline: &Summary, pool: &Summary, is_primed: bool, is_hinted: bool) -> Self {
+        match (inline.weight > LITTLE, pool.weight > LITTLE) {
+            (true, true) => Self::Both,
+            (true, false) => Self::Inline,
+            (false, true) => Self::Pool,
+            (false, false) if is_primed => Self::Profile,
+            (false, false) if is_hinted => Self::Hint,
+            (false, false) => Self::Nothing,
+        }
+    }
 }
 
 /// The state of the runtime when a call is made. Times in nanoseconds.
@@ -33,6 +72,8 @@ pub(crate) struct Conditions {
     pub(crate) overhead: Belief,
     /// Time since the overhead was last measured, if it ever was.
     pub(crate) overhead_age: Option<u64>,
+    /// `q`: how long an offloaded call would wait in the queue now.
+    pub(crate) queue: f64,
     /// `p`: tasks that are ready behind the caller.
     pub(crate) pressure: f64,
     /// `a`: tasks that become ready on the caller's worker, per nanosecond.
@@ -44,6 +85,7 @@ pub(crate) struct Conditions {
 pub(crate) struct Known {
     /// `t`, on an I/O worker; `None` without a hint and without a measurement.
     pub(crate) run_time: Option<Belief>,
+    pub(crate) basis: Basis,
     /// The mean of the squares of run times.
     pub(crate) square: f64,
     /// `f`: the run time on the pool over the run time inline.
@@ -117,7 +159,7 @@ impl Costs {
         let coming = knobs.w_spawn * conditions.arrivals * square / 2.0;
         let others = knobs.k_starve * (ready + coming);
         let pool = pool.unwrap_or(run_time * known.factor);
-        Self { inline: run_time + others, offload: pool + overhead }
+        Self { inline: run_time + others, offload: pool + overhead + conditions.queue }
     }
 }
 
@@ -134,7 +176,7 @@ pub(crate) fn order(
             return Some((Arm::InlineTokio, Reason::OnComputeThread));
         }
         (_, Some(arm)) => return Some((arm, Reason::Told)),
-        (Caller::LoneIoWorker | Caller::IoWorker, None) => {}
+        (Caller::Io(_) | Caller::LocalCore | Caller::Outside, None) => {}
     }
     if conditions.is_refused {
         return Some((Arm::OffloadRayon, Reason::Refused));
@@ -147,7 +189,7 @@ pub(crate) fn order(
         Reason::Strikes
     } else if is_long(knobs.t_block_hard_us, known.tails[1]) {
         Reason::HardCap
-    } else if conditions.caller == Caller::LoneIoWorker
+    } else if conditions.caller.is_lone()
         && (conditions.pressure > knobs.p_low || is_long(knobs.t_tiny_inline_us, known.tails[0]))
     {
         Reason::LoneWorker
@@ -196,14 +238,19 @@ pub(super) mod tests {
             is_refused: false,
             overhead: Belief { mean: 10.0 * US, deviation: 0.0 },
             overhead_age: Some(0),
+            queue: 0.0,
             pressure,
             arrivals: 0.0,
         }
     }
 
+    const IO_WORKER: Caller = Caller::Io(2);
+    const LONE: [Caller; 3] = [Caller::Io(1), Caller::LocalCore, Caller::Outside];
+
     fn known(mean: f64) -> Known {
         Known {
             run_time: Some(Belief { mean, deviation: 0.0 }),
+            basis: Basis::Both,
             square: mean * mean,
             factor: 1.0,
             pool: None,
@@ -221,7 +268,7 @@ pub(super) mod tests {
     fn drawn(pressure: f64, mean: f64) -> Arm {
         let (knobs, known) = (MabKnobs::new(), known(mean));
         let run_time = known.run_time.expect("it was set");
-        draw(&knobs, &conditions(Caller::IoWorker, pressure), &known, run_time, || 0.0)
+        draw(&knobs, &conditions(IO_WORKER, pressure), &known, run_time, || 0.0)
     }
 
     #[test]
@@ -233,9 +280,21 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_queue_makes_the_pool_dearer_and_breaks_no_guardrail() {
+        let (knobs, known) = (MabKnobs::new(), known(75.0 * US));
+        let conditions = Conditions { queue: 40_000.0 * US, ..conditions(IO_WORKER, 2.0) };
+        let run_time = known.run_time.expect("it was set");
+        let drawn = draw(&knobs, &conditions, &known, run_time, || 0.0);
+        assert_eq!(drawn, Arm::InlineTokio);
+        let long = self::known(300.0 * US);
+        let ordered = order(&knobs, &conditions, &long);
+        assert_eq!(ordered, Some((Arm::OffloadRayon, Reason::HardCap)));
+    }
+
+    #[test]
     fn those_who_come_meanwhile_wait_for_half() {
         let costs = |arrivals: f64, square: f64| {
-            let conditions = Conditions { arrivals, ..conditions(Caller::IoWorker, 0.0) };
+            let conditions = Conditions { arrivals, ..conditions(IO_WORKER, 0.0) };
             let known = Known { square, ..known(55.0 * US) };
             Costs::of(&MabKnobs::new(), &conditions, &known, (55.0 * US, None), 10.0 * US).inline
         };
@@ -247,25 +306,27 @@ pub(super) mod tests {
 
     #[test]
     fn guardrails_stand_above_cost() {
-        use Caller::{ComputeWorker, IoWorker, LoneIoWorker, NoPool};
-        assert_eq!(ordered(IoWorker, 0.0, known(249.0 * US)), None);
-        assert_eq!(ordered(IoWorker, 0.0, known(250.0 * US)), Some(Reason::HardCap));
-        assert_eq!(ordered(IoWorker, 4.0, known(99.0 * US)), None);
-        assert_eq!(ordered(IoWorker, 4.0, known(100.0 * US)), Some(Reason::Pressure));
-        assert_eq!(ordered(LoneIoWorker, 0.0, known(49.0 * US)), None);
-        assert_eq!(ordered(LoneIoWorker, 0.0, known(50.0 * US)), Some(Reason::LoneWorker));
-        assert_eq!(ordered(LoneIoWorker, 1.0, known(US)), Some(Reason::LoneWorker));
+        use Caller::{ComputeWorker, NoPool};
+        assert_eq!(ordered(IO_WORKER, 0.0, known(249.0 * US)), None);
+        assert_eq!(ordered(IO_WORKER, 0.0, known(250.0 * US)), Some(Reason::HardCap));
+        assert_eq!(ordered(IO_WORKER, 4.0, known(99.0 * US)), None);
+        assert_eq!(ordered(IO_WORKER, 4.0, known(100.0 * US)), Some(Reason::Pressure));
+        for lone in LONE {
+            assert_eq!(ordered(lone, 0.0, known(49.0 * US)), None);
+            assert_eq!(ordered(lone, 0.0, known(50.0 * US)), Some(Reason::LoneWorker));
+            assert_eq!(ordered(lone, 1.0, known(US)), Some(Reason::LoneWorker));
+        }
         let struck = Known { strikes: 1.5, ..known(US) };
-        assert_eq!(ordered(IoWorker, 0.0, struck), Some(Reason::Strikes));
+        assert_eq!(ordered(IO_WORKER, 0.0, struck), Some(Reason::Strikes));
         let tailed = Known { tails: [0.0, 0.02, 0.0], ..known(US) };
-        assert_eq!(ordered(IoWorker, 0.0, tailed), Some(Reason::HardCap));
-        let refused = Conditions { is_refused: true, ..conditions(IoWorker, 0.0) };
+        assert_eq!(ordered(IO_WORKER, 0.0, tailed), Some(Reason::HardCap));
+        let refused = Conditions { is_refused: true, ..conditions(IO_WORKER, 0.0) };
         let told = Conditions { forced: Some(Arm::InlineTokio), ..refused };
         let reason_in = |conditions| order(&MabKnobs::new(), &conditions, &known(US));
         assert_eq!(reason_in(refused), Some((Arm::OffloadRayon, Reason::Refused)));
         assert_eq!(reason_in(told), Some((Arm::InlineTokio, Reason::Told)));
         let unknown = Known { run_time: None, ..known(US) };
-        assert_eq!(ordered(IoWorker, 0.0, unknown), Some(Reason::Unknown));
+        assert_eq!(ordered(IO_WORKER, 0.0, unknown), Some(Reason::Unknown));
         assert_eq!(ordered(ComputeWorker, 9.0, struck), Some(Reason::OnComputeThread));
         assert_eq!(ordered(NoPool, 9.0, struck), Some(Reason::NoPool));
     }
@@ -274,9 +335,9 @@ pub(super) mod tests {
     fn knobs_act() {
         let known = known(60.0 * US);
         let lax = MabKnobs::new().with_thresholds(100.0, 1e6, 1e6);
-        assert_eq!(order(&lax, &conditions(Caller::LoneIoWorker, 0.0), &known), None);
+        assert_eq!(order(&lax, &conditions(LONE[0], 0.0), &known), None);
         let struck = Known { strikes: 50.0, ..known };
-        let conditions = conditions(Caller::IoWorker, 1.0);
+        let conditions = conditions(IO_WORKER, 1.0);
         assert_eq!(order(&MabKnobs::new().without_strikes(), &conditions, &struck), None);
         let cost =
             |knobs: MabKnobs| Costs::of(&knobs, &conditions, &known, (60.0 * US, None), 0.0).inline;

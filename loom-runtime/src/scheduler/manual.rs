@@ -10,7 +10,7 @@ use super::decide::{Caller, Conditions};
 use super::recent::Recent;
 use super::thread_stats::Moment;
 use super::trie::Trie;
-use super::{Arm, ComputeHint, FunctionKey, MabKnobs, Overhead, Record, Table, ThreadStats};
+use super::{Arm, ComputeHint, FunctionKey, MabKnobs, Overhead, Record, Run, Table, ThreadStats};
 
 /// How many indices each key has.
 #[expect(clippy::cast_possible_truncation, reason = "there are four")]
@@ -190,7 +190,7 @@ impl MabScheduler {
                 (cost - self.overhead.belief(prior).mean / 1e3).max(0.0)
             }
         };
-        function.record.observe(&self.knobs, arm, run_time * 1e3, now);
+        function.record.observe(&self.knobs, arm, Run::of_nanos(run_time * 1e3), now);
     }
 
     /// The thresholds and weights.
@@ -208,11 +208,11 @@ impl MabScheduler {
             is_refused: false,
             caller: match context {
                 Context { rayon_threads: 0, .. } => Caller::NoPool,
-                Context { tokio_workers: 0 | 1, .. } => Caller::LoneIoWorker,
-                _ => Caller::IoWorker,
+                Context { tokio_workers, .. } => Caller::Io(*tokio_workers as usize),
             },
             overhead: self.overhead.belief(self.knobs.offload_overhead_us() * 1e3),
             overhead_age: self.overhead.age(now),
+            queue: 0.0,
             pressure: ready.min(self.knobs.pressure_clip),
             arrivals: if arrivals.is_finite() { arrivals.max(0.0) } else { 0.0 },
         }

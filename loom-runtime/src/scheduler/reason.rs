@@ -32,6 +32,7 @@ pub enum Reason {
 }
 
 impl Reason {
+    #[cfg(test)]
     pub(crate) const ALL: [Self; 11] = [
         Self::Cost,
         Self::Unknown,
@@ -57,13 +58,6 @@ impl Reason {
         [Self::LoneWorker, Self::HardCap, Self::Pressure, Self::Strikes, Self::Refused]
             .into_iter()
             .position(|guardrail| guardrail == self)
-    }
-
-    pub(crate) fn from_index(index: u64) -> Self {
-        usize::try_from(index)
-            .ok()
-            .and_then(|index| Self::ALL.get(index).copied())
-            .unwrap_or(Self::Unknown)
     }
 }
 
@@ -92,7 +86,6 @@ mod tests {
     #[test]
     fn every_reason_has_its_place() {
         for (index, reason) in Reason::ALL.into_iter().enumerate() {
-            assert_eq!(Reason::from_index(index as u64), reason);
             assert_eq!(reason as usize, index);
         }
         assert_eq!(Reason::ALL.into_iter().filter(|reason| reason.is_guardrail()).count(), 5);

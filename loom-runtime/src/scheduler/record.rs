@@ -1,24 +1,21 @@
 //! The measurements of one function in one runtime, shared by its threads.
 
-use crate::sync::OnceLock;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Mutex, OnceLock, PoisonError};
 
-use super::decide::{Conditions, Costs, Known};
-use super::drawn::Drawn;
+use super::decide::{Conditions, Costs};
 use super::knobs::MabKnobs;
-use super::overhead::{Belief, SHORTEST as LEAST_OVERHEAD};
-use super::times::{Summary, Times};
-use super::verdict::Verdict;
-use super::{Arm, ComputeHint, Reason};
+use super::looks::{Looks, Run, Waits};
+use super::overhead::SHORTEST as LEAST_OVERHEAD;
+use super::ratio::Ratio;
+use super::times::{LITTLE, Summary, Times};
+use super::verdict::{Kept, Verdict};
+use super::{Arm, ComputeHint};
 
 /// The weights fade once per this many samples, so that most samples do not pay for it.
 const FADE_EVERY: u64 = 32;
-/// The samples that each arm needs before the two are compared, and the largest ratio between their
-/// numbers: the samples of an arm that is rarely tried are old.
-const COMPARABLE: f64 = 8.0;
-const COMPARABLE_RATIO: f64 = 4.0;
 /// The largest factor between the arms that is believed.
-const MOST_APART: f64 = 4.0;
+pub(super) const MOST_APART: f64 = 4.0;
 /// A sample counts as new if this part of the remembered weight differs much in size. A smaller
 /// part is the other half of a mixture.
 const NEW: f64 = 0.65;
@@ -30,8 +27,6 @@ const CHANGED: f64 = 0.8;
 const LONG_IF_NEW: f64 = 10e3;
 /// The factor for the old weights of a function that has changed.
 const MEMORY_OF_CHANGED: f64 = 0.005;
-/// A weight below this counts as none.
-pub(super) const LITTLE: f64 = 0.1;
 /// After this many measured inline calls in a row without a long one, the long calls on the pool
 /// are forgotten: a function with one long call in a hundred has most likely had one by then.
 const CLEAN: u32 = 200;
@@ -47,8 +42,6 @@ const RETEST_CALLS: u64 = 256;
 const RETEST_TIME: f64 = 1.0 / 128.0;
 /// After how long, in nanoseconds, a measurement of the bridge is out of date.
 const STALE: u64 = 100_000_000;
-/// How many samples a profile counts for.
-const PRIMED: f64 = 8.0;
 /// The fewest samples that are worth a line in a profile.
 const WORTH_KEEPING: u64 = 4;
 /// The assumed deviation of one sample, as a share of the mean: few samples can hide so much.
@@ -60,8 +53,11 @@ pub(crate) struct Record {
     /// Run times inline, and on the compute pool.
     pub(super) inline: Times,
     pub(super) offload: Times,
+    /// The run time on the pool over that inline.
+    pub(super) ratio: Ratio,
+    looks: Looks,
     /// Whether the arms run different code, so that neither says anything about the other.
-    is_apart: bool,
+    pub(super) is_apart: bool,
     /// Run times recorded so far.
     samples: AtomicU64,
     /// Measured calls so far, each of which stands for one or more calls.
@@ -77,8 +73,9 @@ pub(crate) struct Record {
     /// Changes when all threads must draw their verdicts again.
     epoch: AtomicU32,
     /// The profile's entry: shares of the calls, and run times in nanoseconds.
-    prior: OnceLock<Vec<(f64, f64)>>,
-    drawn: Drawn,
+    pub(super) prior: OnceLock<Vec<(f64, f64)>>,
+    /// The last verdict that was drawn, for reports.
+    drawn: Mutex<Option<Kept>>,
 }
 
 impl Record {
@@ -87,21 +84,41 @@ impl Record {
         Self { is_apart: true, ..Self::default() }
     }
 
+    /// Whether what a thread uses during a run is to be read that is expected to take so long, in
+    /// nanoseconds.
+    pub(crate) fn wants_look(&self, arm: Arm, expected: f64) -> bool {
+        self.samples.load(Ordering::Relaxed) < FEW_SAMPLES
+            || self.looks.is_due(expected, arm == Arm::OffloadRayon)
+    }
+
     /// Records how long a call took.
-    pub(crate) fn observe(&self, knobs: &MabKnobs, arm: Arm, nanos: f64, now: u64) {
+    pub(crate) fn observe(&self, knobs: &MabKnobs, arm: Arm, run: Run, now: u64) {
         let (times, other) = match arm {
             Arm::InlineTokio => (&self.inline, &self.offload),
             Arm::OffloadRayon => (&self.offload, &self.inline),
         };
-        let is_new = times.novelty(nanos) > NEW && times.variety() < VARIED;
+        let is_new = |nanos: f64| times.novelty(nanos) > NEW && times.variety() < VARIED;
+        let is_unusual = |nanos: f64| {
+            nanos >= LONG_IF_NEW && is_new(nanos) && times.median().is_some_and(|it| nanos > it)
+        };
+        let Some((nanos, before)) = self.looks.own(run, is_unusual) else {
+            // The next call is measured, and looked at.
+            self.strike(knobs, arm, run.nanos(), now);
+            return self.end_verdicts();
+        };
+        let is_new = is_new(nanos);
         let has_changed = self.is_changing(knobs, is_new);
         if has_changed {
             times.fade(MEMORY_OF_CHANGED);
             if !self.is_apart {
                 other.fade(MEMORY_OF_CHANGED);
+                self.ratio.forget();
             }
         }
-        times.record(nanos);
+        if !self.is_apart {
+            self.compare(arm, nanos);
+        }
+        before.into_iter().chain([nanos]).for_each(|nanos| times.record(nanos));
         let samples = self.samples.fetch_add(1, Ordering::Relaxed) + 1;
         if samples.is_multiple_of(FADE_EVERY) {
             #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
@@ -112,11 +129,8 @@ impl Record {
                 other.fade(factor);
             }
         }
+        self.strike(knobs, arm, nanos, now);
         let is_inline = arm == Arm::InlineTokio;
-        if is_inline && knobs.enable_strikes && nanos >= knobs.t_strike_us * 1e3 {
-            let strikes = self.strikes(knobs, now) + 1.0;
-            self.strikes.store(stamped(strikes, now), Ordering::Relaxed);
-        }
         let is_too_long = nanos >= knobs.t_block_hard_us * 1e3;
         if is_inline {
             self.clear(knobs, is_too_long);
@@ -126,6 +140,30 @@ impl Record {
         if has_changed || is_inline && (may_have_changed || is_too_long) {
             self.end_verdicts();
         }
+    }
+
+    /// Counts a strike, if the call is one.
+    fn strike(&self, knobs: &MabKnobs, arm: Arm, nanos: f64, now: u64) {
+        let is_too_long = nanos >= knobs.t_strike_us * 1e3;
+        if arm == Arm::InlineTokio && knobs.enable_strikes && is_too_long {
+            let strikes = self.strikes(knobs, now) + 1.0;
+            self.strikes.store(stamped(strikes, now), Ordering::Relaxed);
+        }
+    }
+
+    /// Compares a sample of the arm that is tried less often with what is usual on the other one.
+    fn compare(&self, arm: Arm, nanos: f64) {
+        let (rare, other) = match arm {
+            Arm::InlineTokio => (&self.inline, &self.offload),
+            Arm::OffloadRayon => (&self.offload, &self.inline),
+        };
+        // Of a mixture, a sample and the median need not be alike.
+        if nanos <= 0.0 || rare.weight() > other.weight() || other.variety() >= VARIED {
+            return;
+        }
+        let Some(usual) = other.median().filter(|usual| *usual > 0.0) else { return };
+        let ratio = if arm == Arm::OffloadRayon { nanos / usual } else { usual / nanos };
+        self.ratio.note(ratio, MOST_APART);
     }
 
     /// Makes all threads draw their verdicts again.
@@ -159,82 +197,6 @@ impl Record {
         let kept = if has_changed { 0.0 } else { after as f32 };
         self.novelty.store(kept.to_bits(), Ordering::Relaxed);
         has_changed
-    }
-
-    /// What is known: the measurements, the profile and the hint.
-    pub(crate) fn known(&self, knobs: &MabKnobs, hint: ComputeHint, now: u64) -> Known {
-        if self.is_apart {
-            return self.known_apart(knobs, hint, now);
-        }
-        let (inline, offload) = (self.inline.summary(), self.offload.summary());
-        let factor = self.factor(&inline, &offload);
-        let measured = inline.weight + offload.weight;
-        // Each sample takes weight from the profile. The profile adds to the tails, but it is no
-        // evidence of an inline tail.
-        let prior = self.prior.get().map_or(&[][..], Vec::as_slice);
-        let left = if prior.is_empty() { 0.0 } else { (PRIMED - measured).max(0.0) };
-        let of_prior = |part: fn(f64) -> f64| -> f64 {
-            prior.iter().map(|(share, nanos)| share * part(*nanos)).sum::<f64>() * left
-        };
-        let weight = measured + left;
-        let pooled = |inline_part: f64, offload_part: f64, prior_part: f64| {
-            (inline.weight * inline_part + offload.weight * offload_part + prior_part) / weight
-        };
-        let hinted = knobs.prior(hint);
-        let mut known = Known {
-            run_time: hinted.map(|mean| Belief { mean, deviation: mean * DOUBT }),
-            square: hinted.unwrap_or_default().powi(2),
-            factor,
-            pool: None,
-            tails: [0.0; 3],
-            has_inline_tail: false,
-            strikes: self.strikes(knobs, now),
-            is_explored: self.is_explored(knobs, hint),
-        };
-        if weight <= 0.0 {
-            return known;
-        }
-        let caps =
-            [knobs.t_tiny_inline_us, knobs.t_block_hard_us, knobs.t_inline_under_pressure_us];
-        known.tails = caps.map(|cap| {
-            let cap = cap * 1e3;
-            let above = prior.iter().filter(|(_, nanos)| *nanos >= cap);
-            let of_prior = above.map(|(share, _)| share).sum::<f64>() * left;
-            (self.inline.above(cap) + self.offload.above(cap * factor) + of_prior) / weight
-        });
-        known.has_inline_tail = self.inline.above(knobs.t_block_hard_us * 1e3) > LITTLE;
-        let mean = pooled(inline.mean, offload.mean / factor, of_prior(|nanos| nanos));
-        let square = pooled(
-            inline.square,
-            offload.square / (factor * factor),
-            of_prior(|nanos| nanos * nanos),
-        );
-        // A hint is one more sample, which fades with each measurement.
-        let trust = knobs.hint_trust_threshold;
-        let left = if weight < trust { 1.0 - weight / trust } else { 0.0 };
-        let prior = hinted.map_or((0.0, 0.0), |mean| (left, mean));
-        let all = weight + prior.0;
-        let mean = (mean * weight + prior.1 * prior.0) / all;
-        let square = (square * weight + prior.1 * prior.1 * prior.0) / all;
-        let variance = (square - mean * mean).max((mean * DOUBT).powi(2) / all);
-        known.run_time = Some(Belief { mean, deviation: (variance / all).sqrt() });
-        known.square = square;
-        known
-    }
-
-    /// `f`: the run time on the pool over that inline. By medians, which a few very long calls do
-    /// not move.
-    fn factor(&self, inline: &Summary, offload: &Summary) -> f64 {
-        let (less, more) = (inline.weight.min(offload.weight), inline.weight.max(offload.weight));
-        if less < COMPARABLE || more > less * COMPARABLE_RATIO {
-            return 1.0;
-        }
-        match (self.inline.median(), self.offload.median()) {
-            (Some(inline), Some(offload)) if inline > 0.0 => {
-                (offload / inline).clamp(1.0 / MOST_APART, MOST_APART)
-            }
-            _ => 1.0,
-        }
     }
 
     /// Whether this is one of the first calls, which are offloaded if they may be long.
@@ -283,10 +245,13 @@ impl Record {
             Arm::InlineTokio => {
                 let is_fresh = conditions.overhead_age.is_some_and(|age| age < STALE);
                 // An inline call that delays other tasks by less gains nothing from the bridge.
-                if is_fresh || others < LEAST_OVERHEAD {
+                let may_show_overhead = !is_fresh && others >= LEAST_OVERHEAD;
+                // The pool may be the faster arm, as for parallel work, by no more than the call takes.
+                let may_be_faster = run_time > conditions.overhead.mean + conditions.queue;
+                if !may_show_overhead && !may_be_faster {
                     return false;
                 }
-                conditions.overhead.mean
+                conditions.overhead.mean + conditions.queue
             }
             Arm::OffloadRayon => others,
         };
@@ -342,25 +307,27 @@ impl Record {
         self.samples.load(Ordering::Relaxed)
     }
 
+    /// How often its threads waited.
+    pub(crate) fn waits(&self) -> Waits {
+        self.looks.waits()
+    }
+
     /// The summaries of both arms: inline, and on the pool.
     pub(crate) fn summaries(&self) -> [Summary; 2] {
         [self.inline.summary(), self.offload.summary()]
     }
 
-    /// Keeps a verdict for reports.
-    pub(super) fn keep(
-        &self,
-        verdict: (Arm, Reason),
-        conditions: &Conditions,
-        costs: Costs,
-        now: u64,
-    ) {
-        self.drawn.keep(verdict, conditions, costs, now);
+    /// Keeps a verdict for reports, unless another thread keeps one just now.
+    pub(super) fn keep(&self, verdict: Kept) {
+        if let Ok(mut kept) = self.drawn.try_lock() {
+            *kept = Some(verdict);
+        }
     }
 
     /// The last verdict that was drawn.
     pub(crate) fn verdict(&self, now: u64) -> Option<Verdict> {
-        Some(Verdict::of(self.drawn.kept()?, self.summaries(), now))
+        let kept = (*self.drawn.lock().unwrap_or_else(PoisonError::into_inner))?;
+        Some(Verdict::of(&kept, self.summaries(), self.waits(), now))
     }
 }
 

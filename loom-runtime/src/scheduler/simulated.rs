@@ -2,7 +2,9 @@
 
 use super::decide::{Caller, Conditions, order};
 use super::thread_stats::Moment;
-use super::{Arm, ComputeHint, MabKnobs, Overhead, Reason, Record, ThreadStats};
+use super::{
+    Arm, ComputeHint, MabKnobs, Overhead, Reason, Record, Run, ThreadStats, Used, duration,
+};
 
 /// The step of the simulated cheap clock, in nanoseconds.
 const TICK: u64 = 4_000_000;
@@ -25,8 +27,15 @@ pub struct Surroundings {
     pub pressure: f64,
     /// Tasks that become ready on the caller's worker, per nanosecond.
     pub arrivals: f64,
+    /// How long an offloaded call would wait for a compute thread.
+    pub queue: f64,
     /// The simulated time.
     pub now: u64,
+}
+
+impl Surroundings {
+    /// One worker, and nothing else to do.
+    pub const CALM: Self = Self { workers: 1, pressure: 0.0, arrivals: 0.0, queue: 0.0, now: 0 };
 }
 
 impl SimulatedFunction {
@@ -57,9 +66,18 @@ impl SimulatedFunction {
         (decision.arm, Some(decision.reason))
     }
 
-    /// Records how long a measured call took.
+    /// Records how long a measured call took. Its thread had a CPU all the time.
     pub fn ran(&self, arm: Arm, nanos: f64, now: u64) {
-        self.record.observe(&self.knobs, arm, nanos, now);
+        self.ran_with(arm, nanos, nanos, 0, now);
+    }
+
+    /// Records how long a measured call took, the CPU time that it had, and how often its thread gave
+    /// its CPU up. The last two count only where the scheduler looks at the call.
+    pub fn ran_with(&self, arm: Arm, nanos: f64, cpu: f64, waits: u64, now: u64) {
+        let expected = self.record.summaries()[usize::from(arm == Arm::OffloadRayon)].mean;
+        let is_looked_at = self.record.wants_look(arm, expected);
+        let used = if is_looked_at { Used::Cpu(duration(cpu), waits) } else { Used::Unknown };
+        self.record.observe(&self.knobs, arm, Run { took: duration(nanos), used }, now);
     }
 
     /// Records the overhead of an offloaded call.
@@ -76,13 +94,14 @@ impl SimulatedFunction {
     }
 
     fn conditions(&self, surroundings: &Surroundings) -> Conditions {
-        let Surroundings { workers, pressure, arrivals, now } = *surroundings;
+        let Surroundings { workers, pressure, arrivals, queue, now } = *surroundings;
         Conditions {
-            caller: if workers == 1 { Caller::LoneIoWorker } else { Caller::IoWorker },
+            caller: Caller::Io(workers),
             forced: None,
             is_refused: false,
             overhead: self.overhead.belief(self.knobs.offload_overhead_us() * 1e3),
             overhead_age: self.overhead.age(now),
+            queue,
             pressure: pressure.min(self.knobs.pressure_clip),
             arrivals,
         }

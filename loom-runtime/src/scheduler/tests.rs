@@ -2,7 +2,7 @@
 
 use super::thread_stats::Moment;
 use super::{
-    Arm, ComputeHint, Context, FunctionKey, MabKnobs, MabScheduler, Reason, Record,
+    Arm, ComputeHint, Context, FunctionKey, MabKnobs, MabScheduler, Reason, Record, Run,
     SimulatedFunction, Surroundings, ThreadStats, Times, Verdict,
 };
 
@@ -31,8 +31,12 @@ impl Played {
 
     /// Makes one call that takes `nanos`, and returns where it ran and why.
     fn call(&mut self, nanos: f64) -> (Arm, Option<Reason>) {
-        let surroundings =
-            Surroundings { workers: 2, pressure: self.pressure, arrivals: 0.0, now: self.now };
+        let surroundings = Surroundings {
+            workers: 2,
+            pressure: self.pressure,
+            now: self.now,
+            ..Surroundings::CALM
+        };
         let (arm, reason) = self.function.decide(0, self.hint, &surroundings);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time")]
         let took = nanos as u64;
@@ -140,7 +144,7 @@ fn mixtures_are_told_apart_by_size() {
 #[test]
 fn hints_count_on_every_call_until_there_are_measurements() {
     let decide = |hint: ComputeHint, function: &SimulatedFunction| {
-        let surroundings = Surroundings { workers: 2, pressure: 0.5, arrivals: 0.0, now: 0 };
+        let surroundings = Surroundings { workers: 2, pressure: 0.5, ..Surroundings::CALM };
         function.decide(0, hint, &surroundings).0
     };
     let function = SimulatedFunction::new(MabKnobs::new(), 1, 1);
@@ -194,14 +198,15 @@ fn a_mean_that_is_old_stays_where_it_was() {
 fn drawn(nanos: f64, overhead: f64) -> (Verdict, ThreadStats) {
     let (knobs, record, stats) = (MabKnobs::new(), Record::default(), ThreadStats::new(1));
     for now in 0..50 {
-        record.observe(&knobs, Arm::OffloadRayon, nanos, now);
+        record.observe(&knobs, Arm::OffloadRayon, Run::of_nanos(nanos), now);
     }
     let conditions = super::Conditions {
         forced: None,
         is_refused: false,
-        caller: super::Caller::IoWorker,
+        caller: super::Caller::Io(2),
         overhead: super::overhead::Belief { mean: overhead, deviation: 0.0 },
         overhead_age: Some(0),
+        queue: 0.0,
         pressure: 1.0,
         arrivals: 0.0,
     };
@@ -299,8 +304,8 @@ fn what_was_long_on_the_pool_alone_bars_nothing_for_ever() {
                 let surroundings = Surroundings {
                     workers: 2,
                     pressure: function.pressure,
-                    arrivals: 0.0,
                     now: function.now,
+                    ..Surroundings::CALM
                 };
                 let (arm, reason) =
                     function.function.decide(0, ComputeHint::Unknown, &surroundings);

@@ -5,6 +5,7 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 use super::decide::{Conditions, Costs, draw, order};
 use super::knobs::MabKnobs;
 use super::record::Record;
+use super::verdict::Kept;
 use super::{Arm, ComputeHint, Reason};
 
 // The word, from the highest bits: the record's epoch and the runtime's pressure level when the
@@ -36,6 +37,8 @@ pub(crate) struct Decision {
     pub(crate) reason: Reason,
     /// How many calls this measured call stands for: itself and the settled calls before it.
     pub(crate) calls: u64,
+    /// How long the call is expected to take, in nanoseconds.
+    pub(crate) expected: f64,
 }
 
 /// Written by one thread alone, or by several threads, each of which may overwrite another's
@@ -106,7 +109,10 @@ impl ThreadStats {
         let passed = measured.wrapping_sub(word >> DRAWN_AT) & 0xff;
         let (arm, reason, streak, drawn) = match (ordered, before) {
             (Some((arm, reason)), _) => (arm, reason, 0, measured),
-            (None, Some(was_inline)) if passed < 1 << streak => {
+            // While the pool has become the dearer arm, as by a queue, a verdict to offload ends.
+            (None, Some(was_inline))
+                if passed < 1 << streak && (was_inline || costs.offload <= costs.inline) =>
+            {
                 (arm_of(was_inline), Reason::Cost, streak, word >> DRAWN_AT & 0xff)
             }
             (None, before) => {
@@ -124,7 +130,7 @@ impl ThreadStats {
             tags << TAGS | arm_bit | streak << STREAK | drawn << DRAWN_AT | calls.min(CALLS),
             Ordering::Relaxed,
         );
-        record.keep((arm, reason), conditions, costs, now);
+        record.keep(Kept::new((arm, reason), knobs, conditions, &known, costs, now));
         let may_err = reason == Reason::Cost || known.may_be_retested_inline(knobs, reason);
         let is_retest = may_err && record.is_retest(arm, conditions, costs, run_time.mean);
         let (arm, reason) = if is_retest { (arm.other(), Reason::Retest) } else { (arm, reason) };
@@ -133,7 +139,7 @@ impl ThreadStats {
             // The record has counted this call already, as part of `made`.
             self.counted.store(self.inline(), Ordering::Relaxed);
         }
-        Decision { arm, reason, calls: made }
+        Decision { arm, reason, calls: made, expected: run_time.mean }
     }
 
     /// Calls of this thread that ran inline.

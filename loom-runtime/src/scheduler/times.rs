@@ -1,5 +1,7 @@
 //! How long a function took lately: a histogram that forgets.
 
+use std::time::Duration;
+
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The exponent of the first bucket, which takes all shorter run times too: two reads of a clock
@@ -13,6 +15,8 @@ const MOST: f64 = 1e15;
 /// A bucket of a lower weight is ignored; else one sample of an hour would count for a very long
 /// time.
 const FORGOTTEN: f64 = 1e-3;
+/// A weight below this counts as none.
+pub(super) const LITTLE: f64 = 0.1;
 /// How often an update is tried while other threads update the same bucket. A lost sample costs
 /// less than a wait.
 const TRIES: u32 = 3;
@@ -79,6 +83,11 @@ impl Times {
             sums.square /= sums.weight;
         }
         sums
+    }
+
+    /// The weight of all samples.
+    pub(crate) fn weight(&self) -> f64 {
+        self.parts().map(|(weight, _)| weight).sum()
     }
 
     /// The weight of samples of this time or longer.
@@ -169,6 +178,11 @@ fn bucket(nanos: f64) -> usize {
     (exponent - SHORTEST) as usize
 }
 
+/// Nanoseconds as a duration; zero if they are negative, too large or not a number.
+pub(crate) fn duration(nanos: f64) -> Duration {
+    Duration::try_from_secs_f64(nanos / 1e9).unwrap_or_default()
+}
+
 /// Packs two numbers into one word.
 pub(super) fn pack(a: f64, b: f64) -> u64 {
     #[expect(clippy::cast_possible_truncation, reason = "seven digits are plenty")]
@@ -194,6 +208,11 @@ mod tests {
 
     fn close(a: f64, b: f64) -> bool {
         (a - b).abs() <= b.abs() * 1e-5
+    }
+
+    #[test]
+    fn what_is_no_time_is_none() {
+        assert_eq!([duration(f64::NAN), duration(-1.0)], [Duration::ZERO; 2]);
     }
 
     #[test]

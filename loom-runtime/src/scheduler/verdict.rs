@@ -3,13 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::decide::Costs;
-use super::times::Summary;
+use super::decide::{Basis, Caller, Conditions, Costs, Known};
+use super::looks::Waits;
+use super::times::{Summary, duration};
 use super::{Arm, MabKnobs, Reason};
 
 /// The last verdict that was drawn for a function, and what it was based on.
 ///
-/// If several threads draw at once, its parts may belong to different verdicts.
+/// Its numbers are those of that moment, but for [`samples`](Self::samples) and [`waits`](Self::waits).
 ///
 /// ```
 /// #[loom::compute(hint = "low")]
@@ -36,160 +37,132 @@ pub struct Verdict {
     pub reason: Reason,
     /// The expected cost of an inline call: its own time, and the delay of the tasks behind it.
     pub inline_cost: Duration,
-    /// The expected cost of an offloaded call: its time on the compute pool, and the overhead.
+    /// The expected cost of an offloaded call: its time on the compute pool, the overhead, and the
+    /// queue.
     pub offload_cost: Duration,
+    /// How long a call was expected to take inline; zero if nothing was known.
+    pub run_time: Duration,
+    /// How long a call was expected to take on the compute pool.
+    pub pool_time: Duration,
     /// The expected cost of the way to the pool and back.
     pub overhead: Duration,
+    /// How long a call was expected to wait for a compute thread.
+    pub queue: Duration,
     /// Tasks that were assumed to be ready behind the caller.
     pub pressure: f64,
+    /// The workers of the tokio runtime that made the call; `None` on a local core, and outside of any
+    /// tokio runtime.
+    pub workers: Option<usize>,
+    /// The run time from which on the guardrail forbids inline calls; zero if no guardrail decided.
+    pub limit: Duration,
+    /// The share of the calls that take that long or longer, 0 to 1; zero if no guardrail decided.
+    pub tail: f64,
+    /// Strikes, as far as they were remembered.
+    pub strikes: f64,
     /// How many measurements are remembered now, inline and on the pool; a measurement counts less
     /// with each later one.
     pub samples: [f64; 2],
+    /// How often the thread of a call gave up its CPU to wait.
+    pub waits: Waits,
     /// How long ago the verdict was drawn.
     pub age: Duration,
+    pub(super) basis: Basis,
+    pub(super) caller: Caller,
+    /// Whether the overhead was measured.
+    pub(super) is_overhead_measured: bool,
+    /// Whether any call that reached the limit of GR1 ran inline.
+    pub(super) has_inline_tail: bool,
+    /// The knob that pressure or strikes are above, where a guardrail decided.
+    pub(super) bound: f64,
+    /// In how many milliseconds strikes fade by half.
+    pub(super) half_life: f64,
 }
 
-/// The part of a verdict that a record keeps. Times in nanoseconds.
+/// A verdict as it was drawn. Times in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kept {
-    pub(super) arm: Arm,
-    pub(super) reason: Reason,
-    pub(super) millisecond: u64,
-    pub(super) costs: Costs,
-    pub(super) pressure: f64,
-    pub(super) overhead: f64,
+    arm: Arm,
+    reason: Reason,
+    now: u64,
+    costs: Costs,
+    conditions: Conditions,
+    known: Known,
+    limit: f64,
+    tail: f64,
+    bound: f64,
+    half_life: f64,
+}
+
+impl Kept {
+    pub(super) fn new(
+        (arm, reason): (Arm, Reason),
+        knobs: &MabKnobs,
+        conditions: &Conditions,
+        known: &Known,
+        costs: Costs,
+        now: u64,
+    ) -> Self {
+        let [tiny, hard, under_pressure] = known.tails;
+        let (limit_us, tail, bound) = match reason {
+            Reason::LoneWorker => (knobs.t_tiny_inline_us, tiny, knobs.p_low),
+            Reason::HardCap => (knobs.t_block_hard_us, hard, 0.0),
+            Reason::Pressure => (knobs.t_inline_under_pressure_us, under_pressure, knobs.p_high),
+            Reason::Strikes => (knobs.t_strike_us, 0.0, knobs.s_max),
+            _ => (0.0, 0.0, 0.0),
+        };
+        let half_life = 0.5_f64.ln() / knobs.strike_decay.ln();
+        let (conditions, known) = (*conditions, *known);
+        let limit = limit_us * 1e3;
+        Self { arm, reason, now, costs, conditions, known, limit, tail, bound, half_life }
+    }
 }
 
 impl Verdict {
-    pub(super) fn of(kept: Kept, summaries: [Summary; 2], now: u64) -> Self {
-        let Kept { arm, reason, millisecond, costs, pressure, overhead } = kept;
+    pub(super) fn of(kept: &Kept, summaries: [Summary; 2], waits: Waits, now: u64) -> Self {
+        let Kept { arm, reason, costs, conditions, known, limit, tail, bound, half_life, .. } =
+            *kept;
+        let workers = match conditions.caller {
+            Caller::Io(workers) => Some(workers),
+            _ => None,
+        };
         Self {
             arm,
             reason,
             inline_cost: duration(costs.inline),
             offload_cost: duration(costs.offload),
-            overhead: duration(overhead),
-            pressure,
+            run_time: duration(known.run_time.unwrap_or_default().mean),
+            pool_time: duration(costs.offload - conditions.overhead.mean - conditions.queue),
+            overhead: duration(conditions.overhead.mean),
+            queue: duration(conditions.queue),
+            pressure: conditions.pressure,
+            workers,
+            limit: duration(limit),
+            tail,
+            strikes: known.strikes,
             samples: summaries.map(|summary| summary.weight),
-            age: Duration::from_millis((now / 1_000_000).saturating_sub(millisecond)),
+            waits,
+            age: Duration::from_nanos(now.saturating_sub(kept.now)),
+            basis: known.basis,
+            caller: conditions.caller,
+            is_overhead_measured: conditions.overhead_age.is_some(),
+            has_inline_tail: known.has_inline_tail,
+            bound,
+            half_life,
         }
     }
-}
-
-impl Verdict {
-    /// Explains in sentences why calls run on this arm, with the thresholds of `knobs`: pass
-    /// [`LoomConfig::mab_knobs`](crate::LoomConfig).
-    ///
-    /// ```
-    /// # fn main() -> loom::Result<()> {
-    /// # let runtime = loom::LoomBuilder::new().build()?;
-    /// runtime.block_on(runtime.spawn_adaptive_with_hint(loom::ComputeHint::Low, || 6 * 7));
-    /// let verdict = runtime.functions()[0].verdict.expect("it was called");
-    /// println!("{}", verdict.explain(&runtime.config().mab_knobs));
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn explain(&self, knobs: &MabKnobs) -> String {
-        let Self { arm, reason, inline_cost, offload_cost, overhead, pressure, .. } = self;
-        let costs = format!(
-            "an inline call is expected to cost {inline_cost:.1?}, including the delay of other \
-             tasks ({pressure:.1} are ready behind it); an offloaded call {offload_cost:.1?}, of \
-             which {overhead:.1?} are the way to the pool and back"
-        );
-        match reason {
-            Reason::Cost => format!("The {arm} arm is cheaper: {costs}."),
-            Reason::Unknown => {
-                "The function has not been measured yet, and a wrong offload costs less than a \
-                 wrong inline call."
-                    .to_owned()
-            }
-            Reason::Retest => format!(
-                "The {arm} arm is tried again, since its measurements may be out of date: {costs}."
-            ),
-            Reason::OnComputeThread => {
-                "The call was made on a compute thread, where it delays no I/O.".to_owned()
-            }
-            Reason::NoPool => "There are no compute threads: the system refused them.".to_owned(),
-            Reason::Told => "The mode of the function or of the test forces this arm.".to_owned(),
-            Reason::LoneWorker => format!(
-                "GR0: with one I/O worker, or an unknown number of them, no call of {} µs or more \
-                 runs inline, and no call at all while other tasks are ready (pressure above {}).",
-                knobs.t_tiny_inline_us, knobs.p_low
-            ),
-            Reason::HardCap => format!(
-                "GR1: no I/O worker is blocked for {} µs or more, whatever the costs.",
-                knobs.t_block_hard_us
-            ),
-            Reason::Pressure => format!(
-                "GR2: {pressure:.1} tasks are ready behind each call, more than {}; in this case \
-                 no I/O worker is blocked for {} µs or more.",
-                knobs.p_high, knobs.t_inline_under_pressure_us
-            ),
-            Reason::Strikes => format!(
-                "GR3: recent inline calls took {} µs or more; this is forgotten in some \
-                 milliseconds, unless it happens again.",
-                knobs.t_strike_us
-            ),
-            Reason::Refused => {
-                "GR4: an inline call blocked its thread, which tokio refuses on threads that drive \
-                 async tasks; all calls since then are offloaded."
-                    .to_owned()
-            }
-        }
-    }
-}
-
-/// Nanoseconds as a duration; zero if they are negative, too large or not a number.
-pub(crate) fn duration(nanos: f64) -> Duration {
-    Duration::try_from_secs_f64(nanos / 1e9).unwrap_or_default()
 }
 
 /// Formats the verdict as one line.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { arm, reason, inline_cost, offload_cost, overhead, pressure, samples, age } =
-            self;
-        let [inline, offloaded] = samples;
+        let Self { arm, reason, inline_cost, offload_cost, overhead, queue, .. } = self;
+        let Self { pressure, samples: [inline, offloaded], age, .. } = self;
+        let age = Duration::from_millis(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
         write!(
             f,
             "{arm} ({reason}): {inline_cost:.2?} inline, {offload_cost:.2?} offloaded; overhead \
-             {overhead:.2?}, pressure {pressure:.2}; {inline:.0} + {offloaded:.0} samples, drawn \
-             {age:.0?} ago"
+             {overhead:.2?}, queue {queue:.2?}, pressure {pressure:.2}; {inline:.0} + {offloaded:.0} \
+             samples, drawn {age:.0?} ago"
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_verdict_is_one_readable_line() {
-        let kept = Kept {
-            arm: Arm::InlineTokio,
-            reason: Reason::Cost,
-            millisecond: 5,
-            costs: Costs { inline: 8200.0, offload: 15_300.0 },
-            pressure: 0.3,
-            overhead: 10_100.0,
-        };
-        let inline = Summary { weight: 311.7, ..Summary::default() };
-        let verdict = Verdict::of(kept, [inline, Summary::default()], 1_205_000_000);
-        assert_eq!(
-            verdict.to_string(),
-            "inline (cheaper): 8.20µs inline, 15.30µs offloaded; overhead 10.10µs, pressure 0.30; \
-             312 + 0 samples, drawn 1s ago"
-        );
-        assert_eq!(duration(f64::NAN), Duration::ZERO);
-        assert_eq!(
-            verdict.explain(&MabKnobs::new()),
-            "The inline arm is cheaper: an inline call is expected to cost 8.2µs, including the \
-             delay of other tasks (0.3 are ready behind it); an offloaded call 15.3µs, of which \
-             10.1µs are the way to the pool and back."
-        );
-        let capped = Verdict { reason: Reason::HardCap, ..verdict };
-        let knobs = MabKnobs { t_block_hard_us: 300.0, ..MabKnobs::new() };
-        assert!(capped.explain(&knobs).contains("blocked for 300 µs"));
     }
 }

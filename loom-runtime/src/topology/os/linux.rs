@@ -126,6 +126,18 @@ pub(crate) fn cpu_time_of_thread() -> Option<Duration> {
     read_clock(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
+/// The CPU time of the calling thread so far, and how often it has given its CPU up to wait.
+pub(crate) fn use_of_thread() -> Option<(Duration, u64)> {
+    #[expect(unsafe_code, reason = "no safe call reads these counts")]
+    // SAFETY: T4, all-zero bytes are a value of this type, which has numbers alone.
+    let mut usage = unsafe { std::mem::zeroed::<libc::rusage>() };
+    #[expect(unsafe_code, reason = "no safe call reads these counts")]
+    // SAFETY: T4, `usage` is valid, and of the type that the call writes.
+    let read = unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) };
+    let waits = u64::try_from(usage.ru_nvcsw).ok().filter(|_| read == 0)?;
+    Some((cpu_time_of_thread()?, waits))
+}
+
 /// The CPU time of a thread of this process so far; `None` once the thread has ended.
 pub(crate) fn cpu_time_of(thread: u32) -> Option<Duration> {
     // How Linux numbers the clock of a thread that counts all of its CPU time.

@@ -87,6 +87,10 @@ pub(crate) fn cpu_time_of_thread() -> Option<Duration> {
     None
 }
 
+pub(crate) fn use_of_thread() -> Option<(Duration, u64)> {
+    None
+}
+
 pub(crate) fn current_cpu() -> Option<usize> {
     None
 }
