@@ -306,3 +306,36 @@ fn an_explanation_says_that_a_function_waits() {
     let waits = verdict_of("::computes").waits;
     assert!(waits.looked_at >= 16 && waits.waited < waits.looked_at / 2, "{waits:?}");
 }
+
+#[loom::compute(mode = "observe")]
+fn observed(n: u64) -> u64 {
+    black_box(n) + 1
+}
+
+/// Nothing is offloaded, and still it is known what that would cost.
+#[test]
+fn observed_functions_know_what_the_pool_costs() {
+    let runtime = runtime();
+    let count = |calls: u64| {
+        runtime.block_on(async {
+            for n in 0..calls {
+                observed(n).await;
+            }
+        });
+    };
+    let verdict = || runtime.functions()[0].verdict.expect("it was called");
+    let run = || runtime.prometheus_metrics().compute_run.get();
+    count(1);
+    // The probe is a task of the runtime.
+    while run() == 0 {
+        std::thread::yield_now();
+    }
+    count(5_000);
+    let functions = runtime.functions();
+    assert_eq!((functions[0].calls(), functions[0].offloaded), (5_001, 0));
+    assert!(run() <= 1 + 5_001 / 1000, "{}", run());
+    let mut shown = verdict();
+    // Its explanation has both costs, whatever was drawn last.
+    shown.reason = Reason::Retest;
+    assert!(shown.explain().contains("way there and back (measured)"), "{}", shown.explain());
+}

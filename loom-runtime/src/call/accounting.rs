@@ -25,6 +25,8 @@ pub(crate) struct CallOptions {
     pub(crate) priority: Priority,
     /// Task-locals that the call carries.
     pub(crate) carrying: CarriedKeys,
+    /// Whether the call is timed although it belongs to no function.
+    pub(crate) is_timed: bool,
 }
 
 /// Observes a call, and counts it and its end.
@@ -96,7 +98,8 @@ pub(super) struct QueueTimer {
 impl QueueTimer {
     /// A timer for a call that is submitted now, if the call is to be timed.
     pub(super) fn of(core: &Arc<Core>, options: &CallOptions) -> Option<Self> {
-        let is_timed = options.function.is_some()
+        let is_timed = options.is_timed
+            || options.function.is_some()
             || is_sampled()
             || core.backlog.wants_sample(options.priority)
             || spans::is_on();

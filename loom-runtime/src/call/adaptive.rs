@@ -23,6 +23,7 @@ use super::refused;
 use super::spans;
 use super::submit::{AnyWork, Ended, Submitted, Work, submit};
 use super::turn::{steps, use_up};
+use super::way_probe;
 
 /// A call that Loom placed, as a future of its result.
 ///
@@ -66,7 +67,7 @@ impl CallInfo {
     /// The options of the call, where it is offloaded.
     fn options(self, core: &Core) -> CallOptions {
         let function = Some(Arc::clone(self.function(core)));
-        CallOptions { function, priority: self.priority, carrying: self.carrying }
+        CallOptions { function, priority: self.priority, carrying: self.carrying, is_timed: true }
     }
 }
 
@@ -173,7 +174,7 @@ pub(super) fn ended_by(core: &Core, function: &Function, payload: Payload) -> Pa
 }
 
 /// Decides the arm of a call. The caller then runs it there.
-pub(crate) fn decide(core: &Core, info: CallInfo) -> Decision {
+pub(crate) fn decide(core: &Arc<Core>, info: CallInfo) -> Decision {
     let CallInfo { site, class, hint, .. } = info;
     let now = core.now();
     let mode = site.mode();
@@ -189,8 +190,11 @@ pub(crate) fn decide(core: &Core, info: CallInfo) -> Decision {
     let decision = thread_stats::with(core, site, class, |entry| {
         entry.stats.decide(&entry.function.record, &core.knobs, &conditions, hint, at)
     });
-    if mode == Mode::Observe && decision.arm == Arm::OffloadRayon {
-        core.function(site, class).counters.withheld.add_one();
+    if mode == Mode::Observe {
+        way_probe::make_if_due(core, decision.calls, &conditions, now);
+        if decision.arm == Arm::OffloadRayon {
+            core.function(site, class).counters.withheld.add_one();
+        }
         return Decision { arm: Arm::InlineTokio, ..decision };
     }
     if let Some(guardrail) = decision.reason.guardrail() {

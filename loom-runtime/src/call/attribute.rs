@@ -257,7 +257,8 @@ where
         let result = f();
         (result, watch.stop())
     };
-    let options = CallOptions { function: Some(Arc::clone(function)), priority, carrying };
+    let options =
+        CallOptions { function: Some(Arc::clone(function)), priority, carrying, is_timed: true };
     match lend(core, admitted, options, patience, work) {
         Ok((result, run)) => {
             core.ran(function, Arm::OffloadRayon, run);

@@ -20,6 +20,7 @@ mod stream;
 mod submit;
 mod through;
 mod turn;
+mod way_probe;
 
 #[cfg(all(test, not(loom_model)))]
 mod late_thread_tests;

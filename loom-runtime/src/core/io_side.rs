@@ -25,6 +25,7 @@ pub(crate) struct IoSide {
     pub(crate) inline_nanos: AtomicU64,
     /// The bridge's overhead: round trip minus run time.
     pub(crate) overhead: Arc<Overhead>,
+    pub(crate) probes: Probes,
     /// Its own range of levels, so that a thread draws its verdicts anew where it comes to another one.
     first_level: u32,
 }
@@ -50,6 +51,40 @@ impl IoSide {
     #[inline]
     pub(crate) fn level(&self) -> u32 {
         self.first_level.wrapping_add(self.pressure.pressure_level())
+    }
+}
+
+/// When the way to the pool is tried although nothing is offloaded: for functions in the mode `observe`.
+///
+/// `Relaxed`: two threads that count at once lose a call, and one of them probes.
+#[derive(Debug, Default)]
+pub(crate) struct Probes {
+    /// Calls since the last probe.
+    calls: AtomicU64,
+    /// When the next one may come, in nanoseconds; 0 before the first.
+    next: AtomicU64,
+}
+
+/// At most one probe in so many calls, after the first one, and at most this part of the time.
+const CALLS_A_PROBE: u64 = 1000;
+const TIME_A_PROBE: f64 = 1000.0;
+
+impl Probes {
+    /// Counts calls. True if a probe that costs so many nanoseconds is due: the caller then makes it.
+    pub(crate) fn is_due(&self, calls: u64, cost: f64, now: u64) -> bool {
+        let calls = self.calls.load(Ordering::Relaxed).saturating_add(calls);
+        let next = self.next.load(Ordering::Relaxed);
+        let is_first = next == 0;
+        let may_be = is_first || calls >= CALLS_A_PROBE && now >= next;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a short time")]
+        let after = now + (cost * TIME_A_PROBE) as u64 + 1;
+        let is_due = may_be
+            && self
+                .next
+                .compare_exchange(next, after, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        self.calls.store(if is_due { 0 } else { calls }, Ordering::Relaxed);
+        is_due
     }
 }
 
@@ -93,4 +128,19 @@ fn find(id: Id, handle: &Handle) -> Arc<IoSide> {
         found.try_borrow_mut().ok().and_then(|mut it| std::mem::replace(&mut *it, new))
     }));
     side
+}
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::Probes;
+
+    #[test]
+    fn a_probe_takes_a_thousandth_of_the_calls_and_of_the_time() {
+        let probes = Probes::default();
+        assert!(probes.is_due(1, 10e3, 0), "the first");
+        assert!(!probes.is_due(5000, 10e3, 9_000_000), "10 ms have not passed");
+        assert!(probes.is_due(1, 10e3, 10_000_001));
+        assert!(!probes.is_due(999, 10e3, 1_000_000_000));
+        assert!(probes.is_due(1, 10e3, 1_000_000_000));
+    }
 }
