@@ -78,11 +78,11 @@ pub mod tower;
 pub use bridge::Priority;
 pub use call::{
     AdaptiveFuture, AdaptiveMap, AdaptiveMapWithHint, ComputeError, ComputeFuture, ComputeMap,
-    ComputePanic, ComputeStreamExt, Scope, ScopeFuture, TryComputeFuture, is_cancelled,
+    ComputePanic, ComputeStreamExt, Overridden, Scope, ScopeFuture, TryComputeFuture, is_cancelled,
 };
 #[cfg(feature = "clap")]
 pub use config::LoomArgs;
-pub use config::{LoomConfig, TokioFlavor};
+pub use config::{LoomConfig, Override, TokioFlavor};
 pub use core::EnterGuard;
 pub use error::{LoomError, Result, Source};
 #[cfg(feature = "hints")]
@@ -96,8 +96,8 @@ pub use observe::{
 pub use runtime::shutdown_signal;
 pub use runtime::{
     LoomBuilder, LoomRuntime, StillRunning, block_in_place, block_on, current_runtime,
-    scope_adaptive, scope_adaptive_with_hint, scope_compute, scope_compute_with, spawn,
-    spawn_adaptive, spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
+    override_function, scope_adaptive, scope_adaptive_with_hint, scope_compute, scope_compute_with,
+    spawn, spawn_adaptive, spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
     spawn_compute_with_priority, try_spawn_adaptive, try_spawn_compute,
     try_spawn_compute_with_priority,
 };

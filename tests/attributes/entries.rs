@@ -40,7 +40,7 @@ fn a_plain_function_may_fail() -> Result<(), ParseIntError> {
 #[loom::test(arm = "offload")]
 async fn all_calls_are_offloaded() {
     for _ in 0..50 {
-        assert!(thread_of_compute().await.starts_with("loom-rayon-"));
+        assert!(crate::is_of_pool(&thread_of_compute().await));
     }
     assert_eq!(loom::functions()[0].offloaded, 50);
 }
@@ -48,7 +48,7 @@ async fn all_calls_are_offloaded() {
 #[loom::test(arm = "inline")]
 async fn all_calls_run_inline() {
     for _ in 0..50 {
-        assert!(!thread_of_compute().await.starts_with("loom-rayon-"));
+        assert!(!crate::is_of_pool(&thread_of_compute().await));
     }
     assert_eq!(loom::functions()[0].inline, 50);
 }
@@ -63,7 +63,7 @@ mod both {
     // Not run by the harness, which would call them once: the attribute makes plain functions.
     #[loom::test(arm = "both")]
     async fn runs() -> Result<(), ParseIntError> {
-        let is_offloaded = thread_of_compute().await.starts_with("loom-rayon-");
+        let is_offloaded = crate::is_of_pool(&thread_of_compute().await);
         ARMS.with_borrow_mut(|arms| arms.push(is_offloaded));
         Ok(())
     }
@@ -71,7 +71,7 @@ mod both {
     #[loom::test(arm = "both")]
     #[should_panic(expected = "on either arm")]
     async fn panics() {
-        let is_offloaded = thread_of_compute().await.starts_with("loom-rayon-");
+        let is_offloaded = crate::is_of_pool(&thread_of_compute().await);
         ARMS.with_borrow_mut(|arms| arms.push(is_offloaded));
         panic!("on either arm");
     }
@@ -80,7 +80,7 @@ mod both {
     fn plain() {
         let runtime = loom::current_runtime().expect("a test has a runtime");
         let name = runtime.block_on(thread_of_compute());
-        ARMS.with_borrow_mut(|arms| arms.push(name.starts_with("loom-rayon-")));
+        ARMS.with_borrow_mut(|arms| arms.push(crate::is_of_pool(&name)));
     }
 
     const FAILS: &str = "LOOM_TEST_FAILS";
@@ -108,7 +108,7 @@ mod both {
             &*format!("{name}: arm = \"inline\""),
             "it ran on ",
             &*format!("{name}: arm = \"offload\""),
-            "it ran on loom-rayon-",
+            "it ran on loom-",
         ] {
             let at = rest.find(part).unwrap_or_else(|| panic!("no `{part}` in {text}"));
             rest = &rest[at + part.len()..];
@@ -129,13 +129,13 @@ mod both {
         #[loom::test(arm = "both")]
         #[should_panic(expected = "rayon")]
         async fn panics_once() {
-            assert!(thread_of_compute().await.starts_with("loom-rayon-"));
+            assert!(crate::is_of_pool(&thread_of_compute().await));
         }
 
         #[loom::test(arm = "both")]
         async fn fails_inline() -> Result<(), String> {
             match thread_of_compute().await {
-                name if name.starts_with("loom-rayon-") => Ok(()),
+                name if crate::is_of_pool(&name) => Ok(()),
                 name => Err(name),
             }
         }
@@ -144,7 +144,7 @@ mod both {
         #[should_panic(expected = "on the pool")]
         async fn panics_otherwise() {
             match thread_of_compute().await {
-                name if name.starts_with("loom-rayon-") => panic!("on the pool"),
+                name if crate::is_of_pool(&name) => panic!("on the pool"),
                 _ => panic!("elsewhere"),
             }
         }

@@ -147,7 +147,7 @@ fn unknown_keys_are_errors_that_name_the_nearest_one() {
         (
             "[loom]\nx = 1",
             "loom",
-            "settings stand at the top level, but for `mab_knobs` and `calibration`",
+            "settings stand at the top level, but for `functions`, `mab_knobs` and `calibration`",
         ),
     ] {
         let file = File::new("toml", line);

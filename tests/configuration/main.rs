@@ -138,6 +138,8 @@ fn later_sources_win() {
                 third.0.to_str().expect("it is text"),
             ]))
             .tokio_threads(2)
+            .rayon_threads(2)
+            .stack_size(1 << 20)
             .file(&first.0)
             .file(&second.0),
     );
@@ -147,6 +149,7 @@ fn later_sources_win() {
     let argument = Source::Argument("--loom-tokio-threads".to_owned());
     assert_eq!((config.tokio_threads, of("tokio_threads")), (1, argument));
     assert_eq!(of("shutdown_timeout"), Source::File(third.0.clone()));
+    assert_eq!((config.stack_size, of("stack_size")), (Some(1 << 20), Source::Code));
     assert_eq!((config.pin, of("pin")), (Pin::Auto, Source::Default));
 }
 
@@ -169,6 +172,7 @@ fn every_key_is_an_argument() {
         "--loom-compute-queue=9",
         "--loom-shutdown-timeout=2min",
         &format!("--loom-profile={}", profile.display()),
+        "--loom-functions=*=adaptive",
     ]));
     let config = config(builder);
     for line in config.to_string().lines() {

@@ -137,6 +137,20 @@ fn the_environment_sets_what_is_named_there() {
 }
 
 #[test]
+fn a_variable_moves_a_function_without_a_rebuild() {
+    let (_, stderr) = play("a_variable_moves_a_function");
+    let by = "from environment variable `LOOM_FUNCTIONS`";
+    says_once(&stderr, &format!("loom: override of `process::scenes::moved`: offload, {by}"));
+    says_once(
+        &stderr,
+        &format!(
+            "loom: no function `process::scenes::movd` was called ({by}): did you mean \
+             `process::scenes::moved`?"
+        ),
+    );
+}
+
+#[test]
 fn a_builder_on_a_pinned_thread_has_the_cpus_of_the_process() {
     play("the_builders_thread_is_pinned");
 }

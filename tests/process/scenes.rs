@@ -16,7 +16,8 @@ use crate::{groups, priority, surroundings};
 pub(crate) const SCENE: &str = "LOOM_TEST_SCENE";
 /// Variables of several programs: one sets everything, one has a misspelt name, one has variables
 /// of its own, one has a name in lower case, and one has an invalid value.
-pub(crate) const ENVIRONMENT: [(&str, &str); 24] = [
+pub(crate) const ENVIRONMENT: [(&str, &str); 26] = [
+    ("LOOM_FUNCTIONS", "process::scenes::moved=offload, process::scenes::movd=inline"),
     ("LOOMTEST_PREFIX", "outside"),
     ("LOOMTEST_TOKIO_THREADS", "3"),
     ("LOOMTEST_RAYON_THREADS", " 2 "),
@@ -31,6 +32,7 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 24] = [
     ("LOOMTEST_TOKIO_FLAVOR", "multi_thread"),
     ("LOOMTEST_COMPUTE_QUEUE", "9"),
     ("LOOMTEST_SHUTDOWN_TIMEOUT", "1m 30s"),
+    ("LOOMTEST_FUNCTIONS", "*=adaptive"),
     ("LOOMSLIP_DATABASE_URL", "postgres://localhost"),
     ("LOOMSLIP_TOKIO_THREAD", "3"),
     ("LOOMOWN_CUSTOMER", "a"),
@@ -59,6 +61,7 @@ fn a_scene_is_played() {
         "the_process_forks" => the_process_forks(),
         "the_process_forks_first" => the_process_forks_first(),
         "the_environment_sets_everything" => the_environment_sets_everything(),
+        "a_variable_moves_a_function" => a_variable_moves_a_function(),
         "the_builders_thread_is_pinned" => the_builders_thread_is_pinned(),
         "rayons_pool_is_io_first" => surroundings::rayons_pool_is_io_first(),
         "rayons_pool_exists_already" => surroundings::rayons_pool_exists_already(),
@@ -229,6 +232,22 @@ fn the_process_forks_first() {
     works(&LoomBuilder::new().build().expect("it starts"));
 }
 
+#[loom::compute(hint = "low")]
+fn moved() {}
+
+/// In a plain tokio program, too.
+fn a_variable_moves_a_function() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().build().expect("it starts");
+    let task = runtime.spawn(async { moved().await });
+    runtime.block_on(task).expect("it does not panic");
+    let functions = loom::functions();
+    let moved = functions.iter().find(|function| function.name == "process::scenes::moved");
+    let moved = moved.expect("it was called");
+    assert_eq!((moved.offloaded, moved.overridden, moved.mode), (1, 1, loom::Mode::Offload));
+    let verdict = moved.verdict.expect("it was decided");
+    assert_eq!(verdict.explain(), "An override forces this arm.");
+}
+
 fn the_environment_sets_everything() {
     let builder = || LoomBuilder::new().env_prefix("LOOMTEST");
     let runtime = builder().build().expect("every value is good");
@@ -256,9 +275,12 @@ fn the_environment_sets_everything() {
         assert_eq!(shown[i], format!("{key} = {value} (from environment variable `{variable}`)"));
     }
     assert_eq!((runtime.tokio_threads(), runtime.rayon_threads()), (3, 2));
-    // The builder wins, with or without the last underscore of the prefix.
+    let functions = "moved=offload,process::scenes::movd=inline,*=adaptive (from environment \
+                     variable `LOOMTEST_FUNCTIONS`)";
+    assert!(shown.iter().any(|line| line.ends_with(functions)), "{shown:?}");
+    // It wins over the builder, with or without the last underscore of the prefix.
     let runtime = LoomBuilder::new().rayon_threads(1).env_prefix("LOOMTEST_").build();
-    assert_eq!(runtime.expect("every value is good").rayon_threads(), 1);
+    assert_eq!(runtime.expect("every value is good").rayon_threads(), 2);
 
     let error = |prefix: &str| {
         let built = LoomBuilder::new().env_prefix(prefix).build();

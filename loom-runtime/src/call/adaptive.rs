@@ -19,6 +19,7 @@ use super::accounting::CallOptions;
 use super::baggage::CarriedKeys;
 use super::compute::{ComputeFuture, Offloaded, try_offload};
 use super::fallible::TryComputeFuture;
+use super::overriding;
 use super::refused;
 use super::spans;
 use super::submit::{AnyWork, Ended, Submitted, Work, submit};
@@ -60,14 +61,20 @@ impl CallInfo {
     }
 
     /// The function that is called.
-    fn function(self, core: &Core) -> &Arc<Function> {
+    pub(super) fn function(self, core: &Core) -> &Arc<Function> {
         core.function(self.site, self.class)
     }
 
     /// The options of the call, where it is offloaded.
-    fn options(self, core: &Core) -> CallOptions {
-        let function = Some(Arc::clone(self.function(core)));
-        CallOptions { function, priority: self.priority, carrying: self.carrying, is_timed: true }
+    pub(super) fn options(self, core: &Core) -> CallOptions {
+        let function = self.function(core);
+        let priority = overriding::of(core, function).priority.unwrap_or(self.priority);
+        CallOptions {
+            function: Some(Arc::clone(function)),
+            priority,
+            carrying: self.carrying,
+            is_timed: true,
+        }
     }
 }
 
@@ -175,25 +182,34 @@ pub(super) fn ended_by(core: &Core, function: &Function, payload: Payload) -> Pa
 
 /// Decides the arm of a call. The caller then runs it there.
 pub(crate) fn decide(core: &Arc<Core>, info: CallInfo) -> Decision {
-    let CallInfo { site, class, hint, .. } = info;
+    let CallInfo { site, class, .. } = info;
     let now = core.now();
-    let mode = site.mode();
+    let function = info.function(core);
+    let over = overriding::of(core, function);
+    let mode = over.mode.unwrap_or_else(|| site.mode());
+    let hint = over.hint.unwrap_or(info.hint);
+    let is_overridden = over.mode.is_some();
     let forced = match mode {
         Mode::Adaptive => core.forced.get().copied(),
         mode => mode.forced_arm(),
     };
     let is_refused = site.is_refused();
-    let queue = core.backlog.expected(info.priority, core.queue.waiting(), now);
+    let priority = over.priority.unwrap_or(info.priority);
+    let queue = core.backlog.expected(priority, core.queue.waiting(), now);
     let queue = queue.as_secs_f64() * 1e9;
-    let conditions = Conditions { forced, is_refused, queue, ..core.conditions(now) };
+    let conditions =
+        Conditions { forced, is_overridden, is_refused, queue, ..core.conditions(now) };
     let at = Moment { pressure_level: core.pressure_level(), now, tick: os::tick() };
     let decision = thread_stats::with(core, site, class, |entry| {
         entry.stats.decide(&entry.function.record, &core.knobs, &conditions, hint, at)
     });
+    if is_overridden {
+        function.counters.overridden.add(decision.calls);
+    }
     if mode == Mode::Observe {
         way_probe::make_if_due(core, decision.calls, &conditions, now);
         if decision.arm == Arm::OffloadRayon {
-            core.function(site, class).counters.withheld.add_one();
+            function.counters.withheld.add_one();
         }
         return Decision { arm: Arm::InlineTokio, ..decision };
     }

@@ -20,7 +20,6 @@ use crate::pool::{Held, Kind};
 use crate::scheduler::{Arm, Magnitude, Site};
 use crate::sync::Arc;
 
-use super::accounting::CallOptions;
 use super::adaptive::{
     AdaptiveFuture, CallInfo, Payload, PlacedWork, decide, ended_by, place_work, run_inline,
 };
@@ -243,8 +242,7 @@ where
 {
     let admitted = Admitted::or_panic(core);
     let decision = decide(core, info);
-    let CallInfo { site, class, priority, carrying, .. } = info;
-    let function = core.function(site, class);
+    let function = info.function(core);
     let is_on_pool = core.is_own_compute_thread();
     if decision.arm == Arm::InlineTokio || is_on_pool {
         return AdaptiveFuture::ended(run_inline(core, function, decision, f));
@@ -257,8 +255,7 @@ where
         let result = f();
         (result, watch.stop())
     };
-    let options =
-        CallOptions { function: Some(Arc::clone(function)), priority, carrying, is_timed: true };
+    let options = info.options(core);
     match lend(core, admitted, options, patience, work) {
         Ok((result, run)) => {
             core.ran(function, Arm::OffloadRayon, run);

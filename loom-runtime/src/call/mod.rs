@@ -11,6 +11,7 @@ mod baggage;
 mod compute;
 mod current;
 mod fallible;
+mod overriding;
 mod parallel;
 mod refused;
 mod scope;
@@ -40,6 +41,8 @@ pub use compute::{ComputeFuture, is_cancelled};
 pub(crate) use compute::{offload, try_offload};
 pub(crate) use current::{current_core, is_settled};
 pub use fallible::{ComputeError, ComputePanic, TryComputeFuture};
+pub use overriding::Overridden;
+pub(crate) use overriding::override_functions;
 pub use parallel::Scope;
 pub use scope::ScopeFuture;
 #[cfg(feature = "plugin-host")]

@@ -14,6 +14,8 @@ use crate::panics::text_of;
 use crate::scheduler::Mode;
 use crate::threads::say;
 
+use super::overriding;
+
 /// What is in the panics by which tokio refuses.
 const WORDS: [&str; 4] = [
     "Cannot block the current thread from within a runtime",
@@ -34,9 +36,10 @@ pub(super) fn explain(
     let words = refusal(&*payload).filter(|_| !core.is_own_compute_thread());
     let Some(words) = words else { return payload };
     let name = function.site.name();
-    let stays = core.forced.get().is_some() || function.site.mode() != Mode::Adaptive;
+    let mode = overriding::of(core, function).mode.unwrap_or_else(|| function.site.mode());
+    let stays = core.forced.get().is_some() || mode != Mode::Adaptive;
     let from_now_on = if stays {
-        "its `mode`, or the `arm` of a test, keeps it there"
+        "its `mode`, an override or the `arm` of a test keeps it there"
     } else {
         "its calls run on the compute pool from now on"
     };

@@ -93,6 +93,10 @@ pub struct LoomArgs {
     #[arg(long, value_name = "FILE")]
     pub loom_profile: Option<String>,
 
+    /// Overrides of functions, such as `shop::shrink=offload,*=adaptive`
+    #[arg(long, value_name = "LIST")]
+    pub loom_functions: Option<String>,
+
     /// A configuration file (TOML, YAML or JSON), which wins over files of the program
     #[arg(long, value_name = "FILE")]
     #[cfg(feature = "config-files")]
@@ -121,6 +125,7 @@ impl LoomArgs {
             ("compute_queue", number(&self.loom_compute_queue)),
             ("shutdown_timeout", text(&self.loom_shutdown_timeout)),
             ("profile", text(&self.loom_profile)),
+            ("functions", text(&self.loom_functions)),
         ] {
             if let Some(raw) = raw {
                 let argument = format!("--loom-{}", key.replace('_', "-"));

@@ -62,6 +62,12 @@ pub(crate) fn from_environment(
     Ok(settings)
 }
 
+/// The overrides of the variable that every program has, whatever its prefix.
+pub(crate) fn functions_of_environment() -> Result<Settings> {
+    let variable = |(name, _): &(OsString, OsString)| name == "LOOM_FUNCTIONS";
+    from_environment("LOOM", std::env::vars_os().filter(variable))
+}
+
 /// The key that a variable's name misspells: no other name is likely to be so similar.
 fn misspelled_key(name: &str) -> Option<&'static str> {
     let name = name.to_lowercase();

@@ -1,7 +1,8 @@
 //! Configuration: the sources of settings, which source wins, and which values are allowed.
 //!
-//! Later sources win: defaults, files, environment, attribute or builder, command line. Each value
-//! keeps its source, for errors and for `LoomConfig::source`. This module starts no thread and
+//! Later sources win: defaults, attribute or builder, files, environment, command line: what the author
+//! of the program writes is a default for whoever runs it. Each value keeps its source, for errors and
+//! for `LoomConfig::source`. This module starts no thread and
 //! builds no runtime.
 
 #[cfg(feature = "clap")]
@@ -10,6 +11,7 @@ mod check;
 mod environment;
 #[cfg(feature = "config-files")]
 mod file;
+mod functions;
 mod possible;
 mod resolved;
 mod settings;
@@ -18,15 +20,16 @@ mod words;
 
 #[cfg(feature = "clap")]
 pub use args::LoomArgs;
-pub(crate) use environment::from_environment;
+pub(crate) use environment::{from_environment, functions_of_environment};
 #[cfg(feature = "config-files")]
 pub(crate) use file::from_file;
+pub use functions::Override;
 pub(crate) use possible::{budget, check_beside, check_flavor, flavor_of, hold_time};
 pub use resolved::LoomConfig;
 pub(crate) use settings::{Given, Settings};
 pub(crate) use tuning::Change;
 pub use words::TokioFlavor;
-pub(crate) use words::{Bytes, Calls, Cores, Spares};
+pub(crate) use words::{Bytes, Calls, Cores, Spares, nearest};
 
 /// How many compute calls may wait by default: about a second of work for 40 threads at 10 ms a
 /// call.

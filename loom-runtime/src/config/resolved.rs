@@ -7,6 +7,7 @@ use crate::error::Source;
 use crate::scheduler::{CalibrationConfig, MabKnobs};
 use crate::topology::{ComputePriority, GlobalRayon, Pin, Placement};
 
+use super::functions::Override;
 use super::tuning::{self, Tuning};
 use super::words::TokioFlavor;
 
@@ -63,6 +64,8 @@ pub struct LoomConfig {
     pub shutdown_timeout: Duration,
     /// The file for learned costs, if there is one.
     pub profile: Option<String>,
+    /// Overrides of functions at the start, by name; of those with one name the latest counts.
+    pub functions: Vec<(String, Override)>,
     /// Thresholds and weights of the scheduler.
     pub mab_knobs: MabKnobs,
     /// Whether and how the overhead of the compute pool was measured at the start.
@@ -107,6 +110,11 @@ impl fmt::Display for LoomConfig {
                 "max_spares" => write!(f, "{}", self.max_spares)?,
                 "tokio_flavor" => write!(f, "{}", self.tokio_flavor)?,
                 "compute_queue" => write!(f, "{}", self.compute_queue)?,
+                "functions" if self.functions.is_empty() => f.write_str("none")?,
+                "functions" => {
+                    let all = self.functions.iter().map(|(name, over)| format!("{name}={over}"));
+                    f.write_str(&all.collect::<Vec<_>>().join(","))?;
+                }
                 "profile" => f.write_str(self.profile.as_deref().unwrap_or("none"))?,
                 "shutdown_timeout" => {
                     write!(f, "{}", humantime::format_duration(self.shutdown_timeout))?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::error::{LoomError, Result};
 use crate::topology::{ComputePriority, GlobalRayon, Pin, Placement};
 
+use super::functions::{self, Override};
 use super::tuning::{self, Change, TABLES, TUNING, Tuning};
 use super::words::TokioFlavor;
 use super::words::{Bytes, Calls, Cores, FromRaw, Raw, Spares, nearest};
@@ -33,6 +34,8 @@ macro_rules! settings {
             $(pub(crate) $key: Option<Given<$kind>>,)*
             /// Settings below `mab_knobs` and `calibration`, the latest last.
             pub(crate) tuning: Vec<Given<Change>>,
+            /// Overrides of functions, the latest last.
+            pub(crate) functions: Vec<Given<(String, Override)>>,
         }
 
         /// The keys at the top level, spelled as in files and in the builder.
@@ -65,6 +68,7 @@ macro_rules! settings {
                     self.$key = later.$key;
                 })*
                 self.tuning.extend(later.tuning);
+                self.functions.extend(later.functions);
             }
 
             /// The source of each value, in the order of the keys.
@@ -74,6 +78,7 @@ macro_rules! settings {
                     self.$key.as_ref().map_or(Source::Default, |given| given.source.clone()),
                 ),)*]
                 .into_iter()
+                .chain([(FUNCTIONS, self.source_of_functions())])
                 .chain(self.sources_of_tuning())
                 .collect()
             }
@@ -84,6 +89,9 @@ macro_rules! settings {
                     given.source = Source::Default;
                 })*
                 for given in &mut self.tuning {
+                    given.source = Source::Default;
+                }
+                for given in &mut self.functions {
                     given.source = Source::Default;
                 }
                 self
@@ -110,6 +118,9 @@ settings! {
     profile: String,
 }
 
+/// The key of overrides.
+pub(super) const FUNCTIONS: &str = "functions";
+
 /// The keys of loom-rs that Loom has by another name, or needs no more.
 pub(super) const LOOM_RS_KEYS: [&str; 2] = ["pin_threads", "compute_pool_size"];
 
@@ -134,6 +145,9 @@ impl Settings {
     fn set_below(&mut self, key: &str, raw: &Raw, source: &Source) -> Result<()> {
         if let Some(done) = self.set_of_loom_rs(key, raw, source) {
             return done;
+        }
+        if key == FUNCTIONS {
+            return self.set_functions(raw, source);
         }
         if let Raw::Table(below) = raw
             && TABLES.contains(&key)
@@ -161,6 +175,24 @@ impl Settings {
         Ok(())
     }
 
+    /// Adds overrides of functions.
+    fn set_functions(&mut self, raw: &Raw, source: &Source) -> Result<()> {
+        let all = functions::parse_all(raw).map_err(|remedy| LoomError::InvalidSetting {
+            setting: FUNCTIONS,
+            value: raw.to_string(),
+            source_of_value: source.clone(),
+            remedy,
+        })?;
+        let given = all.into_iter().map(|value| Given { value, source: source.clone() });
+        self.functions.extend(given);
+        Ok(())
+    }
+
+    /// The source of the latest override.
+    fn source_of_functions(&self) -> Source {
+        self.functions.last().map_or(Source::Default, |given| given.source.clone())
+    }
+
     /// Applies the values of all sources, one after the other.
     pub(crate) fn tuning(&self) -> Result<Tuning> {
         let mut tuning = Tuning::default();
@@ -186,7 +218,7 @@ fn first_below(table: &str) -> &'static str {
 
 /// The full names of all keys.
 pub(super) fn keys() -> impl Iterator<Item = &'static str> {
-    KEYS.iter().copied().chain(TUNING.iter().map(|key| key.name))
+    KEYS.iter().copied().chain([FUNCTIONS]).chain(TUNING.iter().map(|key| key.name))
 }
 
 /// The error for an unknown key, with the key that was probably meant.
@@ -196,7 +228,8 @@ fn unknown(key: &str, raw: &Raw, source: &Source) -> LoomError {
             format!("did you mean `{}`?", nearest(key, TABLES.into_iter()).unwrap_or_default())
         }
         _ if raw.is_table() => {
-            "settings stand at the top level, but for `mab_knobs` and `calibration`".to_owned()
+            "settings stand at the top level, but for `functions`, `mab_knobs` and `calibration`"
+                .to_owned()
         }
         Some(near) => format!("did you mean `{near}`?"),
         None => format!(

@@ -31,6 +31,7 @@ impl Core {
         Conditions {
             caller: self.caller(side),
             forced: None,
+            is_overridden: false,
             is_refused: false,
             overhead: self.overhead(side),
             overhead_age: side.overhead.age(now),

@@ -6,6 +6,7 @@ use crate::metrics::FunctionCounters;
 use crate::scheduler::{Arm, Record, Site, ThreadStats};
 use crate::sync::{Arc, Mutex, PoisonError};
 
+use super::overrides::Applied;
 use super::run_times::RunTimes;
 
 /// What one runtime knows about one function.
@@ -19,6 +20,8 @@ pub(crate) struct Function {
     pub(crate) on_pool: RunTimes,
     pub(crate) all_stats: ThreadStatsList,
     pub(crate) counters: FunctionCounters,
+    /// The override that applies to it.
+    pub(crate) applied: Applied,
 }
 
 impl Function {

@@ -24,6 +24,7 @@ mod knocks;
 pub(crate) mod lifecycle;
 mod live_budget;
 pub(crate) mod local_core;
+mod overrides;
 mod owner;
 mod paused;
 mod pools;
@@ -47,6 +48,7 @@ pub(crate) use function::{Function, inline, nanos};
 pub(crate) use lifecycle::{Admitted, Drained, Refusal};
 pub(crate) use live_budget::{Allowed, Pacing};
 pub(crate) use local_core::LocalTasks;
+pub(crate) use overrides::Rule;
 #[cfg(feature = "plugin")]
 pub(crate) use owner::Owner;
 #[cfg(feature = "plugin")]

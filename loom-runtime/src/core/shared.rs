@@ -31,6 +31,7 @@ use super::knocks::Knocks;
 use super::lifecycle::Lifecycle;
 use super::live_budget::LiveBudget;
 use super::local_core::LocalTasks;
+use super::overrides::{Applied, Overrides};
 use super::owner::Owner;
 use super::paused::PauseGuard;
 #[cfg(feature = "test-util")]
@@ -66,6 +67,7 @@ pub(crate) struct Rest {
     pub(crate) backlog: Backlog,
     /// What an earlier run of the program has learned.
     pub(crate) profile: OnceLock<Profile>,
+    pub(crate) overrides: Overrides,
     /// The arm of all adaptive functions, if a test forces one.
     pub(crate) forced: OnceLock<Arm>,
     /// The paused time, where a test pauses it.
@@ -148,6 +150,7 @@ impl Core {
                 knobs,
                 backlog: Backlog::default(),
                 profile: OnceLock::new(),
+                overrides: Overrides::default(),
                 forced: OnceLock::new(),
                 #[cfg(feature = "test-util")]
                 paused: OnceLock::new(),
@@ -199,6 +202,7 @@ impl Core {
                 on_pool: RunTimes::default(),
                 all_stats: ThreadStatsList::default(),
                 counters: FunctionCounters::default(),
+                applied: Applied::default(),
             })
         })
     }

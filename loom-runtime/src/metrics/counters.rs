@@ -45,6 +45,8 @@ pub(crate) struct FunctionCounters {
     pub(crate) refused: Counter,
     /// Calls that ran inline in the mode `observe`, against the scheduler's verdict.
     pub(crate) withheld: Counter,
+    /// Calls whose mode an override has set.
+    pub(crate) overridden: Counter,
     /// Run times of the function itself, on either arm.
     pub(crate) run_times: Recorder,
     /// How long offloaded calls waited until a compute thread started them.

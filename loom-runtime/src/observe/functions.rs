@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::config::Override;
 use crate::core::{Core, Function, context, inline};
 use crate::metrics::Histogram;
 use crate::scheduler::{ComputeHint, FunctionKey, Mode, Verdict, duration};
@@ -25,8 +26,12 @@ pub struct FunctionStats {
     /// The hint of the attribute. For closures, the hint of the call: calls with different hints
     /// are measured separately.
     pub hint: ComputeHint,
-    /// How it is decided where calls run.
+    /// How it is decided where calls run: the override's mode, or that of the attribute.
     pub mode: Mode,
+    /// The override that applies; [`Override::none`] if none does.
+    pub overridden_to: Override,
+    /// Calls whose mode an override has set, since the function was called first.
+    pub overridden: u64,
     /// The sizes of input that these figures are about, if the attribute states the size.
     pub sizes: Option<RangeInclusive<u64>>,
     /// Calls that ran inline, on the thread that made them.
@@ -76,8 +81,10 @@ impl FunctionStats {
 }
 
 impl FunctionStats {
-    fn of(function: &Function, now: u64) -> Self {
-        let Function { site, class, record, counters, all_stats, on_pool: _ } = function;
+    fn of(core: &Core, function: &Function, now: u64) -> Self {
+        let Function { site, class, record, counters, all_stats, on_pool: _, applied: _ } =
+            function;
+        let over = core.overrides.of(function, |_, _| {});
         let [inlined, pooled] = record.summaries();
         let weight = inlined.weight + pooled.weight;
         let mean = (inlined.weight * inlined.mean + pooled.weight * pooled.mean) / weight;
@@ -89,7 +96,9 @@ impl FunctionStats {
             path: site.path(),
             key: site.key(),
             hint: site.hint_of(*class),
-            mode: site.mode(),
+            mode: over.mode.unwrap_or_else(|| site.mode()),
+            overridden_to: over,
+            overridden: counters.overridden.count(),
             sizes: site.sizes(*class),
             inline,
             withheld,
@@ -112,7 +121,7 @@ impl FunctionStats {
 pub(crate) fn of_core(core: &Core) -> Vec<FunctionStats> {
     let now = core.now();
     let mut functions: Vec<_> =
-        core.functions().map(|function| FunctionStats::of(function, now)).collect();
+        core.functions().map(|function| FunctionStats::of(core, function, now)).collect();
     functions.sort_by_key(|function| (function.name, function.sizes.as_ref().map(|s| *s.start())));
     functions
 }

@@ -147,6 +147,7 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
         compute_queue: facts.compute_queue,
         shutdown_timeout: SHUTDOWN_TIMEOUT,
         profile: None,
+        functions: Vec::new(),
         mab_knobs: MabKnobs::new(),
         calibration: CalibrationConfig::new(),
         sources: Vec::new(),

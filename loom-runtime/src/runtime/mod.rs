@@ -17,6 +17,7 @@ mod in_place;
 mod inner;
 mod local;
 mod named;
+mod overrides;
 #[cfg(feature = "prometheus")]
 mod registry;
 mod scopes;
@@ -40,6 +41,7 @@ pub(crate) use inner::EndsExtension;
 #[cfg(any(feature = "dashboard", feature = "plugin", feature = "plugin-host"))]
 pub(crate) use inner::Inner;
 pub use named::{RuntimeRef, on};
+pub use overrides::override_function;
 pub use scopes::{scope_adaptive, scope_adaptive_with_hint, scope_compute, scope_compute_with};
 #[cfg(feature = "signal")]
 pub use signal::shutdown_signal;

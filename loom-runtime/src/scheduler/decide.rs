@@ -64,8 +64,10 @@ impl Basis {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Conditions {
     pub(crate) caller: Caller,
-    /// The arm that the function's mode or a test forces, if any.
+    /// The arm that the function's mode, an override or a test forces, if any.
     pub(crate) forced: Option<Arm>,
+    /// Whether an override has set the mode.
+    pub(crate) is_overridden: bool,
     /// Whether tokio has refused the function's body inline.
     pub(crate) is_refused: bool,
     /// `o`: the bridge's overhead.
@@ -175,6 +177,7 @@ pub(crate) fn order(
         (Caller::ComputeWorker, None | Some(Arm::OffloadRayon)) => {
             return Some((Arm::InlineTokio, Reason::OnComputeThread));
         }
+        (_, Some(arm)) if conditions.is_overridden => return Some((arm, Reason::Overridden)),
         (_, Some(arm)) => return Some((arm, Reason::Told)),
         (Caller::Io(_) | Caller::LocalCore | Caller::Outside, None) => {}
     }
@@ -235,6 +238,7 @@ pub(super) mod tests {
         Conditions {
             caller,
             forced: None,
+            is_overridden: false,
             is_refused: false,
             overhead: Belief { mean: 10.0 * US, deviation: 0.0 },
             overhead_age: Some(0),

@@ -59,9 +59,8 @@ impl Verdict {
                 "The call was made on a compute thread, where it delays no I/O.".to_owned()
             }
             Reason::NoPool => "There are no compute threads: the system refused them.".to_owned(),
-            Reason::Told => {
-                "The mode of the function, an override or a test forces this arm.".to_owned()
-            }
+            Reason::Told => "The mode of the function or of the test forces this arm.".to_owned(),
+            Reason::Overridden => "An override forces this arm.".to_owned(),
             Reason::LoneWorker => format!("GR0: {}, and {}.", self.lone(), self.too_long_or_busy()),
             Reason::HardCap => format!("GR1: {}.", self.too_long()),
             Reason::Pressure => format!("GR2: {}, and {}.", self.busy(), self.too_long()),

@@ -63,6 +63,7 @@ fn drawn(random: &mut Random) -> Verdict {
     let conditions = Conditions {
         caller: random.one_of(&callers),
         forced: None,
+        is_overridden: false,
         is_refused: random.below(50) == 0,
         overhead: Belief { mean: random.magnitude(3, 5), deviation: random.magnitude(2, 4) },
         overhead_age: random.one_of(&[None, Some(0), Some(1_000_000_000)]),
@@ -161,7 +162,11 @@ fn the_numbers_of_an_explanation_satisfy_its_sentence() {
     for reason in Reason::ALL {
         let is_drawn = !matches!(
             reason,
-            Reason::Retest | Reason::OnComputeThread | Reason::NoPool | Reason::Told
+            Reason::Retest
+                | Reason::OnComputeThread
+                | Reason::NoPool
+                | Reason::Told
+                | Reason::Overridden
         );
         assert_eq!(seen.contains(&reason), is_drawn, "{reason}");
     }
@@ -176,6 +181,7 @@ fn a_models_figure_is_told_from_a_measurement() {
     let conditions = Conditions {
         caller: Caller::Io(2),
         forced: Some(Arm::OffloadRayon),
+        is_overridden: false,
         is_refused: false,
         overhead: Belief { mean: 10e3, deviation: 0.0 },
         overhead_age: Some(0),

@@ -205,6 +205,7 @@ impl MabScheduler {
         let arrivals = f64::from(context.spawn_rate_per_s) / 1e9 / workers;
         Conditions {
             forced: None,
+            is_overridden: false,
             is_refused: false,
             caller: match context {
                 Context { rayon_threads: 0, .. } => Caller::NoPool,

@@ -19,6 +19,8 @@ pub enum Reason {
     NoPool,
     /// The mode of the function or of the test forces the arm.
     Told,
+    /// An override forces the arm.
+    Overridden,
     /// GR0: the call would block the only I/O worker for too long, or while other tasks are ready.
     LoneWorker,
     /// GR1: the call is longer than an I/O worker may be blocked.
@@ -33,13 +35,14 @@ pub enum Reason {
 
 impl Reason {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Cost,
         Self::Unknown,
         Self::Retest,
         Self::OnComputeThread,
         Self::NoPool,
         Self::Told,
+        Self::Overridden,
         Self::LoneWorker,
         Self::HardCap,
         Self::Pressure,
@@ -70,6 +73,7 @@ impl fmt::Display for Reason {
             Self::OnComputeThread => "on a compute thread",
             Self::NoPool => "no compute threads",
             Self::Told => "forced",
+            Self::Overridden => "overridden",
             Self::LoneWorker => "GR0: lone I/O worker",
             Self::HardCap => "GR1: too long for an I/O worker",
             Self::Pressure => "GR2: too long under pressure",

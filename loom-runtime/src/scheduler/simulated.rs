@@ -98,6 +98,7 @@ impl SimulatedFunction {
         Conditions {
             caller: Caller::Io(workers),
             forced: None,
+            is_overridden: false,
             is_refused: false,
             overhead: self.overhead.belief(self.knobs.offload_overhead_us() * 1e3),
             overhead_age: self.overhead.age(now),

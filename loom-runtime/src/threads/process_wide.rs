@@ -13,6 +13,7 @@ use crate::sync::{Arc, OnceLock, mpsc};
 use crate::topology::{CoreBudget, Plan, Request};
 
 use super::compute::start_rayon;
+use super::first_overrides::take_from_environment;
 use super::keeper;
 use super::probe::probe;
 
@@ -56,6 +57,7 @@ fn start() -> ProcessWide {
             .map_err(|source| LoomError::ThreadsRefused { wanted: 1, source })
             .flatten()
     };
+    take_from_environment(&core);
     match started {
         Ok(pools) => ProcessWide { core, _pools: Some(pools) },
         Err(error) => {

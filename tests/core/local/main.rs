@@ -4,9 +4,9 @@ mod clocks;
 mod end;
 mod tasks;
 
-use loom::{LoomBuilder, LoomRuntime};
+use loom::{ComputePriority, LoomBuilder, LoomRuntime};
 
 fn with_cores(n: usize) -> LoomRuntime {
     let builder = LoomBuilder::new().tokio_threads(1).rayon_threads(1).local_cores(n);
-    builder.build().expect("it starts")
+    builder.compute_priority(ComputePriority::Normal).build().expect("it starts")
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use loom::{LoomBuilder, TokioFlavor};
+use loom::{ComputePriority, LoomBuilder, TokioFlavor};
 use tokio::sync::oneshot;
 
 use crate::{message, small};
@@ -149,8 +149,8 @@ fn a_function_that_tokio_does_not_take_is_dropped_where_it_was_given() {
     }
     let host = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build();
     let host = host.expect("tokio starts");
-    let runtime = LoomBuilder::new().rayon_threads(1).beside(host.handle().clone()).build();
-    let runtime = runtime.expect("it starts");
+    let builder = LoomBuilder::new().rayon_threads(1).compute_priority(ComputePriority::Normal);
+    let runtime = builder.beside(host.handle().clone()).build().expect("it starts");
     host.shutdown_background();
     // A compute thread's class would be inherited, so another thread makes tokio start the
     // blocking thread.

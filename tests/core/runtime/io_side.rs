@@ -129,7 +129,7 @@ fn beside_a_tokio_runtime_there_is_the_compute_side_alone() {
             assert_eq!(in_compute, Handle::current().id());
             (task.await.expect("no panic"), tracked.await.expect("no panic"))
         });
-        assert!(seen.0.starts_with("guest-rayon-"), "{}", seen.0);
+        assert!(seen.0.starts_with("guest-"), "{}", seen.0);
         assert_eq!(seen.1.as_deref(), Some("guest"));
         let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             runtime.tokio_runtime().metrics();

@@ -12,6 +12,7 @@ fn threads_carry_the_prefix_their_role_and_a_number() {
         .prefix("shop")
         .tokio_threads(1)
         .rayon_threads(1)
+        .compute_priority(ComputePriority::Normal)
         .build()
         .expect("it starts");
     assert_eq!(runtime.block_on(runtime.spawn_compute(thread_name)), "shop-rayon-0000");

@@ -7,11 +7,13 @@ use std::time::Duration;
 use crate::config::from_file;
 use crate::config::{
     Bytes, Calls, Cores, DEFAULT_COMPUTE_QUEUE, Given, LoomConfig, Settings, Spares, TokioFlavor,
-    budget, check_beside, check_flavor, flavor_of, from_environment, hold_time,
+    budget, check_beside, check_flavor, flavor_of, from_environment, functions_of_environment,
+    hold_time,
 };
 use crate::error::{LoomError, Result, Source};
 use crate::learned::ProfileFile;
 use crate::runtime::handle::LoomRuntime;
+use crate::threads::override_at_start;
 use crate::topology::{Plan, Request};
 
 use super::LoomBuilder;
@@ -88,6 +90,7 @@ impl LoomBuilder {
             shutdown_timeout: value(settings.shutdown_timeout.as_ref())
                 .unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT),
             profile: value(settings.profile.as_ref()),
+            functions: settings.functions.iter().map(|given| given.value.clone()).collect(),
             mab_knobs: tuning.knobs,
             calibration: tuning.calibration,
             sources: settings.sources(),
@@ -99,6 +102,9 @@ impl LoomBuilder {
         }
         if let Some(profile) = profile {
             let _ = runtime.core().profile.set(profile);
+        }
+        for Given { value: (name, over), source } in settings.functions {
+            override_at_start(runtime.core(), &name, over, source);
         }
         #[cfg(feature = "prometheus")]
         runtime.register_with(self.registry.as_ref())?;
@@ -126,14 +132,18 @@ impl LoomBuilder {
             settings.merge(later);
             Ok::<_, LoomError>(())
         };
+        merge(self.code.clone())?;
         #[cfg(feature = "config-files")]
         for file in &self.files {
             merge(from_file(file)?)?;
         }
+        // The prefix may be the same.
+        if self.env_prefix.as_ref().is_none_or(|prefix| prefix.trim_end_matches('_') != "LOOM") {
+            merge(functions_of_environment()?)?;
+        }
         if let Some(prefix) = &self.env_prefix {
             merge(from_environment(prefix, env::vars_os())?)?;
         }
-        merge(self.code.clone())?;
         #[cfg(feature = "clap")]
         {
             #[cfg(feature = "config-files")]

@@ -46,7 +46,7 @@ pub struct LoomBuilder {
     #[cfg(feature = "config-files")]
     files: Vec<PathBuf>,
     env_prefix: Option<String>,
-    code: Settings,
+    pub(super) code: Settings,
     #[cfg(feature = "clap")]
     args: LoomArgs,
     host: Option<Handle>,

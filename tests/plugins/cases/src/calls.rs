@@ -115,7 +115,7 @@ pub(crate) fn handles_alone() {
     });
     let told = attached().block_on(told).expect("it may wait").expect("it ends");
     assert_eq!(told.0, 4);
-    assert!(told.1.starts_with("host-rayon-"), "{}", told.1);
+    assert!(told.1.starts_with("host-"), "{}", told.1);
 }
 
 fn fan_out(depth: u32) -> Pin<Box<dyn Future<Output = u32> + Send>> {

@@ -1,0 +1,214 @@
+//! Overrides: what an operator asks of functions, in place of what their code says.
+
+use std::fmt;
+
+use crate::bridge::Priority;
+use crate::scheduler::{ComputeHint, Mode};
+
+use super::words::{Raw, nearest};
+
+/// What is asked of a function in place of what its attribute or its caller says. What is `None` stays
+/// as it is.
+///
+/// ```
+/// use loom::{Mode, Override, Priority};
+///
+/// let over = Override::from(Mode::Offload).with_priority(Priority::Low);
+/// assert_eq!(over.to_string(), "offload+priority:low");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Override {
+    /// How it is decided where calls run.
+    pub mode: Option<Mode>,
+    /// The hint of calls that are not measured yet.
+    pub hint: Option<ComputeHint>,
+    /// The priority of offloaded calls in the queue.
+    pub priority: Option<Priority>,
+}
+
+impl Override {
+    /// One that asks for nothing, which ends an earlier one for the same name.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { mode: None, hint: None, priority: None }
+    }
+
+    /// Asks for a hint.
+    #[must_use]
+    pub const fn with_hint(self, hint: ComputeHint) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
+
+    /// Asks for a priority.
+    #[must_use]
+    pub const fn with_priority(self, priority: Priority) -> Self {
+        Self { priority: Some(priority), ..self }
+    }
+
+    pub(crate) fn is_none(self) -> bool {
+        self == Self::none()
+    }
+}
+
+impl From<Mode> for Override {
+    fn from(mode: Mode) -> Self {
+        Self { mode: Some(mode), ..Self::none() }
+    }
+}
+
+const MODES: [Mode; 4] = [Mode::Adaptive, Mode::Offload, Mode::Inline, Mode::Observe];
+const HINTS: [(&str, ComputeHint); 3] =
+    [("low", ComputeHint::Low), ("medium", ComputeHint::Medium), ("high", ComputeHint::High)];
+const PRIORITIES: [(&str, Priority); 3] =
+    [("low", Priority::Low), ("normal", Priority::Normal), ("high", Priority::High)];
+
+/// As it is written in a variable: words that `+` joins, or `none`.
+impl fmt::Display for Override {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mode = self.mode.map(|mode| mode.to_string());
+        let hint = HINTS.iter().find(|(_, hint)| self.hint == Some(*hint));
+        let hint = hint.map(|(word, _)| format!("hint:{word}"));
+        let priority = PRIORITIES.iter().find(|(_, priority)| self.priority == Some(*priority));
+        let priority = priority.map(|(word, _)| format!("priority:{word}"));
+        let words: Vec<_> = [mode, hint, priority].into_iter().flatten().collect();
+        f.write_str(if words.is_empty() { "none" } else { "" })?;
+        f.write_str(&words.join("+"))
+    }
+}
+
+const EXPECTED: &str = "expected `adaptive`, `offload`, `inline`, `observe`, `hint:low`, \
+    `hint:medium`, `hint:high`, `priority:low`, `priority:normal`, `priority:high`, or several of them \
+    joined by `+`";
+const EXPECTED_LIST: &str =
+    "expected functions such as `shop::thumbnail::shrink=offload,*=adaptive`";
+
+impl Override {
+    /// Parses words that `+` joins.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let mut over = Self::none();
+        for word in text.split('+').map(str::trim) {
+            over.set(word).ok_or_else(|| {
+                let words = MODES.map(|mode| mode.to_string());
+                match nearest(word, words.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => EXPECTED.to_owned(),
+                }
+            })?;
+        }
+        Ok(over)
+    }
+
+    fn set(&mut self, word: &str) -> Option<()> {
+        if word == "none" {
+            *self = Self::none();
+        } else if let Some(hint) = word.strip_prefix("hint:") {
+            self.hint = Some(HINTS.iter().find(|(known, _)| *known == hint)?.1);
+        } else if let Some(priority) = word.strip_prefix("priority:") {
+            self.priority = Some(PRIORITIES.iter().find(|(known, _)| *known == priority)?.1);
+        } else {
+            self.mode = Some(*MODES.iter().find(|mode| mode.to_string() == word)?);
+        }
+        Some(())
+    }
+
+    /// One function's entry in a file: words, or a table of them.
+    fn of_entry(raw: &Raw) -> Result<Self, String> {
+        match raw {
+            Raw::Text(text) => Self::parse(text),
+            Raw::Table(entries) => {
+                let mut over = Self::none();
+                for (key, raw) in entries {
+                    let Raw::Text(word) = raw else { return Err(EXPECTED.to_owned()) };
+                    let word = match key.as_str() {
+                        "mode" => word.clone(),
+                        "hint" | "priority" => format!("{key}:{word}"),
+                        _ => return Err("expected `mode`, `hint` or `priority`".to_owned()),
+                    };
+                    over.set(&word).ok_or_else(|| EXPECTED.to_owned())?;
+                }
+                Ok(over)
+            }
+            _ => Err(EXPECTED.to_owned()),
+        }
+    }
+}
+
+/// The names of functions, and what is asked of each: text of a variable, or a table of a file.
+pub(crate) fn parse_all(raw: &Raw) -> Result<Vec<(String, Override)>, String> {
+    match raw {
+        Raw::Text(text) => text
+            .split(',')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+            .map(|entry| {
+                let (name, words) = entry.rsplit_once('=').ok_or(EXPECTED_LIST)?;
+                let over = Override::parse(words).map_err(|why| format!("in `{entry}`: {why}"))?;
+                Ok((checked(name.trim())?, over))
+            })
+            .collect(),
+        Raw::Table(entries) => entries
+            .iter()
+            .map(|(name, raw)| {
+                let over = Override::of_entry(raw).map_err(|why| format!("in `{name}`: {why}"))?;
+                Ok((checked(name)?, over))
+            })
+            .collect(),
+        _ => Err(EXPECTED_LIST.to_owned()),
+    }
+}
+
+fn checked(name: &str) -> Result<String, String> {
+    if name.is_empty() { Err(EXPECTED_LIST.to_owned()) } else { Ok(name.to_owned()) }
+}
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Result<Vec<(String, Override)>, String> {
+        parse_all(&Raw::Text(text.to_owned()))
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_shown() {
+        for words in
+            ["offload", "inline+hint:high", "priority:low", "observe+hint:low+priority:high"]
+        {
+            assert_eq!(Override::parse(words).expect("it is one").to_string(), words);
+        }
+        assert_eq!(Override::parse("none"), Ok(Override::none()));
+        assert_eq!(Override::none().to_string(), "none");
+    }
+
+    #[test]
+    fn a_list_names_functions() {
+        let all = text("a::b=offload, *=adaptive+priority:low,").expect("it is one");
+        let offload = Override::from(Mode::Offload);
+        let rest = Override::from(Mode::Adaptive).with_priority(Priority::Low);
+        assert_eq!(all, [("a::b".to_owned(), offload), ("*".to_owned(), rest)]);
+        let table = |key: &str, word: &str| (key.to_owned(), Raw::Text(word.to_owned()));
+        let below = Raw::Table(vec![table("mode", "inline"), table("hint", "low")]);
+        let all = Raw::Table(vec![("a::b".to_owned(), below), table("c", "offload")]);
+        let inline = Override::from(Mode::Inline).with_hint(ComputeHint::Low);
+        let expected = [("a::b".to_owned(), inline), ("c".to_owned(), offload)];
+        assert_eq!(parse_all(&all), Ok(expected.to_vec()));
+    }
+
+    #[test]
+    fn what_is_none_of_these_is_an_error_that_says_what_is_expected() {
+        assert_eq!(text("a=ofload"), Err("in `a=ofload`: did you mean `offload`?".to_owned()));
+        for (wrong, words) in [
+            ("a", "expected functions such as"),
+            ("=offload", "expected functions such as"),
+            ("a=", "expected `adaptive`"),
+            ("a=hint:long", "expected `adaptive`"),
+        ] {
+            assert!(text(wrong).is_err_and(|error| error.contains(words)), "{wrong}");
+        }
+        let table = Raw::Table(vec![("moed".to_owned(), Raw::Text("inline".to_owned()))]);
+        let error = parse_all(&Raw::Table(vec![("a".to_owned(), table)]));
+        assert_eq!(error, Err("in `a`: expected `mode`, `hint` or `priority`".to_owned()));
+        assert!(parse_all(&Raw::Integer(1)).is_err());
+    }
+}
