@@ -10,7 +10,8 @@ use crate::modules::Modules;
 pub(crate) const FLOORS: &[&[&str]] = &[
     &["error", "panics", "sync"],
     &["boundary", "executor", "metrics", "pool", "scheduler", "time", "topology"],
-    &["bridge", "config"],
+    &["bridge"],
+    &["config"],
     &["core"],
     &["guest"],
     &["threads"],

@@ -25,7 +25,7 @@ pub(crate) fn override_functions(
 ) -> Overridden {
     let rule = Rule::new(name, over, source);
     core.overrides.set(rule.clone());
-    let named: Vec<_> = core.functions().filter(|function| rule.names(function)).collect();
+    let named: Vec<_> = core.functions().filter(|function| rule.names(function.site)).collect();
     // Settled calls stand until then.
     for function in &named {
         function.record.end_verdicts();
@@ -44,7 +44,7 @@ pub(crate) fn override_functions(
 
 /// The override that applies to a function.
 pub(super) fn of(core: &Core, function: &Function) -> Override {
-    core.overrides.of(function, |rule, path| {
+    core.overrides.of(function.site, &function.applied, |rule, path| {
         let Rule { name, source, .. } = rule;
         say(&format!("no function `{name}` was called ({source}): did you mean `{path}`?"));
     })

@@ -89,7 +89,10 @@ impl Override {
         let mut over = Self::none();
         for word in text.split('+').map(str::trim) {
             over.set(word).ok_or_else(|| {
-                let words = MODES.map(|mode| mode.to_string());
+                let modes = MODES.iter().map(ToString::to_string);
+                let hints = HINTS.iter().map(|(word, _)| format!("hint:{word}"));
+                let priorities = PRIORITIES.iter().map(|(word, _)| format!("priority:{word}"));
+                let words: Vec<_> = modes.chain(hints).chain(priorities).collect();
                 match nearest(word, words.iter().map(String::as_str)) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => EXPECTED.to_owned(),
@@ -202,7 +205,7 @@ mod tests {
             ("a", "expected functions such as"),
             ("=offload", "expected functions such as"),
             ("a=", "expected `adaptive`"),
-            ("a=hint:long", "expected `adaptive`"),
+            ("a=hint:long", "did you mean `hint:low`?"),
         ] {
             assert!(text(wrong).is_err_and(|error| error.contains(words)), "{wrong}");
         }

@@ -6,11 +6,9 @@
 use crate::bridge::Priority;
 use crate::config::Override;
 use crate::error::Source;
-use crate::scheduler::{ComputeHint, Mode};
+use crate::scheduler::{ComputeHint, Mode, Site};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Arc, PoisonError, RwLock};
-
-use super::function::Function;
 
 /// An override for the functions of a name.
 #[derive(Debug)]
@@ -43,8 +41,8 @@ impl Rule {
     }
 
     /// Whether the rule applies to a function, or would if a closer one did not.
-    pub(crate) fn names(&self, function: &Function) -> bool {
-        self.rank(function.site.path(), function.site.name()).is_some()
+    pub(crate) fn names(&self, site: &Site) -> bool {
+        self.rank(site.path(), site.name()).is_some()
     }
 
     /// Whether the path may be meant: the last segments differ by a letter or two, or the modules do.
@@ -84,22 +82,22 @@ impl Overrides {
 
     /// What applies to a function. `near` is told of a rule that names no function, but nearly this one.
     #[inline]
-    pub(crate) fn of(&self, function: &Function, near: fn(&Rule, &str)) -> Override {
-        let word = function.applied.0.load(Ordering::Relaxed);
+    pub(crate) fn of(&self, site: &Site, applied: &Applied, near: fn(&Rule, &str)) -> Override {
+        let word = applied.0.load(Ordering::Relaxed);
         if word >> 32 == u64::from(self.changes.load(Ordering::Relaxed)) {
             return unpacked(word);
         }
-        self.find(function, near)
+        self.find(site, applied, near)
     }
 
     #[cold]
-    fn find(&self, function: &Function, near: fn(&Rule, &str)) -> Override {
+    fn find(&self, site: &Site, applied: &Applied, near: fn(&Rule, &str)) -> Override {
         let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
-        let (path, name) = (function.site.path(), function.site.name());
+        let (path, name) = (site.path(), site.name());
         let mut ranked: Vec<_> =
             rules.iter().filter_map(|rule| Some((rule.rank(path, name)?, rule.over))).collect();
         for rule in &*rules {
-            let names = rule.names(function);
+            let names = rule.names(site);
             let is_settled =
                 (names || rule.is_near(path)) && rule.is_settled.swap(true, Ordering::Relaxed);
             if !names && rule.is_near(path) && !is_settled {
@@ -114,7 +112,7 @@ impl Overrides {
             priority: over.priority.or(found.priority),
         });
         let changes = u64::from(self.changes.load(Ordering::Relaxed));
-        function.applied.0.store(changes << 32 | packed(over), Ordering::Relaxed);
+        applied.0.store(changes << 32 | packed(over), Ordering::Relaxed);
         over
     }
 }

@@ -82,9 +82,8 @@ impl FunctionStats {
 
 impl FunctionStats {
     fn of(core: &Core, function: &Function, now: u64) -> Self {
-        let Function { site, class, record, counters, all_stats, on_pool: _, applied: _ } =
-            function;
-        let over = core.overrides.of(function, |_, _| {});
+        let Function { site, class, record, counters, all_stats, on_pool: _, applied } = function;
+        let over = core.overrides.of(site, applied, |_, _| {});
         let [inlined, pooled] = record.summaries();
         let weight = inlined.weight + pooled.weight;
         let mean = (inlined.weight * inlined.mean + pooled.weight * pooled.mean) / weight;

@@ -24,9 +24,9 @@ use crate::{LoomRuntime, Placement};
 /// itself: one I/O worker and one compute thread for each CPU that the process may really use, with
 /// compute threads at idle priority so that they never delay I/O.
 ///
-/// Settings may come from several sources. Later sources win, in this order: defaults, files (in
-/// the order of their calls), environment, this builder, command line. The order of other method
-/// calls does not matter.
+/// Settings may come from several sources. Later sources win, in this order: defaults, this builder,
+/// files (in the order of their calls), environment, command line. So what the program's author sets is
+/// a default for whoever runs the program. The order of other method calls does not matter.
 ///
 /// ```
 /// # fn main() -> loom::Result<()> {

@@ -224,8 +224,8 @@ impl LoomBuilder {
         self
     }
 
-    /// Sets all thresholds and weights of the scheduler. They replace single values from files and
-    /// the environment (`mab_knobs.t_block_hard_us`, and so on).
+    /// Sets all thresholds and weights of the scheduler. Files and the environment may set single ones
+    /// (`mab_knobs.t_block_hard_us`, and so on), which count then.
     ///
     /// If a value is out of its bounds, [`build`](Self::build) fails and names it.
     pub fn mab_knobs(mut self, knobs: MabKnobs) -> Self {
