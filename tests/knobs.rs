@@ -13,12 +13,13 @@ fn built(builder: LoomBuilder) -> LoomRuntime {
 }
 
 #[test]
-fn knobs_come_from_files_and_code_and_later_ones_win() {
+fn knobs_come_from_code_and_files_and_later_ones_win() {
     let path = env::temp_dir().join(format!("loom-knobs-{}.toml", process::id()));
     let text = "[mab_knobs]\np_high = 5\nt_block_hard_us = 80.5\n[calibration]\nsample_count = 20";
     fs::write(&path, text).expect("the folder for temporary files can be written");
     let of_file = built(LoomBuilder::new().file(&path));
-    let both = built(LoomBuilder::new().file(&path).mab_knobs(MabKnobs::new()));
+    let in_code = MabKnobs { p_high: 4.0, p_low: 0.4, ..MabKnobs::new() };
+    let both = built(LoomBuilder::new().file(&path).mab_knobs(in_code));
     // A leftover does no harm in the folder for temporary files.
     let _ = fs::remove_file(&path);
 
@@ -31,8 +32,10 @@ fn knobs_come_from_files_and_code_and_later_ones_win() {
     let shown = config.to_string();
     assert!(shown.contains("mab_knobs.t_block_hard_us = 80.5 (from file"), "{shown}");
     assert!(!shown.contains("p_low"), "what nobody has set is left out: {shown}");
-    assert_eq!(both.config().mab_knobs, MabKnobs::new());
-    assert_eq!(both.config().source("mab_knobs.p_high"), Some(&Source::Code));
+    // The file changes what it names of what the code has set.
+    assert_eq!(both.config().mab_knobs, MabKnobs { p_low: 0.4, ..expected });
+    assert_eq!(both.config().source("mab_knobs.p_high"), Some(&Source::File(path)));
+    assert_eq!(both.config().source("mab_knobs.p_low"), Some(&Source::Code));
 }
 
 #[test]

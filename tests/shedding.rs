@@ -215,3 +215,44 @@ fn a_body_is_read_before_its_sender_is_sent_away() {
     let answer = runtime.block_on(answer).expect("it does not panic");
     assert_eq!(answer.expect("it is infallible").status(), StatusCode::SERVICE_UNAVAILABLE);
 }
+
+#[loom::compute(hint = "low")]
+fn triple(n: u64) -> u64 {
+    3 * n
+}
+
+async fn inline_handler(text: String) -> String {
+    triple(text.parse().expect("the test sends a number")).await.to_string()
+}
+
+/// The route's function runs inline, and joins no queue. A route that goes to the pool is shed.
+#[test]
+fn what_runs_inline_is_never_shed() {
+    let builder = LoomBuilder::new().tokio_threads(2).rayon_threads(1);
+    let runtime = builder.build().expect("it starts");
+    let router = Router::new()
+        .route("/inline", post(inline_handler))
+        .route("/pool", post(handler))
+        .layer(LoadShedLayer::new(BOUND).on(&runtime))
+        // Layers each route once, as serving does.
+        .with_state(());
+    let status = |path: &'static str| {
+        let router = router.clone();
+        let asked = runtime.spawn_async(async move { ask(&router, path).await.status() });
+        runtime.block_on(asked).expect("it does not panic")
+    };
+    // What each route calls is learned.
+    assert_eq!((status("/inline"), status("/pool")), (StatusCode::OK, StatusCode::OK));
+    let (release, busy) = block(&runtime);
+    runtime.spawn_compute(|| ()).detach();
+    until_it_is_long(&runtime);
+    for _ in 0..100 {
+        assert_eq!(status("/inline"), StatusCode::OK);
+    }
+    assert_eq!(status("/pool"), StatusCode::SERVICE_UNAVAILABLE);
+    // An override to the pool counts at once.
+    runtime.override_function("shedding::triple", loom::Mode::Offload);
+    assert_eq!(status("/inline"), StatusCode::SERVICE_UNAVAILABLE);
+    drop(release);
+    assert!(runtime.block_on(busy));
+}

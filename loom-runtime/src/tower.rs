@@ -18,6 +18,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::bridge::Priority;
+use crate::call::would_offload;
+use crate::core::route::Route;
 use crate::core::{Core, context};
 use crate::runtime::LoomRuntime;
 use crate::sync::Arc;
@@ -46,6 +48,12 @@ const LEAST_FRAME: usize = 1024;
 /// its call yet (its body is still being read) is in no queue, so a burst of such requests may
 /// exceed the bound.
 ///
+/// A request whose functions would run inline joins no queue, and is never shed. The layer notes which
+/// compute functions the requests of a route call as they are polled, and asks for each what the
+/// scheduler would decide now. It sheds as long as it knows none, and where a request also makes calls
+/// that always go to the pool (`spawn_compute`). Calls of other tasks, which a request spawns, are not
+/// seen.
+///
 /// The layer reads the body of a shed request first (up to 16 MiB) and discards it, so that the
 /// client receives the response. It does not do so if the client waits before it sends the body
 /// (`Expect: 100-continue`). As for any service, a client that never sends its body needs a
@@ -55,7 +63,8 @@ const LEAST_FRAME: usize = 1024;
 /// requests before the layer sees them, unless another layer that sheds load is directly outside of
 /// that limit.
 ///
-/// Cost of a request that is let through: a clock reading and some relaxed loads.
+/// Cost of a request that is let through: clock readings and relaxed loads, and a look at the
+/// measurements of each function of the route.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -138,11 +147,16 @@ struct Guard {
     priority: Priority,
     /// The core of the named runtime; if `None`, the current core of each request.
     core: Option<Arc<Core>>,
+    /// What is known of the calls of the requests.
+    route: Arc<Route>,
 }
 
 impl Guard {
     fn sheds(&self) -> Option<Shed> {
         let sheds = |core: &Core| {
+            if !self.joins_queue(core) {
+                return None;
+            }
             let expected_wait = core.would_wait(self.priority, self.bound)?;
             core.counters.shed.add_one();
             Some(Shed { expected_wait, bound: self.bound })
@@ -155,6 +169,18 @@ impl Guard {
     }
 }
 
+impl Guard {
+    /// Whether a request would make a call that goes to the pool; so it is taken where not all of its
+    /// calls are known.
+    fn joins_queue(&self, core: &Core) -> bool {
+        let Some(mut functions) = self.route.functions() else { return true };
+        functions.any(|index| {
+            core.function_at(index)
+                .is_none_or(|function| would_offload(core, function, self.priority))
+        })
+    }
+}
+
 impl LoadShedLayer {
     /// Sheds requests whose calls would wait longer than `bound`, on the runtime that serves each
     /// request.
@@ -163,7 +189,8 @@ impl LoadShedLayer {
     /// requests although there is no overload.
     #[must_use]
     pub fn new(bound: Duration) -> Self {
-        let guard = Guard { bound, priority: Priority::Normal, core: None };
+        let route = Arc::default();
+        let guard = Guard { bound, priority: Priority::Normal, core: None, route };
         Self { guard, answer: Empty }
     }
 }
@@ -213,7 +240,9 @@ impl<S, A: Clone> Layer<S> for LoadShedLayer<A> {
     type Service = LoadShed<S, A>;
 
     fn layer(&self, inner: S) -> LoadShed<S, A> {
-        LoadShed { inner, guard: self.guard.clone(), answer: self.answer.clone() }
+        // Each service that is layered is a route of its own.
+        let guard = Guard { route: Arc::default(), ..self.guard.clone() };
+        LoadShed { inner, guard, answer: self.answer.clone() }
     }
 }
 
@@ -233,7 +262,9 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let Some(shed) = self.guard.sheds() else {
-            return LoadShedFuture { state: State::Through { future: self.inner.call(request) } };
+            let route = Arc::clone(&self.guard.route);
+            let future = route.within(|| self.inner.call(request));
+            return LoadShedFuture { state: State::Through { future, route } };
         };
         let mut response = self.answer.answer(&shed);
         let after = HeaderValue::from(shed.retry_after().as_secs());
@@ -261,6 +292,7 @@ pin_project! {
         Through {
             #[pin]
             future: F,
+            route: Arc<Route>,
         },
         Shed {
             #[pin]
@@ -280,7 +312,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            Projected::Through { future } => future.poll(cx),
+            Projected::Through { future, route } => route.within(|| future.poll(cx)),
             Projected::Shed { mut body, read, response } => {
                 while *read < MOST_READ && !body.is_end_stream() {
                     // A body that is always ready must not keep the task running without end.

@@ -127,7 +127,7 @@ mod both {
     #[allow(unnameable_test_items, reason = "they are meant to fail, and called here alone")]
     fn a_test_that_should_panic_does_so_on_both() {
         #[loom::test(arm = "both")]
-        #[should_panic(expected = "rayon")]
+        #[should_panic(expected = "is_of_pool")]
         async fn panics_once() {
             assert!(crate::is_of_pool(&thread_of_compute().await));
         }

@@ -8,23 +8,18 @@ use std::task::{Context, Poll, ready};
 
 use tokio::runtime::worker_index;
 
-use crate::bridge::Priority;
 use crate::core::{Admitted, Core, Function, Stopwatch, local_core, nanos, thread_stats};
-use crate::scheduler::{Arm, ComputeHint, Conditions, Decision, Mode, Moment, Run, Site};
+use crate::scheduler::{Arm, Decision, Run, Site};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, thread};
-use crate::topology::os;
 
-use super::accounting::CallOptions;
-use super::baggage::CarriedKeys;
 use super::compute::{ComputeFuture, Offloaded, try_offload};
+use super::decide::{CallInfo, decide};
 use super::fallible::TryComputeFuture;
-use super::overriding;
 use super::refused;
 use super::spans;
 use super::submit::{AnyWork, Ended, Submitted, Work, submit};
 use super::turn::{steps, use_up};
-use super::way_probe;
 
 /// A call that Loom placed, as a future of its result.
 ///
@@ -37,45 +32,6 @@ enum Placed<R> {
     /// The result, `None` once it was taken; and the budget steps that the call has to use up.
     Inline(Option<thread::Result<R>>, u32),
     Offloaded(ComputeFuture<R>),
-}
-
-/// The site of a call, and the properties of the call that the caller states.
-#[derive(Clone, Copy)]
-pub(crate) struct CallInfo {
-    pub(crate) site: &'static Site,
-    /// The size class of the call's input.
-    pub(crate) class: u8,
-    pub(crate) hint: ComputeHint,
-    /// The priority in the queue, where the call is offloaded.
-    pub(crate) priority: Priority,
-    /// Task-locals that an offloaded call carries.
-    pub(crate) carrying: CarriedKeys,
-}
-
-impl CallInfo {
-    /// The call of a closure of type `F`.
-    pub(crate) fn closure<F: 'static>(hint: ComputeHint) -> Self {
-        let site = Site::of_type::<F>();
-        let class = site.class_of_hint(hint);
-        Self { site, class, hint, priority: Priority::Normal, carrying: &[] }
-    }
-
-    /// The function that is called.
-    pub(super) fn function(self, core: &Core) -> &Arc<Function> {
-        core.function(self.site, self.class)
-    }
-
-    /// The options of the call, where it is offloaded.
-    pub(super) fn options(self, core: &Core) -> CallOptions {
-        let function = self.function(core);
-        let priority = overriding::of(core, function).priority.unwrap_or(self.priority);
-        CallOptions {
-            function: Some(Arc::clone(function)),
-            priority,
-            carrying: self.carrying,
-            is_timed: true,
-        }
-    }
 }
 
 /// Runs a settled call: inline by this thread's verdict. It reads only the coarse clock of `os::tick`.
@@ -178,45 +134,6 @@ pub(super) type Payload = Box<dyn Any + Send>;
 pub(super) fn ended_by(core: &Core, function: &Function, payload: Payload) -> Payload {
     function.counters.panicked_inline.add_one();
     refused::explain(core, function, payload)
-}
-
-/// Decides the arm of a call. The caller then runs it there.
-pub(crate) fn decide(core: &Arc<Core>, info: CallInfo) -> Decision {
-    let CallInfo { site, class, .. } = info;
-    let now = core.now();
-    let function = info.function(core);
-    let over = overriding::of(core, function);
-    let mode = over.mode.unwrap_or_else(|| site.mode());
-    let hint = over.hint.unwrap_or(info.hint);
-    let is_overridden = over.mode.is_some();
-    let forced = match mode {
-        Mode::Adaptive => core.forced.get().copied(),
-        mode => mode.forced_arm(),
-    };
-    let is_refused = site.is_refused();
-    let priority = over.priority.unwrap_or(info.priority);
-    let queue = core.backlog.expected(priority, core.queue.waiting(), now);
-    let queue = queue.as_secs_f64() * 1e9;
-    let conditions =
-        Conditions { forced, is_overridden, is_refused, queue, ..core.conditions(now) };
-    let at = Moment { pressure_level: core.pressure_level(), now, tick: os::tick() };
-    let decision = thread_stats::with(core, site, class, |entry| {
-        entry.stats.decide(&entry.function.record, &core.knobs, &conditions, hint, at)
-    });
-    if is_overridden {
-        function.counters.overridden.add(decision.calls);
-    }
-    if mode == Mode::Observe {
-        way_probe::make_if_due(core, decision.calls, &conditions, now);
-        if decision.arm == Arm::OffloadRayon {
-            function.counters.withheld.add_one();
-        }
-        return Decision { arm: Arm::InlineTokio, ..decision };
-    }
-    if let Some(guardrail) = decision.reason.guardrail() {
-        core.counters.guardrails[guardrail].add_one();
-    }
-    decision
 }
 
 /// Runs a call inline, and records its run time, which also stands for the settled calls before it.

@@ -20,11 +20,10 @@ use crate::pool::{Held, Kind};
 use crate::scheduler::{Arm, Magnitude, Site};
 use crate::sync::Arc;
 
-use super::adaptive::{
-    AdaptiveFuture, CallInfo, Payload, PlacedWork, decide, ended_by, place_work, run_inline,
-};
+use super::adaptive::{AdaptiveFuture, Payload, PlacedWork, ended_by, place_work, run_inline};
 use super::baggage::{CarriedKeys, Carry};
 use super::current::{current_core, is_settled};
+use super::decide::{CallInfo, decide};
 use super::scope::lend;
 use super::spans;
 use super::spin;

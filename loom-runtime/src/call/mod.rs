@@ -10,6 +10,7 @@ mod attribute;
 mod baggage;
 mod compute;
 mod current;
+mod decide;
 mod fallible;
 mod overriding;
 mod parallel;
@@ -30,7 +31,7 @@ mod lifecycle_stress;
 
 pub(crate) use accounting::CallOptions;
 pub use adaptive::AdaptiveFuture;
-pub(crate) use adaptive::{CallInfo, place, settled, try_place};
+pub(crate) use adaptive::{place, settled, try_place};
 pub use attribute::{
     Argument, At, On, Outcome, call0, call1, call2, call3, call4, call5, call6, call7, call8,
     call9, call10, call11, call12, magnitude, scoped0, scoped1, scoped2, scoped3, scoped4, scoped5,
@@ -40,6 +41,9 @@ pub use baggage::Carry;
 pub use compute::{ComputeFuture, is_cancelled};
 pub(crate) use compute::{offload, try_offload};
 pub(crate) use current::{current_core, is_settled};
+pub(crate) use decide::CallInfo;
+#[cfg(feature = "tower")]
+pub(crate) use decide::would_offload;
 pub use fallible::{ComputeError, ComputePanic, TryComputeFuture};
 pub use overriding::Overridden;
 pub(crate) use overriding::override_functions;

@@ -15,9 +15,10 @@ use crate::scheduler::{Arm, ComputeHint, ComputeHintProvider};
 use crate::sync::{Arc, thread};
 
 use super::accounting::CallOptions;
-use super::adaptive::{AdaptiveFuture, CallInfo, place};
+use super::adaptive::{AdaptiveFuture, place};
 use super::compute::{ComputeFuture, offload};
 use super::current::current_core;
+use super::decide::CallInfo;
 
 /// How many items are in flight for each compute thread by default: one that runs, and one that is
 /// next.

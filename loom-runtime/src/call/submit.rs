@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 use crate::bridge::{self, Call, Job, Queueing};
+#[cfg(feature = "tower")]
+use crate::core::route;
 use crate::core::{Admitted, Core, Function, Refusal};
 use crate::sync::Arc;
 use crate::threads::{begin_call, drainer};
@@ -122,6 +124,10 @@ pub(super) fn submit(
     let baggage = Baggage::pack(options.carrying, options.function.as_deref(), name);
     let before = begin_call(core);
     let CallOptions { function, priority, .. } = options;
+    #[cfg(feature = "tower")]
+    if function.is_none() {
+        route::joins_queue();
+    }
     let run_times = function
         .as_ref()
         .map_or_else(|| core.closures.of_calls(closure), |function| &function.on_pool);

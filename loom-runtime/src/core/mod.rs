@@ -29,6 +29,8 @@ mod owner;
 mod paused;
 mod pools;
 mod pressure;
+#[cfg(feature = "tower")]
+pub(crate) mod route;
 mod run_times;
 #[cfg(all(test, loom_shuttle))]
 mod schedules;

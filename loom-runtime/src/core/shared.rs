@@ -207,6 +207,12 @@ impl Core {
         })
     }
 
+    /// The function with this index, if it was called here.
+    #[cfg(feature = "tower")]
+    pub(crate) fn function_at(&self, index: u32) -> Option<&Arc<Function>> {
+        self.functions.get(index)
+    }
+
     pub(crate) fn functions(&self) -> impl Iterator<Item = &Function> {
         self.functions.iter().map(|function| &**function)
     }

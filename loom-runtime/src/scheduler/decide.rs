@@ -105,6 +105,15 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    /// The arm that a call most likely gets.
+    #[cfg(feature = "tower")]
+    pub(crate) fn likely_arm(&self, knobs: &MabKnobs, conditions: &Conditions) -> Arm {
+        let costs = Costs::expected(knobs, conditions, self);
+        let cheaper =
+            if costs.inline <= costs.offload { Arm::InlineTokio } else { Arm::OffloadRayon };
+        order(knobs, conditions, self).map_or(cheaper, |(arm, _)| arm)
+    }
+
     /// Whether inline is worth a re-test although GR1 keeps the function off the I/O workers:
     /// because of long calls on the pool alone, which other threads may have delayed; or where the
     /// arms are learned apart, so that nothing else shows that inline has become shorter.

@@ -1,0 +1,117 @@
+//! A call as its caller describes it, and the decision on its arm under the conditions of its runtime.
+
+use crate::bridge::Priority;
+use crate::config::Override;
+#[cfg(feature = "tower")]
+use crate::core::route;
+use crate::core::{Core, Function, thread_stats};
+use crate::scheduler::{Arm, ComputeHint, Conditions, Decision, Mode, Moment, Site};
+use crate::sync::Arc;
+use crate::topology::os;
+
+use super::accounting::CallOptions;
+use super::baggage::CarriedKeys;
+use super::overriding;
+use super::way_probe;
+
+/// The site of a call, and the properties of the call that the caller states.
+#[derive(Clone, Copy)]
+pub(crate) struct CallInfo {
+    pub(crate) site: &'static Site,
+    /// The size class of the call's input.
+    pub(crate) class: u8,
+    pub(crate) hint: ComputeHint,
+    /// The priority in the queue, where the call is offloaded.
+    pub(crate) priority: Priority,
+    /// Task-locals that an offloaded call carries.
+    pub(crate) carrying: CarriedKeys,
+}
+
+impl CallInfo {
+    /// The call of a closure of type `F`.
+    pub(crate) fn closure<F: 'static>(hint: ComputeHint) -> Self {
+        let site = Site::of_type::<F>();
+        let class = site.class_of_hint(hint);
+        Self { site, class, hint, priority: Priority::Normal, carrying: &[] }
+    }
+
+    /// The function that is called.
+    pub(super) fn function(self, core: &Core) -> &Arc<Function> {
+        core.function(self.site, self.class)
+    }
+
+    /// The options of the call, where it is offloaded.
+    pub(super) fn options(self, core: &Core) -> CallOptions {
+        let function = self.function(core);
+        let priority = overriding::of(core, function).priority.unwrap_or(self.priority);
+        CallOptions {
+            function: Some(Arc::clone(function)),
+            priority,
+            carrying: self.carrying,
+            is_timed: true,
+        }
+    }
+}
+
+/// The mode of a function, and the conditions of a call of this priority.
+fn conditions_of(
+    core: &Core,
+    function: &Function,
+    over: Override,
+    priority: Priority,
+    now: u64,
+) -> (Mode, Conditions) {
+    let mode = over.mode.unwrap_or_else(|| function.site.mode());
+    let forced = match mode {
+        Mode::Adaptive => core.forced.get().copied(),
+        mode => mode.forced_arm(),
+    };
+    let (is_overridden, is_refused) = (over.mode.is_some(), function.site.is_refused());
+    let priority = over.priority.unwrap_or(priority);
+    let queue = core.backlog.expected(priority, core.queue.waiting(), now);
+    let queue = queue.as_secs_f64() * 1e9;
+    let of_call = Conditions { forced, is_overridden, is_refused, queue, ..core.conditions(now) };
+    (mode, of_call)
+}
+
+/// Whether a call of the function that is made now would most likely go to the pool.
+#[cfg(feature = "tower")]
+pub(crate) fn would_offload(core: &Core, function: &Function, priority: Priority) -> bool {
+    let now = core.now();
+    let over = overriding::of(core, function);
+    let hint = over.hint.unwrap_or_else(|| function.site.hint_of(function.class));
+    let (mode, conditions) = conditions_of(core, function, over, priority, now);
+    let known = function.record.known(&core.knobs, hint, now);
+    mode != Mode::Observe && known.likely_arm(&core.knobs, &conditions) == Arm::OffloadRayon
+}
+
+/// Decides the arm of a call. The caller then runs it there.
+pub(crate) fn decide(core: &Arc<Core>, info: CallInfo) -> Decision {
+    let CallInfo { site, class, .. } = info;
+    let now = core.now();
+    let function = info.function(core);
+    #[cfg(feature = "tower")]
+    route::calls(site.index(class));
+    let over = overriding::of(core, function);
+    let hint = over.hint.unwrap_or(info.hint);
+    let (mode, conditions) = conditions_of(core, function, over, info.priority, now);
+    let is_overridden = conditions.is_overridden;
+    let at = Moment { pressure_level: core.pressure_level(), now, tick: os::tick() };
+    let decision = thread_stats::with(core, site, class, |entry| {
+        entry.stats.decide(&entry.function.record, &core.knobs, &conditions, hint, at)
+    });
+    if is_overridden {
+        function.counters.overridden.add(decision.calls);
+    }
+    if mode == Mode::Observe {
+        way_probe::make_if_due(core, decision.calls, &conditions, now);
+        if decision.arm == Arm::OffloadRayon {
+            function.counters.withheld.add_one();
+        }
+        return Decision { arm: Arm::InlineTokio, ..decision };
+    }
+    if let Some(guardrail) = decision.reason.guardrail() {
+        core.counters.guardrails[guardrail].add_one();
+    }
+    decision
+}
