@@ -10,8 +10,9 @@
 //! - `macros`: how long the compiler checks annotated functions;
 //! - `http`: how long the requests of a service take;
 //! - `shed`: the answers of a service under twice the load that it can bear;
+//! - `plain`: where calls run in a plain tokio program, beside a runtime of Loom's;
 //! - `watch`: the CPU time that watching a runtime takes;
-//! - `all`: all of these but `watch`, written into the README.
+//! - `all`: all of these but `plain` and `watch`, written into the README.
 //!
 //! Absolute times vary between machines and between runs; compare the ratios within one run.
 
@@ -26,6 +27,7 @@ mod local;
 mod machine;
 mod macros;
 mod micro;
+mod plain;
 mod plot;
 mod plugins;
 mod readme;
@@ -97,6 +99,11 @@ enum Bench {
     /// The service of `http`, in a process of its own.
     #[command(hide = true)]
     HttpServer(http::ServerOptions),
+    /// Annotated functions in a plain tokio program.
+    Plain(plain::Options),
+    /// The program of `plain`.
+    #[command(hide = true)]
+    PlainProgram(plain::ProgramOptions),
     /// The load of `http`, in a process of its own.
     #[command(hide = true)]
     HttpLoad(http::LoadOptions),
@@ -118,6 +125,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         Bench::Http(options) => http::run(&options)?,
         Bench::Shed(options) => shed::run(&options)?,
         Bench::Watch(options) => watch::run(&options)?,
+        Bench::Plain(options) => plain::run(&options)?,
+        Bench::PlainProgram(options) => return plain::program(&options),
         Bench::All(options) => return all::run(&options),
         Bench::Sample(options) => return sample::run(&options),
         Bench::LocalSample(options) => return local::sample(&options),

@@ -1,0 +1,195 @@
+//! The measured program: five functions that open-loop load calls, on one kind of runtime.
+
+use std::error::Error;
+use std::hint::black_box;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use loom::{FunctionStats, LoomBuilder, LoomRuntime};
+use serde::{Deserialize, Serialize};
+use tokio::runtime::{Handle, Runtime};
+
+use crate::statistics::{Random, percentile};
+
+/// What each function takes, in microseconds, and how often a second it is called at a load of 1.
+pub(super) const FUNCTIONS: [(u32, f64); 5] =
+    [(2, 2000.0), (37, 800.0), (75, 600.0), (300, 200.0), (2000, 40.0)];
+/// Requests a second that only answer.
+const HEALTH: f64 = 500.0;
+/// I/O workers, of either kind of runtime.
+const WORKERS: usize = 2;
+/// The part of the time that comes before what counts.
+const WARM_UP: f64 = 0.3;
+
+#[derive(clap::Args)]
+pub(crate) struct ProgramOptions {
+    #[arg(long)]
+    home: Home,
+    /// Multiplies the rates.
+    #[arg(long)]
+    load: f64,
+    #[arg(long)]
+    seconds: f64,
+    #[arg(long)]
+    seed: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Home {
+    /// A runtime of Loom's.
+    Loom,
+    /// A tokio runtime, with the annotated functions.
+    Tokio,
+    /// A tokio runtime; functions run where they are called.
+    Inline,
+    /// A tokio runtime; functions go to `spawn_blocking`.
+    Blocking,
+}
+
+/// What a run of the program has shown. Times in microseconds.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Seen {
+    /// For each function the share of its calls that were offloaded, or would have been.
+    pub(super) offloaded: Vec<f64>,
+    /// For each function, and last for what only answers.
+    pub(super) p50: Vec<f64>,
+    pub(super) p99: Vec<f64>,
+}
+
+/// Keeps a CPU busy for so many steps: other programs on the CPU do not make it shorter.
+fn work(steps: u64) -> u64 {
+    (0..steps).fold(1, |sum, step| black_box(sum ^ step))
+}
+
+/// How many steps take a microsecond, by the fastest of some tries.
+fn steps_a_micro() -> f64 {
+    const TRIED: u32 = 200_000;
+    let tries = (0..20).map(|_| {
+        let since = Instant::now();
+        black_box(work(TRIED.into()));
+        since.elapsed()
+    });
+    let fastest = tries.min().unwrap_or(Duration::from_millis(1));
+    f64::from(TRIED) / (fastest.as_secs_f64() * 1e6)
+}
+
+macro_rules! functions {
+    ($($name:ident)*) => { $(
+        #[loom::compute]
+        fn $name(steps: u64) -> u64 {
+            work(steps)
+        }
+    )* };
+}
+functions!(takes_2_us takes_37_us takes_75_us takes_300_us takes_2_ms);
+
+async fn call(function: usize, steps: u64) -> u64 {
+    match function {
+        0 => takes_2_us(steps).await,
+        1 => takes_37_us(steps).await,
+        2 => takes_75_us(steps).await,
+        3 => takes_300_us(steps).await,
+        _ => takes_2_ms(steps).await,
+    }
+}
+
+/// When which function is called; the last number is what only answers.
+fn schedule(options: &ProgramOptions) -> Vec<(Duration, usize)> {
+    let mut random = Random::new(options.seed);
+    let rates = FUNCTIONS.iter().map(|(_, rate)| rate * options.load).chain([HEALTH]);
+    let mut due = Vec::new();
+    for (function, rate) in rates.enumerate() {
+        let mut at = 0.0;
+        while at < options.seconds {
+            at -= (1.0 - random.fraction()).ln() / rate;
+            due.push((Duration::from_secs_f64(at), function));
+        }
+    }
+    due.sort_unstable();
+    due
+}
+
+/// Runs the program, and prints what it has seen.
+pub(crate) fn program(options: &ProgramOptions) -> Result<(), Box<dyn Error>> {
+    let steps = steps_a_micro();
+    let (mut loom, mut tokio): (Option<LoomRuntime>, Option<Runtime>) = (None, None);
+    let handle = if options.home == Home::Loom {
+        let runtime = LoomBuilder::new().tokio_threads(WORKERS).build()?;
+        loom.insert(runtime).tokio_handle().clone()
+    } else {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(WORKERS).enable_all().build()?;
+        tokio.insert(runtime).handle().clone()
+    };
+    let warm_up = Duration::from_secs_f64(options.seconds * WARM_UP);
+    let mut took = answer(options.home, &handle, &schedule(options), steps, warm_up);
+    let stats = loom.as_ref().map_or_else(loom::functions, LoomRuntime::functions);
+    for of_one in &mut took {
+        of_one.sort_unstable();
+    }
+    let at = |percent| -> Vec<f64> {
+        took.iter().map(|of_one| f64::from(percentile(of_one, percent))).collect()
+    };
+    let (p50, p99) = (at(50.0), at(99.0));
+    println!("{}", serde_json::to_string(&Seen { offloaded: offloaded(&stats), p50, p99 })?);
+    Ok(())
+}
+
+/// Calls what is due, and returns how long each answer took, in microseconds, since it was due.
+fn answer(
+    home: Home,
+    handle: &Handle,
+    schedule: &[(Duration, usize)],
+    steps: f64,
+    warm_up: Duration,
+) -> Vec<Vec<u32>> {
+    let (sender, took) = mpsc::channel();
+    let started = Instant::now();
+    for &(due, function) in schedule {
+        if let Some(left) = due.checked_sub(started.elapsed()) {
+            thread::sleep(left);
+        }
+        let sender = sender.clone();
+        let micros = FUNCTIONS.get(function).map(|(micros, _)| *micros);
+        handle.spawn(async move {
+            if let Some(micros) = micros {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "small"
+                )]
+                let steps = (f64::from(micros) * steps) as u64;
+                match home {
+                    Home::Loom | Home::Tokio => call(function, steps).await,
+                    Home::Inline => work(steps),
+                    Home::Blocking => {
+                        tokio::task::spawn_blocking(move || work(steps)).await.unwrap_or(0)
+                    }
+                };
+            }
+            // The receiver is there until all have answered.
+            let _ = sender.send((due, function, started.elapsed().saturating_sub(due)));
+        });
+    }
+    drop(sender);
+    let mut all = vec![Vec::new(); FUNCTIONS.len() + 1];
+    for (due, function, took) in took {
+        if due >= warm_up {
+            all[function].push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
+        }
+    }
+    all
+}
+
+/// The share of each function's calls that were offloaded; in the mode `observe`, that would have been.
+fn offloaded(stats: &[FunctionStats]) -> Vec<f64> {
+    let names = ["2_us", "37_us", "75_us", "300_us", "2_ms"];
+    let share = |name: &str| {
+        let stats = stats.iter().find(|stats| stats.name.ends_with(name))?;
+        #[expect(clippy::cast_precision_loss, reason = "numbers of calls")]
+        let [offloaded, all] = [stats.offloaded + stats.withheld, stats.calls()].map(|n| n as f64);
+        Some(offloaded / all)
+    };
+    names.iter().map(|name| share(&format!("::takes_{name}")).unwrap_or(0.0)).collect()
+}
