@@ -132,6 +132,8 @@ fn of_function(function: &FunctionStats) -> Value {
         "sizes": function.sizes.as_ref().map(|sizes| [*sizes.start(), *sizes.end()]),
         "hint": format!("{:?}", function.hint).to_lowercase(),
         "mode": format!("{:?}", function.mode).to_lowercase(),
+        "override": (!function.overridden_to.is_none()).then(|| function.overridden_to.to_string()),
+        "overridden": function.overridden,
         "inline": function.inline,
         "offloaded": function.offloaded,
         "withheld": function.withheld,
