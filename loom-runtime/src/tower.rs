@@ -51,8 +51,9 @@ const LEAST_FRAME: usize = 1024;
 /// A request whose functions would run inline joins no queue, and is never shed. The layer notes which
 /// compute functions the requests of a route call as they are polled, and asks for each what the
 /// scheduler would decide now. It sheds as long as it knows none, and where a request also makes calls
-/// that always go to the pool (`spawn_compute`). Calls of other tasks, which a request spawns, are not
-/// seen.
+/// that always go to the pool (`spawn_compute`, scopes), or calls of more than 16 functions or classes
+/// of inputs. Calls of other tasks, which a request spawns, and of a body that computes while it is
+/// sent, are not seen.
 ///
 /// The layer reads the body of a shed request first (up to 16 MiB) and discards it, so that the
 /// client receives the response. It does not do so if the client waits before it sends the body

@@ -144,7 +144,7 @@ fn a_variable_moves_a_function_without_a_rebuild() {
     says_once(
         &stderr,
         &format!(
-            "loom: no function `process::scenes::movd` was called ({by}): did you mean \
+            "loom: no function `process::scenes::movd` was called yet ({by}): did you mean \
              `process::scenes::moved`?"
         ),
     );

@@ -46,6 +46,6 @@ pub(crate) fn override_functions(
 pub(super) fn of(core: &Core, function: &Function) -> Override {
     core.overrides.of(function.site, &function.applied, |rule, path| {
         let Rule { name, source, .. } = rule;
-        say(&format!("no function `{name}` was called ({source}): did you mean `{path}`?"));
+        say(&format!("no function `{name}` was called yet ({source}): did you mean `{path}`?"));
     })
 }

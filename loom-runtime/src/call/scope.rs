@@ -167,6 +167,10 @@ where
     };
     let searching = core.queue.searching();
     begin_call(core);
+    #[cfg(feature = "tower")]
+    if function.is_none() {
+        crate::core::route::joins_queue();
+    }
     let observer = CallObserver::new(admitted, function);
     let submit = |job| {
         // There is no limit, so the queue accepts the job. If it did not, the drop of the job

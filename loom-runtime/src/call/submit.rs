@@ -12,6 +12,7 @@ use crate::bridge::{self, Call, Job, Queueing};
 #[cfg(feature = "tower")]
 use crate::core::route;
 use crate::core::{Admitted, Core, Function, Refusal};
+use crate::scheduler::Overhead;
 use crate::sync::Arc;
 use crate::threads::{begin_call, drainer};
 
@@ -101,6 +102,8 @@ pub(super) struct Submitted {
 /// The core whose overhead is learned from the round trip of a call.
 pub(super) struct Sampled {
     core: Arc<Core>,
+    /// That of the tokio runtime that calls, where the runtime has no I/O side of its own.
+    overhead: Option<Arc<Overhead>>,
     submitted: Instant,
 }
 
@@ -134,8 +137,11 @@ pub(super) fn submit(
     let micros = run_times.micros();
     // Only where a compute thread should be free does the round trip show what the bridge costs.
     let sampled = queued.as_ref().filter(|_| before < core.compute_threads);
-    let sampled =
-        sampled.map(|queued| Sampled { core: Arc::clone(core), submitted: queued.submitted() });
+    let sampled = sampled.map(|queued| Sampled {
+        core: Arc::clone(core),
+        overhead: core.overhead_of_caller(),
+        submitted: queued.submitted(),
+    });
     // Compute threads of a runtime have entered that runtime's tokio. Threads of the process-wide
     // pool serve every tokio runtime, and enter the caller's.
     let tokio = if core.is_process_wide() { Handle::try_current().ok() } else { None };
@@ -178,10 +184,10 @@ impl Luggage {
 impl Sampled {
     /// Records the round trip of a call that has just come back, by when its work started and ended.
     pub(super) fn record(self, (started, ended): (Instant, Instant)) {
-        let Self { core, submitted } = self;
+        let Self { core, overhead, submitted } = self;
         let there = started.saturating_duration_since(submitted);
         let nanos = (there + ended.elapsed()).as_secs_f64() * 1e9;
-        core.with_io_side(|side| side.overhead.record(nanos, core.now()));
+        overhead.as_ref().unwrap_or(&core.io.overhead).record(nanos, core.now());
     }
 }
 

@@ -162,7 +162,10 @@ pub(crate) fn parse_all(raw: &Raw) -> Result<Vec<(String, Override)>, String> {
 }
 
 fn checked(name: &str) -> Result<String, String> {
-    if name.is_empty() { Err(EXPECTED_LIST.to_owned()) } else { Ok(name.to_owned()) }
+    // A star stands for all, or for all of a module.
+    let above = if name == "*" { "" } else { name.strip_suffix("::*").unwrap_or(name) };
+    let is_name = !name.is_empty() && !above.contains('*');
+    if is_name { Ok(name.to_owned()) } else { Err(EXPECTED_LIST.to_owned()) }
 }
 
 #[cfg(all(test, not(loom_model)))]
@@ -204,6 +207,8 @@ mod tests {
         for (wrong, words) in [
             ("a", "expected functions such as"),
             ("=offload", "expected functions such as"),
+            ("shop::image*=offload", "expected functions such as"),
+            ("*::shrink=offload", "expected functions such as"),
             ("a=", "expected `adaptive`"),
             ("a=hint:long", "did you mean `hint:low`?"),
         ] {

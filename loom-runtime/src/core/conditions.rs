@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::scheduler::{Belief, Caller, Conditions};
+use crate::scheduler::{Belief, Caller, Conditions, Overhead};
+use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 
 use super::io_side::{self, IoSide};
@@ -50,6 +51,14 @@ impl Core {
     pub(crate) fn with_io_side<R>(&self, f: impl Fn(&IoSide) -> R) -> R {
         let of_caller = if self.is_process_wide() { io_side::with_last(&f) } else { None };
         of_caller.unwrap_or_else(|| f(&self.io))
+    }
+
+    /// Where the round trip of a call that is made now is recorded, if not at the runtime's own I/O side.
+    pub(crate) fn overhead_of_caller(&self) -> Option<Arc<Overhead>> {
+        if !self.is_process_wide() {
+            return None;
+        }
+        io_side::with_current(|side, _| Arc::clone(&side.overhead))
     }
 
     /// How long it takes to sleep until a compute thread wakes the caller, as far as that is known;

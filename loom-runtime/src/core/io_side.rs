@@ -90,7 +90,11 @@ impl Probes {
 
 /// Calls `f` with the calling thread's tokio runtime. Returns `None` where it belongs to none.
 pub(super) fn with_current<R>(f: impl FnOnce(&IoSide, &Handle) -> R) -> Option<R> {
-    let handle = Handle::try_current().ok()?;
+    let Ok(handle) = Handle::try_current() else {
+        // The thread has left the runtime that it found last.
+        drop(FOUND.try_with(|found| found.try_borrow_mut().ok().and_then(|mut it| it.take())));
+        return None;
+    };
     let id = handle.id();
     let kept = FOUND.try_with(|found| {
         let found = found.try_borrow().ok()?;

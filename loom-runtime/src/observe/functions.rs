@@ -30,7 +30,7 @@ pub struct FunctionStats {
     pub mode: Mode,
     /// The override that applies; [`Override::none`] if none does.
     pub overridden_to: Override,
-    /// Calls whose mode an override has set, since the function was called first.
+    /// Calls whose mode an override has set; settled calls are counted with the next measured one.
     pub overridden: u64,
     /// The sizes of input that these figures are about, if the attribute states the size.
     pub sizes: Option<RangeInclusive<u64>>,

@@ -31,7 +31,7 @@ impl LoomRuntime {
     ///
     /// `name` is the path of a function as reports show it (`shop::thumbnail::shrink`), its given name
     /// (`key = "…"`), a module (`shop::thumbnail::*`), or `*` for all; of several that apply to a
-    /// function, the closest one that asks for something decides on that. Calls that have started go
+    /// function, the closest one that asks for something decides on that, whoever has set it. Calls that have started go
     /// on where they are, and no call is lost. An earlier override of the same name ends;
     /// [`Override::none`] ends it without another one.
     ///

@@ -115,7 +115,7 @@ impl Verdict {
     fn inline_basis(&self) -> &'static str {
         match self.basis {
             Basis::Both | Basis::Inline => "measured",
-            Basis::Pool => "as measured on the pool; it never ran inline",
+            Basis::Pool => "as measured on the pool; no inline call is remembered",
             Basis::Profile => "by a profile",
             Basis::Hint => "by its hint",
             Basis::Nothing => "nothing is known",
@@ -162,7 +162,7 @@ impl Verdict {
             );
         }
         let place = match (self.reason, self.has_inline_tail) {
-            (Reason::HardCap, false) => ", all of these on the pool",
+            (Reason::HardCap, false) => " (no inline call as long is remembered)",
             _ => "",
         };
         format!(

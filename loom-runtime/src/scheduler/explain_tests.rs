@@ -142,7 +142,7 @@ fn check(verdict: &Verdict) {
         Reason::Refused => assert!(text.starts_with("GR4"), "{text}"),
         other => panic!("{other:?} is not drawn here"),
     }
-    if text.contains("never ran inline") {
+    if text.contains("no inline call is remembered") {
         assert!(verdict.samples[0] < 0.2, "{text}");
     }
     if text.contains("It waits") {
@@ -196,7 +196,7 @@ fn a_models_figure_is_told_from_a_measurement() {
     assert_eq!(
         verdict.explain(),
         "The offload arm is cheaper: an inline call is expected to cost 572.4ms: 54.0ms of its own \
-         (as measured on the pool; it never ran inline), and 518.4ms for the tasks that wait \
+         (as measured on the pool; no inline call is remembered), and 518.4ms for the tasks that wait \
          meanwhile (9.6 are ready behind it); an offloaded call 54.0ms: 54.0ms on the pool \
          (measured), 10.0µs for the way there and back (measured)."
     );
