@@ -9,8 +9,6 @@ use proptest::prelude::*;
 use super::{Call, Drainer, Draining, End, Generation, Observer, Priority, Queue};
 use crate::sync::{Arc, Mutex};
 
-const PRIORITIES: [Priority; 3] = [Priority::Low, Priority::Normal, Priority::High];
-
 /// Jobs are chosen by a number, modulo how many there are.
 #[derive(Clone, Debug)]
 enum Step {
@@ -159,7 +157,7 @@ impl Run {
         let log = Arc::clone(&self.log);
         let observer = Counted(number, Arc::clone(&self.queue), Arc::clone(&self.log));
         let work = move || log.lock().expect("no panic").ran.push(number);
-        let (job, call) = super::call(work, observer, PRIORITIES[priority]);
+        let (job, call) = super::call(work, observer, Priority::ALL[priority]);
         let place = self.queue.enter(usize::MAX).expect("no limit");
         let _fetched = place.submit(job);
         self.calls.push(Some(call));

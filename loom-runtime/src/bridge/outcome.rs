@@ -28,6 +28,10 @@ pub enum Priority {
     High,
 }
 
+impl Priority {
+    pub(crate) const ALL: [Self; 3] = [Self::Low, Self::Normal, Self::High];
+}
+
 /// How a job is treated while it waits.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Queueing {

@@ -66,7 +66,9 @@ fn conditions_of(
         Mode::Adaptive => core.forced.get().copied(),
         mode => mode.forced_arm(),
     };
-    let (is_overridden, is_refused) = (over.mode.is_some(), function.site.is_refused());
+    // An override to `adaptive` forces no arm; a test still may.
+    let is_overridden = over.mode.and_then(Mode::forced_arm).is_some();
+    let is_refused = function.site.is_refused();
     let priority = over.priority.unwrap_or(priority);
     let queue = core.backlog.expected(priority, core.queue.waiting(), now);
     let queue = queue.as_secs_f64() * 1e9;
@@ -95,12 +97,11 @@ pub(crate) fn decide(core: &Arc<Core>, info: CallInfo) -> Decision {
     let over = overriding::of(core, function);
     let hint = over.hint.unwrap_or(info.hint);
     let (mode, conditions) = conditions_of(core, function, over, info.priority, now);
-    let is_overridden = conditions.is_overridden;
     let at = Moment { pressure_level: core.pressure_level(), now, tick: os::tick() };
     let decision = thread_stats::with(core, site, class, |entry| {
         entry.stats.decide(&entry.function.record, &core.knobs, &conditions, hint, at)
     });
-    if is_overridden {
+    if over.mode.is_some() {
         function.counters.overridden.add(decision.calls);
     }
     if mode == Mode::Observe {

@@ -14,14 +14,11 @@ use crate::sync::Arc;
 use super::accounting::CallOptions;
 use super::compute::try_offload;
 
-/// After how long, in nanoseconds, a measurement is out of date.
-const STALE: u64 = 100_000_000;
-
 /// Makes a probe if one is due. `calls` calls were made since this was asked last.
 pub(super) fn make_if_due(core: &Arc<Core>, calls: u64, conditions: &Conditions, now: u64) {
-    let is_known = conditions.overhead_age.is_some_and(|age| age < STALE);
     let cost = conditions.overhead.mean;
-    if !core.with_io_side(|side| side.probes.is_due(calls, cost, now)) || is_known {
+    let is_due = || core.with_io_side(|side| side.probes.is_due(calls, cost, now));
+    if conditions.is_overhead_fresh() || !is_due() {
         return;
     }
     let Ok(tokio) = Handle::try_current() else { return };

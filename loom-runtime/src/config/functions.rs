@@ -57,7 +57,6 @@ impl From<Mode> for Override {
     }
 }
 
-const MODES: [Mode; 4] = [Mode::Adaptive, Mode::Offload, Mode::Inline, Mode::Observe];
 const HINTS: [(&str, ComputeHint); 3] =
     [("low", ComputeHint::Low), ("medium", ComputeHint::Medium), ("high", ComputeHint::High)];
 const PRIORITIES: [(&str, Priority); 3] =
@@ -89,7 +88,7 @@ impl Override {
         let mut over = Self::none();
         for word in text.split('+').map(str::trim) {
             over.set(word).ok_or_else(|| {
-                let modes = MODES.iter().map(ToString::to_string);
+                let modes = Mode::ALL.iter().map(ToString::to_string);
                 let hints = HINTS.iter().map(|(word, _)| format!("hint:{word}"));
                 let priorities = PRIORITIES.iter().map(|(word, _)| format!("priority:{word}"));
                 let words: Vec<_> = modes.chain(hints).chain(priorities).collect();
@@ -110,7 +109,7 @@ impl Override {
         } else if let Some(priority) = word.strip_prefix("priority:") {
             self.priority = Some(PRIORITIES.iter().find(|(known, _)| *known == priority)?.1);
         } else {
-            self.mode = Some(*MODES.iter().find(|mode| mode.to_string() == word)?);
+            self.mode = Some(*Mode::ALL.iter().find(|mode| mode.to_string() == word)?);
         }
         Some(())
     }

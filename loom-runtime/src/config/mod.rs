@@ -1,8 +1,8 @@
 //! Configuration: the sources of settings, which source wins, and which values are allowed.
 //!
-//! Later sources win: defaults, attribute or builder, files, environment, command line: what the author
-//! of the program writes is a default for whoever runs it. Each value keeps its source, for errors and
-//! for `LoomConfig::source`. This module starts no thread and
+//! Later sources win: defaults, attribute or builder, files, environment, command line. The author of a
+//! program sets its defaults, and the person who runs it decides. Each value keeps its source, for errors
+//! and for `LoomConfig::source`. This module starts no thread and
 //! builds no runtime.
 
 #[cfg(feature = "clap")]

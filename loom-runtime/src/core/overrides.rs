@@ -98,9 +98,8 @@ impl Overrides {
             rules.iter().filter_map(|rule| Some((rule.rank(path, name)?, rule.over))).collect();
         for rule in &*rules {
             let names = rule.names(site);
-            let is_settled =
-                (names || rule.is_near(path)) && rule.is_settled.swap(true, Ordering::Relaxed);
-            if !names && rule.is_near(path) && !is_settled {
+            let settles = names || rule.is_near(path);
+            if settles && !rule.is_settled.swap(true, Ordering::Relaxed) && !names {
                 near(rule, path);
             }
         }
@@ -117,15 +116,12 @@ impl Overrides {
     }
 }
 
-const MODES: [Mode; 4] = [Mode::Adaptive, Mode::Offload, Mode::Inline, Mode::Observe];
-const PRIORITIES: [Priority; 3] = [Priority::Low, Priority::Normal, Priority::High];
-
 /// One byte for each part; 0 is none.
 fn packed(over: Override) -> u64 {
     let part = |at: Option<usize>, shift: u32| at.map_or(0, |at| (at as u64 + 1) << shift);
-    let mode = over.mode.and_then(|mode| MODES.iter().position(|known| *known == mode));
+    let mode = over.mode.and_then(|mode| Mode::ALL.iter().position(|known| *known == mode));
     let hint = over.hint.and_then(|hint| ComputeHint::ALL.iter().position(|known| *known == hint));
-    let priority = over.priority.and_then(|it| PRIORITIES.iter().position(|known| *known == it));
+    let priority = over.priority.and_then(|it| Priority::ALL.iter().position(|known| *known == it));
     part(mode, 0) | part(hint, 8) | part(priority, 16)
 }
 
@@ -133,9 +129,9 @@ fn unpacked(word: u64) -> Override {
     let part =
         |shift: u32| (word >> shift & 0xff).checked_sub(1).and_then(|at| usize::try_from(at).ok());
     let mut over = Override::none();
-    over.mode = part(0).and_then(|at| MODES.get(at).copied());
+    over.mode = part(0).and_then(|at| Mode::ALL.get(at).copied());
     over.hint = part(8).and_then(|at| ComputeHint::ALL.get(at).copied());
-    over.priority = part(16).and_then(|at| PRIORITIES.get(at).copied());
+    over.priority = part(16).and_then(|at| Priority::ALL.get(at).copied());
     over
 }
 
@@ -170,9 +166,9 @@ mod tests {
 
     #[test]
     fn a_word_holds_every_override() {
-        for mode in MODES.map(Some).into_iter().chain([None]) {
+        for mode in Mode::ALL.map(Some).into_iter().chain([None]) {
             for hint in ComputeHint::ALL.map(Some).into_iter().chain([None]) {
-                for priority in PRIORITIES.map(Some).into_iter().chain([None]) {
+                for priority in Priority::ALL.map(Some).into_iter().chain([None]) {
                     let mut over = Override::none();
                     (over.mode, over.hint, over.priority) = (mode, hint, priority);
                     assert_eq!(unpacked(7 << 32 | packed(over)), over);

@@ -30,10 +30,10 @@ impl LoomRuntime {
     /// Overrides the mode, the hint or the priority of compute functions, from the next call on.
     ///
     /// `name` is the path of a function as reports show it (`shop::thumbnail::shrink`), its given name
-    /// (`key = "…"`), a module (`shop::thumbnail::*`), or `*` for all; of several that apply to a
-    /// function, the closest one that asks for something decides on that, whoever has set it. Calls that have started go
-    /// on where they are, and no call is lost. An earlier override of the same name ends;
-    /// [`Override::none`] ends it without another one.
+    /// (`key = "…"`), a module (`shop::thumbnail::*`), or `*` for all. If several overrides
+    /// apply to a function, the closest one decides on each part that it sets; who has set them does
+    /// not matter. Calls that have started go on where they are, and no call is lost. An earlier
+    /// override of the same name ends; [`Override::none`] ends it without another one.
     ///
     /// A line on standard error says what was overridden. A name that no function has that was called
     /// so far is kept for functions that are called later.

@@ -83,6 +83,8 @@ pub enum Mode {
 }
 
 impl Mode {
+    pub(crate) const ALL: [Self; 4] = [Self::Adaptive, Self::Offload, Self::Inline, Self::Observe];
+
     /// The arm that this mode forces, if any.
     pub(crate) fn forced_arm(self) -> Option<Arm> {
         match self {

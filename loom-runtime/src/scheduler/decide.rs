@@ -66,7 +66,7 @@ pub(crate) struct Conditions {
     pub(crate) caller: Caller,
     /// The arm that the function's mode, an override or a test forces, if any.
     pub(crate) forced: Option<Arm>,
-    /// Whether an override has set the mode.
+    /// Whether it is an override that forces the arm.
     pub(crate) is_overridden: bool,
     /// Whether tokio has refused the function's body inline.
     pub(crate) is_refused: bool,
@@ -80,6 +80,16 @@ pub(crate) struct Conditions {
     pub(crate) pressure: f64,
     /// `a`: tasks that become ready on the caller's worker, per nanosecond.
     pub(crate) arrivals: f64,
+}
+
+/// After how long, in nanoseconds, a measurement of the bridge is out of date.
+const STALE: u64 = 100_000_000;
+
+impl Conditions {
+    /// Whether the overhead was measured lately.
+    pub(crate) fn is_overhead_fresh(&self) -> bool {
+        self.overhead_age.is_some_and(|age| age < STALE)
+    }
 }
 
 /// What is known of the function: measurements, profile and hint. Times in nanoseconds.

@@ -40,8 +40,6 @@ const LONGEST_SETTLED: f64 = 8192.0;
 /// At most one call in this many is a re-test; and the share of the time that re-tests may cost.
 const RETEST_CALLS: u64 = 256;
 const RETEST_TIME: f64 = 1.0 / 128.0;
-/// After how long, in nanoseconds, a measurement of the bridge is out of date.
-const STALE: u64 = 100_000_000;
 /// The fewest samples that are worth a line in a profile.
 const WORTH_KEEPING: u64 = 4;
 /// The assumed deviation of one sample, as a share of the mean: few samples can hide so much.
@@ -243,7 +241,7 @@ impl Record {
         let price = match arm {
             _ if self.is_apart => costs.on(arm.other()) - costs.on(arm),
             Arm::InlineTokio => {
-                let is_fresh = conditions.overhead_age.is_some_and(|age| age < STALE);
+                let is_fresh = conditions.is_overhead_fresh();
                 // An inline call that delays other tasks by less gains nothing from the bridge.
                 let may_show_overhead = !is_fresh && others >= LEAST_OVERHEAD;
                 // The pool may be the faster arm, as for parallel work, by no more than the call takes.

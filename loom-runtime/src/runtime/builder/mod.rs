@@ -25,8 +25,9 @@ use crate::{LoomRuntime, Placement};
 /// compute threads at idle priority so that they never delay I/O.
 ///
 /// Settings may come from several sources. Later sources win, in this order: defaults, this builder,
-/// files (in the order of their calls), environment, command line. So what the program's author sets is
-/// a default for whoever runs the program. The order of other method calls does not matter.
+/// files (in the order of their calls), environment, command line. The author of a
+/// program sets its defaults, and the person who runs it decides. The order of other method calls does
+/// not matter.
 ///
 /// ```
 /// # fn main() -> loom::Result<()> {
