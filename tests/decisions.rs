@@ -50,6 +50,32 @@ fn settled_calls_are_counted_though_nobody_times_them() {
     assert!(verdict.to_string().starts_with("inline ("), "{verdict}");
 }
 
+#[test]
+fn closures_are_reported_apart_with_their_places() {
+    let runtime = runtime();
+    runtime.block_on(async {
+        for n in 0..3 {
+            loom::spawn_adaptive(move || n + 1).await;
+        }
+        let (_, line) = (loom::spawn_adaptive(|| 1).await, line!());
+        let failed = loom::try_spawn_adaptive(|| 2).await;
+        assert_eq!(failed.ok(), Some(2));
+        let function = concat!(module_path!(), "::closures_are_reported_apart_with_their_places");
+        let seen = loom::functions();
+        let calls = |line: u32| {
+            let name = format!("{function} at {}:{line}:", file!());
+            let seen: Vec<_> = seen.iter().filter(|seen| seen.name.starts_with(&name)).collect();
+            assert_eq!(seen.len(), 1, "{name}");
+            seen[0].calls()
+        };
+        assert_eq!([calls(line - 2), calls(line), calls(line + 1)], [3, 1, 1]);
+        let mut keys: Vec<_> = seen.iter().map(|seen| seen.key.0).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), 3);
+    });
+}
+
 /// Each thread has its own statistics, which stay when it ends.
 #[test]
 fn counts_outlive_their_threads() {

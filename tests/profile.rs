@@ -195,3 +195,25 @@ fn a_profile_becomes_a_file_of_hints() {
     );
     assert!(loom::hints::from_profile("/nowhere").is_err());
 }
+
+#[test]
+fn lines_count_calls_to_one_digit() {
+    let file = File::new("counts");
+    let runtime = builder().profile(file.path()).build().expect("it starts");
+    runtime.block_on(async {
+        for _ in 0..543 {
+            sized(8).await;
+        }
+        for _ in 0..40 {
+            sized(1 << 20).await;
+        }
+    });
+    runtime.shutdown_background();
+    let text = file.text();
+    let calls = |sizes: &str| {
+        let line = text.lines().find(|line| line.contains(sizes)).unwrap_or_default();
+        line.rsplit(" | ").next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(calls(" | 8..=15 | "), "500 calls", "{text}");
+    assert_eq!(calls(" | 1048576..=2097151 | "), "40 calls", "{text}");
+}

@@ -163,20 +163,22 @@ impl ComputeHintProvider for Dear {
     }
 }
 
+/// For each item, whether it was computed on the pool.
+fn placed(items: impl Stream<Item = Dear>) -> impl Stream<Item = bool> {
+    items.adaptive_map(|_| rayon::current_thread_index().is_some()).hint_by(Dear::compute_hint)
+}
+
 #[test]
 fn adaptive_streams_go_by_the_hints_of_their_items() {
     let runtime = runtime();
     let first = |dear: u32| {
         runtime.block_on(async {
-            let mut stream =
-                pin!(iter([Dear(dear)]).adaptive_map(|_| rayon::current_thread_index().is_some()));
+            let mut stream = pin!(placed(iter([Dear(dear)])));
             stream.next().await.expect("there is one")
         })
     };
     assert!(first(1), "dear work goes to the pool");
-    let cheap: Vec<bool> = runtime.block_on(async {
-        iter([Dear(0)]).adaptive_map(|_| rayon::current_thread_index().is_some()).collect().await
-    });
+    let cheap: Vec<bool> = runtime.block_on(async { placed(iter([Dear(0)])).collect().await });
     assert_eq!(cheap, [false]);
 }
 
@@ -285,7 +287,8 @@ fn items_that_run_inline_do_so_one_a_poll() {
     let counted = Arc::clone(&ran);
     let work = move |_: Dear| counted.fetch_add(1, Ordering::Relaxed);
     let source = iter((0..100).map(|_| Dear(0)));
-    let mut stream = Box::pin(source.adaptive_map(work).in_flight(100).on(&runtime));
+    let mut stream =
+        Box::pin(source.adaptive_map(work).hint_by(Dear::compute_hint).in_flight(100).on(&runtime));
     let polled = stream.as_mut().poll_next(&mut Context::from_waker(Waker::noop()));
     assert!(polled.is_ready());
     assert_eq!(ran.load(Ordering::Relaxed), 1);
@@ -297,8 +300,65 @@ fn dear_items_among_cheap_ones_go_by_their_own_hints() {
     let task = runtime.spawn_async(async {
         let items = iter((0..2000).map(|n| Dear(u32::from(n % 400 == 399))));
         let work = |item: Dear| (item.0, rayon::current_thread_index().is_some());
-        let seen: Vec<(u32, bool)> = items.adaptive_map(work).collect().await;
+        let seen: Vec<(u32, bool)> =
+            items.adaptive_map(work).hint_by(Dear::compute_hint).collect().await;
         seen.into_iter().filter(|(dear, _)| *dear == 1).map(|(_, is_offloaded)| is_offloaded).next()
     });
     assert_eq!(runtime.block_on(task).expect("no panic"), Some(true), "the first dear one");
+}
+
+/// A type of the program's own, which no trait of Loom's knows.
+struct Page(Vec<u8>);
+
+#[test]
+fn a_stream_has_a_name_or_a_place_and_learns_sizes_apart() {
+    let runtime = runtime();
+    runtime.block_on(async {
+        let pages = || iter([1, 1000, 1001].map(|length| Page(vec![1; length])));
+        let sizes = |page: Page| page.0.len();
+        let named = pages().adaptive_map(sizes).size(|page| page.0.len()).name("count");
+        assert_eq!(named.collect::<Vec<_>>().await, [1, 1000, 1001]);
+        let (unnamed, line) = (pages().adaptive_map(|page| page.0[0]), line!());
+        assert_eq!(unnamed.collect::<Vec<_>>().await, [1, 1, 1]);
+        let other = pages().adaptive_map(|page| page.0[0]).hint(ComputeHint::Low);
+        assert_eq!(other.collect::<Vec<_>>().await, [1, 1, 1]);
+
+        let seen = loom::functions();
+        let counts: Vec<_> = seen.iter().filter(|seen| seen.name == "count").collect();
+        let sizes = |size: u64| {
+            counts
+                .iter()
+                .find(|seen| seen.sizes.as_ref().is_some_and(|sizes| sizes.contains(&size)))
+        };
+        assert_eq!(sizes(1).map(|seen| seen.calls()), Some(1));
+        assert_eq!(sizes(1000).map(|seen| seen.calls()), Some(2));
+        assert_eq!(counts[0].key, loom::mab::FunctionKey::from_name("count"));
+
+        let function =
+            concat!(module_path!(), "::a_stream_has_a_name_or_a_place_and_learns_sizes_apart");
+        let places = [(line, ComputeHint::Unknown), (line + 2, ComputeHint::Low)];
+        for (line, hint) in places {
+            let name = format!("{function} at {}:{line}:", file!());
+            let seen: Vec<_> = seen.iter().filter(|seen| seen.name.starts_with(&name)).collect();
+            assert_eq!(seen.len(), 1, "{name}");
+            assert_eq!((seen[0].calls(), seen[0].hint), (3, hint));
+        }
+    });
+}
+
+/// A panic of what the program says of an item comes when the item is taken, and ends the stream.
+#[test]
+fn a_size_that_panics_ends_the_stream() {
+    let runtime = runtime();
+    let task = runtime.spawn_async(async {
+        let mut stream = pin!(iter([1, 0]).adaptive_map(|n| n).size(|n| 1_u32 / n).in_flight(1));
+        assert_eq!(stream.next().await, Some(1));
+        let ended = poll_fn(|cx| {
+            let poll = AssertUnwindSafe(|| stream.as_mut().poll_next(cx).is_ready());
+            Poll::Ready(catch_unwind(poll).is_err())
+        });
+        assert!(ended.await);
+        assert_eq!(stream.next().await, None);
+    });
+    runtime.block_on(task).expect("the panic was caught");
 }

@@ -77,8 +77,8 @@ pub mod tower;
 
 pub use bridge::Priority;
 pub use call::{
-    AdaptiveFuture, AdaptiveMap, AdaptiveMapWithHint, ComputeError, ComputeFuture, ComputeMap,
-    ComputePanic, ComputeStreamExt, Overridden, Scope, ScopeFuture, TryComputeFuture, is_cancelled,
+    AdaptiveFuture, AdaptiveMap, ComputeError, ComputeFuture, ComputeMap, ComputePanic,
+    ComputeStreamExt, Overridden, Scope, ScopeFuture, TryComputeFuture, is_cancelled,
 };
 #[cfg(feature = "clap")]
 pub use config::LoomArgs;

@@ -196,8 +196,8 @@ fn calls_allocate_nothing_once_warm() {
     let calls = env::var(CALLS);
     let calls = calls.map_or(50_000, |calls| calls.parse().expect("a number of calls"));
     // A change of the class would start threads, which allocates.
-    let idle = ComputePriority::Idle;
-    let builder = LoomBuilder::new().tokio_threads(2).rayon_threads(2).compute_priority(idle);
+    let fixed = ComputePriority::Normal;
+    let builder = LoomBuilder::new().tokio_threads(2).rayon_threads(2).compute_priority(fixed);
     let runtime = builder.build();
     let runtime = runtime.expect("it starts");
     check::<0, 0>(&runtime, calls);

@@ -240,7 +240,11 @@ fn items_hint_at_their_cost() {
     runtime().block_on(async {
         let messages =
             tokio_stream::iter([10, 2000, 70_000].map(|length| Message(vec![0; length])));
-        let lengths: Vec<_> = messages.adaptive_map(|message| message.0.len()).collect().await;
+        let lengths: Vec<_> = messages
+            .adaptive_map(|message| message.0.len())
+            .hint_by(Message::compute_hint)
+            .collect()
+            .await;
         assert_eq!(lengths, [10, 2000, 70_000]);
     });
 }

@@ -144,24 +144,28 @@ pub(crate) fn run_inline<R>(
     decision: Decision,
     f: impl FnOnce() -> R,
 ) -> (thread::Result<R>, u32) {
-    let Decision { calls, expected, .. } = decision;
-    let watch = Stopwatch::start(function.record.wants_look(Arm::InlineTokio, expected));
+    let watch = Stopwatch::start(function.record.wants_look(Arm::InlineTokio, decision.expected));
     // The panic is caught so that on both arms the await raises it.
     let result = catch_unwind(AssertUnwindSafe(|| spans::inline(function.site, f)));
-    let turn = ran_inline(core, function, calls, watch.stop());
+    let turn = ran_inline(core, function, decision, watch.stop());
     (result.map_err(|payload| ended_by(core, function, payload)), turn)
 }
 
-/// Records the run time of an inline call, which stands for `calls` calls. Returns the budget steps
-/// that all of them use up.
-fn ran_inline(core: &Core, function: &Function, calls: u64, run: Run) -> u32 {
+/// Records the run time of an inline call, which also stands for the settled calls before it. Returns
+/// the budget steps that all of them use up.
+fn ran_inline(core: &Core, function: &Function, decision: Decision, run: Run) -> u32 {
     core.ran(function, Arm::InlineTokio, run);
-    let all = nanos(run.took).saturating_mul(calls);
+    let took = nanos(run.took);
+    let all = took.saturating_mul(decision.calls);
     // The pressure estimate subtracts inline work from the busy time of I/O workers, so only
     // inline work on I/O workers counts here.
     let is_worker = worker_index().is_some() && !local_core::is_here();
     if is_worker && rayon::current_thread_index().is_none() {
         core.with_io_side(|side| side.inline_nanos.fetch_add(all, Ordering::Relaxed));
+        if decision.is_withheld {
+            let now = core.now();
+            core.with_io_side(|side| side.withheld.ends(took, now));
+        }
     }
     // Every long call is a measured call, and a measured call also stands for the settled ones.
     steps(all)

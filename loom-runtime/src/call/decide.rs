@@ -1,5 +1,7 @@
 //! A call as its caller describes it, and the decision on its arm under the conditions of its runtime.
 
+use std::panic::Location;
+
 use crate::bridge::Priority;
 use crate::config::Override;
 #[cfg(feature = "tower")]
@@ -29,9 +31,14 @@ pub(crate) struct CallInfo {
 
 impl CallInfo {
     /// The call of a closure of type `F`.
+    #[track_caller]
     pub(crate) fn closure<F: 'static>(hint: ComputeHint) -> Self {
-        let site = Site::of_type::<F>();
+        let site = Site::of_closure::<F>(Location::caller());
         let class = site.class_of_hint(hint);
+        Self::of(site, class, hint)
+    }
+
+    pub(super) fn of(site: &'static Site, class: u8, hint: ComputeHint) -> Self {
         Self { site, class, hint, priority: Priority::Normal, carrying: &[] }
     }
 
@@ -106,10 +113,12 @@ pub(crate) fn decide(core: &Arc<Core>, info: CallInfo) -> Decision {
     }
     if mode == Mode::Observe {
         way_probe::make_if_due(core, decision.calls, &conditions, now);
-        if decision.arm == Arm::OffloadRayon {
+        let is_withheld = decision.arm == Arm::OffloadRayon;
+        if is_withheld {
             function.counters.withheld.add_one();
+            core.with_io_side(|side| side.withheld.begins(decision.expected, now));
         }
-        return Decision { arm: Arm::InlineTokio, ..decision };
+        return Decision { arm: Arm::InlineTokio, is_withheld, ..decision };
     }
     if let Some(guardrail) = decision.reason.guardrail() {
         core.counters.guardrails[guardrail].add_one();

@@ -27,7 +27,7 @@ impl Core {
             pressure.set_from_host(ready, arrivals, pressure_level);
         } else if let Some(tokio) = tokio {
             let inline = side.inline_nanos.load(Ordering::Relaxed);
-            pressure.refresh(tokio, &self.knobs, inline, now);
+            pressure.refresh(tokio, &self.knobs, (inline, &side.withheld), now);
         }
         Conditions {
             caller: self.caller(side),

@@ -25,6 +25,12 @@ pub(crate) struct Function {
 }
 
 impl Function {
+    /// The calls so far, on both arms.
+    pub(crate) fn calls(&self) -> u64 {
+        let Self { counters, all_stats, .. } = self;
+        inline(all_stats) + counters.withheld.count() + counters.offloaded.count()
+    }
+
     /// Whether what a thread uses during a run on the pool is to be read.
     pub(crate) fn wants_look_on_pool(&self) -> bool {
         let expected = f64::from(self.on_pool.micros().unwrap_or_default()) * 1e3;

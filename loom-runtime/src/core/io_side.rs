@@ -14,6 +14,7 @@ use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::pressure::Pressure;
+use super::withheld::Withheld;
 
 /// One tokio runtime, as its calls see it.
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ pub(crate) struct IoSide {
     pub(crate) pressure: Pressure,
     /// Nanoseconds that inline calls took on its workers.
     pub(crate) inline_nanos: AtomicU64,
+    /// Those of them that would have been offloaded.
+    pub(crate) withheld: Withheld,
     /// The bridge's overhead: round trip minus run time.
     pub(crate) overhead: Arc<Overhead>,
     pub(crate) probes: Probes,

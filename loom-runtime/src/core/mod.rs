@@ -40,6 +40,7 @@ mod stopwatch;
 pub(crate) mod thread_stats;
 mod token_bucket;
 mod watched;
+mod withheld;
 
 pub(crate) use compute_ids::ComputeIds;
 pub use context::EnterGuard;

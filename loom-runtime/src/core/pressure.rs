@@ -11,6 +11,8 @@ use tokio::runtime::{Handle, RuntimeMetrics};
 use crate::scheduler::MabKnobs;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use super::withheld::Withheld;
+
 /// How long an estimate is used, in nanoseconds.
 const HOLDS: u64 = 1_000_000;
 /// The weight of a new estimate of how busy workers are, against the earlier ones.
@@ -28,8 +30,9 @@ pub(crate) struct Pressure {
     /// unparked.
     busy: AtomicU64,
     parks: AtomicU64,
-    /// Nanoseconds of inline calls at that time.
+    /// Nanoseconds of inline calls at that time, and of those that would have been offloaded.
     inline: AtomicU64,
+    withheld: AtomicU64,
     /// The results, as floats: the fraction of time that workers are busy, ready tasks per worker,
     /// and tasks that become ready per worker and nanosecond.
     load: AtomicU32,
@@ -55,10 +58,17 @@ impl Pressure {
         self.level.load(Ordering::Relaxed)
     }
 
-    /// Estimates anew, at most once per `HOLDS`.
-    pub(crate) fn refresh(&self, tokio: &Handle, knobs: &MabKnobs, inline: u64, now: u64) {
+    /// Estimates anew, at most once per `HOLDS`, from the nanoseconds of inline calls and those of them
+    /// that would have been offloaded.
+    pub(crate) fn refresh(
+        &self,
+        tokio: &Handle,
+        knobs: &MabKnobs,
+        (inline, withheld): (u64, &Withheld),
+        now: u64,
+    ) {
         let at = self.at.load(Ordering::Relaxed);
-        if at != 0 && now + 1 < at + HOLDS {
+        if at != 0 && now + 1 < at + HOLDS || withheld.is_waited_for(now) {
             return;
         }
         // One thread estimates; the others use the last estimate.
@@ -73,20 +83,24 @@ impl Pressure {
         };
         let (busy, parks) = (grown(&self.busy, busy), grown(&self.parks, parks));
         let inline = grown(&self.inline, inline);
+        let withheld = grown(&self.withheld, withheld.nanos());
         let ready = per(metrics.global_queue_depth() as u64, workers as u64);
         if at == 0 {
             // There is no earlier figure to compare with yet.
             return self.set(knobs, ready, 0.0);
         }
         let passed = (now + 1 - at) * workers as u64;
-        // A decision weighs the time of inline calls itself, so it is no part of this load.
-        let busy = per(busy.saturating_sub(inline), passed.saturating_sub(inline).max(1));
+        // A decision weighs the time of inline calls itself, so it is no part of this load. Nor is the
+        // time of those that would have been offloaded: there, a worker would have done other work.
+        let kept = inline.saturating_sub(withheld);
+        let busy = per(busy.saturating_sub(inline), passed.saturating_sub(kept).max(1));
         let before = load(&self.load);
         let busy = before + (busy.min(BUSIEST) - before) * WEIGHT;
         self.load.store(busy.to_bits(), Ordering::Relaxed);
         let queue = busy * busy / (1.0 - busy);
         // A task that becomes ready while its worker sleeps makes the worker unpark and later park
         // again, so it counts twice.
+        let passed = passed.saturating_sub(withheld).max(1);
         self.set(knobs, ready + queue, per(parks / 2, passed));
     }
 

@@ -113,7 +113,8 @@ pub fn check() -> Result<(), HintsError> {
 
 /// Makes the text of a file of hints from a profile
 /// ([`LoomBuilder::profile`](crate::LoomBuilder::profile)). Each function gets the hint that fits
-/// its mean run time. If several functions share a path, the longest mean decides.
+/// its mean run time. If several functions share a path, or one has several sizes of input, the one with
+/// most calls decides.
 ///
 /// ```
 /// # let path = std::env::temp_dir().join(format!("loom-hints-{}", std::process::id()));
@@ -127,10 +128,7 @@ pub fn check() -> Result<(), HintsError> {
 ///
 /// [`LoomError::Profile`] if the file cannot be read as a profile.
 pub fn from_profile(path: impl AsRef<Path>) -> Result<String> {
-    let path = path.as_ref();
-    let problem = |problem: String| LoomError::Profile { path: path.to_owned(), problem };
-    let text = fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
-    let profile = Profile::parse(&text).map_err(problem)?;
+    let profile = read(path.as_ref())?;
     // A file of hints cannot name closures.
     let hints = profile.hints().into_iter().filter(|(path, _)| !path.contains(['{', '<', ' ']));
     let mut file = String::new();
@@ -139,6 +137,35 @@ pub fn from_profile(path: impl AsRef<Path>) -> Result<String> {
         let _ = writeln!(file, "{path:?} = {:?}", word(hint));
     }
     Ok(file)
+}
+
+/// What is different between two profiles, one line for each function and size: those whose mean run time
+/// has changed by a quarter or more, with their hints if these differ, and those that are in one alone.
+/// Empty if there are none.
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let [old, new] = ["old", "new"].map(|name| folder.join(format!("loom-{name}-{}", std::process::id())));
+/// std::fs::write(&old, "shop::sum | shop::sum | any | 100% 12us | 400 calls\n")?;
+/// std::fs::write(&new, "shop::sum | shop::sum | any | 100% 60us | 300 calls\n")?;
+/// let changes = loom::hints::profile_changes(&old, &new)?;
+/// assert_eq!(changes, "shop::sum | any | 12us -> 60us (x5.00), hint low -> medium\n");
+/// # std::fs::remove_file(&old)?;
+/// # std::fs::remove_file(&new)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// [`LoomError::Profile`] if one of the files cannot be read as a profile.
+pub fn profile_changes(old: impl AsRef<Path>, new: impl AsRef<Path>) -> Result<String> {
+    Ok(read(old.as_ref())?.changes_to(&read(new.as_ref())?))
+}
+
+fn read(path: &Path) -> Result<Profile> {
+    let problem = |problem: String| LoomError::Profile { path: path.to_owned(), problem };
+    let text = fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
+    Profile::parse(&text).map_err(problem)
 }
 
 fn word(hint: ComputeHint) -> String {

@@ -77,7 +77,7 @@ impl ProfileFile {
             let is_unique = names.get(&(site.name(), function.class)) == Some(&1);
             if let Some(parts) = function.record.learned().filter(|_| is_unique) {
                 let sizes = site.sizes(function.class);
-                profile.learn((site.name(), site.path()), sizes.as_ref(), &parts);
+                profile.learn((site.name(), site.path()), sizes.as_ref(), &parts, function.calls());
             }
         }
         if let Err(error) = self.replace(&profile.to_string()) {

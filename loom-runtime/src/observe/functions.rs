@@ -17,9 +17,11 @@ use crate::threads::process_wide;
 #[non_exhaustive]
 pub struct FunctionStats {
     /// The item path, with the types of generic functions and methods; the attribute's `key` if it
-    /// has one; for a closure, its type.
+    /// has one. For a closure, the function that makes it and the place of the first call,
+    /// `shop::report at src/report.rs:12:18`; a number follows if an earlier closure has that name.
     pub name: &'static str,
-    /// The item path without types: the module path and the function's name.
+    /// The item path without types: the module path and the function's name. For a closure, the
+    /// compiler's name of it.
     pub path: &'static str,
     /// The key that is made from the name.
     pub key: FunctionKey,

@@ -54,6 +54,7 @@ impl LoomRuntime {
     /// # Ok(())
     /// # }
     /// ```
+    #[track_caller]
     pub fn try_spawn_adaptive<F, R>(&self, f: F) -> TryComputeFuture<R>
     where
         F: FnOnce() -> R + Send + 'static,

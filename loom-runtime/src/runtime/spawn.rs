@@ -238,6 +238,7 @@ where
 
 /// [`LoomRuntime::try_spawn_adaptive`] on the current runtime; outside of any runtime, with the
 /// process-wide compute pool.
+#[track_caller]
 pub fn try_spawn_adaptive<F, R>(f: F) -> TryComputeFuture<R>
 where
     F: FnOnce() -> R + Send + 'static,

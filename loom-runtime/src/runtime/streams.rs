@@ -1,12 +1,14 @@
 //! Streams that compute on a named runtime.
 
-use crate::call::{AdaptiveMap, AdaptiveMapWithHint, ComputeMap};
+use futures_core::Stream;
+
+use crate::call::{AdaptiveMap, ComputeMap};
 
 use super::handle::LoomRuntime;
 
 macro_rules! on {
     ($($name:ident)*) => {$(
-        impl<S, F, U> $name<S, F, U> {
+        impl<S: Stream, F, U> $name<S, F, U> {
             /// Computes on this runtime, whichever runtime polls the stream.
             pub fn on(self, runtime: &LoomRuntime) -> Self {
                 self.on_core(runtime.core())
@@ -15,4 +17,4 @@ macro_rules! on {
     )*};
 }
 
-on! { ComputeMap AdaptiveMap AdaptiveMapWithHint }
+on! { ComputeMap AdaptiveMap }

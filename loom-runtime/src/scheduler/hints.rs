@@ -22,13 +22,6 @@ use super::ComputeHint;
 /// }
 /// assert_eq!(Some(Picture(vec![0; 10])).compute_hint(), ComputeHint::Low);
 /// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not say what a computation with it costs",
-    label = "expected a type that is a `ComputeHintProvider`",
-    note = "for a type of your own: `impl loom::mab::ComputeHintProvider for {Self} {{}}`, whose \
-            default is `ComputeHint::Unknown`",
-    note = "for any other type: `adaptive_map_with_hint(loom::ComputeHint::Unknown, …)`"
-)]
 pub trait ComputeHintProvider {
     /// The expected cost; [`Unknown`](ComputeHint::Unknown) by default.
     fn compute_hint(&self) -> ComputeHint {

@@ -46,7 +46,7 @@ impl Instance {
 
 /// The function that makes a closure, read from the closure's name: the item path, with the types
 /// of generic functions and of methods, and with the functions that enclose a local one.
-fn function_of(closure: &'static str) -> &'static str {
+pub(super) fn function_of(closure: &'static str) -> &'static str {
     let mut end = closure;
     while let Some(rest) = end.strip_suffix(CLOSURE) {
         end = rest;
@@ -57,6 +57,11 @@ fn function_of(closure: &'static str) -> &'static str {
 }
 
 const CLOSURE: &str = "::{{closure}}";
+
+/// Whether the name is that of a closure.
+pub(super) fn is_closure(name: &str) -> bool {
+    name.ends_with(CLOSURE)
+}
 
 /// `name` without the closure segments in it, except those that are part of a type.
 fn without_closures(name: &str) -> String {

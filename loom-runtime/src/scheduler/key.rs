@@ -9,8 +9,8 @@ use std::fmt;
 /// of its attribute, so functions of one name have different keys. For generic functions and
 /// methods the types are added at the first call. With one compiler the key is the same in each
 /// build, as long as the function does not move. With `key = "…"` in the attribute the key is
-/// [`from_name`](Self::from_name) of that name. The closures of one function share a name, and so a
-/// key; Loom still learns each of them separately.
+/// [`from_name`](Self::from_name) of that name. The key of a closure is that of the name in its
+/// [`FunctionStats`](crate::FunctionStats).
 ///
 /// ```
 /// use loom::mab::FunctionKey;

@@ -8,6 +8,7 @@
 mod apart;
 mod arm;
 mod calibration;
+mod closure;
 mod decide;
 mod estimate;
 mod explain;

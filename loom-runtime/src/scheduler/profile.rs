@@ -3,7 +3,11 @@
 //! One line per function, sorted by name, with few digits, so that a diff shows only real changes.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+#[cfg(feature = "hints")]
+use std::collections::BTreeSet;
+use std::fmt;
+#[cfg(feature = "hints")]
+use std::fmt::Write;
 use std::ops::RangeInclusive;
 
 #[cfg(feature = "hints")]
@@ -11,7 +15,7 @@ use super::ComputeHint;
 
 /// The first line, which names the columns of the others.
 const HEADER: &str = "# Loom profile 1: name | path | sizes of input | shares of calls, and how \
-                      long these took";
+                      long these took | calls, roughly";
 /// How a first line begins in every version.
 const ANY_HEADER: &str = "# Loom profile ";
 /// No call takes so long, in nanoseconds: eleven days.
@@ -32,6 +36,8 @@ struct Learned {
     path: String,
     /// Shares of the calls, and nanoseconds.
     parts: Vec<(f64, f64)>,
+    /// The calls of the run that wrote the line, rounded to one digit; 0 if the line does not say.
+    calls: u64,
 }
 
 impl Profile {
@@ -52,8 +58,8 @@ impl Profile {
             }
             let (key, learned) = entry(line).ok_or_else(|| {
                 format!(
-                    "line {}: expected `name | path | sizes or any | 90% 5.2us, 10% 4.9ms`, found \
-                     `{line}`; remove the file to learn anew",
+                    "line {}: expected `name | path | sizes or any | 90% 5.2us, 10% 4.9ms | 400 calls`, \
+                     found `{line}`; remove the file to learn anew",
                     i + 1
                 )
             })?;
@@ -72,12 +78,13 @@ impl Profile {
         self.0.get(&(column(name)?, sizes)).map(|learned| &*learned.parts)
     }
 
-    /// Adds what was learned of a function: weights, and run times in nanoseconds.
+    /// Adds what was learned of a function: weights, run times in nanoseconds, and how many calls it had.
     pub(crate) fn learn(
         &mut self,
         (name, path): (&str, &str),
         sizes: Option<&RangeInclusive<u64>>,
         parts: &[(f64, f64)],
+        calls: u64,
     ) {
         let all: f64 = parts.iter().map(|(weight, _)| weight).sum();
         let (Some(name), Some(path)) = (column(name), column(path)) else { return };
@@ -110,21 +117,69 @@ impl Profile {
             return;
         }
         let sizes = sizes.map(|sizes| (*sizes.start(), *sizes.end()));
-        self.0.insert((name, sizes), Learned { path, parts: shares });
+        let calls = one_digit(calls);
+        self.0.insert((name, sizes), Learned { path, parts: shares, calls });
     }
 
     /// The hint that fits what was learned, by path. If functions share a path, or one has several
-    /// sizes of input, the longest mean decides.
+    /// sizes of input, the one with most calls decides, and among equals the longest mean.
     #[cfg(feature = "hints")]
     pub(crate) fn hints(&self) -> BTreeMap<&str, ComputeHint> {
-        let mut longest: BTreeMap<&str, f64> = BTreeMap::new();
-        for Learned { path, parts } in self.0.values() {
-            let mean: f64 = parts.iter().map(|(share, nanos)| share * nanos).sum();
-            let known = longest.entry(path).or_default();
-            *known = known.max(mean);
+        let mut usual: BTreeMap<&str, (u64, f64)> = BTreeMap::new();
+        for learned in self.0.values() {
+            let (of_line, known) =
+                ((learned.calls, learned.mean()), usual.entry(&learned.path).or_default());
+            if of_line > *known {
+                *known = of_line;
+            }
         }
-        longest.into_iter().map(|(path, mean)| (path, hint(mean))).collect()
+        usual.into_iter().map(|(path, (_, mean))| (path, hint(mean))).collect()
     }
+
+    /// What is different in another profile: a line for each function that has come, gone, or changed by a
+    /// quarter or more.
+    #[cfg(feature = "hints")]
+    pub(crate) fn changes_to(&self, other: &Self) -> String {
+        let names: BTreeSet<&Key> = self.0.keys().chain(other.0.keys()).collect();
+        let mut lines = String::new();
+        for key in names {
+            let [old, new] = [self, other].map(|profile| profile.0.get(key).map(Learned::mean));
+            let said = match (old, new) {
+                (Some(old), Some(new)) if old.max(new) < old.min(new) * 1.25 => continue,
+                (Some(old), Some(new)) => {
+                    let hints = [old, new].map(|mean| format!("{:?}", hint(mean)).to_lowercase());
+                    let hints = if hints[0] == hints[1] {
+                        String::new()
+                    } else {
+                        format!(", hint {} -> {}", hints[0], hints[1])
+                    };
+                    let by = new / old;
+                    format!("{} -> {} (x{by:.2}){hints}", time(rounded(old)), time(rounded(new)))
+                }
+                (Some(old), None) => format!("{} -> no calls", time(rounded(old))),
+                (None, Some(new)) => format!("no calls -> {}", time(rounded(new))),
+                (None, None) => continue,
+            };
+            let (name, sizes) = key;
+            // A write to a string does not fail.
+            let _ = writeln!(lines, "{name} | {} | {said}", Sizes(*sizes));
+        }
+        lines
+    }
+}
+
+impl Learned {
+    /// The mean run time, in nanoseconds.
+    #[cfg(feature = "hints")]
+    fn mean(&self) -> f64 {
+        self.parts.iter().map(|(share, nanos)| share * nanos).sum()
+    }
+}
+
+/// Rounds to one significant digit.
+fn one_digit(calls: u64) -> u64 {
+    let step = 10_u64.pow(calls.checked_ilog10().unwrap_or(0));
+    (calls / step).saturating_mul(step)
 }
 
 /// The hint for a call that takes `nanos` nanoseconds.
@@ -145,7 +200,13 @@ fn hint(nanos: f64) -> ComputeHint {
 /// Parses one line.
 fn entry(line: &str) -> Option<(Key, Learned)> {
     let columns: Vec<&str> = line.split(" | ").collect();
-    let [name, path, sizes, parts] = columns[..] else { return None };
+    let (name, path, sizes, parts, calls) = match columns[..] {
+        [name, path, sizes, parts] => (name, path, sizes, parts, 0),
+        [name, path, sizes, parts, calls] => {
+            (name, path, sizes, parts, calls.strip_suffix(" calls")?.parse().ok()?)
+        }
+        _ => return None,
+    };
     let sizes = if sizes == "any" {
         None
     } else {
@@ -160,7 +221,7 @@ fn entry(line: &str) -> Option<(Key, Learned)> {
     for (share, _) in &mut parts {
         *share /= all;
     }
-    Some(((name.to_owned(), sizes), Learned { path: path.to_owned(), parts }))
+    Some(((name.to_owned(), sizes), Learned { path: path.to_owned(), parts, calls }))
 }
 
 /// A name as it is written in a line; `None` if several functions may have the name: the closures
@@ -193,25 +254,39 @@ fn rounded(nanos: f64) -> f64 {
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{HEADER}")?;
-        for ((name, sizes), Learned { path, parts }) in &self.0 {
-            write!(f, "{name} | {path} | ")?;
-            match sizes {
-                Some((first, last)) => write!(f, "{first}..={last}")?,
-                None => f.write_str("any")?,
-            }
+        for ((name, sizes), Learned { path, parts, calls }) in &self.0 {
+            write!(f, "{name} | {path} | {}", Sizes(*sizes))?;
             for (i, (share, nanos)) in parts.iter().enumerate() {
                 f.write_str(if i == 0 { " | " } else { ", " })?;
-                let (unit, size) =
-                    UNITS.into_iter().find(|(_, size)| *nanos >= *size).unwrap_or(("ns", 1.0));
-                let mut number = String::new();
-                write!(number, "{:.1}", nanos / size)?;
-                let number = number.strip_suffix(".0").unwrap_or(&number);
-                write!(f, "{:.0}% {number}{unit}", share * 100.0)?;
+                write!(f, "{:.0}% {}", share * 100.0, time(*nanos))?;
+            }
+            // A line of a version that did not count calls stays as it is.
+            if *calls > 0 {
+                write!(f, " | {calls} calls")?;
             }
             writeln!(f)?;
         }
         Ok(())
     }
+}
+
+/// A column of sizes.
+struct Sizes(Option<(u64, u64)>);
+
+impl fmt::Display for Sizes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some((first, last)) => write!(f, "{first}..={last}"),
+            None => f.write_str("any"),
+        }
+    }
+}
+
+/// A time as it is written in a line, such as `5.2us`.
+fn time(nanos: f64) -> String {
+    let (unit, size) = UNITS.into_iter().find(|(_, size)| nanos >= *size).unwrap_or(("ns", 1.0));
+    let number = format!("{:.1}", nanos / size);
+    format!("{}{unit}", number.strip_suffix(".0").unwrap_or(&number))
 }
 
 #[cfg(all(test, not(loom_model)))]
@@ -225,15 +300,16 @@ mod tests {
             ("shop::b", "shop::b"),
             Some(&sizes),
             &[(53.0, 5234.0), (7.0, 4.94e6), (40.0, 5216.0)],
+            4_321,
         );
-        profile.learn(("<A as B>::a", "shop::a"), None, &[(0.1, 1e9), (99.9, 812e3)]);
+        profile.learn(("<A as B>::a", "shop::a"), None, &[(0.1, 1e9), (99.9, 812e3)], 0);
         profile
     }
 
     #[test]
     fn shares_come_to_all_however_they_are_rounded() {
         let mut profile = Profile::default();
-        profile.learn(("a", "a"), None, &[(8.85, 70.0), (0.575, 590.0), (0.575, 8200.0)]);
+        profile.learn(("a", "a"), None, &[(8.85, 70.0), (0.575, 590.0), (0.575, 8200.0)], 0);
         let written = profile.to_string();
         assert!(written.ends_with("a | a | any | 88% 70ns, 6% 590ns, 6% 8.2us\n"), "{written}");
     }
@@ -245,7 +321,7 @@ mod tests {
             text,
             format!(
                 "{HEADER}\n<A as B>::a | shop::a | any | 100% 810us\n\
-                 shop::b | shop::b | 4096..=8191 | 93% 5.2us, 7% 4.9ms\n"
+                 shop::b | shop::b | 4096..=8191 | 93% 5.2us, 7% 4.9ms | 4000 calls\n"
             )
         );
         let read = Profile::parse(&text).expect("it was written so");
@@ -266,6 +342,8 @@ mod tests {
             "a | b | any | 1% 1000000000000s",
             "a | b | any | 1% NaNs",
             "a | b | any | 1% -2s",
+            "a | b | any | 1% 2us | 3",
+            "a | b | any | 1% 2us | -3 calls",
         ] {
             let error = Profile::parse(&format!("{HEADER}\n\n{wrong}")).expect_err(wrong);
             assert!(error.contains("line 3") && error.contains(wrong), "{error}");
@@ -279,14 +357,51 @@ mod tests {
     fn any_name_that_is_written_is_read() {
         for name in ["a | b", "# a", " a", "a\nb", "a | b | any | 1% 2us"] {
             let mut profile = Profile::default();
-            profile.learn((name, name), None, &[(1.0, 2e3)]);
+            profile.learn((name, name), None, &[(1.0, 2e3)], 3);
             let read = Profile::parse(&profile.to_string()).expect(name);
             assert!(read.of(name, None).is_some(), "{name}: {read}");
         }
         let mut profile = Profile::default();
-        profile.learn(("a::{{closure}}", "a"), None, &[(1.0, 2e3)]);
-        profile.learn(("b", "b"), None, &[]);
+        profile.learn(("a::{{closure}}", "a"), None, &[(1.0, 2e3)], 3);
+        profile.learn(("b", "b"), None, &[], 3);
         assert_eq!(profile, Profile::default());
+    }
+
+    #[test]
+    #[cfg(feature = "hints")]
+    fn the_usual_size_decides_on_the_hint() {
+        let mut profile = Profile::default();
+        let learn = |profile: &mut Profile, size: u64, nanos: f64, calls: u64| {
+            profile.learn(("a", "a"), Some(&(size..=size)), &[(1.0, nanos)], calls);
+        };
+        learn(&mut profile, 8, 1.8e3, 90_000);
+        learn(&mut profile, 1 << 20, 30e6, 40);
+        assert_eq!(profile.hints()["a"], ComputeHint::Low);
+        learn(&mut profile, 1 << 10, 80e3, 2_000_000);
+        assert_eq!(profile.hints()["a"], ComputeHint::Medium);
+        // Lines that do not count calls: the longest.
+        let old = "a | a | 1..=1 | 100% 2us\na | a | 2..=2 | 100% 2ms\n";
+        assert_eq!(Profile::parse(old).expect("it was right").hints()["a"], ComputeHint::High);
+    }
+
+    #[test]
+    #[cfg(feature = "hints")]
+    fn changes_are_told() {
+        let profile = |lines: &str| Profile::parse(lines).expect("it is right");
+        let old = profile(
+            "gone | gone | any | 100% 1ms\nsame | same | any | 100% 100us\n\
+             slow | slow | 4..=7 | 50% 20us, 50% 40us\n",
+        );
+        let new = profile(
+            "come | come | any | 100% 1ms\nsame | same | any | 100% 120us\n\
+             slow | slow | 4..=7 | 100% 60us\n",
+        );
+        assert_eq!(
+            old.changes_to(&new),
+            "come | any | no calls -> 1ms\ngone | any | 1ms -> no calls\n\
+             slow | 4..=7 | 30us -> 60us (x2.00), hint low -> medium\n"
+        );
+        assert_eq!(old.changes_to(&old), "");
     }
 
     #[test]

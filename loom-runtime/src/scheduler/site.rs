@@ -10,7 +10,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::instance::Instance;
 use super::trie::Trie;
-use super::{ComputeHint, FunctionKey, Mode};
+use super::{ComputeHint, FunctionKey, Mode, closure};
 
 /// The next index; 0 stands for "none yet" in a site.
 static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -22,7 +22,7 @@ static NEXT: AtomicU32 = AtomicU32::new(1);
 /// by the type of the closure that the attribute makes.
 #[derive(Debug)]
 pub struct Site {
-    /// The path of the item, and its name. A closure has an empty path, and the name of its type.
+    /// The path of the item, and its name; empty for a closure.
     module: &'static str,
     item: &'static str,
     /// The place of the attribute.
@@ -89,16 +89,38 @@ impl Site {
         self
     }
 
-    /// The site of a closure's type, made at the first call for it.
+    /// The site of a closure's type, made at the first call for it, which is made at this place.
     ///
     /// Takes no lock: the look-up usually visits one node, with one acquire load per node.
     /// Calls are also learned separately by their hints, since each call may pass another hint.
-    pub fn of_type<T: 'static>() -> &'static Self {
+    pub(crate) fn of_closure<T: 'static>(place: &'static Location<'static>) -> &'static Self {
         static SITES: Trie<TypeId, Site> = Trie::new();
-        SITES.entry(TypeId::of::<T>(), || {
-            let site = Self::new("", any::type_name::<T>());
-            Self { classes: Classes::Hints, ..site }
-        })
+        SITES.entry(TypeId::of::<T>(), || Self::closure::<T>(place, None, Classes::Hints))
+    }
+
+    /// The site of a closure that may have a given name, and whose calls may state a size.
+    pub(crate) fn of_named<T: 'static>(
+        place: &'static Location<'static>,
+        name: Option<&'static str>,
+        is_sized: bool,
+    ) -> &'static Self {
+        static SITES: Trie<(TypeId, Option<&'static str>, bool), Site> = Trie::new();
+        if name.is_none() && !is_sized {
+            return Self::of_closure::<T>(place);
+        }
+        let classes = if is_sized { Classes::Sizes } else { Classes::Hints };
+        let key = (TypeId::of::<T>(), name, is_sized);
+        SITES.entry(key, || Self::closure::<T>(place, name, classes))
+    }
+
+    fn closure<T: 'static>(
+        place: &'static Location<'static>,
+        name: Option<&'static str>,
+        classes: Classes,
+    ) -> Self {
+        let instance = OnceLock::new();
+        instance.get_or_init(|| closure::instance::<T>(place, name));
+        Self { classes, instance, ..Self::new("", "") }
     }
 
     /// The site of this instance of the function.
@@ -152,12 +174,12 @@ impl Site {
         })
     }
 
-    /// The item path without types; for a closure, the name of its type.
+    /// The item path without types; for a closure, the compiler's name of it.
     pub(crate) fn path(&self) -> &'static str {
         self.instance.get().map_or(self.item, |instance| instance.path)
     }
 
-    /// The item path with its types, if it has any.
+    /// The item path with its types, if it has any; for a closure, its function and its place.
     pub(crate) fn name(&self) -> &'static str {
         self.instance.get().map_or(self.item, |instance| instance.name)
     }
@@ -165,8 +187,8 @@ impl Site {
     /// The key, made from the path and the types. Made at the first call: the compiler would have
     /// to interpret the hash.
     pub(crate) fn key(&self) -> FunctionKey {
-        let of_closure = || FunctionKey::from_path(self.item);
-        self.instance.get().map_or_else(of_closure, |instance| instance.key)
+        let of_item = || FunctionKey::from_path(self.item);
+        self.instance.get().map_or_else(of_item, |instance| instance.key)
     }
 
     /// The hint of the attribute.
@@ -266,13 +288,32 @@ enum Classes {
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn site_of<T: 'static>() -> &'static Site {
+        Site::of_closure::<T>(Location::caller())
+    }
+
+    #[test]
+    fn closures_of_one_function_are_told_apart() {
+        fn name_of<F: 'static>(_: &F) -> &'static str {
+            Site::of_closure::<F>(Location::caller()).name()
+        }
+        let (one, other) = (|| 1, || 2);
+        // One place for both: the helper that takes them.
+        let (first, second) = (name_of(&one), name_of(&other));
+        let function = format!("{}::closures_of_one_function_are_told_apart at ", module_path!());
+        assert!(first.starts_with(&function) && first.contains("site.rs:"), "{first}");
+        assert_eq!(second, format!("{first} #2"));
+        assert_eq!(first, name_of(&one));
+    }
+
     #[test]
     fn each_type_has_one_site() {
         struct One;
         struct Other;
-        let one = Site::of_type::<One>();
-        let other = Site::of_type::<Other>();
-        assert!(ptr::eq(one, Site::of_type::<One>()));
+        let one = site_of::<One>();
+        let other = site_of::<Other>();
+        assert!(ptr::eq(one, site_of::<One>()));
         assert!(!ptr::eq(one, other));
         assert_ne!(one.index(0), other.index(0));
         assert_ne!(one.key(), other.key());
@@ -317,7 +358,7 @@ mod tests {
     #[test]
     fn hints_are_classes_of_closures() {
         struct Given;
-        let site = Site::of_type::<Given>();
+        let site = site_of::<Given>();
         for (class, hint) in ComputeHint::ALL.into_iter().enumerate() {
             assert_eq!(usize::from(site.class_of_hint(hint)), class);
             assert_eq!(site.hint_of(site.class_of_hint(hint)), hint);
@@ -331,7 +372,7 @@ mod tests {
     fn many_types_fit_below_one_another() {
         struct Wide<const N: usize>;
         macro_rules! indices {
-            ($($n:literal)*) => { vec![$(Site::of_type::<Wide<$n>>().index(0)),*] };
+            ($($n:literal)*) => { vec![$(site_of::<Wide<$n>>().index(0)),*] };
         }
         let mut indices =
             indices!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24);

@@ -39,6 +39,8 @@ pub(crate) struct Decision {
     pub(crate) calls: u64,
     /// How long the call is expected to take, in nanoseconds.
     pub(crate) expected: f64,
+    /// Whether it would have been offloaded, but runs inline since its function observes.
+    pub(crate) is_withheld: bool,
 }
 
 /// Written by one thread alone, or by several threads, each of which may overwrite another's
@@ -139,7 +141,7 @@ impl ThreadStats {
             // The record has counted this call already, as part of `made`.
             self.counted.store(self.inline(), Ordering::Relaxed);
         }
-        Decision { arm, reason, calls: made, expected: run_time.mean }
+        Decision { arm, reason, calls: made, expected: run_time.mean, is_withheld: false }
     }
 
     /// Calls of this thread that ran inline.
