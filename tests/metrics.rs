@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use loom::{Arm, ComputeHint, LoomBuilder, LoomRuntime, Priority};
+use prometheus::proto::MetricType;
 use prometheus::{Registry, TextEncoder};
 
 fn runtime() -> LoomRuntime {
@@ -68,11 +69,11 @@ fn a_registry_shows_what_was_called() {
     let of = |metric: &str, function: &str, more: &str| {
         format!("my_shop_function_{metric}{{function=\"metrics::{function}\",size=\"\",{more}}}")
     };
-    assert_sample(&seen, "my_shop_total_spawns", 2.0);
+    assert_sample(&seen, "my_shop_spawns_total", 2.0);
     assert_sample(&seen, "my_shop_inflight_tasks", 0.0);
     assert_sample(&seen, "my_shop_rayon_queue_depth", 0.0);
-    assert_sample(&seen, "my_shop_inline_decisions", 2000.0);
-    assert_sample(&seen, "my_shop_offload_decisions", 4.0);
+    assert_sample(&seen, "my_shop_inline_decisions_total", 2000.0);
+    assert_sample(&seen, "my_shop_offload_decisions_total", 4.0);
     assert_sample(&seen, "my_shop_compute_run_total", 4.0);
     assert_sample(&seen, "my_shop_compute_panics_total", 1.0);
     assert_sample(&seen, &of("calls_total", "offloaded", "arm=\"offload\""), 3.0);
@@ -115,6 +116,36 @@ fn every_name_of_this_kind_of_runtime_is_there() {
     }
 }
 
+/// Prometheus' conventions: counters end in `_total`, and times are in seconds.
+#[test]
+fn names_follow_the_conventions() {
+    let registry = Registry::new();
+    let runtime = runtime();
+    runtime.prometheus_metrics().register(&registry).expect("it is the first");
+    let tracked = runtime.spawn_async(async { 1 });
+    assert_eq!(runtime.block_on(tracked).ok(), Some(1));
+    let (mut counters, mut old) = (0, Vec::new());
+    for family in registry.gather() {
+        let (name, help) = (family.name(), family.help());
+        assert!(!name.ends_with("_us") && !name.ends_with("_ms"), "{name}");
+        if family.get_field_type() != MetricType::COUNTER {
+            assert!(!name.ends_with("_total"), "{name}");
+        } else if let Some(new) = help.strip_prefix("The old name of ") {
+            let new = new.strip_suffix(", for one release").expect("it says until when");
+            old.push((name.to_owned(), new.to_owned()));
+        } else {
+            assert!(name.ends_with("_total"), "{name}");
+            counters += 1;
+        }
+    }
+    assert_eq!((counters, old.len()), (19, 9), "{old:?}");
+    let seen = samples(&registry);
+    for (old, new) in old {
+        assert_sample(&seen, &old, seen[&new]);
+    }
+    assert_sample(&seen, "loom_total_spawns", 1.0);
+}
+
 #[test]
 fn two_runtimes_of_one_name_do_not_fit_one_registry() {
     let registry = Registry::new();
@@ -130,7 +161,7 @@ fn two_runtimes_of_one_name_do_not_fit_one_registry() {
     for _ in 0..2 {
         let runtime = builder.clone().build().expect("the names are free");
         runtime.block_on(runtime.spawn_async(async {})).expect("no panic");
-        assert_sample(&samples(&registry), "loom_total_spawns", 1.0);
+        assert_sample(&samples(&registry), "loom_spawns_total", 1.0);
         let metrics = runtime.prometheus_metrics().clone();
         let _handle = runtime.clone();
         runtime.shutdown_background();

@@ -14,7 +14,7 @@ use axum::routing::post;
 use http_body_util::BodyExt;
 use hyper::body::Frame;
 use loom::tower::{LoadShedLayer, Shed};
-use loom::{ComputeFuture, LoomBuilder, LoomRuntime, Priority};
+use loom::{ComputeFuture, LoomBuilder, LoomRuntime, Override, Priority};
 use tower::ServiceExt;
 
 const BOUND: Duration = Duration::from_millis(150);
@@ -250,9 +250,84 @@ fn what_runs_inline_is_never_shed() {
         assert_eq!(status("/inline"), StatusCode::OK);
     }
     assert_eq!(status("/pool"), StatusCode::SERVICE_UNAVAILABLE);
+    // The program may ask for itself.
+    let of_worker = runtime.clone();
+    let waits = runtime.spawn_async(async move {
+        let waits = |function: &str| of_worker.would_wait_for(function, BOUND).is_some();
+        [waits("shedding::triple"), waits("shedding::double"), waits("shedding::not_called")]
+    });
+    assert_eq!(runtime.block_on(waits).expect("it does not panic"), [false, true, true]);
     // An override to the pool counts at once.
     runtime.override_function("shedding::triple", loom::Mode::Offload);
     assert_eq!(status("/inline"), StatusCode::SERVICE_UNAVAILABLE);
     drop(release);
     assert!(runtime.block_on(busy));
+}
+
+/// What another task calls is seen by no layer, so the program names it.
+#[test]
+fn a_layer_knows_the_functions_that_are_named() {
+    let builder = LoomBuilder::new().tokio_threads(2).rayon_threads(1);
+    let runtime = builder.build().expect("it starts");
+    let spawning = |text: String| async {
+        tokio::spawn(inline_handler(text)).await.expect("it does not panic")
+    };
+    let said = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let of_layer = Arc::clone(&said);
+    let layer = LoadShedLayer::new(BOUND).on(&runtime).answer_with(move |shed: &Shed| {
+        of_layer.lock().expect("nobody panicked").push(shed.function);
+        Response::builder()
+            .status(StatusCode::TOO_MANY_REQUESTS)
+            .body(Body::empty())
+            .expect("it is well formed")
+    });
+    let router = Router::new()
+        .route("/unknown", post(spawning).layer(layer.clone()))
+        .route("/named", post(spawning).layer(layer.clone().functions(["shedding::triple"])))
+        .route(
+            "/pool",
+            post(spawning).layer(layer.functions(["shedding::triple", "shedding::double"])),
+        );
+    let status = |path: &'static str| {
+        let router = router.clone();
+        let asked = runtime.spawn_async(async move { ask(&router, path).await.status() });
+        runtime.block_on(asked).expect("it does not panic")
+    };
+    assert_eq!(status("/named"), StatusCode::OK);
+    runtime.block_on(double(1));
+    let (_release, _busy) = block(&runtime);
+    runtime.spawn_compute(|| ()).detach();
+    until_it_is_long(&runtime);
+    assert_eq!(status("/unknown"), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(status("/named"), StatusCode::OK);
+    assert_eq!(status("/pool"), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(*said.lock().expect("nobody panicked"), [None, Some("shedding::double")]);
+}
+
+#[loom::compute(mode = "offload", priority = "low")]
+fn patient(n: u64) -> u64 {
+    n
+}
+
+/// The priority that counts is that of the function, or that of an override.
+#[test]
+fn a_function_waits_with_its_own_priority() {
+    let (runtime, release, busy) = busy_runtime();
+    let asked = runtime.spawn_async(patient(1));
+    let called = || runtime.functions().iter().any(|seen| seen.name == "shedding::patient");
+    while !called() {
+        std::thread::yield_now();
+    }
+    let waits = || runtime.would_wait_for("shedding::patient", BOUND).is_some();
+    let expected = |priority| runtime.expected_queue_wait(priority) > BOUND;
+    while !expected(Priority::Low) || !expected(Priority::High) {
+        std::thread::yield_now();
+    }
+    // Of each priority, one caller is sent to see.
+    assert_eq!([waits(), waits()], [false, true]);
+    runtime.override_function("shedding::patient", Override::none().with_priority(Priority::High));
+    assert_eq!([waits(), waits()], [false, true]);
+    drop(release);
+    assert!(runtime.block_on(busy));
+    assert_eq!(runtime.block_on(asked).expect("it does not panic"), 1);
 }

@@ -18,9 +18,9 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::bridge::Priority;
-use crate::call::would_offload;
+use crate::call::would_wait;
 use crate::core::route::Route;
-use crate::core::{Core, context};
+use crate::core::{Core, Function, context};
 use crate::runtime::LoomRuntime;
 use crate::sync::Arc;
 use crate::threads::process_wide;
@@ -42,8 +42,8 @@ const LEAST_FRAME: usize = 1024;
 ///
 /// The layer compares the bound with
 /// [`expected_queue_wait`](LoomRuntime::expected_queue_wait) for its [`priority`](Self::priority).
-/// Set that to the priority of the functions behind the layer: under the same load, routes of low
-/// priority are then shed first. If no call of that priority has started for a while, the layer
+/// A function that the layer knows counts with its own priority, and with that of an override: under
+/// the same load, routes of low priority are shed first. If no call of that priority has started for a while, the layer
 /// lets one request through to measure the wait. A request that was let through and has not made
 /// its call yet (its body is still being read) is in no queue, so a burst of such requests may
 /// exceed the bound.
@@ -52,8 +52,8 @@ const LEAST_FRAME: usize = 1024;
 /// compute functions the requests of a route call as they are polled, and asks for each what the
 /// scheduler would decide now. It sheds as long as it knows none, and where a request also makes calls
 /// that always go to the pool (`spawn_compute`, scopes), or calls of more than 16 functions or classes
-/// of inputs. Calls of other tasks, which a request spawns, and of a body that computes while it is
-/// sent, are not seen.
+/// of inputs. It does not see the calls of other tasks, which a request spawns, and of a body that
+/// computes while it is sent: [`functions`](Self::functions) names those.
 ///
 /// The layer reads the body of a shed request first (up to 16 MiB) and discards it, so that the
 /// client receives the response. It does not do so if the client waits before it sends the body
@@ -65,7 +65,7 @@ const LEAST_FRAME: usize = 1024;
 /// that limit.
 ///
 /// Cost of a request that is let through: clock readings and relaxed loads, and a look at the
-/// measurements of each function of the route.
+/// measurements of each function of the route, which are listed in an allocation.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -109,6 +109,9 @@ pub struct Shed {
     pub expected_wait: Duration,
     /// How long they may wait.
     pub bound: Duration,
+    /// The function that would have waited, as [`FunctionStats::name`](crate::FunctionStats::name) has it;
+    /// `None` where the layer does not know which functions the request calls.
+    pub function: Option<&'static str>,
 }
 
 impl Shed {
@@ -150,17 +153,22 @@ struct Guard {
     core: Option<Arc<Core>>,
     /// What is known of the calls of the requests.
     route: Arc<Route>,
+    /// The functions that the program names, instead of those.
+    named: Option<Arc<[String]>>,
 }
 
 impl Guard {
     fn sheds(&self) -> Option<Shed> {
         let sheds = |core: &Core| {
-            if !self.joins_queue(core) {
-                return None;
-            }
-            let expected_wait = core.would_wait(self.priority, self.bound)?;
+            let (function, expected_wait) = match self.functions(core) {
+                Some(functions) => {
+                    let (name, wait) = would_wait(core, functions.into_iter(), self.bound)?;
+                    (Some(name), wait)
+                }
+                None => (None, core.would_wait(self.priority, self.bound)?),
+            };
             core.counters.shed.add_one();
-            Some(Shed { expected_wait, bound: self.bound })
+            Some(Shed { expected_wait, bound: self.bound, function })
         };
         match &self.core {
             Some(core) => sheds(core),
@@ -171,14 +179,20 @@ impl Guard {
 }
 
 impl Guard {
-    /// Whether a request would make a call that goes to the pool; so it is taken where not all of its
-    /// calls are known.
-    fn joins_queue(&self, core: &Core) -> bool {
-        let Some(mut functions) = self.route.functions() else { return true };
-        functions.any(|index| {
-            core.function_at(index)
-                .is_none_or(|function| would_offload(core, function, self.priority))
-        })
+    /// The functions that a request calls, if all of them are known.
+    fn functions<'a>(&self, core: &'a Core) -> Option<Vec<&'a Function>> {
+        let Some(named) = &self.named else {
+            return self.route.functions()?.map(|index| core.function_at(index)).collect();
+        };
+        let mut found = Vec::new();
+        for name in named.iter() {
+            let before = found.len();
+            found.extend(core.functions_named(name));
+            if found.len() == before {
+                return None;
+            }
+        }
+        Some(found)
     }
 }
 
@@ -191,16 +205,33 @@ impl LoadShedLayer {
     #[must_use]
     pub fn new(bound: Duration) -> Self {
         let route = Arc::default();
-        let guard = Guard { bound, priority: Priority::Normal, core: None, route };
+        let guard = Guard { bound, priority: Priority::Normal, core: None, route, named: None };
         Self { guard, answer: Empty }
     }
 }
 
 impl<A> LoadShedLayer<A> {
-    /// Sets the priority of the compute functions behind the layer; default [`Priority::Normal`].
+    /// Sets the priority with which a request waits whose functions are not known; default
+    /// [`Priority::Normal`].
     #[must_use]
     pub fn priority(mut self, priority: Priority) -> Self {
         self.guard.priority = priority;
+        self
+    }
+
+    /// Names the functions behind the layer, by [`path`](crate::FunctionStats::path) or
+    /// [`name`](crate::FunctionStats::name), in place of those that it sees. Until each of them has been
+    /// called, requests count as joining the queue.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use loom::tower::LoadShedLayer;
+    /// let layer = LoadShedLayer::new(Duration::from_millis(200)).functions(["shop::index"]);
+    /// # let _router: axum::Router = axum::Router::new().layer(layer);
+    /// ```
+    #[must_use]
+    pub fn functions<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.guard.named = Some(names.into_iter().map(Into::into).collect());
         self
     }
 

@@ -1,6 +1,7 @@
 //! A call as its caller describes it, and the decision on its arm under the conditions of its runtime.
 
 use std::panic::Location;
+use std::time::Duration;
 
 use crate::bridge::Priority;
 use crate::config::Override;
@@ -83,15 +84,34 @@ fn conditions_of(
     (mode, of_call)
 }
 
-/// Whether a call of the function that is made now would most likely go to the pool.
-#[cfg(feature = "tower")]
-pub(crate) fn would_offload(core: &Core, function: &Function, priority: Priority) -> bool {
-    let now = core.now();
+/// The priority with which a call of the function that is made now would wait in the queue; `None` if it
+/// would most likely run inline.
+fn would_queue(core: &Core, function: &Function, now: u64) -> Option<Priority> {
+    let priority = function.priority.get();
     let over = overriding::of(core, function);
     let hint = over.hint.unwrap_or_else(|| function.site.hint_of(function.class));
     let (mode, conditions) = conditions_of(core, function, over, priority, now);
     let known = function.record.known(&core.knobs, hint, now);
-    mode != Mode::Observe && known.likely_arm(&core.knobs, &conditions) == Arm::OffloadRayon
+    let would_queue =
+        mode != Mode::Observe && known.likely_arm(&core.knobs, &conditions) == Arm::OffloadRayon;
+    would_queue.then(|| over.priority.unwrap_or(priority))
+}
+
+/// The first of these functions whose call would wait in the queue for longer than `bound`, and how long;
+/// as [`Core::would_wait`].
+#[expect(single_use_lifetimes, reason = "an `impl Trait` needs a name for it")]
+pub(crate) fn would_wait<'a>(
+    core: &Core,
+    functions: impl Iterator<Item = &'a Function>,
+    bound: Duration,
+) -> Option<(&'static str, Duration)> {
+    let now = core.now();
+    let queueing = functions.filter_map(|function| {
+        would_queue(core, function, now).map(|priority| (priority, function.site.name()))
+    });
+    // The lowest priority waits longest.
+    let (priority, name) = queueing.min_by_key(|(priority, _)| *priority)?;
+    core.would_wait(priority, bound).map(|wait| (name, wait))
 }
 
 /// Decides the arm of a call. The caller then runs it there.
@@ -101,6 +121,7 @@ pub(crate) fn decide(core: &Arc<Core>, info: CallInfo) -> Decision {
     let function = info.function(core);
     #[cfg(feature = "tower")]
     route::calls(site.index(class));
+    function.priority.set(info.priority);
     let over = overriding::of(core, function);
     let hint = over.hint.unwrap_or(info.hint);
     let (mode, conditions) = conditions_of(core, function, over, info.priority, now);

@@ -41,9 +41,7 @@ pub use baggage::Carry;
 pub use compute::{ComputeFuture, is_cancelled};
 pub(crate) use compute::{offload, try_offload};
 pub(crate) use current::{current_core, is_settled};
-pub(crate) use decide::CallInfo;
-#[cfg(feature = "tower")]
-pub(crate) use decide::would_offload;
+pub(crate) use decide::{CallInfo, would_wait};
 pub use fallible::{ComputeError, ComputePanic, TryComputeFuture};
 pub use overriding::Overridden;
 pub(crate) use overriding::override_functions;

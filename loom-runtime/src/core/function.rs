@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use crate::bridge::Priority;
 use crate::metrics::FunctionCounters;
 use crate::scheduler::{Arm, Record, Site, ThreadStats};
+use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Arc, Mutex, PoisonError};
 
 use super::overrides::Applied;
@@ -22,6 +24,26 @@ pub(crate) struct Function {
     pub(crate) counters: FunctionCounters,
     /// The override that applies to it.
     pub(crate) applied: Applied,
+    /// The priority of its last measured call.
+    pub(crate) priority: LastPriority,
+}
+
+/// `Relaxed`: it publishes nothing.
+#[derive(Debug, Default)]
+pub(crate) struct LastPriority(AtomicU32);
+
+impl LastPriority {
+    pub(crate) fn set(&self, priority: Priority) {
+        // A load first: the cache line is shared and seldom changes.
+        if self.get() != priority {
+            self.0.store(priority as u32, Ordering::Relaxed);
+        }
+    }
+
+    /// `Low` before the first call.
+    pub(crate) fn get(&self) -> Priority {
+        Priority::ALL[self.0.load(Ordering::Relaxed) as usize % Priority::ALL.len()]
+    }
 }
 
 impl Function {

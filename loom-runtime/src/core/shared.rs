@@ -24,7 +24,7 @@ use super::compute_thread;
 use super::drainer_cpus::DrainerCpus;
 #[cfg(feature = "plugin-host")]
 use super::extension::Extension;
-use super::function::{Function, ThreadStatsList, nanos};
+use super::function::{Function, LastPriority, ThreadStatsList, nanos};
 use super::installs::Installs;
 use super::io_side::IoSide;
 use super::knocks::Knocks;
@@ -203,18 +203,25 @@ impl Core {
                 all_stats: ThreadStatsList::default(),
                 counters: FunctionCounters::default(),
                 applied: Applied::default(),
+                priority: LastPriority::default(),
             })
         })
     }
 
     /// The function with this index, if it was called here.
     #[cfg(feature = "tower")]
-    pub(crate) fn function_at(&self, index: u32) -> Option<&Arc<Function>> {
-        self.functions.get(index)
+    pub(crate) fn function_at(&self, index: u32) -> Option<&Function> {
+        self.functions.get(index).map(|function| &**function)
     }
 
     pub(crate) fn functions(&self) -> impl Iterator<Item = &Function> {
         self.functions.iter().map(|function| &**function)
+    }
+
+    /// The functions of this path or name: the instances of a generic one, and its classes of inputs.
+    pub(crate) fn functions_named(&self, name: &str) -> impl Iterator<Item = &Function> {
+        self.functions()
+            .filter(move |function| function.site.path() == name || function.site.name() == name)
     }
 
     /// Records how long one call of a function took.

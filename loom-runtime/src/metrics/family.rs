@@ -11,6 +11,8 @@ pub(crate) struct Family {
     /// The names of the labels, if there are any.
     pub(crate) labels: &'static [&'static str],
     pub(crate) kind: Kind,
+    /// The name until the last release, under which the values are exported for one more.
+    pub(crate) old_name: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,6 +20,8 @@ pub(crate) struct Exported<F> {
     /// The families; `descriptions` and samples are in the same order.
     families: &'static [Family],
     descriptions: Vec<Desc>,
+    /// Which families have an old name, too.
+    old: Vec<(usize, Desc)>,
     /// Reads the samples of each family.
     read: F,
 }
@@ -30,13 +32,18 @@ impl<F> Exported<F> {
         families: &'static [Family],
         read: F,
     ) -> prometheus::Result<Self> {
-        let describe = |family: &Family| {
+        let describe = |family: &Family, name: &str, help: String| {
             let labels = family.labels.iter().map(|label| (*label).to_owned()).collect();
-            let name = format!("{prefix}_{}", family.name);
-            Desc::new(name, family.help.to_owned(), labels, HashMap::new())
+            Desc::new(format!("{prefix}_{name}"), help, labels, HashMap::new())
         };
-        let descriptions = families.iter().map(describe).collect::<Result<_, _>>()?;
-        Ok(Self { families, descriptions, read })
+        let new = |family: &Family| describe(family, family.name, family.help.to_owned());
+        let descriptions = families.iter().map(new).collect::<Result<_, _>>()?;
+        let old = |(at, family): (usize, &Family)| {
+            let help = format!("The old name of {prefix}_{}, for one release", family.name);
+            Some(describe(family, family.old_name?, help).map(|description| (at, description)))
+        };
+        let old = families.iter().enumerate().filter_map(old).collect::<Result<_, _>>()?;
+        Ok(Self { families, descriptions, old, read })
     }
 }
 
@@ -45,28 +52,35 @@ where
     F: Fn() -> Vec<Vec<Sample>> + Send + Sync,
 {
     fn desc(&self) -> Vec<&Desc> {
-        self.descriptions.iter().collect()
+        self.descriptions.iter().chain(self.old.iter().map(|(_, old)| old)).collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let described = self.families.iter().zip(&self.descriptions);
-        let families = described.zip((self.read)()).filter(|(_, samples)| !samples.is_empty());
-        families
-            .map(|((family, description), samples)| {
-                let mut exported = MetricFamily::default();
-                exported.set_name(description.fq_name.clone());
-                exported.set_help(description.help.clone());
-                exported.set_field_type(match family.kind {
-                    Kind::Counter => MetricType::COUNTER,
-                    Kind::Gauge => MetricType::GAUGE,
-                    Kind::Histogram => MetricType::HISTOGRAM,
-                });
-                let samples = samples.into_iter();
-                exported.set_metric(samples.map(|sample| metric(family, sample)).collect());
-                exported
-            })
-            .collect()
+        let described = self.families.iter().zip(&self.descriptions).zip((self.read)());
+        let exported = described.map(|((family, description), samples)| {
+            let mut exported = MetricFamily::default();
+            exported.set_field_type(match family.kind {
+                Kind::Counter => MetricType::COUNTER,
+                Kind::Gauge => MetricType::GAUGE,
+                Kind::Histogram => MetricType::HISTOGRAM,
+            });
+            let samples = samples.into_iter();
+            exported.set_metric(samples.map(|sample| metric(family, sample)).collect());
+            named(exported, description)
+        });
+        let mut exported: Vec<MetricFamily> = exported.collect();
+        let old = self.old.iter().map(|(at, old)| named(exported[*at].clone(), old));
+        exported.extend(old.collect::<Vec<_>>());
+        // A registry refuses families without a sample.
+        exported.retain(|family| !family.get_metric().is_empty());
+        exported
     }
+}
+
+fn named(mut family: MetricFamily, description: &Desc) -> MetricFamily {
+    family.set_name(description.fq_name.clone());
+    family.set_help(description.help.clone());
+    family
 }
 
 fn metric(family: &Family, Sample { labels, value }: Sample) -> Metric {

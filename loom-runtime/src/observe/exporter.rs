@@ -12,7 +12,7 @@ use super::metrics::{LoomMetrics, Reading};
 use super::registries::Registries;
 
 const fn family(name: &'static str, kind: Kind, help: &'static str) -> Family {
-    Family { name, help, labels: &[], kind }
+    Family { name, help, labels: &[], kind, old_name: None }
 }
 
 const fn labelled_family(
@@ -21,7 +21,12 @@ const fn labelled_family(
     kind: Kind,
     help: &'static str,
 ) -> Family {
-    Family { name, help, labels, kind }
+    Family { name, help, labels, kind, old_name: None }
+}
+
+/// A counter whose name did not end in `_total` until the last release.
+const fn renamed(old_name: &'static str, name: &'static str, help: &'static str) -> Family {
+    Family { old_name: Some(old_name), ..family(name, Kind::Counter, help) }
 }
 
 /// A function, and its class of input sizes if the attribute states a size.
@@ -39,10 +44,10 @@ static FAMILIES: [Family; 38] = {
         family("rayon_queue_depth", Gauge, "Compute calls that wait for a thread"),
         family("spawn_rate", Gauge, "Tracked async tasks spawned per second"),
         family("pressure_index", Gauge, "Tasks assumed ready behind each I/O worker, 0 to 10"),
-        family("total_spawns", Counter, "Tracked async tasks spawned"),
-        family(
+        renamed("total_spawns", "spawns_total", "Tracked async tasks spawned"),
+        renamed(
             "starvation_events",
-            Counter,
+            "starvation_events_total",
             "Looks at which a compute thread had work and got no CPU",
         ),
         family(
@@ -63,13 +68,33 @@ static FAMILIES: [Family; 38] = {
             Counter,
             "Threads and processes that inherited the idle class",
         ),
-        family("gr0_activations", Counter, "Calls offloaded by GR0: only one I/O worker"),
-        family("gr1_activations", Counter, "Calls offloaded by GR1: too long"),
-        family("gr2_activations", Counter, "Calls offloaded by GR2: too long under pressure"),
-        family("gr3_activations", Counter, "Calls offloaded by GR3: earlier calls far too long"),
-        family("gr4_activations", Counter, "Calls offloaded by GR4: blocking, refused inline"),
-        family("inline_decisions", Counter, "Calls of functions that ran inline"),
-        family("offload_decisions", Counter, "Calls of functions that were offloaded"),
+        renamed(
+            "gr0_activations",
+            "gr0_activations_total",
+            "Calls offloaded by GR0: only one I/O worker",
+        ),
+        renamed("gr1_activations", "gr1_activations_total", "Calls offloaded by GR1: too long"),
+        renamed(
+            "gr2_activations",
+            "gr2_activations_total",
+            "Calls offloaded by GR2: too long under pressure",
+        ),
+        renamed(
+            "gr3_activations",
+            "gr3_activations_total",
+            "Calls offloaded by GR3: earlier calls far too long",
+        ),
+        renamed(
+            "gr4_activations",
+            "gr4_activations_total",
+            "Calls offloaded by GR4: blocking, refused inline",
+        ),
+        renamed("inline_decisions", "inline_decisions_total", "Calls of functions that ran inline"),
+        renamed(
+            "offload_decisions",
+            "offload_decisions_total",
+            "Calls of functions that were offloaded",
+        ),
         family("compute_run_total", Counter, "Compute calls that ran to their end"),
         family("compute_in_flight", Gauge, "Compute calls submitted and not ended"),
         family("compute_panics_total", Counter, "Compute calls that panicked"),
@@ -174,7 +199,8 @@ impl LoomMetrics {
     /// the runtime ends, its metrics leave the registry, so that a later runtime may have the same
     /// prefix. This type still has the last values.
     ///
-    /// Each field of this type is a metric. In addition:
+    /// Each field of this type is a metric; a counter's name ends in `_total`, and `total_spawns` is
+    /// `spawns_total`. Names that a counter had without `_total` stay for one release. In addition:
     ///
     /// - the histogram `queue_wait_seconds`;
     /// - for each function, with the labels `function` and `size`: `function_calls_total` by `arm`,
@@ -196,7 +222,7 @@ impl LoomMetrics {
     /// runtime.prometheus_metrics().register(&registry)?;
     /// runtime.block_on(runtime.spawn_adaptive(|| 6 * 7));
     /// let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather())?;
-    /// assert!(text.contains("shop_total_spawns 0\n"));
+    /// assert!(text.contains("shop_spawns_total 0\n"));
     /// assert!(text.contains("# TYPE shop_function_run_seconds histogram\n"));
     /// # Ok(())
     /// # }

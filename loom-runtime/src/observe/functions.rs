@@ -84,7 +84,7 @@ impl FunctionStats {
 
 impl FunctionStats {
     fn of(core: &Core, function: &Function, now: u64) -> Self {
-        let Function { site, class, record, counters, all_stats, on_pool: _, applied } = function;
+        let Function { site, class, record, counters, all_stats, applied, .. } = function;
         let over = core.overrides.of(site, applied, |_, _| {});
         let [inlined, pooled] = record.summaries();
         let weight = inlined.weight + pooled.weight;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::bridge::Priority;
+use crate::call::would_wait;
 use crate::observe::LoomMetrics;
 use crate::scheduler::CalibrationResult;
 
@@ -58,6 +59,43 @@ impl LoomRuntime {
     #[must_use]
     pub fn would_wait(&self, priority: Priority, bound: Duration) -> Option<Duration> {
         self.core().would_wait(priority, bound)
+    }
+
+    /// [`would_wait`](Self::would_wait) for one function, by its [`path`](crate::FunctionStats::path) or
+    /// [`name`](crate::FunctionStats::name): `None` also where its calls would most likely run inline,
+    /// seen from the calling thread. The priority is that of the function's last calls, or that of an
+    /// override. Of the instances and classes of inputs that were called, the one that waits longest
+    /// counts. A function that was not called yet waits as one of normal priority.
+    ///
+    /// Cost: that of `would_wait`, a comparison of names for each function of the runtime, and a look at
+    /// the measurements of those that have this name.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// #[loom::compute(priority = "low")]
+    /// fn index(text: String) -> usize {
+    ///     text.split(' ').count()
+    /// }
+    ///
+    /// #[loom::main]
+    /// async fn main() {
+    ///     let runtime = loom::current_runtime().expect("`#[loom::main]` has one");
+    ///     let function = concat!(module_path!(), "::index");
+    ///     let words = match runtime.would_wait_for(function, Duration::from_millis(200)) {
+    ///         Some(wait) => Err(format!("try again in {wait:?}")),
+    ///         None => Ok(index("one two".to_owned()).await),
+    ///     };
+    ///     assert_eq!(words, Ok(2));
+    /// }
+    /// ```
+    #[must_use]
+    pub fn would_wait_for(&self, function: &str, bound: Duration) -> Option<Duration> {
+        let core = self.core();
+        let mut called = core.functions_named(function).peekable();
+        if called.peek().is_none() {
+            return core.would_wait(Priority::Normal, bound);
+        }
+        would_wait(core, called, bound).map(|(_, wait)| wait)
     }
 
     /// What this runtime has counted. With the feature `prometheus`, it can be registered in a

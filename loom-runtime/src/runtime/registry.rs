@@ -17,7 +17,7 @@ impl LoomBuilder {
     /// # fn main() -> loom::Result<()> {
     /// let registry = prometheus::Registry::new();
     /// let runtime = loom::LoomBuilder::new().prometheus_registry(registry.clone()).build()?;
-    /// assert!(registry.gather().iter().any(|family| family.name() == "loom_total_spawns"));
+    /// assert!(registry.gather().iter().any(|family| family.name() == "loom_spawns_total"));
     /// # Ok(())
     /// # }
     /// ```

@@ -116,7 +116,6 @@ pub(crate) struct Known {
 
 impl Known {
     /// The arm that a call most likely gets.
-    #[cfg(feature = "tower")]
     pub(crate) fn likely_arm(&self, knobs: &MabKnobs, conditions: &Conditions) -> Arm {
         let costs = Costs::expected(knobs, conditions, self);
         let cheaper =
