@@ -6,11 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::{env, fs, process};
 
+use axum::http::Request;
 use clap::Parser;
+use http_body_util::BodyExt;
+use loom::dashboard::Dashboard;
 use loom::{
     Arm, ComputeHint, FunctionStats, LoomArgs, LoomBuilder, LoomRuntime, Mode, Override, Priority,
     Source,
 };
+use serde_json::Value;
+use tower::ServiceExt;
 
 fn builder() -> LoomBuilder {
     LoomBuilder::new().tokio_threads(2).rayon_threads(2)
@@ -156,4 +161,48 @@ fn a_wrong_override_is_an_error_that_says_what_is_expected() {
         "`functions` is \"overrides::next=ofload\" (from argument `--loom-functions`); in \
          `overrides::next=ofload`: did you mean `offload`?"
     );
+}
+
+/// A page changes what it may, and only where the program lets it.
+#[test]
+fn a_page_overrides_where_the_program_allows_it() {
+    let runtime = builder().build().expect("it starts");
+    runtime.block_on(next(1));
+    let send = |page: &Dashboard, method: &str, path: &str, host: &str| {
+        let request = Request::builder().method(method).uri(path).header("host", host);
+        let request = request.header("x-loom-override", "1").body(()).expect("it is well formed");
+        let answer = runtime.block_on(page.clone().oneshot(request)).expect("it is infallible");
+        let status = answer.status().as_u16();
+        let body = runtime.block_on(answer.into_body().collect()).expect("it is whole").to_bytes();
+        (status, String::from_utf8_lossy(&body).into_owned())
+    };
+    let own = "127.0.0.1:3000";
+    let shows = Dashboard::of(&runtime);
+    assert_eq!(send(&shows, "POST", "/override/all/offload", own).0, 403);
+    let page = Dashboard::of(&runtime).allow_overrides().host("admin.example");
+    let data: Value =
+        serde_json::from_str(&send(&page, "GET", "/data", own).1).expect("it is JSON");
+    let id = &data["functions"][0]["id"];
+    assert_eq!(data["modes"][0], "adaptive");
+    let offload = format!("/override/{id}/offload");
+    assert_eq!(send(&page, "POST", &offload, "evil.example").0, 403);
+    assert_eq!(send(&page, "GET", &offload, own).0, 405);
+    assert_eq!(stats(&runtime, "::next").mode, Mode::Adaptive, "nothing was changed");
+    assert_eq!(send(&page, "POST", &offload, "admin.example"), (204, String::new()));
+    assert_eq!(stats(&runtime, "::next").mode, Mode::Offload);
+    let data: Value =
+        serde_json::from_str(&send(&page, "GET", "/data", own).1).expect("it is JSON");
+    assert_eq!(data["functions"][0]["own_override"], "offload", "whoever looks next sees it");
+    assert_eq!(send(&page, "POST", &format!("/override/{id}/none"), own).0, 204);
+    assert_eq!(send(&page, "POST", "/override/all/inline", own).0, 204);
+    assert_eq!(stats(&runtime, "::next").mode, Mode::Inline);
+    for (wrong, said) in [
+        ("/override/all/ofload", "did you mean `offload`?"),
+        ("/override/all", "expected `override/ID/WORDS`"),
+        ("/override/x/inline", "expected `override/ID/WORDS`"),
+        ("/override/4000000/inline", "No function 4000000 was called yet."),
+    ] {
+        let (status, text) = send(&page, "POST", wrong, own);
+        assert!(status == 400 && text.contains(said), "{wrong}: {status} {text}");
+    }
 }

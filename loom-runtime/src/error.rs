@@ -24,6 +24,8 @@ pub enum Source {
     Host,
     /// A command line argument, as it is written.
     Argument(String),
+    /// The page of the feature `dashboard`.
+    Page,
 }
 
 impl fmt::Display for Source {
@@ -35,6 +37,7 @@ impl fmt::Display for Source {
             Self::Code => f.write_str("set in code"),
             Self::Host => f.write_str("of the tokio runtime that was given"),
             Self::Argument(argument) => write!(f, "from argument `{argument}`"),
+            Self::Page => f.write_str("set on the page"),
         }
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::Router;
 use browser::Browser;
-use loom::{LoomBuilder, LoomRuntime};
+use loom::{LoomBuilder, LoomRuntime, Mode};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -35,7 +35,7 @@ fn served() -> (LoomRuntime, String) {
     let builder =
         LoomBuilder::new().prefix("shop").tokio_threads(2).rayon_threads(2).local_cores(1);
     let runtime = builder.build().expect("it starts");
-    let page = loom::dashboard::Dashboard::of(&runtime);
+    let page = loom::dashboard::Dashboard::of(&runtime).allow_overrides();
     let router: Router = Router::new().nest_service("/inside/loom", page);
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"));
     let listener = listener.expect("loopback has a port");
@@ -86,6 +86,7 @@ fn the_page_shows_what_a_runtime_does() {
         it_names_threads_and_functions(&browser).await;
         it_lives(&browser).await;
         it_can_be_used_by_keyboard(&browser).await;
+        it_overrides_where_a_function_runs(&browser, &runtime).await;
         for (width, height) in [PHONE, DESK] {
             for scheme in ["light", "dark"] {
                 browser.look_like(width, height, scheme).await;
@@ -154,6 +155,8 @@ async fn it_can_be_used_by_keyboard(browser: &Browser) {
     browser.press("\u{e004}").await;
     assert_eq!(browser.run("return document.activeElement.id").await, "pause");
     browser.press("\u{e004}").await;
+    assert_eq!(browser.run("return document.activeElement.tagName").await, "SELECT");
+    browser.press("\u{e004}").await;
     let name = browser.run("return document.activeElement.innerText").await;
     let name = name.as_str().expect("it is text");
     assert!(name.starts_with("page::sum"), "by time: {name}");
@@ -170,6 +173,30 @@ async fn it_can_be_used_by_keyboard(browser: &Browser) {
     until_it_looks(browser, 1).await;
     assert_eq!(browser.run("return document.activeElement.innerText").await, name);
     assert_eq!(browser.run(OPEN).await, 1, "and it stays open");
+}
+
+/// The open function is moved to the pool, and back, by its list.
+async fn it_overrides_where_a_function_runs(browser: &Browser, runtime: &LoomRuntime) {
+    let name = browser.run("return document.querySelector('tr.more label').innerText").await;
+    assert!(name.as_str().is_some_and(|name| name.starts_with("Where page::sum runs: ")), "{name}");
+    let modes = || {
+        let functions = runtime.functions().into_iter();
+        let sum = functions.filter(|function| function.name == "page::sum");
+        sum.map(|function| function.mode).collect::<Vec<_>>()
+    };
+    for (chosen, mode) in [("offload", Mode::Offload), ("none", Mode::Adaptive)] {
+        let choose = format!(
+            "const list = document.querySelector('tr.more select'); list.value = '{chosen}';
+             list.dispatchEvent(new Event('change'));"
+        );
+        browser.run(&choose).await;
+        while modes().iter().any(|now| *now != mode) {
+            tokio::task::yield_now().await;
+        }
+        until_it_looks(browser, 2).await;
+        let shown = browser.run("return document.querySelector('tr.more select').value").await;
+        assert_eq!(shown, chosen);
+    }
 }
 
 async fn it_says_when_nobody_answers(browser: &Browser, runtime: LoomRuntime) {

@@ -80,6 +80,13 @@ impl Overrides {
         self.changes.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The mode that the override of exactly this name sets.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn mode_named(&self, name: &str) -> Option<Mode> {
+        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
+        rules.iter().find(|rule| rule.name == name)?.over.mode
+    }
+
     /// What applies to a function. `near` is told of a rule that names no function, but nearly this one.
     #[inline]
     pub(crate) fn of(&self, site: &Site, applied: &Applied, near: fn(&Rule, &str)) -> Override {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::bridge::Priority;
 use crate::metrics::{Counter, Histogram};
 use crate::runtime::Inner;
+use crate::scheduler::Mode;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::topology::{Role, ThreadPlacement, os};
@@ -17,8 +18,9 @@ use crate::observe::{FunctionStats, of_core};
 /// A limit, since each thread takes a read of two system files.
 const MOST_THREADS: usize = 128;
 
-/// The state of a runtime. Counters only grow; the page computes differences.
-pub(super) fn of(core: &Arc<Core>) -> Value {
+/// The state of a runtime, and whether the page may change it. Counters only grow; the page computes
+/// differences.
+pub(super) fn of(core: &Arc<Core>, may_override: bool) -> Value {
     let now = core.now();
     let conditions = core.conditions(now);
     let runtime = core.handle::<Inner>();
@@ -31,6 +33,7 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
         // Identifies this runtime of this process.
         "run": format!("{}-{}", std::process::id(), core.id),
         "now_ms": now / 1_000_000,
+        "modes": may_override.then(|| Mode::ALL.map(|mode| mode.to_string())),
         "plan": {
             "placement": core.plan.placement.to_string(),
             "cpus": core.plan.budget.cpus.to_string(),
@@ -76,12 +79,13 @@ pub(super) fn of(core: &Arc<Core>) -> Value {
             },
             "waits": histogram(&counters.queue_waits.snapshot()),
         },
+        "own_override": own_override(core, "*"),
         "guardrails": counters.guardrails.each_ref().map(Counter::count),
         "starved": counters.starved.count(),
         "priority_changes": counters.priority_changes.count(),
         "demoted": counters.demoted.count(),
         "threads_refused": counters.threads_refused.count(),
-        "functions": of_core(core).iter().map(of_function)
+        "functions": of_core(core).iter().map(|function| of_function(core, function))
             .collect::<Vec<_>>(),
     })
 }
@@ -112,7 +116,12 @@ fn thread(placement: &ThreadPlacement) -> Value {
     })
 }
 
-fn of_function(function: &FunctionStats) -> Value {
+/// The mode that the override of exactly this name sets.
+fn own_override(core: &Core, name: &str) -> Option<String> {
+    core.overrides.mode_named(name).map(|mode| mode.to_string())
+}
+
+fn of_function(core: &Core, function: &FunctionStats) -> Value {
     let verdict = function.verdict.map(|verdict| {
         json!({
             "arm": verdict.arm.to_string(),
@@ -133,6 +142,7 @@ fn of_function(function: &FunctionStats) -> Value {
         "hint": format!("{:?}", function.hint).to_lowercase(),
         "mode": format!("{:?}", function.mode).to_lowercase(),
         "override": (!function.overridden_to.is_none()).then(|| function.overridden_to.to_string()),
+        "own_override": own_override(core, function.name),
         "overridden": function.overridden,
         "inline": function.inline,
         "offloaded": function.offloaded,

@@ -3,6 +3,7 @@
 //! Owns the service, its responses and the page, which is one file without outside resources. On
 //! request, `data` reads existing counters for the page. It counts nothing itself.
 
+mod control;
 mod data;
 
 use std::convert::Infallible;
@@ -23,6 +24,8 @@ use crate::sync::{Arc, Mutex, PoisonError, Weak};
 use crate::core::{Core, context};
 use crate::runtime::LoomRuntime;
 use crate::threads::process_wide;
+
+use control::Control;
 
 const PAGE: &str = include_str!("page.html");
 /// The page may run its own scripts and styles, and send requests to its own origin only.
@@ -62,6 +65,7 @@ pub struct Dashboard {
     /// The core of the named runtime; if `None`, the current core of each request. The reference is
     /// weak, since the runtime may itself serve the page, which must not keep the runtime alive.
     core: Option<Weak<Core>>,
+    control: Control,
     gathered: Arc<Mutex<Option<Gathered>>>,
 }
 
@@ -93,6 +97,37 @@ impl Dashboard {
         Self { core: Some(Arc::downgrade(runtime.core())), ..Self::default() }
     }
 
+    /// Lets the page override where functions run: each function and all of them have a choice of modes,
+    /// which counts from the next call on; see
+    /// [`override_function`](LoomRuntime::override_function). Without this, the page only shows.
+    ///
+    /// Whoever can reach the page may use it: it asks for no password. Pages of other sites cannot. A
+    /// change needs a header that they may not send, an `Origin` (where there is one) that is the page's
+    /// own, and a `Host` that is an address, `localhost` or one that [`host`](Self::host) names.
+    ///
+    /// Programs may make changes, too, with the `id` of a function in `data`, or for `all`:
+    ///
+    /// ```console
+    /// curl -X POST -H 'X-Loom-Override: 1' http://127.0.0.1:3000/loom/override/all/inline
+    /// curl -X POST -H 'X-Loom-Override: 1' http://127.0.0.1:3000/loom/override/12/offload
+    /// curl -X POST -H 'X-Loom-Override: 1' http://127.0.0.1:3000/loom/override/all/none
+    /// ```
+    ///
+    /// The answer is 204; 403 with a reason where changes are not allowed, and 400 where the change is none.
+    #[must_use]
+    pub fn allow_overrides(mut self) -> Self {
+        self.control.is_allowed = true;
+        self
+    }
+
+    /// Names a host by which the page is reached, without a port, such as `admin.shop.example`. Only
+    /// [overrides](Self::allow_overrides) need it.
+    #[must_use]
+    pub fn host(mut self, name: impl Into<String>) -> Self {
+        self.control.hosts.push(name.into());
+        self
+    }
+
     fn core(&self) -> Option<Arc<Core>> {
         match &self.core {
             Some(core) => core.upgrade(),
@@ -108,21 +143,43 @@ impl Dashboard {
                 last.data.clone()
             }
             _ => {
-                let data = Bytes::from(data::of(core).to_string());
+                let data = Bytes::from(data::of(core, self.control.is_allowed).to_string());
                 *gathered = Some(Gathered { id: core.id, at: now, data: data.clone() });
                 data
             }
         }
     }
 
-    fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
-        if method != Method::GET && method != Method::HEAD {
-            let mut answer =
-                plain(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are allowed.\n");
-            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return answer;
+    fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        let path = request.uri().path().trim_matches('/');
+        match path.strip_prefix("override/") {
+            Some(change) => self.change(request, change),
+            None => self.shown(request.method(), path),
         }
-        match path.trim_matches('/') {
+    }
+
+    fn change<B>(&self, request: &Request<B>, change: &str) -> Response<Full<Bytes>> {
+        if request.method() != Method::POST {
+            return not_allowed("POST", "A change is a POST request.\n");
+        }
+        if let Some(refusal) = self.control.refusal(request) {
+            return plain(StatusCode::FORBIDDEN, refusal);
+        }
+        let Some(core) = self.core() else { return no_runtime() };
+        let (status, text) = match control::change(&core, change) {
+            Ok(()) => (StatusCode::NO_CONTENT, String::new()),
+            Err(error) => (StatusCode::BAD_REQUEST, error),
+        };
+        // Who looks next sees the change.
+        drop(self.gathered.lock().unwrap_or_else(PoisonError::into_inner).take());
+        with(status, TEXT, Bytes::from(text))
+    }
+
+    fn shown(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+        if method != Method::GET && method != Method::HEAD {
+            return not_allowed("GET, HEAD", "Only GET and HEAD are allowed.\n");
+        }
+        match path {
             "" => with(
                 StatusCode::OK,
                 "text/html; charset=utf-8",
@@ -130,18 +187,27 @@ impl Dashboard {
             ),
             "data" => match self.core() {
                 Some(core) => with(StatusCode::OK, "application/json", self.data(&core)),
-                None => plain(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "There is no Loom runtime here (any more).\n",
-                ),
+                None => no_runtime(),
             },
             _ => plain(StatusCode::NOT_FOUND, "There is no page here.\n"),
         }
     }
 }
 
+const TEXT: &str = "text/plain; charset=utf-8";
+
 fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
-    with(status, "text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()))
+    with(status, TEXT, Bytes::from_static(text.as_bytes()))
+}
+
+fn not_allowed(allowed: &'static str, text: &'static str) -> Response<Full<Bytes>> {
+    let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, text);
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    answer
+}
+
+fn no_runtime() -> Response<Full<Bytes>> {
+    plain(StatusCode::SERVICE_UNAVAILABLE, "There is no Loom runtime here (any more).\n")
 }
 
 fn with(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
@@ -170,6 +236,6 @@ impl<B> Service<Request<B>> for Dashboard {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ready(Ok(self.answer(request.method(), request.uri().path())))
+        ready(Ok(self.answer(&request)))
     }
 }
