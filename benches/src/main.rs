@@ -11,8 +11,9 @@
 //! - `http`: how long the requests of a service take;
 //! - `shed`: the answers of a service under twice the load that it can bear;
 //! - `plain`: where calls run in a plain tokio program, beside a runtime of Loom's;
+//! - `corpus`: real functions at two loads, beside each fixed placement (feature `corpus`);
 //! - `watch`: the CPU time that watching a runtime takes;
-//! - `all`: all of these but `plain` and `watch`, written into the README.
+//! - `all`: all of these but `plain`, `corpus` and `watch`, written into the README.
 //!
 //! Absolute times vary between machines and between runs; compare the ratios within one run.
 
@@ -20,6 +21,7 @@ mod all;
 mod alloc;
 mod allocations;
 mod contenders;
+mod corpus;
 mod decide;
 mod http;
 mod instructions;
@@ -27,6 +29,7 @@ mod local;
 mod machine;
 mod macros;
 mod micro;
+mod open_loop;
 mod plain;
 mod plot;
 mod plugins;
@@ -104,6 +107,11 @@ enum Bench {
     /// The program of `plain`.
     #[command(hide = true)]
     PlainProgram(plain::ProgramOptions),
+    /// Real functions, beside each fixed placement.
+    Corpus(corpus::Options),
+    /// The program of `corpus`.
+    #[command(hide = true)]
+    CorpusProgram(corpus::ProgramOptions),
     /// The load of `http`, in a process of its own.
     #[command(hide = true)]
     HttpLoad(http::LoadOptions),
@@ -127,6 +135,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         Bench::Watch(options) => watch::run(&options)?,
         Bench::Plain(options) => plain::run(&options)?,
         Bench::PlainProgram(options) => return plain::program(&options),
+        Bench::Corpus(options) => corpus::run(&options)?,
+        Bench::CorpusProgram(options) => return corpus::program(&options),
         Bench::All(options) => return all::run(&options),
         Bench::Sample(options) => return sample::run(&options),
         Bench::LocalSample(options) => return local::sample(&options),

@@ -2,20 +2,19 @@
 
 use std::error::Error;
 use std::hint::black_box;
-use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use loom::{FunctionStats, LoomBuilder, LoomRuntime};
 use serde::{Deserialize, Serialize};
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::Runtime;
 
-use crate::statistics::{Random, percentile};
+use crate::open_loop::{answer, schedule};
+use crate::statistics::percentile;
 
 /// What each function takes, in microseconds, and how often a second it is called at a load of 1.
 pub(super) const FUNCTIONS: [(u32, f64); 5] =
     [(2, 2000.0), (37, 800.0), (75, 600.0), (300, 200.0), (2000, 40.0)];
-/// Requests a second that only answer.
+/// Requests a second that only answer; they come last.
 const HEALTH: f64 = 500.0;
 /// I/O workers, of either kind of runtime.
 const WORKERS: usize = 2;
@@ -94,22 +93,6 @@ async fn call(function: usize, steps: u64) -> u64 {
     }
 }
 
-/// When which function is called; the last number is what only answers.
-fn schedule(options: &ProgramOptions) -> Vec<(Duration, usize)> {
-    let mut random = Random::new(options.seed);
-    let rates = FUNCTIONS.iter().map(|(_, rate)| rate * options.load).chain([HEALTH]);
-    let mut due = Vec::new();
-    for (function, rate) in rates.enumerate() {
-        let mut at = 0.0;
-        while at < options.seconds {
-            at -= (1.0 - random.fraction()).ln() / rate;
-            due.push((Duration::from_secs_f64(at), function));
-        }
-    }
-    due.sort_unstable();
-    due
-}
-
 /// Runs the program, and prints what it has seen.
 pub(crate) fn program(options: &ProgramOptions) -> Result<(), Box<dyn Error>> {
     let steps = steps_a_micro();
@@ -123,11 +106,12 @@ pub(crate) fn program(options: &ProgramOptions) -> Result<(), Box<dyn Error>> {
         tokio.insert(runtime).handle().clone()
     };
     let warm_up = Duration::from_secs_f64(options.seconds * WARM_UP);
-    let mut took = answer(options.home, &handle, &schedule(options), steps, warm_up);
+    let rates: Vec<f64> =
+        FUNCTIONS.iter().map(|(_, rate)| rate * options.load).chain([HEALTH]).collect();
+    let schedule = schedule(&rates, options.seconds, options.seed);
+    let home = options.home;
+    let took = answer(&handle, &schedule, rates.len(), warm_up, |kind| request(home, kind, steps));
     let stats = loom.as_ref().map_or_else(loom::functions, LoomRuntime::functions);
-    for of_one in &mut took {
-        of_one.sort_unstable();
-    }
     let at = |percent| -> Vec<f64> {
         took.iter().map(|of_one| f64::from(percentile(of_one, percent))).collect()
     };
@@ -136,50 +120,15 @@ pub(crate) fn program(options: &ProgramOptions) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Calls what is due, and returns how long each answer took, in microseconds, since it was due.
-fn answer(
-    home: Home,
-    handle: &Handle,
-    schedule: &[(Duration, usize)],
-    steps: f64,
-    warm_up: Duration,
-) -> Vec<Vec<u32>> {
-    let (sender, took) = mpsc::channel();
-    let started = Instant::now();
-    for &(due, function) in schedule {
-        if let Some(left) = due.checked_sub(started.elapsed()) {
-            thread::sleep(left);
-        }
-        let sender = sender.clone();
-        let micros = FUNCTIONS.get(function).map(|(micros, _)| *micros);
-        handle.spawn(async move {
-            if let Some(micros) = micros {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "small"
-                )]
-                let steps = (f64::from(micros) * steps) as u64;
-                match home {
-                    Home::Loom | Home::Tokio => call(function, steps).await,
-                    Home::Inline => work(steps),
-                    Home::Blocking => {
-                        tokio::task::spawn_blocking(move || work(steps)).await.unwrap_or(0)
-                    }
-                };
-            }
-            // The receiver is there until all have answered.
-            let _ = sender.send((due, function, started.elapsed().saturating_sub(due)));
-        });
-    }
-    drop(sender);
-    let mut all = vec![Vec::new(); FUNCTIONS.len() + 1];
-    for (due, function, took) in took {
-        if due >= warm_up {
-            all[function].push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
-        }
-    }
-    all
+async fn request(home: Home, kind: usize, steps: f64) {
+    let Some((micros, _)) = FUNCTIONS.get(kind) else { return };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
+    let steps = (f64::from(*micros) * steps) as u64;
+    match home {
+        Home::Loom | Home::Tokio => call(kind, steps).await,
+        Home::Inline => work(steps),
+        Home::Blocking => tokio::task::spawn_blocking(move || work(steps)).await.unwrap_or(0),
+    };
 }
 
 /// The share of each function's calls that were offloaded; in the mode `observe`, that would have been.
