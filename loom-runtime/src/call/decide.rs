@@ -80,7 +80,15 @@ fn conditions_of(
     let priority = over.priority.unwrap_or(priority);
     let queue = core.backlog.expected(priority, core.queue.waiting(), now);
     let queue = queue.as_secs_f64() * 1e9;
-    let of_call = Conditions { forced, is_overridden, is_refused, queue, ..core.conditions(now) };
+    let is_observed = mode == Mode::Observe;
+    let of_call = Conditions {
+        forced,
+        is_overridden,
+        is_observed,
+        is_refused,
+        queue,
+        ..core.conditions(now)
+    };
     (mode, of_call)
 }
 

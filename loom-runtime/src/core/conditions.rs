@@ -33,6 +33,7 @@ impl Core {
             caller: self.caller(side),
             forced: None,
             is_overridden: false,
+            is_observed: false,
             is_refused: false,
             overhead: self.overhead(side),
             overhead_age: side.overhead.age(now),

@@ -24,6 +24,7 @@ use crate::runtime::{Inner, LoomRuntime};
 use crate::threads::drainer;
 use crate::threads::keeper;
 use crate::threads::serve;
+use crate::threads::take_from_environment;
 use crate::threads::{ShutdownWait, TokioSide};
 
 use super::attach::{Attach, AttachError};
@@ -122,6 +123,8 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
     ));
     core.owner.set_host(Arc::clone(&host));
     core.owner.set_context(how.context);
+    // Whoever runs the host also decides for its plug-ins.
+    take_from_environment(&core);
     let name = format!("{}-{}", facts.prefix, facts.name);
     let driver = start_driver(&core, &host, &name, how.driver_threads)?;
     let tokio = {

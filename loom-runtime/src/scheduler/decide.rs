@@ -68,6 +68,8 @@ pub(crate) struct Conditions {
     pub(crate) forced: Option<Arm>,
     /// Whether it is an override that forces the arm.
     pub(crate) is_overridden: bool,
+    /// Whether the function only observes: its calls run inline, whatever the verdict.
+    pub(crate) is_observed: bool,
     /// Whether tokio has refused the function's body inline.
     pub(crate) is_refused: bool,
     /// `o`: the bridge's overhead.
@@ -257,6 +259,7 @@ pub(super) mod tests {
             caller,
             forced: None,
             is_overridden: false,
+            is_observed: false,
             is_refused: false,
             overhead: Belief { mean: 10.0 * US, deviation: 0.0 },
             overhead_age: Some(0),

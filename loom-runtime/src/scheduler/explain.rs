@@ -25,6 +25,9 @@ impl Verdict {
     #[must_use]
     pub fn explain(&self) -> String {
         let mut text = self.why();
+        if self.is_observed && self.arm == Arm::OffloadRayon {
+            text.push_str(" The function only observes, so its calls run inline all the same.");
+        }
         if let Some(waits) = self.waiting() {
             text.push(' ');
             text.push_str(&waits);

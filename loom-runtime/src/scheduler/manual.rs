@@ -206,6 +206,7 @@ impl MabScheduler {
         Conditions {
             forced: None,
             is_overridden: false,
+            is_observed: false,
             is_refused: false,
             caller: match context {
                 Context { rayon_threads: 0, .. } => Caller::NoPool,

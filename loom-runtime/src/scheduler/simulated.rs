@@ -99,6 +99,7 @@ impl SimulatedFunction {
             caller: Caller::Io(workers),
             forced: None,
             is_overridden: false,
+            is_observed: false,
             is_refused: false,
             overhead: self.overhead.belief(self.knobs.offload_overhead_us() * 1e3),
             overhead_age: self.overhead.age(now),

@@ -203,6 +203,7 @@ fn drawn(nanos: f64, overhead: f64) -> (Verdict, ThreadStats) {
     let conditions = super::Conditions {
         forced: None,
         is_overridden: false,
+        is_observed: false,
         is_refused: false,
         caller: super::Caller::Io(2),
         overhead: super::overhead::Belief { mean: overhead, deviation: 0.0 },

@@ -68,6 +68,8 @@ pub struct Verdict {
     pub age: Duration,
     pub(super) basis: Basis,
     pub(super) caller: Caller,
+    /// Whether its calls run inline all the same, since the function only observes.
+    pub(super) is_observed: bool,
     /// Whether the overhead was measured.
     pub(super) is_overhead_measured: bool,
     /// Whether any call that reached the limit of GR1 ran inline.
@@ -144,6 +146,7 @@ impl Verdict {
             age: Duration::from_nanos(now.saturating_sub(kept.now)),
             basis: known.basis,
             caller: conditions.caller,
+            is_observed: conditions.is_observed,
             is_overhead_measured: conditions.overhead_age.is_some(),
             has_inline_tail: known.has_inline_tail,
             bound,

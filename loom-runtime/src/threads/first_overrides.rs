@@ -14,8 +14,9 @@ pub(crate) fn override_at_start(core: &Core, name: &str, over: Override, source:
     core.overrides.set(Rule::new(name, over, source));
 }
 
-/// The overrides of the process-wide pool, which has no builder that could report an error.
-pub(super) fn take_from_environment(core: &Core) {
+/// The overrides of a runtime that has no builder, which could report an error: the process-wide pool, and
+/// that of a plug-in.
+pub(crate) fn take_from_environment(core: &Core) {
     match functions_of_environment() {
         Ok(settings) => settings.functions.into_iter().for_each(|given| {
             let (name, over) = given.value;

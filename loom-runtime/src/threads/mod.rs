@@ -36,6 +36,8 @@ pub(crate) use block_on::{block_on, lending};
 pub use command::command_reset;
 pub(crate) use compute::start_rayon;
 pub(crate) use first_overrides::override_at_start;
+#[cfg(feature = "plugin")]
+pub(crate) use first_overrides::take_from_environment;
 pub(crate) use io::{place_blocking_thread, start_tokio};
 pub(crate) use probe::{await_placed, new_thread, probe};
 pub(crate) use spares::lend_place;

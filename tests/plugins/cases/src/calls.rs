@@ -20,6 +20,12 @@ fn offloaded(n: u64) -> (u64, String) {
     ((0..n).sum(), crate::thread_name())
 }
 
+/// The supervisor overrides its mode.
+#[loom::compute(mode = "offload")]
+fn overridden() -> std::thread::ThreadId {
+    std::thread::current().id()
+}
+
 /// Through the methods of handles.
 pub(crate) fn results() {
     let attached = attached();
@@ -50,6 +56,7 @@ pub(crate) fn free_functions() {
         let function = checksum(vec![1, 2, 3]).await;
         let (sum, thread) = offloaded(1000).await;
         assert!(thread.starts_with("host-"), "{thread}");
+        assert_eq!(overridden().await, std::thread::current().id());
         for _ in 0..2000 {
             checksum(vec![7]).await;
         }

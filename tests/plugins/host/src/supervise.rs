@@ -99,6 +99,8 @@ fn start(folder: &Path, case: &Case, plugins: &str) -> io::Result<Child> {
         .arg(folder)
         .args([case.name, plugins])
         .env("RUST_BACKTRACE", "0")
+        // Overrides reach plug-ins.
+        .env("LOOM_FUNCTIONS", "plugin_cases::calls::overridden=inline")
         .envs(case.unmaps.then(sanitizer_options))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -2,16 +2,12 @@
 //!
 //! One line per function, sorted by name, with few digits, so that a diff shows only real changes.
 
-use std::collections::BTreeMap;
 #[cfg(feature = "hints")]
-use std::collections::BTreeSet;
-use std::fmt;
-#[cfg(feature = "hints")]
-use std::fmt::Write;
-use std::ops::RangeInclusive;
+mod hints;
 
-#[cfg(feature = "hints")]
-use super::ComputeHint;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::RangeInclusive;
 
 /// The first line, which names the columns of the others.
 const HEADER: &str = "# Loom profile 1: name | path | sizes of input | shares of calls, and how \
@@ -120,81 +116,12 @@ impl Profile {
         let calls = one_digit(calls);
         self.0.insert((name, sizes), Learned { path, parts: shares, calls });
     }
-
-    /// The hint that fits what was learned, by path. If functions share a path, or one has several
-    /// sizes of input, the one with most calls decides, and among equals the longest mean.
-    #[cfg(feature = "hints")]
-    pub(crate) fn hints(&self) -> BTreeMap<&str, ComputeHint> {
-        let mut usual: BTreeMap<&str, (u64, f64)> = BTreeMap::new();
-        for learned in self.0.values() {
-            let (of_line, known) =
-                ((learned.calls, learned.mean()), usual.entry(&learned.path).or_default());
-            if of_line > *known {
-                *known = of_line;
-            }
-        }
-        usual.into_iter().map(|(path, (_, mean))| (path, hint(mean))).collect()
-    }
-
-    /// What is different in another profile: a line for each function that has come, gone, or changed by a
-    /// quarter or more.
-    #[cfg(feature = "hints")]
-    pub(crate) fn changes_to(&self, other: &Self) -> String {
-        let names: BTreeSet<&Key> = self.0.keys().chain(other.0.keys()).collect();
-        let mut lines = String::new();
-        for key in names {
-            let [old, new] = [self, other].map(|profile| profile.0.get(key).map(Learned::mean));
-            let said = match (old, new) {
-                (Some(old), Some(new)) if old.max(new) < old.min(new) * 1.25 => continue,
-                (Some(old), Some(new)) => {
-                    let hints = [old, new].map(|mean| format!("{:?}", hint(mean)).to_lowercase());
-                    let hints = if hints[0] == hints[1] {
-                        String::new()
-                    } else {
-                        format!(", hint {} -> {}", hints[0], hints[1])
-                    };
-                    let by = new / old;
-                    format!("{} -> {} (x{by:.2}){hints}", time(rounded(old)), time(rounded(new)))
-                }
-                (Some(old), None) => format!("{} -> no calls", time(rounded(old))),
-                (None, Some(new)) => format!("no calls -> {}", time(rounded(new))),
-                (None, None) => continue,
-            };
-            let (name, sizes) = key;
-            // A write to a string does not fail.
-            let _ = writeln!(lines, "{name} | {} | {said}", Sizes(*sizes));
-        }
-        lines
-    }
-}
-
-impl Learned {
-    /// The mean run time, in nanoseconds.
-    #[cfg(feature = "hints")]
-    fn mean(&self) -> f64 {
-        self.parts.iter().map(|(share, nanos)| share * nanos).sum()
-    }
 }
 
 /// Rounds to one significant digit.
 fn one_digit(calls: u64) -> u64 {
     let step = 10_u64.pow(calls.checked_ilog10().unwrap_or(0));
     (calls / step).saturating_mul(step)
-}
-
-/// The hint for a call that takes `nanos` nanoseconds.
-#[cfg(feature = "hints")]
-fn hint(nanos: f64) -> ComputeHint {
-    /// A call is `medium` from the first on and `high` above the second, as in [`ComputeHint`].
-    const MEDIUM: f64 = 50e3;
-    const HIGH: f64 = 500e3;
-    if nanos > HIGH {
-        ComputeHint::High
-    } else if nanos >= MEDIUM {
-        ComputeHint::Medium
-    } else {
-        ComputeHint::Low
-    }
 }
 
 /// Parses one line.
@@ -365,55 +292,5 @@ mod tests {
         profile.learn(("a::{{closure}}", "a"), None, &[(1.0, 2e3)], 3);
         profile.learn(("b", "b"), None, &[], 3);
         assert_eq!(profile, Profile::default());
-    }
-
-    #[test]
-    #[cfg(feature = "hints")]
-    fn the_usual_size_decides_on_the_hint() {
-        let mut profile = Profile::default();
-        let learn = |profile: &mut Profile, size: u64, nanos: f64, calls: u64| {
-            profile.learn(("a", "a"), Some(&(size..=size)), &[(1.0, nanos)], calls);
-        };
-        learn(&mut profile, 8, 1.8e3, 90_000);
-        learn(&mut profile, 1 << 20, 30e6, 40);
-        assert_eq!(profile.hints()["a"], ComputeHint::Low);
-        learn(&mut profile, 1 << 10, 80e3, 2_000_000);
-        assert_eq!(profile.hints()["a"], ComputeHint::Medium);
-        // Lines that do not count calls: the longest.
-        let old = "a | a | 1..=1 | 100% 2us\na | a | 2..=2 | 100% 2ms\n";
-        assert_eq!(Profile::parse(old).expect("it was right").hints()["a"], ComputeHint::High);
-    }
-
-    #[test]
-    #[cfg(feature = "hints")]
-    fn changes_are_told() {
-        let profile = |lines: &str| Profile::parse(lines).expect("it is right");
-        let old = profile(
-            "gone | gone | any | 100% 1ms\nsame | same | any | 100% 100us\n\
-             slow | slow | 4..=7 | 50% 20us, 50% 40us\n",
-        );
-        let new = profile(
-            "come | come | any | 100% 1ms\nsame | same | any | 100% 120us\n\
-             slow | slow | 4..=7 | 100% 60us\n",
-        );
-        assert_eq!(
-            old.changes_to(&new),
-            "come | any | no calls -> 1ms\ngone | any | 1ms -> no calls\n\
-             slow | 4..=7 | 30us -> 60us (x2.00), hint low -> medium\n"
-        );
-        assert_eq!(old.changes_to(&old), "");
-    }
-
-    #[test]
-    #[cfg(feature = "hints")]
-    fn hints_go_by_the_mean() {
-        let hints: Vec<_> = learned().hints().into_iter().map(|(p, h)| (p.to_owned(), h)).collect();
-        assert_eq!(
-            hints,
-            [
-                ("shop::a".to_owned(), ComputeHint::High),
-                ("shop::b".to_owned(), ComputeHint::Medium)
-            ]
-        );
     }
 }
