@@ -18,10 +18,10 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) quick: bool,
     /// The number of rounds.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 7)]
     pub(crate) rounds: u64,
     /// The seconds of each run.
-    #[arg(long, default_value_t = 6.0)]
+    #[arg(long, default_value_t = 3.0)]
     pub(crate) seconds: f64,
 }
 
@@ -47,7 +47,8 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     let mut report = Report::default();
     report.say(&format!(
         "Five functions under open-loop load, runs of {seconds} s, medians of {rounds} rounds that take \
-         turns; two I/O workers each. The share of a function's calls that is offloaded, in percent; \
+         turns; two I/O workers each. How far shares are apart is the median of the differences within a \
+         round. The share of a function's calls that is offloaded, in percent; \
          `observing` is what the mode `observe` would have offloaded."
     ));
     let mut apart: [f64; 2] = [0.0; 2];
@@ -104,6 +105,13 @@ fn name(micros: u32) -> String {
     if micros < 1000 { format!("{micros} µs") } else { format!("{} ms", micros / 1000) }
 }
 
+/// How far the shares of a function are apart in two programs, in points: the median difference of runs
+/// that come one after the other, since the machine may be slower for some seconds, and shares with it.
+fn points(one: &[Seen], other: &[Seen], f: usize) -> f64 {
+    let differences = one.iter().zip(other).map(|(one, other)| one.offloaded[f] - other.offloaded[f]);
+    median(&mut differences.collect::<Vec<_>>()).abs() * 100.0
+}
+
 /// The shares that are offloaded; notes how far they are apart.
 fn shares(seen: &[Vec<Seen>], apart: &mut [f64; 2]) -> Table {
     let names = PROGRAMS[..3].iter().map(|(name, ..)| *name);
@@ -113,9 +121,9 @@ fn shares(seen: &[Vec<Seen>], apart: &mut [f64; 2]) -> Table {
             .iter()
             .map(|seen| median_of(seen, |seen| seen.offloaded[f]) * 100.0)
             .collect();
-        let [loom, plain, observed] = percent[..] else { continue };
-        apart[0] = apart[0].max((loom - plain).abs());
-        apart[1] = apart[1].max((plain - observed).abs());
+        let [loom, plain, observed] = &seen[..3] else { continue };
+        apart[0] = apart[0].max(points(loom, plain, f));
+        apart[1] = apart[1].max(points(plain, observed, f));
         let cells = percent.iter().map(|percent| figure(*percent, 1));
         table.row([name(*micros)].into_iter().chain(cells));
     }
