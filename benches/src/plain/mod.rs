@@ -108,7 +108,8 @@ fn name(micros: u32) -> String {
 /// How far the shares of a function are apart in two programs, in points: the median difference of runs
 /// that come one after the other, since the machine may be slower for some seconds, and shares with it.
 fn points(one: &[Seen], other: &[Seen], f: usize) -> f64 {
-    let differences = one.iter().zip(other).map(|(one, other)| one.offloaded[f] - other.offloaded[f]);
+    let differences =
+        one.iter().zip(other).map(|(one, other)| one.offloaded[f] - other.offloaded[f]);
     median(&mut differences.collect::<Vec<_>>()).abs() * 100.0
 }
 

@@ -2,9 +2,10 @@
 
 use std::error::Error;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use loom::{FunctionStats, LoomBuilder, LoomRuntime};
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 
@@ -56,46 +57,41 @@ pub(super) struct Seen {
     pub(super) p99: Vec<f64>,
 }
 
-/// Keeps a CPU busy for so many steps: other programs on the CPU do not make it shorter.
-fn work(steps: u64) -> u64 {
-    (0..steps).fold(1, |sum, step| black_box(sum ^ step))
-}
-
-/// How many steps take a microsecond, by the fastest of some tries.
-fn steps_a_micro() -> f64 {
-    const TRIED: u32 = 200_000;
-    let tries = (0..20).map(|_| {
-        let since = Instant::now();
-        black_box(work(TRIED.into()));
-        since.elapsed()
-    });
-    let fastest = tries.min().unwrap_or(Duration::from_millis(1));
-    f64::from(TRIED) / (fastest.as_secs_f64() * 1e6)
+/// Keeps a CPU busy until the thread has had it for so many microseconds: other programs on the CPU do not
+/// make that shorter, nor does a slower CPU make it longer.
+fn work(micros: u32) {
+    let now = || {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        Duration::try_from(time).unwrap_or_default()
+    };
+    let until = now() + Duration::from_micros(micros.into());
+    while now() < until {
+        black_box((0..50_u64).fold(1, |sum, step| black_box(sum ^ step)));
+    }
 }
 
 macro_rules! functions {
     ($($name:ident)*) => { $(
         #[loom::compute]
-        fn $name(steps: u64) -> u64 {
-            work(steps)
+        fn $name(micros: u32) {
+            work(micros);
         }
     )* };
 }
 functions!(takes_2_us takes_37_us takes_75_us takes_300_us takes_2_ms);
 
-async fn call(function: usize, steps: u64) -> u64 {
+async fn call(function: usize, micros: u32) {
     match function {
-        0 => takes_2_us(steps).await,
-        1 => takes_37_us(steps).await,
-        2 => takes_75_us(steps).await,
-        3 => takes_300_us(steps).await,
-        _ => takes_2_ms(steps).await,
+        0 => takes_2_us(micros).await,
+        1 => takes_37_us(micros).await,
+        2 => takes_75_us(micros).await,
+        3 => takes_300_us(micros).await,
+        _ => takes_2_ms(micros).await,
     }
 }
 
 /// Runs the program, and prints what it has seen.
 pub(crate) fn program(options: &ProgramOptions) -> Result<(), Box<dyn Error>> {
-    let steps = steps_a_micro();
     let (mut loom, mut tokio): (Option<LoomRuntime>, Option<Runtime>) = (None, None);
     let handle = if options.home == Home::Loom {
         let runtime = LoomBuilder::new().tokio_threads(WORKERS).build()?;
@@ -110,7 +106,7 @@ pub(crate) fn program(options: &ProgramOptions) -> Result<(), Box<dyn Error>> {
         FUNCTIONS.iter().map(|(_, rate)| rate * options.load).chain([HEALTH]).collect();
     let schedule = schedule(&rates, options.seconds, options.seed);
     let home = options.home;
-    let took = answer(&handle, &schedule, rates.len(), warm_up, |kind| request(home, kind, steps));
+    let took = answer(&handle, &schedule, rates.len(), warm_up, |kind| request(home, kind));
     let stats = loom.as_ref().map_or_else(loom::functions, LoomRuntime::functions);
     let at = |percent| -> Vec<f64> {
         took.iter().map(|of_one| f64::from(percentile(of_one, percent))).collect()
@@ -120,15 +116,15 @@ pub(crate) fn program(options: &ProgramOptions) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn request(home: Home, kind: usize, steps: f64) {
+async fn request(home: Home, kind: usize) {
     let Some((micros, _)) = FUNCTIONS.get(kind) else { return };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
-    let steps = (f64::from(*micros) * steps) as u64;
     match home {
-        Home::Loom | Home::Tokio => call(kind, steps).await,
-        Home::Inline => work(steps),
-        Home::Blocking => tokio::task::spawn_blocking(move || work(steps)).await.unwrap_or(0),
-    };
+        Home::Loom | Home::Tokio => call(kind, *micros).await,
+        Home::Inline => work(*micros),
+        Home::Blocking => {
+            tokio::task::spawn_blocking(move || work(*micros)).await.unwrap_or_default();
+        }
+    }
 }
 
 /// The share of each function's calls that were offloaded; in the mode `observe`, that would have been.

@@ -78,7 +78,8 @@ fn conditions_of(
     let is_overridden = over.mode.and_then(Mode::forced_arm).is_some();
     let is_refused = function.site.is_refused();
     let priority = over.priority.unwrap_or(priority);
-    let queue = core.backlog.expected(priority, core.queue.waiting(), now);
+    let withheld = if mode == Mode::Observe { core.withheld_queue.waiting(now) } else { 0 };
+    let queue = core.backlog.expected(priority, core.queue.waiting() + withheld, now);
     let queue = queue.as_secs_f64() * 1e9;
     let is_observed = mode == Mode::Observe;
     let of_call = Conditions {
@@ -146,6 +147,8 @@ pub(crate) fn decide(core: &Arc<Core>, info: CallInfo) -> Decision {
         if is_withheld {
             function.counters.withheld.add_one();
             core.with_io_side(|side| side.withheld.begins(decision.expected, now));
+            let way = conditions.overhead.mean;
+            core.withheld_queue.takes(core.compute_threads, decision.expected, way, now);
         }
         return Decision { arm: Arm::InlineTokio, is_withheld, ..decision };
     }

@@ -20,6 +20,9 @@ const WEIGHT: f32 = 0.3;
 /// The highest busy share that is used, since the estimated queue grows without bound towards 1.
 const BUSIEST: f32 = 0.9;
 
+/// How many estimates are kept.
+const PAST: usize = 32;
+
 /// All `Relaxed`: statistics, which publish nothing.
 #[derive(Debug, Default)]
 #[repr(align(64))]
@@ -30,7 +33,7 @@ pub(crate) struct Pressure {
     /// unparked.
     busy: AtomicU64,
     parks: AtomicU64,
-    /// Nanoseconds of inline calls at that time, and of those that would have been offloaded.
+    /// Nanoseconds of inline calls that are part of `busy`, and of those that would have been offloaded.
     inline: AtomicU64,
     withheld: AtomicU64,
     /// The results, as floats: the fraction of time that workers are busy, ready tasks per worker,
@@ -40,6 +43,10 @@ pub(crate) struct Pressure {
     arrivals: AtomicU32,
     /// A verdict is decided anew when this changes.
     level: AtomicU32,
+    /// The last results, and when one of them was taken again.
+    past: [AtomicU32; PAST],
+    estimates: AtomicU32,
+    repeated: AtomicU64,
 }
 
 impl Pressure {
@@ -68,8 +75,11 @@ impl Pressure {
         now: u64,
     ) {
         let at = self.at.load(Ordering::Relaxed);
-        if at != 0 && now + 1 < at + HOLDS || withheld.is_waited_for(now) {
+        if at != 0 && now + 1 < at + HOLDS {
             return;
+        }
+        if withheld.is_waited_for(now) {
+            return self.repeat(knobs, now);
         }
         // One thread estimates; the others use the last estimate.
         if self.at.compare_exchange(at, now + 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
@@ -82,13 +92,25 @@ impl Pressure {
             value.saturating_sub(last.swap(value, Ordering::Relaxed))
         };
         let (busy, parks) = (grown(&self.busy, busy), grown(&self.parks, parks));
-        let inline = grown(&self.inline, inline);
-        let withheld = grown(&self.withheld, withheld.nanos());
+        // Tokio counts a worker as busy when it has gone through its tasks, which may be later than the
+        // end of an inline call. So what is ahead of it is counted later: most of it, since the time of
+        // calls that are not measured is an estimate, which may be too high for long.
+        let counted_by_now = |last: &AtomicU64, value: u64, most: u64| {
+            let ahead = grown(last, value);
+            let counted = ahead.min(most);
+            last.store(value - (ahead - counted) / 4 * 3, Ordering::Relaxed);
+            counted
+        };
+        let withheld = withheld.nanos();
         let ready = per(metrics.global_queue_depth() as u64, workers as u64);
         if at == 0 {
             // There is no earlier figure to compare with yet.
+            self.inline.store(inline, Ordering::Relaxed);
+            self.withheld.store(withheld, Ordering::Relaxed);
             return self.set(knobs, ready, 0.0);
         }
+        let inline = counted_by_now(&self.inline, inline, busy);
+        let withheld = counted_by_now(&self.withheld, withheld, inline);
         let passed = (now + 1 - at) * workers as u64;
         // A decision weighs the time of inline calls itself, so it is no part of this load. Nor is the
         // time of those that would have been offloaded: there, a worker would have done other work.
@@ -102,6 +124,29 @@ impl Pressure {
         // again, so it counts twice.
         let passed = passed.saturating_sub(withheld).max(1);
         self.set(knobs, ready + queue, per(parks / 2, passed));
+        let place = self.estimates.fetch_add(1, Ordering::Relaxed) as usize % PAST;
+        self.past[place].store((ready + queue).to_bits(), Ordering::Relaxed);
+    }
+
+    /// Takes one of the last estimates again, another one each time. The last one would not do: it holds
+    /// for long where tasks wait because of a call, and such a call comes sooner where many tasks come.
+    fn repeat(&self, knobs: &MabKnobs, now: u64) {
+        let at = self.repeated.load(Ordering::Relaxed);
+        let may = now >= at + HOLDS
+            && self
+                .repeated
+                .compare_exchange(at, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if may {
+            // Marsaglia's xorshift.
+            let mut random = now | 1;
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let known = (self.estimates.load(Ordering::Relaxed) as usize).clamp(1, PAST);
+            let place = usize::try_from(random >> 32).unwrap_or_default() % known;
+            self.set(knobs, load(&self.past[place]), load(&self.arrivals));
+        }
     }
 
     /// Stores the host's estimate.

@@ -40,6 +40,7 @@ use super::pools::{ComputePlacements, Pools};
 use super::run_times::{ClosureTimes, RunTimes};
 use super::spares::Spares;
 use super::watched::{Watched, Work};
+use super::withheld::WithheldQueue;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
@@ -65,6 +66,7 @@ pub(crate) struct Rest {
     started: Instant,
     pub(crate) knobs: MabKnobs,
     pub(crate) backlog: Backlog,
+    pub(crate) withheld_queue: WithheldQueue,
     /// What an earlier run of the program has learned.
     pub(crate) profile: OnceLock<Profile>,
     pub(crate) overrides: Overrides,
@@ -149,6 +151,7 @@ impl Core {
                 started: Instant::now(),
                 knobs,
                 backlog: Backlog::default(),
+                withheld_queue: WithheldQueue::default(),
                 profile: OnceLock::new(),
                 overrides: Overrides::default(),
                 forced: OnceLock::new(),
