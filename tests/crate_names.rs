@@ -40,7 +40,8 @@ fn write(name: &str, dependencies: &str, file: &str, code: &str) {
 fn check(name: &str) -> (bool, String) {
     let output = Command::new(env!("CARGO"))
         .args(["check", "--quiet", "--target-dir"])
-        .arg(folder("target"))
+        // What it needs is built once for this and for `lints`.
+        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("checked"))
         .current_dir(folder(name))
         .output()
         .expect("cargo runs");

@@ -181,7 +181,7 @@ impl Guard {
 impl Guard {
     /// The functions that a request calls, if all of them are known.
     fn functions<'a>(&self, core: &'a Core) -> Option<Vec<&'a Function>> {
-        let Some(named) = &self.named else {
+        let Some(named) = self.named.as_ref().filter(|named| !named.is_empty()) else {
             return self.route.functions()?.map(|index| core.function_at(index)).collect();
         };
         let mut found = Vec::new();
@@ -221,7 +221,9 @@ impl<A> LoadShedLayer<A> {
 
     /// Names the functions behind the layer, by [`path`](crate::FunctionStats::path) or
     /// [`name`](crate::FunctionStats::name), in place of those that it sees. Until each of them has been
-    /// called, requests count as joining the queue.
+    /// called, requests count as joining the queue. An empty list names none, and the layer goes by what
+    /// it sees. Cost, for each request: a comparison of each name with those of all functions that the
+    /// runtime has called.
     ///
     /// ```
     /// # use std::time::Duration;

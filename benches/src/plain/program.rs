@@ -50,7 +50,8 @@ pub(super) enum Home {
 /// What a run of the program has shown. Times in microseconds.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Seen {
-    /// For each function the share of its calls that were offloaded, or would have been.
+    /// For each function the share of its calls that were offloaded, or would have been; 0 where Loom has
+    /// no part.
     pub(super) offloaded: Vec<f64>,
     /// For each function, and last for what only answers.
     pub(super) p50: Vec<f64>,
@@ -112,7 +113,12 @@ pub(crate) fn program(options: &ProgramOptions) -> Result<(), Box<dyn Error>> {
         took.iter().map(|of_one| f64::from(percentile(of_one, percent))).collect()
     };
     let (p50, p99) = (at(50.0), at(99.0));
-    println!("{}", serde_json::to_string(&Seen { offloaded: offloaded(&stats), p50, p99 })?);
+    // The other programs offload nothing.
+    let offloaded = match home {
+        Home::Loom | Home::Tokio => offloaded(&stats).ok_or("a function was never called")?,
+        Home::Inline | Home::Blocking => vec![0.0; FUNCTIONS.len()],
+    };
+    println!("{}", serde_json::to_string(&Seen { offloaded, p50, p99 })?);
     Ok(())
 }
 
@@ -128,7 +134,8 @@ async fn request(home: Home, kind: usize) {
 }
 
 /// The share of each function's calls that were offloaded; in the mode `observe`, that would have been.
-fn offloaded(stats: &[FunctionStats]) -> Vec<f64> {
+/// `None` if one was never called.
+fn offloaded(stats: &[FunctionStats]) -> Option<Vec<f64>> {
     let names = ["2_us", "37_us", "75_us", "300_us", "2_ms"];
     let share = |name: &str| {
         let stats = stats.iter().find(|stats| stats.name.ends_with(name))?;
@@ -136,5 +143,5 @@ fn offloaded(stats: &[FunctionStats]) -> Vec<f64> {
         let [offloaded, all] = [stats.offloaded + stats.withheld, stats.calls()].map(|n| n as f64);
         Some(offloaded / all)
     };
-    names.iter().map(|name| share(&format!("::takes_{name}")).unwrap_or(0.0)).collect()
+    names.iter().map(|name| share(&format!("::takes_{name}"))).collect()
 }

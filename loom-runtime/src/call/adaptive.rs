@@ -144,11 +144,19 @@ pub(crate) fn run_inline<R>(
     decision: Decision,
     f: impl FnOnce() -> R,
 ) -> (thread::Result<R>, u32) {
+    if decision.is_withheld && is_on_io_worker() {
+        let now = core.now();
+        core.with_io_side(|side| side.withheld.begins(decision.expected, now));
+    }
     let watch = Stopwatch::start(function.record.wants_look(Arm::InlineTokio, decision.expected));
     // The panic is caught so that on both arms the await raises it.
     let result = catch_unwind(AssertUnwindSafe(|| spans::inline(function.site, f)));
     let turn = ran_inline(core, function, decision, watch.stop());
     (result.map_err(|payload| ended_by(core, function, payload)), turn)
+}
+
+fn is_on_io_worker() -> bool {
+    worker_index().is_some() && !local_core::is_here() && rayon::current_thread_index().is_none()
 }
 
 /// Records the run time of an inline call, which also stands for the settled calls before it. Returns
@@ -159,8 +167,7 @@ fn ran_inline(core: &Core, function: &Function, decision: Decision, run: Run) ->
     let all = took.saturating_mul(decision.calls);
     // The pressure estimate subtracts inline work from the busy time of I/O workers, so only
     // inline work on I/O workers counts here.
-    let is_worker = worker_index().is_some() && !local_core::is_here();
-    if is_worker && rayon::current_thread_index().is_none() {
+    if is_on_io_worker() {
         core.with_io_side(|side| side.inline_nanos.fetch_add(all, Ordering::Relaxed));
         if decision.is_withheld {
             let now = core.now();

@@ -78,18 +78,12 @@ fn conditions_of(
     let is_overridden = over.mode.and_then(Mode::forced_arm).is_some();
     let is_refused = function.site.is_refused();
     let priority = over.priority.unwrap_or(priority);
-    let withheld = if mode == Mode::Observe { core.withheld_queue.waiting(now) } else { 0 };
-    let queue = core.backlog.expected(priority, core.queue.waiting() + withheld, now);
-    let queue = queue.as_secs_f64() * 1e9;
     let is_observed = mode == Mode::Observe;
-    let of_call = Conditions {
-        forced,
-        is_overridden,
-        is_observed,
-        is_refused,
-        queue,
-        ..core.conditions(now)
-    };
+    let (withheld, wait) = if is_observed { core.withheld_queue.waiting(now) } else { (0, 0) };
+    let queue = core.backlog.expected(priority, core.queue.waiting() + withheld, now);
+    let queue = queue.max(Duration::from_nanos(wait)).as_secs_f64() * 1e9;
+    let seen = core.conditions_of(is_observed, now);
+    let of_call = Conditions { forced, is_overridden, is_refused, queue, ..seen };
     (mode, of_call)
 }
 
@@ -118,8 +112,9 @@ pub(crate) fn would_wait<'a>(
     let queueing = functions.filter_map(|function| {
         would_queue(core, function, now).map(|priority| (priority, function.site.name()))
     });
-    // The lowest priority waits longest.
-    let (priority, name) = queueing.min_by_key(|(priority, _)| *priority)?;
+    // A place in the queue has a price of its own for each priority, and the dearest one counts.
+    let wait = |priority| core.backlog.expected(priority, core.queue.waiting(), now);
+    let (priority, name) = queueing.max_by_key(|(priority, _)| wait(*priority))?;
     core.would_wait(priority, bound).map(|wait| (name, wait))
 }
 
@@ -146,7 +141,6 @@ pub(crate) fn decide(core: &Arc<Core>, info: CallInfo) -> Decision {
         let is_withheld = decision.arm == Arm::OffloadRayon;
         if is_withheld {
             function.counters.withheld.add_one();
-            core.with_io_side(|side| side.withheld.begins(decision.expected, now));
             let way = conditions.overhead.mean;
             core.withheld_queue.takes(core.compute_threads, decision.expected, way, now);
         }

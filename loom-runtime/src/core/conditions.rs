@@ -15,19 +15,41 @@ use super::shared::Core;
 impl Core {
     /// The current conditions, the queue aside, which depends on the call's priority.
     pub(crate) fn conditions(&self, now: u64) -> Conditions {
-        let seen = |side: &IoSide, tokio: &Handle| self.seen_from(side, Some(tokio), now);
-        let of_caller = if self.is_process_wide() { io_side::with_current(seen) } else { None };
-        of_caller.unwrap_or_else(|| self.seen_from(&self.io, self.tokio.get(), now))
+        self.conditions_of(false, now)
+    }
+
+    /// The conditions of a function, which may observe: then they are those that there would be if what
+    /// observed functions do not offload were offloaded.
+    pub(crate) fn conditions_of(&self, is_observed: bool, now: u64) -> Conditions {
+        let seen = |side: &IoSide, tokio: Option<&Handle>| Conditions {
+            is_observed,
+            ..self.seen_from(side, tokio, is_observed, now)
+        };
+        let of_caller = if self.is_process_wide() {
+            io_side::with_current(|side, tokio| seen(side, Some(tokio)))
+        } else {
+            None
+        };
+        of_caller.unwrap_or_else(|| seen(&self.io, self.tokio.get()))
     }
 
     /// The conditions of a call from this I/O side.
-    fn seen_from(&self, side: &IoSide, tokio: Option<&Handle>, now: u64) -> Conditions {
-        let pressure = &side.pressure;
+    fn seen_from(
+        &self,
+        side: &IoSide,
+        tokio: Option<&Handle>,
+        is_observed: bool,
+        now: u64,
+    ) -> Conditions {
+        let mut pressure = &side.pressure;
         if let Some((ready, arrivals, pressure_level)) = self.owner.pressure() {
             pressure.set_from_host(ready, arrivals, pressure_level);
         } else if let Some(tokio) = tokio {
             let inline = side.inline_nanos.load(Ordering::Relaxed);
-            pressure.refresh(tokio, &self.knobs, (inline, &side.withheld), now);
+            pressure.refresh(tokio, &self.knobs, inline, now);
+            if is_observed {
+                pressure = side.withheld.pressure(tokio, &self.knobs, inline, now);
+            }
         }
         Conditions {
             caller: self.caller(side),

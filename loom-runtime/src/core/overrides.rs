@@ -80,11 +80,11 @@ impl Overrides {
         self.changes.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The mode that the override of exactly this name sets.
+    /// The override of exactly this name.
     #[cfg(feature = "dashboard")]
-    pub(crate) fn mode_named(&self, name: &str) -> Option<Mode> {
+    pub(crate) fn named(&self, name: &str) -> Override {
         let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
-        rules.iter().find(|rule| rule.name == name)?.over.mode
+        rules.iter().find(|rule| rule.name == name).map_or(Override::none(), |rule| rule.over)
     }
 
     /// What applies to a function. `near` is told of a rule that names no function, but nearly this one.

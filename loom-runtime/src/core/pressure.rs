@@ -11,8 +11,6 @@ use tokio::runtime::{Handle, RuntimeMetrics};
 use crate::scheduler::MabKnobs;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::withheld::Withheld;
-
 /// How long an estimate is used, in nanoseconds.
 const HOLDS: u64 = 1_000_000;
 /// The weight of a new estimate of how busy workers are, against the earlier ones.
@@ -20,8 +18,20 @@ const WEIGHT: f32 = 0.3;
 /// The highest busy share that is used, since the estimated queue grows without bound towards 1.
 const BUSIEST: f32 = 0.9;
 
-/// How many estimates are kept.
-const PAST: usize = 32;
+/// How many times the time that has passed may be left for later.
+const MOST_CARRIED: u64 = 4;
+
+/// The inline calls of a tokio runtime.
+#[derive(Clone, Copy)]
+pub(super) struct Inline {
+    /// What they took, in nanoseconds.
+    pub(super) nanos: u64,
+    /// What those of them took that would have been offloaded.
+    pub(super) withheld: u64,
+    /// Whether what is more than workers were busy counts later. Tokio counts a worker as busy when it
+    /// has gone through its tasks, which may be later than the end of a long inline call.
+    pub(super) carries: bool,
+}
 
 /// All `Relaxed`: statistics, which publish nothing.
 #[derive(Debug, Default)]
@@ -33,7 +43,7 @@ pub(crate) struct Pressure {
     /// unparked.
     busy: AtomicU64,
     parks: AtomicU64,
-    /// Nanoseconds of inline calls that are part of `busy`, and of those that would have been offloaded.
+    /// Nanoseconds of inline calls that were counted, and of those that would have been offloaded.
     inline: AtomicU64,
     withheld: AtomicU64,
     /// The results, as floats: the fraction of time that workers are busy, ready tasks per worker,
@@ -43,10 +53,6 @@ pub(crate) struct Pressure {
     arrivals: AtomicU32,
     /// A verdict is decided anew when this changes.
     level: AtomicU32,
-    /// The last results, and when one of them was taken again.
-    past: [AtomicU32; PAST],
-    estimates: AtomicU32,
-    repeated: AtomicU64,
 }
 
 impl Pressure {
@@ -65,26 +71,38 @@ impl Pressure {
         self.level.load(Ordering::Relaxed)
     }
 
-    /// Estimates anew, at most once per `HOLDS`, from the nanoseconds of inline calls and those of them
-    /// that would have been offloaded.
-    pub(crate) fn refresh(
+    /// Estimates anew, at most once per `HOLDS`. `inline` is in nanoseconds.
+    pub(crate) fn refresh(&self, tokio: &Handle, knobs: &MabKnobs, inline: u64, now: u64) {
+        if let Some(at) = self.turn(now) {
+            let inline = Inline { nanos: inline, withheld: 0, carries: false };
+            self.estimate(tokio, knobs, inline, (at, now));
+        }
+    }
+
+    /// How old the estimate is, in nanoseconds; `None` before the first.
+    pub(super) fn age(&self, now: u64) -> Option<u64> {
+        let at = self.at.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(now.saturating_sub(at))
+    }
+
+    /// The time of the last estimate, plus one, if a new one is due. One thread has the turn; the others
+    /// use the last estimate.
+    pub(super) fn turn(&self, now: u64) -> Option<u64> {
+        let at = self.at.load(Ordering::Relaxed);
+        let is_due = at == 0 || now + 1 >= at + HOLDS;
+        let mine = is_due
+            && self.at.compare_exchange(at, now + 1, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        mine.then_some(at)
+    }
+
+    /// Estimates from what has changed since `at`, and returns how many tasks are ready.
+    pub(super) fn estimate(
         &self,
         tokio: &Handle,
         knobs: &MabKnobs,
-        (inline, withheld): (u64, &Withheld),
-        now: u64,
-    ) {
-        let at = self.at.load(Ordering::Relaxed);
-        if at != 0 && now + 1 < at + HOLDS {
-            return;
-        }
-        if withheld.is_waited_for(now) {
-            return self.repeat(knobs, now);
-        }
-        // One thread estimates; the others use the last estimate.
-        if self.at.compare_exchange(at, now + 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
-            return;
-        }
+        inline: Inline,
+        (at, now): (u64, u64),
+    ) -> f32 {
         let metrics = tokio.metrics();
         let workers = metrics.num_workers().max(1);
         let (busy, parks) = totals(&metrics, workers);
@@ -92,61 +110,43 @@ impl Pressure {
             value.saturating_sub(last.swap(value, Ordering::Relaxed))
         };
         let (busy, parks) = (grown(&self.busy, busy), grown(&self.parks, parks));
-        // Tokio counts a worker as busy when it has gone through its tasks, which may be later than the
-        // end of an inline call. So what is ahead of it is counted later: most of it, since the time of
-        // calls that are not measured is an estimate, which may be too high for long.
-        let counted_by_now = |last: &AtomicU64, value: u64, most: u64| {
-            let ahead = grown(last, value);
-            let counted = ahead.min(most);
-            last.store(value - (ahead - counted) / 4 * 3, Ordering::Relaxed);
-            counted
-        };
-        let withheld = withheld.nanos();
         let ready = per(metrics.global_queue_depth() as u64, workers as u64);
+        let passed = (now + 1).saturating_sub(at).saturating_mul(workers as u64);
+        // What is ahead of `most` is left for the next time.
+        let counted = |last: &AtomicU64, value: u64, most: u64| {
+            let ahead = grown(last, value);
+            if inline.carries {
+                let left = ahead.saturating_sub(most).min(passed.saturating_mul(MOST_CARRIED));
+                last.store(value - left, Ordering::Relaxed);
+            }
+            ahead.min(most)
+        };
+        let withheld = inline.withheld;
+        let inline = counted(&self.inline, inline.nanos, busy);
+        let withheld = counted(&self.withheld, withheld, inline);
         if at == 0 {
             // There is no earlier figure to compare with yet.
-            self.inline.store(inline, Ordering::Relaxed);
-            self.withheld.store(withheld, Ordering::Relaxed);
-            return self.set(knobs, ready, 0.0);
+            self.set(knobs, ready, 0.0);
+            return ready;
         }
-        let inline = counted_by_now(&self.inline, inline, busy);
-        let withheld = counted_by_now(&self.withheld, withheld, inline);
-        let passed = (now + 1 - at) * workers as u64;
         // A decision weighs the time of inline calls itself, so it is no part of this load. Nor is the
         // time of those that would have been offloaded: there, a worker would have done other work.
-        let kept = inline.saturating_sub(withheld);
-        let busy = per(busy.saturating_sub(inline), passed.saturating_sub(kept).max(1));
+        let kept = inline - withheld;
+        let busy = per(busy - inline, passed.saturating_sub(kept).max(1));
         let before = load(&self.load);
         let busy = before + (busy.min(BUSIEST) - before) * WEIGHT;
         self.load.store(busy.to_bits(), Ordering::Relaxed);
-        let queue = busy * busy / (1.0 - busy);
+        let ready = ready + busy * busy / (1.0 - busy);
         // A task that becomes ready while its worker sleeps makes the worker unpark and later park
         // again, so it counts twice.
         let passed = passed.saturating_sub(withheld).max(1);
-        self.set(knobs, ready + queue, per(parks / 2, passed));
-        let place = self.estimates.fetch_add(1, Ordering::Relaxed) as usize % PAST;
-        self.past[place].store((ready + queue).to_bits(), Ordering::Relaxed);
+        self.set(knobs, ready, per(parks / 2, passed));
+        ready
     }
 
-    /// Takes one of the last estimates again, another one each time. The last one would not do: it holds
-    /// for long where tasks wait because of a call, and such a call comes sooner where many tasks come.
-    fn repeat(&self, knobs: &MabKnobs, now: u64) {
-        let at = self.repeated.load(Ordering::Relaxed);
-        let may = now >= at + HOLDS
-            && self
-                .repeated
-                .compare_exchange(at, now, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok();
-        if may {
-            // Marsaglia's xorshift.
-            let mut random = now | 1;
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            let known = (self.estimates.load(Ordering::Relaxed) as usize).clamp(1, PAST);
-            let place = usize::try_from(random >> 32).unwrap_or_default() % known;
-            self.set(knobs, load(&self.past[place]), load(&self.arrivals));
-        }
+    /// Takes an earlier estimate of ready tasks again.
+    pub(super) fn repeat(&self, knobs: &MabKnobs, ready: f32) {
+        self.set(knobs, ready, load(&self.arrivals));
     }
 
     /// Stores the host's estimate.

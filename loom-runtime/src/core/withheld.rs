@@ -2,12 +2,26 @@
 //!
 //! They hold up an I/O worker, and tasks wait behind them, which would not be so if the call were
 //! offloaded. What the scheduler is to say of such a program is what it would decide without those
-//! waits. So their time is known apart, and nothing is estimated while their tasks still wait.
+//! waits. So the pressure by which they are judged leaves their time out, and is not estimated while
+//! their tasks still wait.
 
 use std::collections::VecDeque;
 
-use crate::sync::atomic::{AtomicU64, Ordering};
+use tokio::runtime::Handle;
+
+use crate::scheduler::MabKnobs;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, PoisonError};
+
+use super::pressure::{Inline, Pressure};
+
+/// How many estimates are kept.
+const PAST: usize = 32;
+/// The oldest estimate that is used, in nanoseconds: where tasks always wait because of such calls, the
+/// pressure is estimated all the same.
+const OLDEST: u64 = 100_000_000;
+/// How long an estimate is taken again, in nanoseconds: as long as one is used.
+const HOLDS: u64 = 1_000_000;
 
 /// `Relaxed`: statistics, which publish nothing.
 #[derive(Debug, Default)]
@@ -16,17 +30,23 @@ pub(crate) struct Withheld {
     nanos: AtomicU64,
     /// Until when tasks may wait because of them, in nanoseconds.
     until: AtomicU64,
+    /// The pressure as it would be without them.
+    pressure: Pressure,
+    /// Its last estimates, and when one of them was taken again.
+    past: [AtomicU32; PAST],
+    estimates: AtomicU32,
+    repeated: AtomicU64,
 }
 
 impl Withheld {
-    /// A call begins, and is expected to take that many nanoseconds.
+    /// A call begins on a worker, and is expected to take that many nanoseconds.
     pub(crate) fn begins(&self, expected: f64, now: u64) {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time")]
         let expected = expected as u64;
         self.holds_up(now, expected.saturating_mul(3));
     }
 
-    /// A call has ended, and took that many nanoseconds.
+    /// A call has ended on a worker, and took that many nanoseconds.
     pub(crate) fn ends(&self, took: u64, now: u64) {
         self.nanos.fetch_add(took, Ordering::Relaxed);
         self.holds_up(now, took.saturating_mul(2));
@@ -37,13 +57,44 @@ impl Withheld {
         self.until.fetch_max(now.saturating_add(nanos), Ordering::Relaxed);
     }
 
-    pub(super) fn nanos(&self) -> u64 {
-        self.nanos.load(Ordering::Relaxed)
+    /// The pressure as it would be without them, estimated anew where that is due. `inline` is what all
+    /// inline calls took, in nanoseconds.
+    pub(super) fn pressure(
+        &self,
+        tokio: &Handle,
+        knobs: &MabKnobs,
+        inline: u64,
+        now: u64,
+    ) -> &Pressure {
+        let is_young = self.pressure.age(now).is_some_and(|age| age < OLDEST);
+        if is_young && now < self.until.load(Ordering::Relaxed) {
+            self.repeat(knobs, now);
+        } else if let Some(at) = self.pressure.turn(now) {
+            let withheld = self.nanos.load(Ordering::Relaxed);
+            let inline = Inline { nanos: inline, withheld, carries: true };
+            let ready = self.pressure.estimate(tokio, knobs, inline, (at, now));
+            let place = self.estimates.fetch_add(1, Ordering::Relaxed) as usize % PAST;
+            self.past[place].store(ready.to_bits(), Ordering::Relaxed);
+        }
+        &self.pressure
     }
 
-    /// Whether tasks may wait because of them.
-    pub(super) fn is_waited_for(&self, now: u64) -> bool {
-        now < self.until.load(Ordering::Relaxed)
+    /// Takes one of the last estimates again, another one each time. The last one would not do: it holds
+    /// for long where tasks wait because of a call, and such a call comes sooner where many tasks come.
+    fn repeat(&self, knobs: &MabKnobs, now: u64) {
+        let at = self.repeated.load(Ordering::Relaxed);
+        let is_due = now >= at.saturating_add(HOLDS);
+        let relaxed = Ordering::Relaxed;
+        if is_due && self.repeated.compare_exchange(at, now, relaxed, relaxed).is_ok() {
+            // Marsaglia's xorshift.
+            let mut random = now | 1;
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let known = (self.estimates.load(relaxed) as usize).clamp(1, PAST);
+            let place = usize::try_from(random >> 32).unwrap_or_default() % known;
+            self.pressure.repeat(knobs, f32::from_bits(self.past[place].load(relaxed)));
+        }
     }
 }
 
@@ -54,6 +105,9 @@ pub(crate) struct WithheldQueue(Mutex<Busy>);
 
 /// The last calls that are remembered as waiting.
 const LAST: usize = 64;
+/// The longest wait that is assumed, in nanoseconds: what is more than the pool could do is not queued for
+/// ever.
+const LONGEST: u64 = 1_000_000_000;
 
 /// Times in nanoseconds.
 #[derive(Debug, Default)]
@@ -74,7 +128,7 @@ impl WithheldQueue {
         let Busy { until, starts } = &mut *busy;
         until.resize(threads, 0);
         let Some(first) = until.iter_mut().min() else { return };
-        let start = first.saturating_sub(now).max(way).saturating_add(now);
+        let start = first.saturating_sub(now).clamp(way, way.max(LONGEST)).saturating_add(now);
         *first = start.saturating_add(expected);
         if starts.len() == LAST {
             starts.pop_front();
@@ -82,10 +136,12 @@ impl WithheldQueue {
         starts.push_back(start);
     }
 
-    /// How many calls would wait now.
-    pub(crate) fn waiting(&self, now: u64) -> usize {
+    /// How many calls would wait now, and for how many nanoseconds one more would wait at least, if any.
+    pub(crate) fn waiting(&self, now: u64) -> (usize, u64) {
         let busy = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        busy.starts.iter().rev().take_while(|start| **start > now).count()
+        let calls = busy.starts.iter().rev().take_while(|start| **start > now).count();
+        let first = busy.until.iter().min().filter(|_| calls > 0);
+        (calls, first.map_or(0, |first| first.saturating_sub(now)))
     }
 }
 
@@ -96,25 +152,25 @@ mod tests {
     #[test]
     fn a_call_is_waited_for_twice_as_long_again_as_it_took() {
         let withheld = Withheld::default();
-        assert!(!withheld.is_waited_for(0));
+        let until = || withheld.until.load(Ordering::Relaxed);
         withheld.begins(100.0, 1000);
-        assert!(withheld.is_waited_for(1299) && !withheld.is_waited_for(1300));
+        assert_eq!(until(), 1300);
         withheld.ends(500, 1500);
-        assert!(withheld.is_waited_for(2499) && !withheld.is_waited_for(2500));
-        assert_eq!(withheld.nanos(), 500);
+        assert_eq!((until(), withheld.nanos.load(Ordering::Relaxed)), (2500, 500));
     }
 
     #[test]
     fn whoever_comes_to_a_full_pool_waits_for_the_first_thread() {
         let queue = WithheldQueue::default();
-        assert_eq!(queue.waiting(0), 0);
+        assert_eq!(queue.waiting(0), (0, 0));
         queue.takes(2, 100.0, 5.0, 0);
         queue.takes(2, 50.0, 5.0, 0);
-        assert_eq!((queue.waiting(0), queue.waiting(5)), (2, 0), "both threads have begun");
+        assert_eq!(queue.waiting(0), (2, 55));
+        assert_eq!(queue.waiting(5), (0, 0), "both threads have begun");
         queue.takes(2, 100.0, 5.0, 10);
         // It starts when the second call ends.
-        assert_eq!((queue.waiting(54), queue.waiting(55)), (1, 0));
+        assert_eq!((queue.waiting(54), queue.waiting(55)), ((1, 51), (0, 0)));
         queue.takes(0, 100.0, 5.0, 60);
-        assert_eq!(queue.waiting(60), 0, "there is no pool");
+        assert_eq!(queue.waiting(60), (0, 0), "there is no pool");
     }
 }

@@ -1,7 +1,7 @@
 //! Overrides that a page asks for: which requests may make them, and what they change.
 //!
 //! A page of another site may make a browser send requests here, but none with this header, unless the
-//! answer to an `OPTIONS` request allows it, which it never does. A site whose name leads to this address
+//! answer to an `OPTIONS` request allows it, which the page's own never does. A site whose name leads to this address
 //! (DNS rebinding) counts as the same site for the browser, but has another host. So both are checked.
 
 use std::net::IpAddr;
@@ -77,12 +77,13 @@ fn origin(headers: &HeaderMap) -> Option<Authority> {
     authority.parse().ok()
 }
 
-/// Overrides the function of an index, or `all`, with words such as `offload` or `none`.
+/// Overrides the function of an index, or `all`, with words such as `offload`; `none` ends the override of
+/// the mode. A hint or a priority that somebody else asked for stays.
 pub(super) fn change(core: &Core, path: &str) -> Result<(), String> {
     let expected = "expected `override/ID/WORDS`: the `id` of a function in the data, or `all`, and words \
                     such as `offload`, or `none`.\n";
     let (function, words) = path.split_once('/').ok_or(expected)?;
-    let over = Override::parse(words).map_err(|why| format!("`{words}`: {why}.\n"))?;
+    let mut over = Override::parse(words).map_err(|why| format!("`{words}`: {why}.\n"))?;
     let name = if function == "all" {
         "*"
     } else {
@@ -90,6 +91,9 @@ pub(super) fn change(core: &Core, path: &str) -> Result<(), String> {
         let known = core.functions().find(|known| known.site.index(known.class) == index);
         known.ok_or_else(|| format!("No function {index} was called yet.\n"))?.site.name()
     };
+    let before = core.overrides.named(name);
+    over.hint = over.hint.or(before.hint);
+    over.priority = over.priority.or(before.priority);
     override_functions(core, name, over, Source::Page);
     Ok(())
 }

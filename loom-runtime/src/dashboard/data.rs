@@ -118,7 +118,7 @@ fn thread(placement: &ThreadPlacement) -> Value {
 
 /// The mode that the override of exactly this name sets.
 fn own_override(core: &Core, name: &str) -> Option<String> {
-    core.overrides.mode_named(name).map(|mode| mode.to_string())
+    core.overrides.named(name).mode.map(|mode| mode.to_string())
 }
 
 fn of_function(core: &Core, function: &FunctionStats) -> Value {

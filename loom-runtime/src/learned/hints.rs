@@ -130,7 +130,8 @@ pub fn check() -> Result<(), HintsError> {
 pub fn from_profile(path: impl AsRef<Path>) -> Result<String> {
     let profile = read(path.as_ref())?;
     // A file of hints cannot name closures.
-    let hints = profile.hints().into_iter().filter(|(path, _)| !path.contains(['{', '<', ' ']));
+    let hints =
+        profile.hints().into_iter().filter(|(path, _)| !path.contains(['{', '<', ' ', '(']));
     let mut file = String::new();
     for (path, hint) in hints {
         // A write to a string does not fail.

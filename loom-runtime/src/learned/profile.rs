@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::time::SystemTime;
 
-use crate::core::Core;
+use crate::core::{Core, Function};
 use crate::error::{LoomError, Result};
 use crate::scheduler::Profile;
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -69,15 +70,16 @@ impl ProfileFile {
         let mut profile = present.or_else(|| core.profile.get().cloned()).unwrap_or_default();
         let mut names = HashMap::new();
         for function in core.functions() {
-            *names.entry((function.site.name(), function.class)).or_insert(0) += 1;
+            *names.entry(line_of(function)).or_insert(0) += 1;
         }
         for function in core.functions() {
             let site = function.site;
-            // A name that several functions share identifies none of them.
-            let is_unique = names.get(&(site.name(), function.class)) == Some(&1);
+            // A line that several functions share, or several hints of one, belongs to none of them.
+            let is_unique = names.get(&line_of(function)) == Some(&1);
             if let Some(parts) = function.record.learned().filter(|_| is_unique) {
                 let sizes = site.sizes(function.class);
-                profile.learn((site.name(), site.path()), sizes.as_ref(), &parts, function.calls());
+                let names = (site.name(), site.path_in_profile());
+                profile.learn(names, sizes.as_ref(), &parts, function.calls());
             }
         }
         if let Err(error) = self.replace(&profile.to_string()) {
@@ -119,4 +121,9 @@ fn write_new(path: &Path, text: &str, old: Option<Metadata>) -> io::Result<()> {
         let _ = file.set_permissions(old.permissions());
     }
     file.write_all(text.as_bytes())
+}
+
+/// What a line of a profile is found by: the name, and the first and last size.
+fn line_of(function: &Function) -> (&'static str, Option<RangeInclusive<u64>>) {
+    (function.site.name(), function.site.sizes(function.class))
 }

@@ -11,7 +11,7 @@ use crate::threads::inherited;
 /// The metrics of one runtime.
 ///
 /// The Prometheus metrics have the names of these fields, after the runtime's prefix and `_`.
-/// Counters of compute calls and of requests also end in `_total`, and times in `_seconds`.
+/// Counters also end in `_total`, and times in `_seconds`; `total_spawns` is `spawns_total`.
 ///
 /// A runtime always counts, whether the metrics are registered or not. This type is cheap to clone,
 /// and stays valid after the runtime has ended.

@@ -15,8 +15,7 @@ pub(super) fn instance<T: 'static>(
     place: &'static Location<'static>,
     given: Option<&'static str>,
 ) -> Instance {
-    // A given name stands for both.
-    let path = given.unwrap_or_else(any::type_name::<T>);
+    let path = any::type_name::<T>();
     let name = match given {
         Some(name) => name,
         None if is_closure(path) => numbered(format!("{} at {place}", function_of(path))),

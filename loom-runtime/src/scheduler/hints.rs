@@ -7,7 +7,8 @@ use crate::sync::Arc;
 
 use super::ComputeHint;
 
-/// States what a computation on an input is expected to cost.
+/// States what a computation on an input is expected to cost, for
+/// [`AdaptiveMap::hint_by`](crate::AdaptiveMap::hint_by) and for decisions by hand.
 ///
 /// Numbers, text, vectors, arrays and slices have no expectation; a container of one value has the
 /// expectation of that value.

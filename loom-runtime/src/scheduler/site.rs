@@ -98,11 +98,12 @@ impl Site {
         SITES.entry(TypeId::of::<T>(), || Self::closure::<T>(place, None, Classes::Hints))
     }
 
-    /// The site of a closure that may have a given name, and whose calls may state a size.
+    /// The site of a closure that may have a given name and a hint, and whose calls may state a size.
     pub(crate) fn of_named<T: 'static>(
         place: &'static Location<'static>,
         name: Option<&'static str>,
         is_sized: bool,
+        hint: ComputeHint,
     ) -> &'static Self {
         static SITES: Trie<(TypeId, Option<&'static str>, bool), Site> = Trie::new();
         if name.is_none() && !is_sized {
@@ -110,7 +111,7 @@ impl Site {
         }
         let classes = if is_sized { Classes::Sizes } else { Classes::Hints };
         let key = (TypeId::of::<T>(), name, is_sized);
-        SITES.entry(key, || Self::closure::<T>(place, name, classes))
+        SITES.entry(key, || Self { hint, ..Self::closure::<T>(place, name, classes) })
     }
 
     fn closure<T: 'static>(
@@ -120,7 +121,7 @@ impl Site {
     ) -> Self {
         let instance = OnceLock::new();
         instance.get_or_init(|| closure::instance::<T>(place, name));
-        Self { classes, instance, ..Self::new("", "") }
+        Self { classes, given: name, instance, ..Self::new("", "") }
     }
 
     /// The site of this instance of the function.
@@ -189,6 +190,12 @@ impl Site {
     pub(crate) fn key(&self) -> FunctionKey {
         let of_item = || FunctionKey::from_path(self.item);
         self.instance.get().map_or_else(of_item, |instance| instance.key)
+    }
+
+    /// The path as profiles have it. A closure with a given name has none of its own.
+    pub(crate) fn path_in_profile(&self) -> &'static str {
+        let is_closure = self.item.is_empty();
+        if is_closure && self.given.is_some() { CLOSURE } else { self.path() }
     }
 
     /// The hint of the attribute.
@@ -269,6 +276,9 @@ impl Site {
         }
     }
 }
+
+/// What profiles say instead of the path of a closure.
+pub(crate) const CLOSURE: &str = "(closure)";
 
 /// How many classes a site has whose calls state a size.
 const SIZES: u32 = 64;

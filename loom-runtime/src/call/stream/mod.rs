@@ -56,7 +56,9 @@ pub trait ComputeStreamExt: Stream {
     }
 
     /// Maps each item inline or on the compute pool, whichever was measured as cheaper for this
-    /// function, in order; see [`spawn_adaptive`](crate::spawn_adaptive).
+    /// function, in order; see [`spawn_adaptive`](crate::spawn_adaptive). What items tell of themselves
+    /// ([`ComputeHintProvider`](crate::mab::ComputeHintProvider)) counts where
+    /// [`hint_by`](AdaptiveMap::hint_by) asks them.
     ///
     /// Reports name the function that makes the closure, and the place of this call;
     /// [`name`](AdaptiveMap::name) gives it a name. [`hint`](AdaptiveMap::hint) and
@@ -218,7 +220,8 @@ impl<S: Stream, F, U> AdaptiveMap<S, F, U> {
     }
 
     /// Names the function in every report and for overrides. Its key is that of the name, so a profile
-    /// stays valid while the code moves.
+    /// stays valid while the code moves. If several closures have one name, reports add them up or list
+    /// each, an override counts for all, and a profile keeps none.
     pub fn name(mut self, name: &'static str) -> Self {
         self.told.name = Some(name);
         self
@@ -261,7 +264,11 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<U>> {
         let this = self.project();
         let told = this.told;
-        let found = || Site::of_named::<F>(told.place, told.name, told.size.is_some());
+        let hint = match told.hint {
+            Hint::Of(hint) => hint,
+            Hint::By(_) => ComputeHint::Unknown,
+        };
+        let found = || Site::of_named::<F>(told.place, told.name, told.size.is_some(), hint);
         let site = this.site.get_or_insert_with(found);
         this.flight.poll(this.stream, cx, |core, item| {
             let call = told.call(site, &item);

@@ -193,8 +193,8 @@ impl LoomBuilder {
     /// measurement. The file has one line for each annotated function that was measured at least
     /// four times, for each of its instances and classes of input size. Lines are sorted by name
     /// and have few digits, so that a diff is readable. A function that was not called keeps its
-    /// line. Closures, and functions that share a name, have no line. Several runtimes may use one
-    /// file. The directory has to exist; the file may be missing. [`build`](Self::build) fails if
+    /// line. Closures without a [name](crate::AdaptiveMap::name), and functions that share a name, have
+    /// no line. Several runtimes may use one file. The directory has to exist; the file may be missing. [`build`](Self::build) fails if
     /// the file is not a profile. A relative path is relative to the working directory.
     ///
     /// A process that is killed, or that calls [`std::process::exit`], writes no profile: catch the

@@ -32,7 +32,7 @@ struct Learned {
     path: String,
     /// Shares of the calls, and nanoseconds.
     parts: Vec<(f64, f64)>,
-    /// The calls of the run that wrote the line, rounded to one digit; 0 if the line does not say.
+    /// The most calls of a run, rounded down to one digit; 0 if the line does not say.
     calls: u64,
 }
 
@@ -113,12 +113,15 @@ impl Profile {
             return;
         }
         let sizes = sizes.map(|sizes| (*sizes.start(), *sizes.end()));
-        let calls = one_digit(calls);
-        self.0.insert((name, sizes), Learned { path, parts: shares, calls });
+        let key = (name, sizes);
+        // A short run says little of which class is the usual one.
+        let before = self.0.get(&key).map_or(0, |learned| learned.calls);
+        let calls = one_digit(calls).max(before);
+        self.0.insert(key, Learned { path, parts: shares, calls });
     }
 }
 
-/// Rounds to one significant digit.
+/// Rounds down to one significant digit.
 fn one_digit(calls: u64) -> u64 {
     let step = 10_u64.pow(calls.checked_ilog10().unwrap_or(0));
     (calls / step).saturating_mul(step)
