@@ -127,7 +127,7 @@ impl Site {
     /// The site of this instance of the function.
     ///
     /// One acquire load and a comparison for the instance that was called first, so always if there
-    /// is only one; else the look-up of [`of_type`](Self::of_type).
+    /// is only one; else a look-up in a trie, with one acquire load per node.
     #[inline]
     pub fn instance<F: 'static>(&'static self) -> &'static Self {
         self.instance_of::<F>(TypeId::of::<F>())
