@@ -36,7 +36,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
-    let program = build()?;
+    let program = build(options.quick)?;
     let (rounds, warm_up, seconds) = if options.quick {
         (Rounds::one(), 0.3, 0.7)
     } else {
@@ -130,11 +130,13 @@ fn to_idle(taken: &Taken<Seen>, c: usize) -> Estimate {
     taken.ratio(0, (c, 0), |seen| seen.fast_p99)
 }
 
-/// The example, built as a user would build it.
-fn build() -> Result<PathBuf, Box<dyn Error>> {
+/// The example, built as a user would build it. A quick round means no figures, and takes the build of the
+/// tests.
+fn build(is_quick: bool) -> Result<PathBuf, Box<dyn Error>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--quiet", "--release", "--locked", "--example", "service"])
+        .args(["build", "--quiet", "--locked", "--example", "service"])
+        .args((!is_quick).then_some("--release"))
         .arg("--message-format=json")
         .current_dir(readme::root()?)
         .stderr(Stdio::inherit())
