@@ -100,8 +100,8 @@ fn would_queue(core: &Core, function: &Function, now: u64) -> Option<Priority> {
     would_queue.then(|| over.priority.unwrap_or(priority))
 }
 
-/// The first of these functions whose call would wait in the queue for longer than `bound`, and how long;
-/// as [`Core::would_wait`].
+/// Of these functions, the one whose call would wait longest in the queue, and how long, if that is more
+/// than `bound`; as [`Core::would_wait`].
 #[expect(single_use_lifetimes, reason = "an `impl Trait` needs a name for it")]
 pub(crate) fn would_wait<'a>(
     core: &Core,

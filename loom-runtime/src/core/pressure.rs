@@ -12,7 +12,7 @@ use crate::scheduler::MabKnobs;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// How long an estimate is used, in nanoseconds.
-const HOLDS: u64 = 1_000_000;
+pub(super) const HOLDS: u64 = 1_000_000;
 /// The weight of a new estimate of how busy workers are, against the earlier ones.
 const WEIGHT: f32 = 0.3;
 /// The highest busy share that is used, since the estimated queue grows without bound towards 1.
@@ -26,11 +26,10 @@ const MOST_CARRIED: u64 = 4;
 pub(super) struct Inline {
     /// What they took, in nanoseconds.
     pub(super) nanos: u64,
-    /// What those of them took that would have been offloaded.
-    pub(super) withheld: u64,
-    /// Whether what is more than workers were busy counts later. Tokio counts a worker as busy when it
-    /// has gone through its tasks, which may be later than the end of a long inline call.
-    pub(super) carries: bool,
+    /// What those of them took that would have been offloaded, where that is left out. Then what is more
+    /// than workers were busy counts later: tokio counts a worker as busy when it has gone through its
+    /// tasks, which may be later than the end of such a long call.
+    pub(super) withheld: Option<u64>,
 }
 
 /// All `Relaxed`: statistics, which publish nothing.
@@ -74,7 +73,7 @@ impl Pressure {
     /// Estimates anew, at most once per `HOLDS`. `inline` is in nanoseconds.
     pub(crate) fn refresh(&self, tokio: &Handle, knobs: &MabKnobs, inline: u64, now: u64) {
         if let Some(at) = self.turn(now) {
-            let inline = Inline { nanos: inline, withheld: 0, carries: false };
+            let inline = Inline { nanos: inline, withheld: None };
             self.estimate(tokio, knobs, inline, (at, now));
         }
     }
@@ -115,15 +114,14 @@ impl Pressure {
         // What is ahead of `most` is left for the next time.
         let counted = |last: &AtomicU64, value: u64, most: u64| {
             let ahead = grown(last, value);
-            if inline.carries {
+            if inline.withheld.is_some() {
                 let left = ahead.saturating_sub(most).min(passed.saturating_mul(MOST_CARRIED));
                 last.store(value - left, Ordering::Relaxed);
             }
             ahead.min(most)
         };
-        let withheld = inline.withheld;
-        let inline = counted(&self.inline, inline.nanos, busy);
-        let withheld = counted(&self.withheld, withheld, inline);
+        let all = counted(&self.inline, inline.nanos, busy);
+        let withheld = counted(&self.withheld, inline.withheld.unwrap_or(0), all);
         if at == 0 {
             // There is no earlier figure to compare with yet.
             self.set(knobs, ready, 0.0);
@@ -131,8 +129,8 @@ impl Pressure {
         }
         // A decision weighs the time of inline calls itself, so it is no part of this load. Nor is the
         // time of those that would have been offloaded: there, a worker would have done other work.
-        let kept = inline - withheld;
-        let busy = per(busy - inline, passed.saturating_sub(kept).max(1));
+        let kept = all - withheld;
+        let busy = per(busy - all, passed.saturating_sub(kept).max(1));
         let before = load(&self.load);
         let busy = before + (busy.min(BUSIEST) - before) * WEIGHT;
         self.load.store(busy.to_bits(), Ordering::Relaxed);

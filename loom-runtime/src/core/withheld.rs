@@ -13,15 +13,13 @@ use crate::scheduler::MabKnobs;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, PoisonError};
 
-use super::pressure::{Inline, Pressure};
+use super::pressure::{HOLDS, Inline, Pressure};
 
 /// How many estimates are kept.
 const PAST: usize = 32;
 /// The oldest estimate that is used, in nanoseconds: where tasks always wait because of such calls, the
 /// pressure is estimated all the same.
 const OLDEST: u64 = 100_000_000;
-/// How long an estimate is taken again, in nanoseconds: as long as one is used.
-const HOLDS: u64 = 1_000_000;
 
 /// `Relaxed`: statistics, which publish nothing.
 #[derive(Debug, Default)]
@@ -32,9 +30,10 @@ pub(crate) struct Withheld {
     until: AtomicU64,
     /// The pressure as it would be without them.
     pressure: Pressure,
-    /// Its last estimates, and when one of them was taken again.
+    /// Its last estimates, how many there were, how often one was taken again, and when that was.
     past: [AtomicU32; PAST],
     estimates: AtomicU32,
+    repeats: AtomicU32,
     repeated: AtomicU64,
 }
 
@@ -71,7 +70,7 @@ impl Withheld {
             self.repeat(knobs, now);
         } else if let Some(at) = self.pressure.turn(now) {
             let withheld = self.nanos.load(Ordering::Relaxed);
-            let inline = Inline { nanos: inline, withheld, carries: true };
+            let inline = Inline { nanos: inline, withheld: Some(withheld) };
             let ready = self.pressure.estimate(tokio, knobs, inline, (at, now));
             let place = self.estimates.fetch_add(1, Ordering::Relaxed) as usize % PAST;
             self.past[place].store(ready.to_bits(), Ordering::Relaxed);
@@ -86,13 +85,8 @@ impl Withheld {
         let is_due = now >= at.saturating_add(HOLDS);
         let relaxed = Ordering::Relaxed;
         if is_due && self.repeated.compare_exchange(at, now, relaxed, relaxed).is_ok() {
-            // Marsaglia's xorshift.
-            let mut random = now | 1;
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
             let known = (self.estimates.load(relaxed) as usize).clamp(1, PAST);
-            let place = usize::try_from(random >> 32).unwrap_or_default() % known;
+            let place = self.repeats.fetch_add(1, relaxed) as usize % known;
             self.pressure.repeat(knobs, f32::from_bits(self.past[place].load(relaxed)));
         }
     }

@@ -1,8 +1,9 @@
 //! Overrides that a page asks for: which requests may make them, and what they change.
 //!
-//! A page of another site may make a browser send requests here, but none with this header, unless the
-//! answer to an `OPTIONS` request allows it, which the page's own never does. A site whose name leads to this address
-//! (DNS rebinding) counts as the same site for the browser, but has another host. So both are checked.
+//! A page of another site may make a browser send requests here. The browser adds this header only if the
+//! answer to an `OPTIONS` request allows it, and this service never allows it. A site whose name leads to
+//! this address (DNS rebinding) counts as the same site for the browser, but has another host. So the
+//! service checks both.
 
 use std::net::IpAddr;
 
@@ -78,7 +79,7 @@ fn origin(headers: &HeaderMap) -> Option<Authority> {
 }
 
 /// Overrides the function of an index, or `all`, with words such as `offload`; `none` ends the override of
-/// the mode. A hint or a priority that somebody else asked for stays.
+/// the mode. An override keeps its hint and its priority if the words name none.
 pub(super) fn change(core: &Core, path: &str) -> Result<(), String> {
     let expected = "expected `override/ID/WORDS`: the `id` of a function in the data, or `all`, and words \
                     such as `offload`, or `none`.\n";

@@ -101,8 +101,8 @@ impl Dashboard {
     /// which counts from the next call on; see
     /// [`override_function`](LoomRuntime::override_function). Without this, the page only shows.
     ///
-    /// Whoever can reach the page may use it: it asks for no password. Pages of other sites cannot. A
-    /// change needs a header that they may not send, and a `Host` that is an address, `localhost` or one
+    /// The page asks for no password: every client that reaches it may use it. Pages of other sites may
+    /// not. A change needs a header that they cannot send, and a `Host` that is an address, `localhost` or one
     /// that [`host`](Self::host) names. Where there is an `Origin`, it has to be that host, or one that
     /// `host` names, at any port, since a proxy may be in between. A layer around the page that lets other
     /// sites send any header (a permissive CORS layer) takes the first protection away.

@@ -123,7 +123,7 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
     ));
     core.owner.set_host(Arc::clone(&host));
     core.owner.set_context(how.context);
-    // Whoever runs the host also decides for its plug-ins.
+    // The operator of the host decides for its plug-ins, too.
     take_from_environment(&core);
     let name = format!("{}-{}", facts.prefix, facts.name);
     let driver = start_driver(&core, &host, &name, how.driver_threads)?;
