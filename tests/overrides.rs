@@ -196,6 +196,17 @@ fn a_page_overrides_where_the_program_allows_it() {
     assert_eq!(send(&page, "POST", &format!("/override/{id}/none"), own).0, 204);
     assert_eq!(send(&page, "POST", "/override/all/inline", own).0, 204);
     assert_eq!(stats(&runtime, "::next").mode, Mode::Inline);
+    // What an operator has said of the priority stays, whatever the page does to the mode.
+    let name = stats(&runtime, "::next").name;
+    runtime.override_function(name, Override::none().with_priority(Priority::Low));
+    for words in ["offload", "none"] {
+        assert_eq!(send(&page, "POST", &format!("/override/{id}/{words}"), own).0, 204);
+        assert_eq!(
+            stats(&runtime, "::next").overridden_to.priority,
+            Some(Priority::Low),
+            "{words}"
+        );
+    }
     for (wrong, said) in [
         ("/override/all/ofload", "did you mean `offload`?"),
         ("/override/all", "expected `override/ID/WORDS`"),

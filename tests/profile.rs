@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use loom::{LoomBuilder, LoomRuntime};
+use loom::{ComputeHint, ComputeStreamExt, LoomBuilder, LoomRuntime};
+use tokio_stream::StreamExt;
 
 /// A file that belongs to one test and is removed at its end.
 struct File(PathBuf);
@@ -216,4 +217,26 @@ fn lines_count_calls_to_one_digit() {
     };
     assert_eq!(calls(" | 8..=15 | "), "500 calls", "{text}");
     assert_eq!(calls(" | 1048576..=2097151 | "), "40 calls", "{text}");
+}
+
+/// A closure has a line if it has a name, and the hints of its calls do not differ.
+#[test]
+fn named_closures_have_lines_and_no_entry_in_a_file_of_hints() {
+    let file = File::new("closures");
+    let runtime = builder().profile(file.path()).build().expect("it starts");
+    runtime.block_on(async {
+        let numbers = || tokio_stream::iter(0..50_u64);
+        let plain = numbers().adaptive_map(|n| n + 1);
+        let named = numbers().adaptive_map(|n| n + 2).name("profile::one");
+        let of_two = |n: &u64| if *n < 25 { ComputeHint::Low } else { ComputeHint::High };
+        let mixed = numbers().adaptive_map(|n| n + 3).hint_by(of_two).name("profile::mixed");
+        assert_eq!(plain.collect::<Vec<_>>().await.len(), 50);
+        assert_eq!(named.collect::<Vec<_>>().await.len(), 50);
+        assert_eq!(mixed.collect::<Vec<_>>().await.len(), 50);
+    });
+    runtime.shutdown_background();
+    let text = file.text();
+    assert!(text.contains("\nprofile::one | (closure) | any | "), "{text}");
+    assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), 1, "{text}");
+    assert_eq!(loom::hints::from_profile(&file.0).expect("it is a profile"), "");
 }
