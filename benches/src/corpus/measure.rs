@@ -5,7 +5,7 @@ use std::error::Error;
 use std::process::{Command, Stdio};
 
 use super::Options;
-use super::functions::FUNCTIONS;
+use super::functions::{FUNCTIONS, Work};
 use super::program::{Seen, alone, rate};
 use crate::report::{Report, Table, figure};
 use crate::statistics::median;
@@ -88,14 +88,19 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
                 continue;
             }
             for (at, size) in function.sizes.iter().enumerate() {
-                let micros = alone(&(function.make)(*size)?);
-                let seen = taken(options, (number, at), load, micros)?;
+                let work = (function.make)(*size)?;
+                let (micros, seen) = taken(options, (number, at), load, &work)?;
                 // The load that the rate makes, which is less for the shortest functions.
                 let made = rate(load, micros) * micros / 1e4;
                 let name = format!("{}, {size} {} ({made:.0} %)", function.name, function.unit);
                 let cell = Cell::of(name, &seen);
                 cell.row(&mut table);
-                eprintln!("{}: {:.2?}", cell.name, cell.to_best());
+                let (best, offloaded) = (cell.best.map(milli), figure(cell.offloaded * 100.0, 0));
+                eprintln!(
+                    "{}: {:.2?} of {best:?} ms, {offloaded} % offloaded",
+                    cell.name,
+                    cell.to_best()
+                );
                 cells.push(cell);
             }
         }
@@ -110,34 +115,38 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     Ok(report)
 }
 
-/// What was seen in each placement.
+/// The microseconds that the function takes alone, and what was seen in each placement. On a machine whose
+/// speed changes, a load has to be made of what the function takes now, so each round measures it again;
+/// and each round begins with another placement.
 fn taken(
     options: &Options,
     function: (usize, usize),
     load: f64,
-    micros: f64,
-) -> Result<Vec<Vec<Seen>>, Box<dyn Error>> {
+    work: &Work,
+) -> Result<(f64, Vec<Vec<Seen>>), Box<dyn Error>> {
     let mut seen: Vec<Vec<Seen>> = HOMES.iter().map(|_| Vec::new()).collect();
+    let mut took = Vec::new();
     for round in 0..options.rounds {
-        for (of_home, home) in seen.iter_mut().zip(HOMES) {
+        let micros = alone(work);
+        took.push(micros);
+        for turn in 0..HOMES.len() {
+            let home = (usize::try_from(round)? + turn) % HOMES.len();
             let mut program = Command::new(env::current_exe()?);
-            program.args(["corpus-program", "--home", home, "--load", &load.to_string()]);
-            program.args([
-                "--function",
-                &function.0.to_string(),
-                "--size",
-                &function.1.to_string(),
-            ]);
+            program.args(["corpus-program", "--home", HOMES[home], "--load", &load.to_string()]);
+            program.args(["--function", &function.0.to_string()]);
+            program.args(["--size", &function.1.to_string()]);
             program.args(["--micros", &micros.to_string(), "--seed", &(round + 1).to_string()]);
             program.args(["--seconds", &options.seconds.to_string()]);
             let output = program.stderr(Stdio::null()).output()?;
             if !output.status.success() {
-                return Err(format!("the program `{home}` failed: {}", output.status).into());
+                return Err(
+                    format!("the program `{}` failed: {}", HOMES[home], output.status).into()
+                );
             }
-            of_home.push(serde_json::from_slice(&output.stdout)?);
+            seen[home].push(serde_json::from_slice(&output.stdout)?);
         }
     }
-    Ok(seen)
+    Ok((median(&mut took), seen))
 }
 
 fn verdict(report: &mut Report, cells: &[Cell]) {
