@@ -7,11 +7,21 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use loom::mab::{FunctionKey, MabKnobs, MabScheduler, Reason};
-use loom::{Arm, ComputeError, ComputeHint, LoomBuilder, LoomRuntime, Priority, TokioFlavor};
+use loom::{
+    Arm, ComputeError, ComputeHint, ComputePriority, LoomBuilder, LoomRuntime, Priority,
+    TokioFlavor,
+};
 use tokio::task::JoinHandle;
 
+/// A builder of a runtime whose compute work stays in one class. Where it may move to another class, it
+/// moves to other threads, and those that a test keeps busy keep nothing back.
+fn threads(tokio: usize, rayon: usize) -> LoomBuilder {
+    let builder = LoomBuilder::new().tokio_threads(tokio).rayon_threads(rayon);
+    builder.compute_priority(ComputePriority::Normal)
+}
+
 fn runtime() -> LoomRuntime {
-    LoomBuilder::new().tokio_threads(2).rayon_threads(2).build().expect("it starts")
+    threads(2, 2).build().expect("it starts")
 }
 
 /// Keeps a thread busy for at least `time`.
@@ -127,7 +137,7 @@ fn an_ended_runtime_refuses_settled_calls_too() {
 
 #[test]
 fn the_try_form_gives_a_panic_as_an_error_on_either_arm() {
-    let builder = || LoomBuilder::new().tokio_threads(2).rayon_threads(1);
+    let builder = || threads(2, 1);
     let runtimes = [builder().always_inline(), builder().always_offload()];
     for (arm, builder) in runtimes.into_iter().enumerate() {
         let runtime = builder.build().expect("it starts");
@@ -230,7 +240,10 @@ fn a_burst_in_a_workers_own_queue_is_not_seen_at_once() {
 fn a_lone_worker_is_blocked_for_less() {
     // The other guardrails are off, since a busy machine could trigger them.
     let knobs = MabKnobs::new().without_strikes().with_thresholds(50.0, 1e9, 1e9);
-    let lone = LoomBuilder::new().tokio_flavor(TokioFlavor::CurrentThread).rayon_threads(1);
+    let lone = LoomBuilder::new()
+        .tokio_flavor(TokioFlavor::CurrentThread)
+        .rayon_threads(1)
+        .compute_priority(ComputePriority::Normal);
     let lone = lone.mab_knobs(knobs).build().expect("it starts");
     lone.block_on(async {
         for _ in 0..40 {
@@ -269,7 +282,7 @@ fn beside_a_queue() {}
 /// The pool's only thread is held, and calls wait behind it.
 #[test]
 fn an_offloaded_call_is_expected_to_wait_in_the_queue() {
-    let builder = LoomBuilder::new().tokio_threads(2).rayon_threads(1);
+    let builder = threads(2, 1);
     let runtime = builder.build().expect("it starts");
     let (release, released) = mpsc::channel::<()>();
     let (started, starts) = mpsc::channel();

@@ -6,10 +6,15 @@ use std::process;
 use std::time::Duration;
 
 use loom::mab::{CalibrationConfig, MabKnobs, Reason};
-use loom::{Arm, ComputeHint, LoomBuilder, LoomRuntime, Source};
+use loom::{Arm, ComputeHint, ComputePriority, LoomBuilder, LoomRuntime, Source};
 
 fn built(builder: LoomBuilder) -> LoomRuntime {
-    builder.tokio_threads(2).rayon_threads(2).build().expect("it starts")
+    builder
+        .tokio_threads(2)
+        .rayon_threads(2)
+        .compute_priority(ComputePriority::Normal)
+        .build()
+        .expect("it starts")
 }
 
 #[test]

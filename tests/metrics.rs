@@ -7,12 +7,17 @@ use std::sync::mpsc;
 use std::task::Poll;
 use std::time::Duration;
 
-use loom::{Arm, ComputeHint, LoomBuilder, LoomRuntime, Priority};
+use loom::{Arm, ComputeHint, ComputePriority, LoomBuilder, LoomRuntime, Priority};
 use prometheus::proto::MetricType;
 use prometheus::{Registry, TextEncoder};
 
 fn runtime() -> LoomRuntime {
-    LoomBuilder::new().tokio_threads(2).rayon_threads(1).build().expect("it starts")
+    LoomBuilder::new()
+        .tokio_threads(2)
+        .rayon_threads(1)
+        .compute_priority(ComputePriority::Normal)
+        .build()
+        .expect("it starts")
 }
 
 /// Every line that is a sample: its name with its labels, and its value.
@@ -52,7 +57,12 @@ fn failing() {
 fn a_registry_shows_what_was_called() {
     let registry = Registry::new();
     let builder = LoomBuilder::new().prefix("my-shop").prometheus_registry(registry.clone());
-    let runtime = builder.tokio_threads(2).rayon_threads(1).build().expect("it starts");
+    let runtime = builder
+        .tokio_threads(2)
+        .rayon_threads(1)
+        .compute_priority(ComputePriority::Normal)
+        .build()
+        .expect("it starts");
     let failed = runtime.block_on(async {
         for n in 0..3 {
             offloaded(n).await;
@@ -196,7 +206,12 @@ fn histograms_add_up() {
 
 #[test]
 fn what_became_of_calls_is_counted_once_each() {
-    let runtime = LoomBuilder::new().rayon_threads(1).compute_queue(1).build().expect("it starts");
+    let runtime = LoomBuilder::new()
+        .rayon_threads(1)
+        .compute_priority(ComputePriority::Normal)
+        .compute_queue(1)
+        .build()
+        .expect("it starts");
     let (release, held) = mpsc::channel::<()>();
     let (started, has_started) = mpsc::channel();
     let work = move |held: Option<mpsc::Receiver<()>>| {

@@ -11,14 +11,14 @@ use clap::Parser;
 use http_body_util::BodyExt;
 use loom::dashboard::Dashboard;
 use loom::{
-    Arm, ComputeHint, FunctionStats, LoomArgs, LoomBuilder, LoomRuntime, Mode, Override, Priority,
-    Source,
+    Arm, ComputeHint, ComputePriority, FunctionStats, LoomArgs, LoomBuilder, LoomRuntime, Mode,
+    Override, Priority, Source,
 };
 use serde_json::Value;
 use tower::ServiceExt;
 
 fn builder() -> LoomBuilder {
-    LoomBuilder::new().tokio_threads(2).rayon_threads(2)
+    LoomBuilder::new().tokio_threads(2).rayon_threads(2).compute_priority(ComputePriority::Normal)
 }
 
 fn stats(runtime: &LoomRuntime, name: &str) -> FunctionStats {

@@ -14,14 +14,21 @@ use axum::routing::post;
 use http_body_util::BodyExt;
 use hyper::body::Frame;
 use loom::tower::{LoadShedLayer, Shed};
-use loom::{ComputeFuture, LoomBuilder, LoomRuntime, Override, Priority};
+use loom::{ComputeFuture, ComputePriority, LoomBuilder, LoomRuntime, Override, Priority};
 use tower::ServiceExt;
+
+/// A builder of a runtime whose compute work stays in one class. Where it may move to another class, it
+/// moves to other threads, and those that a test keeps busy keep nothing back.
+fn threads(tokio: usize, rayon: usize) -> LoomBuilder {
+    let builder = LoomBuilder::new().tokio_threads(tokio).rayon_threads(rayon);
+    builder.compute_priority(ComputePriority::Normal)
+}
 
 const BOUND: Duration = Duration::from_millis(150);
 
 /// One compute thread, and a call that keeps it busy until the sender is dropped.
 fn busy_runtime() -> (LoomRuntime, mpsc::Sender<()>, ComputeFuture<bool>) {
-    let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build().expect("it starts");
+    let runtime = threads(1, 1).build().expect("it starts");
     let (release, busy) = block(&runtime);
     (runtime, release, busy)
 }
@@ -104,7 +111,7 @@ fn the_answer_may_be_the_programs_own() {
     });
     let router = Router::new().route("/", post(handler).layer(layer));
     // The request is polled on another runtime.
-    let other = LoomBuilder::new().rayon_threads(1).build().expect("it starts");
+    let other = threads(1, 1).build().expect("it starts");
     let shed = other.block_on(ask(&router, "/"));
     assert_eq!(shed.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(shed.headers()[header::RETRY_AFTER], "7");
@@ -228,7 +235,7 @@ async fn inline_handler(text: String) -> String {
 /// The route's function runs inline, and joins no queue. A route that goes to the pool is shed.
 #[test]
 fn what_runs_inline_is_never_shed() {
-    let builder = LoomBuilder::new().tokio_threads(2).rayon_threads(1);
+    let builder = threads(2, 1);
     let runtime = builder.build().expect("it starts");
     let router = Router::new()
         .route("/inline", post(inline_handler))
@@ -267,7 +274,7 @@ fn what_runs_inline_is_never_shed() {
 /// What another task calls is seen by no layer, so the program names it.
 #[test]
 fn a_layer_knows_the_functions_that_are_named() {
-    let builder = LoomBuilder::new().tokio_threads(2).rayon_threads(1);
+    let builder = threads(2, 1);
     let runtime = builder.build().expect("it starts");
     let spawning = |text: String| async {
         tokio::spawn(inline_handler(text)).await.expect("it does not panic")

@@ -5,7 +5,7 @@ use std::fmt::{Debug, Write};
 use std::sync::mpsc::{self, TryRecvError};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use loom::{ComputeStreamExt, LoomBuilder, LoomRuntime};
+use loom::{ComputePriority, ComputeStreamExt, LoomBuilder, LoomRuntime};
 use tokio_stream::StreamExt;
 use tracing::field::{Field, Visit};
 use tracing::instrument::WithSubscriber;
@@ -132,7 +132,12 @@ fn is_of_pool(thread: &str) -> bool {
 }
 
 fn runtime() -> LoomRuntime {
-    LoomBuilder::new().tokio_threads(2).rayon_threads(2).build().expect("it starts")
+    LoomBuilder::new()
+        .tokio_threads(2)
+        .rayon_threads(2)
+        .compute_priority(ComputePriority::Normal)
+        .build()
+        .expect("it starts")
 }
 
 /// One recorder for the process, since the threads that enter spans are shared.

@@ -206,7 +206,7 @@ fn assert_only_wakes(allocations: u64, wakes: u64) {
 #[test]
 fn calls_allocate_nothing_once_warm() {
     let calls = env::var(CALLS);
-    let calls = calls.map_or(50_000, |calls| calls.parse().expect("a number of calls"));
+    let calls = calls.map_or(10_000, |calls| calls.parse().expect("a number of calls"));
     // A change of the class would start threads, which allocates.
     let fixed = ComputePriority::Normal;
     let builder = LoomBuilder::new().tokio_threads(2).rayon_threads(2).compute_priority(fixed);

@@ -10,10 +10,17 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use loom::{ComputeHint, LoomBuilder, LoomRuntime, TokioFlavor};
+use loom::{ComputeHint, ComputePriority, LoomBuilder, LoomRuntime, TokioFlavor};
+
+/// A builder of a runtime whose compute work stays in one class. Where it may move to another class, it
+/// moves to other threads, and those that a test keeps busy keep nothing back.
+fn threads(tokio: usize, rayon: usize) -> LoomBuilder {
+    let builder = LoomBuilder::new().tokio_threads(tokio).rayon_threads(rayon);
+    builder.compute_priority(ComputePriority::Normal)
+}
 
 fn runtime() -> LoomRuntime {
-    LoomBuilder::new().tokio_threads(2).rayon_threads(2).build().expect("it starts")
+    threads(2, 2).build().expect("it starts")
 }
 
 /// Drives a future on the calling thread, which belongs to no runtime.
@@ -108,7 +115,7 @@ fn scopes_nest() {
 #[test]
 fn other_tasks_of_the_worker_go_on() {
     for hint in [None, Some(ComputeHint::Low), Some(ComputeHint::High)] {
-        let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build();
+        let runtime = threads(1, 1).build();
         let runtime = runtime.expect("it starts");
         let (sender, receiver) = mpsc::channel();
         let of_task = runtime.clone();
@@ -348,7 +355,7 @@ async fn a_plain_tokio_program_has_scopes() {
 /// A compute thread of one runtime waits for a scope of another, which waits for the first.
 #[test]
 fn a_scope_of_another_runtime_does_not_block_a_compute_thread() {
-    let one = || LoomBuilder::new().tokio_threads(1).rayon_threads(1).build().expect("it starts");
+    let one = || threads(1, 1).build().expect("it starts");
     let (a, b) = (one(), one());
     let (of_a, of_b) = (a.clone(), b.clone());
     let answer = a.spawn_compute(move || {

@@ -18,6 +18,8 @@ fn play(scene: &str) -> (String, String) {
             .args(["--exact", "scenes::a_scene_is_played", "--nocapture", "--test-threads=1"])
             .env(scenes::SCENE, scene)
             .envs(scenes::ENVIRONMENT)
+            // In the idle class, beside busy neighbours, a backtrace takes a minute.
+            .env("RUST_BACKTRACE", "0")
             .output()
             .expect("the own program starts");
     let text = |bytes| String::from_utf8(bytes).expect("it is text");

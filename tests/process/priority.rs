@@ -24,7 +24,7 @@ fn call_until_changed(runtime: &LoomRuntime, changes: u64) -> bool {
     thread::scope(|scope| {
         // Work that is given to the pool itself runs as well. Nobody watches it.
         let direct = scope.spawn(|| runtime.rayon_pool().install(call));
-        for _ in 0..50_000 {
+        for _ in 0..20_000 {
             if runtime.priority_changes() == changes {
                 break;
             }

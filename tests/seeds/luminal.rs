@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use loom::{ComputeError, LoomBuilder, LoomRuntime};
+use loom::{ComputeError, ComputePriority, LoomBuilder, LoomRuntime};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -58,7 +58,11 @@ fn errors_tell_what_went_wrong() {
     let error = runtime.block_on(runtime.spawn(async { std::panic::panic_any("as told") }));
     assert_eq!(error.expect_err("it panics").into_panic().downcast_ref(), Some(&"as told"));
     // A queue that is full refuses.
-    let full = LoomBuilder::new().pin_threads(false).rayon_threads(1).compute_queue(1);
+    let full = LoomBuilder::new()
+        .pin_threads(false)
+        .rayon_threads(1)
+        .compute_priority(ComputePriority::Normal)
+        .compute_queue(1);
     let full = full.build().expect("the settings are right");
     let (sender, receiver) = std::sync::mpsc::channel::<()>();
     let busy = full.spawn_compute(move || receiver.recv_timeout(Duration::from_mins(1)).is_err());

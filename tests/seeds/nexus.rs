@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
 use loom::local::{self, Elapsed, Executor, MissedTickBehavior};
-use loom::{LoomBuilder, LoomRuntime};
+use loom::{ComputePriority, LoomBuilder, LoomRuntime};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +15,11 @@ const SHORT: Duration = Duration::from_millis(2);
 const LONG: Duration = Duration::from_mins(1);
 
 fn with_core() -> LoomRuntime {
-    let builder = LoomBuilder::new().pin_threads(false).tokio_threads(1).rayon_threads(1);
+    let builder = LoomBuilder::new()
+        .pin_threads(false)
+        .tokio_threads(1)
+        .rayon_threads(1)
+        .compute_priority(ComputePriority::Normal);
     builder.local_cores(1).build().expect("the system has threads")
 }
 

@@ -59,6 +59,8 @@ impl Service {
             .args(["--drill", "--longest-wait", "60000"])
             .args(listen)
             .args(args)
+            // Beside busy neighbours, a request that has begun in the idle class takes a minute.
+            .env("SERVICE_COMPUTE_PRIORITY", "normal")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

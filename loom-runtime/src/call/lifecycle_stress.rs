@@ -23,7 +23,7 @@ use crate::threads::drainer;
 use crate::threads::task::spawn;
 use crate::topology::{CoreBudget, Plan, Request};
 
-const ROUNDS: usize = rounds(2_000);
+const ROUNDS: usize = rounds(300);
 /// A round that takes longer hangs: this is far more than a round takes on the slowest machine.
 const HANGS: Duration = Duration::from_mins(1);
 

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-use loom::{ComputeHint, LoomBuilder};
+use loom::ComputeHint;
 use tokio::sync::oneshot;
 
-use crate::{message, small};
+use crate::{message, small, threads};
 
 #[test]
 fn idle_means_shut_down_and_nothing_left() {
@@ -112,7 +112,7 @@ fn the_last_handle_may_go_on_any_thread() {
 
 #[test]
 fn what_is_queued_when_the_last_handle_goes_is_refused_not_run() {
-    let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build().expect("it starts");
+    let runtime = threads(1, 1).build().expect("it starts");
     let (release, blocked) = mpsc::channel::<()>();
     let (entered, started) = mpsc::channel();
     runtime

@@ -12,14 +12,15 @@ use std::thread;
 
 use loom::{ComputePriority, LoomBuilder, LoomRuntime};
 
+/// A builder of a runtime whose compute work stays in one class. Where it may move to another class, it
+/// moves to other threads, and those that a test keeps busy keep nothing back.
+pub(crate) fn threads(tokio: usize, rayon: usize) -> LoomBuilder {
+    let builder = LoomBuilder::new().tokio_threads(tokio).rayon_threads(rayon);
+    builder.compute_priority(ComputePriority::Normal)
+}
+
 pub(crate) fn small() -> LoomRuntime {
-    LoomBuilder::new()
-        .tokio_threads(2)
-        .rayon_threads(2)
-        .pin(false)
-        .compute_priority(ComputePriority::Normal)
-        .build()
-        .expect("a small runtime starts")
+    threads(2, 2).pin(false).build().expect("a small runtime starts")
 }
 
 pub(crate) fn thread_name() -> String {

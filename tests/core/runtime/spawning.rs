@@ -7,9 +7,9 @@ use std::sync::{Arc, mpsc};
 
 use rayon::prelude::*;
 
-use loom::{Arm, ComputeHint, LoomBuilder};
+use loom::{Arm, ComputeHint};
 
-use crate::{message, small, thread_name};
+use crate::{message, small, thread_name, threads};
 
 #[test]
 fn every_kind_of_work_runs() {
@@ -88,7 +88,7 @@ fn a_panic_reaches_whoever_awaits_and_the_threads_survive() {
 
 #[test]
 fn a_panic_in_a_task_of_the_plain_pool_is_survived() {
-    let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build().expect("it starts");
+    let runtime = threads(1, 1).build().expect("it starts");
     runtime.rayon_pool().spawn(|| panic!("nobody waits for this"));
     assert_eq!(runtime.block_on(runtime.spawn_compute(|| 42)), 42);
 }
@@ -106,7 +106,7 @@ fn work_starts_at_the_call_and_runs_to_its_end_when_it_is_never_polled() {
 
 #[test]
 fn a_call_that_was_waited_for_and_dropped_never_starts() {
-    let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build().expect("it starts");
+    let runtime = threads(1, 1).build().expect("it starts");
     let (release, blocked) = mpsc::channel::<()>();
     let busy = runtime.spawn_compute(move || blocked.recv());
     let ran = Arc::new(AtomicBool::new(false));
@@ -141,7 +141,7 @@ fn tokio_works_on_compute_threads() {
 
 #[test]
 fn block_on_a_compute_thread_helps_instead_of_deadlocking() {
-    let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build().expect("it starts");
+    let runtime = threads(1, 1).build().expect("it starts");
     let for_call = runtime.clone();
     let depth = runtime.block_on(runtime.spawn_compute(move || {
         // The only compute thread waits for calls that need a compute thread. One of them is
@@ -180,7 +180,7 @@ fn a_function_that_always_panics_is_measured_all_the_same() {
 
 #[test]
 fn many_waits_on_one_compute_thread_do_not_overflow_its_stack() {
-    let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build().expect("it starts");
+    let runtime = threads(1, 1).build().expect("it starts");
     let (release, wait) = tokio::sync::watch::channel(false);
     let calls: Vec<_> = (0..2_000)
         .map(|_| {
@@ -198,7 +198,7 @@ fn many_waits_on_one_compute_thread_do_not_overflow_its_stack() {
 
 #[test]
 fn a_compute_thread_inside_another_runtimes_block_on_is_still_a_compute_thread() {
-    let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build().expect("it starts");
+    let runtime = threads(1, 1).build().expect("it starts");
     let (own, other) = (runtime.clone(), small());
     let arm = runtime.spawn_compute(move || {
         other.block_on(async { own.spawn_adaptive_with_hint(ComputeHint::High, || ()).arm() })

@@ -8,5 +8,3 @@ async fn small() {
 async fn panics() {
     panic!("as told");
 }
-
-fn main() {}

@@ -19,8 +19,8 @@ impl Cart {
     }
 }
 
-#[loom::main]
-async fn main() {
+#[loom::test]
+async fn runs() {
     let cart = Arc::new(Cart::new(vec![1, 2]).await);
     assert_eq!(Arc::clone(&cart).total().await, 3);
     assert_eq!(Box::new(Cart(vec![1])).boxed().await, 1);

@@ -13,7 +13,7 @@ fn older(n: u32) -> u32 {
 }
 
 #[allow(deprecated)]
-#[loom::main]
-async fn main() {
+#[loom::test]
+async fn runs() {
     assert_eq!(old(1).await + older(1).await, 1);
 }

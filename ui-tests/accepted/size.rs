@@ -29,8 +29,8 @@ fn return_value(n: u32) -> u32 {
     n
 }
 
-#[loom::main]
-async fn main() {
+#[loom::test]
+async fn runs() {
     assert_eq!(total(vec![1, 2, 3]).await, 6);
     assert_eq!(total(vec![1; 5000]).await, 5000);
     assert_eq!(double(21).await, 42);

@@ -1,6 +1,7 @@
 //! What is the function's own name, and what only looks like it.
 
 #![deny(warnings)]
+#![allow(unused_qualifications)]
 
 struct Store<T>(T);
 
@@ -61,8 +62,8 @@ fn told_in_a_string(text: String) -> usize {
     text.len()
 }
 
-#[loom::main]
-async fn main() {
+#[loom::test]
+async fn runs() {
     let store = Store(0);
     assert_eq!(Store::<u8>::items(vec![1]).await.next(), Some(store.0 + 1));
     assert_eq!(Store::<u8>::len(vec![1, 2]).await, 2);

@@ -30,8 +30,8 @@ impl Cart {
     }
 }
 
-#[loom::main]
-async fn main() {
+#[loom::test]
+async fn runs() {
     assert_eq!(squares(4).await.sum::<u32>(), 14);
     assert_eq!(counter(1).await(3), 10);
     assert_eq!(either("7".to_owned()).await.map(|n| n.to_string()), Ok("7".to_owned()));

@@ -34,8 +34,8 @@ fn resize(n: u32) -> u32 {
     sum + resize
 }
 
-#[loom::main]
-async fn main() {
+#[loom::test]
+async fn runs() {
     assert_eq!(resize(2).await, 6);
     assert_eq!(Image::crop(3).await, 3);
 }

@@ -24,8 +24,8 @@ impl<T: Send + 'static, const N: u8> Tagged<T, N> {
     }
 }
 
-#[loom::main]
-async fn main() {
+#[loom::test]
+async fn runs() {
     assert_eq!(show([1, 2]).await, "12");
     assert_eq!(Tagged::<u8, 7>::number(1).await, 8);
     assert_eq!(Tagged::<u8, 7>(PhantomData).both::<u32>(1).await, 8);

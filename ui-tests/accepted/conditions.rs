@@ -1,5 +1,7 @@
 //! Arguments that are there under a condition.
 
+#![allow(clippy::non_minimal_cfg)]
+
 #[loom::compute]
 fn both(#[cfg(any())] never: u32, #[cfg(all())] always: u32, #[cfg(not(any()))] too: u32) -> u32 {
     #[cfg(any())]
@@ -16,8 +18,8 @@ impl Cart {
     }
 }
 
-#[loom::main]
-async fn main() {
+#[loom::test]
+async fn runs() {
     assert_eq!(both(1, 2).await, 3);
     assert_eq!(Cart(3).total(1).await, 3);
 }

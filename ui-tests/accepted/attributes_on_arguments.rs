@@ -10,8 +10,8 @@ fn recursive(#[allow(unused_variables)] unused: u32, n: u32) -> u32 {
     if n == 0 { 0 } else { recursive(1, n - 1) }
 }
 
-#[loom::main]
-async fn main() {
+#[loom::test]
+async fn runs() {
     assert_eq!(allowed(1, 2).await, 2);
     assert_eq!(recursive(1, 2).await, 0);
 }

@@ -1,3 +1,5 @@
+#![allow(clippy::unnecessary_wraps)]
+
 #[loom::test]
 fn plain() {
     assert!(loom::current_runtime().is_some());
@@ -7,5 +9,3 @@ fn plain() {
 fn twice() -> Result<(), String> {
     Ok(())
 }
-
-fn main() {}

@@ -21,8 +21,8 @@ fn endless(n: u32) -> u32 {
     }
 }
 
-#[loom::main]
-async fn main() {
+#[loom::test]
+async fn runs() {
     assert!(tokio::spawn(async { never("as told".to_owned()).await }).await.is_err());
     assert!(tokio::spawn(always_fails(1)).await.is_err());
     assert_eq!(endless(3).await, 3);

@@ -12,8 +12,8 @@ async fn handler(State(catalogue): State<Catalogue>, Path(i): Path<usize>) -> Js
     Json(catalogue.names.get(i).cloned())
 }
 
-#[loom::main]
-async fn main() {
+#[loom::test]
+async fn runs() {
     let catalogue = Catalogue { names: ["one".to_owned()].into() };
     let _router: axum::Router =
         axum::Router::new().route("/{i}", get(handler)).with_state(catalogue);

@@ -6,5 +6,3 @@ async fn nothing_awaited() {}
 
 #[loom::test]
 fn plain() {}
-
-fn main() {}

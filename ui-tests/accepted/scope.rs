@@ -18,8 +18,8 @@ impl<'a> Text<'a> {
     }
 }
 
-#[loom::main]
-async fn main() {
+#[loom::test]
+async fn runs() {
     let mut items = vec![3, 1, 2];
     *sort(&mut items).await = 0;
     assert_eq!(items, [0, 2, 3]);

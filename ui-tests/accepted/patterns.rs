@@ -1,4 +1,5 @@
 #![deny(warnings)]
+#![allow(clippy::cast_possible_truncation, clippy::trivially_copy_pass_by_ref)]
 
 struct Point {
     x: u32,
@@ -19,8 +20,8 @@ fn patterns(
     height + whole.len() as u32 + u32::from(letter) - u32::from('s')
 }
 
-#[loom::main]
-async fn main() {
+#[loom::test]
+async fn runs() {
     let point = Point { x: 1, y: 2 };
     let text = || "ab".to_owned();
     assert_eq!(patterns(point, (3, 4), [5, 0, 0, 6], text(), text(), (7, 8), &'s').await, 41);

@@ -13,8 +13,8 @@ fn watched() -> bool {
     rayon::current_thread_index().is_some()
 }
 
-#[loom::main]
-async fn main() {
+#[loom::test]
+async fn runs() {
     assert!(heavy().await);
     assert!(!light().await);
     assert!(!watched().await);

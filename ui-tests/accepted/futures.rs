@@ -11,8 +11,8 @@ fn assert_send<T: Send + 'static>(value: T) -> T {
     value
 }
 
-#[loom::main]
-async fn main() {
+#[loom::test]
+async fn runs() {
     let n = Arc::new(1);
     let never_polled = double(Arc::clone(&n));
     drop(never_polled);

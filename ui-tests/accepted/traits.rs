@@ -30,8 +30,8 @@ impl<T: Codec + Send + 'static> Codec for Option<T> {
     }
 }
 
-#[loom::main]
-async fn main() {
+#[loom::test]
+async fn runs() {
     assert_eq!(7_u32.encode().await, [7, 0, 0, 0]);
     assert_eq!(u32::decode(vec![7, 0, 0, 0]).await, Some(7));
     assert_eq!(u32::decode(vec![7]).await, None);

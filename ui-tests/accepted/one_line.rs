@@ -15,8 +15,8 @@ impl Cart {
 #[rustfmt::skip]
 #[loom::compute] #[cold] fn cold(n: u8) -> u8 { n }
 
-#[loom::main]
-async fn main() {
+#[loom::test]
+async fn runs() {
     assert_eq!(Cart(1).get().await + Cart(2).by_reference().await + Cart(3).apart().await, 6);
     assert_eq!(cold(1).await, 1);
 }
