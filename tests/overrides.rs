@@ -92,6 +92,42 @@ fn kept() -> Option<String> {
     std::thread::current().name().map(str::to_owned)
 }
 
+struct Cart;
+
+impl Cart {
+    #[loom::compute(hint = "low")]
+    fn total(n: u64) -> u64 {
+        n
+    }
+}
+
+#[loom::compute(hint = "low", key = "given")]
+fn generic<T: Send + 'static>(value: T) -> T {
+    value
+}
+
+#[test]
+fn a_type_names_its_methods_and_a_given_name_its_instances() {
+    let runtime = builder().build().expect("it starts");
+    runtime.block_on(async {
+        assert_eq!((Cart::total(1).await, generic(2_u8).await, generic(3_u16).await), (1, 2, 3));
+    });
+    assert_eq!(runtime.override_function("overrides::Cart::*", Mode::Offload).functions, 1);
+    assert_eq!(runtime.override_function("given", Mode::Offload).functions, 2);
+    assert_eq!(stats(&runtime, "Cart::total").overridden_to, Mode::Offload.into());
+}
+
+#[test]
+fn a_name_that_no_function_can_have_overrides_nothing() {
+    let wrong = builder().override_function("shop::image*", Mode::Inline);
+    let error = wrong.build().expect_err("no function has that name").to_string();
+    assert!(error.contains("`shop::image*` names no function: expected the path"), "{error}");
+    let runtime = builder().build().expect("it starts");
+    assert_eq!(runtime.block_on(kept()).map(|name| name.starts_with("loom-")), Some(true));
+    runtime.override_function("overrides::kept*", Mode::Inline);
+    assert_eq!(stats(&runtime, "::kept").overridden_to, Override::none());
+}
+
 #[test]
 fn the_closest_override_decides() {
     let all = Override::from(Mode::Inline).with_priority(Priority::Low);

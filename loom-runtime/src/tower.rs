@@ -43,17 +43,22 @@ const LEAST_FRAME: usize = 1024;
 /// The layer compares the bound with
 /// [`expected_queue_wait`](LoomRuntime::expected_queue_wait) for its [`priority`](Self::priority).
 /// A function that the layer knows counts with its own priority, and with that of an override: under
-/// the same load, routes of low priority are shed first. If no call of that priority has started for a while, the layer
-/// lets one request through to measure the wait. A request that was let through and has not made
+/// the same load, routes of low priority are shed first. If no call of that priority has started for a
+/// while, the layer lets one request through to measure the wait. A request that was let through and has not made
 /// its call yet (its body is still being read) is in no queue, so a burst of such requests may
 /// exceed the bound.
 ///
-/// A request whose functions would run inline joins no queue, and is never shed. The layer notes which
-/// compute functions the requests of a route call as they are polled, and asks for each what the
-/// scheduler would decide now. It sheds as long as it knows none, and where a request also makes calls
-/// that always go to the pool (`spawn_compute`, scopes), or calls of more than 16 functions or classes
-/// of inputs. It does not see the calls of other tasks, which a request spawns, and of a body that
-/// computes while it is sent: [`functions`](Self::functions) names those.
+/// The layer notes which compute functions, and which classes of their inputs, the requests of a route
+/// call as they are polled. A route is one service that the layer wraps. For each function the layer asks
+/// what the scheduler would decide now. It sheds no request while all of them would run inline, since
+/// such a request joins no queue. If one would be offloaded, each request of the route counts as joining
+/// the queue.
+///
+/// A request also counts as joining the queue, with the layer's priority, while the layer knows no function
+/// of the route, once the route has made a call that always goes to the pool (`spawn_compute`, scopes),
+/// and once it has called more than 16 functions or classes of inputs. The layer does not see the calls of
+/// other tasks, which a request spawns, and of a body that computes while it is sent:
+/// [`functions`](Self::functions) names those.
 ///
 /// The layer reads the body of a shed request first (up to 16 MiB) and discards it, so that the
 /// client receives the response. It does not do so if the client waits before it sends the body
@@ -116,7 +121,7 @@ pub struct Shed {
 
 impl Shed {
     /// The time after which the client should try again: when the queue should be empty, in whole
-    /// seconds, at least one.
+    /// seconds, at least one and at most an hour.
     #[must_use]
     pub fn retry_after(&self) -> Duration {
         let seconds = self.expected_wait.as_secs_f64().ceil().clamp(1.0, 3600.0);

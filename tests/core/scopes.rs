@@ -382,3 +382,14 @@ fn a_scope_under_another_runtimes_guard_ends_all_the_same() {
     assert_eq!(sum, Ok(7));
     helper.join().expect("no panic").expect("somebody listens");
 }
+
+#[test]
+fn a_scope_leaves_the_wakes_of_other_futures_to_the_executor() {
+    let runtime = runtime();
+    for _ in 0..100 {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let scope = runtime.scope_compute(|_| sender.send(7));
+        let both = drive(async { tokio::join!(receiver, scope) });
+        assert_eq!(both, (Ok(7), Ok(())));
+    }
+}

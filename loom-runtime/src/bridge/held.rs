@@ -73,9 +73,10 @@ impl Held {
         None
     }
 
-    /// Wakes all that is held, unless another thread does so just now.
+    /// Wakes all that is held, unless another thread has the lock just now.
     pub(crate) fn wake_all(&self) {
-        // Who has the lock takes all that is held: its owner holds it only to add to the list.
+        // The owner finds the lock taken only by a thread that takes all that is held. The keeper finds it
+        // taken by the owner, too, and looks again later.
         let Some(mut lock) = self.try_lock() else {
             #[cfg(all(test, loom_model))]
             crate::sync::explore::reach("the keeper waits for nobody");

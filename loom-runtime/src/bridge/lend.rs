@@ -31,10 +31,16 @@ impl<R> Lent<'_, R> {
 
     /// Parks the thread until the job is done.
     pub(crate) fn park(&self) {
+        if self.is_done() {
+            return;
+        }
         // Any code may unpark the thread, so the state is checked after each park.
         while !self.is_done() {
             thread::park();
         }
+        // What unparked the thread may have meant the task that waits here, or another future of the
+        // task, which the executor polls only if it finds the thread unparked.
+        thread::current().unpark();
     }
 }
 

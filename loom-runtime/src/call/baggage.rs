@@ -17,6 +17,7 @@ use tokio::task::LocalKey;
 use crate::core::{Function, context};
 use crate::panics::drop_ignoring_panic;
 use crate::sync::thread;
+use crate::threads::Standing;
 
 use super::spans::{self, CallSpan};
 use super::through::through;
@@ -187,12 +188,13 @@ impl Baggage {
         // A call below borrows one of the task-locals while it waits, so this thread can neither
         // set nor unset it. A new thread has nothing to set aside.
         let (core, tokio) = (context::current(), Handle::try_current().ok());
+        let standing = Standing::of_this_thread();
         let run = move || {
             let _entered = tokio.as_ref().map(Handle::enter);
             if let Some(core) = core {
                 context::adopt(core);
             }
-            self.unpack_here(f);
+            standing.around(|| self.unpack_here(f));
         };
         let ended = thread::scope(|scope| {
             match thread::Builder::new().name("loom-apart".to_owned()).spawn_scoped(scope, run) {

@@ -1,6 +1,6 @@
 //! Changes of overrides, and the lines that tell of them.
 
-use crate::config::{Override, nearest};
+use crate::config::{Override, check_name, nearest};
 use crate::core::{Core, Function, Rule};
 use crate::error::Source;
 use crate::threads::say;
@@ -23,6 +23,10 @@ pub(crate) fn override_functions(
     over: Override,
     source: Source,
 ) -> Overridden {
+    if let Err(why) = check_name(name) {
+        say(&format!("{why} ({source}); nothing is overridden"));
+        return Overridden { functions: 0, nearest: None };
+    }
     let rule = Rule::new(name, over, source);
     core.overrides.set(rule.clone());
     let named: Vec<_> = core.functions().filter(|function| rule.names(function.site)).collect();

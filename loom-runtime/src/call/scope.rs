@@ -38,6 +38,11 @@ use super::spin;
 /// A `timeout` or a `select!` around it cannot end it early, nor can a drop. Where that is needed,
 /// use [`scope_compute_with`](crate::scope_compute_with), which takes ownership of the data.
 ///
+/// Where a worker of a multi-thread runtime drives a `LocalSet` or another runtime, tokio refuses to give
+/// the worker's tasks to another thread, by a panic. Loom catches that panic and waits all the same, but
+/// the program's panic hook runs, and with `panic = "abort"` the process ends. Use
+/// [`scope_compute_with`](crate::scope_compute_with) there.
+///
 /// # Panics
 ///
 /// When the closure or work that it spawned panics, once all of the work has ended; on a runtime

@@ -23,12 +23,12 @@ pub(super) struct PollHistory {
     in_a_row: u32,
     /// How many more polls in a row this task needs before it counts as alone.
     until_alone: u32,
-    /// How long this thread has spun since it last yielded.
+    /// How long this thread has spun since a task last did without.
     spun: Duration,
 }
 
 impl PollHistory {
-    /// After so many polls in a row, a task that never waits yields to other tasks.
+    /// After so many polls in a row, a task that never waits does not spin, and other tasks get a turn.
     const LONGEST_ROW: u32 = 64;
     /// And after it has spun for so long: tasks that make no calls are not in the history.
     const LONGEST_SPINS: Duration = Duration::from_micros(100);
@@ -48,7 +48,7 @@ impl PollHistory {
     }
 
     /// Records one poll of this task. Returns whether the task is alone on this thread, and whether
-    /// it should yield now, so that other tasks show up if there are any.
+    /// it has to wait without a spin now, so that other tasks show up if there are any.
     pub(super) fn poll(cx: &Context<'_>) -> (bool, bool) {
         let mut history = Self::of_thread().get();
         let task = cx.waker().data();

@@ -61,7 +61,7 @@ pub struct LoomArgs {
     #[arg(long, value_name = "WORD")]
     pub loom_placement: Option<String>,
 
-    /// The priority of compute threads: idle, nice or normal
+    /// The priority of compute threads: auto, idle, nice or normal
     #[arg(long, value_name = "WORD")]
     pub loom_compute_priority: Option<String>,
 
@@ -97,7 +97,7 @@ pub struct LoomArgs {
     #[arg(long, value_name = "LIST")]
     pub loom_functions: Option<String>,
 
-    /// A configuration file (TOML, YAML or JSON), which wins over files of the program
+    /// A configuration file (TOML, YAML or JSON), which wins over the program's files and variables
     #[arg(long, value_name = "FILE")]
     #[cfg(feature = "config-files")]
     pub loom_config: Option<PathBuf>,

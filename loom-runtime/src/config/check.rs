@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::error::{LoomError, Result};
 use crate::topology::CpuSet;
 
-use super::settings::{Given, Settings};
+use super::functions::check_name;
+use super::settings::{FUNCTIONS, Given, Settings};
 use super::words::{
     EXPECTED_CALLS, EXPECTED_CORES, EXPECTED_SPARES, EXPECTED_STACK, EXPECTED_THREADS,
 };
@@ -40,7 +41,15 @@ impl Settings {
         check("cpuset", self.cpuset.as_ref(), |list| CpuSet::parse(list).map(|_| ()))?;
         check("compute_queue", self.compute_queue.as_ref(), |queue| calls(queue.0))?;
         check("shutdown_timeout", self.shutdown_timeout.as_ref(), timeout)?;
-        check("profile", self.profile.as_ref(), |path| file_has_a_name(path))
+        check("profile", self.profile.as_ref(), |path| file_has_a_name(path))?;
+        self.functions.iter().try_for_each(|Given { value: (name, over), source }| {
+            check_name(name).map_err(|remedy| LoomError::InvalidSetting {
+                setting: FUNCTIONS,
+                value: format!("\"{name}={over}\""),
+                source_of_value: source.clone(),
+                remedy,
+            })
+        })
     }
 }
 

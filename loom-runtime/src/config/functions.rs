@@ -57,8 +57,12 @@ impl From<Mode> for Override {
     }
 }
 
-const HINTS: [(&str, ComputeHint); 3] =
-    [("low", ComputeHint::Low), ("medium", ComputeHint::Medium), ("high", ComputeHint::High)];
+const HINTS: [(&str, ComputeHint); 4] = [
+    ("low", ComputeHint::Low),
+    ("medium", ComputeHint::Medium),
+    ("high", ComputeHint::High),
+    ("unknown", ComputeHint::Unknown),
+];
 const PRIORITIES: [(&str, Priority); 3] =
     [("low", Priority::Low), ("normal", Priority::Normal), ("high", Priority::High)];
 
@@ -77,10 +81,12 @@ impl fmt::Display for Override {
 }
 
 const EXPECTED: &str = "expected `adaptive`, `offload`, `inline`, `observe`, `hint:low`, \
-    `hint:medium`, `hint:high`, `priority:low`, `priority:normal`, `priority:high`, or several of them \
-    joined by `+`";
+    `hint:medium`, `hint:high`, `hint:unknown`, `priority:low`, `priority:normal`, `priority:high`, or \
+    several of them joined by `+`; or `none`";
 const EXPECTED_LIST: &str =
     "expected functions such as `shop::thumbnail::shrink=offload,*=adaptive`";
+const EXPECTED_NAME: &str = "expected the path of a function, such as `shop::thumbnail::shrink`, all of a \
+    module, such as `shop::thumbnail::*`, or `*`";
 
 impl Override {
     /// Parses words that `+` joins.
@@ -139,32 +145,65 @@ impl Override {
 /// The names of functions, and what is asked of each: text of a variable, or a table of a file.
 pub(crate) fn parse_all(raw: &Raw) -> Result<Vec<(String, Override)>, String> {
     match raw {
-        Raw::Text(text) => text
-            .split(',')
+        Raw::Text(text) => entries(text)
+            .into_iter()
             .map(str::trim)
             .filter(|entry| !entry.is_empty())
             .map(|entry| {
                 let (name, words) = entry.rsplit_once('=').ok_or(EXPECTED_LIST)?;
                 let over = Override::parse(words).map_err(|why| format!("in `{entry}`: {why}"))?;
-                Ok((checked(name.trim())?, over))
+                check_name(name.trim())?;
+                Ok((name.trim().to_owned(), over))
             })
             .collect(),
         Raw::Table(entries) => entries
             .iter()
             .map(|(name, raw)| {
                 let over = Override::of_entry(raw).map_err(|why| format!("in `{name}`: {why}"))?;
-                Ok((checked(name)?, over))
+                check_name(name)?;
+                Ok((name.clone(), over))
             })
             .collect(),
         _ => Err(EXPECTED_LIST.to_owned()),
     }
 }
 
-fn checked(name: &str) -> Result<String, String> {
+/// Whether a function, a module or all may have this name.
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
     // A star stands for all, or for all of a module.
     let above = if name == "*" { "" } else { name.strip_suffix("::*").unwrap_or(name) };
-    let is_name = !name.is_empty() && !above.contains('*');
-    if is_name { Ok(name.to_owned()) } else { Err(EXPECTED_LIST.to_owned()) }
+    let is_name = !name.is_empty() && outside_of_types(above, '*').is_empty();
+    if is_name { Ok(()) } else { Err(format!("`{name}` names no function: {EXPECTED_NAME}")) }
+}
+
+/// The entries of a list, which commas divide.
+fn entries(list: &str) -> Vec<&str> {
+    let mut entries = Vec::new();
+    let mut from = 0;
+    for comma in outside_of_types(list, ',') {
+        entries.push(&list[from..comma]);
+        from = comma + 1;
+    }
+    entries.push(&list[from..]);
+    entries
+}
+
+/// Where a character stands that is not part of a type, as in `shop::map<u8, *const u8>`.
+fn outside_of_types(text: &str, wanted: char) -> Vec<usize> {
+    let (mut depth, mut before) = (0_usize, ' ');
+    let mut found = Vec::new();
+    for (at, it) in text.char_indices() {
+        match it {
+            '<' | '(' | '[' => depth += 1,
+            // The `>` of `->` closes no bracket.
+            '>' if before == '-' => {}
+            '>' | ')' | ']' => depth = depth.saturating_sub(1),
+            _ if it == wanted && depth == 0 => found.push(at),
+            _ => {}
+        }
+        before = it;
+    }
+    found
 }
 
 #[cfg(all(test, not(loom_model)))]
@@ -178,7 +217,7 @@ mod tests {
     #[test]
     fn what_is_written_is_what_is_shown() {
         for words in
-            ["offload", "inline+hint:high", "priority:low", "observe+hint:low+priority:high"]
+            ["offload", "inline+hint:high", "hint:unknown", "observe+hint:low+priority:high"]
         {
             assert_eq!(Override::parse(words).expect("it is one").to_string(), words);
         }
@@ -192,6 +231,9 @@ mod tests {
         let offload = Override::from(Mode::Offload);
         let rest = Override::from(Mode::Adaptive).with_priority(Priority::Low);
         assert_eq!(all, [("a::b".to_owned(), offload), ("*".to_owned(), rest)]);
+        let all = text("a::map<u8, fn(*const u8) -> [u8; 2]>=offload,b=inline").expect("it is one");
+        let names: Vec<_> = all.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["a::map<u8, fn(*const u8) -> [u8; 2]>", "b"]);
         let table = |key: &str, word: &str| (key.to_owned(), Raw::Text(word.to_owned()));
         let below = Raw::Table(vec![table("mode", "inline"), table("hint", "low")]);
         let all = Raw::Table(vec![("a::b".to_owned(), below), table("c", "offload")]);
@@ -205,9 +247,9 @@ mod tests {
         assert_eq!(text("a=ofload"), Err("in `a=ofload`: did you mean `offload`?".to_owned()));
         for (wrong, words) in [
             ("a", "expected functions such as"),
-            ("=offload", "expected functions such as"),
-            ("shop::image*=offload", "expected functions such as"),
-            ("*::shrink=offload", "expected functions such as"),
+            ("=offload", "`` names no function: expected the path"),
+            ("shop::image*=offload", "`shop::image*` names no function"),
+            ("*::shrink=offload", "`*::shrink` names no function"),
             ("a=", "expected `adaptive`"),
             ("a=hint:long", "did you mean `hint:low`?"),
         ] {

@@ -74,8 +74,9 @@ pub struct LoomConfig {
 }
 
 impl LoomConfig {
-    /// The source of a key's value; `None` for an unknown key. The keys are the names of the
-    /// fields.
+    /// The source of a key's value; `None` for an unknown key. The keys are the names of the fields, and
+    /// those of the two tables are `mab_knobs.k_starve`, `calibration.enabled` and so on. For `functions`
+    /// it is the source of the latest override; earlier ones may have others.
     #[must_use]
     pub fn source(&self, key: &str) -> Option<&Source> {
         self.sources.iter().find(|(name, _)| *name == key).map(|(_, source)| source)

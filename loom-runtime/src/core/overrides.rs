@@ -13,7 +13,7 @@ use crate::sync::{Arc, PoisonError, RwLock};
 /// An override for the functions of a name.
 #[derive(Debug)]
 pub(crate) struct Rule {
-    /// The path or the name of a function, `path::*`, or `*`.
+    /// The path, the full name or the given name of a function, `path::*`, or `*`.
     pub(crate) name: String,
     pub(crate) over: Override,
     pub(crate) source: Source,
@@ -55,12 +55,18 @@ impl Rule {
 
     /// How closely the rule names a function; `None` if it does not.
     fn rank(&self, path: &str, name: &str) -> Option<usize> {
-        if self.name == path || self.name == name {
+        if self.name == name {
             return Some(usize::MAX);
         }
+        // A given name has the types of an instance behind it.
+        let types = name.strip_prefix(self.name.as_str()).unwrap_or_default();
+        if self.name == path || types.starts_with(" (") {
+            return Some(usize::MAX - 1);
+        }
         let above = self.name.strip_suffix('*')?;
-        (above.is_empty() || above.ends_with("::") && path.starts_with(above))
-            .then_some(above.len())
+        // A path has no types, so only the name of a method is below its type.
+        let is_below = above.ends_with("::") && [path, name].iter().any(|it| it.starts_with(above));
+        (above.is_empty() || is_below).then_some(above.len())
     }
 
     pub(crate) fn is_exact(&self) -> bool {
@@ -160,6 +166,21 @@ mod tests {
         assert_eq!(ranks("shop::image::shrink"), [true, false]);
         assert_eq!(ranks("shop::image::shrink<u8>"), [true, false]);
         assert_eq!(ranks("y"), [false, true]);
+    }
+
+    #[test]
+    fn a_full_name_is_closer_than_a_path_and_a_type_than_its_module() {
+        let rank = |name: &str, of: [&str; 2]| {
+            Rule::new(name, Mode::Inline.into(), Source::Code).rank(of[0], of[1])
+        };
+        let method = ["shop::count", "shop::Index::count"];
+        let ranks = ["*", "shop::*", "shop::Index::*", "shop::count", "shop::Index::count"]
+            .map(|name| rank(name, method).expect("it names the method"));
+        assert!(ranks.is_sorted_by(|wide, close| wide < close), "{ranks:?}");
+        assert_eq!(rank("shop::Cart::*", method), None);
+        let given = ["shop::digest", "digest (shop::digest<u8>)"];
+        assert!(rank("digest", given) < rank("digest (shop::digest<u8>)", given));
+        assert!(rank("digest", given).is_some() && rank("dig", given).is_none());
     }
 
     #[test]

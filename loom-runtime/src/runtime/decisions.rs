@@ -14,8 +14,9 @@ impl LoomRuntime {
     /// tracked separately.
     ///
     /// Cost: a settled inline call takes some thread-local loads and the move of the result, and
-    /// allocates nothing. An offloaded call costs what [`spawn_compute`](Self::spawn_compute)
-    /// costs, and a decision. `loom-bench decide` and `loom-bench micro` print both.
+    /// allocates nothing. A measured call takes some hundred nanoseconds; they take about a hundredth of
+    /// the time. An offloaded call costs what [`spawn_compute`](Self::spawn_compute) costs, and a decision.
+    /// `loom-bench decide` and `loom-bench micro` print these.
     ///
     /// # Panics
     ///
@@ -45,6 +46,12 @@ impl LoomRuntime {
 
     /// [`spawn_adaptive`](Self::spawn_adaptive) that returns failures as errors, as
     /// [`try_spawn_compute`](Self::try_spawn_compute) does.
+    ///
+    /// # Errors
+    ///
+    /// The first poll returns an error if `f` panics, if the runtime has been shut down or ends before `f`
+    /// starts, and if `f` would be offloaded while the queue is full or there are no compute threads. A full
+    /// queue refuses no inline call.
     ///
     /// ```
     /// # fn main() -> loom::Result<()> {

@@ -20,14 +20,15 @@ impl Record {
         // A hint is one more sample, which fades with each measurement, on either arm.
         let trust = knobs.hint_trust_threshold;
         let left = (1.0 - (inline.weight + pool.weight) / trust).max(0.0);
-        let run_time = match (of_inline, knobs.prior(hint)) {
+        let (run_time, assumed) = match (of_inline, knobs.prior(hint)) {
             (Some(of), Some(hinted)) if left > 0.0 => {
                 let samples = inline.weight.max(1.0);
                 let mean = (of.mean * samples + hinted * left) / (samples + left);
-                Some(Belief { mean, deviation: of.deviation.max((mean - of.mean).abs()) })
+                let deviation = of.deviation.max((mean - of.mean).abs());
+                (Some(Belief { mean, deviation }), left / (samples + left))
             }
-            (None, Some(mean)) => Some(Belief { mean, deviation: mean * DOUBT }),
-            (of, _) => of,
+            (None, Some(mean)) => (Some(Belief { mean, deviation: mean * DOUBT }), 1.0),
+            (of, _) => (of, 0.0),
         };
         // Inline decides whether other tasks are delayed. Before its first sample, the pool's
         // samples stand for it.
@@ -41,6 +42,7 @@ impl Record {
         Known {
             run_time,
             basis: Basis::of(&inline, &pool, false, run_time.is_some()),
+            assumed,
             square: if inline.weight > LITTLE { inline.square } else { 0.0 },
             factor: 1.0,
             pool: of_pool.or(run_time.map(doubted)),

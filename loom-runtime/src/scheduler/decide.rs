@@ -100,6 +100,8 @@ pub(crate) struct Known {
     /// `t`, on an I/O worker; `None` without a hint and without a measurement.
     pub(crate) run_time: Option<Belief>,
     pub(crate) basis: Basis,
+    /// The share of a hint and a profile in the run time, 0 to 1. It fades with each measurement.
+    pub(crate) assumed: f64,
     /// The mean of the squares of run times.
     pub(crate) square: f64,
     /// `f`: the run time on the pool over the run time inline.
@@ -276,6 +278,7 @@ pub(super) mod tests {
         Known {
             run_time: Some(Belief { mean, deviation: 0.0 }),
             basis: Basis::Both,
+            assumed: 0.0,
             square: mean * mean,
             factor: 1.0,
             pool: None,

@@ -5,13 +5,15 @@ use std::time::Duration;
 use super::decide::{Basis, Caller, FEW};
 use super::{Arm, Reason, Verdict};
 
+/// From this share on, an explanation says that a hint or a profile counts beside the measurements.
+const SOME: f64 = 0.01;
 /// Waits are told of where so many runs were looked at, and this share of them waited.
 const LOOKED_AT: u64 = 8;
 const MANY: f64 = 0.05;
 
 impl Verdict {
-    /// Explains in sentences why calls run on this arm. Times that were not measured are told from
-    /// those that were.
+    /// Explains in sentences why calls run on this arm. Each time says whether it was measured, and what
+    /// else it is from: during the first measurements, a hint or a profile counts beside them.
     ///
     /// ```
     /// # fn main() -> loom::Result<()> {
@@ -115,19 +117,24 @@ impl Verdict {
         )
     }
 
-    fn inline_basis(&self) -> &'static str {
-        match self.basis {
+    fn inline_basis(&self) -> String {
+        let basis = match self.basis {
             Basis::Both | Basis::Inline => "measured",
             Basis::Pool => "as measured on the pool; no inline call is remembered",
-            Basis::Profile => "by a profile",
-            Basis::Hint => "by its hint",
-            Basis::Nothing => "nothing is known",
+            Basis::Profile => return "by a profile".to_owned(),
+            Basis::Hint => return "by its hint".to_owned(),
+            Basis::Nothing => return "nothing is known".to_owned(),
+        };
+        if self.assumed < SOME {
+            return basis.to_owned();
         }
+        format!("{basis}; its hint or a profile counts for {:.0} %", self.assumed * 100.0)
     }
 
     fn pool_basis(&self) -> &'static str {
         match self.basis {
-            Basis::Both | Basis::Pool => "measured",
+            Basis::Both | Basis::Pool if self.assumed < SOME => "measured",
+            Basis::Both | Basis::Pool => "measured in part",
             _ => "as inline",
         }
     }

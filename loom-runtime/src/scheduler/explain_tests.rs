@@ -143,6 +143,11 @@ fn check(verdict: &Verdict) {
         Reason::Refused => assert!(text.starts_with("GR4"), "{text}"),
         other => panic!("{other:?} is not drawn here"),
     }
+    if text.contains("counts for") {
+        let share = number_after(&text, "counts for ");
+        let measured = verdict.samples.iter().sum::<f64>();
+        assert!((1.0..100.0).contains(&share) && (0.1..8.0).contains(&measured), "{text}");
+    }
     if text.contains("no inline call is remembered") {
         assert!(verdict.samples[0] < 0.2, "{text}");
     }

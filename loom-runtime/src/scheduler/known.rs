@@ -38,6 +38,7 @@ impl Record {
         let mut known = Known {
             run_time: hinted.map(|mean| Belief { mean, deviation: mean * DOUBT }),
             basis: Basis::of(&inline, &offload, !prior.is_empty(), hinted.is_some()),
+            assumed: 1.0,
             square: hinted.unwrap_or_default().powi(2),
             factor,
             pool: None,
@@ -69,6 +70,7 @@ impl Record {
         let left = if weight < trust { 1.0 - weight / trust } else { 0.0 };
         let prior = hinted.map_or((0.0, 0.0), |mean| (left, mean));
         let all = weight + prior.0;
+        known.assumed = 1.0 - measured / all;
         let mean = (mean * weight + prior.1 * prior.0) / all;
         let square = (square * weight + prior.1 * prior.1 * prior.0) / all;
         let variance = (square - mean * mean).max((mean * DOUBT).powi(2) / all);

@@ -67,6 +67,8 @@ pub struct Verdict {
     /// How long ago the verdict was drawn.
     pub age: Duration,
     pub(super) basis: Basis,
+    /// The share of a hint and a profile in the run time, 0 to 1.
+    pub(super) assumed: f64,
     pub(super) caller: Caller,
     /// Whether its calls run inline all the same, since the function only observes.
     pub(super) is_observed: bool,
@@ -145,6 +147,7 @@ impl Verdict {
             waits,
             age: Duration::from_nanos(now.saturating_sub(kept.now)),
             basis: known.basis,
+            assumed: known.assumed,
             caller: conditions.caller,
             is_observed: conditions.is_observed,
             is_overhead_measured: conditions.overhead_age.is_some(),

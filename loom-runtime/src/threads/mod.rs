@@ -40,9 +40,9 @@ pub(crate) use first_overrides::override_at_start;
 pub(crate) use first_overrides::take_from_environment;
 pub(crate) use io::{place_blocking_thread, start_tokio};
 pub(crate) use probe::{await_placed, new_thread, probe};
-pub(crate) use spares::lend_place;
 #[cfg(feature = "plugin")]
 pub(crate) use spares::serve;
+pub(crate) use spares::{Standing, lend_place};
 pub(crate) use task::Tracked;
 pub(crate) use timer::Timer;
 pub(crate) use tokio_side::{ShutdownWait, TokioSide};

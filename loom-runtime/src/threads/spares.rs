@@ -31,6 +31,37 @@ pub(crate) fn serve(core: Arc<Core>) {
     let _ = OWNER.with(|owner| owner.set(core));
 }
 
+/// What a thread is to a pool: whose calls it runs, and whether it has lent its place.
+///
+/// A thread that only waits for another one hands this over, so that a wait of the other one lends the place.
+pub(crate) struct Standing {
+    owner: Option<Arc<Core>>,
+    is_lent: bool,
+}
+
+impl Standing {
+    pub(crate) fn of_this_thread() -> Self {
+        let owner = OWNER.try_with(|owner| owner.get().cloned()).ok().flatten();
+        Self { owner, is_lent: IS_LENT.get() }
+    }
+
+    /// Calls `f` with this standing. The calling thread is a new one, which runs nothing else.
+    pub(crate) fn around<R>(self, f: impl FnOnce() -> R) -> R {
+        struct End(Arc<Core>);
+        impl Drop for End {
+            fn drop(&mut self) {
+                self.0.compute_ids.remove_this_thread();
+            }
+        }
+        IS_LENT.set(self.is_lent);
+        let _end = self.owner.map(|core| {
+            serve(Arc::clone(&core));
+            End(core)
+        });
+        f()
+    }
+}
+
 /// The place of a compute thread that waits. Until this is dropped, a spare may run calls.
 pub(crate) struct LentPlace {
     core: Arc<Core>,

@@ -113,3 +113,31 @@ fn values_whose_drops_panic_end_neither_the_process_nor_the_pool() {
     }
     assert_eq!(runtime.block_on(runtime.spawn_compute(|| 7)), 7);
 }
+
+/// An executor that a task of tokio's runs within its poll, so that tokio wakes nobody meanwhile. There are
+/// fewer calls than tokio's budget for one poll, at whose end every resource of tokio's waits, too.
+#[test]
+fn an_executor_within_a_worker_sees_the_end_of_each_call() {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let runtime = runtime(2);
+    let own = runtime.clone();
+    let task = runtime.spawn_async(async move {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        for n in 0..100 {
+            let mut call = pin!(own.spawn_compute(move || n));
+            let seen = loop {
+                match call.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    Poll::Ready(seen) => break seen,
+                    Poll::Pending => thread::park(),
+                }
+            };
+            assert_eq!(seen, n);
+        }
+    });
+    runtime.block_on(task).expect("no panic");
+}

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
@@ -196,6 +196,42 @@ fn a_task_local_may_be_borrowed_while_a_call_waits() {
         let without = runtime.block_on(async { tokio::spawn(async { tenant().await }).await });
         assert_eq!(without.expect("no panic"), None);
     });
+}
+
+fn until(flag: &AtomicBool) {
+    while !flag.load(Ordering::Relaxed) {
+        thread::yield_now();
+    }
+}
+
+/// Waits within a borrow of the task-local for the other thread, which runs a scope. A piece of the scope
+/// must not see the value, and comes to this thread, since the other one does nothing but wait.
+#[loom::compute(mode = "offload", carry(TENANT))]
+fn takes_a_piece_that_waits(runtime: LoomRuntime) -> u32 {
+    let (has_begun, is_taken) = (AtomicBool::new(false), AtomicBool::new(false));
+    let scope = || {
+        has_begun.store(true, Ordering::Relaxed);
+        let mut answer = 0;
+        let mut scope = Box::pin(runtime.scope_compute(|scope| {
+            scope.spawn(|_| {
+                is_taken.store(true, Ordering::Relaxed);
+                answer = runtime.block_on(runtime.spawn_compute(|| 7));
+            });
+            until(&is_taken);
+        }));
+        assert!(poll_once(&mut scope), "it ends within the poll");
+        drop(scope);
+        answer
+    };
+    TENANT.with(|_| rayon::join(|| until(&has_begun), scope).1)
+}
+
+#[test]
+fn a_piece_on_a_thread_of_its_own_may_wait_for_a_call() {
+    let runtime = pool(2, ComputePriority::Normal);
+    let own = runtime.clone();
+    let answer = TENANT.scope(1, async move { takes_a_piece_that_waits(own).await });
+    assert_eq!(runtime.block_on(answer), 7);
 }
 
 /// A call is abandoned while it waits. It is told, and the call that runs meanwhile is not.

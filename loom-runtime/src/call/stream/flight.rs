@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 
 use crate::core::Core;
-use crate::panics::KeptWaker;
+use crate::panics::{KeptWaker, drop_ignoring_panic};
 use crate::scheduler::Arm;
 use crate::sync::{Arc, thread};
 
@@ -90,8 +90,9 @@ impl<U> Flight<U> {
                 match outcome {
                     Ok(value) => Poll::Ready(Some(value)),
                     Err(payload) => {
-                        self.items.clear();
                         self.is_over = true;
+                        // A result may panic when it is dropped, and this panic is the one that counts.
+                        self.items.drain(..).for_each(drop_ignoring_panic);
                         resume_unwind(payload)
                     }
                 }

@@ -23,9 +23,16 @@ use flight::Flight;
 /// Maps the items of a stream by compute functions.
 ///
 /// Items are taken from the stream only while there is room for them, so a slow reader slows the
-/// stream down. Results that the reader has not taken yet count as in flight. A panic of one item
-/// is raised again where its result would have come, and it ends this stream alone. Dropping the
-/// stream cancels the items in flight: those that have not started never do.
+/// stream down. Results that the reader has not taken yet count as in flight. Items run on the runtime that
+/// is current at the first poll, or on that of [`on`](ComputeMap::on).
+///
+/// A panic of one item is raised again where its result would have come. It ends this stream: the stream
+/// drops the other items in flight, with results that are ready, and then yields `None`. Dropping the
+/// stream cancels the items in flight: those that have not started never do, and the results of those that
+/// run are dropped.
+///
+/// Cost: that of [`spawn_compute`](crate::spawn_compute) for each item, or of a decision where the stream
+/// is adaptive (`loom-bench micro`, `loom-bench decide`).
 ///
 /// ```
 /// use loom::ComputeStreamExt;
@@ -220,8 +227,8 @@ impl<S: Stream, F, U> AdaptiveMap<S, F, U> {
     }
 
     /// Names the function in every report and for overrides. Its key is that of the name, so a profile
-    /// stays valid while the code moves. If several closures have one name, reports add them up or list
-    /// each, an override counts for all, and a profile keeps none.
+    /// stays valid while the code moves. If several closures have one name, `functions` lists each,
+    /// Prometheus shows their sum, an override counts for all, and a profile keeps none.
     pub fn name(mut self, name: &'static str) -> Self {
         self.told.name = Some(name);
         self
