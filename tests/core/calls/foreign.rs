@@ -125,19 +125,21 @@ fn an_executor_within_a_worker_sees_the_end_of_each_call() {
         }
     }
     let runtime = runtime(2);
-    let own = runtime.clone();
-    let task = runtime.spawn_async(async move {
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        for n in 0..100 {
-            let mut call = pin!(own.spawn_compute(move || n));
-            let seen = loop {
-                match call.as_mut().poll(&mut Context::from_waker(&waker)) {
-                    Poll::Ready(seen) => break seen,
-                    Poll::Pending => thread::park(),
-                }
-            };
-            assert_eq!(seen, n);
-        }
-    });
-    runtime.block_on(task).expect("no panic");
+    for _ in 0..20 {
+        let own = runtime.clone();
+        let task = runtime.spawn_async(async move {
+            let waker = Waker::from(Arc::new(Unpark(thread::current())));
+            for n in 0..100 {
+                let mut call = pin!(own.spawn_compute(move || n));
+                let seen = loop {
+                    match call.as_mut().poll(&mut Context::from_waker(&waker)) {
+                        Poll::Ready(seen) => break seen,
+                        Poll::Pending => thread::park(),
+                    }
+                };
+                assert_eq!(seen, n);
+            }
+        });
+        runtime.block_on(task).expect("no panic");
+    }
 }
