@@ -105,10 +105,10 @@ impl fmt::Display for NoSpare {
 /// In a plug-in there are no spares: they would be threads of rayon's that never end, through the
 /// parallel iterators in their calls, and the library could not be unmapped.
 pub(crate) fn lend_place() -> Result<Option<LentPlace>, NoSpare> {
-    let owner = OWNER.try_with(|owner| owner.get().cloned()).ok().flatten();
-    let owner = owner.filter(|core| !core.owner.has_host() && !IS_LENT.get() && !os::is_forked());
+    let Standing { owner, is_lent } = Standing::of_this_thread();
+    let owner = owner.filter(|core| !core.owner.has_host() && !is_lent && !os::is_forked());
     let lent = owner.map(lend_place_of).transpose()?;
-    IS_LENT.set(IS_LENT.get() || lent.is_some());
+    IS_LENT.set(is_lent || lent.is_some());
     Ok(lent)
 }
 

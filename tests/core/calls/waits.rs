@@ -13,12 +13,13 @@ use rayon::prelude::*;
 
 use crate::poll_once;
 
-/// Runs a test on pools of several sizes, and on one in the idle class, which neighbours slow down.
+/// Runs a test on pools of several sizes, in both classes.
 pub(crate) fn on_each_pool(test: impl Fn(LoomRuntime)) {
     for threads in [1, 2, 4] {
-        test(pool(threads, ComputePriority::Normal));
+        for priority in [ComputePriority::Idle, ComputePriority::Normal] {
+            test(pool(threads, priority));
+        }
     }
-    test(pool(2, ComputePriority::Idle));
 }
 
 /// How often to do on this pool what is done `full` times on a pool of normal priority. Busy neighbours
