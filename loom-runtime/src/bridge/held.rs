@@ -7,8 +7,8 @@ use std::task::Waker;
 use crate::panics::ignore_panic;
 use crate::sync::TryLockError;
 #[cfg(all(test, loom_model))]
-use crate::sync::modelled::{AtomicU32, Ordering};
-use crate::sync::modelled::{Mutex, MutexGuard};
+use crate::sync::modelled::AtomicU32;
+use crate::sync::modelled::{Mutex, MutexGuard, Ordering, fence};
 
 /// The most wakers that one drainer holds.
 const MOST: usize = 16;
@@ -29,7 +29,8 @@ const SHORTEST: u32 = 1;
 pub(crate) struct Held {
     list: Mutex<List>,
     /// Written before and after the lock is tried. The checker changes threads before operations
-    /// only: so it may while the lock is held.
+    /// only: so it may while the lock is held. Nobody reads it, since who reads it might see what
+    /// the writer did before.
     #[cfg(all(test, loom_model))]
     tries: AtomicU32,
 }
@@ -92,20 +93,20 @@ impl Held {
 
     fn try_lock(&self) -> Option<MutexGuard<'_, List>> {
         #[cfg(all(test, loom_model))]
-        self.tries.fetch_add(1, Ordering::Relaxed);
+        self.tries.store(0, Ordering::Relaxed);
         let list = match self.list.try_lock() {
             Ok(list) => Some(list),
             Err(TryLockError::Poisoned(list)) => Some(list.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         };
         #[cfg(all(test, loom_model))]
-        self.tries.fetch_add(1, Ordering::Relaxed);
+        self.tries.store(0, Ordering::Relaxed);
         list
     }
 }
 
 /// What one drainer holds while it drains. Dropping this wakes it.
-pub(super) struct Holding<'a> {
+pub(crate) struct Holding<'a> {
     at: Option<&'a Held>,
     held: usize,
     /// How many microseconds the jobs were expected to take that it has run meanwhile.
@@ -118,7 +119,7 @@ pub(super) struct Holding<'a> {
 }
 
 impl<'a> Holding<'a> {
-    pub(super) fn of(at: Option<&'a Held>) -> Self {
+    pub(crate) fn of(at: Option<&'a Held>) -> Self {
         Self { at, held: 0, micros: 0, highest: 0, priority: 0, is_shortest: false }
     }
 
@@ -128,7 +129,7 @@ impl<'a> Holding<'a> {
 
     /// The drainer is about to run a job of this priority that is expected to take so many
     /// microseconds.
-    pub(super) fn runs(&mut self, priority: usize, micros: Option<u32>) {
+    pub(crate) fn runs(&mut self, priority: usize, micros: Option<u32>) {
         self.priority = priority;
         self.is_shortest = micros.is_some_and(|micros| micros <= SHORTEST);
         if self.is_empty() {
@@ -140,12 +141,17 @@ impl<'a> Holding<'a> {
         }
     }
 
-    /// Holds the waker of the job that has run, or wakes it. `ahead` says how many jobs wait for each
-    /// drainer; `None` where nothing may be held.
-    pub(super) fn hold_or_wake(&mut self, waker: Waker, ahead: impl FnOnce() -> Option<usize>) {
+    /// Holds the waker of the job that has run, or wakes it. `is_watched` says whether another thread
+    /// wakes what is held, and `ahead` how many jobs wait for each drainer.
+    pub(crate) fn hold_or_wake(
+        &mut self,
+        waker: Waker,
+        is_watched: impl Fn() -> bool,
+        ahead: impl FnOnce() -> usize,
+    ) {
         let enough = (self.held + 1) * JOBS;
         let waker = match self.at {
-            Some(held) if !self.is_shortest && ahead().is_some_and(|ahead| ahead >= enough) => {
+            Some(held) if !self.is_shortest && is_watched() && ahead() >= enough => {
                 held.hold(waker)
             }
             _ => Some(waker),
@@ -153,6 +159,11 @@ impl<'a> Holding<'a> {
         let Some(waker) = waker else {
             self.held += 1;
             self.highest = self.highest.max(self.priority);
+            // SeqCst: with the fence of whoever ends the watch, and then wakes what it finds here.
+            fence(Ordering::SeqCst);
+            if !is_watched() {
+                self.wake_all();
+            }
             return;
         };
         // The order in which the jobs ended.

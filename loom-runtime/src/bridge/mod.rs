@@ -41,6 +41,8 @@ pub(crate) use complete::{Job, current_is_unwanted};
 pub(crate) use drainer_set::Generation;
 pub(crate) use future::Call;
 pub(crate) use held::Held;
+#[cfg(all(test, loom_model))]
+pub(crate) use held::Holding;
 pub(crate) use lend::{Lent, lend};
 pub use outcome::Priority;
 pub(crate) use outcome::{End, Fault, Observer, Outcome, Queueing};

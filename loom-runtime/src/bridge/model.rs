@@ -233,7 +233,7 @@ fn held_wakers_are_woken_once_whoever_wakes_them() {
         let mut holding = Holding::of(Some(&held));
         holding.runs(0, Some(10));
         for woken in &woken {
-            holding.hold_or_wake(Waker::from(StdArc::clone(woken)), || Some(16));
+            holding.hold_or_wake(Waker::from(StdArc::clone(woken)), || true, || 16);
         }
         drop(holding);
         keeper.join().expect("no panic");

@@ -310,8 +310,11 @@ impl<D: Drainer> HandOver for Ending<'_, '_, D> {
     fn wake(&mut self, waker: Waker) {
         if self.is_short {
             let Self { queue, drainer, holding, .. } = self;
-            let ahead = || drainer.may_hold().then(|| queue.drainers.waiting_for_each());
-            return holding.hold_or_wake(waker, ahead);
+            return holding.hold_or_wake(
+                waker,
+                || drainer.may_hold(),
+                || queue.drainers.waiting_for_each(),
+            );
         }
         // The order in which the jobs ended.
         self.holding.wake_all();

@@ -374,17 +374,15 @@ impl Core {
         self.watched.is_on()
     }
 
-    /// The keeper does not watch this core, or will not: the next call makes it try again. Wakes what
-    /// is held, which nobody else would.
+    /// The keeper does not watch this core, or will not: the next call makes it try again.
     pub(crate) fn is_not_watched(&self) {
-        self.watched.stop();
-        self.wake_held();
+        self.watched.stop(&self.held);
     }
 
     /// Whether the keeper may forget this core: it has no work now, and had none since the
     /// keeper's last call.
     pub(crate) fn may_be_left_alone(&self) -> bool {
-        self.watched.may_end(|| self.has_work())
+        self.watched.may_end(&self.held, || self.has_work())
     }
 
     /// Whether there is work that needs a thread of the pool, or a blocking thread.

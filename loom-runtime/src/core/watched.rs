@@ -3,8 +3,13 @@
 //! A thread that begins work counts it, and then looks whether the core is watched. The keeper first
 //! stops watching, and then looks whether there is work. All four steps are sequentially consistent,
 //! so at least one of the two sees what the other did first.
+//!
+//! The keeper also wakes what drainers hold back. A drainer holds a waker, and then looks whether the
+//! core is watched. Whoever ends the watch says so first, and then wakes what is held. A fence is
+//! between the two steps of either, so at least one of the two wakes it.
 
-use crate::sync::modelled::{AtomicU32, AtomicUsize, Ordering};
+use crate::bridge::Held;
+use crate::sync::modelled::{AtomicU32, AtomicUsize, Ordering, fence};
 
 /// The keeper does not know this core.
 const UNWATCHED: u32 = 0;
@@ -72,9 +77,10 @@ impl Watched {
         self.0.load(Ordering::Relaxed) != UNWATCHED
     }
 
-    /// The keeper could not be made to watch the core.
-    pub(super) fn stop(&self) {
+    /// The keeper does not watch the core, or will not.
+    pub(super) fn stop(&self, held: &[Held]) {
         self.0.store(UNWATCHED, Ordering::Relaxed);
+        wake_at_last(held);
     }
 
     fn swap(&self, from: u32, to: u32) -> bool {
@@ -82,7 +88,7 @@ impl Watched {
     }
 
     /// Whether the keeper may stop: there is no work now, and there was none since the last call.
-    pub(super) fn may_end(&self, has_work: impl FnOnce() -> bool) -> bool {
+    pub(super) fn may_end(&self, held: &[Held], has_work: impl FnOnce() -> bool) -> bool {
         // SeqCst: with `Work::begin`, and the load of `begin`.
         let stopped =
             self.0.compare_exchange(QUIET, UNWATCHED, Ordering::SeqCst, Ordering::Relaxed);
@@ -93,8 +99,20 @@ impl Watched {
             return false;
         }
         // A caller that saw `UNWATCHED` meanwhile makes the keeper watch the core again.
-        !has_work() || !self.swap(UNWATCHED, WATCHED)
+        let ends = !has_work() || !self.swap(UNWATCHED, WATCHED);
+        if ends {
+            wake_at_last(held);
+        }
+        ends
     }
+}
+
+/// Wakes what drainers hold back of a core that is not watched any more.
+fn wake_at_last(held: &[Held]) {
+    // SeqCst: with the fence of a drainer that has just held a waker. A lock that this finds taken is
+    // that drainer's, which then sees that nobody watches.
+    fence(Ordering::SeqCst);
+    held.iter().for_each(Held::wake_all);
 }
 
 #[cfg(all(test, loom_model))]
@@ -102,7 +120,12 @@ mod model {
     use loom_model::sync::Arc;
     use loom_model::thread;
 
+    use std::sync::Arc as StdArc;
+    use std::sync::atomic::AtomicBool;
+    use std::task::{Wake, Waker};
+
     use super::*;
+    use crate::bridge::Holding;
     use crate::sync::explore::{explore, reach};
 
     /// Work begins while the keeper looks twice. Afterwards the keeper watches the core.
@@ -114,14 +137,14 @@ mod model {
             assert!(watched.begin());
             work.end();
             if had_ended {
-                assert!(!watched.may_end(|| false), "there was work since the last look");
+                assert!(!watched.may_end(&[], || false), "there was work since the last look");
             }
             // On a thread of its own: one that has begun work has a fence before its loads.
             let keeper = {
                 let core = Arc::clone(&core);
                 thread::spawn(move || {
                     let (work, watched) = &*core;
-                    let stops = (0..2).any(|_| watched.may_end(|| work.count() > 0));
+                    let stops = (0..2).any(|_| watched.may_end(&[], || work.count() > 0));
                     reach(if stops { "stops" } else { "goes on" });
                     stops
                 })
@@ -142,5 +165,64 @@ mod model {
     #[test]
     fn work_that_begins_while_the_keeper_stops_is_watched() {
         work_is_watched(true);
+    }
+
+    #[derive(Default)]
+    struct IsWoken(AtomicBool);
+
+    impl Wake for IsWoken {
+        fn wake(self: StdArc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// A drainer holds a waker, and gets no further, while the watch ends. The waker is woken.
+    fn what_is_held_is_woken(
+        branches: &[&str],
+        end: impl Fn(&Watched, &[Held]) + Copy + Send + Sync + 'static,
+    ) {
+        explore(4, branches, move || {
+            let core = Arc::new((Watched::default(), [Held::default()]));
+            let (watched, [held]) = &*core;
+            assert!(watched.begin());
+            let ender = {
+                let core = Arc::clone(&core);
+                thread::spawn(move || end(&core.0, &core.1))
+            };
+            let woken = StdArc::new(IsWoken::default());
+            let mut holding = Holding::of(Some(held));
+            holding.runs(0, Some(10));
+            holding.hold_or_wake(
+                Waker::from(StdArc::clone(&woken)),
+                || {
+                    let is_on = watched.is_on();
+                    reach(if is_on { "may hold" } else { "may not" });
+                    is_on
+                },
+                || 16,
+            );
+            ender.join().expect("no panic");
+            assert!(woken.0.load(Ordering::Relaxed), "nobody would wake it");
+            drop(holding);
+        });
+    }
+
+    #[test]
+    fn what_is_held_while_nobody_can_watch_is_woken() {
+        what_is_held_is_woken(
+            &["may hold", "may not", "the drainer waits for nobody", "the keeper waits for nobody"],
+            |watched, held| watched.stop(held),
+        );
+    }
+
+    #[test]
+    fn what_is_held_while_the_keeper_stops_is_woken() {
+        what_is_held_is_woken(
+            &["may hold", "may not", "the drainer waits for nobody", "the keeper waits for nobody"],
+            |watched, held| {
+                let _goes_on = watched.may_end(held, || false);
+                assert!(watched.may_end(held, || false), "there was no work since the last look");
+            },
+        );
     }
 }
