@@ -172,8 +172,15 @@ pub(crate) fn parse_all(raw: &Raw) -> Result<Vec<(String, Override)>, String> {
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
     // A star stands for all, or for all of a module.
     let above = if name == "*" { "" } else { name.strip_suffix("::*").unwrap_or(name) };
-    let is_name = !name.is_empty() && outside_of_types(above, '*').is_empty();
-    if is_name { Ok(()) } else { Err(format!("`{name}` names no function: {EXPECTED_NAME}")) }
+    if depths(above).any(|(.., depth)| depth < 0)
+        || depths(above).last().is_some_and(|(.., depth)| depth > 0)
+    {
+        return Err(format!("`{name}` names no function: a bracket has no partner"));
+    }
+    if name.is_empty() || outside_of_types(above, '*').next().is_some() {
+        return Err(format!("`{name}` names no function: {EXPECTED_NAME}"));
+    }
+    Ok(())
 }
 
 /// The entries of a list, which commas divide.
@@ -189,21 +196,25 @@ fn entries(list: &str) -> Vec<&str> {
 }
 
 /// Where a character stands that is not part of a type, as in `shop::map<u8, *const u8>`.
-fn outside_of_types(text: &str, wanted: char) -> Vec<usize> {
-    let (mut depth, mut before) = (0_usize, ' ');
-    let mut found = Vec::new();
-    for (at, it) in text.char_indices() {
+fn outside_of_types(text: &str, wanted: char) -> impl Iterator<Item = usize> {
+    depths(text).filter(move |&(_, it, depth)| it == wanted && depth == 0).map(|(at, ..)| at)
+}
+
+/// Each character, where it stands, and how many brackets are open behind it; fewer than none where
+/// one was closed that nothing had opened.
+fn depths(text: &str) -> impl Iterator<Item = (usize, char, i64)> {
+    let (mut depth, mut before) = (0, ' ');
+    text.char_indices().map(move |(at, it)| {
         match it {
             '<' | '(' | '[' => depth += 1,
             // The `>` of `->` closes no bracket.
             '>' if before == '-' => {}
-            '>' | ')' | ']' => depth = depth.saturating_sub(1),
-            _ if it == wanted && depth == 0 => found.push(at),
+            '>' | ')' | ']' => depth -= 1,
             _ => {}
         }
         before = it;
-    }
-    found
+        (at, it, depth)
+    })
 }
 
 #[cfg(all(test, not(loom_model)))]
@@ -251,6 +262,12 @@ mod tests {
             ("shop::image*=offload", "`shop::image*` names no function"),
             ("*::shrink=offload", "`*::shrink` names no function"),
             ("a=", "expected `adaptive`"),
+            (
+                "shop::map<u8=offload,b=inline",
+                "`shop::map<u8=offload,b` names no function: a bracket",
+            ),
+            ("shop::map)=offload,b=inline", "`shop::map)=offload,b` names no function: a bracket"),
+            ("shop::map><=offload", "`shop::map><` names no function: a bracket"),
             ("a=hint:long", "did you mean `hint:low`?"),
         ] {
             assert!(text(wrong).is_err_and(|error| error.contains(words)), "{wrong}");
