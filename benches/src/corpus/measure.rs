@@ -5,15 +5,15 @@ use std::error::Error;
 use std::process::{Command, Stdio};
 
 use super::Options;
-use super::functions::{FUNCTIONS, Work};
-use super::program::{Seen, alone, rate};
+use super::functions::FUNCTIONS;
+use super::program::{HOMES, Outcome, Round, Seen, rate};
 use crate::report::{Report, Table, figure};
-use crate::statistics::median;
+use crate::statistics::{Estimate, median};
 
 /// How much of the machine the function takes.
 const LOADS: [f64; 2] = [0.3, 0.8];
-/// Loom, and the fixed placements.
-const HOMES: [&str; 4] = ["loom", "inline", "blocking", "rayon"];
+/// The placements, as the program numbers them.
+const NAMES: [&str; HOMES] = ["loom", "inline", "blocking", "rayon"];
 /// The figures of a cell, and how each is read.
 type Read = fn(&Seen) -> f64;
 const FIGURES: [(&str, Read); 3] =
@@ -25,58 +25,59 @@ const MOST: f64 = 1.5;
 /// below that a difference is one of single wake-ups.
 const SHORTEST: f64 = 20.0;
 
-/// The figures of one function at one size and load: Loom's, the best and the worst of the fixed
-/// placements.
-struct Cell {
-    name: String,
-    loom: [f64; 3],
-    best: [f64; 3],
-    worst: [f64; 3],
-    offloaded: f64,
+/// One figure of one function at one size and load.
+struct Figure {
+    /// The fixed placement with the least median, and that median in microseconds.
+    best: &'static str,
+    micros: f64,
+    /// Loom's by it, and the worst one's by it, in the same rounds.
+    loom: Estimate,
+    worst: f64,
 }
 
-impl Cell {
-    fn of(name: String, seen: &[Vec<Seen>]) -> Self {
-        let of_home = |home: usize, read: Read| {
-            median(&mut seen[home].iter().map(read).collect::<Vec<_>>()).max(SHORTEST)
+impl Figure {
+    fn of(rounds: &[Round], read: Read) -> Self {
+        let of_home = |home: usize| -> Vec<f64> {
+            rounds.iter().map(|round| read(&round.seen[home]).max(SHORTEST)).collect()
         };
-        let fixed = |read: Read, pick: fn(f64, f64) -> f64| {
-            (1..HOMES.len()).map(|home| of_home(home, read)).reduce(pick).unwrap_or(f64::NAN)
+        let median_of = |home: usize| median(&mut of_home(home));
+        let by_median = |a: &usize, b: &usize| median_of(*a).total_cmp(&median_of(*b));
+        let best = (1..HOMES).min_by(by_median).unwrap_or(1);
+        let worst = (1..HOMES).max_by(by_median).unwrap_or(1);
+        let by_best = |home: usize| -> Vec<f64> {
+            of_home(home).iter().zip(of_home(best)).map(|(it, best)| it / best).collect()
         };
         Self {
-            name,
-            loom: FIGURES.map(|(_, read)| of_home(0, read)),
-            best: FIGURES.map(|(_, read)| fixed(read, f64::min)),
-            worst: FIGURES.map(|(_, read)| fixed(read, f64::max)),
-            offloaded: median(&mut seen[0].iter().map(|seen| seen.offloaded).collect::<Vec<_>>()),
+            best: NAMES[best],
+            micros: median_of(best),
+            loom: Estimate::of(&by_best(0)),
+            worst: median(&mut by_best(worst)),
         }
     }
 
-    fn to_best(&self) -> [f64; 3] {
-        std::array::from_fn(|figure| self.loom[figure] / self.best[figure])
-    }
-
-    fn row(&self, table: &mut Table) {
-        let cells = (0..FIGURES.len()).map(|at| {
-            let (best, to_best) = (self.best[at], self.loom[at] / self.best[at]);
-            format!("{}, {}, {}", milli(best), figure(to_best, 2), figure(self.worst[at] / best, 2))
-        });
-        let offloaded = figure(self.offloaded * 100.0, 0);
-        table.row([self.name.clone()].into_iter().chain(cells).chain([offloaded]));
+    fn cell(&self) -> String {
+        let Self { best, micros, loom, worst } = self;
+        let [median, low, high] = [loom.median, loom.low, loom.high].map(|it| figure(it, 2));
+        format!(
+            "{} ({best}), {median} ({low} to {high}), {}",
+            figure(micros / 1e3, 2),
+            figure(*worst, 2)
+        )
     }
 }
 
-fn milli(micros: f64) -> String {
-    figure(micros / 1e3, 2)
-}
+/// The figures of one function at one size and load.
+type Cell = [Figure; FIGURES.len()];
 
 pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     let mut report = Report::default();
     report.say(&format!(
-        "Runs of {} s, medians of {} rounds that take turns. Each figure: the best fixed placement in ms \
-         (inline, `spawn_blocking`, rayon with a oneshot), what Loom takes of it, and what the worst one \
-         takes of it. The last column: what Loom offloads, in percent.",
-        options.seconds, options.rounds
+        "{} rounds, in each of which every placement has a turn of at least {} s in the same process. \
+         Each figure: the median of the best fixed placement in ms, and which that is (inline, \
+         `spawn_blocking`, rayon with a oneshot); what Loom takes of it, round by round, with a 95 % interval; \
+         and what the worst one takes of it. A p99 of fewer than 100 calls is that of the slowest. The \
+         last column: what Loom offloads, in percent.",
+        options.rounds, options.seconds
     ));
     let mut cells = Vec::new();
     for load in LOADS {
@@ -88,19 +89,17 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
                 continue;
             }
             for (at, size) in function.sizes.iter().enumerate() {
-                let work = (function.make)(*size)?;
-                let (micros, seen) = taken(options, (number, at), load, &work)?;
+                let Outcome { rounds, offloaded } = outcome(options, (number, at), load)?;
+                let micros = median(&mut rounds.iter().map(|it| it.micros).collect::<Vec<_>>());
                 // The load that the rate makes, which is less for the shortest functions.
                 let made = rate(load, micros) * micros / 1e4;
                 let name = format!("{}, {size} {} ({made:.0} %)", function.name, function.unit);
-                let cell = Cell::of(name, &seen);
-                cell.row(&mut table);
-                let (best, offloaded) = (cell.best.map(milli), figure(cell.offloaded * 100.0, 0));
-                eprintln!(
-                    "{}: {:.2?} of {best:?} ms, {offloaded} % offloaded",
-                    cell.name,
-                    cell.to_best()
-                );
+                let cell: Cell = FIGURES.map(|(_, read)| Figure::of(&rounds, read));
+                let figures = cell.each_ref().map(Figure::cell);
+                let offloaded = figure(offloaded * 100.0, 0);
+                eprintln!("{name}: {}; {offloaded} % offloaded", figures.join("; "));
+                table.row([name.clone()].into_iter().chain(figures).chain([offloaded]));
+                report.data(&format!("{name} at {load}"), rounds);
                 cells.push(cell);
             }
         }
@@ -115,57 +114,39 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     Ok(report)
 }
 
-/// The microseconds that the function takes alone, and what was seen in each placement. On a machine whose
-/// speed changes, a load has to be made of what the function takes now, so each round measures it again;
-/// and each round begins with another placement.
-fn taken(
+fn outcome(
     options: &Options,
     function: (usize, usize),
     load: f64,
-    work: &Work,
-) -> Result<(f64, Vec<Vec<Seen>>), Box<dyn Error>> {
-    let mut seen: Vec<Vec<Seen>> = HOMES.iter().map(|_| Vec::new()).collect();
-    let mut took = Vec::new();
-    for round in 0..options.rounds {
-        let micros = alone(work);
-        took.push(micros);
-        for turn in 0..HOMES.len() {
-            let home = (usize::try_from(round)? + turn) % HOMES.len();
-            let mut program = Command::new(env::current_exe()?);
-            program.args(["corpus-program", "--home", HOMES[home], "--load", &load.to_string()]);
-            program.args(["--function", &function.0.to_string()]);
-            program.args(["--size", &function.1.to_string()]);
-            program.args(["--micros", &micros.to_string(), "--seed", &(round + 1).to_string()]);
-            program.args(["--seconds", &options.seconds.to_string()]);
-            let output = program.stderr(Stdio::null()).output()?;
-            if !output.status.success() {
-                return Err(
-                    format!("the program `{}` failed: {}", HOMES[home], output.status).into()
-                );
-            }
-            seen[home].push(serde_json::from_slice(&output.stdout)?);
-        }
+) -> Result<Outcome, Box<dyn Error>> {
+    let mut program = Command::new(env::current_exe()?);
+    program.args(["corpus-program", "--load", &load.to_string()]);
+    program.args(["--function", &function.0.to_string(), "--size", &function.1.to_string()]);
+    program.args(["--rounds", &options.rounds.to_string()]);
+    program.args(["--seconds", &options.seconds.to_string()]);
+    let output = program.stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(format!("the program failed: {}", output.status).into());
     }
-    Ok((median(&mut took), seen))
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 fn verdict(report: &mut Report, cells: &[Cell]) {
-    let far = |most: f64| {
-        cells.iter().filter(|cell| cell.to_best().iter().any(|ratio| *ratio > most)).count()
+    let figures = || cells.iter().flatten();
+    let cells_within = |read: fn(&Estimate) -> f64, most: f64| {
+        let is_within = |cell: &&Cell| cell.iter().all(|it| read(&it.loom) <= most);
+        cells.iter().filter(is_within).count()
     };
-    let figures: Vec<f64> = cells.iter().flat_map(Cell::to_best).collect();
-    let near = figures.iter().filter(|ratio| **ratio <= USUAL).count();
     let all = cells.len();
     report.say(&format!(
-        "Loom is within {USUAL} of the best fixed placement in {near} of {} figures. All three figures are \
-         in {} of {all} cells (aim: nine of ten), and within {MOST} in {} (aim: all).",
-        figures.len(),
-        all - far(USUAL),
-        all - far(MOST),
+        "Loom is within {USUAL} of the best fixed placement in {} of {} figures. All three figures are \
+         in {} of {all} cells (aim: nine of ten), and within {MOST} in {} (aim: all). As far as the intervals \
+         tell, {} cells may be within {USUAL}, and {} within {MOST}.",
+        figures().filter(|it| it.loom.median <= USUAL).count(),
+        figures().count(),
+        cells_within(|it| it.median, USUAL),
+        cells_within(|it| it.median, MOST),
+        cells_within(|it| it.low, USUAL),
+        cells_within(|it| it.low, MOST),
     ));
-    let rows: Vec<_> = cells
-        .iter()
-        .map(|cell| (&cell.name, cell.loom, cell.best, cell.worst, cell.offloaded))
-        .collect();
-    report.data("cells", rows);
 }

@@ -18,11 +18,11 @@ pub(crate) struct Options {
     /// Only the functions whose names contain this.
     #[arg(long, default_value = "")]
     pub(crate) function: String,
-    /// The number of rounds.
-    #[arg(long, default_value_t = 3)]
+    /// In each round, every placement has a turn.
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) rounds: u64,
-    /// The seconds of each run.
-    #[arg(long, default_value_t = 4.0)]
+    /// The seconds of a turn; turns with fewer than forty calls take longer.
+    #[arg(long, default_value_t = 0.7)]
     pub(crate) seconds: f64,
 }
 

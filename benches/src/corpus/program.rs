@@ -1,5 +1,8 @@
-//! The measured program: one function under open-loop load, in one placement, beside requests that call
-//! none.
+//! The measured program: one function under open-loop load, in each placement by turns, beside requests that
+//! call none.
+//!
+//! The turns are short and in one process, since the speed of a shared machine changes within seconds:
+//! so each placement meets the same changes.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -7,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use loom::{FunctionStats, LoomBuilder};
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 
 use super::functions::{FUNCTIONS, Work};
 use crate::open_loop::{answer, schedule};
@@ -14,10 +18,13 @@ use crate::statistics::percentile;
 
 /// Requests a second that only answer.
 const HEALTH: f64 = 250.0;
-/// The part of the time that comes before what counts.
-const WARM_UP: f64 = 0.3;
+/// The rounds that come before what counts.
+const WARM_UP: u64 = 2;
 /// The most calls a second: one thread makes all requests.
 const FASTEST: f64 = 8000.0;
+/// A turn takes as long as so many calls take to come, but not longer than `LONGEST` seconds.
+const CALLS: f64 = 40.0;
+const LONGEST: f64 = 3.0;
 
 #[derive(clap::Args)]
 pub(crate) struct ProgramOptions {
@@ -26,22 +33,17 @@ pub(crate) struct ProgramOptions {
     pub(super) function: usize,
     #[arg(long)]
     pub(super) size: usize,
-    #[arg(long)]
-    home: Home,
     /// How much of the machine the function takes, 0 to 1.
     #[arg(long)]
     load: f64,
-    /// Microseconds that the function takes alone.
     #[arg(long)]
-    micros: f64,
+    rounds: u64,
     #[arg(long)]
     seconds: f64,
-    #[arg(long)]
-    seed: u64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Home {
+#[derive(Clone, Copy)]
+enum Home {
     /// A runtime of Loom's, with its defaults, and the attribute alone.
     Loom,
     /// Where it is called, on a tokio runtime.
@@ -52,15 +54,33 @@ pub(super) enum Home {
     Rayon,
 }
 
-/// What a run has shown, in microseconds: of the function, and of requests that call none.
+/// Loom, and the fixed placements.
+pub(super) const HOMES: usize = 4;
+const ALL: [Home; HOMES] = [Home::Loom, Home::Inline, Home::Blocking, Home::Rayon];
+
+/// What the program prints.
 #[derive(Serialize, Deserialize)]
+pub(super) struct Outcome {
+    pub(super) rounds: Vec<Round>,
+    /// The share of the calls that Loom offloaded.
+    pub(super) offloaded: f64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Round {
+    /// Microseconds that the function took alone before this round.
+    pub(super) micros: f64,
+    /// By placement.
+    pub(super) seen: [Seen; HOMES],
+}
+
+/// What a turn has shown, in microseconds: of the function, and of requests that call none.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Seen {
     pub(super) calls: usize,
     pub(super) p50: f64,
     pub(super) p99: f64,
     pub(super) health_p99: f64,
-    /// The share of the calls that Loom offloaded.
-    pub(super) offloaded: f64,
 }
 
 #[loom::compute]
@@ -68,12 +88,12 @@ fn placed(work: Work) -> usize {
     work()
 }
 
-/// What a function takes alone, in microseconds: the median of runs that take a fifth of a second, at
+/// What a function takes alone, in microseconds: the median of runs that take a tenth of a second, at
 /// least five.
-pub(super) fn alone(work: &Work) -> f64 {
+fn alone(work: &Work) -> f64 {
     let mut took = Vec::new();
     let since = Instant::now();
-    while took.len() < 5 || since.elapsed() < Duration::from_millis(200) {
+    while took.len() < 5 || since.elapsed() < Duration::from_millis(100) {
         let started = Instant::now();
         black_box(work());
         took.push(started.elapsed().as_secs_f64() * 1e6);
@@ -106,32 +126,43 @@ pub(super) fn rate(load: f64, micros: f64) -> f64 {
     (load * cpus * 1e6 / micros).min(FASTEST)
 }
 
+/// One turn of one placement. It ends when all requests have been answered.
+fn turn(home: Home, handle: &Handle, work: &Work, schedule: &[(Duration, usize)]) -> Seen {
+    let made = |kind| request(home, (kind == 0).then(|| Work::clone(work)));
+    let took = answer(handle, schedule, 2, Duration::ZERO, made);
+    let at = |kind: usize, percent: f64| f64::from(percentile(&took[kind], percent));
+    Seen { calls: took[0].len(), p50: at(0, 50.0), p99: at(0, 99.0), health_p99: at(1, 99.0) }
+}
+
 /// Runs the program, and prints what it has seen.
 pub(crate) fn program(options: &ProgramOptions) -> Result<(), Box<dyn Error>> {
     let function = FUNCTIONS.get(options.function).ok_or("no such function")?;
     let work = (function.make)(*function.sizes.get(options.size).ok_or("no such size")?)?;
-    let rates = [rate(options.load, options.micros), HEALTH];
-    let schedule = schedule(&rates, options.seconds, options.seed);
-    let warm_up = Duration::from_secs_f64(options.seconds * WARM_UP);
-    let home = options.home;
-    let made = |kind| request(home, (kind == 0).then(|| Work::clone(&work)));
-    let (took, offloaded) = if home == Home::Loom {
-        let runtime = LoomBuilder::new().build()?;
-        let took = answer(runtime.tokio_handle(), &schedule, rates.len(), warm_up, made);
-        let share = runtime.functions().first().and_then(FunctionStats::inline_share);
-        (took, share.map_or(0.0, |inline| 1.0 - inline))
-    } else {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        (answer(runtime.handle(), &schedule, rates.len(), warm_up, made), 0.0)
-    };
-    let at = |kind: usize, percent: f64| f64::from(percentile(&took[kind], percent));
-    let seen = Seen {
-        calls: took[0].len(),
-        p50: at(0, 50.0),
-        p99: at(0, 99.0),
-        health_p99: at(1, 99.0),
-        offloaded,
-    };
-    println!("{}", serde_json::to_string(&seen)?);
+    let of_loom = LoomBuilder::new().build()?;
+    let of_tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut rounds = Vec::new();
+    for round in 0..WARM_UP + options.rounds {
+        // The load is made of what the function takes now.
+        let micros = alone(&work);
+        let rate = rate(options.load, micros);
+        let seconds = (CALLS / rate).min(LONGEST).max(options.seconds);
+        let schedule = schedule(&[rate, HEALTH], seconds, round + 1);
+        let mut seen = [Seen::default(); HOMES];
+        for at in 0..HOMES {
+            // Each round begins with another placement.
+            let at = (usize::try_from(round)? + at) % HOMES;
+            let handle = match ALL[at] {
+                Home::Loom => of_loom.tokio_handle(),
+                Home::Inline | Home::Blocking | Home::Rayon => of_tokio.handle(),
+            };
+            seen[at] = turn(ALL[at], handle, &work, &schedule);
+        }
+        if round >= WARM_UP {
+            rounds.push(Round { micros, seen });
+        }
+    }
+    let share = of_loom.functions().first().and_then(FunctionStats::inline_share);
+    let offloaded = share.map_or(0.0, |inline| 1.0 - inline);
+    println!("{}", serde_json::to_string(&Outcome { rounds, offloaded })?);
     Ok(())
 }
