@@ -143,6 +143,8 @@ fn verdict(report: &mut Report, cells: &[Cell]) {
         format!("cells that may be within {USUAL}"),
         format!("cells that may be within {MOST}"),
     ];
+    let of_loom = FIGURES.map(|(name, _)| format!("Loom's {name} by this"));
+    let columns = columns.into_iter().chain(of_loom);
     let mut table = Table::new(1, columns);
     for (home, name) in NAMES.into_iter().enumerate() {
         let figures = || cells.iter().flatten().map(|it| it.by_best[home]);
@@ -150,7 +152,11 @@ fn verdict(report: &mut Report, cells: &[Cell]) {
             let is_within = |cell: &&Cell| cell.iter().all(|it| read(&it.by_best[home]) <= most);
             cells.iter().filter(is_within).count().to_string()
         };
-        table.row([
+        let by_this = |at: usize| {
+            let cells = cells.iter().map(|cell| &cell[at].by_best);
+            geometric_mean(cells.map(|it| it[LOOM].median / it[home].median))
+        };
+        let row = [
             name.to_owned(),
             figures().filter(|it| it.median <= USUAL).count().to_string(),
             cells_within(|it| it.median, USUAL),
@@ -158,10 +164,19 @@ fn verdict(report: &mut Report, cells: &[Cell]) {
             figure(figures().map(|it| it.median).fold(1.0, f64::max), 2),
             cells_within(|it| it.low, USUAL),
             cells_within(|it| it.low, MOST),
-        ]);
+        ];
+        table.row(row.into_iter().chain((0..FIGURES.len()).map(|at| figure(by_this(at), 2))));
     }
     report.table(&table);
     report.say(
-        "A cell may be within a bound where the intervals of all three figures reach below it.",
+        "A cell may be within a bound where the intervals of all three figures reach below it. The last \
+         columns are geometric means of all cells.",
     );
+}
+
+fn geometric_mean(ratios: impl Iterator<Item = f64>) -> f64 {
+    let logs: Vec<f64> = ratios.map(f64::ln).collect();
+    #[expect(clippy::cast_precision_loss, reason = "a number of cells")]
+    let count = logs.len() as f64;
+    (logs.iter().sum::<f64>() / count).exp()
 }
