@@ -159,7 +159,8 @@ impl<'a> Holding<'a> {
         let Some(waker) = waker else {
             self.held += 1;
             self.highest = self.highest.max(self.priority);
-            // SeqCst: with the fence of whoever ends the watch, and then wakes what it finds here.
+            // SeqCst: pairs with the fence of the thread that ends the watch. Either that thread finds
+            // this waker, or this one sees that the watch has ended.
             fence(Ordering::SeqCst);
             if !is_watched() {
                 self.wake_all();

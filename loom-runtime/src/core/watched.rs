@@ -4,9 +4,10 @@
 //! stops watching, and then looks whether there is work. All four steps are sequentially consistent,
 //! so at least one of the two sees what the other did first.
 //!
-//! The keeper also wakes what drainers hold back. A drainer holds a waker, and then looks whether the
-//! core is watched. Whoever ends the watch says so first, and then wakes what is held. A fence is
-//! between the two steps of either, so at least one of the two wakes it.
+//! The keeper also wakes what drainers hold back. A drainer puts a waker on its list, and then looks
+//! whether the core is watched. The thread that ends the watch first marks the core as unwatched, and
+//! then wakes what is on the lists. Both threads have a fence between their two steps. So at least one
+//! of them sees what the other did first, and wakes the waker.
 
 use crate::bridge::Held;
 use crate::sync::modelled::{AtomicU32, AtomicUsize, Ordering, fence};
@@ -109,8 +110,8 @@ impl Watched {
 
 /// Wakes what drainers hold back of a core that is not watched any more.
 fn wake_at_last(held: &[Held]) {
-    // SeqCst: with the fence of a drainer that has just held a waker. A lock that this finds taken is
-    // that drainer's, which then sees that nobody watches.
+    // SeqCst: pairs with the fence of a drainer that has just put a waker on its list. If that drainer
+    // still has the lock of its list, it sees afterwards that nobody watches.
     fence(Ordering::SeqCst);
     held.iter().for_each(Held::wake_all);
 }
