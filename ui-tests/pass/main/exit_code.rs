@@ -1,9 +1,0 @@
-use std::process::ExitCode;
-
-#[loom::main]
-async fn main() -> ExitCode {
-    if loom::current_runtime().is_none() {
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
-}

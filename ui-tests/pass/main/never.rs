@@ -1,4 +1,0 @@
-#[loom::main]
-async fn main() -> ! {
-    std::process::exit(0)
-}
