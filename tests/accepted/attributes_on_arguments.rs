@@ -1,3 +1,5 @@
+//! Attributes of arguments hold on either arm.
+
 #![deny(warnings)]
 
 #[loom::compute]

@@ -1,3 +1,5 @@
+//! A compute function may be a handler.
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::routing::get;

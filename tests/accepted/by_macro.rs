@@ -1,3 +1,5 @@
+//! Functions that a macro writes.
+
 macro_rules! functions {
     ($($name:ident($($arg:ident: $ty:ty),*) -> $out:ty $body:block)*) => {
         $(#[loom::compute]

@@ -1,3 +1,5 @@
+//! A deprecated function does not warn of itself.
+
 #![deny(warnings)]
 
 #[loom::compute]

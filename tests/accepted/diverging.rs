@@ -1,3 +1,5 @@
+//! Bodies that never return, or return from a loop alone.
+
 #![deny(warnings)]
 
 #[loom::compute]

@@ -1,3 +1,5 @@
+//! The expansion has no unsafe code.
+
 #![forbid(unsafe_code)]
 
 #[loom::compute(scope)]

@@ -1,3 +1,5 @@
+//! Parameters of types and constants, of functions and of their implementations.
+
 use std::fmt::Display;
 use std::marker::PhantomData;
 

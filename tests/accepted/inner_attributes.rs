@@ -1,3 +1,5 @@
+//! Attributes within the body hold for the body.
+
 #![deny(warnings)]
 
 #[loom::compute]

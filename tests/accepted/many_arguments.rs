@@ -1,3 +1,5 @@
+//! More arguments than the traits of tuples reach.
+
 #![allow(clippy::too_many_arguments, clippy::many_single_char_names)]
 #![allow(clippy::only_used_in_recursion)]
 

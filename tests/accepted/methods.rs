@@ -1,3 +1,5 @@
+//! Receivers that own their value, and functions of a type.
+
 use std::sync::Arc;
 
 struct Cart(Vec<u32>);

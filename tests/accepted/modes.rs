@@ -1,3 +1,5 @@
+//! A function may say where it runs, and under which key.
+
 #[loom::compute(mode = "offload", priority = "high", key = "heavy")]
 fn heavy() -> bool {
     rayon::current_thread_index().is_some()

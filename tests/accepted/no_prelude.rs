@@ -1,3 +1,5 @@
+//! The expansion needs no prelude, and no `core` or `std` that mean the language's.
+
 #![no_implicit_prelude]
 
 mod core {}

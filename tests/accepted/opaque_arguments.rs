@@ -1,3 +1,5 @@
+//! Arguments of a type that has no name.
+
 use std::fmt::Display;
 
 #[loom::compute]

@@ -1,3 +1,5 @@
+//! Results of a type that has no name.
+
 use std::fmt::Display;
 
 #[loom::compute]

@@ -1,3 +1,5 @@
+//! Arguments may be patterns.
+
 #![deny(warnings)]
 #![allow(clippy::cast_possible_truncation, clippy::trivially_copy_pass_by_ref)]
 

@@ -1,3 +1,5 @@
+//! A compute function needs no runtime of Loom.
+
 #[loom::compute(hint = "high")]
 fn heavy(n: u64) -> u64 {
     (1..=n).sum()

@@ -1,3 +1,5 @@
+//! The attributes take the path of a renamed library.
+
 use loom as weaver;
 
 #[weaver::compute(crate = weaver, hint = "low", size = 1, priority = "low")]

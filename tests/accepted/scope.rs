@@ -1,3 +1,5 @@
+//! Arguments and results of a scoped call may be borrowed.
+
 #[loom::compute(scope, hint = "high")]
 fn sort(items: &mut Vec<u32>) -> &mut u32 {
     items.sort_unstable();

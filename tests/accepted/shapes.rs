@@ -1,5 +1,6 @@
-#![deny(warnings, missing_docs, clippy::pedantic)]
 //! Documented, warnings denied: the expansion adds none of its own.
+
+#![deny(warnings, missing_docs, clippy::pedantic)]
 
 /// Doubles.
 #[loom::compute]

@@ -1,5 +1,6 @@
-#![deny(warnings, missing_docs, clippy::pedantic)]
 //! The size is any whole number, and may look at the arguments before they go.
+
+#![deny(warnings, missing_docs, clippy::pedantic)]
 
 #[loom::compute(hint = "low", size = data.len())]
 fn total(data: Vec<u8>) -> u32 {

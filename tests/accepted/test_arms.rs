@@ -1,3 +1,5 @@
+//! A test runs on the arm that it names, or on both.
+
 #[loom::test(arm = "inline")]
 async fn inline() {}
 

@@ -1,5 +1,6 @@
-#![deny(warnings, missing_docs, clippy::pedantic)]
 //! The expansion adds no warnings.
+
+#![deny(warnings, missing_docs, clippy::pedantic)]
 
 #[loom::test]
 async fn nothing_awaited() {}

@@ -1,3 +1,5 @@
+//! A test need not be async.
+
 #![allow(clippy::unnecessary_wraps)]
 
 #[loom::test]

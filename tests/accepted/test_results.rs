@@ -1,3 +1,5 @@
+//! A test may return what `main` may.
+
 use std::process::ExitCode;
 
 #[loom::test]

@@ -1,3 +1,5 @@
+//! Methods of traits, whose callers await them.
+
 trait Codec {
     async fn encode(self) -> Vec<u8>;
 

@@ -1,3 +1,5 @@
+//! The attribute leaves a function as visible as it is written.
+
 #![deny(warnings, unreachable_pub)]
 
 mod shop {

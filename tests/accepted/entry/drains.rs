@@ -1,3 +1,5 @@
+//! Tracked work ends before the function returns.
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static DRAINED: AtomicBool = AtomicBool::new(false);

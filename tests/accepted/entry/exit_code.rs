@@ -1,3 +1,5 @@
+//! `main` may return a code.
+
 use std::process::ExitCode;
 
 #[loom::main]

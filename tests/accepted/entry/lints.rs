@@ -1,5 +1,6 @@
-#![deny(warnings, missing_docs, unsafe_code, unreachable_pub, unused_qualifications)]
 //! Documented, warnings denied.
+
+#![deny(warnings, missing_docs, unsafe_code, unreachable_pub, unused_qualifications)]
 
 /// With a result that is not awaited for anything.
 #[loom::main]

@@ -1,3 +1,5 @@
+//! A number of cores that is a constant.
+
 const CORES: usize = 1;
 
 #[loom::main(local_cores = CORES, tokio_threads = 1, rayon_threads = 1)]

@@ -1,3 +1,5 @@
+//! `main` may never return.
+
 #[loom::main]
 async fn main() -> ! {
     std::process::exit(7)

@@ -1,3 +1,5 @@
+//! `main` may return what ends a process, without a name of its type.
+
 use std::process::{ExitCode, Termination};
 
 #[loom::main]

@@ -1,3 +1,5 @@
+//! `main` may fail.
+
 #[loom::main(pin = "required")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let n: u32 = "42".parse()?;

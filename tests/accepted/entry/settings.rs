@@ -1,3 +1,5 @@
+//! Each setting that takes a literal.
+
 const WORKERS: usize = 2;
 
 #[loom::main(
