@@ -33,6 +33,8 @@ struct Figure {
     micros: f64,
     /// What each placement takes of the best one, in the same rounds.
     by_best: [Estimate; HOMES],
+    /// What the best one takes of itself a round later: how far apart equal placements are here.
+    by_itself: Estimate,
 }
 
 impl Figure {
@@ -47,7 +49,15 @@ impl Figure {
             let ratios = of_home(home).into_iter().zip(of_home(best)).map(|(it, best)| it / best);
             Estimate::of(&ratios.collect::<Vec<_>>())
         };
-        Self { best, micros: median_of(best), by_best: std::array::from_fn(by_best) }
+        let of_best = of_home(best);
+        let later = of_best.iter().cycle().skip(1);
+        let by_itself: Vec<_> = of_best.iter().zip(later).map(|(it, later)| later / it).collect();
+        Self {
+            best,
+            micros: median_of(best),
+            by_best: std::array::from_fn(by_best),
+            by_itself: Estimate::of(&by_itself),
+        }
     }
 
     fn cell(&self) -> String {
@@ -126,7 +136,7 @@ fn outcome(
 }
 
 /// How often each placement is near the best fixed one. A fixed placement has to be compared, too: none is
-/// the best for all.
+/// the best for all. So has the best one, with itself: its turns differ, too.
 fn verdict(report: &mut Report, cells: &[Cell]) {
     report.say(&format!(
         "How far each placement is from the best fixed one, of {} figures in {} cells. Loom's aim: within \
@@ -147,31 +157,39 @@ fn verdict(report: &mut Report, cells: &[Cell]) {
     let columns = columns.into_iter().chain(of_loom);
     let mut table = Table::new(1, columns);
     for (home, name) in NAMES.into_iter().enumerate() {
-        let figures = || cells.iter().flatten().map(|it| it.by_best[home]);
-        let cells_within = |read: fn(&Estimate) -> f64, most: f64| {
-            let is_within = |cell: &&Cell| cell.iter().all(|it| read(&it.by_best[home]) <= most);
-            cells.iter().filter(is_within).count().to_string()
-        };
         let by_this = |at: usize| {
             let cells = cells.iter().map(|cell| &cell[at].by_best);
-            geometric_mean(cells.map(|it| it[LOOM].median / it[home].median))
+            figure(geometric_mean(cells.map(|it| it[LOOM].median / it[home].median)), 2)
         };
-        let row = [
-            name.to_owned(),
-            figures().filter(|it| it.median <= USUAL).count().to_string(),
-            cells_within(|it| it.median, USUAL),
-            cells_within(|it| it.median, MOST),
-            figure(figures().map(|it| it.median).fold(1.0, f64::max), 2),
-            cells_within(|it| it.low, USUAL),
-            cells_within(|it| it.low, MOST),
-        ];
-        table.row(row.into_iter().chain((0..FIGURES.len()).map(|at| figure(by_this(at), 2))));
+        let row = nearness(cells, name, |figure| figure.by_best[home]);
+        table.row(row.into_iter().chain((0..FIGURES.len()).map(by_this)));
     }
+    let row = nearness(cells, "the best one itself, a round later", |figure| figure.by_itself);
+    table.row(row.into_iter().chain(FIGURES.map(|_| String::new())));
     report.table(&table);
     report.say(
         "A cell may be within a bound where the intervals of all three figures reach below it. The last \
-         columns are geometric means of all cells.",
+         columns are geometric means of all cells. The last row compares equals: no placement can be \
+         expected to do better on this machine in so many rounds.",
     );
+}
+
+/// How many figures and cells are within the bounds, by the ratio that `read` takes.
+fn nearness(cells: &[Cell], name: &str, read: impl Fn(&Figure) -> Estimate) -> [String; 7] {
+    let figures: Vec<_> = cells.iter().flatten().map(|figure| read(figure).median).collect();
+    let cells_within = |end: fn(&Estimate) -> f64, most: f64| {
+        let is_within = |cell: &&Cell| cell.iter().all(|figure| end(&read(figure)) <= most);
+        cells.iter().filter(is_within).count().to_string()
+    };
+    [
+        name.to_owned(),
+        figures.iter().filter(|it| **it <= USUAL).count().to_string(),
+        cells_within(|it| it.median, USUAL),
+        cells_within(|it| it.median, MOST),
+        figure(figures.iter().copied().fold(1.0, f64::max), 2),
+        cells_within(|it| it.low, USUAL),
+        cells_within(|it| it.low, MOST),
+    ]
 }
 
 fn geometric_mean(ratios: impl Iterator<Item = f64>) -> f64 {
