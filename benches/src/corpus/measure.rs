@@ -70,8 +70,19 @@ impl Figure {
     }
 }
 
-/// The figures of one function at one size and load.
-type Cell = [Figure; FIGURES.len()];
+/// What was measured of one function at one size and load.
+struct Cell {
+    figures: [Figure; FIGURES.len()],
+    /// The CPU time of a call: not a figure of the aim, but near saturation what delays depend on.
+    cpu: Figure,
+}
+
+impl Cell {
+    fn of(rounds: &[Round]) -> Self {
+        let figures = FIGURES.map(|(_, read)| Figure::of(rounds, read));
+        Self { figures, cpu: Figure::of(rounds, |seen| seen.cpu) }
+    }
+}
 
 pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     let mut report = Report::default();
@@ -98,8 +109,8 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
                 // The load that the rate makes, which is less for the shortest functions.
                 let made = rate(load, micros) * micros / 1e4;
                 let name = format!("{}, {size} {} ({made:.0} %)", function.name, function.unit);
-                let cell: Cell = FIGURES.map(|(_, read)| Figure::of(&rounds, read));
-                let figures = cell.each_ref().map(Figure::cell);
+                let cell = Cell::of(&rounds);
+                let figures = cell.figures.each_ref().map(Figure::cell);
                 let offloaded = figure(offloaded * 100.0, 0);
                 eprintln!("{name}: {}; {offloaded} % offloaded", figures.join("; "));
                 table.row([name.clone()].into_iter().chain(figures).chain([offloaded]));
@@ -153,19 +164,21 @@ fn verdict(report: &mut Report, cells: &[Cell]) {
         format!("cells that may be within {USUAL}"),
         format!("cells that may be within {MOST}"),
     ];
-    let of_loom = FIGURES.map(|(name, _)| format!("Loom's {name} by this"));
+    let of_loom = FIGURES.map(|(name, _)| name).into_iter().chain(["CPU time of a call"]);
+    let of_loom = of_loom.map(|name| format!("Loom's {name} by this"));
     let columns = columns.into_iter().chain(of_loom);
     let mut table = Table::new(1, columns);
     for (home, name) in NAMES.into_iter().enumerate() {
-        let by_this = |at: usize| {
-            let cells = cells.iter().map(|cell| &cell[at].by_best);
-            figure(geometric_mean(cells.map(|it| it[LOOM].median / it[home].median)), 2)
+        let by_this = |read: &dyn Fn(&Cell) -> &Figure| {
+            let ratios = cells.iter().map(|cell| &read(cell).by_best);
+            figure(geometric_mean(ratios.map(|it| it[LOOM].median / it[home].median)), 2)
         };
         let row = nearness(cells, name, |figure| figure.by_best[home]);
-        table.row(row.into_iter().chain((0..FIGURES.len()).map(by_this)));
+        let means = (0..FIGURES.len()).map(|at| by_this(&|cell| &cell.figures[at]));
+        table.row(row.into_iter().chain(means).chain([by_this(&|cell| &cell.cpu)]));
     }
     let row = nearness(cells, "the best one itself, a round later", |figure| figure.by_itself);
-    table.row(row.into_iter().chain(FIGURES.map(|_| String::new())));
+    table.row(row.into_iter().chain([const { String::new() }; FIGURES.len() + 1]));
     report.table(&table);
     report.say(
         "A cell may be within a bound where the intervals of all three figures reach below it. The last \
@@ -176,9 +189,10 @@ fn verdict(report: &mut Report, cells: &[Cell]) {
 
 /// How many figures and cells are within the bounds, by the ratio that `read` takes.
 fn nearness(cells: &[Cell], name: &str, read: impl Fn(&Figure) -> Estimate) -> [String; 7] {
-    let figures: Vec<_> = cells.iter().flatten().map(|figure| read(figure).median).collect();
+    let figures = cells.iter().flat_map(|cell| &cell.figures);
+    let figures: Vec<_> = figures.map(|figure| read(figure).median).collect();
     let cells_within = |end: fn(&Estimate) -> f64, most: f64| {
-        let is_within = |cell: &&Cell| cell.iter().all(|figure| end(&read(figure)) <= most);
+        let is_within = |cell: &&Cell| cell.figures.iter().all(|figure| end(&read(figure)) <= most);
         cells.iter().filter(is_within).count().to_string()
     };
     [
