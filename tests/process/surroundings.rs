@@ -124,6 +124,11 @@ pub(crate) fn play(scene: &str) {
         };
         assert_eq!(seen, expected, "{place}, first used in {first}");
     }
+    let names = rayon::broadcast(|_| fs::read_to_string("/proc/thread-self/comm"));
+    for name in names.into_iter().map(|name| name.expect("Linux tells")) {
+        // Rayon's threads have the name of the thread that builds the pool, which may be a worker.
+        assert_ne!(name.trim_end(), "loom-keeper", "a thread of rayon's global pool");
+    }
 }
 
 /// Which threads of rayon's global pool are of the idle class.

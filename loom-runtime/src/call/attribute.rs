@@ -82,33 +82,14 @@ impl<'a> At<'a> {
         self.core = Some(&runtime.0);
         self
     }
+}
 
-    /// Whether a call is settled, by the per-thread statistics of this thread.
-    #[inline]
-    fn is_settled(&self, called: Called) -> bool {
-        let Called { site, class } = called;
-        match self.core {
-            None => is_settled(site, class),
-            Some(core) => thread_stats::is_settled(core, site.index(class)),
-        }
-    }
+/// The runtime that the attribute names.
+type Named<'a> = Option<&'a Arc<Core>>;
 
-    #[inline]
-    fn into_core(self) -> Arc<Core> {
-        self.core.map_or_else(current_core, Arc::clone)
-    }
-
-    /// What is called, for that instance of the site.
-    #[inline]
-    fn called(&self, site: &'static Site) -> Called {
-        Called { site, class: self.size.map_or(0, |size| site.class(size)) }
-    }
-
-    /// The call's description.
-    fn info(&self, Called { site, class }: Called) -> CallInfo {
-        let Self { priority, carrying, .. } = *self;
-        CallInfo { site, class, hint: site.hint(), priority, carrying }
-    }
+#[inline]
+fn core_of(named: Named<'_>) -> Arc<Core> {
+    named.map_or_else(current_core, Arc::clone)
 }
 
 /// The instance of the function that is called, and the class of its input. A settled call needs no
@@ -119,6 +100,29 @@ struct Called {
     class: u8,
 }
 
+impl Called {
+    #[inline]
+    fn of(site: &'static Site, input: Option<u64>) -> Self {
+        Self { site, class: input.map_or(0, |size| site.class(size)) }
+    }
+
+    /// Whether a call is settled, by the per-thread statistics of this thread.
+    #[inline]
+    fn is_settled(self, named: Named<'_>) -> bool {
+        let Self { site, class } = self;
+        match named {
+            None => is_settled(site, class),
+            Some(core) => thread_stats::is_settled(core, site.index(class)),
+        }
+    }
+
+    /// The call's description.
+    fn info(self, priority: Priority, carrying: CarriedKeys) -> CallInfo {
+        let Self { site, class } = self;
+        CallInfo { site, class, hint: site.hint(), priority, carrying }
+    }
+}
+
 /// Calls the body of a function, which may run in three places. It is compiled once, for all of them.
 #[inline(never)]
 fn body<R>(f: impl FnOnce() -> R) -> R {
@@ -127,17 +131,17 @@ fn body<R>(f: impl FnOnce() -> R) -> R {
 
 /// Runs a settled call: inline, with no read of a clock except the coarse one of `os::tick`.
 #[inline]
-fn settled<R>(at: At<'_>, called: Called, f: impl FnOnce() -> R) -> R {
+fn settled<R>(named: Named<'_>, called: Called, f: impl FnOnce() -> R) -> R {
     match catch_unwind(AssertUnwindSafe(|| spans::inline(called.site, f))) {
         Ok(result) => result,
-        Err(payload) => panicked(at, called, payload),
+        Err(payload) => panicked(named, called, payload),
     }
 }
 
 /// Counts the panic of a settled call, and lets it go on.
 #[cold]
-fn panicked(at: At<'_>, Called { site, class }: Called, payload: Payload) -> ! {
-    let core = at.into_core();
+fn panicked(named: Named<'_>, Called { site, class }: Called, payload: Payload) -> ! {
+    let core = core_of(named);
     resume_unwind(ended_by(&core, core.function(site, class), payload))
 }
 
@@ -191,30 +195,38 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let called = at.called(at.site.instance::<Body>());
-    if at.is_settled(called) {
-        return Call(Placed::Ended(Some(settled(at, called, f))));
+    // Taken apart: were all of it passed on, each call would put it into memory, a settled one, too.
+    let At { site, size, priority, carrying, core } = at;
+    let called = Called::of(site.instance::<Body>(), size);
+    if called.is_settled(core) {
+        return Call(Placed::Ended(Some(settled(core, called, f))));
     }
-    Call(Placed::Measured(measured(at, called, f)))
+    Call(Placed::Measured(measured(core, called, priority, carrying, f)))
 }
 
 /// Places a measured call. It returns what is held alone: in registers, a settled call's result takes
 /// less time than in memory.
 #[track_caller]
 #[inline(never)]
-fn measured<F, R>(at: At<'_>, called: Called, f: F) -> Held<R>
+fn measured<F, R>(
+    named: Named<'_>,
+    called: Called,
+    priority: Priority,
+    carrying: CarriedKeys,
+    f: F,
+) -> Held<R>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
     let mut work = Work::new(f);
-    let placed = place_at(at, called, &mut work);
+    let placed = place_at(named, called.info(priority, carrying), &mut work);
     held(placed, work.ended())
 }
 
 #[track_caller]
-fn place_at(at: At<'_>, called: Called, work: &mut dyn AnyWork) -> PlacedWork {
-    place_work(&at.into_core(), at.info(called), work)
+fn place_at(named: Named<'_>, info: CallInfo, work: &mut dyn AnyWork) -> PlacedWork {
+    place_work(&core_of(named), info, work)
 }
 
 /// A call that borrows: it has ended when this returns.
@@ -225,11 +237,12 @@ where
     F: FnOnce() -> R + Send,
     R: Send,
 {
-    let called = at.called(at.site.instance_that_borrows::<Body>());
-    if at.is_settled(called) {
-        return Call(Placed::Ended(Some(settled(at, called, f))));
+    let At { site, size, priority, carrying, core } = at;
+    let called = Called::of(site.instance_that_borrows::<Body>(), size);
+    if called.is_settled(core) {
+        return Call(Placed::Ended(Some(settled(core, called, f))));
     }
-    let call = scoped_measured(&at.into_core(), at.info(called), f);
+    let call = scoped_measured(&core_of(core), called.info(priority, carrying), f);
     Call(Placed::Measured(Held::new::<Adaptive>(call)))
 }
 

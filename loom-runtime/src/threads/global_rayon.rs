@@ -10,7 +10,7 @@ use rayon::{ThreadBuilder, ThreadPoolBuilder};
 use crate::core::Core;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::topology::{ComputePriority, CoreBudget, Role, ThreadPlacement, ThreadPlan};
+use crate::topology::{ComputePriority, CoreBudget, Role, ThreadPlacement, ThreadPlan, os};
 
 use super::keeper;
 use super::probe::new_thread;
@@ -53,7 +53,8 @@ impl keeper::Order for BuildPlain {
 }
 
 fn build_plain() {
-    let builder = ThreadPoolBuilder::new();
+    // Who looks at the threads of the process must not take these for the keeper.
+    let builder = ThreadPoolBuilder::new().start_handler(|_| os::be_named_as_the_process());
     let is_told = VARIABLES.iter().any(|name| env::var_os(name).is_some());
     let threads = CoreBudget::discover().parallelism;
     let builder = if is_told { builder } else { builder.num_threads(threads) };

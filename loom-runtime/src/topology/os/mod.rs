@@ -35,4 +35,6 @@ pub(crate) use imp::{
     cpu_time_of_process, cpu_time_of_thread, current_cpu, is_idle, move_to, no_more_threads,
     reset_on_exec, set_affinity, set_priority, thread_id, tick, use_of_thread,
 };
-pub(crate) use reports::{ThreadFiles, cpu_ticks, each_child_of, each_thread, name_of};
+pub(crate) use reports::{
+    ThreadFiles, be_named_as_the_process, cpu_ticks, each_child_of, each_thread, name_of,
+};

@@ -130,6 +130,8 @@ pub(crate) fn name_of(_thread: u32) -> Option<String> {
     None
 }
 
+pub(crate) fn be_named_as_the_process() {}
+
 pub(crate) fn no_more_threads() -> io::Error {
     io::Error::other("the system has no more threads")
 }

@@ -40,6 +40,15 @@ pub(crate) fn name_of(thread: u32) -> Option<String> {
     Some(text.trim_end().to_owned())
 }
 
+/// Names the calling thread as the process's first thread is named, as far as the system shows it. A new
+/// thread has the name of the thread that started it.
+pub(crate) fn be_named_as_the_process() {
+    if let Ok(name) = fs::read_to_string("/proc/self/comm") {
+        // A name is for people; without `/proc` it stays.
+        let _ = fs::write("/proc/thread-self/comm", name.trim_end());
+    }
+}
+
 /// The files in which the kernel reports on one thread of this process. They stay open, so that
 /// a look opens nothing.
 #[derive(Debug)]
