@@ -123,7 +123,7 @@ impl LoomBuilder {
     ///     let host = tokio::runtime::Handle::current();
     ///     let runtime = loom::LoomBuilder::new().beside(host).rayon_threads(1).build()?;
     ///     let name = loom::spawn_compute(|| std::thread::current().name().map(str::to_owned));
-    ///     assert_eq!(name.await.as_deref(), Some("loom-rayon-0000"));
+    ///     assert!(name.await.is_some_and(|name| name.starts_with("loom-")));
     ///     assert_eq!(runtime.rayon_threads(), 1);
     ///     Ok(())
     /// }
