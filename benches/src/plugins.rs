@@ -58,8 +58,12 @@ fn library() -> Result<PathBuf, Box<dyn Error>> {
     let exe = env::current_exe()?;
     let folder = exe.parent().ok_or("this program is in no folder")?;
     let target = folder.parent().ok_or("this program is in no target folder")?;
+    // As this program is built: unoptimised where it is only tried.
+    let (profile, built) =
+        if cfg!(debug_assertions) { ("dev", "debug") } else { ("release", "release") };
     let status = Command::new(cargo)
-        .args(["build", "--quiet", "--release", "--locked", "--package", "loom-bench-plugin"])
+        .args(["build", "--quiet", "--profile", profile, "--locked"])
+        .args(["--package", "loom-bench-plugin"])
         .arg("--target-dir")
         .arg(target)
         .current_dir(readme::root()?)
@@ -68,7 +72,7 @@ fn library() -> Result<PathBuf, Box<dyn Error>> {
         return Err(io::Error::other("the plug-in does not build").into());
     }
     let name = format!("{}loom_bench_plugin{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX);
-    Ok(target.join("release").join(name))
+    Ok(target.join(built).join(name))
 }
 
 fn runtime() -> loom::Result<LoomRuntime> {
