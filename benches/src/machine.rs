@@ -1,7 +1,15 @@
-//! CPU time by process: time that neither the load nor the service used is a disturbance.
+//! CPU time. By process, since time that neither the load nor the service used is a disturbance.
 
 use std::fs;
 use std::io;
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// The CPU time of the calling thread, or of the process, by this clock.
+pub(crate) fn cpu_time(clock: ClockId) -> Duration {
+    Duration::try_from(clock_gettime(clock)).expect("it is not negative")
+}
 
 /// CPU time in clock ticks: the busy time of all processes, and all time.
 #[derive(Clone, Copy)]

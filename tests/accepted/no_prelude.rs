@@ -1,4 +1,4 @@
-//! The expansion needs no prelude, and no `core` or `std` that mean the language's.
+//! The expansion needs no prelude, and modules may be named `core` and `std`.
 
 #![no_implicit_prelude]
 

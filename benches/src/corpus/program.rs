@@ -9,11 +9,12 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use loom::{FunctionStats, LoomBuilder};
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::ClockId;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
 use super::functions::{FUNCTIONS, Work};
+use crate::machine::cpu_time;
 use crate::open_loop::{answer, schedule};
 use crate::statistics::percentile;
 
@@ -132,22 +133,14 @@ pub(super) fn rate(load: f64, micros: f64) -> f64 {
 /// One turn of one placement. It ends when all requests have been answered.
 fn turn(home: Home, handle: &Handle, work: &Work, schedule: &[(Duration, usize)]) -> Seen {
     let made = |kind| request(home, (kind == 0).then(|| Work::clone(work)));
-    let before = cpu_micros();
+    let before = cpu_time(ClockId::ProcessCPUTime);
     let took = answer(handle, schedule, 2, Duration::ZERO, made);
-    let spent = cpu_micros() - before;
+    let spent = cpu_time(ClockId::ProcessCPUTime).saturating_sub(before);
     let at = |kind: usize, percent: f64| f64::from(percentile(&took[kind], percent));
     let calls = took[0].len();
     #[expect(clippy::cast_precision_loss, reason = "a number of calls")]
-    let cpu = spent / calls.max(1) as f64;
+    let cpu = spent.as_secs_f64() * 1e6 / calls.max(1) as f64;
     Seen { calls, p50: at(0, 50.0), p99: at(0, 99.0), health_p99: at(1, 99.0), cpu }
-}
-
-/// The CPU time of this process so far, in microseconds.
-fn cpu_micros() -> f64 {
-    let spent = clock_gettime(ClockId::ProcessCPUTime);
-    #[expect(clippy::cast_precision_loss, reason = "far fewer than a double has")]
-    let micros = spent.tv_sec as f64 * 1e6 + spent.tv_nsec as f64 / 1e3;
-    micros
 }
 
 /// Runs the program, and prints what it has seen.

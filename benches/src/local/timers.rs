@@ -5,10 +5,11 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::ClockId;
 use tokio::runtime::{Builder, LocalOptions};
 
 use super::column::Column;
+use crate::machine::cpu_time;
 use crate::sample::Seen;
 use crate::statistics::percentile;
 
@@ -76,7 +77,7 @@ async fn fires<D: Future>(others: u64, n: u64, delay: impl Fn(Instant) -> D) -> 
     }
     let (mut spent, mut fired) = (Duration::ZERO, 0);
     while fired < n {
-        let (start, now) = (cpu_time(), Instant::now());
+        let (start, now) = (cpu_time(ClockId::ThreadCPUTime), Instant::now());
         let mut delays: Vec<_> =
             (0..TOGETHER).map(|n| Box::pin(delay(now + UNTIL + STEP * n))).collect();
         let mut left = Vec::with_capacity(delays.len());
@@ -88,7 +89,7 @@ async fn fires<D: Future>(others: u64, n: u64, delay: impl Fn(Instant) -> D) -> 
         for delay in left {
             delay.await;
         }
-        spent += cpu_time().saturating_sub(start);
+        spent += cpu_time(ClockId::ThreadCPUTime).saturating_sub(start);
         fired += u64::from(TOGETHER);
     }
     #[expect(clippy::cast_precision_loss, reason = "figures are read by people")]
@@ -113,9 +114,4 @@ async fn lateness<D: Future>(n: u64, delay: impl Fn(Instant) -> D) -> Seen {
     late.sort_unstable();
     let at = |percent| f64::from(percentile(&late, percent));
     Seen { nanos: at(50.0), allocations: 0.0, bytes: at(99.0) }
-}
-
-fn cpu_time() -> Duration {
-    let spent = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::try_from(spent).expect("it is not negative")
 }

@@ -5,10 +5,11 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use loom::{FunctionStats, LoomBuilder, LoomRuntime};
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::ClockId;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 
+use crate::machine::cpu_time;
 use crate::open_loop::{answer, schedule};
 use crate::statistics::percentile;
 
@@ -61,10 +62,7 @@ pub(super) struct Seen {
 /// Keeps a CPU busy until the thread has had it for so many microseconds: other programs on the CPU do not
 /// make that shorter, nor does a slower CPU make it longer.
 fn work(micros: u32) {
-    let now = || {
-        let time = clock_gettime(ClockId::ThreadCPUTime);
-        Duration::try_from(time).unwrap_or_default()
-    };
+    let now = || cpu_time(ClockId::ThreadCPUTime);
     let until = now() + Duration::from_micros(micros.into());
     while now() < until {
         black_box((0..50_u64).fold(1, |sum, step| black_box(sum ^ step)));

@@ -1,4 +1,4 @@
-//! `main` may return what ends a process, without a name of its type.
+//! `main` may return a type without a name, if a process may end with it.
 
 use std::process::{ExitCode, Termination};
 
