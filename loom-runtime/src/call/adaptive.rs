@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use tokio::runtime::worker_index;
 
 use crate::core::{Admitted, Core, Function, Stopwatch, local_core, nanos, thread_stats};
+use crate::pool::Boxed;
 use crate::scheduler::{Arm, Decision, Run, Site};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, thread};
@@ -31,18 +32,37 @@ pub struct AdaptiveFuture<R>(Placed<R>);
 enum Placed<R> {
     /// The result, `None` once it was taken; and the budget steps that the call has to use up.
     Inline(Option<thread::Result<R>>, u32),
-    Offloaded(ComputeFuture<R>),
+    /// In a block, so that an inline call, of which there are many more, is not as large.
+    Offloaded(Boxed<ComputeFuture<R>>),
 }
 
 /// Runs a settled call: inline by this thread's verdict. It reads only the coarse clock of `os::tick`.
 #[inline]
-pub(crate) fn settled<F, R>(site: &Site, f: F) -> AdaptiveFuture<R>
+pub(crate) fn settled<F, R>(
+    site: &'static Site,
+    class: u8,
+    core: impl FnOnce() -> Arc<Core>,
+    f: F,
+) -> AdaptiveFuture<R>
 where
     F: FnOnce() -> R,
 {
     // The panic is caught so that on both arms the await raises it.
     let result = catch_unwind(AssertUnwindSafe(|| spans::inline(site, f)));
+    let result = result.map_err(|payload| panicked(site, class, core, payload));
     AdaptiveFuture(Placed::Inline(Some(result), 0))
+}
+
+/// Counts the panic of a settled call.
+#[cold]
+fn panicked(
+    site: &'static Site,
+    class: u8,
+    core: impl FnOnce() -> Arc<Core>,
+    payload: Payload,
+) -> Payload {
+    let core = core();
+    ended_by(&core, core.function(site, class), payload)
 }
 
 /// Runs `f` on the arm that the scheduler decides for the call of `info`.
@@ -55,7 +75,7 @@ where
 {
     let CallInfo { site, class, .. } = info;
     if thread_stats::is_settled(core, site.index(class)) {
-        return settled(site, f).counting_panics(site, class, || Arc::clone(core));
+        return settled(site, class, || Arc::clone(core), f);
     }
     let mut work = Work::new(f);
     let placed = place_work(core, info, &mut work);
@@ -98,8 +118,7 @@ where
     let CallInfo { site, class, .. } = info;
     let function = core.function(site, class);
     if thread_stats::is_settled(core, site.index(class)) {
-        let AdaptiveFuture(placed) =
-            settled(site, f).counting_panics(site, class, || Arc::clone(core));
+        let AdaptiveFuture(placed) = settled(site, class, || Arc::clone(core), f);
         if let Placed::Inline(Some(result), _) = placed {
             return TryComputeFuture::ended(result, 0);
         }
@@ -144,15 +163,29 @@ pub(crate) fn run_inline<R>(
     decision: Decision,
     f: impl FnOnce() -> R,
 ) -> (thread::Result<R>, u32) {
+    // The panic is caught so that on both arms the await raises it.
+    let run = || catch_unwind(AssertUnwindSafe(|| spans::inline(function.site, f)));
+    let (result, turn) = run_timed(core, function, decision, run, |_| ());
+    (result.map_err(|payload| ended_by(core, function, payload)), turn)
+}
+
+/// Calls `f`, which does not panic, as [`run_inline`] runs a call. `seen` is told how long it took.
+pub(super) fn run_timed<R>(
+    core: &Core,
+    function: &Function,
+    decision: Decision,
+    f: impl FnOnce() -> R,
+    seen: impl FnOnce(Run),
+) -> (R, u32) {
     if decision.is_withheld && is_on_io_worker() {
         let now = core.now();
         core.with_io_side(|side| side.withheld.begins(decision.expected, now));
     }
     let watch = Stopwatch::start(function.record.wants_look(Arm::InlineTokio, decision.expected));
-    // The panic is caught so that on both arms the await raises it.
-    let result = catch_unwind(AssertUnwindSafe(|| spans::inline(function.site, f)));
-    let turn = ran_inline(core, function, decision, watch.stop());
-    (result.map_err(|payload| ended_by(core, function, payload)), turn)
+    let result = f();
+    let run = watch.stop();
+    seen(run);
+    (result, ran_inline(core, function, decision, run))
 }
 
 fn is_on_io_worker() -> bool {
@@ -189,7 +222,7 @@ impl<R> AdaptiveFuture<R> {
             }
             PlacedWork::Offloaded(submitted) => {
                 let Some(call) = call else { unreachable!("its slot was made") };
-                Self(Placed::Offloaded(ComputeFuture::of(Offloaded::of(call, submitted))))
+                ComputeFuture::of(Offloaded::of(call, submitted)).into()
             }
         }
     }
@@ -197,23 +230,6 @@ impl<R> AdaptiveFuture<R> {
     /// A call that has run inline, with the budget steps that it has to use up.
     pub(crate) fn ended((result, turn): (thread::Result<R>, u32)) -> Self {
         Self(Placed::Inline(Some(result), turn))
-    }
-
-    /// Counts the panic of a settled call, and explains it where tokio has refused the body.
-    pub(crate) fn counting_panics(
-        self,
-        site: &'static Site,
-        class: u8,
-        core: impl FnOnce() -> Arc<Core>,
-    ) -> Self {
-        match self.0 {
-            Placed::Inline(Some(Err(payload)), turn) => {
-                let core = core();
-                let payload = ended_by(&core, core.function(site, class), payload);
-                Self(Placed::Inline(Some(Err(payload)), turn))
-            }
-            placed => Self(placed),
-        }
     }
 
     /// Where the call runs, or ran.
@@ -227,7 +243,7 @@ impl<R> AdaptiveFuture<R> {
     /// Lets the work run to its end, and drops its result.
     pub fn detach(self) {
         if let Placed::Offloaded(call) = self.0 {
-            call.detach();
+            call.into_inner().detach();
         }
     }
 }
@@ -281,7 +297,7 @@ const POLLED_AGAIN: &str = "an adaptive call was polled after it had completed";
 
 impl<R> From<ComputeFuture<R>> for AdaptiveFuture<R> {
     fn from(call: ComputeFuture<R>) -> Self {
-        Self(Placed::Offloaded(call))
+        Self(Placed::Offloaded(Boxed::new(call)))
     }
 }
 

@@ -34,12 +34,19 @@ impl CallInfo {
     /// The call of a closure of type `F`.
     #[track_caller]
     pub(crate) fn closure<F: 'static>(hint: ComputeHint) -> Self {
-        let site = Site::of_closure::<F>(Location::caller());
-        let class = site.class_of_hint(hint);
+        let (site, class) = Self::site_of_closure::<F>(hint);
         Self::of(site, class, hint)
     }
 
-    pub(super) fn of(site: &'static Site, class: u8, hint: ComputeHint) -> Self {
+    /// The site of a closure of type `F`, and the class of its calls with this hint.
+    #[track_caller]
+    #[inline]
+    pub(crate) fn site_of_closure<F: 'static>(hint: ComputeHint) -> (&'static Site, u8) {
+        let site = Site::of_closure::<F>(Location::caller());
+        (site, site.class_of_hint(hint))
+    }
+
+    pub(crate) fn of(site: &'static Site, class: u8, hint: ComputeHint) -> Self {
         Self { site, class, hint, priority: Priority::Normal, carrying: &[] }
     }
 

@@ -2,11 +2,12 @@
 //!
 //! Owns the free blocks of each size, those that a thread caches and those in the reserve; the
 //! protocol is in `README.md`. It does not know what a block that is in use holds, except where it
-//! holds a future (`held.rs`).
+//! holds a future (`held.rs`) or a value (`boxed.rs`).
 
 #![expect(unsafe_code, reason = "raw memory, linked through itself")]
 
 mod block;
+mod boxed;
 mod cache;
 mod chain;
 mod held;
@@ -21,6 +22,7 @@ use std::alloc::{Layout, dealloc};
 use std::ptr::NonNull;
 
 use block::{block_layout, class_of, fresh};
+pub(crate) use boxed::Boxed;
 use chain::Block;
 pub(crate) use held::{Held, Kind};
 

@@ -1,10 +1,12 @@
 //! Tests of the rules of `README.md`, on one thread and on several.
 
 use std::alloc::Layout;
+use std::cell::Cell;
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::block::{SIZES, class_of};
-use super::{give, take};
+use super::{Boxed, give, take};
 use crate::sync::{rounds, thread};
 
 fn layout(size: usize) -> Layout {
@@ -75,4 +77,38 @@ fn blocks_travel_between_threads() {
     }
     // Without recycling there could be 6400 different blocks.
     assert!(seen.len() < 1000 || cfg!(loom_fresh_blocks), "{} blocks", seen.len());
+}
+
+#[test]
+fn a_boxed_value_is_dropped_once_and_can_be_taken_out() {
+    struct Counted<'a>(&'a Cell<u32>);
+    impl Drop for Counted<'_> {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+    let drops = Cell::new(0);
+    let mut boxed = Boxed::new((Counted(&drops), [7_u64; 9]));
+    boxed.1[8] = 8;
+    assert_eq!(boxed.1[7..], [7, 8]);
+    drop(boxed);
+    assert_eq!(drops.get(), 1);
+    let (counted, numbers) = Boxed::new((Counted(&drops), [1_u8; 2000])).into_inner();
+    assert_eq!((drops.get(), numbers.len()), (1, 2000));
+    drop(counted);
+    assert_eq!(drops.get(), 2);
+}
+
+#[test]
+fn a_boxed_value_whose_drop_panics_gives_its_block_back() {
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            resume_unwind(Box::new("on purpose"));
+        }
+    }
+    for _ in 0..100 {
+        let boxed = Boxed::new(Panics);
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(boxed))).is_err());
+    }
 }

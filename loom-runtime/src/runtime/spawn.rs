@@ -228,12 +228,12 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let info = CallInfo::closure::<F>(hint);
-    let CallInfo { site, class, .. } = info;
+    let (site, class) = CallInfo::site_of_closure::<F>(hint);
     if is_settled(site, class) {
-        return settled(site, f).counting_panics(site, class, current_core);
+        return settled(site, class, current_core, f);
     }
-    place(&current_core(), info, f)
+    // Made here: a settled call need not put all of it into memory.
+    place(&current_core(), CallInfo::of(site, class, hint), f)
 }
 
 /// [`LoomRuntime::try_spawn_adaptive`] on the current runtime; outside of any runtime, with the
