@@ -303,12 +303,12 @@ thread_local! {
 }
 
 /// A guard that sets the call that runs on this thread, and restores the one before.
-struct Current {
+pub(super) struct Current {
     before: Option<NonNull<Header>>,
 }
 
 impl Current {
-    fn enter(header: Option<NonNull<Header>>) -> Self {
+    pub(super) fn enter(header: Option<NonNull<Header>>) -> Self {
         Self { before: CURRENT.replace(header) }
     }
 }

@@ -305,6 +305,11 @@ impl<D: Drainer> HandOver for Ending<'_, '_, D> {
 
     fn before_drop(&mut self) {
         self.holding.wake_all();
+        // A drop may take any time, too.
+        if mem::take(self.is_searching) {
+            let fetch = self.queue.drainers.pause_search(self.generation);
+            fetch_if_needed(self.drainer, fetch);
+        }
     }
 
     fn wake(&mut self, waker: Waker) {
@@ -329,6 +334,16 @@ fn fetch_if_needed(drainer: &mut impl Drainer, fetch: Fetch) {
 }
 
 impl Reservation<'_> {
+    /// Counts the job out, which was never made. A drainer that this returns has to be fetched all the same.
+    #[must_use]
+    pub(crate) fn withdraw(self) -> Option<Generation> {
+        self.queue.drainers.cancel();
+        match self.fetch {
+            Fetch::One(generation) => Some(generation),
+            Fetch::None => None,
+        }
+    }
+
     /// Pushes the job. Returns the generation of a drainer that the caller has to fetch, and that
     /// is counted as up already, if one is needed.
     #[must_use]

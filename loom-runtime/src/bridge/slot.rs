@@ -27,6 +27,17 @@ pub(super) struct Header {
     pub(super) link: UnsafeCell<Tail>,
 }
 
+impl Header {
+    pub(super) fn new(queueing: Queueing, vtable: &'static VTable) -> Self {
+        Self {
+            state: State::new(queueing),
+            vtable,
+            waker: UnsafeCell::new(MaybeUninit::uninit()),
+            link: UnsafeCell::new(Tail { next: None }),
+        }
+    }
+}
+
 /// The two fields are never in use at the same time. Each is read and written through a pointer of
 /// its own type, so both have to start where the union starts.
 #[repr(C)]
@@ -205,12 +216,7 @@ where
         let slot = pool::take(Layout::new::<Self>()).cast::<Self>();
         let value = Self {
             observed: Observed {
-                header: Header {
-                    state: State::new(queueing),
-                    vtable: Self::VTABLE,
-                    waker: UnsafeCell::new(MaybeUninit::uninit()),
-                    link: UnsafeCell::new(Tail { next: None }),
-                },
+                header: Header::new(queueing, Self::VTABLE),
                 observer: UnsafeCell::new(MaybeUninit::new(observer)),
             },
             payload: UnsafeCell::new(Payload { closure: ManuallyDrop::new(closure) }),

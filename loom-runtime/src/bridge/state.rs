@@ -33,7 +33,7 @@ pub(super) enum Cell {
 }
 
 impl Cell {
-    const fn flag(self) -> usize {
+    pub(super) const fn flag(self) -> usize {
         match self {
             Self::A => 1 << 3,
             Self::B => 1 << 4,
@@ -41,7 +41,7 @@ impl Cell {
     }
 
     /// The cell that holds a waker, by its flag.
-    const fn shown(state: usize) -> Option<Self> {
+    pub(super) const fn shown(state: usize) -> Option<Self> {
         if state & Self::A.flag() != 0 {
             Some(Self::A)
         } else if state & Self::B.flag() != 0 {
@@ -107,11 +107,20 @@ pub(super) enum GiveUp {
 #[derive(Debug)]
 pub(super) struct State(AtomicUsize);
 
+fn queued(Queueing { priority, micros }: Queueing) -> usize {
+    let micros = micros.map_or(LONG, |micros| LONG.min(micros as usize));
+    QUEUED | (priority as usize) << PRIORITY | micros << RUN_TIME
+}
+
 impl State {
     pub(super) fn new(queueing: Queueing) -> Self {
-        let Queueing { priority, micros } = queueing;
-        let micros = micros.map_or(LONG, |micros| LONG.min(micros as usize));
-        Self(AtomicUsize::new(QUEUED | (priority as usize) << PRIORITY | micros << RUN_TIME))
+        Self(AtomicUsize::new(queued(queueing)))
+    }
+
+    /// Submitter, whose job was run or never made: the state of a new job.
+    pub(super) fn renew(&self, queueing: Queueing) {
+        // Relaxed: the step that hands the job over is a release (C7).
+        self.0.store(queued(queueing), Ordering::Relaxed);
     }
 
     /// Queue: the list in which the job waits.

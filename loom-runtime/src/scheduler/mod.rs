@@ -8,6 +8,7 @@
 mod apart;
 mod arm;
 mod calibration;
+mod classes;
 mod closure;
 mod decide;
 mod estimate;
@@ -34,6 +35,7 @@ mod thread_stats;
 mod times;
 mod trie;
 mod verdict;
+mod wake;
 
 pub use arm::{Arm, ComputeHint, Mode};
 pub use calibration::{CalibrationConfig, CalibrationResult};
@@ -58,3 +60,4 @@ use times::Times;
 pub(crate) use times::duration;
 pub(crate) use trie::Trie;
 pub use verdict::Verdict;
+pub use wake::Wake;

@@ -1,0 +1,308 @@
+//! Random sequences of steps on one future, on one thread: polls, wakes, jobs, drops and panics in every
+//! order, from a seed. `LOOM_POLLS_CASES` sets how many.
+
+use std::env;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::task::{Context, Poll, Wake as StdWake, Waker};
+
+use super::super::outcome::{End, Fault, Queueing};
+use super::Handle;
+use super::test_host::{Seen, TestHost};
+use crate::scheduler::Wake;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Arc, Mutex, rounds};
+
+/// `SplitMix`, the generator of Steele, Lea and Flood.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut word = self.0;
+        word = (word ^ word >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        word = (word ^ word >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (word ^ word >> 31) % bound
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+}
+
+/// What a case has seen, and what its future does.
+struct Case {
+    random: Mutex<Random>,
+    /// Wakers that the future has kept, each with the number of its poll: only those of the last one count.
+    wakers: Mutex<Vec<(usize, Waker)>>,
+    /// How often the future was polled, was woken while it had not ended, and the polls at the last wake.
+    polls: AtomicUsize,
+    woken_at: AtomicUsize,
+    dropped: AtomicUsize,
+    values: AtomicUsize,
+    has_ended: AtomicUsize,
+    /// A handle that the future drops in its poll.
+    own: Mutex<Option<Handle<Value, TestHost>>>,
+}
+
+/// A panic that prints nothing.
+fn panic_on_purpose() {
+    resume_unwind(Box::new("on purpose"));
+}
+
+struct Value(Arc<Case>);
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        self.0.values.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+struct Script(Arc<Case>);
+
+impl Script {
+    fn step(&self, cx: &mut Context<'_>) -> Poll<Value> {
+        let case = &self.0;
+        case.polls.fetch_add(1, Ordering::Relaxed);
+        let (keeps, wakes, then, drops) = {
+            let mut random = case.random.lock().expect("no panic");
+            (random.below(3), random.one_in(4), random.below(12), random.one_in(8))
+        };
+        for _ in 0..keeps {
+            let kept = (case.polls.load(Ordering::Relaxed), cx.waker().clone());
+            case.wakers.lock().expect("no panic").push(kept);
+        }
+        if drops {
+            let own = case.own.lock().expect("no panic").take();
+            drop(own);
+        }
+        if wakes {
+            case.woken_at.store(case.polls.load(Ordering::Relaxed), Ordering::Relaxed);
+            cx.waker().wake_by_ref();
+        }
+        match then {
+            0 | 1 => {
+                case.values.fetch_add(1, Ordering::Relaxed);
+                case.has_ended.store(1, Ordering::Relaxed);
+                Poll::Ready(Value(Arc::clone(case)))
+            }
+            2 => {
+                case.has_ended.store(1, Ordering::Relaxed);
+                panic_on_purpose();
+                Poll::Pending
+            }
+            _ => Poll::Pending,
+        }
+    }
+}
+
+impl Future for Script {
+    type Output = Value;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Value> {
+        self.step(cx)
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        self.0.dropped.fetch_add(1, Ordering::Relaxed);
+        self.0.has_ended.store(1, Ordering::Relaxed);
+        if self.0.random.lock().expect("no panic").one_in(4) {
+            panic_on_purpose();
+        }
+    }
+}
+
+/// The task that awaits: counts its wakes.
+#[derive(Default)]
+struct Task(AtomicUsize);
+
+impl StdWake for Task {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// One case, from its seed.
+struct Run {
+    case: Arc<Case>,
+    seen: Arc<Seen>,
+    task: Arc<Task>,
+    handle: Option<Handle<Value, TestHost>>,
+    has_polled: bool,
+    has_refused: bool,
+    random: Random,
+}
+
+impl Run {
+    fn new(seed: u64) -> Self {
+        let mut random = Random(seed);
+        let case = Arc::new(Case {
+            random: Mutex::new(Random(random.below(u64::MAX))),
+            wakers: Mutex::default(),
+            polls: AtomicUsize::new(0),
+            woken_at: AtomicUsize::new(usize::MAX),
+            dropped: AtomicUsize::new(0),
+            values: AtomicUsize::new(0),
+            has_ended: AtomicUsize::new(0),
+            own: Mutex::default(),
+        });
+        let place = AtomicUsize::new(usize::try_from(random.below(2)).expect("small"));
+        let host = Seen { place, alternates: random.one_in(2), ..Seen::default() };
+        let handle = Some(Handle::new(Script(Arc::clone(&case))));
+        Self {
+            case,
+            seen: Arc::new(host),
+            task: Arc::default(),
+            handle,
+            has_polled: false,
+            has_refused: false,
+            random,
+        }
+    }
+
+    fn poll(&mut self) {
+        let Some(handle) = &mut self.handle else { return };
+        self.has_polled = true;
+        let waker = Waker::from(Arc::clone(&self.task));
+        let mut cx = Context::from_waker(&waker);
+        let polled = if handle.is_alone() {
+            handle.poll_alone(&mut cx)
+        } else {
+            handle.poll(&mut cx, &mut |host: &TestHost, _turn, _wake, poll| {
+                if host.0.goes_to_queue() {
+                    return Some(Queueing::default());
+                }
+                poll();
+                None
+            })
+        };
+        if let Poll::Ready(outcome) = polled {
+            assert!(self.case.has_ended.load(Ordering::Relaxed) > 0 || outcome.is_err());
+            assert!(!matches!(outcome, Err(Fault::Refused)) || self.is_refused());
+            self.handle = None;
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        self.has_refused || self.seen.is_gone.load(Ordering::Relaxed) > 0
+    }
+
+    fn share(&mut self) {
+        if let Some(handle) = self.handle.as_mut().filter(|handle| handle.is_alone()) {
+            handle.share(TestHost(Arc::clone(&self.seen)), 0, Wake::Begin);
+            if self.random.one_in(4) {
+                let started = handle.start(&mut |_, _, _, _| Some(Queueing::default()));
+                assert!(started.is_pending());
+            }
+        }
+    }
+
+    fn wake(&mut self) {
+        let (of_poll, waker) = {
+            let mut wakers = self.case.wakers.lock().expect("no panic");
+            let len = u64::try_from(wakers.len()).expect("few");
+            if len == 0 {
+                return;
+            }
+            wakers.swap_remove(usize::try_from(self.random.below(len)).expect("few"))
+        };
+        let polls = self.case.polls.load(Ordering::Relaxed);
+        if of_poll == polls {
+            self.case.woken_at.store(polls, Ordering::Relaxed);
+        }
+        if self.random.one_in(2) {
+            waker.wake_by_ref();
+        }
+        waker.wake();
+    }
+
+    fn step(&mut self) {
+        match self.random.below(20) {
+            0..=4 => self.poll(),
+            5..=7 => self.share(),
+            8..=11 => self.wake(),
+            12..=15 => drop(self.seen.run_job()),
+            16 => {
+                self.has_refused |= self.seen.refuse_job();
+            }
+            17 if self.random.one_in(2) => self.handle = None,
+            17 => {
+                if let Some(handle) = self.handle.take() {
+                    handle.detach();
+                }
+            }
+            18 => drop(self.case.wakers.lock().expect("no panic").pop()),
+            _ if self.random.one_in(4) => self.seen.is_gone.store(1, Ordering::Relaxed),
+            // The future drops its own handle in its next poll on the pool.
+            _ if self.handle.as_ref().is_some_and(|handle| !handle.is_alone()) => {
+                *self.case.own.lock().expect("no panic") = self.handle.take();
+            }
+            _ => {}
+        }
+    }
+
+    /// Runs what there is to run, and polls where the task was woken.
+    fn settle(&mut self) {
+        loop {
+            let woken = self.task.0.swap(0, Ordering::Relaxed) > 0;
+            if woken {
+                self.poll();
+            }
+            if !self.seen.run_job() && !woken {
+                return;
+            }
+        }
+    }
+}
+
+fn run(seed: u64) {
+    let mut run = Run::new(seed);
+    for _ in 0..12 {
+        run.step();
+    }
+    // A handle that was never polled, or whose waker was consumed, is polled by its task.
+    run.poll();
+    run.settle();
+    let case = Arc::clone(&run.case);
+    let is_held = case.own.lock().expect("no panic").is_some();
+    let has_ended = case.has_ended.load(Ordering::Relaxed) > 0;
+    if run.handle.is_some() && !is_held && !has_ended {
+        let (polls, woken_at) =
+            (case.polls.load(Ordering::Relaxed), case.woken_at.load(Ordering::Relaxed));
+        assert!(woken_at == usize::MAX || polls > woken_at, "seed {seed}: a wake was lost");
+    }
+    let own = case.own.lock().expect("no panic").take();
+    drop((own, run.handle.take()));
+    let wakers = std::mem::take(&mut *case.wakers.lock().expect("no panic"));
+    for (_, waker) in wakers {
+        waker.wake();
+    }
+    while run.seen.run_job() {}
+    drop(std::mem::take(&mut *case.wakers.lock().expect("no panic")));
+    while run.seen.run_job() {}
+    let ends = run.seen.ends();
+    assert!(ends.len() <= 1, "seed {seed}: {ends:?}");
+    assert_eq!(case.dropped.load(Ordering::Relaxed), 1, "seed {seed}: futures dropped");
+    assert_eq!(case.values.load(Ordering::Relaxed), 0, "seed {seed}: results left");
+    assert_eq!(run.seen.waiting.load(Ordering::Relaxed), 0, "seed {seed}: jobs counted");
+    assert_eq!(run.seen.in_flight.load(Ordering::Relaxed), 0, "seed {seed}: jobs in flight");
+    if let [(end, unwanted)] = ends[..] {
+        assert!(!unwanted || end != End::Refused || run.is_refused(), "seed {seed}");
+    }
+    drop(run.handle.take());
+    let has_polled = run.has_polled;
+    drop(run);
+    // The future's block is gone: nothing refers to the case but this.
+    assert_eq!(Arc::strong_count(&case), 1, "seed {seed}: {has_polled}");
+}
+
+#[test]
+fn every_order_of_steps_ends_well() {
+    let cases = env::var("LOOM_POLLS_CASES").ok().and_then(|text| text.parse().ok());
+    let cases = cases.unwrap_or(rounds(20_000));
+    for seed in 0..u64::try_from(cases).expect("it fits") {
+        run(seed);
+    }
+}
