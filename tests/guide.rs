@@ -6,7 +6,8 @@ use std::path::Path;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Files in which the errors are the compiler's own lints.
-const ABOUT_LINTS: &[&str] = &["lints.stderr", "dead_code.stderr", "missing_docs.stderr"];
+const ABOUT_LINTS: &[&str] =
+    &["lints.stderr", "dead_code.stderr", "missing_docs.stderr", "await_unused.stderr"];
 
 /// The first column of the table of errors, without backticks.
 fn phrases(attribute: &str) -> Vec<String> {

@@ -7,13 +7,14 @@
 //! - `local`: the cost of tasks and timers that stay on one thread;
 //! - `plugins`: the cost of tasks whose runtime belongs to another library;
 //! - `regret`: the cost of decisions on described workloads;
+//! - `futures`: the cost of a poll of a compute future;
 //! - `macros`: how long the compiler checks annotated functions;
 //! - `http`: how long the requests of a service take;
 //! - `shed`: the answers of a service under twice the load that it can bear;
 //! - `plain`: where calls run in a plain tokio program, beside a runtime of Loom's;
 //! - `corpus`: real functions at two loads, beside each fixed placement (feature `corpus`);
 //! - `watch`: the CPU time that watching a runtime takes;
-//! - `all`: all of these but `plain`, `corpus` and `watch`, written into the README.
+//! - `all`: all of these but `futures`, `plain`, `corpus` and `watch`, written into the README.
 //!
 //! Absolute times vary between machines and between runs; compare the ratios within one run.
 
@@ -23,6 +24,7 @@ mod allocations;
 mod contenders;
 mod corpus;
 mod decide;
+mod futures;
 mod http;
 mod instructions;
 mod local;
@@ -77,6 +79,8 @@ enum Bench {
     Plugins(plugins::Options),
     /// Decisions on described workloads, against the better arm in hindsight.
     Regret(regret::Options),
+    /// A poll of a compute future, on the pool and inline.
+    Futures(futures::Options),
     /// The attribute's cost in compile time.
     Macros(macros::Options),
     /// An HTTP service under open-loop load: how compute affects its fast requests.
@@ -129,6 +133,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Bench::Local(options) => local::run(&options)?,
         Bench::Plugins(options) => plugins::run(&options)?,
         Bench::Regret(options) => regret::run(&options)?,
+        Bench::Futures(options) => futures::run(&options)?,
         Bench::Macros(options) => macros::run(&options)?,
         Bench::Http(options) => http::run(&options)?,
         Bench::Shed(options) => shed::run(&options)?,

@@ -3,8 +3,6 @@
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::quote;
 
-use crate::diag::Diagnostics;
-
 /// Splits off the attributes at the start of a body that apply to all of it (`#![...]`), as
 /// attributes that stand before the function.
 pub(crate) fn leading_attributes(body: &Group) -> (Vec<TokenStream>, Group) {
@@ -40,19 +38,24 @@ pub(crate) fn in_place_of(body: &Group, tokens: TokenStream) -> Group {
     block
 }
 
-/// Which words a body contains. Most bodies have neither, and need no closer analysis.
+/// Which words a body contains. Most bodies have none, and need no closer analysis.
 #[derive(Default)]
 pub(crate) struct Words {
     /// The function's own name.
     pub(crate) its_name: bool,
-    /// `await`.
-    pub(crate) awaits: bool,
+    /// `await`, or a macro that awaits.
+    may_await: bool,
+    /// The first place where the body itself awaits.
+    pub(crate) first_await: Option<Ident>,
 }
 
 impl Words {
     pub(crate) fn of(body: TokenStream, name: &str) -> Self {
         let mut words = Self::default();
-        words.visit(body, name);
+        words.visit(body.clone(), name);
+        if words.may_await {
+            words.first_await = find_await(body);
+        }
         words
     }
 
@@ -62,7 +65,7 @@ impl Words {
                 TokenTree::Group(group) => self.visit(group.stream(), name),
                 TokenTree::Ident(ident) => {
                     let word = ident.to_string();
-                    self.awaits |= word == "await";
+                    self.may_await |= word == "await" || AWAIT.contains(&&*word);
                     self.its_name |= word.strip_prefix("r#").unwrap_or(&word) == name;
                 }
                 TokenTree::Punct(_) | TokenTree::Literal(_) => {}
@@ -241,12 +244,6 @@ pub(crate) fn without_impl(ty: TokenStream) -> TokenStream {
     kept
 }
 
-/// Whether the word stands in the source itself. One that an attribute has added has the attribute's
-/// place.
-fn is_written(word: &Ident) -> bool {
-    word.span().source_text().is_none_or(|text| word == text.trim())
-}
-
 /// Macros of the standard library that evaluate their arguments where they stand. Of others the
 /// compiler judges what they make of their tokens.
 const EVALUATES: &[&str] = &[
@@ -270,12 +267,16 @@ const EVALUATES: &[&str] = &[
     "writeln",
 ];
 
-/// Reports each `.await` that belongs to the body itself, not to an async block in it.
-pub(crate) fn find_awaits(body: TokenStream, diag: &mut Diagnostics) {
+/// Macros that await where they stand, as tokio and futures name them.
+const AWAIT: &[&str] = &["join", "select", "select_biased", "try_join", "try_select"];
+
+/// The first place where a body itself awaits: an `.await`, or a macro that awaits; not one in an async
+/// block of it.
+fn find_await(body: TokenStream) -> Option<Ident> {
     let mut after_dot = false;
     let mut after_async = false;
     let mut in_async_closure = false;
-    let mut last_word = None;
+    let mut last_word: Option<Ident> = None;
     // The name in `name!(...)`.
     let mut of_macro = None;
     for token in body {
@@ -283,28 +284,26 @@ pub(crate) fn find_awaits(body: TokenStream, diag: &mut Diagnostics) {
         match token {
             TokenTree::Group(group) => {
                 let is_async_body = after_async && group.delimiter() == Delimiter::Brace;
-                let is_evaluated = of_macro
-                    .take()
-                    .is_none_or(|name: Ident| EVALUATES.iter().any(|known| name == known));
+                let name: Option<Ident> = of_macro.take();
+                let awaits = |name: &Ident| AWAIT.iter().any(|known| name == known);
+                let is_evaluated =
+                    name.as_ref().is_none_or(|name| EVALUATES.iter().any(|known| name == known));
                 if is_async_body {
                     after_async = false;
-                } else if is_evaluated && !in_async_closure {
-                    find_awaits(group.stream(), diag);
+                } else if in_async_closure {
+                    // It is the closure that awaits.
+                } else if name.as_ref().is_some_and(awaits) {
+                    return name;
+                } else if is_evaluated && let Some(found) = find_await(group.stream()) {
+                    return Some(found);
                 }
                 after_dot = false;
             }
             TokenTree::Ident(word) => {
                 if after_dot && word == "await" && !in_async_closure {
-                    let message = if is_written(&word) {
-                        "a compute function cannot await: its body runs on a thread without an \
-                         executor; await before the call and pass the result in"
-                    } else {
-                        "this attribute has put an `.await` into the body, and a compute function \
-                         cannot await: put it below `#[loom::compute]`, where it works on the \
-                         `async fn` that comes of it"
-                    };
-                    diag.at(word, message);
-                } else if word == "async" {
+                    return Some(word);
+                }
+                if word == "async" {
                     after_async = true;
                 }
                 after_dot = false;
@@ -325,4 +324,5 @@ pub(crate) fn find_awaits(body: TokenStream, diag: &mut Diagnostics) {
         }
         last_word = word;
     }
+    None
 }

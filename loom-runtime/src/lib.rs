@@ -23,6 +23,7 @@
 //! - [`LoomBuilder`] and [`LoomRuntime`]: the same without attributes, and for any number of
 //!   runtimes.
 //! - [`spawn_compute`], [`spawn_adaptive`] and related functions: compute work without attributes.
+//! - [`spawn_compute_future`], [`spawn_adaptive_future`], [`yield_now`]: futures that compute and await.
 //! - [`functions`]: what was measured of each function, and where its calls ran.
 //! - [`local`]: pinned threads for tasks that are not `Send`; [`time`]: clocks, and paused time for
 //!   tests.
@@ -78,7 +79,8 @@ pub mod tower;
 pub use bridge::Priority;
 pub use call::{
     AdaptiveFuture, AdaptiveMap, ComputeError, ComputeFuture, ComputeMap, ComputePanic,
-    ComputeStreamExt, Overridden, Scope, ScopeFuture, TryComputeFuture, is_cancelled,
+    ComputeStreamExt, Overridden, Scope, ScopeFuture, SpawnedFuture, TryComputeFuture,
+    TrySpawnedFuture, YieldNow, is_cancelled, should_yield, yield_now,
 };
 #[cfg(feature = "clap")]
 pub use config::LoomArgs;
@@ -97,11 +99,12 @@ pub use runtime::shutdown_signal;
 pub use runtime::{
     LoomBuilder, LoomRuntime, StillRunning, block_in_place, block_on, current_runtime,
     override_function, scope_adaptive, scope_adaptive_with_hint, scope_compute, scope_compute_with,
-    spawn, spawn_adaptive, spawn_adaptive_with_hint, spawn_async, spawn_blocking, spawn_compute,
-    spawn_compute_with_priority, try_spawn_adaptive, try_spawn_compute,
+    spawn, spawn_adaptive, spawn_adaptive_future, spawn_adaptive_with_hint, spawn_async,
+    spawn_blocking, spawn_compute, spawn_compute_future, spawn_compute_with_priority,
+    try_spawn_adaptive, try_spawn_adaptive_future, try_spawn_compute, try_spawn_compute_future,
     try_spawn_compute_with_priority,
 };
-pub use scheduler::{Arm, ComputeHint, Mode};
+pub use scheduler::{Arm, ComputeHint, Mode, Wake};
 pub use threads::command_reset;
 pub use topology::{ComputePriority, GlobalRayon, Pin, Placement};
 

@@ -8,6 +8,10 @@ pub use crate::call::{
     call8, call9, call10, call11, call12, magnitude, scoped0, scoped1, scoped2, scoped3, scoped4,
     scoped5, scoped6, scoped7, scoped8, scoped9, scoped10, scoped11, scoped12,
 };
+pub use crate::call::{
+    future0, future1, future2, future3, future4, future5, future6, future7, future8, future9,
+    future10, future11, future12,
+};
 pub use crate::config::TokioFlavor;
 pub use crate::runtime::{
     LoomBuilder, RuntimeRef, on, run_main, run_plain_test, run_plain_test_on_both, run_test,
@@ -18,6 +22,8 @@ pub use crate::scheduler::{
 };
 pub use crate::topology::{ComputePriority, GlobalRayon, Pin, Placement};
 
+pub use core::future::Future;
+pub use core::marker::Send;
 pub use core::option::Option::{None, Some};
 pub use core::time::Duration;
 pub use core::{concat, module_path, prelude};

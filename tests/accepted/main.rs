@@ -1,6 +1,7 @@
 //! What the attributes accept. Each module is a case, which says its own lints; `runs` calls its `main`.
 
 mod attributes_on_arguments;
+mod awaits;
 mod axum_handler;
 mod by_macro;
 mod conditions;

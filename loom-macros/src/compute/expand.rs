@@ -14,6 +14,18 @@
 //! and name within the closure: a call of itself by its name, and a result of `impl Fn`, whose
 //! kind only the signature states.
 //!
+//! An `async fn` that awaits passes its body as an async closure, and returns what comes of it:
+//!
+//! ```text
+//! fn name(a: T, b: U) -> impl Future<Output = R> + Send {
+//!     let call = future2(at!("name"), a, b, async move |pattern of a, pattern of b| -> R { body });
+//!     async move { call.await }
+//! }
+//! ```
+//!
+//! It says `Send`, because the compiler cannot show that for two `async fn`s that call each other. The
+//! last expression is an async block, by which other attributes know such a function.
+//!
 //! All names that the macro adds are local variables with the macro's hygiene, or are in a block
 //! of their own: the body sees none of them. They begin with `__loom`, because a pattern with the
 //! name of a constant means that constant.
@@ -22,7 +34,7 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, FnArg, GenericParam, ReturnType, Safety, Signature, Token};
+use syn::{Attribute, FnArg, GenericParam, Path, ReturnType, Safety, Signature, Token};
 use syn::{ReceiverKind, parse_quote};
 
 use super::args::ComputeArgs;
@@ -39,11 +51,12 @@ const BODY_ATTRIBUTES: &[&str] = &["inline", "cold"];
 pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> TokenStream {
     let Function { attrs, vis, sig, .. } = function;
     let (inner_attrs, body) = leading_attributes(&function.body);
-    let is_nested = is_nested(function, words);
+    let awaits = words.first_await.is_some() && sig.asyncness.is_some();
+    let is_nested = !awaits && is_nested(function, words);
     let (of_body, of_item): (Vec<_>, Vec<_>) = attrs.iter().partition(|attr| is_of_the_body(attr));
 
     let params = params(sig, &of_item, args, is_nested);
-    let mut outer = as_async(sig);
+    let mut outer = if awaits { as_future(sig, &args.loom) } else { as_async(sig) };
     for (arg, param) in typed_mut(&mut outer).zip(&params) {
         *arg.pat = param.outer.clone();
         arg.attrs.clear();
@@ -53,13 +66,17 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> 
     }
 
     let closure =
-        if is_nested { nested(sig, &of_body, &body) } else { closure(sig, &params, &body) };
-    let (before, at) = at(args, sig);
+        if is_nested { nested(sig, &of_body, &body) } else { closure(sig, &params, &body, awaits) };
+    let (before, at) = at(args, sig, awaits);
 
     let loom = &args.loom;
     // An argument that cannot be sent is reported at its own place.
     let given = in_tuples(params.iter().map(|param| param.given.clone()).collect());
-    let which = if args.scope { "scoped" } else { "call" };
+    let which = match (awaits, args.scope) {
+        (true, _) => "future",
+        (false, true) => "scoped",
+        (false, false) => "call",
+    };
     // A result that cannot be sent is reported at its type.
     let place = Span::call_site().located_at(match &sig.output {
         ReturnType::Type(_, ty) => ty.span(),
@@ -72,16 +89,25 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> 
     let call = quote_spanned!(place=> #loom_there::__private::#which #arguments);
     let hints = &args.of_file;
     let passed = params.iter().filter_map(|param| param.before.as_ref());
+    let name = Ident::new("__loom_call", Span::mixed_site());
+    let awaited = if awaits {
+        quote!(let #name = #call; async move { #name.await })
+    } else {
+        quote!(#call.await)
+    };
     let block = quote! {
         #hints
         #before
         #(#passed)*
-        #call.await
+        #awaited
     };
     let block = in_place_of(&body, block);
+    // A trait may have declared it as an `async fn`, whose future need not be `Send`.
+    let refines = awaits.then(|| quote!(#[allow(refining_impl_trait)]));
     quote! {
         #(#of_item)*
         #(#inner_attrs)*
+        #refines
         #vis #outer #block
     }
 }
@@ -107,13 +133,14 @@ pub(super) fn unplaced(function: &Function, is_borrowing: bool) -> TokenStream {
 }
 
 /// Code that comes before the call, and the expression of the site and the call's options.
-fn at(args: &ComputeArgs, sig: &Signature) -> (Option<TokenStream>, TokenStream) {
+fn at(args: &ComputeArgs, sig: &Signature, awaits: bool) -> (Option<TokenStream>, TokenStream) {
     let ComputeArgs { loom, hint, mode, size, priority, key, carry, runtime, .. } = args;
     let name = sig.ident.unraw().to_string();
     let keyed = key.as_ref().map(|key| quote!(.keyed(#key)));
     let hinted = hint.as_ref().map(|hint| quote!(.hinted(#hint)));
     let in_mode = mode.as_ref().map(|mode| quote!(.in_mode(#loom::__private::Mode::#mode)));
     let sized = size.as_ref().map(|_| quote!(.sized()));
+    let polled = awaits.then(|| quote!(.polled()));
     let size = size.as_ref().map(|size| {
         let magnitude = quote_spanned!(size.span()=> #loom::__private::magnitude);
         quote!(.size(#magnitude(|| #size)))
@@ -139,7 +166,7 @@ fn at(args: &ComputeArgs, sig: &Signature) -> (Option<TokenStream>, TokenStream)
         None => (None, None),
     };
     let at = quote! {
-        #loom::__private::at!(#name #keyed #hinted #in_mode #sized)
+        #loom::__private::at!(#name #keyed #hinted #in_mode #sized #polled)
             #size #priority #carrying #on_it
     };
     if on.is_none() && size.is_none() {
@@ -151,8 +178,10 @@ fn at(args: &ComputeArgs, sig: &Signature) -> (Option<TokenStream>, TokenStream)
 }
 
 /// The body as a closure of the arguments.
-fn closure(sig: &Signature, params: &[Param], body: &Group) -> TokenStream {
+fn closure(sig: &Signature, params: &[Param], body: &Group, awaits: bool) -> TokenStream {
     let params = closure_params(params);
+    let (is_async, moves) =
+        if awaits { (quote!(async), quote!(move)) } else { (quote!(), quote!()) };
     let output = match &sig.output {
         ReturnType::Default => quote!(-> ()),
         ReturnType::Type(arrow, ty) => {
@@ -161,7 +190,7 @@ fn closure(sig: &Signature, params: &[Param], body: &Group) -> TokenStream {
         }
     };
     let Some(receiver) = sig.receiver() else {
-        return quote!(|#(#params),*| #output #body);
+        return quote!(#is_async #moves |#(#params),*| #output #body);
     };
     let this = &receiver.self_token;
     // Captures all of `self`, as a function does, not only the fields that the body names.
@@ -171,7 +200,7 @@ fn closure(sig: &Signature, params: &[Param], body: &Group) -> TokenStream {
     let body = in_place_of(body, quote!(#whole #statements));
     // Errors about what the closure captures begin at the receiver.
     let start = Span::call_site().located_at(this.span());
-    quote_spanned!(start=> move |#(#params),*| #output #body)
+    quote_spanned!(start=> #is_async move |#(#params),*| #output #body)
 }
 
 /// The body as a function of the same name, and a closure that calls it.
@@ -231,6 +260,20 @@ fn is_nested(function: &Function, words: &Words) -> bool {
 fn as_async(sig: &Signature) -> Signature {
     let mut sig = sig.clone();
     sig.asyncness.get_or_insert(Token![async](sig.fn_token.span));
+    sig
+}
+
+/// The signature of a function that returns the future of its result.
+fn as_future(sig: &Signature, loom: &Path) -> Signature {
+    let mut sig = sig.clone();
+    sig.asyncness = None;
+    let output = match &sig.output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, ty) => ty.to_token_stream(),
+    };
+    sig.output = parse_quote! {
+        -> impl #loom::__private::Future<Output = #output> + #loom::__private::Send
+    };
     sig
 }
 

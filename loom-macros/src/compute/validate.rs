@@ -1,12 +1,13 @@
 //! Every rule about the annotated function, checked before anything is generated.
 
+use proc_macro2::Ident;
 use quote::ToTokens;
 use syn::{Attribute, Expr, FnArg, Pat, Receiver, ReceiverKind, ReturnType, Signature, Type};
 
 use super::args::ComputeArgs;
 use super::borrow::{find_borrow, way_out};
 use crate::attributes::{entry_of, is_compute};
-use crate::body::{Words, find_awaits, mentions};
+use crate::body::{Words, mentions};
 use crate::diag::{Diagnostics, shown};
 use crate::item::Function;
 
@@ -54,8 +55,25 @@ pub(super) fn validate(
     if let Some(runtime) = &args.runtime {
         visible(runtime, "runtime", sig, diag);
     }
-    if words.awaits {
-        find_awaits(function.body.stream(), diag);
+    if let Some(word) = &words.first_await {
+        awaits(args, sig, word, diag);
+    }
+}
+
+/// A body that awaits is that of an `async fn` which takes what it needs along.
+fn awaits(args: &ComputeArgs, sig: &Signature, word: &Ident, diag: &mut Diagnostics) {
+    if args.scope {
+        diag.at(
+            word,
+            "a compute function with `scope` cannot await: it holds up its task until it has ended, so \
+             that it may borrow; take `Arc` or owned data, without `scope`",
+        );
+    } else if sig.asyncness.is_none() {
+        diag.at(
+            word,
+            "only an `async fn` can await: write `async fn`, whose polls are placed one by one; or \
+             await before the call, and pass the result in",
+        );
     }
 }
 
@@ -156,7 +174,7 @@ fn visible(expression: &Expr, key: &str, sig: &Signature, diag: &mut Diagnostics
     }
 }
 
-fn words_of(tokens: proc_macro2::TokenStream, words: &mut Vec<proc_macro2::Ident>) {
+fn words_of(tokens: proc_macro2::TokenStream, words: &mut Vec<Ident>) {
     for token in tokens {
         match token {
             proc_macro2::TokenTree::Ident(word) => words.push(word),

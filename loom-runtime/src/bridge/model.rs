@@ -97,7 +97,7 @@ impl Wake for Waking {
     }
 }
 
-fn waker() -> (Arc<Notify>, Waker) {
+pub(super) fn waker() -> (Arc<Notify>, Waker) {
     let notify = Arc::new(Notify::new());
     let waker = Waker::from(StdArc::new(Waking(Arc::clone(&notify))));
     (notify, waker)

@@ -84,6 +84,15 @@ impl<'a> At<'a> {
     }
 }
 
+impl At<'_> {
+    /// The call of a function that awaits, and the core that the attribute names.
+    pub(super) fn polled<Body: 'static>(self) -> (CallInfo, Option<Arc<Core>>) {
+        let Self { site, size, priority, carrying, core } = self;
+        let called = Called::of(site.instance::<Body>(), size);
+        (called.info(priority, carrying), core.cloned())
+    }
+}
+
 /// The runtime that the attribute names.
 type Named<'a> = Option<&'a Arc<Core>>;
 

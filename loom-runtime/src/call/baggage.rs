@@ -43,6 +43,9 @@ pub trait Carry: Sync {
 pub trait Carried: Send {
     /// Calls `f` while the task-local has this value.
     fn within(self: Box<Self>, f: &mut dyn FnMut());
+
+    /// As [`within`](Self::within), for a value that is carried again.
+    fn lend(&mut self, f: &mut dyn FnMut());
 }
 
 /// The task-locals that `carry(…)` names.
@@ -50,13 +53,29 @@ pub(crate) type CarriedKeys = &'static [&'static dyn Carry];
 
 struct Value<T: 'static> {
     key: &'static LocalKey<T>,
-    value: T,
+    /// `None` while it is lent.
+    value: Option<T>,
+}
+
+impl<T> Value<T> {
+    /// Calls `f` while the task-local has the value, and returns the value, and the panic of `f`.
+    fn around(
+        key: &'static LocalKey<T>,
+        value: T,
+        f: &mut dyn FnMut(),
+    ) -> (Option<T>, thread::Result<()>) {
+        let run = poll_fn(|_| Poll::Ready(catch_unwind(AssertUnwindSafe(&mut *f))));
+        let mut scope = pin!(key.scope(value, run));
+        let ended = scope.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let Poll::Ready(ended) = ended else { unreachable!("it never waits") };
+        (scope.as_mut().take_value(), ended)
+    }
 }
 
 impl<T: Clone + Send + 'static> Carry for LocalKey<T> {
     fn take_along(&'static self) -> Option<Box<dyn Carried>> {
         let value = self.try_with(T::clone).ok()?;
-        Some(Box::new(Value { key: self, value }))
+        Some(Box::new(Value { key: self, value: Some(value) }))
     }
 
     fn is_free(&'static self) -> bool {
@@ -103,12 +122,20 @@ impl<T: Clone + Send + 'static> Carry for LocalKey<T> {
 impl<T: Send> Carried for Value<T> {
     fn within(self: Box<Self>, f: &mut dyn FnMut()) {
         let Self { key, value } = *self;
-        let run = poll_fn(|_| Poll::Ready(catch_unwind(AssertUnwindSafe(&mut *f))));
-        let mut scope = pin!(key.scope(value, run));
-        let ended = scope.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let Some(value) = value else { return f() };
+        let (value, ended) = Self::around(key, value, f);
         // The copy is Loom's, and an inline call has none: a panic of its drop is not the call's.
-        drop_ignoring_panic(scope.as_mut().take_value());
-        if let Poll::Ready(Err(payload)) = ended {
+        drop_ignoring_panic(value);
+        if let Err(payload) = ended {
+            resume_unwind(payload);
+        }
+    }
+
+    fn lend(&mut self, f: &mut dyn FnMut()) {
+        let Some(value) = self.value.take() else { return f() };
+        let (value, ended) = Self::around(self.key, value, f);
+        self.value = value;
+        if let Err(payload) = ended {
             resume_unwind(payload);
         }
     }
@@ -170,6 +197,13 @@ impl Baggage {
         Self { carrying, carried, span: CallSpan::offloaded(function, closure) }
     }
 
+    /// Baggage for the polls of a future, which has spans of its own.
+    pub(crate) fn of_polls(carrying: CarriedKeys) -> Self {
+        let taken = carrying.iter().filter_map(|name| name.take_along());
+        let carried = taken.map(|value| Kept(Some(value))).collect();
+        Self { carrying, carried, span: CallSpan::current() }
+    }
+
     /// Baggage for parallel work of a scope.
     pub(crate) fn of_scope() -> Self {
         Self { carrying: &[], carried: Box::default(), span: CallSpan::current() }
@@ -207,6 +241,14 @@ impl Baggage {
             }
         });
         ended.unwrap_or_else(|payload| resume_unwind(payload));
+    }
+
+    /// Calls `f` with this baggage in place. It stays packed: the polls of one future have the same
+    /// baggage. The thread runs nothing else below.
+    pub(crate) fn lend(&mut self, f: &mut dyn FnMut()) {
+        let Self { carrying, carried, span } = self;
+        let _running = Running::enter(carrying);
+        lend_all(carried, &mut || span.lend(&mut *f));
     }
 
     /// The task-locals that must have no value, unless this baggage carries one for them.
@@ -251,6 +293,17 @@ fn within(mut carried: vec::IntoIter<Kept>, f: &mut dyn FnMut()) {
             let mut rest = Some(carried);
             first.within(&mut || rest.take().into_iter().for_each(|rest| within(rest, f)));
         }
+    }
+}
+
+/// As [`within`], for values that are carried again.
+fn lend_all(carried: &mut [Kept], f: &mut dyn FnMut()) {
+    match carried {
+        [] => f(),
+        [first, rest @ ..] => match &mut first.0 {
+            Some(first) => first.lend(&mut || lend_all(rest, f)),
+            None => lend_all(rest, f),
+        },
     }
 }
 

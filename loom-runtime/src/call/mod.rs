@@ -7,13 +7,16 @@
 mod accounting;
 mod adaptive;
 mod attribute;
+mod attribute_future;
 mod baggage;
 mod compute;
+mod cooperate;
 mod current;
 mod decide;
 mod fallible;
 mod overriding;
 mod parallel;
+mod polled;
 mod refused;
 mod scope;
 mod spans;
@@ -37,15 +40,22 @@ pub use attribute::{
     call9, call10, call11, call12, magnitude, scoped0, scoped1, scoped2, scoped3, scoped4, scoped5,
     scoped6, scoped7, scoped8, scoped9, scoped10, scoped11, scoped12,
 };
+pub use attribute_future::{
+    future0, future1, future2, future3, future4, future5, future6, future7, future8, future9,
+    future10, future11, future12,
+};
 pub use baggage::Carry;
 pub use compute::{ComputeFuture, is_cancelled};
 pub(crate) use compute::{offload, try_offload};
+pub use cooperate::{YieldNow, should_yield, yield_now};
 pub(crate) use current::{current_core, is_settled};
 pub(crate) use decide::{CallInfo, would_wait};
 pub use fallible::{ComputeError, ComputePanic, TryComputeFuture};
 pub use overriding::Overridden;
 pub(crate) use overriding::override_functions;
 pub use parallel::Scope;
+pub use polled::{SpawnedFuture, TrySpawnedFuture};
+pub(crate) use polled::{spawned_future, try_future};
 pub use scope::ScopeFuture;
 #[cfg(feature = "plugin-host")]
 pub(crate) use scope::is_on_a_worker;

@@ -108,6 +108,12 @@ mod imp {
             }
         }
 
+        /// As [`within`](Self::within), more than once. The times are those of the last call of this.
+        pub(crate) fn lend(&self, f: &mut dyn FnMut()) {
+            let Self { span, subscriber, is_own } = self;
+            Self { span: span.clone(), subscriber: subscriber.clone(), is_own: *is_own }.within(f);
+        }
+
         pub(crate) fn within(self, f: &mut dyn FnMut()) {
             let Self { span, subscriber, is_own } = self;
             let in_span = || {
@@ -175,6 +181,41 @@ mod imp {
         InlineSpan { span, started: Instant::now() }
     }
 
+    /// The span of a whole future, and of each of its polls below it.
+    pub(crate) struct WholeSpan(Option<Box<Span>>);
+
+    impl WholeSpan {
+        /// A span below the current one, where calls have spans.
+        #[inline]
+        pub(crate) fn begin(name: &'static str) -> Self {
+            Self(is_on().then(|| Box::new(whole(name))))
+        }
+
+        /// Makes a poll.
+        #[inline]
+        pub(crate) fn poll<R>(&self, arm: &str, f: impl FnOnce() -> R) -> R {
+            match &self.0 {
+                None => f(),
+                Some(span) => span.in_scope(|| poll(arm).in_scope(f)),
+            }
+        }
+
+        /// The same span, for polls on the pool.
+        pub(crate) fn clone(&self) -> Self {
+            Self(self.0.clone())
+        }
+    }
+
+    #[cold]
+    fn whole(function: &str) -> Span {
+        trace_span!(target: "loom::compute", "compute future", function)
+    }
+
+    #[cold]
+    fn poll(arm: &str) -> Span {
+        trace_span!(target: "loom::compute", "poll", arm)
+    }
+
     /// Runs an inline call, in a span of its own where calls have one.
     #[inline]
     pub(crate) fn inline<R>(site: &Site, f: impl FnOnce() -> R) -> R {
@@ -208,8 +249,33 @@ mod imp {
         pub(crate) fn waited(&self, _waited: Duration) {}
 
         #[expect(clippy::unused_self, reason = "as with the feature")]
+        pub(crate) fn lend(&self, f: &mut dyn FnMut()) {
+            f();
+        }
+
+        #[expect(clippy::unused_self, reason = "as with the feature")]
         pub(crate) fn within(self, f: &mut dyn FnMut()) {
             f();
+        }
+    }
+
+    pub(crate) struct WholeSpan;
+
+    impl WholeSpan {
+        #[inline]
+        pub(crate) fn begin(_name: &'static str) -> Self {
+            Self
+        }
+
+        #[expect(clippy::unused_self, reason = "as with the feature")]
+        #[inline]
+        pub(crate) fn poll<R>(&self, _arm: &str, f: impl FnOnce() -> R) -> R {
+            f()
+        }
+
+        #[expect(clippy::unused_self, reason = "as with the feature")]
+        pub(crate) fn clone(&self) -> Self {
+            Self
         }
     }
 
@@ -227,4 +293,4 @@ mod imp {
     }
 }
 
-pub(crate) use imp::{CallSpan, inline, is_on, outside};
+pub(crate) use imp::{CallSpan, WholeSpan, inline, is_on, outside};

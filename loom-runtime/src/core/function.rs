@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::bridge::Priority;
 use crate::metrics::FunctionCounters;
-use crate::scheduler::{Arm, Record, Site, ThreadStats};
+use crate::scheduler::{Arm, Record, Site, ThreadStats, Wake};
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Arc, Mutex, PoisonError};
 
@@ -26,6 +26,32 @@ pub(crate) struct Function {
     pub(crate) applied: Applied,
     /// The priority of its last measured call.
     pub(crate) priority: LastPriority,
+    /// Of the first class of a function that awaits: after which wakes its polls go to the pool.
+    pub(crate) pooled: PooledPolls,
+}
+
+/// After which wakes the polls of a function go to the pool, by the last decisions.
+///
+/// `Relaxed`: a hint for the next poll.
+#[derive(Debug, Default)]
+pub(crate) struct PooledPolls(AtomicU32);
+
+impl PooledPolls {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
+    pub(crate) fn contains(&self, wake: Wake) -> bool {
+        self.0.load(Ordering::Relaxed) & 1 << wake as u32 != 0
+    }
+
+    pub(crate) fn set(&self, wake: Wake, is_pooled: bool) {
+        // A load first: the cache line is shared and seldom changes.
+        if self.contains(wake) != is_pooled {
+            self.0.fetch_xor(1 << wake as u32, Ordering::Relaxed);
+        }
+    }
 }
 
 /// `Relaxed`: it publishes nothing.

@@ -24,7 +24,7 @@ use super::compute_thread;
 use super::drainer_cpus::DrainerCpus;
 #[cfg(feature = "plugin-host")]
 use super::extension::Extension;
-use super::function::{Function, LastPriority, ThreadStatsList, nanos};
+use super::function::{Function, LastPriority, PooledPolls, ThreadStatsList, nanos};
 use super::installs::Installs;
 use super::io_side::IoSide;
 use super::knocks::Knocks;
@@ -207,6 +207,7 @@ impl Core {
                 counters: FunctionCounters::default(),
                 applied: Applied::default(),
                 priority: LastPriority::default(),
+                pooled: PooledPolls::default(),
             })
         })
     }

@@ -38,13 +38,19 @@ thread_local! {
 /// case, and costs an access to a thread-local and some loads.
 #[inline]
 pub(crate) fn is_settled(core: &Core, index: u32) -> bool {
+    is_settled_if(core, index, |_| true)
+}
+
+/// [`is_settled`], if the function is as `may` asks.
+#[inline]
+pub(crate) fn is_settled_if(core: &Core, index: u32, may: impl FnOnce(&Function) -> bool) -> bool {
     let settled = FUNCTIONS.try_with(|runtimes| {
         let Ok(runtimes) = runtimes.try_borrow() else { return false };
         let first = runtimes.first().filter(|first| first.id == core.id);
         let Some(first) = first else { return false };
         let own = first.own.get(index as usize).and_then(Option::as_ref);
         let own = own.filter(|_| !first.refuses.load(Ordering::Relaxed));
-        own.is_some_and(|own| {
+        own.filter(|own| may(&own.function)).is_some_and(|own| {
             own.stats.is_settled(&own.function.record, core.pressure_level(), os::tick())
         })
     });

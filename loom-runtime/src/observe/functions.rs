@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config::Override;
 use crate::core::{Core, Function, context, inline};
 use crate::metrics::Histogram;
-use crate::scheduler::{ComputeHint, FunctionKey, Mode, Verdict, duration};
+use crate::scheduler::{ComputeHint, FunctionKey, Mode, Verdict, Wake, duration};
 use crate::threads::process_wide;
 
 /// What the runtime has measured of one function so far.
@@ -36,6 +36,9 @@ pub struct FunctionStats {
     pub overridden: u64,
     /// The sizes of input that these figures are about, if the attribute states the size.
     pub sizes: Option<RangeInclusive<u64>>,
+    /// What the polls follow that these figures are about, if the function awaits. Each of its polls counts
+    /// as a call here; how the function ended is counted with the first polls.
+    pub after: Option<Wake>,
     /// Calls that ran inline, on the thread that made them.
     pub inline: u64,
     /// Inline calls that would have been offloaded if the mode were not `observe`.
@@ -101,6 +104,7 @@ impl FunctionStats {
             overridden_to: over,
             overridden: counters.overridden.count(),
             sizes: site.sizes(*class),
+            after: site.after(*class),
             inline,
             withheld,
             offloaded: counters.offloaded.count(),

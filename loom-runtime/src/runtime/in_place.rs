@@ -60,7 +60,8 @@ where
     F: FnOnce() -> R,
 {
     match lend_place() {
-        Ok(Some(_lent)) => return f(),
+        // A poll of a compute future is driven by tokio, which may block with this.
+        Ok(Some(_lent)) => return task::block_in_place(f),
         Ok(None) => {}
         Err(no_spare) => panic!("{no_spare}"),
     }

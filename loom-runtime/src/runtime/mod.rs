@@ -10,6 +10,7 @@ mod describe;
 mod ending;
 mod entry;
 mod figures;
+mod futures;
 mod handle;
 #[cfg(all(test, not(loom_model)))]
 mod hostile_tests;
@@ -33,6 +34,10 @@ pub use builder::LoomBuilder;
 pub use ending::StillRunning;
 pub use entry::{
     run_main, run_plain_test, run_plain_test_on_both, run_test, run_test_on_both, test_builder,
+};
+pub use futures::{
+    spawn_adaptive_future, spawn_compute_future, try_spawn_adaptive_future,
+    try_spawn_compute_future,
 };
 pub use handle::LoomRuntime;
 pub use in_place::block_in_place;

@@ -225,6 +225,16 @@ impl Record {
         before
     }
 
+    /// Counts a call on the pool that nobody decides anew.
+    pub(crate) fn count_unasked(&self) {
+        self.count_look(1);
+    }
+
+    /// Whether the next call is one of those that are decided anew, one in so many.
+    pub(crate) fn is_asked(&self, one_in: u64) -> bool {
+        self.measured.load(Ordering::Relaxed).is_multiple_of(one_in)
+    }
+
     /// Whether this call should take the other arm, to measure its cost anew.
     pub(super) fn is_retest(
         &self,

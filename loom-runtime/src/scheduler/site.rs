@@ -8,9 +8,10 @@ use std::ptr;
 use crate::sync::OnceLock;
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use super::classes::Classes;
 use super::instance::Instance;
 use super::trie::Trie;
-use super::{ComputeHint, FunctionKey, Mode, closure};
+use super::{ComputeHint, FunctionKey, Mode, Wake, closure};
 
 /// The next index; 0 stands for "none yet" in a site.
 static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -89,6 +90,14 @@ impl Site {
         self
     }
 
+    /// The site of a function that awaits: its polls are learned separately by the wakes that they
+    /// follow, and by coarse magnitudes of its input.
+    #[must_use]
+    pub const fn polled(mut self) -> Self {
+        self.classes = self.classes.of_polls();
+        self
+    }
+
     /// The site of a closure's type, made at the first call for it, which is made at this place.
     ///
     /// Takes no lock: the look-up usually visits one node, with one acquire load per node.
@@ -96,6 +105,12 @@ impl Site {
     pub(crate) fn of_closure<T: 'static>(place: &'static Location<'static>) -> &'static Self {
         static SITES: Trie<TypeId, Site> = Trie::new();
         SITES.entry(TypeId::of::<T>(), || Self::closure::<T>(place, None, Classes::Hints))
+    }
+
+    /// The site of a future's type, as [`of_closure`](Self::of_closure).
+    pub(crate) fn of_future<T: 'static>(place: &'static Location<'static>) -> &'static Self {
+        static SITES: Trie<TypeId, Site> = Trie::new();
+        SITES.entry(TypeId::of::<T>(), || Self::closure::<T>(place, None, Classes::Polls))
     }
 
     /// The site of a closure that may have a given name and a hint, and whose calls may state a size.
@@ -223,7 +238,7 @@ impl Site {
             Classes::Hints => {
                 ComputeHint::ALL.get(usize::from(class)).copied().unwrap_or(self.hint)
             }
-            Classes::One | Classes::Sizes => self.hint,
+            _ => self.hint,
         }
     }
 
@@ -233,21 +248,19 @@ impl Site {
         if self.classes == Classes::Hints { hint.class() } else { 0 }
     }
 
-    /// The class of an input of this size: the number of its binary digits.
+    /// The class of an input of this size.
     pub(crate) fn class(&self, size: u64) -> u8 {
-        if self.classes != Classes::Sizes {
-            return 0;
-        }
-        // At most 64; the two largest magnitudes share a class.
-        u8::try_from((u64::BITS - size.leading_zeros()).min(SIZES - 1)).unwrap_or(0)
+        self.classes.of_size(size)
     }
 
-    /// The sizes that a class stands for, if the site has classes.
+    /// The sizes that a class stands for, if the site has such classes.
     pub(crate) fn sizes(&self, class: u8) -> Option<RangeInclusive<u64>> {
-        let class = u32::from(class);
-        let first = if class == 0 { 0 } else { 1 << (class - 1) };
-        let last = if class == SIZES - 1 { u64::MAX } else { (1 << class) - 1 };
-        (self.classes == Classes::Sizes).then_some(first..=last)
+        self.classes.sizes(class)
+    }
+
+    /// What the polls of a class follow, if the site is one of a function that awaits.
+    pub(crate) fn after(&self, class: u8) -> Option<Wake> {
+        self.classes.after(class)
     }
 
     /// The index of the class: a small number that is unique and constant in the process.
@@ -262,13 +275,7 @@ impl Site {
 
     #[cold]
     fn assign_index(&self) -> u32 {
-        let classes = match self.classes {
-            Classes::One => 1,
-            Classes::Hints => ComputeHint::ALL.len(),
-            Classes::Sizes => SIZES as usize,
-        };
-        let classes = u32::try_from(classes).unwrap_or(SIZES);
-        let fresh = NEXT.fetch_add(classes, Ordering::Relaxed);
+        let fresh = NEXT.fetch_add(self.classes.count(), Ordering::Relaxed);
         // Two first calls at once leave some numbers unused.
         match self.index.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => fresh - 1,
@@ -279,20 +286,6 @@ impl Site {
 
 /// What profiles say instead of the path of a closure.
 pub(crate) const CLOSURE: &str = "(closure)";
-
-/// How many classes a site has whose calls state a size.
-const SIZES: u32 = 64;
-
-/// By what the calls of one site are learned separately.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Classes {
-    /// Nothing.
-    One,
-    /// The hint of each call.
-    Hints,
-    /// The magnitude of the input.
-    Sizes,
-}
 
 #[cfg(test)]
 mod tests {

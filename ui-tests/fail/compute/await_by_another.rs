@@ -1,4 +1,4 @@
-//! An attribute above that awaits, and the order that works.
+//! An attribute above that awaits works on an `async fn`, and not on another function.
 
 #[suite_macros::awaits]
 #[loom::compute]
@@ -6,9 +6,9 @@ async fn above(items: Vec<u64>) -> u64 {
     items.iter().sum()
 }
 
-#[loom::compute]
 #[suite_macros::awaits]
-async fn below(items: Vec<u64>) -> u64 {
+#[loom::compute]
+fn not_async(items: Vec<u64>) -> u64 {
     items.iter().sum()
 }
 

@@ -4,4 +4,10 @@ fn length(text: &str) -> usize {
     text.len()
 }
 
+#[loom::compute(scope)]
+async fn length_async(text: &str) -> usize {
+    std::future::ready(()).await;
+    text.len()
+}
+
 fn main() {}

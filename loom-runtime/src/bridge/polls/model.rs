@@ -2,12 +2,13 @@
 
 use std::env;
 use std::pin::Pin;
-use std::task::{Context, Poll, Wake as StdWake, Waker};
+use std::task::{Context, Poll, Waker};
 
 use loom_model::sync::atomic::{AtomicUsize, Ordering};
 use loom_model::sync::{Arc, Mutex, Notify};
 use loom_model::thread::{self, JoinHandle};
 
+use super::super::model::waker;
 use super::super::outcome::{End, Fault};
 use super::Handle;
 use super::test_host::{Seen, TestHost};
@@ -76,20 +77,6 @@ impl Drop for Result {
     fn drop(&mut self) {
         self.0.dropped.fetch_add(1, Ordering::Relaxed);
     }
-}
-
-struct Waking(Arc<Notify>);
-
-impl StdWake for Waking {
-    fn wake(self: StdArc<Self>) {
-        self.0.notify();
-    }
-}
-
-fn waker() -> (Arc<Notify>, Waker) {
-    let notify = Arc::new(Notify::new());
-    let waker = Waker::from(StdArc::new(Waking(Arc::clone(&notify))));
-    (notify, waker)
 }
 
 /// Polls the handle once. Polls that are its turn go where the host says.

@@ -1,5 +1,7 @@
 //! Baggage that follows work to other threads: spans, a span for each call, and task-locals.
 
+mod futures;
+
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Write};
 use std::sync::mpsc::{self, TryRecvError};
