@@ -2,7 +2,7 @@
 //! drop panics.
 
 use std::mem;
-use std::panic::panic_any;
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::pin::pin;
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
@@ -98,8 +98,12 @@ fn values_whose_drops_panic_end_neither_the_process_nor_the_pool() {
             if is_awaited {
                 mem::forget(call.await);
             } else {
-                // It may have ended already; the result's drop is not what this is about.
-                mem::forget(call.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+                // It may have ended already: the drop of a result is not what this is about, and a panic
+                // of the argument's drop is the call's own.
+                let polled = catch_unwind(AssertUnwindSafe(|| {
+                    call.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+                }));
+                mem::forget(polled);
                 drop(call);
             }
         };
