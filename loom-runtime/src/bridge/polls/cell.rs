@@ -78,7 +78,7 @@ pub(super) enum Ran {
     Ended,
 }
 
-/// The turn of a cell: whoever has this value owns the turn (C1), and ends it by one step.
+/// The turn of a cell. The thread that has this value owns the turn (C1), and ends it by one step.
 pub(super) struct Owner<T: Host> {
     header: NonNull<Header>,
     host: PhantomData<T>,

@@ -67,7 +67,7 @@ pub(super) enum Publish {
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Leave {
-    /// The future is somebody else's, or has ended.
+    /// Another thread has the future, or the future has ended.
     Nothing,
     /// As `Nothing`; a poll may be under way, and is no longer wanted.
     Polled,
@@ -88,7 +88,7 @@ pub(super) enum Found {
     Turn(Wake),
     /// The handle owns the outcome.
     Outcome,
-    /// Somebody else polls, or is about to, or nobody has woken the future.
+    /// Another thread has the turn, or the future was not woken.
     Other,
     Ended,
 }

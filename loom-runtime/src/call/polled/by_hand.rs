@@ -24,8 +24,8 @@ use super::future::{Polled, resolve};
 /// - Dropped after a poll (a timeout, a `select!`): the future is dropped, at once where it waits, and after
 ///   its poll where one is under way. [`is_cancelled`](crate::is_cancelled) tells that poll that it may stop.
 ///
-/// Cost: one block for the future, with about 400 bytes of Loom's own; a block of 1024 bytes is recycled, and
-/// a larger one is an allocation. A poll allocates nothing. `loom-bench futures` prints what polls cost.
+/// Cost: one block for the future and what Loom keeps of it; a block of up to 1024 bytes is recycled, and a
+/// larger one is an allocation. A poll allocates nothing. `loom-bench futures` prints what polls cost.
 ///
 /// # Panics
 ///

@@ -94,7 +94,7 @@ impl PollHost {
         begin_call(core);
         turn.submitted = Some((Instant::now(), before));
         turn.pause = Some(core.pause_time());
-        let priority = overriding::of(core, function).priority.unwrap_or(self.info.priority);
+        let priority = self.priority(function);
         Queueing { priority, micros: function.on_pool.micros() }
     }
 
