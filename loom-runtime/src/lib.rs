@@ -79,7 +79,7 @@ pub mod tower;
 pub use bridge::Priority;
 pub use call::{
     AdaptiveFuture, AdaptiveMap, ComputeError, ComputeFuture, ComputeMap, ComputePanic,
-    ComputeStreamExt, Overridden, Scope, ScopeFuture, SpawnedFuture, TryComputeFuture,
+    ComputeStreamExt, OnCompute, Overridden, Scope, ScopeFuture, SpawnedFuture, TryComputeFuture,
     TrySpawnedFuture, YieldNow, is_cancelled, should_yield, yield_now,
 };
 #[cfg(feature = "clap")]

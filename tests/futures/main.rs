@@ -5,6 +5,7 @@ mod ends;
 mod inside;
 mod placing;
 mod shapes;
+mod streams;
 
 use std::time::{Duration, Instant};
 

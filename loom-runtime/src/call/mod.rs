@@ -60,4 +60,4 @@ pub use scope::ScopeFuture;
 #[cfg(feature = "plugin-host")]
 pub(crate) use scope::is_on_a_worker;
 pub(crate) use scope::owned as owned_scope;
-pub use stream::{AdaptiveMap, ComputeMap, ComputeStreamExt};
+pub use stream::{AdaptiveMap, ComputeMap, ComputeStreamExt, OnCompute};

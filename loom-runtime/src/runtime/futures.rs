@@ -47,8 +47,8 @@ impl LoomRuntime {
     }
 
     /// Starts a future each of whose polls runs where it costs less: on the task that awaits it, or on the
-    /// compute pool. Polls are learned for each type of future, and apart by the kind of wake that they
-    /// follow ([`Wake`](crate::Wake)). Until it is awaited, its first poll is placed, and the others run on
+    /// compute pool. Polls are learned for each type of future and place of the spawn, and apart by the
+    /// kind of wake that they follow ([`Wake`](crate::Wake)). Until it is awaited, its first poll is placed, and the others run on
     /// the pool.
     ///
     /// # Panics

@@ -2,7 +2,7 @@
 
 use futures_core::Stream;
 
-use crate::call::{AdaptiveMap, ComputeMap};
+use crate::call::{AdaptiveMap, ComputeMap, OnCompute};
 
 use super::handle::LoomRuntime;
 
@@ -18,3 +18,10 @@ macro_rules! on {
 }
 
 on! { ComputeMap AdaptiveMap }
+
+impl<S: Stream> OnCompute<S> {
+    /// Polls the stream on this runtime's pool, whichever runtime polls what this returns.
+    pub fn on(self, runtime: &LoomRuntime) -> Self {
+        self.on_core(runtime.core())
+    }
+}

@@ -11,14 +11,18 @@ use super::FunctionKey;
 use super::instance::{Instance, function_of, is_closure};
 
 /// The instance of what was called at this place first, under a given name or one of its own.
+/// `is_of_place`: the same type has another instance at another place.
 pub(super) fn instance<T: 'static>(
     place: &'static Location<'static>,
     given: Option<&'static str>,
+    is_of_place: bool,
 ) -> Instance {
     let path = any::type_name::<T>();
     let name = match given {
         Some(name) => name,
-        None if is_closure(path) => numbered(format!("{} at {place}", function_of(path))),
+        None if is_of_place || is_closure(path) => {
+            numbered(format!("{} at {place}", function_of(path)))
+        }
         // A function that is passed by its name has a place of its own.
         None => path,
     };

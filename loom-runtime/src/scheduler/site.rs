@@ -107,10 +107,12 @@ impl Site {
         SITES.entry(TypeId::of::<T>(), || Self::closure::<T>(place, None, Classes::Hints))
     }
 
-    /// The site of a future's type, as [`of_closure`](Self::of_closure).
+    /// The site of the futures or streams of a type that are spawned at this place: boxed ones all have
+    /// the same type.
     pub(crate) fn of_future<T: 'static>(place: &'static Location<'static>) -> &'static Self {
-        static SITES: Trie<TypeId, Site> = Trie::new();
-        SITES.entry(TypeId::of::<T>(), || Self::closure::<T>(place, None, Classes::Polls))
+        static SITES: Trie<(TypeId, &'static Location<'static>), Site> = Trie::new();
+        let key = (TypeId::of::<T>(), place);
+        SITES.entry(key, || Self::closure::<T>(place, None, Classes::Polls))
     }
 
     /// The site of a closure that may have a given name and a hint, and whose calls may state a size.
@@ -135,7 +137,7 @@ impl Site {
         classes: Classes,
     ) -> Self {
         let instance = OnceLock::new();
-        instance.get_or_init(|| closure::instance::<T>(place, name));
+        instance.get_or_init(|| closure::instance::<T>(place, name, classes == Classes::Polls));
         Self { classes, given: name, instance, ..Self::new("", "") }
     }
 

@@ -121,9 +121,14 @@ impl<R, T: Host> Handle<R, T> {
         }
     }
 
+    /// From now on a drop gives the future up.
+    pub(crate) fn mark_awaited(&mut self) {
+        self.is_awaited = true;
+    }
+
     /// Polls a future that is shared.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, here: Here<'_, T>) -> Poll<Outcome<R>> {
-        self.is_awaited = true;
+        self.mark_awaited();
         loop {
             // A waker is foreign code, which may panic: it is cloned before anything is changed.
             let waker = cx.waker().clone();

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::core::{Admitted, Core, Refusal};
 use crate::scheduler::{ComputeHint, Site, Wake};
-use crate::sync::Arc;
+use crate::sync::{Arc, thread};
 
 use super::super::decide::CallInfo;
 use super::super::fallible::ComputeError;
@@ -70,6 +70,26 @@ where
     })
 }
 
+/// [`spawned_future`] of a given site, whose drop gives it up from the start.
+#[track_caller]
+pub(crate) fn driven_future<F>(
+    core: &Arc<Core>,
+    site: &'static Site,
+    future: F,
+) -> SpawnedFuture<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    match started(core, usize::MAX, site, true, future) {
+        Ok(mut started) => {
+            started.0.mark_awaited();
+            started
+        }
+        Err(refusal) => panic!("{refusal}"),
+    }
+}
+
 fn started<F>(
     core: &Arc<Core>,
     limit: usize,
@@ -103,13 +123,18 @@ impl<R> SpawnedFuture<R> {
     pub fn detach(self) {
         self.0.detach();
     }
+
+    /// The value or the panic payload.
+    pub(crate) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<thread::Result<R>> {
+        self.0.poll_started(cx).map(resolve)
+    }
 }
 
 impl<R> Future for SpawnedFuture<R> {
     type Output = R;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
-        match resolve(ready!(self.0.poll_started(cx))) {
+        match ready!(self.poll_outcome(cx)) {
             Ok(value) => Poll::Ready(value),
             Err(payload) => resume_unwind(payload),
         }

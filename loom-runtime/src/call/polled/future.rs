@@ -183,6 +183,11 @@ impl<R> Polled<R> {
         self.ends(cx, outcome)
     }
 
+    /// From now on a drop gives the future up.
+    pub(super) fn mark_awaited(&mut self) {
+        self.handle.mark_awaited();
+    }
+
     pub(super) fn detach(self) {
         self.handle.detach();
     }

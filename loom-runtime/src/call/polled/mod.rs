@@ -10,6 +10,6 @@ mod placing;
 mod wake;
 
 pub use by_hand::{SpawnedFuture, TrySpawnedFuture};
-pub(crate) use by_hand::{spawned_future, try_future};
+pub(crate) use by_hand::{driven_future, spawned_future, try_future};
 pub(crate) use future::{Polled, resolve};
 pub(crate) use placing::Family;

@@ -1,6 +1,8 @@
-//! Streams that map their items by compute calls: several at a time, in order or not.
+//! Streams that compute: that map their items by compute calls, several at a time, in order or not, or
+//! that are polled on the compute pool themselves.
 
 mod flight;
+mod on_compute;
 
 use std::fmt;
 use std::panic::Location;
@@ -19,10 +21,11 @@ use super::adaptive::place;
 use super::compute::{ComputeFuture, offload};
 use super::decide::CallInfo;
 use flight::Flight;
+pub use on_compute::OnCompute;
 
-/// Maps the items of a stream by compute functions.
+/// Maps the items of a stream by compute functions, or polls the stream itself on the compute pool.
 ///
-/// Items are taken from the stream only while there is room for them, so a slow reader slows the
+/// What follows holds for the maps; [`on_compute`](Self::on_compute) says how it differs. Items are taken from the stream only while there is room for them, so a slow reader slows the
 /// stream down. Results that the reader has not taken yet count as in flight. Items run on the runtime that
 /// is current at the first poll, or on that of [`on`](ComputeMap::on).
 ///
@@ -105,6 +108,47 @@ pub trait ComputeStreamExt: Stream {
             size: None,
         };
         AdaptiveMap { stream: self, f: Arc::new(f), flight: Flight::new(), told, site: None }
+    }
+
+    /// Polls the stream on the compute pool, up to 2 items ahead of the reader, or as many as
+    /// [`ahead`](OnCompute::ahead) says. For a stream that computes and waits for I/O by itself, such as
+    /// that of a query engine.
+    ///
+    /// The stream starts with the first poll of what this returns. The runtime's sockets, timers and tasks
+    /// work in it, as in [`spawn_compute_future`](crate::spawn_compute_future). Items come in order. While
+    /// the reader has not taken those that are ahead, the stream is not polled. After an item it
+    /// [yields](crate::yield_now) to calls that wait for the pool.
+    ///
+    /// A drop gives the stream up: it is dropped at once where it waits, and after its poll where one is
+    /// under way. A panic of the stream is raised again after the items that came before it, and ends it.
+    ///
+    /// Cost: one block for the stream, as for a future, and a channel of tokio's, both allocated at the
+    /// first poll. An item costs a poll on the pool (`loom-bench futures`), a message, and a wake of the
+    /// reader where it waits.
+    ///
+    /// ```
+    /// use loom::ComputeStreamExt;
+    /// use tokio_stream::StreamExt;
+    ///
+    /// # #[loom::main]
+    /// # async fn main() {
+    /// let batches = tokio_stream::iter([vec![1, 2], vec![3]]);
+    /// let sums = batches.map(|batch| batch.iter().sum::<u64>()).on_compute();
+    /// assert_eq!(sums.collect::<Vec<_>>().await, [3, 3]);
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// What this returns panics with the stream's own panic, and as `spawn_compute` does on a runtime that
+    /// has been shut down, or without compute threads.
+    #[track_caller]
+    fn on_compute(self) -> OnCompute<Self>
+    where
+        Self: Sized + Send + 'static,
+        Self::Item: Send + 'static,
+    {
+        OnCompute::new(self, Location::caller())
     }
 }
 
