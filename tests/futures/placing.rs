@@ -70,6 +70,9 @@ fn polls_are_placed_by_the_wakes_that_they_follow() {
     assert!(dear.queue_waits.count() > 0);
     let verdict = dear.verdict.as_ref().expect("it was drawn");
     assert_eq!(verdict.arm, Arm::OffloadRayon, "{verdict}");
+    let explanation = verdict.explain();
+    assert!(explanation.contains("polls after a task. "), "{explanation}");
+    assert!(!explanation.contains("call"), "{explanation}");
 }
 
 /// Polls that cost nothing are polled with the task's own waker, and nothing goes to the pool.

@@ -30,6 +30,12 @@ fn sum(n: u64) -> u64 {
     (0..n).fold(0, |sum, n| std::hint::black_box(sum ^ n))
 }
 
+#[loom::compute(hint = "low")]
+async fn pauses(n: u64) -> u64 {
+    tokio::task::yield_now().await;
+    n
+}
+
 /// A runtime that serves its dashboard page, and the page's URL.
 fn served() -> (LoomRuntime, String) {
     let builder =
@@ -44,13 +50,13 @@ fn served() -> (LoomRuntime, String) {
     (runtime, format!("http://{addr}/inside/loom"))
 }
 
-/// A task that calls both functions until it is aborted.
+/// A task that calls all functions until it is aborted.
 fn load(runtime: &LoomRuntime) -> JoinHandle<()> {
     let mut pause = runtime.block_on(async { tokio::time::interval(Duration::from_millis(5)) });
     runtime.tokio_handle().spawn(async move {
         for n in 0_u64.. {
             pause.tick().await;
-            tiny(n).await;
+            tiny(pauses(n).await).await;
             sum(if n.is_multiple_of(2) { 100 } else { 500_000 }).await;
         }
     })
@@ -115,6 +121,7 @@ async fn it_names_threads_and_functions(browser: &Browser) {
         "page::tiny",
         "page::sum (size 64 to 127)",
         "page::sum (size 262 k to 524 k)",
+        "page::pauses (polls after the call)",
         "waiting for a thread",
         "way to the pool and back",
         "guardrails",

@@ -43,7 +43,7 @@ struct Decided {
     theirs: Option<DecisionId>,
 }
 
-/// The state of a function in one run; one for each size.
+/// The state of a function in one run; one for each class.
 struct Function {
     loom: SimulatedFunction,
     theirs: FunctionKey,
@@ -62,10 +62,10 @@ pub(super) fn play(
     let their_scheduler = MabScheduler::with_defaults();
     let mut now = 0_u64;
     for (n, call) in calls.iter().enumerate() {
-        let size = if workload.is_sized { call.made.size } else { 0 };
-        let function = functions.entry(size).or_insert_with(|| Function {
+        let class = if workload.by_class { call.made.class } else { 0 };
+        let function = functions.entry(class).or_insert_with(|| Function {
             loom: SimulatedFunction::new(MabKnobs::new(), workers, seed),
-            theirs: FunctionKey(size + 1),
+            theirs: FunctionKey(class + 1),
         });
         let Made { pressure, queue, .. } = call.made;
         let surroundings = Surroundings { workers, pressure, queue, now, ..Surroundings::CALM };

@@ -13,8 +13,8 @@ pub(super) struct Call {
 /// A described stream of calls.
 pub(super) struct Workload {
     pub(super) name: &'static str,
-    /// Whether it is learned by size.
-    pub(super) is_sized: bool,
+    /// Whether the classes of its calls are learned apart.
+    pub(super) by_class: bool,
     /// Whether the scheduler should cost less than both fixed arms here.
     pub(super) beats_both: bool,
     /// The highest cost of decisions, as a ratio to the better arm under the same guardrails.
@@ -52,8 +52,8 @@ pub(super) struct Made {
     pub(super) pressure: f64,
     /// How long it would wait for a compute thread.
     pub(super) queue: f64,
-    /// The size of its input, as the attribute's `size` would state it.
-    pub(super) size: u64,
+    /// The size of its input, as the attribute's `size` would state it; or what a poll follows.
+    pub(super) class: u64,
 }
 
 /// A call that takes as long on either arm.
@@ -62,7 +62,7 @@ fn alike(run_time: f64, pressure: f64) -> Made {
 }
 
 const fn steady(name: &'static str, make: fn(&mut Random, usize) -> Made) -> Workload {
-    Workload { name, is_sized: false, beats_both: false, most: MOST, make }
+    Workload { name, by_class: false, beats_both: false, most: MOST, make }
 }
 
 /// A run time within ten percent of `run_time`.
@@ -72,8 +72,8 @@ fn about(random: &mut Random, run_time: f64) -> f64 {
 
 fn one_of(random: &mut Random, dear_percent: f64) -> Made {
     let is_dear = random.fraction() * 100.0 < dear_percent;
-    let (run_time, size) = if is_dear { (5000.0 * US, 1 << 20) } else { (5.0 * US, 1 << 10) };
-    Made { size, ..alike(about(random, run_time), USUAL) }
+    let (run_time, class) = if is_dear { (5000.0 * US, 1 << 20) } else { (5.0 * US, 1 << 10) };
+    Made { class, ..alike(about(random, run_time), USUAL) }
 }
 
 /// Run times that drift from 2 to 200 µs and back, twice.
@@ -120,7 +120,20 @@ fn cached(random: &mut Random, _: usize) -> Made {
     Made { pool: run_time * 2.0, ..alike(run_time, 0.8) }
 }
 
-pub(super) const WORKLOADS: [Workload; 20] = [
+/// The polls of a function that awaits, in turn those of one future after another: the first one, 15 that
+/// follow the driver of sockets, and 4 that compute, since another task has sent something. Of those that
+/// follow the driver, `dear_percent` compute as well: a task has sent something meanwhile.
+fn polls(random: &mut Random, n: usize, dear_percent: f64) -> Made {
+    let (run_time, class) = match n % 20 {
+        0 => (5.0 * US, 0),
+        5 | 10 | 15 | 19 => (300.0 * US, 2),
+        _ if random.fraction() * 100.0 < dear_percent => (302.0 * US, 1),
+        _ => (2.0 * US, 1),
+    };
+    Made { class, ..alike(about(random, run_time), USUAL) }
+}
+
+pub(super) const WORKLOADS: [Workload; 23] = [
     steady("1 µs", |random, _| alike(about(random, US), USUAL)),
     steady("10 µs, as the overhead", |random, _| alike(about(random, 10.0 * US), USUAL)),
     steady("30 µs", |random, _| alike(about(random, 30.0 * US), USUAL)),
@@ -132,18 +145,29 @@ pub(super) const WORKLOADS: [Workload; 20] = [
     steady("50 % 5 ms", |random, _| one_of(random, 50.0)),
     Workload {
         name: "5 % 5 ms, by size",
-        is_sized: true,
+        by_class: true,
         beats_both: true,
         most: MOST,
         make: |random, _| one_of(random, 5.0),
     },
     Workload {
         name: "50 % 5 ms, by size",
-        is_sized: true,
+        by_class: true,
         beats_both: true,
         most: MOST,
         make: |random, _| one_of(random, 50.0),
     },
+    Workload {
+        by_class: true,
+        beats_both: true,
+        ..steady("polls of 2 and 300 µs, by wake", |random, n| polls(random, n, 0.0))
+    },
+    Workload {
+        by_class: true,
+        beats_both: true,
+        ..steady("the same, 0.5 % by another wake", |random, n| polls(random, n, 0.5))
+    },
+    steady("polls of 2 and 300 µs, any wake", |random, n| polls(random, n, 0.0)),
     Workload { beats_both: true, ..steady("2 to 200 µs and back", drifting) },
     Workload { beats_both: true, ..steady("30 µs, in bursts", bursts) },
     steady("5 µs, preempted once", |random, n| {

@@ -139,6 +139,7 @@ fn of_function(core: &Core, function: &FunctionStats) -> Value {
         "name": function.name,
         "key": format!("{:016x}", function.key.0),
         "sizes": function.sizes.as_ref().map(|sizes| [*sizes.start(), *sizes.end()]),
+        "after": function.after.map(|wake| wake.to_string()),
         "hint": format!("{:?}", function.hint).to_lowercase(),
         "mode": format!("{:?}", function.mode).to_lowercase(),
         "override": (!function.overridden_to.is_none()).then(|| function.overridden_to.to_string()),

@@ -115,7 +115,7 @@ impl FunctionStats {
             mean: (weight > 0.0).then(|| duration(mean)),
             run_times: counters.run_times.snapshot(),
             queue_waits: counters.queue_waits.snapshot(),
-            verdict: record.verdict(now),
+            verdict: record.verdict(now).map(|verdict| verdict.after(site.after(*class))),
             #[cfg(feature = "dashboard")]
             index: site.index(*class),
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::decide::{Basis, Caller, FEW};
-use super::{Arm, Reason, Verdict};
+use super::{Arm, Reason, Verdict, Wake};
 
 /// From this share on, an explanation says that a hint or a profile counts beside the measurements.
 const SOME: f64 = 0.01;
@@ -26,9 +26,13 @@ impl Verdict {
     /// ```
     #[must_use]
     pub fn explain(&self) -> String {
-        let mut text = self.why();
+        let mut text = self.subject();
+        text.push_str(&self.why());
         if self.is_observed && self.arm == Arm::OffloadRayon {
-            text.push_str(" The function only observes, so its calls run inline all the same.");
+            let unit = self.unit();
+            let observes =
+                format!(" The function only observes, so its {unit}s run inline all the same.");
+            text.push_str(&observes);
         }
         if let Some(waits) = self.waiting() {
             text.push(' ');
@@ -37,31 +41,46 @@ impl Verdict {
         text
     }
 
+    /// What a function that awaits is explained by.
+    fn subject(&self) -> String {
+        match self.after {
+            None => String::new(),
+            Some(Wake::Begin) => "This is about the function's first polls. ".to_owned(),
+            Some(wake) => format!("This is about the function's polls after {wake}. "),
+        }
+    }
+
+    /// What is placed.
+    fn unit(&self) -> &'static str {
+        if self.after.is_some() { "poll" } else { "call" }
+    }
+
     fn why(&self) -> String {
-        let arm = self.arm;
+        let Self { arm, .. } = *self;
+        let unit = self.unit();
         match self.reason {
-            Reason::Cost if self.is_cheaper() => format!("The {arm} arm is cheaper: {}.", self.costs()),
+            Reason::Cost if self.is_cheaper() => {
+                format!("The {arm} arm is cheaper: {}.", self.costs())
+            }
             Reason::Cost => format!(
                 "The {arm} arm was drawn although it is not the cheaper one by what is known, since \
                  each arm is tried as often as it may well be the better one: {}.",
                 self.costs()
             ),
-            Reason::Unknown if self.run_time.is_zero() => {
+            Reason::Unknown if self.run_time.is_zero() => format!(
                 "The function has not been measured yet, and a wrong offload costs less than a \
-                 wrong inline call."
-                    .to_owned()
-            }
-            Reason::Unknown => {
-                "The first calls of a function that may be long are offloaded: a wrong offload costs \
-                 less than a wrong inline call."
-                    .to_owned()
-            }
+                 wrong inline {unit}."
+            ),
+            Reason::Unknown => format!(
+                "The first {unit}s of a function that may be long are offloaded: a wrong offload \
+                 costs less than a wrong inline {unit}."
+            ),
             Reason::Retest => format!(
                 "The {arm} arm is tried again, since its measurements may be out of date: {}.",
                 self.costs()
             ),
             Reason::OnComputeThread => {
-                "The call was made on a compute thread, where it delays no I/O.".to_owned()
+                format!("The {unit} was made on a compute thread, where it delays no I/O.")
             }
             Reason::NoPool => "There are no compute threads: the system refused them.".to_owned(),
             Reason::Told => "The mode of the function or of the test forces this arm.".to_owned(),
@@ -70,18 +89,17 @@ impl Verdict {
             Reason::HardCap => format!("GR1: {}.", self.too_long()),
             Reason::Pressure => format!("GR2: {}, and {}.", self.busy(), self.too_long()),
             Reason::Strikes => format!(
-                "GR3: {} strikes are remembered, more than {}. Each is an inline call of {:.0?} or \
+                "GR3: {} strikes are remembered, more than {}. Each is an inline {unit} of {:.0?} or \
                  more; half of them fade in {:.0} ms.",
                 rounded_up(self.strikes),
                 self.bound,
                 self.limit,
                 self.half_life
             ),
-            Reason::Refused => {
-                "GR4: an inline call blocked its thread, which tokio refuses on threads that drive \
-                 async tasks; all calls since then are offloaded."
-                    .to_owned()
-            }
+            Reason::Refused => format!(
+                "GR4: an inline {unit} blocked its thread, which tokio refuses on threads that drive \
+                 async tasks; all {unit}s since then are offloaded."
+            ),
         }
     }
 
@@ -108,9 +126,10 @@ impl Verdict {
         let queue =
             if queue.is_zero() { String::new() } else { format!(", and {queue:.1?} in the queue") };
         let way = if self.is_overhead_measured { "measured" } else { "assumed" };
+        let unit = self.unit();
         format!(
-            "an inline call is expected to cost {inline_cost:.1?}: {run_time:.1?} of its own \
-             ({}){delay}; an offloaded call {offload_cost:.1?}: {pool_time:.1?} on the pool ({}), \
+            "an inline {unit} is expected to cost {inline_cost:.1?}: {run_time:.1?} of its own \
+             ({}){delay}; an offloaded {unit} {offload_cost:.1?}: {pool_time:.1?} on the pool ({}), \
              {overhead:.1?} for the way there and back ({way}){queue}",
             self.inline_basis(),
             self.pool_basis()
@@ -120,6 +139,9 @@ impl Verdict {
     fn inline_basis(&self) -> String {
         let basis = match self.basis {
             Basis::Both | Basis::Inline => "measured",
+            Basis::Pool if self.after.is_some() => {
+                "as measured on the pool; no inline poll is remembered"
+            }
             Basis::Pool => "as measured on the pool; no inline call is remembered",
             Basis::Profile => return "by a profile".to_owned(),
             Basis::Hint => return "by its hint".to_owned(),
@@ -154,7 +176,7 @@ impl Verdict {
 
     fn busy(&self) -> String {
         let (ready, bound) = (rounded_up(self.pressure), self.bound);
-        format!("{ready} tasks are ready behind each call, more than {bound}")
+        format!("{ready} tasks are ready behind each {}, more than {bound}", self.unit())
     }
 
     fn too_long_or_busy(&self) -> String {
@@ -164,19 +186,20 @@ impl Verdict {
     /// The mean, or the share of calls, that is above the limit.
     fn too_long(&self) -> String {
         let Self { run_time, limit, .. } = *self;
+        let unit = self.unit();
         if run_time >= limit {
             return format!(
-                "a call takes {run_time:.1?} on average ({}), and none of {limit:.0?} or more runs \
+                "a {unit} takes {run_time:.1?} on average ({}), and none of {limit:.0?} or more runs \
                  on an I/O worker",
                 self.inline_basis()
             );
         }
         let place = match (self.reason, self.has_inline_tail) {
-            (Reason::HardCap, false) => " (no inline call as long is remembered)",
-            _ => "",
+            (Reason::HardCap, false) => format!(" (no inline {unit} as long is remembered)"),
+            _ => String::new(),
         };
         format!(
-            "{} % of the calls take {limit:.0?} or more{place}, and {} % may on an I/O worker",
+            "{} % of the {unit}s take {limit:.0?} or more{place}, and {} % may on an I/O worker",
             rounded_up(self.tail * 100.0),
             FEW * 100.0
         )

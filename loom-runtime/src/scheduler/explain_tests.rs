@@ -6,7 +6,7 @@ use super::super::decide::{Caller, Conditions};
 use super::super::overhead::Belief;
 use super::super::thread_stats::Moment;
 use super::super::{
-    Arm, ComputeHint, MabKnobs, Reason, Record, Run, ThreadStats, Used, Verdict, duration,
+    Arm, ComputeHint, MabKnobs, Reason, Record, Run, ThreadStats, Used, Verdict, Wake, duration,
 };
 
 /// Random numbers from a seed (Marsaglia's xorshift).
@@ -77,7 +77,9 @@ fn drawn(random: &mut Random) -> Verdict {
         stats.decide(&record, &knobs, &conditions, hint, at);
     }
     stats.decide(&record, &knobs, &conditions, hint, at);
-    record.verdict(at.now).expect("it was drawn")
+    let after = random.one_of(&Wake::ALL);
+    let after = (random.below(2) == 0).then_some(after);
+    record.verdict(at.now).expect("it was drawn").after(after)
 }
 
 /// The number that ends where `text` has these words.
@@ -97,7 +99,8 @@ fn check_too_long(verdict: &Verdict, text: &str) {
     if text.contains("on average") {
         assert!(verdict.run_time >= verdict.limit, "{text}");
     } else {
-        assert!(number_before(text, " % of the calls") > number_before(text, " % may"), "{text}");
+        let of_all = if verdict.after.is_some() { " % of the polls" } else { " % of the calls" };
+        assert!(number_before(text, of_all) > number_before(text, " % may"), "{text}");
         assert!(verdict.tail > 0.01, "{text}");
     }
 }
@@ -108,6 +111,12 @@ fn check_busy(text: &str) {
 
 fn check(verdict: &Verdict) {
     let text = verdict.explain();
+    match verdict.after {
+        None => assert!(!text.contains("poll"), "{text}"),
+        Some(Wake::Begin) => assert!(text.contains("first polls. "), "{text}"),
+        Some(wake) => assert!(text.contains(&format!("polls after {wake}. ")), "{text}"),
+    }
+    assert!(verdict.after.is_none() || !text.contains("call "), "{text}");
     let Verdict { inline_cost, offload_cost, run_time, pool_time, overhead, queue, .. } = *verdict;
     let all = pool_time + overhead + queue;
     assert!(offload_cost.abs_diff(all) < Duration::from_nanos(20), "{verdict:?}");
@@ -140,7 +149,7 @@ fn check(verdict: &Verdict) {
             let strikes = number_before(&text, " strikes");
             assert!(strikes > number_after(&text, "more than "), "{text}");
         }
-        Reason::Refused => assert!(text.starts_with("GR4"), "{text}"),
+        Reason::Refused => assert!(text.contains("GR4: "), "{text}"),
         other => panic!("{other:?} is not drawn here"),
     }
     if text.contains("counts for") {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::decide::{Basis, Caller, Conditions, Costs, Known};
 use super::looks::Waits;
 use super::times::{Summary, duration};
-use super::{Arm, MabKnobs, Reason};
+use super::{Arm, MabKnobs, Reason, Wake};
 
 /// The last verdict that was drawn for a function, and what it was based on.
 ///
@@ -35,6 +35,8 @@ pub struct Verdict {
     pub arm: Arm,
     /// Why it chose that arm.
     pub reason: Reason,
+    /// What the polls follow that it is about, if the function awaits; such a poll is what counts as a call.
+    pub after: Option<Wake>,
     /// The expected cost of an inline call: its own time, and the delay of the tasks behind it.
     pub inline_cost: Duration,
     /// The expected cost of an offloaded call: its time on the compute pool, the overhead, and the
@@ -122,6 +124,11 @@ impl Kept {
 }
 
 impl Verdict {
+    /// As a verdict on what follows this.
+    pub(crate) fn after(self, after: Option<Wake>) -> Self {
+        Self { after, ..self }
+    }
+
     pub(super) fn of(kept: &Kept, summaries: [Summary; 2], waits: Waits, now: u64) -> Self {
         let Kept { arm, reason, costs, conditions, known, limit, tail, bound, half_life, .. } =
             *kept;
@@ -132,6 +139,7 @@ impl Verdict {
         Self {
             arm,
             reason,
+            after: None,
             inline_cost: duration(costs.inline),
             offload_cost: duration(costs.offload),
             run_time: duration(known.run_time.unwrap_or_default().mean),
