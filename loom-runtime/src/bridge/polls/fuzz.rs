@@ -1,10 +1,12 @@
-//! Random sequences of steps on one future, on one thread: polls, wakes, jobs, drops and panics in every
-//! order, from a seed. `LOOM_POLLS_CASES` sets how many.
+//! Random sequences of steps on one future: polls, wakes, jobs, drops and panics in every order, from a
+//! seed. First on one thread, where a seed gives the same sequence each time. Then on two, where the task
+//! and the rest of the program take their steps at the same time. `LOOM_POLLS_CASES` sets how many.
 
 use std::env;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll, Wake as StdWake, Waker};
+use std::{hint, thread};
 
 use super::super::outcome::{End, Fault, Queueing};
 use super::Handle;
@@ -35,12 +37,14 @@ struct Case {
     random: Mutex<Random>,
     /// Wakers that the future has kept, each with the number of its poll: only those of the last one count.
     wakers: Mutex<Vec<(usize, Waker)>>,
-    /// How often the future was polled, was woken while it had not ended, and the polls at the last wake.
+    /// How often the future was polled, and the poll whose waker was the last to be woken, or 0.
     polls: AtomicUsize,
     woken_at: AtomicUsize,
     dropped: AtomicUsize,
     values: AtomicUsize,
     has_ended: AtomicUsize,
+    /// Whether a job was refused.
+    has_refused: AtomicUsize,
     /// A handle that the future drops in its poll.
     own: Mutex<Option<Handle<Value, TestHost>>>,
 }
@@ -77,7 +81,7 @@ impl Script {
             drop(own);
         }
         if wakes {
-            case.woken_at.store(case.polls.load(Ordering::Relaxed), Ordering::Relaxed);
+            case.woken_at.fetch_max(case.polls.load(Ordering::Relaxed), Ordering::Relaxed);
             cx.waker().wake_by_ref();
         }
         match then {
@@ -131,8 +135,49 @@ struct Run {
     task: Arc<Task>,
     handle: Option<Handle<Value, TestHost>>,
     has_polled: bool,
-    has_refused: bool,
     random: Random,
+}
+
+/// The steps of the program without the task: wakes, and what the pool and the runtime do.
+struct Outside {
+    case: Arc<Case>,
+    seen: Arc<Seen>,
+    random: Random,
+}
+
+impl Outside {
+    fn wake(&mut self) {
+        let (of_poll, waker) = {
+            let mut wakers = self.case.wakers.lock().expect("no panic");
+            let len = u64::try_from(wakers.len()).expect("few");
+            if len == 0 {
+                return;
+            }
+            wakers.swap_remove(usize::try_from(self.random.below(len)).expect("few"))
+        };
+        self.case.woken_at.fetch_max(of_poll, Ordering::Relaxed);
+        if self.random.one_in(2) {
+            waker.wake_by_ref();
+        }
+        waker.wake();
+    }
+
+    fn step(&mut self) {
+        match self.random.below(12) {
+            0..=4 => self.wake(),
+            5..=8 => drop(self.seen.run_job()),
+            9 => {
+                self.case.has_refused.store(1, Ordering::Relaxed);
+                self.seen.refuse_job();
+            }
+            10 => {
+                let waker = self.case.wakers.lock().expect("no panic").pop();
+                drop(waker);
+            }
+            _ if self.random.one_in(4) => self.seen.is_gone.store(1, Ordering::Relaxed),
+            _ => {}
+        }
+    }
 }
 
 impl Run {
@@ -142,24 +187,22 @@ impl Run {
             random: Mutex::new(Random(random.below(u64::MAX))),
             wakers: Mutex::default(),
             polls: AtomicUsize::new(0),
-            woken_at: AtomicUsize::new(usize::MAX),
+            woken_at: AtomicUsize::new(0),
             dropped: AtomicUsize::new(0),
             values: AtomicUsize::new(0),
             has_ended: AtomicUsize::new(0),
+            has_refused: AtomicUsize::new(0),
             own: Mutex::default(),
         });
         let place = AtomicUsize::new(usize::try_from(random.below(2)).expect("small"));
         let host = Seen { place, alternates: random.one_in(2), ..Seen::default() };
         let handle = Some(Handle::new(Script(Arc::clone(&case))));
-        Self {
-            case,
-            seen: Arc::new(host),
-            task: Arc::default(),
-            handle,
-            has_polled: false,
-            has_refused: false,
-            random,
-        }
+        Self { case, seen: Arc::new(host), task: Arc::default(), handle, has_polled: false, random }
+    }
+
+    fn outside(&mut self) -> Outside {
+        let random = Random(self.random.below(u64::MAX));
+        Outside { case: Arc::clone(&self.case), seen: Arc::clone(&self.seen), random }
     }
 
     fn poll(&mut self) {
@@ -186,7 +229,8 @@ impl Run {
     }
 
     fn is_refused(&self) -> bool {
-        self.has_refused || self.seen.is_gone.load(Ordering::Relaxed) > 0
+        let has_refused = self.case.has_refused.load(Ordering::Relaxed) > 0;
+        has_refused || self.seen.is_gone.load(Ordering::Relaxed) > 0
     }
 
     fn share(&mut self) {
@@ -199,42 +243,17 @@ impl Run {
         }
     }
 
-    fn wake(&mut self) {
-        let (of_poll, waker) = {
-            let mut wakers = self.case.wakers.lock().expect("no panic");
-            let len = u64::try_from(wakers.len()).expect("few");
-            if len == 0 {
-                return;
-            }
-            wakers.swap_remove(usize::try_from(self.random.below(len)).expect("few"))
-        };
-        let polls = self.case.polls.load(Ordering::Relaxed);
-        if of_poll == polls {
-            self.case.woken_at.store(polls, Ordering::Relaxed);
-        }
-        if self.random.one_in(2) {
-            waker.wake_by_ref();
-        }
-        waker.wake();
-    }
-
+    /// A step of the task.
     fn step(&mut self) {
-        match self.random.below(20) {
+        match self.random.below(10) {
             0..=4 => self.poll(),
             5..=7 => self.share(),
-            8..=11 => self.wake(),
-            12..=15 => drop(self.seen.run_job()),
-            16 => {
-                self.has_refused |= self.seen.refuse_job();
-            }
-            17 if self.random.one_in(2) => self.handle = None,
-            17 => {
+            8 if self.random.one_in(2) => self.handle = None,
+            8 => {
                 if let Some(handle) = self.handle.take() {
                     handle.detach();
                 }
             }
-            18 => drop(self.case.wakers.lock().expect("no panic").pop()),
-            _ if self.random.one_in(4) => self.seen.is_gone.store(1, Ordering::Relaxed),
             // The future drops its own handle in its next poll on the pool.
             _ if self.handle.as_ref().is_some_and(|handle| !handle.is_alone()) => {
                 *self.case.own.lock().expect("no panic") = self.handle.take();
@@ -257,11 +276,8 @@ impl Run {
     }
 }
 
-fn run(seed: u64) {
-    let mut run = Run::new(seed);
-    for _ in 0..12 {
-        run.step();
-    }
+/// Ends a case, and checks what it has left.
+fn end(seed: u64, mut run: Run) {
     // A handle that was never polled, or whose waker was consumed, is polled by its task.
     run.poll();
     run.settle();
@@ -271,7 +287,7 @@ fn run(seed: u64) {
     if run.handle.is_some() && !is_held && !has_ended {
         let (polls, woken_at) =
             (case.polls.load(Ordering::Relaxed), case.woken_at.load(Ordering::Relaxed));
-        assert!(woken_at == usize::MAX || polls > woken_at, "seed {seed}: a wake was lost");
+        assert!(woken_at == 0 || polls > woken_at, "seed {seed}: a wake was lost");
     }
     let own = case.own.lock().expect("no panic").take();
     drop((own, run.handle.take()));
@@ -298,11 +314,69 @@ fn run(seed: u64) {
     assert_eq!(Arc::strong_count(&case), 1, "seed {seed}: {has_polled}");
 }
 
+fn cases() -> u64 {
+    let cases = env::var("LOOM_POLLS_CASES").ok().and_then(|text| text.parse().ok());
+    u64::try_from(cases.unwrap_or(rounds(20_000))).expect("it fits")
+}
+
 #[test]
 fn every_order_of_steps_ends_well() {
-    let cases = env::var("LOOM_POLLS_CASES").ok().and_then(|text| text.parse().ok());
-    let cases = cases.unwrap_or(rounds(20_000));
-    for seed in 0..u64::try_from(cases).expect("it fits") {
-        run(seed);
+    for seed in 0..cases() {
+        let mut run = Run::new(seed);
+        let mut outside = run.outside();
+        for _ in 0..12 {
+            if run.random.one_in(2) {
+                run.step();
+            } else {
+                outside.step();
+            }
+        }
+        drop(outside);
+        end(seed, run);
     }
+}
+
+/// Two threads pass cases to and fro without a sleep, so that their steps meet.
+#[test]
+fn steps_at_the_same_time_end_well() {
+    let cases = cases();
+    let given: Mutex<Option<Outside>> = Mutex::default();
+    // Even: the task's thread has what was given. Odd: the other one steps.
+    let turn = AtomicUsize::new(0);
+    let until = |is_odd: usize| {
+        let mut waited = 0_u32;
+        while turn.load(Ordering::Acquire) % 2 != is_odd {
+            waited += 1;
+            if waited.is_multiple_of(100) { thread::yield_now() } else { hint::spin_loop() }
+        }
+    };
+    let pass = || turn.fetch_add(1, Ordering::Release);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..cases {
+                until(1);
+                let mut outside = given.lock().expect("no panic").take().expect("it was given");
+                for _ in 0..8 {
+                    outside.step();
+                }
+                drop(outside);
+                pass();
+            }
+        });
+        for seed in 0..cases {
+            let mut run = Run::new(seed);
+            // What others can do begins with this.
+            if run.random.one_in(4) {
+                run.poll();
+            }
+            run.share();
+            *given.lock().expect("no panic") = Some(run.outside());
+            pass();
+            for _ in 0..8 {
+                run.step();
+            }
+            until(0);
+            end(seed, run);
+        }
+    });
 }
