@@ -75,6 +75,26 @@ fn polls_are_placed_by_the_wakes_that_they_follow() {
     assert!(!explanation.contains("call"), "{explanation}");
 }
 
+#[loom::compute(hint = "low")]
+async fn yields(times: u64) {
+    for _ in 0..times {
+        loom::yield_now().await;
+    }
+}
+
+/// Most polls are settled and read no clock, also where the first poll was measured, so that the future has
+/// wakers of its own.
+#[test]
+fn most_polls_of_a_long_future_are_not_measured() {
+    let runtime = runtime(2, 1);
+    runtime.block_on(runtime.spawn_async(yields(20_000))).expect("no panic");
+    let functions = runtime.functions();
+    let polls =
+        functions.iter().find(|it| it.after == Some(Wake::Itself)).expect("there were some");
+    assert!(polls.calls() > 19_000, "{polls:#?}");
+    assert!(polls.run_times.count() < polls.calls() / 4, "{polls:#?}");
+}
+
 /// Polls that cost nothing are polled with the task's own waker, and nothing goes to the pool.
 #[loom::compute(hint = "low")]
 async fn passes_on(mut from: mpsc::Receiver<u64>) -> u64 {

@@ -9,9 +9,9 @@ use crate::core::context;
 
 /// Lets other work run: the future ends its poll, and goes on with the next one.
 ///
-/// On the compute pool the next poll goes to the end of the queue of its priority, behind the calls and
-/// polls that wait there. On an I/O worker other tasks run first. Outside of compute futures it does the
-/// same for the task that awaits it.
+/// The next poll is placed like any other. On the compute pool it goes to the end of the queue of its
+/// priority, behind the calls and polls that wait there. On an I/O worker other tasks run first. Outside of
+/// compute futures it does the same for the task that awaits it.
 ///
 /// Cost: one poll.
 ///

@@ -207,10 +207,12 @@ fn rest<T: Host>(owner: Owner<T>, steps: &mut dyn HandOver) {
     match owner.shared().word.rest(None) {
         Rest::Idle => {}
         Rest::Again => {
-            // It was given up, perhaps.
+            // It may have been given up.
             steps.before_drop();
-            // It goes on behind the others, as one that yields expects.
-            to_queue(owner, Wake::Itself);
+            if let Some(waker) = place(owner, Wake::Itself) {
+                steps.before(Some(&waker));
+                steps.wake(waker);
+            }
         }
         Rest::Unwanted => {
             steps.before_drop();

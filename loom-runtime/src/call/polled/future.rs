@@ -143,6 +143,10 @@ impl<R> Polled<R> {
             if host.has_to_queue(turn, is_spawned) {
                 return Some(host.queues(turn, wake));
             }
+            if decided.is_none() && host.is_settled(wake) {
+                span.poll("inline", || poll_nested(poll));
+                return None;
+            }
             let decision = decided.take().unwrap_or_else(|| host.decide(wake));
             here(host, turn, wake, decision, span, steps, poll)
         })

@@ -80,6 +80,13 @@ impl PollHost {
         }
     }
 
+    /// Whether the task's poll runs inline without a measurement. Where wakes send such polls to the pool, the
+    /// one that asks decides anew, so that they stop.
+    pub(super) fn is_settled(&self, wake: Wake) -> bool {
+        let core = self.core();
+        !self.family.all(core).pooled.contains(wake) && self.family.is_settled(core, wake, false)
+    }
+
     /// Decides where the task's poll runs.
     pub(super) fn decide(&self, wake: Wake) -> Decision {
         self.family.decide(self.core(), self.info, wake)
