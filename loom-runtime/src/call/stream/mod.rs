@@ -120,7 +120,7 @@ pub trait ComputeStreamExt: Stream {
     /// [yields](crate::yield_now) to calls that wait for the pool.
     ///
     /// A drop gives the stream up: it is dropped at once where it waits, and after its poll where one is
-    /// under way. A panic of the stream is raised again after the items that came before it, and ends it.
+    /// under way. The stream is tracked: a graceful shutdown waits until it has ended or was given up. A panic of the stream is raised again after the items that came before it, and ends it.
     ///
     /// Cost: one block for the stream, as for a future, and a channel of tokio's, both allocated at the
     /// first poll. An item costs a poll on the pool (`loom-bench futures`), a message, and a wake of the
