@@ -71,7 +71,7 @@ fn polls_are_placed_by_the_wakes_that_they_follow() {
     let verdict = dear.verdict.as_ref().expect("it was drawn");
     assert_eq!(verdict.arm, Arm::OffloadRayon, "{verdict}");
     let explanation = verdict.explain();
-    assert!(explanation.contains("polls after a task. "), "{explanation}");
+    assert!(explanation.contains("polls after a wake by a task. "), "{explanation}");
     assert!(!explanation.contains("call"), "{explanation}");
 }
 

@@ -121,7 +121,7 @@ async fn it_names_threads_and_functions(browser: &Browser) {
         "page::tiny",
         "page::sum (size 64 to 127)",
         "page::sum (size 262 k to 524 k)",
-        "page::pauses (polls after the call)",
+        "page::pauses (first polls)",
         "waiting for a thread",
         "way to the pool and back",
         "guardrails",

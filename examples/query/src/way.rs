@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-/// I/O workers, and threads that compute where there are any apart, on a machine of two CPUs.
+/// I/O workers, and threads that compute where there are any apart: the same in each way.
 const THREADS: usize = 2;
 /// The pieces of an answer that wait for their reader.
 const AHEAD: usize = 2;
@@ -58,7 +58,7 @@ impl Home {
             Way::Second => Self { io: Io::Tokio(tokio()?), engine: Some(tokio()?) },
             Way::Loom => {
                 set_join_set_tracer(&OnPool)?;
-                Self { io: Io::Loom(LoomBuilder::new().build()?), engine: None }
+                Self { io: Io::Loom(LoomBuilder::new().tokio_threads(THREADS).rayon_threads(THREADS).build()?), engine: None }
             }
         })
     }

@@ -25,8 +25,8 @@ unsafe impl Send for Started {}
 
 /// What a thread does when it hands an outcome over.
 pub(super) trait HandOver {
-    /// Called before the caller can see the outcome, with the waker that is woken then; again if
-    /// there is another waker by now. The call may be dropped at any time after that.
+    /// Called before a waker is woken, with that waker; again if there is another waker by now. For an
+    /// outcome also before the caller can see it, after which the call may be dropped at any time.
     fn before(&mut self, _waker: Option<&Waker>) {}
 
     /// Called before a result or a waker is dropped, which may take any time.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::bridge::Priority;
 use crate::metrics::{Counter, Histogram};
 use crate::runtime::Inner;
-use crate::scheduler::Mode;
+use crate::scheduler::{Mode, Wake};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::topology::{Role, ThreadPlacement, os};
@@ -139,7 +139,7 @@ fn of_function(core: &Core, function: &FunctionStats) -> Value {
         "name": function.name,
         "key": format!("{:016x}", function.key.0),
         "sizes": function.sizes.as_ref().map(|sizes| [*sizes.start(), *sizes.end()]),
-        "after": function.after.map(|wake| wake.to_string()),
+        "polls": function.after.map(Wake::polls),
         "hint": format!("{:?}", function.hint).to_lowercase(),
         "mode": format!("{:?}", function.mode).to_lowercase(),
         "override": (!function.overridden_to.is_none()).then(|| function.overridden_to.to_string()),

@@ -41,13 +41,10 @@ impl Verdict {
         text
     }
 
-    /// What a function that awaits is explained by.
+    /// Which polls the verdict is about; empty for calls.
     fn subject(&self) -> String {
-        match self.after {
-            None => String::new(),
-            Some(Wake::Begin) => "This is about the function's first polls. ".to_owned(),
-            Some(wake) => format!("This is about the function's polls after {wake}. "),
-        }
+        let of = |wake: Wake| format!("This is about the function's {}. ", wake.polls());
+        self.after.map(of).unwrap_or_default()
     }
 
     /// What is placed.

@@ -64,7 +64,7 @@ fn drawn(random: &mut Random) -> Verdict {
         caller: random.one_of(&callers),
         forced: None,
         is_overridden: false,
-        is_observed: false,
+        is_observed: random.below(4) == 0,
         is_refused: random.below(50) == 0,
         overhead: Belief { mean: random.magnitude(3, 5), deviation: random.magnitude(2, 4) },
         overhead_age: random.one_of(&[None, Some(0), Some(1_000_000_000)]),
@@ -78,7 +78,8 @@ fn drawn(random: &mut Random) -> Verdict {
     }
     stats.decide(&record, &knobs, &conditions, hint, at);
     let after = random.one_of(&Wake::ALL);
-    let after = (random.below(2) == 0).then_some(after);
+    // GR4 is of calls alone.
+    let after = (!conditions.is_refused && random.below(2) == 0).then_some(after);
     record.verdict(at.now).expect("it was drawn").after(after)
 }
 
@@ -113,10 +114,14 @@ fn check(verdict: &Verdict) {
     let text = verdict.explain();
     match verdict.after {
         None => assert!(!text.contains("poll"), "{text}"),
-        Some(Wake::Begin) => assert!(text.contains("first polls. "), "{text}"),
-        Some(wake) => assert!(text.contains(&format!("polls after {wake}. ")), "{text}"),
+        Some(wake) => {
+            assert!(text.contains(&format!("the function's {}. ", wake.polls())), "{text}");
+            let of_calls = text.replace("the runtime that called", "").replace("the caller", "");
+            assert!(!of_calls.contains("call"), "{text}");
+        }
     }
-    assert!(verdict.after.is_none() || !text.contains("call "), "{text}");
+    let observes = verdict.is_observed && verdict.arm == Arm::OffloadRayon;
+    assert_eq!(text.contains("only observes"), observes, "{text}");
     let Verdict { inline_cost, offload_cost, run_time, pool_time, overhead, queue, .. } = *verdict;
     let all = pool_time + overhead + queue;
     assert!(offload_cost.abs_diff(all) < Duration::from_nanos(20), "{verdict:?}");
@@ -157,7 +162,7 @@ fn check(verdict: &Verdict) {
         let measured = verdict.samples.iter().sum::<f64>();
         assert!((1.0..100.0).contains(&share) && (0.1..8.0).contains(&measured), "{text}");
     }
-    if text.contains("no inline call is remembered") {
+    if text.contains("no inline call is remembered") || text.contains("no inline poll is") {
         assert!(verdict.samples[0] < 0.2, "{text}");
     }
     if text.contains("It waits") {

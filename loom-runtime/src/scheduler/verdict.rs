@@ -35,7 +35,8 @@ pub struct Verdict {
     pub arm: Arm,
     /// Why it chose that arm.
     pub reason: Reason,
-    /// What the polls follow that it is about, if the function awaits; such a poll is what counts as a call.
+    /// Which wake the polls follow that it is about, if the function awaits. Its numbers are then of polls
+    /// and not of calls.
     pub after: Option<Wake>,
     /// The expected cost of an inline call: its own time, and the delay of the tasks behind it.
     pub inline_cost: Duration,

@@ -29,6 +29,20 @@ impl Wake {
         [Self::Begin, Self::Itself, Self::Driver, Self::Task, Self::Thread, Self::Any];
 }
 
+impl Wake {
+    /// The polls that follow it, in an explanation and on the page.
+    pub(crate) fn polls(self) -> &'static str {
+        match self {
+            Self::Begin => "first polls",
+            Self::Itself => "polls that it asked for itself",
+            Self::Driver => "polls after a wake by the driver",
+            Self::Task => "polls after a wake by a task",
+            Self::Thread => "polls after a wake by a thread",
+            Self::Any => "polls after any wake",
+        }
+    }
+}
+
 /// As in "after a task".
 impl fmt::Display for Wake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

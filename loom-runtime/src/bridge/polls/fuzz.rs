@@ -10,27 +10,11 @@ use std::{hint, thread};
 
 use super::super::outcome::{End, Fault, Queueing};
 use super::Handle;
+use super::random::Random;
 use super::test_host::{Seen, TestHost};
 use crate::scheduler::Wake;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, rounds};
-
-/// `SplitMix`, the generator of Steele, Lea and Flood.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut word = self.0;
-        word = (word ^ word >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        word = (word ^ word >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (word ^ word >> 31) % bound
-    }
-
-    fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-}
 
 /// What a case has seen, and what its future does.
 struct Case {
@@ -49,7 +33,7 @@ struct Case {
     own: Mutex<Option<Handle<Value, TestHost>>>,
 }
 
-/// A panic that prints nothing.
+/// It prints nothing.
 fn panic_on_purpose() {
     resume_unwind(Box::new("on purpose"));
 }
@@ -134,7 +118,9 @@ struct Run {
     seen: Arc<Seen>,
     task: Arc<Task>,
     handle: Option<Handle<Value, TestHost>>,
-    has_polled: bool,
+    /// Whether the task has polled the handle, and waits for a wake.
+    is_watched: bool,
+    is_detached: bool,
     random: Random,
 }
 
@@ -197,7 +183,9 @@ impl Run {
         let place = AtomicUsize::new(usize::try_from(random.below(2)).expect("small"));
         let host = Seen { place, alternates: random.one_in(2), ..Seen::default() };
         let handle = Some(Handle::new(Script(Arc::clone(&case))));
-        Self { case, seen: Arc::new(host), task: Arc::default(), handle, has_polled: false, random }
+        let (is_watched, is_detached) = (false, false);
+        let (host, task) = (Arc::new(host), Arc::default());
+        Self { case, seen: host, task, handle, is_watched, is_detached, random }
     }
 
     fn outside(&mut self) -> Outside {
@@ -207,7 +195,7 @@ impl Run {
 
     fn poll(&mut self) {
         let Some(handle) = &mut self.handle else { return };
-        self.has_polled = true;
+        self.is_watched = true;
         let waker = Waker::from(Arc::clone(&self.task));
         let mut cx = Context::from_waker(&waker);
         let polled = if handle.is_alone() {
@@ -239,6 +227,9 @@ impl Run {
             if self.random.one_in(4) {
                 let started = handle.start(&mut |_, _, _, _| Some(Queueing::default()));
                 assert!(started.is_pending());
+            } else {
+                // The turn is the task's.
+                self.is_watched = false;
             }
         }
     }
@@ -251,6 +242,7 @@ impl Run {
             8 if self.random.one_in(2) => self.handle = None,
             8 => {
                 if let Some(handle) = self.handle.take() {
+                    self.is_detached = !handle.is_alone();
                     handle.detach();
                 }
             }
@@ -278,13 +270,15 @@ impl Run {
 
 /// Ends a case, and checks what it has left.
 fn end(seed: u64, mut run: Run) {
-    // A handle that was never polled, or whose waker was consumed, is polled by its task.
-    run.poll();
+    // Otherwise a wake has to reach the task.
+    if !run.is_watched {
+        run.poll();
+    }
     run.settle();
     let case = Arc::clone(&run.case);
     let is_held = case.own.lock().expect("no panic").is_some();
     let has_ended = case.has_ended.load(Ordering::Relaxed) > 0;
-    if run.handle.is_some() && !is_held && !has_ended {
+    if (run.handle.is_some() || run.is_detached) && !is_held && !has_ended {
         let (polls, woken_at) =
             (case.polls.load(Ordering::Relaxed), case.woken_at.load(Ordering::Relaxed));
         assert!(woken_at == 0 || polls > woken_at, "seed {seed}: a wake was lost");
@@ -307,11 +301,8 @@ fn end(seed: u64, mut run: Run) {
     if let [(end, unwanted)] = ends[..] {
         assert!(!unwanted || end != End::Refused || run.is_refused(), "seed {seed}");
     }
-    drop(run.handle.take());
-    let has_polled = run.has_polled;
     drop(run);
-    // The future's block is gone: nothing refers to the case but this.
-    assert_eq!(Arc::strong_count(&case), 1, "seed {seed}: {has_polled}");
+    assert_eq!(Arc::strong_count(&case), 1, "seed {seed}");
 }
 
 fn cases() -> u64 {
@@ -336,16 +327,31 @@ fn every_order_of_steps_ends_well() {
     }
 }
 
+/// Says that its thread takes no more part, also where it panics.
+struct Gone<'a>(&'a AtomicUsize);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        self.0.store(1, Ordering::Release);
+    }
+}
+
 /// Two threads pass cases to and fro without a sleep, so that their steps meet.
 #[test]
 fn steps_at_the_same_time_end_well() {
     let cases = cases();
     let given: Mutex<Option<Outside>> = Mutex::default();
-    // Even: the task's thread has what was given. Odd: the other one steps.
-    let turn = AtomicUsize::new(0);
+    // Odd: the other thread has a case, and steps beside the task. Even: it has ended its steps.
+    let (turn, gone) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    // False if the other thread is gone before.
     let until = |is_odd: usize| {
         let mut waited = 0_u32;
-        while turn.load(Ordering::Acquire) % 2 != is_odd {
+        loop {
+            let is_gone = gone.load(Ordering::Acquire) > 0;
+            let is_so = turn.load(Ordering::Acquire) % 2 == is_odd;
+            if is_so || is_gone {
+                return is_so;
+            }
             waited += 1;
             if waited.is_multiple_of(100) { thread::yield_now() } else { hint::spin_loop() }
         }
@@ -353,8 +359,8 @@ fn steps_at_the_same_time_end_well() {
     let pass = || turn.fetch_add(1, Ordering::Release);
     thread::scope(|scope| {
         scope.spawn(|| {
-            for _ in 0..cases {
-                until(1);
+            let _gone = Gone(&gone);
+            while until(1) {
                 let mut outside = given.lock().expect("no panic").take().expect("it was given");
                 for _ in 0..8 {
                     outside.step();
@@ -363,6 +369,7 @@ fn steps_at_the_same_time_end_well() {
                 pass();
             }
         });
+        let _gone = Gone(&gone);
         for seed in 0..cases {
             let mut run = Run::new(seed);
             // What others can do begins with this.
@@ -375,7 +382,7 @@ fn steps_at_the_same_time_end_well() {
             for _ in 0..8 {
                 run.step();
             }
-            until(0);
+            assert!(until(0), "seed {seed}: the other thread has panicked");
             end(seed, run);
         }
     });

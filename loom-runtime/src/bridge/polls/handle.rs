@@ -28,7 +28,7 @@ pub(crate) struct Handle<R, T: Host> {
     /// Whether the cell has a host; until then nobody else knows it.
     is_shared: bool,
     /// Whether a drop gives the future up.
-    is_awaited: bool,
+    gives_up: bool,
     /// The place that showed a waker last.
     shown: Option<Place>,
     /// The handle moves an `R` out of the cell.
@@ -52,7 +52,7 @@ pub(crate) type Here<'a, T> =
 impl<R: Send + 'static, T: Host> Handle<R, T> {
     pub(crate) fn new(future: impl Future<Output = R> + Send + 'static) -> Self {
         let cell = Some(make::<_, T>(future));
-        Self { cell, is_shared: false, is_awaited: false, shown: None, result: PhantomData }
+        Self { cell, is_shared: false, gives_up: false, shown: None, result: PhantomData }
     }
 }
 
@@ -123,7 +123,7 @@ impl<R, T: Host> Handle<R, T> {
 
     /// From now on a drop gives the future up.
     pub(crate) fn mark_awaited(&mut self) {
-        self.is_awaited = true;
+        self.gives_up = true;
     }
 
     /// Polls a future that is shared.
@@ -262,7 +262,7 @@ impl<R, T: Host> Handle<R, T> {
 
     /// Lets the future run to its end without the handle. A future that is not shared is dropped.
     pub(crate) fn detach(mut self) {
-        self.is_awaited = false;
+        self.gives_up = false;
         drop(self);
     }
 
@@ -284,7 +284,7 @@ impl<R, T: Host> Handle<R, T> {
             // SAFETY: C4, the flag was set, and the handle cleared it.
             drop_ignoring_panic(unsafe { take_waker::<T>(header, shown) });
         }
-        let leave = if self.is_awaited { word.give_up() } else { word.detach() };
+        let leave = if self.gives_up { word.give_up() } else { word.detach() };
         match leave {
             Leave::Nothing => {}
             Leave::Polled => {

@@ -16,6 +16,8 @@ mod word;
 mod fuzz;
 #[cfg(all(test, loom_model))]
 mod model;
+#[cfg(all(test, not(loom_model)))]
+mod random;
 #[cfg(test)]
 mod test_host;
 #[cfg(all(test, not(loom_model)))]

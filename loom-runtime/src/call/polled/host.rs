@@ -80,8 +80,8 @@ impl PollHost {
         }
     }
 
-    /// Whether the task's poll runs inline without a measurement. Where wakes send such polls to the pool, the
-    /// one that asks decides anew, so that they stop.
+    /// Whether the task's poll runs inline without a measurement. Where wakes send such polls to the pool, this
+    /// one decides anew, which may end that.
     pub(super) fn is_settled(&self, wake: Wake) -> bool {
         let core = self.core();
         !self.family.all(core).pooled.contains(wake) && self.family.is_settled(core, wake, false)

@@ -114,17 +114,21 @@ pub trait ComputeStreamExt: Stream {
     /// [`ahead`](OnCompute::ahead) says. For a stream that computes and waits for I/O by itself, such as
     /// that of a query engine.
     ///
-    /// The stream starts with the first poll of what this returns. The runtime's sockets, timers and tasks
-    /// work in it, as in [`spawn_compute_future`](crate::spawn_compute_future). Items come in order. While
-    /// the reader has not taken those that are ahead, the stream is not polled. After an item it
-    /// [yields](crate::yield_now) to calls that wait for the pool.
+    /// The stream starts with the first poll of what this returns, on the runtime that is current then, or
+    /// on that of [`on`](OnCompute::on). That runtime's sockets, timers and tasks work in it, as in
+    /// [`spawn_compute_future`](crate::spawn_compute_future). Items come in order. While the reader has not
+    /// taken those that are ahead, the stream is not polled. After an item it [yields](crate::yield_now)
+    /// where calls wait for the pool.
     ///
     /// A drop gives the stream up: it is dropped at once where it waits, and after its poll where one is
-    /// under way. The stream is tracked: a graceful shutdown waits until it has ended or was given up. A panic of the stream is raised again after the items that came before it, and ends it.
+    /// under way. A panic of the stream is raised again after the items that came before it, and ends it.
+    ///
+    /// A stream that has started is tracked: a graceful shutdown waits until it has ended or was dropped, and
+    /// so for ever where nobody reads it.
     ///
     /// Cost: one block for the stream, as for a future, and a channel of tokio's, both allocated at the
-    /// first poll. An item costs a poll on the pool (`loom-bench futures`), a message, and a wake of the
-    /// reader where it waits.
+    /// first poll. An item costs at most about one poll on the pool (`loom-bench futures`), a message, and a
+    /// wake of the reader where it waits.
     ///
     /// ```
     /// use loom::ComputeStreamExt;
