@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_core::{FusedStream, Stream};
-use loom::ComputeStreamExt;
+use loom::{ComputeStreamExt, LoomRuntime};
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt, iter};
 
@@ -48,6 +48,14 @@ impl Seen {
         let (sender, items) = mpsc::unbounded_channel();
         let (polls, drops) = (Arc::clone(&self.polls), Arc::clone(&self.drops));
         (sender, Received { items, polls, drops })
+    }
+
+    /// Returns once the stream was polled so often, and no poll is queued or under way.
+    fn waits_after(&self, polls: usize, runtime: &LoomRuntime) {
+        while self.polls.load(Ordering::SeqCst) < polls || runtime.compute_tasks_in_flight() > 0 {
+            std::thread::yield_now();
+        }
+        assert_eq!(self.polls.load(Ordering::SeqCst), polls);
     }
 
     fn drops(&self) -> usize {
@@ -132,6 +140,7 @@ fn a_drop_gives_up_a_stream_that_waits_for_its_source() {
     let (sender, stream) = seen.stream();
     let mut stream = Box::pin(stream.on_compute().on(&runtime));
     assert!(stream.as_mut().poll_next(&mut Context::from_waker(Waker::noop())).is_pending());
+    seen.waits_after(1, &runtime);
     drop(stream);
     // This waits for every future that goes on.
     runtime.block_until_idle();
@@ -149,6 +158,8 @@ fn a_drop_gives_up_a_stream_that_waits_for_its_reader() {
     }
     let mut stream = stream.on_compute().ahead(1).on(&runtime);
     assert_eq!(runtime.block_on(stream.next()), Some(0));
+    // One more item is ahead.
+    seen.waits_after(2, &runtime);
     drop(stream);
     runtime.block_until_idle();
     assert_eq!(seen.drops(), 1);

@@ -12,12 +12,11 @@ use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::core::{Core, beside, context};
+use crate::core::Core;
 use crate::sync::Arc;
-use crate::threads::process_wide;
 
 use super::attribute::{Argument, At, Outcome};
-use super::current::current_core;
+use super::current::{current_core, is_settled_by};
 use super::polled::{Family, Polled, resolve};
 
 /// The call of a function that awaits, as a future of its result. It begins with its first poll.
@@ -41,8 +40,7 @@ impl<R> Future for FutureCall<R> {
             let of = |core: &Core| family.is_settled(core, wake, is_first);
             match named {
                 Some(core) => of(core),
-                None => context::with_current(of)
-                    .unwrap_or_else(|| !beside::any() && process_wide::get().is_some_and(of)),
+                None => is_settled_by(of),
             }
         };
         let core = || named.map_or_else(current_core, Arc::clone);

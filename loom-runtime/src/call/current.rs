@@ -15,13 +15,17 @@ pub(crate) fn current_core() -> Arc<Core> {
 #[inline]
 pub(crate) fn is_settled(site: &'static Site, class: u8) -> bool {
     let index = site.index(class);
-    context::with_current(|core| thread_stats::is_settled(core, index))
-        .unwrap_or_else(|| is_settled_outside(index))
+    is_settled_by(|core| thread_stats::is_settled(core, index))
 }
 
-/// Whether a call outside of any runtime of Loom's is settled: by the same core as `current_core`
-/// finds. Only a runtime beside a given tokio runtime needs a lock to be found, so where there are any,
-/// the call is not settled.
-fn is_settled_outside(index: u32) -> bool {
-    !beside::any() && process_wide::get().is_some_and(|core| thread_stats::is_settled(core, index))
+/// Whether `is_settled` says so of the core that [`current_core`] finds.
+#[inline]
+pub(super) fn is_settled_by(is_settled: impl Fn(&Core) -> bool) -> bool {
+    context::with_current(&is_settled).unwrap_or_else(|| is_settled_outside(is_settled))
+}
+
+/// The same outside of any runtime of Loom's. Only a runtime beside a given tokio runtime needs a lock to be
+/// found, so where there are any, the call is not settled.
+fn is_settled_outside(is_settled: impl Fn(&Core) -> bool) -> bool {
+    !beside::any() && process_wide::get().is_some_and(is_settled)
 }
