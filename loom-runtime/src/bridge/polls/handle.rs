@@ -183,7 +183,7 @@ impl<R, T: Host> Handle<R, T> {
             Ok(queueing) => queueing,
             Err(payload) => {
                 // The poll may be due still.
-                drop_ignoring_panic((waker, to_task(owner, wake)));
+                drop_ignoring_panic((waker, to_task(owner, wake, &mut || {})));
                 resume_unwind(payload)
             }
         };
@@ -195,9 +195,9 @@ impl<R, T: Host> Handle<R, T> {
         if let Some(queueing) = queueing {
             let is_shown = self.shown.is_none_or(|place| self.word().show(place));
             debug_assert!(is_shown, "the handle has the turn");
-            enqueue(owner, queueing);
+            enqueue(owner, queueing, &mut || {});
         } else if self.word().rest(self.shown) == Rest::Again
-            && let Some(waker) = place(owner, Wake::Itself)
+            && let Some(waker) = place(owner, Wake::Itself, &mut || {})
         {
             wake_task::<T>(waker);
         }
@@ -294,7 +294,7 @@ impl<R, T: Host> Handle<R, T> {
             }
             Leave::Turn(wake) => {
                 // SAFETY: C1, the step made this thread the owner; C8, the handle has a reference.
-                if let Some(waker) = place(unsafe { Owner::<T>::of(header) }, wake) {
+                if let Some(waker) = place(unsafe { Owner::<T>::of(header) }, wake, &mut || {}) {
                     wake_task::<T>(waker);
                 }
             }

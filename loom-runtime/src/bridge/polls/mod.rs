@@ -18,6 +18,8 @@ mod fuzz;
 mod model;
 #[cfg(all(test, not(loom_model)))]
 mod random;
+#[cfg(all(test, not(loom_model)))]
+mod queue_tests;
 #[cfg(test)]
 mod test_host;
 #[cfg(all(test, not(loom_model)))]

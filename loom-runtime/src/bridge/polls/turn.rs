@@ -15,6 +15,9 @@ use super::depth;
 use super::host::{Host, ask};
 use super::word::{Publish, Rest, ToTask};
 
+/// What the thread does before it drops a future or a waker, which may take any time.
+type BeforeDrop<'a> = &'a mut dyn FnMut();
+
 /// Wakes the future. Returns the waker of the task that takes the poll, which the caller has to wake.
 ///
 /// # Safety
@@ -25,32 +28,36 @@ pub(super) unsafe fn wake<T: Host>(header: NonNull<Header>) -> Option<Waker> {
     let word = &unsafe { shared::<T>(header) }.word;
     let wake = word.wake(|| ask(Wake::Thread, T::wake))?;
     // SAFETY: C1, the step made this thread the owner; C8, by contract.
-    place(unsafe { Owner::<T>::of(header) }, wake)
+    place(unsafe { Owner::<T>::of(header) }, wake, &mut || {})
 }
 
 /// Passes the turn on, for a poll that answers this wake. Returns the waker of the task that takes it,
-/// which the caller has to wake.
-pub(super) fn place<T: Host>(mut owner: Owner<T>, wake: Wake) -> Option<Waker> {
+/// which the caller has to wake. `before_drop` is called before anything is dropped.
+pub(super) fn place<T: Host>(
+    mut owner: Owner<T>,
+    wake: Wake,
+    before_drop: BeforeDrop<'_>,
+) -> Option<Waker> {
     let is_awaited = owner.shared().word.is_awaited();
     let to_queue = |host: &T, turn: &mut T::Turn| host.place(turn, wake, is_awaited);
     match ask(Some(Queueing::default()), || owner.with_host(to_queue)) {
         Some(queueing) => {
-            enqueue(owner, queueing);
+            enqueue(owner, queueing, before_drop);
             None
         }
-        None => to_task(owner, wake),
+        None => to_task(owner, wake, before_drop),
     }
 }
 
 /// Passes the turn to a job, whether or not a task waits.
-fn to_queue<T: Host>(mut owner: Owner<T>, wake: Wake) {
+fn to_queue<T: Host>(mut owner: Owner<T>, wake: Wake, before_drop: BeforeDrop<'_>) {
     let place = |host: &T, turn: &mut T::Turn| host.place(turn, wake, false);
     let queueing = ask(None, || owner.with_host(place));
-    enqueue(owner, queueing.unwrap_or_default());
+    enqueue(owner, queueing.unwrap_or_default(), before_drop);
 }
 
 /// Passes the turn to a job.
-pub(super) fn enqueue<T: Host>(owner: Owner<T>, queueing: Queueing) {
+pub(super) fn enqueue<T: Host>(owner: Owner<T>, queueing: Queueing, before_drop: BeforeDrop<'_>) {
     let header = owner.header();
     // SAFETY: C7, C8, the owner's.
     unsafe { state(header) }.renew(queueing);
@@ -62,32 +69,46 @@ pub(super) fn enqueue<T: Host>(owner: Owner<T>, queueing: Queueing) {
         (!is_unwanted).then(|| unsafe { Job::of(header) })
     });
     if is_unwanted {
+        before_drop();
         drop_unwanted(owner);
     }
 }
 
 /// Passes the turn to the task of the handle.
-pub(super) fn to_task<T: Host>(mut owner: Owner<T>, wake: Wake) -> Option<Waker> {
+pub(super) fn to_task<T: Host>(
+    mut owner: Owner<T>,
+    wake: Wake,
+    before_drop: BeforeDrop<'_>,
+) -> Option<Waker> {
     let mut waker = None;
     loop {
         match owner.shared().word.to_task() {
             ToTask::Passed => return waker,
             ToTask::WithWaker(place) => {
                 let unseen = waker.replace(owner.take_waker(place));
-                drop_ignoring_panic(unseen);
+                drop_unseen(unseen, before_drop);
             }
             ToTask::Detached => {
-                to_queue(owner, wake);
-                break;
+                to_queue(owner, wake, before_drop);
+                drop_unseen(waker, before_drop);
+                return None;
             }
             ToTask::Unwanted => {
+                before_drop();
                 drop_unwanted(owner);
-                break;
+                drop_ignoring_panic(waker);
+                return None;
             }
         }
     }
+}
+
+/// Drops the waker of a handle that has shown another one, or has gone.
+fn drop_unseen(waker: Option<Waker>, before_drop: BeforeDrop<'_>) {
+    if waker.is_some() {
+        before_drop();
+    }
     drop_ignoring_panic(waker);
-    None
 }
 
 /// Drops a future that was given up. The caller keeps its reference.
@@ -207,9 +228,7 @@ fn rest<T: Host>(owner: Owner<T>, steps: &mut dyn HandOver) {
     match owner.shared().word.rest(None) {
         Rest::Idle => {}
         Rest::Again => {
-            // It may have been given up.
-            steps.before_drop();
-            if let Some(waker) = place(owner, Wake::Itself) {
+            if let Some(waker) = place(owner, Wake::Itself, &mut || steps.before_drop()) {
                 steps.before(Some(&waker));
                 steps.wake(waker);
             }
