@@ -51,7 +51,7 @@ pub(crate) fn is_settled_if(core: &Core, index: u32, may: impl FnOnce(&Function)
         let own = first.own.get(index as usize).and_then(Option::as_ref);
         let own = own.filter(|_| !first.refuses.load(Ordering::Relaxed));
         own.filter(|own| may(&own.function)).is_some_and(|own| {
-            own.stats.is_settled(&own.function.record, core.pressure_level(), os::tick())
+            own.stats.is_settled(&own.function.record, core.pressure_level(), os::tick)
         })
     });
     settled.unwrap_or(false)

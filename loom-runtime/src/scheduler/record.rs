@@ -35,7 +35,8 @@ const FEW_SAMPLES: u64 = 16;
 /// The run time, in nanoseconds, that pays for a measurement: a hundred times its cost.
 const PAYS_FOR_MEASUREMENT: f64 = 50e3;
 /// One more than the largest number of settled calls in a row. A tick of the cheap clock ends such
-/// a row too, so calls that suddenly take long are noticed after one or two.
+/// a row too, so calls that suddenly take long are noticed after one or two, or five if they took less than a
+/// microsecond.
 const LONGEST_SETTLED: f64 = 8192.0;
 /// At most one call in this many is a re-test; and the share of the time that re-tests may cost.
 const RETEST_CALLS: u64 = 256;

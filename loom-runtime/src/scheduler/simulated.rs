@@ -58,7 +58,7 @@ impl SimulatedFunction {
         let stats = &self.stats_of_callers[caller];
         let pressure_level = self.knobs.pressure_level(surroundings.pressure);
         let at = Moment { pressure_level, now: surroundings.now, tick: surroundings.now / TICK };
-        if stats.is_settled(&self.record, pressure_level, at.tick) {
+        if stats.is_settled(&self.record, pressure_level, || at.tick) {
             return (Arm::InlineTokio, None);
         }
         let conditions = self.conditions(surroundings);

@@ -1,9 +1,9 @@
 //! A grow-only map that is read without a lock: a hash trie.
 
 use std::array;
-use std::hash::{BuildHasher, Hash};
+use std::hash::{Hash, Hasher};
 
-use rustc_hash::FxBuildHasher;
+use rustc_hash::FxHasher;
 
 use crate::sync::OnceLock;
 
@@ -36,8 +36,9 @@ impl<K, V> Default for Trie<K, V> {
 }
 
 impl<K: Copy + Eq + Hash, V> Trie<K, V> {
+    #[inline]
     pub(crate) fn entry(&self, key: K, make: impl Fn() -> V) -> &V {
-        let mut hash = FxBuildHasher.hash_one(key);
+        let mut hash = hash(key);
         let mut node = &self.0;
         loop {
             #[expect(clippy::cast_possible_truncation, reason = "masked to the fan-out")]
@@ -51,6 +52,13 @@ impl<K: Copy + Eq + Hash, V> Trie<K, V> {
             hash >>= FAN_OUT.ilog2();
         }
     }
+}
+
+#[inline]
+fn hash(key: impl Hash) -> u64 {
+    let mut hasher = FxHasher::default();
+    key.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl<K, V> Node<K, V> {

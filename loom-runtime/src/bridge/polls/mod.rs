@@ -17,9 +17,9 @@ mod fuzz;
 #[cfg(all(test, loom_model))]
 mod model;
 #[cfg(all(test, not(loom_model)))]
-mod random;
-#[cfg(all(test, not(loom_model)))]
 mod queue_tests;
+#[cfg(all(test, not(loom_model)))]
+mod random;
 #[cfg(test)]
 mod test_host;
 #[cfg(all(test, not(loom_model)))]
