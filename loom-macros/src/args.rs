@@ -24,6 +24,8 @@ pub(crate) struct Known<'a> {
     pub(crate) names: &'a [&'a str],
     /// Those without a value.
     pub(crate) flags: &'a [&'a str],
+    /// Those with or without a value.
+    pub(crate) optional: &'a [&'a str],
     /// Those with names in parentheses.
     pub(crate) lists: &'a [&'a str],
     /// Words that other attributes use, and the hint for each.
@@ -65,10 +67,10 @@ impl Parse for Arg {
 }
 
 /// Splits the arguments, and reports unknown and repeated ones and those that lack a value: every
-/// argument except flags and lists has one. For an unknown argument that is known elsewhere, the
+/// argument has one, except flags, lists and those that may do without. For an unknown argument that is known elsewhere, the
 /// error contains the hint for it.
 pub(crate) fn parse(tokens: TokenStream, known: Known<'_>, diag: &mut Diagnostics) -> Vec<Arg> {
-    let Known { names, flags, lists, elsewhere } = known;
+    let Known { names, flags, optional, lists, elsewhere } = known;
     let args = diag.keep(Parser::parse2(one_by_one, tokens)).unwrap_or_default();
     let mut kept: Vec<Arg> = Vec::new();
     for arg in args {
@@ -99,7 +101,7 @@ pub(crate) fn parse(tokens: TokenStream, known: Known<'_>, diag: &mut Diagnostic
         } else if is_flag && arg.value.is_some() {
             diag.at(&arg.value, format!("expected `{key}` alone, without a value"));
             kept.push(arg);
-        } else if !is_flag && arg.value.is_none() {
+        } else if !is_flag && !optional.contains(&&*key) && arg.value.is_none() {
             diag.at(&arg.key, format!("expected a value: `{key} = ...`"));
         } else {
             kept.push(arg);
@@ -130,6 +132,11 @@ impl Arg {
     pub(crate) fn value(&self) -> syn::Result<&Expr> {
         let missing = || syn::Error::new(self.span(), "expected a value");
         self.value.as_ref().ok_or_else(missing)
+    }
+
+    /// Whether it has no value.
+    pub(crate) fn stands_alone(&self) -> bool {
+        self.value.is_none()
     }
 
     /// The names in parentheses.

@@ -10,6 +10,10 @@ use syn::{Attribute, FnArg, PatType, Signature, Visibility, parse_quote};
 
 use crate::body::mentions;
 
+/// The functions that an expansion calls take so many arguments one by one; the last one is a tuple of all that
+/// are too many.
+pub(crate) const MOST_ARGUMENTS: usize = 12;
+
 #[derive(Clone)]
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,

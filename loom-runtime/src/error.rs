@@ -68,6 +68,11 @@ pub enum LoomError {
         remedy: String,
     },
 
+    /// The runtime cannot join its fleet.
+    #[cfg(feature = "fleet")]
+    #[error("cannot join the fleet: {0}")]
+    Fleet(#[source] Box<dyn std::error::Error + Send + Sync>),
+
     /// A key that names no setting.
     #[error("`{key}` is no setting ({source_of_key}); {remedy}")]
     UnknownSetting {

@@ -53,6 +53,8 @@ mod core;
 pub mod dashboard;
 mod error;
 mod executor;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 #[cfg(feature = "plugin")]
 mod guest;
 #[cfg(all(test, not(loom_model)))]

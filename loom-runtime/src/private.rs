@@ -45,9 +45,13 @@ macro_rules! __loom_at {
 }
 pub use __loom_at as at;
 
+#[cfg(feature = "fleet")]
+pub use crate::call::far as fleet;
+#[cfg(feature = "fleet")]
+pub use crate::core::FleetFunction;
 #[cfg(feature = "hints")]
 pub use crate::learned::hints::{HINTED, Hinted};
-#[cfg(feature = "hints")]
+#[cfg(any(feature = "fleet", feature = "hints"))]
 pub use linkme;
 
 #[cfg(feature = "plugin")]

@@ -10,6 +10,7 @@ mod diverging;
 mod edition_rules;
 pub mod entry;
 mod fields_of_its_name;
+mod fleet;
 mod forbidden_unsafe;
 mod futures;
 mod generics;

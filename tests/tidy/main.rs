@@ -30,6 +30,7 @@ const KNOW_TOKIO: &[&str] = &[
     "plugin_host",
     "runtime",
     "threads",
+    "fleet",
     "tower",
 ];
 /// Where unsafe code may stand; everything else denies it.

@@ -18,7 +18,7 @@ pub(crate) const FLOORS: &[&[&str]] = &[
     &["call"],
     &["learned", "local", "observe"],
     &["runtime"],
-    &["dashboard", "plugin_host", "tower"],
+    &["dashboard", "fleet", "plugin_host", "tower"],
     &["plugin"],
     &["lib", "private"],
 ];

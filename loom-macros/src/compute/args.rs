@@ -5,6 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, LitStr, Path};
 
+use super::fleet::{self, Fleet};
 use crate::args::{self, Arg, Known, expected};
 use crate::diag::Diagnostics;
 #[cfg(feature = "hints")]
@@ -13,8 +14,21 @@ use crate::paths;
 use crate::words::{HINTS, MODES, PRIORITIES};
 
 const KNOWN: Known<'_> = Known {
-    names: &["hint", "mode", "size", "priority", "key", "scope", "carry", "runtime", "crate"],
-    flags: &["scope"],
+    names: &[
+        "hint",
+        "mode",
+        "size",
+        "priority",
+        "key",
+        "scope",
+        "carry",
+        "fleet",
+        "idempotent",
+        "runtime",
+        "crate",
+    ],
+    flags: &["scope", "idempotent"],
+    optional: &["fleet"],
     lists: &["carry"],
     elsewhere: WORDS,
 };
@@ -42,6 +56,8 @@ pub(super) struct ComputeArgs {
     pub(super) scope: bool,
     /// Task-locals that an offloaded call carries along.
     pub(super) carry: Vec<Path>,
+    /// Whether calls may run on another process.
+    pub(super) fleet: Option<Fleet>,
     /// The runtime, if not the current one.
     pub(super) runtime: Option<Expr>,
     /// Code in the function that comes from a file of hints.
@@ -73,8 +89,9 @@ pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> ComputeArgs 
             diag.at(&carry[at], format!("`{word}` is given twice"));
         }
     }
+    let fleet = fleet::parse(arg("fleet"), arg("idempotent"), diag);
     let of_file = TokenStream::new();
-    ComputeArgs { loom, hint, mode, size, priority, key, scope, carry, runtime, of_file }
+    ComputeArgs { loom, hint, mode, size, priority, key, scope, carry, fleet, runtime, of_file }
 }
 
 /// The hint: one of the words, or any expression of the type.

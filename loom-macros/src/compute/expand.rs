@@ -39,6 +39,7 @@ use syn::{ReceiverKind, parse_quote};
 
 use super::args::ComputeArgs;
 use super::borrow::{find_borrow, without_borrow};
+use super::fleet;
 use super::params::{Param, closure_params, in_tuples, params, typed};
 use crate::body::{self, Words, in_place_of, leading_attributes};
 use crate::item::{Function, typed_mut};
@@ -72,21 +73,29 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> 
     let loom = &args.loom;
     // An argument that cannot be sent is reported at its own place.
     let given = in_tuples(params.iter().map(|param| param.given.clone()).collect());
-    let which = match (awaits, args.scope) {
-        (true, _) => "future",
-        (false, true) => "scoped",
-        (false, false) => "call",
+    let which = match (awaits, args.scope, &args.fleet) {
+        (true, _, None) => "future",
+        (true, _, Some(_)) => "farfuture",
+        (false, true, _) => "scoped",
+        (false, false, None) => "call",
+        (false, false, Some(_)) => "far",
     };
+    let entry = args.fleet.as_ref().map(|fleet| {
+        let entry = fleet::entry(fleet, loom, args.key.as_ref(), sig);
+        quote!(#entry,)
+    });
     // A result that cannot be sent is reported at its type.
     let place = Span::call_site().located_at(match &sig.output {
         ReturnType::Type(_, ty) => ty.span(),
         ReturnType::Default => sig.ident.span(),
     });
     let which = Ident::new(&format!("{which}{}", given.len()), place);
-    let mut arguments = Group::new(Delimiter::Parenthesis, quote!(#at, #(#given,)* #closure));
+    let mut arguments =
+        Group::new(Delimiter::Parenthesis, quote!(#at, #entry #(#given,)* #closure));
     arguments.set_span(place);
     let loom_there = paths::at(loom, place);
-    let call = quote_spanned!(place=> #loom_there::__private::#which #arguments);
+    let room = args.fleet.as_ref().map(|_| quote_spanned!(place=> fleet::));
+    let call = quote_spanned!(place=> #loom_there::__private::#room #which #arguments);
     let hints = &args.of_file;
     let passed = params.iter().filter_map(|param| param.before.as_ref());
     let name = Ident::new("__loom_call", Span::mixed_site());

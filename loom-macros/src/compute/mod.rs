@@ -3,6 +3,7 @@
 mod args;
 mod borrow;
 mod expand;
+mod fleet;
 mod params;
 mod validate;
 mod variants;

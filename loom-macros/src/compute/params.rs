@@ -14,10 +14,8 @@ use syn::{Attribute, FnArg, Pat, PatIdent, PatType, Signature, Token, parse_quot
 use super::args::ComputeArgs;
 use crate::attributes::is_inert;
 use crate::body;
+use crate::item::MOST_ARGUMENTS;
 use crate::paths::of_macro;
-
-/// Further arguments go into a tuple, which is the last one.
-const MOST_ARGUMENTS: usize = 12;
 
 /// One argument.
 pub(super) struct Param {

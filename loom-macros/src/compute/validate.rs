@@ -6,6 +6,7 @@ use syn::{Attribute, Expr, FnArg, Pat, Receiver, ReceiverKind, ReturnType, Signa
 
 use super::args::ComputeArgs;
 use super::borrow::{find_borrow, way_out};
+use super::fleet;
 use crate::attributes::{entry_of, is_compute};
 use crate::body::{Words, mentions};
 use crate::diag::{Diagnostics, shown};
@@ -48,6 +49,9 @@ pub(super) fn validate(
                 ),
             );
         }
+    }
+    if let Some(fleet) = &args.fleet {
+        fleet::validate(fleet, args.scope, sig, diag);
     }
     if let Some(size) = &args.size {
         visible(size, "size", sig, diag);

@@ -83,7 +83,8 @@ pub(super) fn parse(kind: Kind, tokens: TokenStream, diag: &mut Diagnostics) -> 
         Kind::Main => KNOWN.to_vec(),
         Kind::Test => [KNOWN, &[ARM, PAUSED]].concat(),
     };
-    let known = Known { names: &known, flags: &[PAUSED], lists: &[], elsewhere: ELSEWHERE };
+    let known =
+        Known { names: &known, flags: &[PAUSED], optional: &[], lists: &[], elsewhere: ELSEWHERE };
     let args = args::parse(tokens, known, diag);
     let arg = |key: &str| args.iter().find(|arg| arg.key == key);
     let loom = paths::loom(arg("crate"), diag);

@@ -92,7 +92,18 @@ pub(super) enum PlacedWork {
 #[track_caller]
 pub(super) fn place_work(core: &Arc<Core>, info: CallInfo, work: &mut dyn AnyWork) -> PlacedWork {
     let admitted = Admitted::or_panic(core);
-    let decision = decide(core, info);
+    place_decided(admitted, info, decide(core, info), work)
+}
+
+/// Places work whose arm is decided.
+#[track_caller]
+pub(super) fn place_decided(
+    admitted: Admitted,
+    info: CallInfo,
+    decision: Decision,
+    work: &mut dyn AnyWork,
+) -> PlacedWork {
+    let core = &Arc::clone(admitted.core());
     let function = info.function(core);
     match decision.arm {
         Arm::InlineTokio => {

@@ -17,11 +17,16 @@ use std::task::{Context, Poll};
 use crate::bridge::{Fault, Priority};
 use crate::core::{Admitted, Core, Refusal, Stopwatch, thread_stats};
 use crate::pool::{Held, Kind};
-use crate::scheduler::{Arm, Magnitude, Site};
+#[cfg(feature = "fleet")]
+use crate::scheduler::Decision;
+use crate::scheduler::{Arm, Site};
 use crate::sync::Arc;
 
+#[cfg(feature = "fleet")]
+use super::adaptive::place_decided;
 use super::adaptive::{AdaptiveFuture, Payload, PlacedWork, ended_by, place_work, run_inline};
 use super::baggage::{CarriedKeys, Carry};
+use super::bounds::{Argument, On, Outcome};
 use super::current::{current_core, is_settled};
 use super::decide::{CallInfo, decide};
 use super::scope::lend;
@@ -93,6 +98,55 @@ impl At<'_> {
     }
 }
 
+#[cfg(feature = "fleet")]
+impl<'a> At<'a> {
+    /// A call that is decided elsewhere, unless it is settled.
+    #[inline]
+    pub(super) fn begin<Body: 'static>(self) -> Beginning<'a> {
+        let Self { site, size, priority, carrying, core: named } = self;
+        let called = Called::of(site.instance::<Body>(), size);
+        Beginning { named, called, info: called.info(priority, carrying) }
+    }
+}
+
+/// A call about which nothing is decided.
+#[cfg(feature = "fleet")]
+pub(super) struct Beginning<'a> {
+    named: Named<'a>,
+    called: Called,
+    pub(super) info: CallInfo,
+}
+
+#[cfg(feature = "fleet")]
+impl Beginning<'_> {
+    #[inline]
+    pub(super) fn is_settled(&self) -> bool {
+        self.called.is_settled(self.named)
+    }
+
+    pub(super) fn core(&self) -> Arc<Core> {
+        core_of(self.named)
+    }
+
+    /// Runs a settled call.
+    #[inline]
+    pub(super) fn run<R>(self, f: impl FnOnce() -> R) -> Call<R> {
+        Call(Placed::Ended(Some(settled(self.named, self.called, f))))
+    }
+
+    /// Places a call that was decided to run in this process.
+    #[inline(never)]
+    pub(super) fn place<F, R>(self, admitted: Admitted, decision: Decision, f: F) -> Call<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let mut work = Work::new(f);
+        let placed = place_decided(admitted, self.info, decision, &mut work);
+        Call(Placed::Measured(held(placed, work.ended())))
+    }
+}
+
 /// The runtime that the attribute names.
 type Named<'a> = Option<&'a Arc<Core>>;
 
@@ -134,7 +188,7 @@ impl Called {
 
 /// Calls the body of a function, which may run in three places. It is compiled once, for all of them.
 #[inline(never)]
-fn body<R>(f: impl FnOnce() -> R) -> R {
+pub(super) fn body<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
@@ -287,26 +341,6 @@ where
     }
 }
 
-/// An argument, which goes to the thread where the call may run.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be sent to another thread, where the call may run",
-    label = "this argument is not `Send`",
-    note = "take what can be sent, such as `Arc` in place of `Rc`, or `Mutex` in place of a borrowed `RefCell`; or make it within the function"
-)]
-pub trait Argument: Send {}
-
-impl<T: Send> Argument for T {}
-
-/// A result, which comes back from the thread where the call may have run.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be sent back from another thread, where the call may run",
-    label = "this result is not `Send`",
-    note = "give what can be sent, such as `Arc` in place of `Rc`"
-)]
-pub trait Outcome: Send {}
-
-impl<T: Send> Outcome for T {}
-
 macro_rules! arity {
     ($call:ident $scoped:ident ($($arg:ident: $Arg:ident),*)) => {
         /// Calls a function of so many arguments.
@@ -358,19 +392,3 @@ arity! { call9 scoped9 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J) }
 arity! { call10 scoped10 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K) }
 arity! { call11 scoped11 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L) }
 arity! { call12 scoped12 (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L, m: M) }
-
-/// Converts any whole number to a size. The size is computed in a closure, so that a `return` or
-/// a `?` in its expression does not leave the annotated function.
-pub fn magnitude<N: Magnitude>(size: impl FnOnce() -> N) -> u64 {
-    size().magnitude()
-}
-
-/// The runtime that the attribute's expression returned.
-#[derive(Debug)]
-pub struct On(Arc<Core>);
-
-impl On {
-    pub(crate) fn new(core: &Arc<Core>) -> Self {
-        Self(Arc::clone(core))
-    }
-}

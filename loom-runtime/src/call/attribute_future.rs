@@ -15,8 +15,10 @@ use std::task::{Context, Poll, ready};
 use crate::core::Core;
 use crate::sync::Arc;
 
-use super::attribute::{Argument, At, Outcome};
+use super::attribute::At;
+use super::bounds::{Argument, Outcome};
 use super::current::{current_core, is_settled_by};
+use super::decide::CallInfo;
 use super::polled::{Family, Polled, resolve};
 
 /// The call of a function that awaits, as a future of its result. It begins with its first poll.
@@ -62,7 +64,18 @@ where
     F: Future<Output = R> + Send + 'static,
     R: Send + 'static,
 {
-    let (info, named) = at.polled::<Body>();
+    call_of(at.polled::<Body>(), future)
+}
+
+/// The call of a function that awaits, described by what [`At::polled`] returns.
+pub(super) fn call_of<F, R>(
+    (info, named): (CallInfo, Option<Arc<Core>>),
+    future: F,
+) -> FutureCall<R>
+where
+    F: Future<Output = R> + Send + 'static,
+    R: Send + 'static,
+{
     FutureCall { polled: Polled::new(info, future), named }
 }
 

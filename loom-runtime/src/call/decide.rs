@@ -94,6 +94,19 @@ fn conditions_of(
     (mode, of_call)
 }
 
+/// Whether the function's arm is free to choose, and the conditions of a call of it.
+#[cfg(feature = "fleet")]
+pub(super) fn conditions_now(
+    core: &Core,
+    function: &Function,
+    priority: Priority,
+    now: u64,
+) -> (bool, Conditions) {
+    let over = overriding::of(core, function);
+    let (mode, conditions) = conditions_of(core, function, over, priority, now);
+    (mode == Mode::Adaptive && conditions.forced.is_none(), conditions)
+}
+
 /// The priority with which a call of the function that is made now would wait in the queue; `None` if it
 /// would most likely run inline.
 fn would_queue(core: &Core, function: &Function, now: u64) -> Option<Priority> {

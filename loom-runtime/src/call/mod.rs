@@ -9,11 +9,14 @@ mod adaptive;
 mod attribute;
 mod attribute_future;
 mod baggage;
+mod bounds;
 mod compute;
 mod cooperate;
 mod current;
 mod decide;
 mod fallible;
+#[cfg(feature = "fleet")]
+pub mod far;
 mod overriding;
 mod parallel;
 mod polled;
@@ -36,15 +39,16 @@ pub(crate) use accounting::CallOptions;
 pub use adaptive::AdaptiveFuture;
 pub(crate) use adaptive::{place, settled, try_place};
 pub use attribute::{
-    Argument, At, On, Outcome, call0, call1, call2, call3, call4, call5, call6, call7, call8,
-    call9, call10, call11, call12, magnitude, scoped0, scoped1, scoped2, scoped3, scoped4, scoped5,
-    scoped6, scoped7, scoped8, scoped9, scoped10, scoped11, scoped12,
+    At, call0, call1, call2, call3, call4, call5, call6, call7, call8, call9, call10, call11,
+    call12, scoped0, scoped1, scoped2, scoped3, scoped4, scoped5, scoped6, scoped7, scoped8,
+    scoped9, scoped10, scoped11, scoped12,
 };
 pub use attribute_future::{
     future0, future1, future2, future3, future4, future5, future6, future7, future8, future9,
     future10, future11, future12,
 };
 pub use baggage::Carry;
+pub use bounds::{Argument, On, Outcome, magnitude};
 pub use compute::{ComputeFuture, is_cancelled};
 pub(crate) use compute::{offload, try_offload};
 pub use cooperate::{YieldNow, should_yield, yield_now};

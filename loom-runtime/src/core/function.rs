@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::bridge::Priority;
 use crate::metrics::FunctionCounters;
+#[cfg(feature = "fleet")]
+use crate::scheduler::FarRecord;
 use crate::scheduler::{Arm, Record, Site, ThreadStats, Wake};
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +30,9 @@ pub(crate) struct Function {
     pub(crate) priority: LastPriority,
     /// Of the first class of a function that awaits: after which wakes its polls go to the pool.
     pub(crate) pooled: PooledPolls,
+    /// Its calls on other processes.
+    #[cfg(feature = "fleet")]
+    pub(crate) far: FarRecord,
 }
 
 /// After which wakes the polls of a function go to the pool, by the last decisions.
@@ -73,6 +78,22 @@ impl LastPriority {
 }
 
 impl Function {
+    pub(super) fn new(site: &'static Site, class: u8, record: Record) -> Self {
+        Self {
+            site,
+            class,
+            record,
+            on_pool: RunTimes::default(),
+            all_stats: ThreadStatsList::default(),
+            counters: FunctionCounters::default(),
+            applied: Applied::default(),
+            priority: LastPriority::default(),
+            pooled: PooledPolls::default(),
+            #[cfg(feature = "fleet")]
+            far: FarRecord::default(),
+        }
+    }
+
     /// The calls so far, on both arms.
     pub(crate) fn calls(&self) -> u64 {
         let Self { counters, all_stats, .. } = self;

@@ -16,6 +16,8 @@ pub(crate) mod context;
 mod drainer_cpus;
 #[cfg(feature = "plugin-host")]
 mod extension;
+#[cfg(feature = "fleet")]
+mod far;
 mod function;
 mod held;
 mod installs;
@@ -47,6 +49,10 @@ pub use context::EnterGuard;
 pub(crate) use drainer_cpus::DrainerCpu;
 #[cfg(feature = "plugin-host")]
 pub(crate) use extension::Extension;
+#[cfg(feature = "fleet")]
+pub use far::{
+    Calling, Failure, FleetError, FleetFunction, Refused, Request, Response, Serving, Transport,
+};
 pub(crate) use function::{Function, inline, nanos};
 pub(crate) use lifecycle::{Admitted, Drained, Refusal};
 pub(crate) use live_budget::{Allowed, Pacing};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 use crate::bridge::{Held, Priority, Queue};
-use crate::metrics::{FunctionCounters, RuntimeCounters};
+use crate::metrics::RuntimeCounters;
 use crate::scheduler::{Arm, MabKnobs, MabScheduler, Profile, Record, Run, Site, Table};
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, OnceLock, Weak};
@@ -24,20 +24,22 @@ use super::compute_thread;
 use super::drainer_cpus::DrainerCpus;
 #[cfg(feature = "plugin-host")]
 use super::extension::Extension;
-use super::function::{Function, LastPriority, PooledPolls, ThreadStatsList, nanos};
+#[cfg(feature = "fleet")]
+use super::far::Transport;
+use super::function::{Function, nanos};
 use super::installs::Installs;
 use super::io_side::IoSide;
 use super::knocks::Knocks;
 use super::lifecycle::Lifecycle;
 use super::live_budget::LiveBudget;
 use super::local_core::LocalTasks;
-use super::overrides::{Applied, Overrides};
+use super::overrides::Overrides;
 use super::owner::Owner;
 use super::paused::PauseGuard;
 #[cfg(feature = "test-util")]
 use super::paused::PausedTime;
 use super::pools::{ComputePlacements, Pools};
-use super::run_times::{ClosureTimes, RunTimes};
+use super::run_times::ClosureTimes;
 use super::spares::Spares;
 use super::watched::{Watched, Work};
 use super::withheld::WithheldQueue;
@@ -121,6 +123,9 @@ pub(crate) struct Rest {
     pub(crate) live_budget: LiveBudget,
     /// The host, where this runtime is a plug-in's.
     pub(crate) owner: Owner,
+    /// The way to other processes.
+    #[cfg(feature = "fleet")]
+    pub(crate) transport: OnceLock<Arc<dyn Transport>>,
     /// What a higher module keeps for this runtime.
     #[cfg(feature = "plugin-host")]
     pub(crate) extension: OnceLock<Arc<dyn Extension>>,
@@ -183,6 +188,8 @@ impl Core {
                 knocks: Knocks::default(),
                 measured: Mutex::new(None),
                 owner: Owner::default(),
+                #[cfg(feature = "fleet")]
+                transport: OnceLock::new(),
                 #[cfg(feature = "plugin-host")]
                 extension: OnceLock::new(),
             },
@@ -198,17 +205,7 @@ impl Core {
             if let Some(parts) = profile.and_then(|it| it.of(site.name(), sizes.as_ref())) {
                 record.prime(parts);
             }
-            Arc::new(Function {
-                site,
-                class,
-                record,
-                on_pool: RunTimes::default(),
-                all_stats: ThreadStatsList::default(),
-                counters: FunctionCounters::default(),
-                applied: Applied::default(),
-                priority: LastPriority::default(),
-                pooled: PooledPolls::default(),
-            })
+            Arc::new(Function::new(site, class, record))
         })
     }
 

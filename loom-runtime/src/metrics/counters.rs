@@ -51,6 +51,25 @@ pub(crate) struct FunctionCounters {
     pub(crate) run_times: Recorder,
     /// How long offloaded calls waited until a compute thread started them.
     pub(crate) queue_waits: Recorder,
+    #[cfg(feature = "fleet")]
+    pub(crate) far: FarCounters,
+}
+
+/// What happened to the calls of one function that went to other processes.
+#[cfg(feature = "fleet")]
+#[derive(Debug, Default)]
+pub(crate) struct FarCounters {
+    pub(crate) sent: Counter,
+    pub(crate) returned: Counter,
+    /// Calls that were not run there, and so ran here.
+    pub(crate) refused: Counter,
+    pub(crate) lost: Counter,
+    pub(crate) expired: Counter,
+    pub(crate) panicked: Counter,
+    /// How long calls ran and waited there, and the rest of what their callers saw.
+    pub(crate) ran: Recorder,
+    pub(crate) waited: Recorder,
+    pub(crate) way: Recorder,
 }
 
 /// What happened in one runtime, apart from the calls of single functions.

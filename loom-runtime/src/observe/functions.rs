@@ -9,6 +9,9 @@ use crate::metrics::Histogram;
 use crate::scheduler::{ComputeHint, FunctionKey, Mode, Verdict, Wake, duration};
 use crate::threads::process_wide;
 
+#[cfg(feature = "fleet")]
+use super::far::FarStats;
+
 /// What the runtime has measured of one function so far.
 ///
 /// This is a snapshot. Its fields are read one after another while calls continue, so sums may be
@@ -64,6 +67,10 @@ pub struct FunctionStats {
     pub queue_waits: Histogram,
     /// The last verdict and its basis.
     pub verdict: Option<Verdict>,
+    /// Its calls on other processes of the fleet. They are in none of the counts above, except where one ran
+    /// here in the end.
+    #[cfg(feature = "fleet")]
+    pub far: FarStats,
     /// A number that is unique in this process.
     #[cfg(feature = "dashboard")]
     pub(crate) index: u32,
@@ -116,6 +123,8 @@ impl FunctionStats {
             run_times: counters.run_times.snapshot(),
             queue_waits: counters.queue_waits.snapshot(),
             verdict: record.verdict(now).map(|verdict| verdict.after(site.after(*class))),
+            #[cfg(feature = "fleet")]
+            far: FarStats::of(function, now),
             #[cfg(feature = "dashboard")]
             index: site.index(*class),
         }

@@ -5,12 +5,16 @@
 
 #[cfg(feature = "prometheus")]
 mod exporter;
+#[cfg(feature = "fleet")]
+mod far;
 mod functions;
 mod metrics;
 #[cfg(feature = "prometheus")]
 mod registries;
 mod threads;
 
+#[cfg(feature = "fleet")]
+pub use far::FarStats;
 pub(crate) use functions::of_core;
 pub use functions::{FunctionStats, functions};
 pub use metrics::{LoomMetrics, Reading};

@@ -165,6 +165,8 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
         clock: OnceLock::new(),
         #[cfg(feature = "signal")]
         stop: Mutex::default(),
+        #[cfg(feature = "fleet")]
+        leaves_fleet: tokio_util::sync::CancellationToken::new(),
         is_paused: false,
         tokio_cpus: CpuSet::default(),
         rayon_cpus: CpuSet::default(),

@@ -1,6 +1,6 @@
 //! The state that all handles of one runtime share and own.
 
-#[cfg(feature = "signal")]
+#[cfg(any(feature = "fleet", feature = "signal"))]
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -9,7 +9,7 @@ use crate::core::{Core, Pools};
 use crate::learned::ProfileFile;
 use crate::local::LocalCores;
 use crate::observe::LoomMetrics;
-#[cfg(feature = "signal")]
+#[cfg(any(feature = "fleet", feature = "signal"))]
 use crate::panics::ignore_panic;
 use crate::scheduler::CalibrationResult;
 use crate::sync::{Arc, OnceLock};
@@ -36,6 +36,9 @@ pub(crate) struct Inner {
     /// Cancelled when the runtime is to end; there is one once it was asked for.
     #[cfg(feature = "signal")]
     pub(crate) stop: Mutex<Option<CancellationToken>>,
+    /// Cancelled when the runtime begins to end: from then on it takes no calls of others.
+    #[cfg(feature = "fleet")]
+    pub(crate) leaves_fleet: CancellationToken,
     /// Created at the first use.
     pub(crate) task_tracker: Arc<OnceLock<TaskTracker>>,
     pub(crate) pools: Arc<Pools>,
@@ -70,9 +73,14 @@ impl Drop for EndsExtension {
 }
 
 impl Inner {
-    /// Cancels the token of [`LoomRuntime::shutdown_signal`](crate::LoomRuntime).
-    #[cfg_attr(not(feature = "signal"), expect(clippy::unused_self, reason = "there is no token"))]
+    /// Cancels the token of [`LoomRuntime::shutdown_signal`](crate::LoomRuntime), and that of the fleet.
+    #[cfg_attr(
+        not(any(feature = "fleet", feature = "signal")),
+        expect(clippy::unused_self, reason = "there is no token")
+    )]
     pub(crate) fn stop_loops(&self) {
+        #[cfg(feature = "fleet")]
+        ignore_panic(|| self.leaves_fleet.cancel());
         #[cfg(feature = "signal")]
         {
             // Cloned, since the wakers that it calls may ask for the token.

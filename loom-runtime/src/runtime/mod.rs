@@ -17,6 +17,8 @@ mod hostile_tests;
 mod in_place;
 mod inner;
 mod local;
+#[cfg(feature = "fleet")]
+mod membership;
 mod named;
 mod overrides;
 #[cfg(feature = "prometheus")]
@@ -45,6 +47,8 @@ pub use in_place::block_in_place;
 pub(crate) use inner::EndsExtension;
 #[cfg(any(feature = "dashboard", feature = "plugin", feature = "plugin-host"))]
 pub(crate) use inner::Inner;
+#[cfg(feature = "fleet")]
+pub use membership::Membership;
 pub use named::{RuntimeRef, on};
 pub use overrides::override_function;
 pub use scopes::{scope_adaptive, scope_adaptive_with_hint, scope_compute, scope_compute_with};

@@ -3,6 +3,8 @@
 use std::io;
 
 use tokio::runtime::Handle;
+#[cfg(feature = "fleet")]
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{LoomConfig, TokioFlavor};
 #[cfg(feature = "test-util")]
@@ -117,6 +119,8 @@ fn start(Start { config, plan, host, is_paused, profile }: Start) -> Result<Arc<
         clock: OnceLock::new(),
         #[cfg(feature = "signal")]
         stop: Mutex::default(),
+        #[cfg(feature = "fleet")]
+        leaves_fleet: CancellationToken::new(),
         is_paused,
         local,
         tokio,

@@ -13,6 +13,8 @@ mod closure;
 mod decide;
 mod estimate;
 mod explain;
+#[cfg(feature = "fleet")]
+mod far;
 mod hints;
 mod instance;
 mod key;
@@ -41,6 +43,8 @@ pub use arm::{Arm, ComputeHint, Mode};
 pub use calibration::{CalibrationConfig, CalibrationResult};
 pub(crate) use decide::{Caller, Conditions};
 pub(crate) use estimate::Estimate;
+#[cfg(feature = "fleet")]
+pub(crate) use far::{FarBelief, FarRecord, FarTimes};
 pub use hints::{ComputeHintProvider, Magnitude, hint_of};
 pub use key::FunctionKey;
 pub use knobs::MabKnobs;

@@ -43,6 +43,9 @@ pub(crate) struct Decision {
     pub(crate) calls: u64,
     /// How long the call is expected to take, in nanoseconds.
     pub(crate) expected: f64,
+    /// What it is expected to cost on the pool: its run time there, the way, and the queue.
+    #[cfg(feature = "fleet")]
+    pub(crate) on_pool: f64,
     /// Whether it would have been offloaded, but runs inline since its function observes.
     pub(crate) is_withheld: bool,
 }
@@ -153,7 +156,15 @@ impl ThreadStats {
             // The record has counted this call already, as part of `made`.
             self.counted.store(self.inline(), Ordering::Relaxed);
         }
-        Decision { arm, reason, calls: made, expected: run_time.mean, is_withheld: false }
+        Decision {
+            arm,
+            reason,
+            calls: made,
+            expected: run_time.mean,
+            #[cfg(feature = "fleet")]
+            on_pool: costs.offload,
+            is_withheld: false,
+        }
     }
 
     /// Calls of this thread that ran inline.

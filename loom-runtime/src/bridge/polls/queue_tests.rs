@@ -148,7 +148,7 @@ fn poll(handle: &mut Handle<u32, OnQueue>, task: &Waker) -> Poll<Option<u32>> {
             poll();
             None
         });
-    polled.map(|outcome| outcome.ok())
+    polled.map(Result::ok)
 }
 
 /// A task that sees, when it is woken, how many drainers submitters rely on.

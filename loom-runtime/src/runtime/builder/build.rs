@@ -106,6 +106,8 @@ impl LoomBuilder {
         for Given { value: (name, over), source } in settings.functions {
             override_at_start(runtime.core(), &name, over, source);
         }
+        #[cfg(feature = "fleet")]
+        runtime.join(self.fleet.as_deref())?;
         #[cfg(feature = "prometheus")]
         runtime.register_with(self.registry.as_ref())?;
         Ok(runtime)

@@ -14,7 +14,11 @@ use tokio::runtime::Handle;
 #[cfg(feature = "clap")]
 use crate::config::LoomArgs;
 use crate::config::Settings;
+#[cfg(feature = "fleet")]
+use crate::runtime::Membership;
 use crate::scheduler::Arm;
+#[cfg(feature = "fleet")]
+use crate::sync::Arc;
 #[cfg(doc)]
 use crate::{LoomRuntime, Placement};
 
@@ -53,6 +57,8 @@ pub struct LoomBuilder {
     host: Option<Handle>,
     #[cfg(feature = "prometheus")]
     pub(super) registry: Option<prometheus::Registry>,
+    #[cfg(feature = "fleet")]
+    pub(super) fleet: Option<Arc<dyn Membership>>,
     /// The arm that a test forces for all adaptive calls.
     pub(super) forced: Option<Arm>,
     /// Whether a test pauses time.
@@ -69,6 +75,16 @@ impl LoomBuilder {
     /// A builder whose defaults are the settings of `builder`.
     pub(crate) fn with_defaults(builder: Self) -> Self {
         Self { defaults: builder.code.into_defaults(), ..Self::default() }
+    }
+
+    /// Makes the runtime a member of a fleet: calls of functions with `fleet` may run on other processes, or
+    /// this process runs those of others, or both.
+    ///
+    /// A program of the package `loom-runtime-fleet` passes its `Fleet` here.
+    #[cfg(feature = "fleet")]
+    pub fn fleet(mut self, membership: impl Membership + 'static) -> Self {
+        self.fleet = Some(Arc::new(membership));
+        self
     }
 
     /// Reads settings from a TOML, YAML or JSON file when [`build`](Self::build) is called. The

@@ -1,0 +1,129 @@
+//! A worker's side, whatever brings the calls: which functions it has, and how many calls it takes.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use loom::Priority;
+use loom::fleet::{FleetFunction, Refused, Response, functions};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::FleetConfigError;
+
+/// What becomes of a call.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Done(Response),
+    Refused(Refused),
+    Panicked(String),
+    Expired,
+}
+
+/// The functions of this program, and the calls of others that it has.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    functions: HashMap<(String, &'static str), &'static FleetFunction>,
+    most: usize,
+    taken: AtomicUsize,
+    leaves: CancellationToken,
+}
+
+/// A place for one call.
+struct Taken<'a>(&'a AtomicUsize);
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Desk {
+    pub(crate) fn new(
+        most: usize,
+        leaves: CancellationToken,
+    ) -> Result<Arc<Self>, FleetConfigError> {
+        let mut by_name = HashMap::new();
+        for function in functions() {
+            let (name, version) = (function.name(), function.version());
+            if by_name.insert((name.clone(), version), function).is_some() {
+                return Err(FleetConfigError::Twice { name, version: version.to_owned() });
+            }
+        }
+        Ok(Arc::new(Self { functions: by_name, most, taken: AtomicUsize::new(0), leaves }))
+    }
+
+    /// Completes when the runtime takes no more calls of others.
+    pub(crate) async fn leaves(&self) {
+        self.leaves.cancelled().await;
+    }
+
+    pub(crate) fn has_left(&self) -> bool {
+        self.leaves.is_cancelled()
+    }
+
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &'static FleetFunction> {
+        self.functions.values().copied()
+    }
+
+    /// This program's function of that name and version.
+    pub(crate) fn function(&self, name: &str, version: &str) -> Option<&'static FleetFunction> {
+        // The versions of a program are few.
+        let of_name =
+            |((own, of), function): (&(String, &'static str), &&'static FleetFunction)| {
+                (own == name && *of == version).then_some(*function)
+            };
+        self.functions.iter().find_map(of_name)
+    }
+
+    /// Takes a call, and runs it on the current runtime. Dropping the future drops the function's.
+    pub(crate) async fn answer(
+        &self,
+        function: &'static FleetFunction,
+        fingerprint: u64,
+        arguments: &[u8],
+        left: Duration,
+    ) -> Answer {
+        let arrived = Instant::now();
+        let taken = Taken(&self.taken);
+        if self.taken.fetch_add(1, Ordering::Relaxed) >= self.most || self.has_left() {
+            return Answer::Refused(Refused::Full);
+        }
+        if fingerprint != function.fingerprint() {
+            let why = format!("`{}` has other types here", function.name());
+            return Answer::Refused(Refused::Skew(why));
+        }
+        let call = match function.serve(arguments) {
+            Ok(call) => call,
+            Err(why) => return Answer::Refused(Refused::Skew(why)),
+        };
+        let expected = loom::current_runtime()
+            .map_or(Duration::ZERO, |runtime| runtime.expected_queue_wait(Priority::Normal));
+        let ended = timeout(left, AssertUnwindSafe(call).catch_unwind()).await;
+        drop(taken);
+        let took = arrived.elapsed();
+        let waited = expected.min(took);
+        match ended {
+            Ok(Ok(Ok(result))) => {
+                Answer::Done(Response::new(result, took.saturating_sub(waited), waited))
+            }
+            Ok(Ok(Err(why))) => Answer::Panicked(format!("the result cannot be written: {why}")),
+            Ok(Err(payload)) => Answer::Panicked(text_of(payload.as_ref())),
+            Err(_) => Answer::Expired,
+        }
+    }
+}
+
+fn text_of(payload: &(dyn Any + Send)) -> String {
+    if let Some(text) = payload.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "a panic without a message".to_owned()
+    }
+}

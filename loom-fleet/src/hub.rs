@@ -1,0 +1,154 @@
+//! A fleet within a process: its members are runtimes.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use loom::LoomRuntime;
+use loom::fleet::{Calling, Failure, Refused, Request, Transport, spawn_answer};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::desk::{Answer, Desk};
+use crate::fleet::Fleet;
+
+/// The middle of a fleet within a process. Its clones are one hub.
+///
+/// Arguments and results are written and read as over a network, so that a test finds what cannot travel.
+#[derive(Clone, Default)]
+pub struct Hub(Arc<Mutex<Members>>);
+
+#[derive(Default)]
+struct Members {
+    by_fleet: HashMap<String, Vec<Worker>>,
+    /// The member that is asked next.
+    next: usize,
+}
+
+#[derive(Clone)]
+struct Worker {
+    desk: Weak<Desk>,
+    calls: mpsc::UnboundedSender<Call>,
+}
+
+struct Call {
+    request: Request,
+    left: Duration,
+    answers: oneshot::Sender<Answer>,
+}
+
+impl Hub {
+    /// A hub without members.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn join(
+        &self,
+        fleet: &Fleet,
+        runtime: &LoomRuntime,
+        desk: Option<Arc<Desk>>,
+    ) -> Arc<dyn Transport> {
+        if let Some(desk) = desk {
+            let (sender, calls) = mpsc::unbounded_channel();
+            let worker = Worker { desk: Arc::downgrade(&desk), calls: sender };
+            let mut members = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            members.by_fleet.entry(fleet.name.clone()).or_default().push(worker);
+            drop(members);
+            runtime.tokio_handle().spawn(serve(desk, calls));
+        }
+        let Fleet { name, time_limit, is_preferred, .. } = fleet.clone();
+        Arc::new(Caller { hub: self.clone(), name, time_limit, is_preferred })
+    }
+
+    /// A member that has the function, another one each time.
+    fn worker(&self, fleet: &str, request: &Request) -> Option<Worker> {
+        let mut members = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        members.next = members.next.wrapping_add(1);
+        let next = members.next;
+        let workers = members.by_fleet.get_mut(fleet)?;
+        workers.retain(|worker| worker.desk.upgrade().is_some_and(|desk| !desk.has_left()));
+        let (name, version) = (request.function.name(), request.function.version());
+        let has_it = |worker: &&Worker| {
+            worker.desk.upgrade().is_some_and(|desk| desk.function(&name, version).is_some())
+        };
+        let able: Vec<_> = workers.iter().filter(has_it).collect();
+        able.get(next % able.len().max(1)).map(|worker| (*worker).clone())
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").finish_non_exhaustive()
+    }
+}
+
+async fn serve(desk: Arc<Desk>, mut calls: mpsc::UnboundedReceiver<Call>) {
+    loop {
+        let call = tokio::select! {
+            () = desk.leaves() => break,
+            call = calls.recv() => call,
+        };
+        let Some(call) = call else { break };
+        let desk = Arc::clone(&desk);
+        // Where the runtime refuses, the caller sees that nobody answers.
+        spawn_answer(async move {
+            let Call { request, left, mut answers } = call;
+            let function = request.function;
+            let fingerprint = function.fingerprint();
+            let answer = desk.answer(function, fingerprint, &request.arguments, left);
+            let answer = tokio::select! {
+                answer = answer => Some(answer),
+                () = answers.closed() => None,
+            };
+            drop(answer.map(|answer| answers.send(answer)));
+        });
+    }
+    calls.close();
+    while let Some(call) = calls.recv().await {
+        drop(call.answers.send(Answer::Refused(Refused::Full)));
+    }
+}
+
+struct Caller {
+    hub: Hub,
+    name: String,
+    time_limit: Duration,
+    is_preferred: bool,
+}
+
+impl Transport for Caller {
+    fn is_preferred(&self) -> bool {
+        self.is_preferred
+    }
+
+    fn limit(&self) -> usize {
+        usize::MAX
+    }
+
+    fn call(&self, request: Request) -> Calling {
+        let worker = self.hub.worker(&self.name, &request);
+        let left = self.time_limit;
+        Box::pin(async move {
+            let Some(worker) = worker else { return Err(Failure::Refused(Refused::NoWorker)) };
+            let (answers, answer) = oneshot::channel();
+            if worker.calls.send(Call { request, left, answers }).is_err() {
+                return Err(Failure::Refused(Refused::NoWorker));
+            }
+            match answer.await {
+                Ok(Answer::Done(response)) => Ok(response),
+                Ok(Answer::Refused(refused)) => Err(Failure::Refused(refused)),
+                Ok(Answer::Panicked(message)) => Err(Failure::Panicked(message)),
+                Ok(Answer::Expired) => Err(Failure::Expired(left)),
+                Err(_) => Err(Failure::Lost("its runtime has ended".to_owned())),
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller").field("hub", &self.name).finish_non_exhaustive()
+    }
+}

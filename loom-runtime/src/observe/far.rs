@@ -1,0 +1,56 @@
+//! What a runtime has measured of calls on other processes.
+
+use std::time::Duration;
+
+use crate::core::Function;
+use crate::metrics::Histogram;
+use crate::scheduler::duration;
+
+/// The calls of one function that went to other processes, and those that came from there.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FarStats {
+    /// Calls that were sent.
+    pub sent: u64,
+    /// Calls whose result came back.
+    pub returned: u64,
+    /// Calls that the fleet did not run, and that ran here: the other process was full, missing, of another
+    /// build, or the arguments were too large.
+    pub refused: u64,
+    /// Calls that may have run, but whose result never came. An idempotent one ran again, here.
+    pub lost: u64,
+    /// Calls that did not end in time.
+    pub expired: u64,
+    /// Calls that panicked there.
+    pub panicked: u64,
+    /// Calls that are under way now.
+    pub under_way: u64,
+    /// How long calls ran there.
+    pub run_times: Histogram,
+    /// How long they waited there.
+    pub waits: Histogram,
+    /// The rest of what their callers saw: encoding, both ways over the network, decoding.
+    pub ways: Histogram,
+    /// The mean way as the scheduler remembers it; `None` before the first answer.
+    pub way: Option<Duration>,
+}
+
+impl FarStats {
+    pub(super) fn of(function: &Function, now: u64) -> Self {
+        let (counters, record) = (&function.counters.far, &function.far);
+        let known = record.known(now).filter(|known| known.ran.is_some());
+        Self {
+            sent: counters.sent.count(),
+            returned: counters.returned.count(),
+            refused: counters.refused.count(),
+            lost: counters.lost.count(),
+            expired: counters.expired.count(),
+            panicked: counters.panicked.count(),
+            under_way: record.under_way().into(),
+            run_times: counters.ran.snapshot(),
+            waits: counters.waited.snapshot(),
+            ways: counters.way.snapshot(),
+            way: known.map(|known| duration(known.way)),
+        }
+    }
+}
