@@ -8,13 +8,14 @@
 //! - `plugins`: the cost of tasks whose runtime belongs to another library;
 //! - `regret`: the cost of decisions on described workloads;
 //! - `futures`: the cost of a poll of a compute future;
+//! - `fleet`: the cost of a call on another process, and what a fleet adds under load (feature `fleet`);
 //! - `macros`: how long the compiler checks annotated functions;
 //! - `http`: how long the requests of a service take;
 //! - `shed`: the answers of a service under twice the load that it can bear;
 //! - `plain`: where calls run in a plain tokio program, beside a runtime of Loom's;
 //! - `corpus`: real functions at two loads, beside each fixed placement (feature `corpus`);
 //! - `watch`: the CPU time that watching a runtime takes;
-//! - `all`: all of these but `futures`, `plain`, `corpus` and `watch`, written into the README.
+//! - `all`: all of these but `futures`, `fleet`, `plain`, `corpus` and `watch`, written into the README.
 //!
 //! Absolute times vary between machines and between runs; compare the ratios within one run.
 
@@ -24,6 +25,8 @@ mod allocations;
 mod contenders;
 mod corpus;
 mod decide;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod futures;
 mod http;
 mod instructions;
@@ -81,6 +84,13 @@ enum Bench {
     Regret(regret::Options),
     /// A poll of a compute future, on the pool and inline.
     Futures(futures::Options),
+    /// Calls on another process.
+    #[cfg(feature = "fleet")]
+    Fleet(fleet::Options),
+    /// A worker of `fleet`.
+    #[cfg(feature = "fleet")]
+    #[command(hide = true)]
+    FleetWorker(fleet::WorkerOptions),
     /// The attribute's cost in compile time.
     Macros(macros::Options),
     /// An HTTP service under open-loop load: how compute affects its fast requests.
@@ -134,6 +144,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         Bench::Plugins(options) => plugins::run(&options)?,
         Bench::Regret(options) => regret::run(&options)?,
         Bench::Futures(options) => futures::run(&options)?,
+        #[cfg(feature = "fleet")]
+        Bench::Fleet(options) => fleet::run(&options)?,
+        #[cfg(feature = "fleet")]
+        Bench::FleetWorker(options) => return fleet::worker(&options),
         Bench::Macros(options) => macros::run(&options)?,
         Bench::Http(options) => http::run(&options)?,
         Bench::Shed(options) => shed::run(&options)?,

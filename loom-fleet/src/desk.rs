@@ -9,19 +9,31 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use loom::Priority;
-use loom::fleet::{FleetFunction, Refused, Response, functions};
+use loom::fleet::{Failure, FleetFunction, Refused, Response, functions};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::FleetConfigError;
 
-/// What becomes of a call.
+/// What becomes of a call. The result is in bytes of some kind.
 #[derive(Debug)]
-pub(crate) enum Answer {
-    Done(Response),
+pub(crate) enum Answer<R = Vec<u8>> {
+    Done { result: R, ran: Duration, waited: Duration },
     Refused(Refused),
     Panicked(String),
     Expired,
+}
+
+impl<R: AsRef<[u8]> + Send + 'static> Answer<R> {
+    /// The answer as its caller sees it, who has waited for at most `limit`.
+    pub(crate) fn as_seen(self, limit: Duration) -> Result<Response, Failure> {
+        match self {
+            Self::Done { result, ran, waited } => Ok(Response::new(result, ran, waited)),
+            Self::Refused(refused) => Err(Failure::Refused(refused)),
+            Self::Panicked(message) => Err(Failure::Panicked(message)),
+            Self::Expired => Err(Failure::Expired(limit)),
+        }
+    }
 }
 
 /// The functions of this program, and the calls of others that it has.
@@ -108,9 +120,7 @@ impl Desk {
         let took = arrived.elapsed();
         let waited = expected.min(took);
         match ended {
-            Ok(Ok(Ok(result))) => {
-                Answer::Done(Response::new(result, took.saturating_sub(waited), waited))
-            }
+            Ok(Ok(Ok(result))) => Answer::Done { result, ran: took.saturating_sub(waited), waited },
             Ok(Ok(Err(why))) => Answer::Panicked(format!("the result cannot be written: {why}")),
             Ok(Err(payload)) => Answer::Panicked(text_of(payload.as_ref())),
             Err(_) => Answer::Expired,

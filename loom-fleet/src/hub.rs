@@ -137,10 +137,7 @@ impl Transport for Caller {
                 return Err(Failure::Refused(Refused::NoWorker));
             }
             match answer.await {
-                Ok(Answer::Done(response)) => Ok(response),
-                Ok(Answer::Refused(refused)) => Err(Failure::Refused(refused)),
-                Ok(Answer::Panicked(message)) => Err(Failure::Panicked(message)),
-                Ok(Answer::Expired) => Err(Failure::Expired(left)),
+                Ok(answer) => answer.as_seen(left),
                 Err(_) => Err(Failure::Lost("its runtime has ended".to_owned())),
             }
         })

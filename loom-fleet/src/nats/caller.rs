@@ -9,7 +9,6 @@ use bytes::Bytes;
 use loom::fleet::{Calling, Failure, Refused, Request, Response, Transport};
 use tokio::time::timeout;
 
-use crate::desk::Answer;
 use crate::fleet::Fleet;
 
 use super::Connection;
@@ -114,10 +113,7 @@ impl UnderWay {
                     let large = Refused::TooLarge { bytes, limit };
                     Err(Failure::Lost(format!("its result was not sent: {large}")))
                 }
-                Read::Answer(Answer::Done(response)) => Ok(response),
-                Read::Answer(Answer::Refused(refused)) => Err(Failure::Refused(refused)),
-                Read::Answer(Answer::Panicked(text)) => Err(Failure::Panicked(text)),
-                Read::Answer(Answer::Expired) => Err(Failure::Expired(time_limit)),
+                Read::Answer(answer) => answer.as_seen(time_limit),
             };
             self.may_run = false;
             return answer;

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use async_nats::{HeaderMap, HeaderValue, Message, StatusCode};
-use loom::fleet::{FleetFunction, Refused, Response};
+use bytes::Bytes;
+use loom::fleet::{FleetFunction, Refused};
 
 use crate::desk::Answer;
 
@@ -69,10 +70,10 @@ pub(crate) fn call(message: &Message) -> Option<(u64, Duration)> {
 pub(crate) fn of_answer(answer: Answer) -> (HeaderMap, Vec<u8>) {
     let mut headers = HeaderMap::new();
     let (is, payload) = match answer {
-        Answer::Done(response) => {
-            headers.insert(RAN, response.ran.as_micros().to_string());
-            headers.insert(WAITED, response.waited.as_micros().to_string());
-            ("done", response.result)
+        Answer::Done { result, ran, waited } => {
+            headers.insert(RAN, ran.as_micros().to_string());
+            headers.insert(WAITED, waited.as_micros().to_string());
+            ("done", result)
         }
         Answer::Refused(Refused::Skew(why)) => ("skew", why.into_bytes()),
         Answer::Refused(_) => ("full", Vec::new()),
@@ -103,7 +104,7 @@ pub(crate) enum Read {
     Lives,
     /// The result has so many bytes, and cannot be sent.
     Large(usize),
-    Answer(Answer),
+    Answer(Answer<Bytes>),
     /// No worker has the function.
     Nobody,
     /// It says nothing that this version knows.
@@ -126,7 +127,7 @@ pub(crate) fn read(message: Message) -> Read {
             let (Some(ran), Some(waited)) = (micros(RAN), micros(WAITED)) else {
                 return Read::Unknown;
             };
-            Read::Answer(Answer::Done(Response::new(message.payload.into(), ran, waited)))
+            Read::Answer(Answer::Done { result: message.payload, ran, waited })
         }
         Some("full") => Read::Answer(Answer::Refused(Refused::Full)),
         Some("skew") => Read::Answer(Answer::Refused(Refused::Skew(text()))),

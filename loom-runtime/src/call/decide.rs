@@ -14,6 +14,8 @@ use crate::topology::os;
 
 use super::accounting::CallOptions;
 use super::baggage::CarriedKeys;
+#[cfg(feature = "fleet")]
+use super::far::would_go;
 use super::overriding;
 use super::way_probe;
 
@@ -94,7 +96,7 @@ fn conditions_of(
     (mode, of_call)
 }
 
-/// Whether the function's arm is free to choose, and the conditions of a call of it.
+/// Whether the function may leave the process, and the conditions of a call of it.
 #[cfg(feature = "fleet")]
 pub(super) fn conditions_now(
     core: &Core,
@@ -104,11 +106,12 @@ pub(super) fn conditions_now(
 ) -> (bool, Conditions) {
     let over = overriding::of(core, function);
     let (mode, conditions) = conditions_of(core, function, over, priority, now);
-    (mode == Mode::Adaptive && conditions.forced.is_none(), conditions)
+    let is_free = !conditions.is_overridden && conditions.forced != Some(Arm::InlineTokio);
+    (is_free && mode != Mode::Observe, conditions)
 }
 
 /// The priority with which a call of the function that is made now would wait in the queue; `None` if it
-/// would most likely run inline.
+/// would most likely run inline, or on another process.
 fn would_queue(core: &Core, function: &Function, now: u64) -> Option<Priority> {
     let priority = function.priority.get();
     let over = overriding::of(core, function);
@@ -117,6 +120,8 @@ fn would_queue(core: &Core, function: &Function, now: u64) -> Option<Priority> {
     let known = function.record.known(&core.knobs, hint, now);
     let would_queue =
         mode != Mode::Observe && known.likely_arm(&core.knobs, &conditions) == Arm::OffloadRayon;
+    #[cfg(feature = "fleet")]
+    let would_queue = would_queue && !would_go(core, function, &known, &conditions, now);
     would_queue.then(|| over.priority.unwrap_or(priority))
 }
 

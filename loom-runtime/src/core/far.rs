@@ -46,11 +46,10 @@ impl Request {
 }
 
 /// The answer to a call.
-#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Response {
     /// The result, encoded.
-    pub result: Vec<u8>,
+    pub result: Box<dyn AsRef<[u8]> + Send>,
     /// How long the call ran there.
     pub ran: Duration,
     /// How long it waited there until it could run.
@@ -60,8 +59,19 @@ pub struct Response {
 impl Response {
     /// An answer.
     #[must_use]
-    pub fn new(result: Vec<u8>, ran: Duration, waited: Duration) -> Self {
-        Self { result, ran, waited }
+    pub fn new(result: impl AsRef<[u8]> + Send + 'static, ran: Duration, waited: Duration) -> Self {
+        Self { result: Box::new(result), ran, waited }
+    }
+}
+
+impl Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = (*self.result).as_ref().len();
+        f.debug_struct("Response")
+            .field("bytes", &bytes)
+            .field("ran", &self.ran)
+            .field("waited", &self.waited)
+            .finish()
     }
 }
 

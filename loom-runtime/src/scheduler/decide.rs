@@ -127,6 +127,12 @@ impl Known {
         order(knobs, conditions, self).map_or(cheaper, |(arm, _)| arm)
     }
 
+    /// What a call is expected to cost on the pool, the queue included.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn cost_on_pool(&self, knobs: &MabKnobs, conditions: &Conditions) -> f64 {
+        Costs::expected(knobs, conditions, self).offload
+    }
+
     /// Whether inline is worth a re-test although GR1 keeps the function off the I/O workers:
     /// because of long calls on the pool alone, which other threads may have delayed; or where the
     /// arms are learned apart, so that nothing else shows that inline has become shorter.

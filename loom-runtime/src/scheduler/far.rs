@@ -3,7 +3,7 @@
 //! A far call takes its run time, the *way* (serialisation and the network, both directions), and the *wait* for
 //! the far process. The far process reports run time and wait; the rest of what the caller saw is the way.
 
-use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// The part of a new sample in the mean.
 const NEW: f64 = 0.125;
@@ -51,6 +51,8 @@ pub(crate) struct FarRecord {
     waited_at: AtomicU64,
     samples: AtomicU64,
     under_way: AtomicU32,
+    /// Whether any of its calls may go there at all.
+    is_marked: AtomicBool,
     /// Until then no call goes there.
     closed_until: AtomicU64,
 }
@@ -78,6 +80,18 @@ impl FarRecord {
         let halved = (-(age as f64) / WAIT_HALVES).exp2();
         let [way, wait, ran] = [&self.way, &self.wait, &self.ran].map(load);
         Some(FarBelief { way, wait: wait * halved, ran: Some(ran) })
+    }
+
+    /// The function is one whose calls may go there.
+    pub(crate) fn marks(&self) {
+        // A load first: the cache line is shared.
+        if !self.is_marked() {
+            self.is_marked.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn is_marked(&self) -> bool {
+        self.is_marked.load(Ordering::Relaxed)
     }
 
     /// A call begins its way.

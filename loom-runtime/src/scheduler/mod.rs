@@ -41,6 +41,8 @@ mod wake;
 
 pub use arm::{Arm, ComputeHint, Mode};
 pub use calibration::{CalibrationConfig, CalibrationResult};
+#[cfg(feature = "fleet")]
+pub(crate) use decide::Known;
 pub(crate) use decide::{Caller, Conditions};
 pub(crate) use estimate::Estimate;
 #[cfg(feature = "fleet")]

@@ -4,8 +4,11 @@
 //! were; in a format without names such a type would be read wrongly. A field that an older build does not
 //! know is skipped. Bytes that shall travel as one block say so with `serde_bytes` or `bytes::Bytes`.
 
+use std::io::ErrorKind;
+
+use rmp_serde::decode::Error;
 use serde_core::Serialize;
-use serde_core::de::DeserializeOwned;
+use serde_core::de::{Deserialize, DeserializeOwned, IgnoredAny};
 
 /// What goes to another process and comes back.
 #[diagnostic::on_unimplemented(
@@ -22,9 +25,14 @@ pub(super) fn encode(value: &impl Serialize) -> Result<Vec<u8>, String> {
 }
 
 pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    let mut rest = bytes;
-    let value = rmp_serde::from_read(&mut rest).map_err(|error| error.to_string())?;
-    if rest.is_empty() { Ok(value) } else { Err(format!("{} bytes are left over", rest.len())) }
+    let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
+    let value = T::deserialize(&mut reader).map_err(|error| error.to_string())?;
+    match IgnoredAny::deserialize(&mut reader) {
+        Err(Error::InvalidMarkerRead(error)) if error.kind() == ErrorKind::UnexpectedEof => {
+            Ok(value)
+        }
+        _ => Err("something follows the last value".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -41,7 +49,7 @@ mod tests {
         assert!(decode::<(u32, String, Option<Vec<u8>>)>(&bytes[..bytes.len() - 1]).is_err());
         let more = [&bytes[..], &[0]].concat();
         let error = decode::<(u32, String, Option<Vec<u8>>)>(&more).expect_err("too much");
-        assert_eq!(error, "1 bytes are left over");
+        assert_eq!(error, "something follows the last value");
     }
 
     #[test]

@@ -1,22 +1,23 @@
 //! One call on its way to another process: whether it goes, and what it does with the answer.
 
 use std::any::Any;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use crate::core::{
     Admitted, Core, Failure, FleetError, FleetFunction, Function, Refused, Request, Response, nanos,
 };
-use crate::scheduler::{Arm, Decision, FarBelief, FarTimes, Reason};
+use crate::scheduler::{Arm, Decision, FarBelief, FarTimes, Reason, duration};
 use crate::sync::Arc;
 
 use super::super::current::current_core;
 use super::super::decide::{CallInfo, conditions_now};
+use super::choice::goes;
 use super::codec::{Travels, decode};
-use super::serve::is_serving;
 
-/// For how long no call of the function goes to the fleet after a failure. A full worker is soon free again;
-/// one that is missing, or of another build, is replaced by people.
-const AFTER_FULL: Duration = Duration::from_millis(20);
+/// For how long no call of the function goes to the fleet after a failure. A full worker has a free place when
+/// one of its calls ends; one that is missing, or of another build, is replaced by people.
+const AFTER_FULL: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_millis(20);
 const AFTER_LOSS: Duration = Duration::from_millis(50);
 const AFTER_ABSENCE: Duration = Duration::from_millis(250);
 const AFTER_SKEW: Duration = Duration::from_secs(5);
@@ -48,6 +49,7 @@ impl Journey {
         let core = admitted.core();
         let may_go = decision.arm == Arm::OffloadRayon && decision.reason != Reason::Overridden;
         let function = Arc::clone(info.function(core));
+        function.far.marks();
         let is_cheaper = |far: FarBelief| far.cost(decision.expected) < decision.on_pool;
         if may_go && goes(core, &function, core.now(), is_cheaper) {
             Ok(Self::new(admitted, function, called))
@@ -65,6 +67,7 @@ impl Journey {
     ) -> Option<Self> {
         let core = named.map_or_else(current_core, Arc::clone);
         let function = Arc::clone(info.function(&core));
+        function.far.marks();
         let now = core.now();
         let is_cheaper = |far: FarBelief| {
             let (is_free, conditions) = conditions_now(&core, &function, info.priority, now);
@@ -89,7 +92,7 @@ impl Journey {
         arguments: Result<Vec<u8>, String>,
     ) -> Result<R, NoResult> {
         let response = self.response(arguments.map_err(|_| NoResult::Stays)?).await?;
-        let result = match decode(&response.result) {
+        let result = match decode((*response.result).as_ref()) {
             Ok(result) => result,
             Err(why) => {
                 self.closes(AFTER_SKEW);
@@ -133,7 +136,7 @@ impl Journey {
             Failure::Refused(refused) => {
                 counters.refused.add_one();
                 match refused {
-                    Refused::Full => self.closes(AFTER_FULL),
+                    Refused::Full => self.closes(self.until_a_call_ends()),
                     Refused::NoWorker | Refused::Away => self.closes(AFTER_ABSENCE),
                     Refused::Skew(_) => self.closes(AFTER_SKEW),
                     Refused::TooLarge { .. } => {}
@@ -165,6 +168,13 @@ impl Journey {
         NoResult::Panics(Box::new(FleetError::Lost { function: self.called.name(), why }))
     }
 
+    /// How long it takes until a worker with many calls has ended one of them, more or less.
+    fn until_a_call_ends(&self) -> Duration {
+        let known = self.function.far.known(self.admitted.core().now());
+        let ran = known.and_then(|known| known.ran).map_or(*AFTER_FULL.end(), duration);
+        (ran / 2).clamp(*AFTER_FULL.start(), *AFTER_FULL.end())
+    }
+
     fn closes(&self, time: Duration) {
         self.function.far.closes(nanos(time), self.admitted.core().now());
     }
@@ -174,18 +184,4 @@ impl Drop for Journey {
     fn drop(&mut self) {
         self.function.far.ends();
     }
-}
-
-/// Whether a call of this runtime goes to the fleet.
-fn goes(
-    core: &Core,
-    function: &Function,
-    now: u64,
-    is_cheaper: impl FnOnce(FarBelief) -> bool,
-) -> bool {
-    let Some(transport) = core.transport.get().filter(|_| !is_serving()) else { return false };
-    if transport.is_preferred() {
-        return function.far.is_open(now);
-    }
-    function.far.known(now).is_some_and(is_cheaper)
 }
