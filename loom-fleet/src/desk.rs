@@ -26,7 +26,7 @@ pub(crate) enum Answer<R = Vec<u8>> {
 
 impl<R: AsRef<[u8]> + Send + 'static> Answer<R> {
     /// The answer as its caller sees it, who has waited for at most `limit`.
-    pub(crate) fn as_seen(self, limit: Duration) -> Result<Response, Failure> {
+    pub(crate) fn seen_by_caller(self, limit: Duration) -> Result<Response, Failure> {
         match self {
             Self::Done { result, ran, waited } => Ok(Response::new(result, ran, waited)),
             Self::Refused(refused) => Err(Failure::Refused(refused)),

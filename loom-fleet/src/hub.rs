@@ -137,7 +137,7 @@ impl Transport for Caller {
                 return Err(Failure::Refused(Refused::NoWorker));
             }
             match answer.await {
-                Ok(answer) => answer.as_seen(left),
+                Ok(answer) => answer.seen_by_caller(left),
                 Err(_) => Err(Failure::Lost("its runtime has ended".to_owned())),
             }
         })

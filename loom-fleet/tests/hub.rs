@@ -72,6 +72,18 @@ fn arguments_and_results_travel() {
     assert_eq!((seen.sent, seen.returned, seen.under_way), (2, 2, 0), "{seen:?}");
     assert_eq!((seen.run_times.count(), seen.ways.count()), (2, 2));
     assert!(seen.way.is_some());
+    let told = seen.to_string();
+    assert!(told.starts_with("2 of 2 far calls were answered; the way takes "), "{told}");
+    let registry = prometheus::Registry::new();
+    caller.prometheus_metrics().register(&registry).expect("new names");
+    let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).expect("text");
+    let done =
+        "caller_function_far_calls_total{function=\"hub::counted\",size=\"\",outcome=\"done\"} 2\n";
+    assert!(text.contains(done), "{text}");
+    assert!(text.contains(
+        "caller_function_far_way_seconds_count{function=\"hub::counted\",size=\"\"} 2\n"
+    ));
+    assert!(!text.contains("far_calls_total{function=\"hub::awaits\""), "it was not called");
     // The worker has placed them as its own.
     let functions = worker.functions();
     let served = functions.iter().find(|function| function.name.ends_with("counted"));
@@ -107,6 +119,7 @@ fn without_workers_calls_run_where_they_are_made() {
         assert_eq!(awaits(1).await.1, "caller");
     });
     let seen = far(&caller, "counted");
+    assert_eq!(seen.to_string(), "0 of 1 far calls were answered, 1 were refused");
     assert_eq!(
         (seen.sent, seen.refused, seen.returned),
         (1, 1, 0),

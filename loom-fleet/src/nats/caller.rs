@@ -113,7 +113,7 @@ impl UnderWay {
                     let large = Refused::TooLarge { bytes, limit };
                     Err(Failure::Lost(format!("its result was not sent: {large}")))
                 }
-                Read::Answer(answer) => answer.as_seen(time_limit),
+                Read::Answer(answer) => answer.seen_by_caller(time_limit),
             };
             self.may_run = false;
             return answer;

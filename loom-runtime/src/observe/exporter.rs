@@ -7,6 +7,7 @@ use prometheus::core::Collector;
 
 use crate::metrics::{Exported, Family, Histogram, Kind, Sample, Value, prefix};
 
+use super::far_samples;
 use super::functions::{FunctionStats, of_core};
 use super::metrics::{LoomMetrics, Reading};
 use super::registries::Registries;
@@ -36,7 +37,7 @@ const ARM: &[&str] = &["function", "size", "arm"];
 const OUTCOME: &[&str] = &["function", "size", "outcome"];
 
 /// The families, in the order in which `samples` reads their values.
-static FAMILIES: [Family; 38] = {
+static FAMILIES: [Family; 41] = {
     use Kind::{Counter, Gauge};
     [
         family("inflight_tasks", Gauge, "Tracked async tasks and blocking functions in flight"),
@@ -136,6 +137,24 @@ static FAMILIES: [Family; 38] = {
             Kind::Histogram,
             "How long offloaded calls of a function waited for a thread",
         ),
+        labelled_family(
+            OUTCOME,
+            "function_far_calls_total",
+            Counter,
+            "Calls of a function that went to other processes, by how they ended",
+        ),
+        labelled_family(
+            FUNCTION,
+            "function_far_wait_seconds",
+            Kind::Histogram,
+            "How long far calls of a function waited there",
+        ),
+        labelled_family(
+            FUNCTION,
+            "function_far_way_seconds",
+            Kind::Histogram,
+            "What callers saw of far calls besides wait and run: codec and network",
+        ),
         labelled_family(PLUGIN, "plugin_tasks", Gauge, "Work of a plug-in that has not ended"),
         labelled_family(PLUGIN, "plugin_spawned_total", Counter, "Tasks that a plug-in spawned"),
         labelled_family(
@@ -206,6 +225,9 @@ impl LoomMetrics {
     /// - for each function, with the labels `function` and `size`: `function_calls_total` by `arm`,
     ///   `function_outcomes_total` by `outcome` (`done`, `panicked`, `abandoned`, `refused`), and
     ///   the histograms `function_run_seconds` and `function_queue_wait_seconds`;
+    /// - with the feature `fleet`, for each function with calls that went to other processes:
+    ///   `function_far_calls_total` by `outcome` (`done`, `refused`, `lost`, `expired`, `panicked`), and the
+    ///   histograms `function_far_wait_seconds` and `function_far_way_seconds`;
     /// - for each plug-in, with the label `plugin`: `plugin_tasks`, `plugin_spawned_total`,
     ///   `plugin_compute_in_flight`, `plugin_compute_run_total` and `plugin_panics_total`.
     ///
@@ -293,6 +315,7 @@ impl LoomMetrics {
             one(Value::Histogram(waits)),
         ];
         samples.extend(self.samples_of_functions());
+        samples.extend(far_samples::of_core(&self.core));
         samples.extend(self.samples_of_plugins());
         samples
     }

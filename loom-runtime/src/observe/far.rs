@@ -1,5 +1,6 @@
 //! What a runtime has measured of calls on other processes.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::core::Function;
@@ -52,5 +53,34 @@ impl FarStats {
             ways: counters.way.snapshot(),
             way: known.map(|known| duration(known.way)),
         }
+    }
+}
+
+/// In one line: how calls ended, and what the way and the wait were.
+///
+/// ```text
+/// 930 of 1013 far calls were answered, 83 were refused; the way takes 410.2µs, 99 % waited at most 5.2ms
+/// ```
+impl fmt::Display for FarStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sent, returned, refused, lost, expired, panicked, .. } = self;
+        if sent + refused == 0 {
+            return f.write_str("no call has gone to other processes");
+        }
+        write!(f, "{returned} of {sent} far calls were answered")?;
+        let ends = [
+            (refused, "were refused"),
+            (lost, "were lost"),
+            (expired, "took too long"),
+            (panicked, "panicked"),
+        ];
+        for (calls, how) in ends.into_iter().filter(|(calls, _)| **calls > 0) {
+            write!(f, ", {calls} {how}")?;
+        }
+        if let Some(way) = self.way {
+            let wait = self.waits.quantile(0.99).unwrap_or_default();
+            write!(f, "; the way takes {way:.1?}, 99 % waited at most {wait:.1?}")?;
+        }
+        Ok(())
     }
 }

@@ -7,6 +7,8 @@
 mod exporter;
 #[cfg(feature = "fleet")]
 mod far;
+#[cfg(feature = "prometheus")]
+mod far_samples;
 mod functions;
 mod metrics;
 #[cfg(feature = "prometheus")]
