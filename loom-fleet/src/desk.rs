@@ -42,6 +42,8 @@ pub(crate) struct Desk {
     functions: HashMap<(String, &'static str), &'static FleetFunction>,
     most: usize,
     taken: AtomicUsize,
+    /// The longest that a call may take, whatever its caller says.
+    time_limit: Duration,
     leaves: CancellationToken,
 }
 
@@ -57,6 +59,7 @@ impl Drop for Taken<'_> {
 impl Desk {
     pub(crate) fn new(
         most: usize,
+        time_limit: Duration,
         leaves: CancellationToken,
     ) -> Result<Arc<Self>, FleetConfigError> {
         let mut by_name = HashMap::new();
@@ -66,7 +69,8 @@ impl Desk {
                 return Err(FleetConfigError::Twice { name, version: version.to_owned() });
             }
         }
-        Ok(Arc::new(Self { functions: by_name, most, taken: AtomicUsize::new(0), leaves }))
+        let taken = AtomicUsize::new(0);
+        Ok(Arc::new(Self { functions: by_name, most, taken, time_limit, leaves }))
     }
 
     /// Completes when the runtime takes no more calls of others.
@@ -109,26 +113,39 @@ impl Desk {
             let why = format!("`{}` has other types here", function.name());
             return Answer::Refused(Refused::Skew(why));
         }
-        let call = match function.serve(arguments) {
-            Ok(call) => call,
-            Err(why) => return Answer::Refused(Refused::Skew(why)),
-        };
         let expected = loom::current_runtime()
             .map_or(Duration::ZERO, |runtime| runtime.expected_queue_wait(Priority::Normal));
-        let ended = timeout(left, AssertUnwindSafe(call).catch_unwind()).await;
+        // Reading the arguments runs code of the program, too.
+        let call = async { Ok::<_, String>(function.serve(arguments)?.await) };
+        let call = AssertUnwindSafe(call).catch_unwind();
+        let ended = timeout(left.min(self.time_limit), call).await;
         drop(taken);
         let took = arrived.elapsed();
         let waited = expected.min(took);
         match ended {
-            Ok(Ok(Ok(result))) => Answer::Done { result, ran: took.saturating_sub(waited), waited },
-            Ok(Ok(Err(why))) => Answer::Panicked(format!("the result cannot be written: {why}")),
+            Ok(Ok(Ok(Ok(result)))) => {
+                Answer::Done { result, ran: took.saturating_sub(waited), waited }
+            }
+            Ok(Ok(Ok(Err(why)))) => {
+                Answer::Panicked(format!("the result cannot be written: {why}"))
+            }
+            Ok(Ok(Err(why))) => Answer::Refused(Refused::Skew(why)),
             Ok(Err(payload)) => Answer::Panicked(text_of(payload.as_ref())),
             Err(_) => Answer::Expired,
         }
     }
 }
 
+/// The most bytes of a panic's message that travel.
+const MESSAGE: usize = 4096;
+
 fn text_of(payload: &(dyn Any + Send)) -> String {
+    let mut text = whole_text_of(payload);
+    text.truncate(text.floor_char_boundary(MESSAGE));
+    text
+}
+
+fn whole_text_of(payload: &(dyn Any + Send)) -> String {
     if let Some(text) = payload.downcast_ref::<&str>() {
         (*text).to_owned()
     } else if let Some(text) = payload.downcast_ref::<String>() {

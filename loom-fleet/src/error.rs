@@ -24,6 +24,16 @@ pub enum FleetConfigError {
     /// A time that no call could keep.
     #[error("`{0}` is {1:?}; expected 10 ms to 24 h")]
     Time(&'static str, std::time::Duration),
+    /// A variable of the environment.
+    #[error("`{name}` is {value:?}; expected {expected}")]
+    Variable {
+        /// The variable.
+        name: String,
+        /// Its value.
+        value: String,
+        /// What it may be.
+        expected: &'static str,
+    },
     /// The functions that this program marks with `fleet` contain two with the same name and version.
     #[error(
         "two functions with `fleet` are called `{name}` in version {version}: give one a `key`"

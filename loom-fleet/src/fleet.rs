@@ -125,8 +125,8 @@ impl Fleet {
         self
     }
 
-    /// How long a worker that has a call may be silent until the call is lost, 10 ms to 24 h; default 1 s. Four
-    /// signs of life are sent in that time.
+    /// How long a worker that has a call may be silent until the call is lost, 10 ms to 24 h; default 1 s, and at
+    /// most half of the time limit. Four signs of life are sent in that time.
     #[must_use]
     pub fn lost_after(mut self, silence: Duration) -> Self {
         self.lost_after = silence;
@@ -151,6 +151,14 @@ impl Fleet {
     }
 }
 
+impl Fleet {
+    /// How long a silence may be.
+    #[cfg(feature = "nats")]
+    pub(crate) fn silence(&self) -> Duration {
+        self.lost_after.min(self.time_limit / 2)
+    }
+}
+
 impl Membership for Fleet {
     fn join(
         &self,
@@ -159,7 +167,8 @@ impl Membership for Fleet {
     ) -> Result<Option<Arc<dyn Transport>>, Box<dyn Error + Send + Sync>> {
         self.check()?;
         let most = self.most_calls.unwrap_or(CALLS_PER_THREAD * runtime.rayon_threads());
-        let desk = self.is_worker.then(|| Desk::new(most, leaves)).transpose()?;
+        let desk = Desk::new(most, self.time_limit, leaves)?;
+        let desk = self.is_worker.then_some(desk);
         let transport = match &self.via {
             #[cfg(feature = "nats")]
             Via::Nats(server) => nats::join(server, self, runtime, desk)?,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use loom::LoomRuntime;
 use loom::fleet::{Calling, Failure, Refused, Request, Transport, spawn_answer};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::desk::{Answer, Desk};
 use crate::fleet::Fleet;
@@ -50,20 +51,23 @@ impl Hub {
         runtime: &LoomRuntime,
         desk: Option<Arc<Desk>>,
     ) -> Arc<dyn Transport> {
+        let mut own = Weak::new();
         if let Some(desk) = desk {
             let (sender, calls) = mpsc::unbounded_channel();
             let worker = Worker { desk: Arc::downgrade(&desk), calls: sender };
             let mut members = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             members.by_fleet.entry(fleet.name.clone()).or_default().push(worker);
             drop(members);
-            runtime.tokio_handle().spawn(serve(desk, calls));
+            own = Arc::downgrade(&desk);
+            // Tracked, so that a shutdown waits until the last call is answered.
+            runtime.spawn_async(serve(desk, calls));
         }
         let Fleet { name, time_limit, is_preferred, .. } = fleet.clone();
-        Arc::new(Caller { hub: self.clone(), name, time_limit, is_preferred })
+        Arc::new(Caller { hub: self.clone(), own, name, time_limit, is_preferred })
     }
 
-    /// A member that has the function, another one each time.
-    fn worker(&self, fleet: &str, request: &Request) -> Option<Worker> {
+    /// A member other than `own` that has the function, another one each time.
+    fn worker(&self, fleet: &str, own: &Weak<Desk>, request: &Request) -> Option<Worker> {
         let mut members = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         members.next = members.next.wrapping_add(1);
         let next = members.next;
@@ -71,7 +75,8 @@ impl Hub {
         workers.retain(|worker| worker.desk.upgrade().is_some_and(|desk| !desk.has_left()));
         let (name, version) = (request.function.name(), request.function.version());
         let has_it = |worker: &&Worker| {
-            worker.desk.upgrade().is_some_and(|desk| desk.function(&name, version).is_some())
+            !worker.desk.ptr_eq(own)
+                && worker.desk.upgrade().is_some_and(|desk| desk.function(&name, version).is_some())
         };
         let able: Vec<_> = workers.iter().filter(has_it).collect();
         able.get(next % able.len().max(1)).map(|worker| (*worker).clone())
@@ -113,6 +118,7 @@ async fn serve(desk: Arc<Desk>, mut calls: mpsc::UnboundedReceiver<Call>) {
 
 struct Caller {
     hub: Hub,
+    own: Weak<Desk>,
     name: String,
     time_limit: Duration,
     is_preferred: bool,
@@ -128,7 +134,7 @@ impl Transport for Caller {
     }
 
     fn call(&self, request: Request) -> Calling {
-        let worker = self.hub.worker(&self.name, &request);
+        let worker = self.hub.worker(&self.name, &self.own, &request);
         let left = self.time_limit;
         Box::pin(async move {
             let Some(worker) = worker else { return Err(Failure::Refused(Refused::NoWorker)) };
@@ -136,7 +142,10 @@ impl Transport for Caller {
             if worker.calls.send(Call { request, left, answers }).is_err() {
                 return Err(Failure::Refused(Refused::NoWorker));
             }
-            match answer.await {
+            let Ok(answer) = timeout(left, answer).await else {
+                return Err(Failure::Expired(left));
+            };
+            match answer {
                 Ok(answer) => answer.seen_by_caller(left),
                 Err(_) => Err(Failure::Lost("its runtime has ended".to_owned())),
             }

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod desk;
+#[cfg(feature = "nats")]
+mod environment;
 mod error;
 mod fleet;
 mod hub;

@@ -199,7 +199,8 @@ fn a_call_that_nobody_wants_is_dropped_there() {
         is_more_than_zero(&DROPPED, 0).await;
         assert!(call.await.is_err_and(|error| error.is_cancelled()));
     });
-    assert_eq!(far(&caller, "held").under_way, 0);
+    let seen = far(&caller, "held");
+    assert_eq!((seen.sent, seen.given_up, seen.under_way), (1, 1, 0));
 }
 
 #[test]
@@ -278,6 +279,15 @@ fn a_worker_that_ends_finishes_what_it_has() {
         worker.wait_for_shutdown().await;
         assert_eq!(call.await.expect("no panic"), "worker");
     });
+}
+
+#[test]
+fn a_member_sends_no_call_to_itself() {
+    let hub = Hub::new();
+    let member = Fleet::hub(&hub).worker().preferred();
+    let member = builder("member").fleet(member).build().expect("a member");
+    let (_, place) = member.block_on(counted(order(), 1)).expect("there is tea");
+    assert_eq!((&*place, far(&member, "counted").returned), ("member", 0));
 }
 
 #[test]

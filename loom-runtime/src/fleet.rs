@@ -16,7 +16,7 @@
 //! | the other process ends while it has the call | [`FleetError::Lost`] | runs again, here |
 //! | the call takes longer than the transport allows | [`FleetError::Expired`] | [`FleetError::Expired`] |
 //! | the function panics there | panics with the same message | panics with the same message |
-//! | the caller drops the call's future | it is given up there, too | it is given up there, too |
+//! | the caller drops the call's future | dropped there if it waits or awaits; a function that runs finishes for nothing | the same |
 //!
 //! So a plain call runs at most once, and an idempotent one runs at least once where its caller gets a result, which
 //! it gets once.

@@ -1,12 +1,14 @@
 //! The inbox of a caller: one subscription for the answers to all its calls.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_nats::{Client, Message};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// The calls of a caller that wait for messages, by number.
 #[derive(Clone, Debug, Default)]
@@ -15,8 +17,18 @@ pub(crate) struct Answers(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     next: AtomicU64,
+    /// Makes the numbers of calls such that nobody can guess them who has seen others.
+    keys: RandomState,
     inbox: OnceLock<String>,
+    /// Cancelled when the last one of these has gone.
+    gone: CancellationToken,
     waiting: Mutex<HashMap<u64, mpsc::UnboundedSender<Message>>>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.gone.cancel();
+    }
 }
 
 /// A call that waits for messages, until this is dropped.
@@ -38,9 +50,9 @@ impl Answers {
                 return;
             }
         };
-        let shared = Arc::downgrade(&self.0);
+        let (shared, gone) = (Arc::downgrade(&self.0), self.0.gone.clone());
         tokio::spawn(async move {
-            while let Some(message) = messages.next().await {
+            while let Some(Some(message)) = gone.run_until_cancelled(messages.next()).await {
                 let Some(shared) = shared.upgrade() else { return };
                 let number = message.subject.rsplit('.').next().and_then(|n| n.parse().ok());
                 let waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,7 +67,7 @@ impl Answers {
     /// A new call; `None` before there is an inbox.
     pub(crate) fn wait(&self) -> Option<Waiting> {
         self.0.inbox.get()?;
-        let number = self.0.next.fetch_add(1, Ordering::Relaxed);
+        let number = self.0.keys.hash_one(self.0.next.fetch_add(1, Ordering::Relaxed));
         let (sender, messages) = mpsc::unbounded_channel();
         let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.insert(number, sender);

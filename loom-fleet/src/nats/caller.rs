@@ -31,7 +31,8 @@ impl Caller {
         connection: Connection,
         answers: Answers,
     ) -> Self {
-        let Fleet { time_limit, lost_after, is_preferred, .. } = *fleet;
+        let Fleet { time_limit, is_preferred, .. } = *fleet;
+        let lost_after = fleet.silence();
         Self { subjects, connection, answers, time_limit, lost_after, is_preferred }
     }
 
@@ -46,6 +47,7 @@ impl Caller {
             waiting: self.answers.wait().ok_or_else(away)?,
             call: self.subjects.call(request.function),
             drop: self.subjects.drop(),
+            lost_after: self.lost_after,
             may_run: false,
         })
     }
@@ -57,13 +59,14 @@ impl Transport for Caller {
     }
 
     fn limit(&self) -> usize {
-        self.connection.get().map_or(0, |client| client.max_payload().saturating_sub(OVERHEAD))
+        let most = |client: &Client| client.max_payload().saturating_sub(OVERHEAD);
+        self.connection.get().map_or(usize::MAX, most)
     }
 
     fn call(&self, request: Request) -> Calling {
         let begun = self.begin(&request);
-        let (time_limit, lost_after) = (self.time_limit, self.lost_after);
-        Box::pin(async move { begun?.answer(request, time_limit, lost_after).await })
+        let time_limit = self.time_limit;
+        Box::pin(async move { begun?.answer(request, time_limit).await })
     }
 }
 
@@ -79,23 +82,23 @@ struct UnderWay {
     waiting: Waiting,
     call: String,
     drop: String,
+    lost_after: Duration,
     /// Whether a worker may have it.
     may_run: bool,
 }
 
 impl UnderWay {
-    async fn answer(
-        mut self,
-        request: Request,
-        time_limit: Duration,
-        lost_after: Duration,
-    ) -> Result<Response, Failure> {
+    async fn answer(mut self, request: Request, time_limit: Duration) -> Result<Response, Failure> {
+        let lost_after = self.lost_after;
         let began = Instant::now();
         let headers = message::of_call(request.function.fingerprint(), time_limit);
         let arguments = Bytes::from(request.arguments);
         let (call, inbox) = (std::mem::take(&mut self.call), self.waiting.inbox());
         let sent = self.client.publish_with_reply_and_headers(call, inbox, headers, arguments);
-        sent.await.map_err(|_| Failure::Refused(Refused::Away))?;
+        // The way to the connection may be blocked; what was not taken is not sent.
+        let Ok(Ok(())) = timeout(lost_after, sent).await else {
+            return Err(Failure::Refused(Refused::Away));
+        };
         self.may_run = true;
         loop {
             let left = time_limit.saturating_sub(began.elapsed());
@@ -130,7 +133,11 @@ impl Drop for UnderWay {
         let inbox = Bytes::from(self.waiting.inbox());
         // F4: outside of a runtime nobody is told.
         if let Ok(tokio) = tokio::runtime::Handle::try_current() {
-            tokio.spawn(async move { drop(client.publish(subject, inbox).await) });
+            let lost_after = self.lost_after;
+            tokio.spawn(async move {
+                // A connection that takes nothing has lost the call anyway.
+                drop(timeout(lost_after, client.publish(subject, inbox)).await);
+            });
         }
     }
 }

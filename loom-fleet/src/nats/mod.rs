@@ -5,11 +5,13 @@ mod caller;
 mod message;
 mod worker;
 
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 
 use async_nats::{Client, ConnectOptions, ServerAddr};
 use loom::LoomRuntime;
 use loom::fleet::Transport;
+use tokio::time::timeout;
 
 use crate::desk::Desk;
 use crate::error::FleetConfigError;
@@ -70,9 +72,12 @@ pub(crate) fn join(
     let connection = Connection::default();
     let answers = Answers::default();
     let caller = Caller::new(fleet, subjects.clone(), connection.clone(), answers.clone());
-    let (options, beat) = (server.options.clone().retry_on_initial_connect(), fleet.lost_after / 4);
+    // A member that is caller and worker sends no calls to itself.
+    let options = server.options.clone().retry_on_initial_connect().no_echo();
+    let silence = fleet.silence();
     let shown = server.shown();
-    runtime.tokio_handle().spawn(async move {
+    let left = desk.clone();
+    let member = async move {
         let client = match options.connect(addresses).await {
             Ok(client) => client,
             // It is tried again by itself, except where a setting is wrong.
@@ -82,13 +87,23 @@ pub(crate) fn join(
             }
         };
         answers.receive(&client).await;
-        let serving = desk.map(|desk| worker::serve(client.clone(), subjects, desk, beat));
         // From now on calls may be sent.
-        let _ = connection.0.set(client);
-        if let Some(serving) = serving {
-            serving.await;
+        let _ = connection.0.set(client.clone());
+        if let Some(desk) = desk {
+            worker::serve(client, subjects, desk, silence).await;
         }
-    });
+    };
+    match left {
+        // Tracked, so that a shutdown waits until the last call is answered. It does not wait for a server.
+        Some(desk) => drop(runtime.spawn_async(async move {
+            let mut member = pin!(member);
+            tokio::select! {
+                () = &mut member => {}
+                () = desk.leaves() => drop(timeout(2 * silence, member).await),
+            }
+        })),
+        None => drop(runtime.tokio_handle().spawn(member)),
+    }
     Ok(Arc::new(caller))
 }
 

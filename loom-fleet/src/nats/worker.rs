@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use loom::fleet::{FleetFunction, Refused, spawn_answer};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval_at};
+use tokio::time::{Instant, interval_at, sleep, timeout};
 
 use crate::desk::{Answer, Desk};
 
@@ -20,28 +20,40 @@ use super::message::{self, OVERHEAD, QUEUE_GROUP, Subjects};
 struct Worker {
     client: Client,
     desk: Arc<Desk>,
-    /// How often a call that runs gives a sign of life.
-    beat: Duration,
+    /// After which silence a call is lost. A call that runs gives four signs of life in that time.
+    silence: Duration,
     /// The calls that run, by their inboxes: a message drops one.
     running: Mutex<HashMap<String, oneshot::Sender<()>>>,
 }
 
-/// Serves until the runtime begins to end.
-pub(crate) async fn serve(client: Client, subjects: Subjects, desk: Arc<Desk>, beat: Duration) {
-    let worker = Arc::new(Worker { client, desk, beat, running: Mutex::default() });
-    let mut tasks = JoinSet::new();
+/// A call that runs, until this is dropped.
+struct Running<'a> {
+    worker: &'a Worker,
+    inbox: &'a str,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.worker.running().remove(self.inbox);
+    }
+}
+
+/// Serves until the runtime begins to end, and until the calls that had come by then are answered.
+pub(crate) async fn serve(client: Client, subjects: Subjects, desk: Arc<Desk>, silence: Duration) {
+    let worker = Arc::new(Worker { client, desk, silence, running: Mutex::default() });
+    let mut takes = JoinSet::new();
     for function in worker.desk.functions() {
         let group = QUEUE_GROUP.to_owned();
         match worker.client.queue_subscribe(subjects.call(function), group).await {
-            Ok(calls) => drop(tasks.spawn(Arc::clone(&worker).take(function, calls))),
+            Ok(calls) => drop(takes.spawn(Arc::clone(&worker).take(function, calls))),
             Err(error) => tracing::error!("`{}` is not served: {error}", function.name()),
         }
     }
     match worker.client.subscribe(subjects.drop()).await {
-        Ok(drops) => drop(tasks.spawn(Arc::clone(&worker).give_up(drops))),
+        Ok(drops) => drop(tokio::spawn(Arc::clone(&worker).give_up(drops))),
         Err(error) => tracing::error!("calls that nobody wants are run all the same: {error}"),
     }
-    while tasks.join_next().await.is_some() {}
+    while takes.join_next().await.is_some() {}
 }
 
 impl Worker {
@@ -76,13 +88,14 @@ impl Worker {
         spawn_answer(async move {
             let (dropped, is_dropped) = oneshot::channel();
             worker.running().insert(inbox.to_string(), dropped);
+            let running = Running { worker: &worker, inbox: &inbox };
             let answer = worker.desk.answer(function, fingerprint, &call.payload, left);
             let answer = tokio::select! {
                 answer = answer => Some(answer),
                 Ok(()) = is_dropped => None,
                 never = worker.live(&inbox) => match never {},
             };
-            worker.running().remove(inbox.as_str());
+            drop(running);
             if let Some(answer) = answer {
                 let answer = worker.fitting(message::of_answer(answer));
                 worker.send(inbox, answer).await;
@@ -104,7 +117,8 @@ impl Worker {
 
     /// Gives signs of life.
     async fn live(&self, inbox: &Subject) -> std::convert::Infallible {
-        let mut beats = interval_at(Instant::now() + self.beat, self.beat);
+        let beat = self.silence / 4;
+        let mut beats = interval_at(Instant::now() + beat, beat);
         loop {
             beats.tick().await;
             let sign = message::of_life();
@@ -114,22 +128,33 @@ impl Worker {
     }
 
     async fn send(self: Arc<Self>, inbox: Subject, (headers, payload): (HeaderMap, Vec<u8>)) {
-        let sent = self.client.publish_with_headers(inbox, headers, payload.into()).await;
-        if let Err(error) = sent {
-            tracing::warn!("an answer was not sent: {error}");
-        }
-        // F5: the process may be about to end.
-        if self.desk.has_left() {
-            drop(self.client.flush().await);
+        let sent = async {
+            let sent = self.client.publish_with_headers(inbox, headers, payload.into()).await;
+            // F5: the process may be about to end.
+            if sent.is_ok() && self.desk.has_left() {
+                drop(self.client.flush().await);
+            }
+            sent
+        };
+        // Who has waited for longer has given up: a connection that takes nothing holds nobody up.
+        match timeout(self.silence, sent).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!("an answer was not sent: {error}"),
+            Err(_) => tracing::warn!("an answer was not sent: the connection takes nothing"),
         }
     }
 
     /// Drops the calls that nobody wants any more.
     async fn give_up(self: Arc<Self>, mut drops: Subscriber) {
-        loop {
+        // It is there for as long as calls run.
+        while !(self.desk.has_left() && self.running().is_empty()) {
+            let ends = async {
+                self.desk.leaves().await;
+                sleep(self.silence).await;
+            };
             let message = tokio::select! {
-                () = self.desk.leaves() => return,
                 message = drops.next() => message,
+                () = ends => continue,
             };
             let Some(message) = message else { return };
             let Ok(inbox) = std::str::from_utf8(&message.payload) else { continue };

@@ -8,7 +8,7 @@ use loom::fleet::{FleetError, attempt};
 use loom_fleet::Fleet;
 use tokio::time::{sleep, timeout};
 
-use super::members::{Worker, squared, tripled};
+use super::members::{RAN_HERE, Worker, squared, tripled};
 use super::server::Server;
 use super::{builder, far, reaches_a_worker};
 
@@ -53,8 +53,10 @@ fn every_call_ends_as_it_may() {
         .lost_after(Duration::from_millis(500));
     let caller = builder().prefix("caller").fleet(fleet).build().expect("a caller");
     let (plain, idempotent) = (Arc::<Outcomes>::default(), Arc::<Outcomes>::default());
+    let mut printed = Vec::new();
     let restarts = caller.block_on(async {
         let mut workers = [Worker::start(&server, 256), Worker::start(&server, 256)];
+        printed.extend(workers.iter().map(Worker::lines));
         reaches_a_worker().await;
         let next = Arc::new(AtomicU64::new(0));
         let is_over = Arc::new(AtomicBool::new(false));
@@ -96,6 +98,7 @@ fn every_call_ends_as_it_may() {
             }
             sleep(Duration::from_millis(300)).await;
             workers[round % 2] = Worker::start(&server, 256);
+            printed.push(workers[round % 2].lines());
             let done = next.load(Ordering::Relaxed);
             if restarts < 2 && done > (restarts + 1) * calls / 3 {
                 server.end();
@@ -116,6 +119,16 @@ fn every_call_ends_as_it_may() {
     let [right, lost, expired, wrong] = plain.counts();
     assert_eq!((right + lost + expired, wrong), (calls / 2, 0), "a plain call, or an error");
     assert_eq!(restarts, 2);
+    let mut ran = RAN_HERE.lock().expect("no panic").clone();
+    for lines in printed {
+        let lines = lines.lock().expect("no panic");
+        ran.extend(lines.iter().filter_map(|line| line.strip_prefix("ran ")?.parse::<u64>().ok()));
+    }
+    let all = ran.len();
+    ran.sort_unstable();
+    ran.dedup();
+    assert_eq!(ran.len(), all, "a plain call runs at most once");
+    assert!(ran.len() as u64 >= right, "those with a result have run");
     for name in ["squared", "tripled"] {
         let seen = far(&caller, name);
         println!(
@@ -123,9 +136,10 @@ fn every_call_ends_as_it_may() {
             seen.sent, seen.returned, seen.refused, seen.lost, seen.expired
         );
         assert_eq!(seen.under_way, 0);
+        assert!(seen.returned > calls / 20, "most of the time there is a worker: {seen:?}");
         assert_eq!(
             seen.sent,
-            seen.returned + seen.refused + seen.lost + seen.expired,
+            seen.returned + seen.refused + seen.lost + seen.expired + seen.given_up,
             "each has one end: {seen:?}"
         );
     }

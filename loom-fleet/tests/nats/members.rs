@@ -25,8 +25,16 @@ pub(crate) fn squared(n: u64) -> u64 {
 
 #[loom::compute(fleet, mode = "offload")]
 pub(crate) fn tripled(n: u64) -> u64 {
+    if is_worker() {
+        println!("ran {n}");
+    } else {
+        RAN_HERE.lock().expect("no panic").push(n);
+    }
     n * 3
 }
+
+/// The plain calls that ran in this process.
+pub(crate) static RAN_HERE: Mutex<Vec<u64>> = Mutex::new(Vec::new());
 
 #[loom::compute(fleet, mode = "offload")]
 pub(crate) fn echoed(text: String) -> String {
@@ -47,7 +55,13 @@ pub(crate) fn fails(with: String) {
 /// The function of the tests in which this program is not the worker.
 #[loom::compute(fleet = "2", mode = "offload", key = "answered by others")]
 pub(crate) fn answered_by_others(n: u32) -> String {
-    format!("here {n}")
+    format!("{} {n}", if is_worker() { "worker" } else { "here" })
+}
+
+/// What the attribute computes of the arguments panics where there are no words.
+#[loom::compute(fleet, mode = "offload", size = words[0].len())]
+pub(crate) async fn counted(words: Vec<String>) -> usize {
+    std::future::ready(words.len()).await
 }
 
 #[loom::compute(fleet, mode = "offload")]
@@ -125,6 +139,11 @@ impl Worker {
 
     pub(crate) async fn has_dropped(&self, call: &str) {
         self.says(&format!("dropped {call}")).await;
+    }
+
+    /// What it has printed; it is printed line by line.
+    pub(crate) fn lines(&self) -> Arc<Mutex<Vec<String>>> {
+        Arc::clone(&self.lines)
     }
 
     pub(crate) fn tell(&mut self, line: &str) {

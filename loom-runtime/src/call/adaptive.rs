@@ -82,6 +82,19 @@ where
     AdaptiveFuture::of(placed, work.ended())
 }
 
+/// Places a call that was admitted before, and has not run elsewhere.
+#[cfg(feature = "fleet")]
+pub(crate) fn place_admitted<F, R>(admitted: Admitted, info: CallInfo, f: F) -> AdaptiveFuture<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let decision = decide(admitted.core(), info);
+    let mut work = Work::new(f);
+    let placed = place_decided(admitted, info, decision, &mut work);
+    AdaptiveFuture::of(placed, work.ended())
+}
+
 /// Where work went: it ran here, with this end and these budget steps, or it was submitted.
 pub(super) enum PlacedWork {
     Inline(thread::Result<()>, u32),

@@ -11,7 +11,8 @@ use std::time::Duration;
 ///
 /// The package `loom-runtime-fleet` has one over NATS, and one within a process.
 pub trait Transport: Debug + Send + Sync + 'static {
-    /// How many bytes the arguments of a call may have. A call with more stays where it was made.
+    /// How many bytes the arguments of a call may have. A call with more stays where it was made. Without a
+    /// connection, `usize::MAX`.
     fn limit(&self) -> usize;
 
     /// Whether calls go to the fleet wherever it takes them, also where the compute pool would be faster.
@@ -77,6 +78,7 @@ impl Debug for Response {
 
 /// Why a call has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Failure {
     /// It has not run, and does not run any more: it may run elsewhere.
     Refused(Refused),
@@ -90,6 +92,7 @@ pub enum Failure {
 
 /// Why a call was not run elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Refused {
     /// No process serves the function in this version.
     NoWorker,

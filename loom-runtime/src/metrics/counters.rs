@@ -1,5 +1,7 @@
 //! Counters of one function and of one runtime.
 
+#[cfg(feature = "fleet")]
+use crate::sync::atomic::AtomicBool;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 use super::histogram::Recorder;
@@ -66,6 +68,10 @@ pub(crate) struct FarCounters {
     pub(crate) lost: Counter,
     pub(crate) expired: Counter,
     pub(crate) panicked: Counter,
+    /// Calls whose caller did not wait for the answer.
+    pub(crate) given_up: Counter,
+    /// Whether a lost call was told.
+    pub(crate) warned: AtomicBool,
     /// How long calls ran and waited there, and the rest of what their callers saw.
     pub(crate) ran: Recorder,
     pub(crate) waited: Recorder,

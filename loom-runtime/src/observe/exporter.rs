@@ -226,7 +226,7 @@ impl LoomMetrics {
     ///   `function_outcomes_total` by `outcome` (`done`, `panicked`, `abandoned`, `refused`), and
     ///   the histograms `function_run_seconds` and `function_queue_wait_seconds`;
     /// - with the feature `fleet`, for each function with calls that went to other processes:
-    ///   `function_far_calls_total` by `outcome` (`done`, `refused`, `lost`, `expired`, `panicked`), and the
+    ///   `function_far_calls_total` by `outcome` (`done`, `refused`, `lost`, `expired`, `panicked`, `abandoned`), and the
     ///   histograms `function_far_wait_seconds` and `function_far_way_seconds`;
     /// - for each plug-in, with the label `plugin`: `plugin_tasks`, `plugin_spawned_total`,
     ///   `plugin_compute_in_flight`, `plugin_compute_run_total` and `plugin_panics_total`.

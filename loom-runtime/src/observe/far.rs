@@ -11,12 +11,12 @@ use crate::scheduler::duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FarStats {
-    /// Calls that were sent.
+    /// Calls that were to go. Each of them ends in one of the following counts, or is under way.
     pub sent: u64,
     /// Calls whose result came back.
     pub returned: u64,
     /// Calls that the fleet did not run, and that ran here: the other process was full, missing, of another
-    /// build, or the arguments were too large.
+    /// build, or the arguments were too large or could not be written.
     pub refused: u64,
     /// Calls that may have run, but whose result never came. An idempotent one ran again, here.
     pub lost: u64,
@@ -24,6 +24,8 @@ pub struct FarStats {
     pub expired: u64,
     /// Calls that panicked there.
     pub panicked: u64,
+    /// Calls whose caller did not wait for the answer.
+    pub given_up: u64,
     /// Calls that are under way now.
     pub under_way: u64,
     /// How long calls ran there.
@@ -47,6 +49,7 @@ impl FarStats {
             lost: counters.lost.count(),
             expired: counters.expired.count(),
             panicked: counters.panicked.count(),
+            given_up: counters.given_up.count(),
             under_way: record.under_way().into(),
             run_times: counters.ran.snapshot(),
             waits: counters.waited.snapshot(),
@@ -63,8 +66,8 @@ impl FarStats {
 /// ```
 impl fmt::Display for FarStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sent, returned, refused, lost, expired, panicked, .. } = self;
-        if sent + refused == 0 {
+        let Self { sent, returned, refused, lost, expired, panicked, given_up, .. } = self;
+        if *sent == 0 {
             return f.write_str("no call has gone to other processes");
         }
         write!(f, "{returned} of {sent} far calls were answered")?;
@@ -73,6 +76,7 @@ impl fmt::Display for FarStats {
             (lost, "were lost"),
             (expired, "took too long"),
             (panicked, "panicked"),
+            (given_up, "were given up"),
         ];
         for (calls, how) in ends.into_iter().filter(|(calls, _)| **calls > 0) {
             write!(f, ", {calls} {how}")?;

@@ -10,24 +10,24 @@ pub(super) fn of_core(core: &Core) -> [Vec<Sample>; 3] {
 
     use crate::metrics::Value;
 
-    const OUTCOMES: [&str; 5] = ["done", "refused", "lost", "expired", "panicked"];
+    const OUTCOMES: [&str; 6] = ["done", "refused", "lost", "expired", "panicked", "abandoned"];
 
     // Functions with the same key share their labels.
     let mut functions = BTreeMap::new();
     for function in super::functions::of_core(core) {
-        if function.far.sent + function.far.refused == 0 {
+        if function.far.sent == 0 {
             continue;
         }
         let sizes = function.sizes.as_ref();
         let size = sizes.map(|sizes| format!("{} to {}", sizes.start(), sizes.end()));
         let labels = [function.name.to_owned(), size.unwrap_or_default()];
         let far = function.far;
-        let ends = [far.returned, far.refused, far.lost, far.expired, far.panicked];
+        let ends = [far.returned, far.refused, far.lost, far.expired, far.panicked, far.given_up];
         let Some((sums, waits, ways)) = functions.get_mut(&labels) else {
             functions.insert(labels, (ends, far.waits, far.ways));
             continue;
         };
-        let sums: &mut [u64; 5] = sums;
+        let sums: &mut [u64; 6] = sums;
         sums.iter_mut().zip(ends).for_each(|(sum, end)| *sum += end);
         waits.merge(&far.waits);
         ways.merge(&far.ways);

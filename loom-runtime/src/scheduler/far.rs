@@ -13,6 +13,9 @@ const WAY: f64 = 2e6;
 const WAIT_HALVES: f64 = 250e6;
 /// As long as nothing is known of the function there, so many calls go there at a time.
 const TRIED_AT_ONCE: u32 = 4;
+/// What was measured so many nanoseconds ago tells nothing any more: a single bad sample must not keep calls away
+/// for ever.
+const FORGOTTEN: u64 = 5_000_000_000;
 
 /// How long one far call took, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
@@ -68,11 +71,11 @@ impl FarRecord {
         if !self.is_open(now) {
             return None;
         }
-        if self.samples.load(Ordering::Relaxed) == 0 {
+        let age = now.saturating_sub(self.waited_at.load(Ordering::Relaxed));
+        if self.samples.load(Ordering::Relaxed) == 0 || age > FORGOTTEN {
             let is_open = self.under_way.load(Ordering::Relaxed) < TRIED_AT_ONCE;
             return is_open.then_some(FarBelief { way: WAY, wait: 0.0, ran: None });
         }
-        let age = now.saturating_sub(self.waited_at.load(Ordering::Relaxed));
         #[expect(
             clippy::cast_precision_loss,
             reason = "an age of months is not told from one of years"
@@ -110,8 +113,11 @@ impl FarRecord {
 
     /// A call was answered.
     pub(crate) fn answered(&self, FarTimes { all, ran, waited }: FarTimes, now: u64) {
+        // A far clock may be wrong.
+        let ran = ran.min(all);
+        let waited = waited.min(all - ran);
         let is_first = self.samples.fetch_add(1, Ordering::Relaxed) == 0;
-        let way = (all - ran - waited).max(0.0);
+        let way = all - ran - waited;
         for (word, sample) in [(&self.way, way), (&self.wait, waited), (&self.ran, ran)] {
             let mean = load(word);
             let mean = if is_first { sample } else { mean + NEW * (sample - mean) };
@@ -160,6 +166,23 @@ mod tests {
         answered(&record, 16.0, 4.0, 8.0, 1_000_000_000);
         let later = record.known(1_500_000_000).expect("open");
         assert!((later.wait - 2.0 * MS).abs() < 1.0 && (later.way - 4.0 * MS).abs() < 1.0);
+    }
+
+    #[test]
+    fn what_is_old_is_tried_again() {
+        let record = FarRecord::default();
+        answered(&record, 400.0, 1.0, 0.0, 0);
+        assert!(record.known(FORGOTTEN).expect("open").way > 300.0 * MS);
+        let known = record.known(FORGOTTEN + 1).expect("open");
+        assert_eq!(known, FarBelief { way: WAY, wait: 0.0, ran: None });
+    }
+
+    #[test]
+    fn a_far_clock_that_is_wrong_says_at_most_what_the_caller_saw() {
+        let record = FarRecord::default();
+        answered(&record, 2.0, 1e12, 1e12, 0);
+        let known = record.known(0).expect("open");
+        assert_eq!(known, FarBelief { way: 0.0, wait: 0.0, ran: Some(2.0 * MS) });
     }
 
     #[test]

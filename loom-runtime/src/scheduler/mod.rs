@@ -15,6 +15,9 @@ mod estimate;
 mod explain;
 #[cfg(feature = "fleet")]
 mod far;
+// It simulates millions of calls.
+#[cfg(all(test, feature = "fleet", not(any(loom_model, miri))))]
+mod far_tests;
 mod hints;
 mod instance;
 mod key;

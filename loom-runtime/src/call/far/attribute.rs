@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use crate::core::{Admitted, FleetFunction};
 
-use super::super::adaptive::place;
+use super::super::adaptive::place_admitted;
 use super::super::attribute::{At, Call, body};
 use super::super::attribute_future::call_of;
 use super::super::bounds::{Argument, Outcome};
@@ -80,7 +80,7 @@ where
         match journey.result(encode(&args)).await {
             Ok(result) => result,
             Err(NoResult::Panics(payload)) => resume_unwind(payload),
-            Err(NoResult::Stays) => place(&core, info, move || f(args)).await,
+            Err(NoResult::Stays(admitted)) => place_admitted(admitted, info, move || f(args)).await,
         }
     })))
 }
@@ -105,7 +105,13 @@ where
             match journey.result(encode(&args)).await {
                 Ok(result) => return result,
                 Err(NoResult::Panics(payload)) => resume_unwind(payload),
-                Err(NoResult::Stays) => {}
+                // It is still admitted when its polls are.
+                Err(NoResult::Stays(admitted)) => {
+                    let call = call_of((info, named), f(args));
+                    let result = call.await;
+                    drop(admitted);
+                    return result;
+                }
             }
         }
         call_of((info, named), f(args)).await

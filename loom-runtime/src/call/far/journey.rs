@@ -5,10 +5,11 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use crate::core::{
-    Admitted, Core, Failure, FleetError, FleetFunction, Function, Refused, Request, Response, nanos,
+    Admitted, Core, Failure, FleetError, FleetFunction, Function, Refused, Request, nanos,
 };
 use crate::scheduler::{Arm, Decision, FarBelief, FarTimes, Reason, duration};
 use crate::sync::Arc;
+use crate::threads::warn_once;
 
 use super::super::current::current_core;
 use super::super::decide::{CallInfo, conditions_now};
@@ -24,17 +25,27 @@ const AFTER_SKEW: Duration = Duration::from_secs(5);
 
 /// A call that goes to the fleet. It counts as work of the runtime until this is dropped.
 pub(super) struct Journey {
-    admitted: Admitted,
+    core: Arc<Core>,
+    /// `None` once it was passed on.
+    admitted: Option<Admitted>,
     function: Arc<Function>,
     called: &'static FleetFunction,
     began: Instant,
+    /// Whether it has an answer, or never gets one. A journey that ends otherwise was given up.
+    has_ended: bool,
 }
 
 /// Why a call has no result from the fleet.
 pub(super) enum NoResult {
-    /// It is to run here.
-    Stays,
+    /// It is to run here, as the work that it was admitted as.
+    Stays(Admitted),
     /// The panic of the call.
+    Panics(Box<dyn Any + Send>),
+}
+
+/// The same, before the journey has ended.
+enum Failed {
+    Stays,
     Panics(Box<dyn Any + Send>),
 }
 
@@ -83,105 +94,120 @@ impl Journey {
 
     fn new(admitted: Admitted, function: Arc<Function>, called: &'static FleetFunction) -> Self {
         function.far.begins();
-        Self { admitted, function, called, began: Instant::now() }
+        let core = Arc::clone(admitted.core());
+        let (admitted, began) = (Some(admitted), Instant::now());
+        Self { core, admitted, function, called, began, has_ended: false }
     }
 
-    /// Sends the call, and waits for its result. Arguments that cannot be written cannot travel.
+    /// Sends the call, and waits for its result.
     pub(super) async fn result<R: Travels>(
-        self,
+        mut self,
         arguments: Result<Vec<u8>, String>,
     ) -> Result<R, NoResult> {
-        let response = self.response(arguments.map_err(|_| NoResult::Stays)?).await?;
-        let result = match decode((*response.result).as_ref()) {
-            Ok(result) => result,
-            Err(why) => {
-                self.closes(AFTER_SKEW);
-                let why = format!("its result cannot be read, since {why}");
-                return Err(self.lost(why));
-            }
+        let result = self.travel(arguments).await;
+        self.has_ended = true;
+        result.map_err(|failed| match (failed, self.admitted.take()) {
+            (Failed::Stays, Some(admitted)) => NoResult::Stays(admitted),
+            (Failed::Panics(payload), _) => NoResult::Panics(payload),
+            (Failed::Stays, None) => unreachable!("it was passed on once"),
+        })
+    }
+
+    async fn travel<R: Travels>(&self, arguments: Result<Vec<u8>, String>) -> Result<R, Failed> {
+        let counters = &self.function.counters.far;
+        let Some(transport) = self.core.transport.get() else {
+            return Err(Failed::Stays);
         };
-        let Response { ran, waited, .. } = response;
-        let [all, ran, waited] =
-            [self.began.elapsed(), ran, waited].map(|time| time.as_secs_f64() * 1e9);
-        self.function.far.answered(FarTimes { all, ran, waited }, self.admitted.core().now());
+        counters.sent.add_one();
+        let arguments = arguments.map_err(|_| {
+            // What cannot be written once cannot be written soon.
+            self.refused(AFTER_SKEW)
+        })?;
+        if arguments.len() > transport.limit() {
+            return Err(self.refused(Duration::ZERO));
+        }
+        let answer = transport.call(Request::new(self.called, arguments)).await;
+        let response = answer.map_err(|failure| self.failed(failure))?;
+        let all = self.began.elapsed();
+        let result = decode((*response.result).as_ref()).map_err(|why| {
+            self.closes(AFTER_SKEW);
+            self.lost(format!("its result cannot be read, since {why}"))
+        })?;
+        let ran = response.ran.min(all);
+        let waited = response.waited.min(all.saturating_sub(ran));
+        counters.returned.add_one();
+        counters.ran.record(ran);
+        counters.waited.record(waited);
+        counters.way.record(all.saturating_sub(ran + waited));
+        let [all, ran, waited] = [all, ran, waited].map(|time| time.as_secs_f64() * 1e9);
+        self.function.far.answered(FarTimes { all, ran, waited }, self.core.now());
         Ok(result)
     }
 
-    async fn response(&self, arguments: Vec<u8>) -> Result<Response, NoResult> {
-        let Some(transport) = self.admitted.core().transport.get() else {
-            return Err(NoResult::Stays);
-        };
-        let counters = &self.function.counters.far;
-        if arguments.len() > transport.limit() {
-            counters.refused.add_one();
-            return Err(NoResult::Stays);
-        }
-        counters.sent.add_one();
-        match transport.call(Request::new(self.called, arguments)).await {
-            Ok(response) => {
-                counters.returned.add_one();
-                counters.ran.record(response.ran);
-                counters.waited.record(response.waited);
-                let here = response.ran + response.waited;
-                counters.way.record(self.began.elapsed().saturating_sub(here));
-                Ok(response)
-            }
-            Err(failure) => Err(self.failed(failure)),
-        }
-    }
-
-    fn failed(&self, failure: Failure) -> NoResult {
+    fn failed(&self, failure: Failure) -> Failed {
         let counters = &self.function.counters.far;
         match failure {
-            Failure::Refused(refused) => {
-                counters.refused.add_one();
-                match refused {
-                    Refused::Full => self.closes(self.until_a_call_ends()),
-                    Refused::NoWorker | Refused::Away => self.closes(AFTER_ABSENCE),
-                    Refused::Skew(_) => self.closes(AFTER_SKEW),
-                    Refused::TooLarge { .. } => {}
-                }
-                NoResult::Stays
-            }
+            Failure::Refused(refused) => self.refused(match refused {
+                Refused::Full => self.until_a_call_ends(),
+                Refused::NoWorker | Refused::Away => AFTER_ABSENCE,
+                Refused::Skew(_) => AFTER_SKEW,
+                Refused::TooLarge { .. } => Duration::ZERO,
+            }),
             Failure::Lost(why) => {
                 self.closes(AFTER_LOSS);
                 self.lost(why)
             }
             Failure::Expired(after) => {
+                self.closes(AFTER_LOSS);
                 counters.expired.add_one();
-                let function = self.called.name();
-                NoResult::Panics(Box::new(FleetError::Expired { function, after }))
+                self.raises(FleetError::Expired { function: self.called.name(), after })
             }
             Failure::Panicked(message) => {
                 counters.panicked.add_one();
-                NoResult::Panics(Box::new(message))
+                Failed::Panics(Box::new(message))
             }
         }
     }
 
+    /// A call that has not run there: it runs here, and no other one goes there for so long.
+    fn refused(&self, closed: Duration) -> Failed {
+        self.function.counters.far.refused.add_one();
+        self.closes(closed);
+        Failed::Stays
+    }
+
     /// A call that may have run: an idempotent one runs again, here.
-    fn lost(&self, why: String) -> NoResult {
+    fn lost(&self, why: String) -> Failed {
         self.function.counters.far.lost.add_one();
         if self.called.is_idempotent() {
-            return NoResult::Stays;
+            return Failed::Stays;
         }
-        NoResult::Panics(Box::new(FleetError::Lost { function: self.called.name(), why }))
+        self.raises(FleetError::Lost { function: self.called.name(), why })
+    }
+
+    /// The panic of a call that has no result. No panic hook sees it, so it is said here, once for each function.
+    fn raises(&self, error: FleetError) -> Failed {
+        warn_once(&self.function.counters.far.warned, &error.to_string());
+        Failed::Panics(Box::new(error))
     }
 
     /// How long it takes until a worker with many calls has ended one of them, more or less.
     fn until_a_call_ends(&self) -> Duration {
-        let known = self.function.far.known(self.admitted.core().now());
+        let known = self.function.far.known(self.core.now());
         let ran = known.and_then(|known| known.ran).map_or(*AFTER_FULL.end(), duration);
         (ran / 2).clamp(*AFTER_FULL.start(), *AFTER_FULL.end())
     }
 
     fn closes(&self, time: Duration) {
-        self.function.far.closes(nanos(time), self.admitted.core().now());
+        self.function.far.closes(nanos(time), self.core.now());
     }
 }
 
 impl Drop for Journey {
     fn drop(&mut self) {
+        if !self.has_ended {
+            self.function.counters.far.given_up.add_one();
+        }
         self.function.far.ends();
     }
 }
