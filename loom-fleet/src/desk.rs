@@ -1,7 +1,7 @@
 //! A worker's side, whatever brings the calls: which functions it has, and how many calls it takes.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,10 +36,9 @@ impl<R: AsRef<[u8]> + Send + 'static> Answer<R> {
     }
 }
 
-/// The functions of this program, and the calls of others that it has.
+/// The calls of others that a worker has. It has every function of the program.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    functions: HashMap<(String, &'static str), &'static FleetFunction>,
     most: usize,
     taken: AtomicUsize,
     /// The longest that a call may take, whatever its caller says.
@@ -62,15 +61,14 @@ impl Desk {
         time_limit: Duration,
         leaves: CancellationToken,
     ) -> Result<Arc<Self>, FleetConfigError> {
-        let mut by_name = HashMap::new();
+        let mut names = HashSet::new();
         for function in functions() {
             let (name, version) = (function.name(), function.version());
-            if by_name.insert((name.clone(), version), function).is_some() {
+            if !names.insert((name.clone(), version)) {
                 return Err(FleetConfigError::Twice { name, version: version.to_owned() });
             }
         }
-        let taken = AtomicUsize::new(0);
-        Ok(Arc::new(Self { functions: by_name, most, taken, time_limit, leaves }))
+        Ok(Arc::new(Self { most, taken: AtomicUsize::new(0), time_limit, leaves }))
     }
 
     /// Completes when the runtime takes no more calls of others.
@@ -80,20 +78,6 @@ impl Desk {
 
     pub(crate) fn has_left(&self) -> bool {
         self.leaves.is_cancelled()
-    }
-
-    pub(crate) fn functions(&self) -> impl Iterator<Item = &'static FleetFunction> {
-        self.functions.values().copied()
-    }
-
-    /// This program's function of that name and version.
-    pub(crate) fn function(&self, name: &str, version: &str) -> Option<&'static FleetFunction> {
-        // The versions of a program are few.
-        let of_name =
-            |((own, of), function): (&(String, &'static str), &&'static FleetFunction)| {
-                (own == name && *of == version).then_some(*function)
-            };
-        self.functions.iter().find_map(of_name)
     }
 
     /// Takes a call, and runs it on the current runtime. Dropping the future drops the function's.

@@ -66,20 +66,15 @@ impl Hub {
         Arc::new(Caller { hub: self.clone(), own, name, time_limit, is_preferred })
     }
 
-    /// A member other than `own` that has the function, another one each time.
-    fn worker(&self, fleet: &str, own: &Weak<Desk>, request: &Request) -> Option<Worker> {
+    /// A member other than `own`, another one each time. All are of this program, so each has the function.
+    fn worker(&self, fleet: &str, own: &Weak<Desk>) -> Option<Worker> {
         let mut members = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         members.next = members.next.wrapping_add(1);
         let next = members.next;
         let workers = members.by_fleet.get_mut(fleet)?;
         workers.retain(|worker| worker.desk.upgrade().is_some_and(|desk| !desk.has_left()));
-        let (name, version) = (request.function.name(), request.function.version());
-        let has_it = |worker: &&Worker| {
-            !worker.desk.ptr_eq(own)
-                && worker.desk.upgrade().is_some_and(|desk| desk.function(&name, version).is_some())
-        };
-        let able: Vec<_> = workers.iter().filter(has_it).collect();
-        able.get(next % able.len().max(1)).map(|worker| (*worker).clone())
+        let others: Vec<_> = workers.iter().filter(|worker| !worker.desk.ptr_eq(own)).collect();
+        others.get(next % others.len().max(1)).map(|worker| (*worker).clone())
     }
 }
 
@@ -134,7 +129,7 @@ impl Transport for Caller {
     }
 
     fn call(&self, request: Request) -> Calling {
-        let worker = self.hub.worker(&self.name, &self.own, &request);
+        let worker = self.hub.worker(&self.name, &self.own);
         let left = self.time_limit;
         Box::pin(async move {
             let Some(worker) = worker else { return Err(Failure::Refused(Refused::NoWorker)) };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_nats::{Client, HeaderMap, Message, Subject, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use loom::fleet::{FleetFunction, Refused, spawn_answer};
+use loom::fleet::{FleetFunction, Refused, functions, spawn_answer};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval_at, sleep, timeout};
@@ -42,7 +42,7 @@ impl Drop for Running<'_> {
 pub(crate) async fn serve(client: Client, subjects: Subjects, desk: Arc<Desk>, silence: Duration) {
     let worker = Arc::new(Worker { client, desk, silence, running: Mutex::default() });
     let mut takes = JoinSet::new();
-    for function in worker.desk.functions() {
+    for function in functions() {
         let group = QUEUE_GROUP.to_owned();
         match worker.client.queue_subscribe(subjects.call(function), group).await {
             Ok(calls) => drop(takes.spawn(Arc::clone(&worker).take(function, calls))),

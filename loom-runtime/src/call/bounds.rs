@@ -1,4 +1,4 @@
-//! What arguments and results of annotated functions, and the values in their attributes have to be.
+//! What arguments and results of annotated functions have to be, and what values their attributes take.
 
 use crate::core::Core;
 use crate::scheduler::Magnitude;

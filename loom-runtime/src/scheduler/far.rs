@@ -116,7 +116,8 @@ impl FarRecord {
         // A far clock may be wrong.
         let ran = ran.min(all);
         let waited = waited.min(all - ran);
-        let is_first = self.samples.fetch_add(1, Ordering::Relaxed) == 0;
+        let age = now.saturating_sub(self.waited_at.load(Ordering::Relaxed));
+        let is_first = self.samples.fetch_add(1, Ordering::Relaxed) == 0 || age > FORGOTTEN;
         let way = all - ran - waited;
         for (word, sample) in [(&self.way, way), (&self.wait, waited), (&self.ran, ran)] {
             let mean = load(word);
@@ -175,6 +176,12 @@ mod tests {
         assert!(record.known(FORGOTTEN).expect("open").way > 300.0 * MS);
         let known = record.known(FORGOTTEN + 1).expect("open");
         assert_eq!(known, FarBelief { way: WAY, wait: 0.0, ran: None });
+        // What is found then counts alone.
+        answered(&record, 2.0, 1.0, 0.0, FORGOTTEN + 1);
+        assert_eq!(
+            record.known(FORGOTTEN + 1),
+            Some(FarBelief { way: MS, wait: 0.0, ran: Some(MS) })
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ const STREAK: u32 = 24;
 const DRAWN_AT: u32 = 16;
 const CALLS: u64 = 0xffff;
 /// Of a call that takes less than a microsecond, so that more than `FEW` settled calls are left, one in
-/// `CALLS_PER_TICK` reads the clock: a reading takes a third of a settled call's time.
+/// `CALLS_PER_TICK` reads the clock, which is a large part of what a settled call costs (`loom-bench decide`).
 const CALLS_PER_TICK: u64 = 4;
 const FEW: u64 = 50;
 /// A verdict that was drawn many times in a row stands for `2^LONGEST_STREAK` measured calls.
@@ -79,7 +79,7 @@ impl ThreadStats {
 
     /// Whether this call is settled: it runs inline and is not measured. The usual case. `tick` reads the
     /// clock.
-    #[expect(clippy::inline_always, reason = "a call of it takes a tenth of a settled call's time")]
+    #[expect(clippy::inline_always, reason = "it is most of what a settled call does")]
     #[inline(always)]
     pub(crate) fn is_settled(
         &self,

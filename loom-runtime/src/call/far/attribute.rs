@@ -101,17 +101,13 @@ where
     let (info, named) = at.polled::<Body>();
     // It is decided at the first poll, when the call begins.
     FarCall(Place::There(Box::pin(async move {
+        // Kept, so that a call that stays is admitted until its end.
+        let mut _admitted = None;
         if let Some(journey) = Journey::of_future(named.as_ref(), info, function) {
             match journey.result(encode(&args)).await {
                 Ok(result) => return result,
                 Err(NoResult::Panics(payload)) => resume_unwind(payload),
-                // It is still admitted when its polls are.
-                Err(NoResult::Stays(admitted)) => {
-                    let call = call_of((info, named), f(args));
-                    let result = call.await;
-                    drop(admitted);
-                    return result;
-                }
+                Err(NoResult::Stays(admitted)) => _admitted = Some(admitted),
             }
         }
         call_of((info, named), f(args)).await
