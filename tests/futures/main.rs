@@ -21,9 +21,11 @@ fn runtime(workers: usize, compute: usize) -> LoomRuntime {
         .expect("a runtime")
 }
 
-/// Whether the calling thread is a compute thread.
+/// Whether the calling thread is a compute thread. Under load, compute work of a program without settings
+/// moves to the threads of normal priority.
 fn is_on_pool() -> bool {
-    std::thread::current().name().is_some_and(|name| name.contains("-rayon-"))
+    let pools = ["-rayon-", "-norm-", "-spare-"];
+    std::thread::current().name().is_some_and(|name| pools.iter().any(|pool| name.contains(pool)))
 }
 
 fn spin(time: Duration) {
