@@ -348,6 +348,9 @@ impl Report {
             "\nLatency counts from when each request was due; the load's own threads share the CPUs \
              with the service."
         )?;
+        for function in self.functions.iter().filter(|function| function.far.sent > 0) {
+            writeln!(out, "`{}`: {}.", function.name, function.far)?;
+        }
         let turned_away: u32 = self.answers.iter().map(|answers| answers.turned_away).sum();
         if turned_away > 0 {
             writeln!(

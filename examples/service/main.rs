@@ -2,11 +2,14 @@
 //!
 //! Each compute function has `#[loom::compute]`, and each handler is an ordinary axum handler
 //! that awaits it. With `--demo`, the service answers its own steady load, and prints how long
-//! that took and where the calls ran.
+//! that took and where the calls ran. Built with `--features fleet`, its thumbnails may be made by other
+//! processes: `--fleet nats://host:4222`, and there `--worker`.
 
 mod body;
 mod demo;
 mod drill;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod markdown;
 mod password;
 mod refusal;
@@ -30,6 +33,10 @@ const DEMO_LISTEN: &str = "127.0.0.1:0";
 /// An HTTP service on Loom.
 #[derive(Debug, Parser)]
 #[command(name = "service")]
+#[cfg_attr(
+    feature = "fleet",
+    expect(clippy::struct_excessive_bools, reason = "each is an argument")
+)]
 struct Args {
     /// Where to listen; port 0 picks a free one [default: 127.0.0.1:8080, with --demo
     /// 127.0.0.1:0].
@@ -66,12 +73,34 @@ struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "demo")]
     hints_from: Option<PathBuf>,
 
+    /// Let other processes make thumbnails when this one is busy: the address of a NATS server.
+    #[cfg(feature = "fleet")]
+    #[arg(long, value_name = "URL")]
+    fleet: Option<String>,
+
+    /// Serve no requests, but make the thumbnails of others in the fleet.
+    #[cfg(feature = "fleet")]
+    #[arg(long, conflicts_with_all = ["demo", "listen"])]
+    worker: bool,
+
     /// Add `POST /drill/panic`, whose compute function panics: for rehearsing failures.
     #[arg(long)]
     drill: bool,
 }
 
-#[loom::main(prefix = "service", env_prefix = "SERVICE", shutdown_timeout = "10s")]
+#[cfg_attr(
+    feature = "fleet",
+    loom::main(
+        prefix = "service",
+        env_prefix = "SERVICE",
+        shutdown_timeout = "10s",
+        fleet = fleet::membership()
+    )
+)]
+#[cfg_attr(
+    not(feature = "fleet"),
+    loom::main(prefix = "service", env_prefix = "SERVICE", shutdown_timeout = "10s")
+)]
 async fn main() -> ExitCode {
     let args = Args::parse();
     if let Some(profile) = &args.hints_from {
@@ -101,6 +130,10 @@ fn print_hints(profile: &Path) -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<ExitCode, String> {
+    #[cfg(feature = "fleet")]
+    if args.worker {
+        return fleet::work().await.map(|()| ExitCode::SUCCESS);
+    }
     let default = if args.demo { DEMO_LISTEN } else { DEFAULT_LISTEN };
     let listen = args.listen.as_deref().unwrap_or(default);
     let cannot = |error| {

@@ -3,11 +3,13 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// An answer other than 200, as `{"error": "a sentence"}`.
-#[derive(Debug)]
+/// An answer other than 200, as `{"error": "a sentence"}`. It may come from another process of the fleet.
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Refusal {
+    #[serde(with = "status")]
     status: StatusCode,
     sentence: String,
 }
@@ -32,6 +34,22 @@ impl Refusal {
 
     pub(crate) fn wrong_type(sentence: impl Into<String>) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence)
+    }
+}
+
+/// A status as its number.
+mod status {
+    use axum::http::StatusCode;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "it is what serde hands over")]
+    pub(super) fn serialize<S: Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u16(status.as_u16())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<StatusCode, D::Error> {
+        StatusCode::from_u16(u16::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 

@@ -29,8 +29,9 @@ static STOPPED: AtomicU64 = AtomicU64::new(0);
 
 /// Milliseconds to a second: decodes, turns upright, shrinks, encodes. The priority is low, since
 /// a user can read the page before its pictures arrive.
-#[loom::compute(hint = "high", priority = "low")]
-fn shrink(source: Bytes, width: u32) -> Result<Vec<u8>, Refusal> {
+/// Where the service belongs to a fleet, a call goes to another process if it would wait longer here.
+#[loom::compute(fleet, idempotent, hint = "high", priority = "low")]
+fn shrink(source: Bytes, width: u32) -> Result<Bytes, Refusal> {
     let mut decoder = decoder(&source)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder).map_err(broken)?;
@@ -50,7 +51,7 @@ fn shrink(source: Bytes, width: u32) -> Result<Vec<u8>, Refusal> {
         .map_err(|error| {
             Refusal::unprocessable(format!("The thumbnail cannot be encoded: {error}."))
         })?;
-    Ok(jpeg)
+    Ok(jpeg.into())
 }
 
 /// Checks between two steps whether the client still waits. When the client goes, its handler is

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The environment says where the server is: `MEMBER_FLEET_URL=nats://127.0.0.1:4222`. Without it, a caller is
-//! alone. `loom-fleet/examples/run` starts a server, a caller and two workers.
+//! alone. `examples/fleet/run` starts a server, a caller and two workers, and prints a table of what callers print.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -37,16 +37,18 @@ fn work(password: &str) -> u64 {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<_> = std::env::args().skip(1).collect();
-    let fleet = Fleet::from_env("MEMBER")?;
     let builder = LoomBuilder::new()
         .env_prefix("MEMBER")
         .tokio_threads(1)
         .rayon_threads(1)
-        .compute_priority(ComputePriority::Normal);
+        .compute_priority(ComputePriority::Normal)
+        .fleet(Fleet::from_settings());
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["worker"] => {
-            let fleet = fleet.ok_or("a worker needs `MEMBER_FLEET_URL`")?.only_worker();
-            let runtime = builder.fleet(fleet).build()?;
+            let runtime = builder.fleet(Fleet::from_settings().only_worker()).build()?;
+            if runtime.config().fleet.url.is_none() {
+                return Err("a worker needs `MEMBER_FLEET_URL`".into());
+            }
             println!("it serves; Ctrl-C ends it");
             runtime.block_on(async {
                 tokio::signal::ctrl_c().await?;
@@ -56,10 +58,6 @@ fn main() -> Result<(), Box<dyn Error>> {
             })
         }
         ["caller", seconds] => {
-            let builder = match fleet {
-                Some(fleet) => builder.fleet(fleet),
-                None => builder,
-            };
             call(&builder.build()?, seconds.parse()?);
             Ok(())
         }
@@ -97,15 +95,19 @@ fn call(runtime: &LoomRuntime, seconds: u64) {
         }
         times.sort();
         let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
-        println!(
-            "a call every {period:.1?} for {seconds} s: {} answered, {turned_away} turned away, p50 {:.1?}, p99 {:.1?}",
-            times.len(),
-            at(50),
-            at(99)
-        );
         let functions = runtime.functions();
-        if let Some(function) = functions.iter().find(|function| function.name == name) {
-            println!("{}", function.far);
+        let far = functions.iter().find(|function| function.name == name).map(|one| &one.far);
+        // A row of the table.
+        println!(
+            "{:>8} {:>9} {turned_away:>12} {:>10} {:>10} {:>12}",
+            times.len() + turned_away,
+            times.len(),
+            format!("{:.1?}", at(50)),
+            format!("{:.1?}", at(99)),
+            far.map_or(0, |far| far.returned)
+        );
+        if let Some(verdict) = far.and_then(|far| far.verdict) {
+            eprintln!("{}", verdict.explain());
         }
     });
 }

@@ -1,7 +1,7 @@
 //! A worker's side, whatever brings the calls: which functions it has, and how many calls it takes.
 
 use std::any::Any;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,8 +12,10 @@ use loom::Priority;
 use loom::fleet::{Failure, FleetFunction, Refused, Response, functions};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::error::FleetConfigError;
+use crate::spans::Propagator;
 
 /// What becomes of a call. The result is in bytes of some kind.
 #[derive(Debug)]
@@ -43,7 +45,18 @@ pub(crate) struct Desk {
     taken: AtomicUsize,
     /// The longest that a call may take, whatever its caller says.
     time_limit: Duration,
+    propagator: Propagator,
     leaves: CancellationToken,
+}
+
+/// What a call says of itself.
+#[derive(Debug)]
+pub(crate) struct Called {
+    pub(crate) fingerprint: u64,
+    /// How long its caller waits for it.
+    pub(crate) left: Duration,
+    /// What it tells of its caller's span.
+    pub(crate) headers: HashMap<String, String>,
 }
 
 /// A place for one call.
@@ -59,6 +72,7 @@ impl Desk {
     pub(crate) fn new(
         most: usize,
         time_limit: Duration,
+        propagator: Propagator,
         leaves: CancellationToken,
     ) -> Result<Arc<Self>, FleetConfigError> {
         let mut names = HashSet::new();
@@ -68,7 +82,7 @@ impl Desk {
                 return Err(FleetConfigError::Twice { name, version: version.to_owned() });
             }
         }
-        Ok(Arc::new(Self { most, taken: AtomicUsize::new(0), time_limit, leaves }))
+        Ok(Arc::new(Self { most, taken: AtomicUsize::new(0), time_limit, propagator, leaves }))
     }
 
     /// Completes when the runtime takes no more calls of others.
@@ -84,16 +98,15 @@ impl Desk {
     pub(crate) async fn answer(
         &self,
         function: &'static FleetFunction,
-        fingerprint: u64,
+        called: &Called,
         arguments: &[u8],
-        left: Duration,
     ) -> Answer {
         let arrived = Instant::now();
         let taken = Taken(&self.taken);
         if self.taken.fetch_add(1, Ordering::Relaxed) >= self.most || self.has_left() {
             return Answer::Refused(Refused::Full);
         }
-        if fingerprint != function.fingerprint() {
+        if called.fingerprint != function.fingerprint() {
             let why = format!("`{}` has other types here", function.name());
             return Answer::Refused(Refused::Skew(why));
         }
@@ -101,8 +114,9 @@ impl Desk {
             .map_or(Duration::ZERO, |runtime| runtime.expected_queue_wait(Priority::Normal));
         // Reading the arguments runs code of the program, too.
         let call = async { Ok::<_, String>(function.serve(arguments)?.await) };
-        let call = AssertUnwindSafe(call).catch_unwind();
-        let ended = timeout(left.min(self.time_limit), call).await;
+        let span = self.propagator.span(&function.name(), &called.headers);
+        let call = AssertUnwindSafe(call).catch_unwind().instrument(span);
+        let ended = timeout(called.left.min(self.time_limit), call).await;
         drop(taken);
         let took = arrived.elapsed();
         let waited = expected.min(took);

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loom::LoomRuntime;
-use loom::fleet::{Membership, Transport};
+use loom::fleet::{FleetRole, FleetSettings, Membership, Transport};
 use tokio_util::sync::CancellationToken;
 
 use crate::desk::Desk;
-use crate::error::FleetConfigError;
 use crate::hub::Hub;
 #[cfg(feature = "nats")]
 use crate::nats;
+use crate::spans::{Propagate, Propagator};
 
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 const LOST_AFTER: Duration = Duration::from_secs(1);
@@ -24,24 +24,32 @@ const CALLS_PER_THREAD: usize = 2;
 ///
 /// A member is a *caller*, whose calls may run elsewhere, unless [`worker`](Self::worker) or
 /// [`only_worker`](Self::only_worker) says otherwise.
+///
+/// What is said here is overruled by the builder's other sources: [`FleetSettings`] names the keys of files, the
+/// variables and the arguments.
 #[derive(Clone)]
 pub struct Fleet {
     via: Via,
-    pub(crate) name: String,
-    is_caller: bool,
-    is_worker: bool,
-    pub(crate) is_preferred: bool,
-    most_calls: Option<usize>,
-    pub(crate) time_limit: Duration,
-    pub(crate) lost_after: Duration,
+    settings: FleetSettings,
+    propagator: Propagator,
 }
 
 #[derive(Clone)]
 enum Via {
     #[cfg(feature = "nats")]
     // In a box, since the options are large.
-    Nats(Box<nats::Server>),
+    Nats(Box<async_nats::ConnectOptions>),
     Hub(Hub),
+}
+
+/// A member as all sources describe it.
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) is_preferred: bool,
+    pub(crate) time_limit: Duration,
+    #[cfg(feature = "nats")]
+    pub(crate) lost_after: Duration,
+    pub(crate) propagator: Propagator,
 }
 
 impl Fleet {
@@ -59,7 +67,24 @@ impl Fleet {
     #[cfg(feature = "nats")]
     #[must_use]
     pub fn nats_with(url: impl Into<String>, options: async_nats::ConnectOptions) -> Self {
-        Self::via(Via::Nats(Box::new(nats::Server { url: url.into(), options })))
+        let mut fleet = Self::via(Via::Nats(Box::new(options)));
+        fleet.settings.url = Some(url.into());
+        fleet
+    }
+
+    /// A fleet over NATS if a file, a variable or an argument names its server; otherwise the program joins none.
+    ///
+    /// ```
+    /// // `SHOP_FLEET_URL=nats://broker:4222 SHOP_FLEET_ROLE=worker`
+    /// let builder = loom::LoomBuilder::new().env_prefix("SHOP");
+    /// let runtime = builder.fleet(loom_fleet::Fleet::from_settings()).build()?;
+    /// assert_eq!(runtime.config().fleet.url, None);
+    /// # Ok::<(), loom::LoomError>(())
+    /// ```
+    #[cfg(feature = "nats")]
+    #[must_use]
+    pub fn from_settings() -> Self {
+        Self::via(Via::Nats(Box::default()))
     }
 
     /// A fleet within this process, for tests and for trying it out: its members are runtimes.
@@ -69,36 +94,27 @@ impl Fleet {
     }
 
     fn via(via: Via) -> Self {
-        Self {
-            via,
-            name: "default".to_owned(),
-            is_caller: true,
-            is_worker: false,
-            is_preferred: false,
-            most_calls: None,
-            time_limit: TIME_LIMIT,
-            lost_after: LOST_AFTER,
-        }
+        Self { via, settings: FleetSettings::default(), propagator: Propagator::default() }
     }
 
     /// The name, `default` if there is none: members of fleets with different names do not see each other.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
+        self.settings.name = Some(name.into());
         self
     }
 
     /// The runtime is a caller and a worker: it runs calls of others, too.
     #[must_use]
     pub fn worker(mut self) -> Self {
-        (self.is_worker, self.is_caller) = (true, true);
+        self.settings.role = Some(FleetRole::Worker);
         self
     }
 
     /// The runtime is a worker, and sends no calls of its own.
     #[must_use]
     pub fn only_worker(mut self) -> Self {
-        (self.is_worker, self.is_caller) = (true, false);
+        self.settings.role = Some(FleetRole::OnlyWorker);
         self
     }
 
@@ -106,7 +122,7 @@ impl Fleet {
     /// for a front end that computes as little as it can.
     #[must_use]
     pub fn preferred(mut self) -> Self {
-        self.is_preferred = true;
+        self.settings.preferred = Some(true);
         self
     }
 
@@ -114,14 +130,14 @@ impl Fleet {
     /// refuses further ones at once, and they run where they were made.
     #[must_use]
     pub fn most_calls(mut self, calls: usize) -> Self {
-        self.most_calls = Some(calls);
+        self.settings.most_calls = Some(calls);
         self
     }
 
     /// How long a far call may take until it ends with `FleetError::Expired`, 10 ms to 24 h; default 30 s.
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
-        self.time_limit = limit;
+        self.settings.time_limit = Some(limit);
         self
     }
 
@@ -129,29 +145,30 @@ impl Fleet {
     /// most half of the time limit. Four signs of life are sent in that time.
     #[must_use]
     pub fn lost_after(mut self, silence: Duration) -> Self {
-        self.lost_after = silence;
+        self.settings.lost_after = Some(silence);
         self
     }
 
-    fn check(&self) -> Result<(), FleetConfigError> {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if self.name.is_empty() || !self.name.chars().all(is_plain) {
-            return Err(FleetConfigError::Name(self.name.clone()));
-        }
-        if let Some(calls) = self.most_calls.filter(|calls| !(1..=65536).contains(calls)) {
-            return Err(FleetConfigError::MostCalls(calls));
-        }
-        let allowed = Duration::from_millis(10)..=Duration::from_hours(24);
-        for (name, time) in [("time_limit", self.time_limit), ("lost_after", self.lost_after)] {
-            if !allowed.contains(&time) {
-                return Err(FleetConfigError::Time(name, time));
-            }
-        }
-        Ok(())
+    /// Takes the caller's span along with each call, and puts a call of others into it.
+    #[must_use]
+    pub fn propagate(mut self, propagate: impl Propagate) -> Self {
+        self.propagator = Propagator::new(propagate);
+        self
     }
 }
 
-impl Fleet {
+impl Member {
+    fn of(settings: &FleetSettings, propagator: Propagator) -> Self {
+        Self {
+            name: settings.name.clone().unwrap_or_else(|| "default".to_owned()),
+            is_preferred: settings.preferred.unwrap_or_default(),
+            time_limit: settings.time_limit.unwrap_or(TIME_LIMIT),
+            #[cfg(feature = "nats")]
+            lost_after: settings.lost_after.unwrap_or(LOST_AFTER),
+            propagator,
+        }
+    }
+
     /// How long a silence may be.
     #[cfg(feature = "nats")]
     pub(crate) fn silence(&self) -> Duration {
@@ -160,40 +177,44 @@ impl Fleet {
 }
 
 impl Membership for Fleet {
+    fn settings(&self) -> FleetSettings {
+        self.settings.clone()
+    }
+
     fn join(
         &self,
         runtime: &LoomRuntime,
         leaves: CancellationToken,
     ) -> Result<Option<Arc<dyn Transport>>, Box<dyn Error + Send + Sync>> {
-        self.check()?;
-        let most = self.most_calls.unwrap_or(CALLS_PER_THREAD * runtime.rayon_threads());
-        let desk = Desk::new(most, self.time_limit, leaves)?;
-        let desk = self.is_worker.then_some(desk);
+        let settings = &runtime.config().fleet;
+        let member = Member::of(settings, self.propagator.clone());
+        let role = settings.role.unwrap_or_default();
+        let most = settings.most_calls.unwrap_or(CALLS_PER_THREAD * runtime.rayon_threads());
+        let desk = Desk::new(most, member.time_limit, member.propagator.clone(), leaves)?;
+        let desk = (role != FleetRole::Caller).then_some(desk);
         let transport = match &self.via {
             #[cfg(feature = "nats")]
-            Via::Nats(server) => nats::join(server, self, runtime, desk)?,
-            Via::Hub(hub) => hub.join(self, runtime, desk),
+            Via::Nats(options) => {
+                let Some(server) = nats::Server::of(settings, options)? else { return Ok(None) };
+                nats::join(server, &member, runtime, desk)
+            }
+            Via::Hub(hub) => hub.join(member, runtime, desk),
         };
-        Ok(self.is_caller.then_some(transport))
+        Ok((role != FleetRole::OnlyWorker).then_some(transport))
     }
 }
 
 impl fmt::Debug for Fleet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Fleet");
-        match &self.via {
+        let via = match &self.via {
             #[cfg(feature = "nats")]
-            Via::Nats(server) => debug.field("nats", &server.shown()),
-            Via::Hub(_) => debug.field("hub", &"in this process"),
+            Via::Nats(_) => "NATS",
+            Via::Hub(_) => "a hub in this process",
         };
-        debug
-            .field("name", &self.name)
-            .field("is_caller", &self.is_caller)
-            .field("is_worker", &self.is_worker)
-            .field("is_preferred", &self.is_preferred)
-            .field("most_calls", &self.most_calls)
-            .field("time_limit", &self.time_limit)
-            .field("lost_after", &self.lost_after)
+        f.debug_struct("Fleet")
+            .field("via", &via)
+            .field("settings", &self.settings)
+            .field("propagator", &self.propagator)
             .finish()
     }
 }

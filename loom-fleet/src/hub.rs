@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
 
 use loom::LoomRuntime;
 use loom::fleet::{Calling, Failure, Refused, Request, Transport, spawn_answer};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::desk::{Answer, Desk};
-use crate::fleet::Fleet;
+use crate::desk::{Answer, Called, Desk};
+use crate::fleet::Member;
 
 /// The middle of a fleet within a process. Its clones are one hub.
 ///
@@ -34,7 +33,7 @@ struct Worker {
 
 struct Call {
     request: Request,
-    left: Duration,
+    called: Called,
     answers: oneshot::Sender<Answer>,
 }
 
@@ -47,7 +46,7 @@ impl Hub {
 
     pub(crate) fn join(
         &self,
-        fleet: &Fleet,
+        member: Member,
         runtime: &LoomRuntime,
         desk: Option<Arc<Desk>>,
     ) -> Arc<dyn Transport> {
@@ -56,14 +55,13 @@ impl Hub {
             let (sender, calls) = mpsc::unbounded_channel();
             let worker = Worker { desk: Arc::downgrade(&desk), calls: sender };
             let mut members = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            members.by_fleet.entry(fleet.name.clone()).or_default().push(worker);
+            members.by_fleet.entry(member.name.clone()).or_default().push(worker);
             drop(members);
             own = Arc::downgrade(&desk);
             // Tracked, so that a shutdown waits until the last call is answered.
             runtime.spawn_async(serve(desk, calls));
         }
-        let Fleet { name, time_limit, is_preferred, .. } = fleet.clone();
-        Arc::new(Caller { hub: self.clone(), own, name, time_limit, is_preferred })
+        Arc::new(Caller { hub: self.clone(), own, member })
     }
 
     /// A member other than `own`, another one each time. All are of this program, so each has the function.
@@ -94,10 +92,8 @@ async fn serve(desk: Arc<Desk>, mut calls: mpsc::UnboundedReceiver<Call>) {
         let desk = Arc::clone(&desk);
         // Where the runtime refuses, the caller sees that nobody answers.
         spawn_answer(async move {
-            let Call { request, left, mut answers } = call;
-            let function = request.function;
-            let fingerprint = function.fingerprint();
-            let answer = desk.answer(function, fingerprint, &request.arguments, left);
+            let Call { request, called, mut answers } = call;
+            let answer = desk.answer(request.function, &called, &request.arguments);
             let answer = tokio::select! {
                 answer = answer => Some(answer),
                 () = answers.closed() => None,
@@ -114,14 +110,12 @@ async fn serve(desk: Arc<Desk>, mut calls: mpsc::UnboundedReceiver<Call>) {
 struct Caller {
     hub: Hub,
     own: Weak<Desk>,
-    name: String,
-    time_limit: Duration,
-    is_preferred: bool,
+    member: Member,
 }
 
 impl Transport for Caller {
     fn is_preferred(&self) -> bool {
-        self.is_preferred
+        self.member.is_preferred
     }
 
     fn limit(&self) -> usize {
@@ -129,12 +123,14 @@ impl Transport for Caller {
     }
 
     fn call(&self, request: Request) -> Calling {
-        let worker = self.hub.worker(&self.name, &self.own);
-        let left = self.time_limit;
+        let worker = self.hub.worker(&self.member.name, &self.own);
+        let left = self.member.time_limit;
+        let fingerprint = request.function.fingerprint();
+        let called = Called { fingerprint, left, headers: self.member.propagator.headers() };
         Box::pin(async move {
             let Some(worker) = worker else { return Err(Failure::Refused(Refused::NoWorker)) };
             let (answers, answer) = oneshot::channel();
-            if worker.calls.send(Call { request, left, answers }).is_err() {
+            if worker.calls.send(Call { request, called, answers }).is_err() {
                 return Err(Failure::Refused(Refused::NoWorker));
             }
             let Ok(answer) = timeout(left, answer).await else {
@@ -150,6 +146,6 @@ impl Transport for Caller {
 
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Caller").field("hub", &self.name).finish_non_exhaustive()
+        f.debug_struct("Caller").field("hub", &self.member.name).finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use loom::fleet::{FarStats, FleetError, FleetFunction, attempt};
+use loom::fleet::{FarReason, FarStats, FleetError, FleetFunction, attempt};
 use loom::{ComputePriority, LoomBuilder, LoomRuntime};
 use loom_fleet::{Fleet, Hub};
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,8 @@ fn arguments_and_results_travel() {
     assert_eq!((seen.sent, seen.returned, seen.under_way), (2, 2, 0), "{seen:?}");
     assert_eq!((seen.run_times.count(), seen.ways.count()), (2, 2));
     assert!(seen.way.is_some());
+    let verdict = seen.verdict.expect("it is in a fleet");
+    assert_eq!((verdict.goes, verdict.reason), (true, FarReason::Preferred));
     let told = seen.to_string();
     assert!(told.starts_with("2 of 2 far calls were answered; the way takes "), "{told}");
     let registry = prometheus::Registry::new();
@@ -237,7 +239,51 @@ fn a_full_worker_says_so_and_the_call_runs_here() {
         held.abort();
         assert!(held.await.is_err_and(|error| error.is_cancelled()));
     });
-    assert_eq!(far(&caller, "counted").refused, 1);
+    let seen = far(&caller, "counted");
+    assert_eq!(seen.refused, 1);
+    let verdict = seen.verdict.expect("it is in a fleet");
+    // The way is closed for a moment only, which may be over.
+    assert!(verdict.goes || verdict.reason == FarReason::Closed, "{verdict:?}");
+}
+
+/// What is said adds up, whatever is measured.
+#[test]
+fn an_explanation_says_what_is_decided() {
+    let hub = Hub::new();
+    let _worker = worker(&hub);
+    let caller = builder("caller").fleet(Fleet::hub(&hub)).build().expect("a caller");
+    let alone = builder("alone").build().expect("a runtime");
+    alone.block_on(awaits(0));
+    assert_eq!(far(&alone, "awaits").verdict, None);
+    let mut rules = Vec::new();
+    caller.block_on(spins());
+    for _ in 0..50 {
+        caller.block_on(async {
+            let calls: Vec<_> = (0..20).map(|_| loom::spawn_async(spins())).collect();
+            tokio::task::yield_now().await;
+            rules.push(far(&caller, "spins").verdict.expect("it is in a fleet"));
+            for call in calls {
+                call.await.expect("no panic");
+            }
+        });
+    }
+    for verdict in rules {
+        let told = verdict.explain();
+        assert_eq!(told.contains("goes to another process"), verdict.goes, "{told}");
+        if verdict.reason == FarReason::Cost {
+            assert_eq!(verdict.goes, verdict.there < verdict.here, "{verdict:?}");
+            assert!(verdict.queue <= verdict.here, "{verdict:?}");
+            assert!(verdict.way + verdict.wait <= verdict.there, "{verdict:?}");
+        }
+    }
+}
+
+#[loom::compute(fleet, hint = "high")]
+fn spins() {
+    let began = std::time::Instant::now();
+    while began.elapsed() < Duration::from_micros(500) {
+        std::hint::spin_loop();
+    }
 }
 
 #[test]
@@ -307,13 +353,11 @@ fn wrong_settings_are_told() {
     };
     let hub = Hub::new();
     let told = error(Fleet::hub(&hub).name("my fleet"));
-    assert!(told.contains("cannot join the fleet") && told.contains("\"my fleet\""), "{told}");
+    assert!(told.starts_with("`fleet.name` is \"my fleet\" (set in code); expected"), "{told}");
     let told = error(Fleet::hub(&hub).most_calls(0));
     assert!(told.contains("1 to 65536"), "{told}");
     let told = error(Fleet::hub(&hub).time_limit(Duration::ZERO));
-    assert!(told.contains("`time_limit` is 0ns"), "{told}");
-    let told = error(Fleet::nats("nats://me:secret@host:port"));
-    assert!(told.contains("nats://host:port") && !told.contains("secret"), "{told}");
+    assert!(told.contains("`fleet.time_limit` is 0s"), "{told}");
 }
 
 /// What is not `Send` stays a matter of the function's own thread.

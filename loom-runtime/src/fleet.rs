@@ -22,11 +22,13 @@
 //! it gets once.
 
 pub use crate::call::far::{Attempt, attempt, spawn_answer};
+pub use crate::config::{FleetRole, FleetSettings};
 pub use crate::core::{
     Calling, Failure, FleetError, FleetFunction, Refused, Request, Response, Serving, Transport,
 };
 pub use crate::observe::FarStats;
 pub use crate::runtime::Membership;
+pub use crate::scheduler::{FarReason, FarVerdict};
 
 /// The functions of this program with `#[loom::compute(fleet)]`, those of its libraries included.
 pub fn functions() -> impl Iterator<Item = &'static FleetFunction> {

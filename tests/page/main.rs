@@ -13,6 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use browser::Browser;
 use loom::{LoomBuilder, LoomRuntime, Mode};
+use loom_fleet::{Fleet, Hub};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -36,10 +37,16 @@ async fn pauses(n: u64) -> u64 {
     n
 }
 
-/// A runtime that serves its dashboard page, and the page's URL.
-fn served() -> (LoomRuntime, String) {
+#[loom::compute(fleet, mode = "offload")]
+fn crop(n: u64) -> u64 {
+    n
+}
+
+/// A runtime that serves its dashboard page, and the page's URL. It belongs to a fleet.
+fn served(hub: &Hub) -> (LoomRuntime, String) {
     let builder =
         LoomBuilder::new().prefix("shop").tokio_threads(2).rayon_threads(2).local_cores(1);
+    let builder = builder.fleet(Fleet::hub(hub).name("shop").preferred());
     let runtime = builder.build().expect("it starts");
     let page = loom::dashboard::Dashboard::of(&runtime).allow_overrides();
     let router: Router = Router::new().nest_service("/inside/loom", page);
@@ -56,7 +63,7 @@ fn load(runtime: &LoomRuntime) -> JoinHandle<()> {
     runtime.tokio_handle().spawn(async move {
         for n in 0_u64.. {
             pause.tick().await;
-            tiny(pauses(n).await).await;
+            tiny(pauses(crop(n).await).await).await;
             sum(if n.is_multiple_of(2) { 100 } else { 500_000 }).await;
         }
     })
@@ -81,7 +88,11 @@ async fn faults(browser: &Browser) -> Value {
 
 #[test]
 fn the_page_shows_what_a_runtime_does() {
-    let (runtime, url) = served();
+    let hub = Hub::new();
+    let worker = LoomBuilder::new().tokio_threads(1).rayon_threads(1);
+    let worker = worker.fleet(Fleet::hub(&hub).name("shop").only_worker()).build();
+    let _worker = worker.expect("it starts");
+    let (runtime, url) = served(&hub);
     let load = load(&runtime);
     // The browser's client runs on a runtime of its own, not on the observed one.
     let own = tokio::runtime::Runtime::new().expect("tokio starts");
@@ -91,6 +102,7 @@ fn the_page_shows_what_a_runtime_does() {
         until_it_looks(&browser, 2).await;
         it_names_threads_and_functions(&browser).await;
         it_lives(&browser).await;
+        it_tells_of_the_fleet(&browser).await;
         it_can_be_used_by_keyboard(&browser).await;
         it_overrides_where_a_function_runs(&browser, &runtime).await;
         for (width, height) in [PHONE, DESK] {
@@ -124,6 +136,8 @@ async fn it_names_threads_and_functions(browser: &Browser) {
         "page::pauses (first polls)",
         "waiting for a thread",
         "way to the pool and back",
+        "calls on the fleet",
+        "caller of shop; ",
         "guardrails",
         "live",
     ] {
@@ -180,6 +194,21 @@ async fn it_can_be_used_by_keyboard(browser: &Browser) {
     until_it_looks(browser, 1).await;
     assert_eq!(browser.run("return document.activeElement.innerText").await, name);
     assert_eq!(browser.run(OPEN).await, 1, "and it stays open");
+}
+
+/// What is said of a function whose calls run on the fleet.
+async fn it_tells_of_the_fleet(browser: &Browser) {
+    let click = "[...document.querySelectorAll('#functions button')]
+         .find((button) => button.innerText === 'page::crop').click()";
+    browser.run(click).await;
+    let more = "[...document.querySelectorAll('tr.more')].map((row) => row.innerText).join()";
+    browser.until(&format!("{more}.includes('far calls were answered')")).await;
+    let text = browser.run(&format!("return {more}")).await;
+    let text = text.as_str().expect("it is text");
+    for part in ["goes to another process", "Run time on the fleet: ", "Way to the fleet: "] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    browser.run(click).await;
 }
 
 /// The open function is moved to the pool, and back, by its list.

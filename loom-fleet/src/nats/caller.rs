@@ -1,5 +1,6 @@
 //! The caller's side.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,8 @@ use bytes::Bytes;
 use loom::fleet::{Calling, Failure, Refused, Request, Response, Transport};
 use tokio::time::timeout;
 
-use crate::fleet::Fleet;
+use crate::fleet::Member;
+use crate::spans::Propagator;
 
 use super::Connection;
 use super::answers::{Answers, Waiting};
@@ -22,18 +24,20 @@ pub(crate) struct Caller {
     time_limit: Duration,
     lost_after: Duration,
     is_preferred: bool,
+    propagator: Propagator,
 }
 
 impl Caller {
     pub(crate) fn new(
-        fleet: &Fleet,
+        member: &Member,
         subjects: Subjects,
         connection: Connection,
         answers: Answers,
     ) -> Self {
-        let Fleet { time_limit, is_preferred, .. } = *fleet;
-        let lost_after = fleet.silence();
-        Self { subjects, connection, answers, time_limit, lost_after, is_preferred }
+        let Member { time_limit, is_preferred, .. } = *member;
+        let lost_after = member.silence();
+        let propagator = member.propagator.clone();
+        Self { subjects, connection, answers, time_limit, lost_after, is_preferred, propagator }
     }
 
     fn begin(&self, request: &Request) -> Result<UnderWay, Failure> {
@@ -48,6 +52,7 @@ impl Caller {
             call: self.subjects.call(request.function),
             drop: self.subjects.drop(),
             lost_after: self.lost_after,
+            headers: self.propagator.headers(),
             may_run: false,
         })
     }
@@ -83,6 +88,8 @@ struct UnderWay {
     call: String,
     drop: String,
     lost_after: Duration,
+    /// What it tells of the caller's span.
+    headers: HashMap<String, String>,
     /// Whether a worker may have it.
     may_run: bool,
 }
@@ -91,7 +98,8 @@ impl UnderWay {
     async fn answer(mut self, request: Request, time_limit: Duration) -> Result<Response, Failure> {
         let lost_after = self.lost_after;
         let began = Instant::now();
-        let headers = message::of_call(request.function.fingerprint(), time_limit);
+        let fingerprint = request.function.fingerprint();
+        let headers = message::of_call(fingerprint, time_limit, &self.headers);
         let arguments = Bytes::from(request.arguments);
         let (call, inbox) = (std::mem::take(&mut self.call), self.waiting.inbox());
         let sent = self.client.publish_with_reply_and_headers(call, inbox, headers, arguments);

@@ -1,22 +1,27 @@
 //! Subjects and headers.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use async_nats::{HeaderMap, HeaderValue, Message, StatusCode};
+use async_nats::{HeaderMap, HeaderName, HeaderValue, Message, StatusCode};
 use bytes::Bytes;
 use loom::fleet::{FleetFunction, Refused};
 
-use crate::desk::Answer;
+use crate::desk::{Answer, Called};
 
 pub(crate) const QUEUE_GROUP: &str = "loom";
+/// How the names of the protocol's headers begin.
+const OWN: &str = "Loom-";
 const SIGNATURE: &str = "Loom-Signature";
 const LEFT: &str = "Loom-Left";
 const IS: &str = "Loom-Is";
 const RAN: &str = "Loom-Ran";
 const WAITED: &str = "Loom-Waited";
 /// The most that subject, reply subject and headers take of a message.
-pub(crate) const OVERHEAD: usize = 1024;
+pub(crate) const OVERHEAD: usize = 1024 + TOLD;
+/// The most bytes of names and values that tell of the caller's span.
+const TOLD: usize = 2048;
 
 /// The subjects of one fleet.
 #[derive(Clone, Debug)]
@@ -51,19 +56,44 @@ fn token(name: &str) -> String {
     token
 }
 
-pub(crate) fn of_call(fingerprint: u64, left: Duration) -> HeaderMap {
+pub(crate) fn of_call(
+    fingerprint: u64,
+    left: Duration,
+    told: &HashMap<String, String>,
+) -> HeaderMap {
     let mut headers = HeaderMap::new();
+    let mut room = TOLD;
+    for (name, value) in told.iter().filter(|(name, _)| !is_own(name)) {
+        // What is no header is left out, and what is too long.
+        let Some(left) = room.checked_sub(name.len() + value.len()) else { continue };
+        let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>())
+        else {
+            continue;
+        };
+        headers.insert(name, value);
+        room = left;
+    }
     headers.insert(SIGNATURE, format!("{fingerprint:016x}"));
     headers.insert(LEFT, left.as_millis().to_string());
     headers
 }
 
 /// What a call says of itself; `None` for a message that is none.
-pub(crate) fn call(message: &Message) -> Option<(u64, Duration)> {
+pub(crate) fn call(message: &Message) -> Option<Called> {
     let headers = message.headers.as_ref()?;
     let fingerprint = u64::from_str_radix(headers.get(SIGNATURE)?.as_str(), 16).ok()?;
     let left = headers.get(LEFT)?.as_str().parse().ok()?;
-    Some((fingerprint, Duration::from_millis(left)))
+    let told =
+        headers.iter().filter(|(name, _)| !is_own(name.as_ref())).filter_map(|(name, all)| {
+            let value = all.first()?;
+            Some((<HeaderName as AsRef<str>>::as_ref(name).to_owned(), value.as_str().to_owned()))
+        });
+    Some(Called { fingerprint, left: Duration::from_millis(left), headers: told.collect() })
+}
+
+/// Whether a header is of the protocol.
+fn is_own(name: &str) -> bool {
+    name.get(..OWN.len()).is_some_and(|start| start.eq_ignore_ascii_case(OWN))
 }
 
 /// The headers and the payload of an answer.
@@ -141,6 +171,32 @@ pub(crate) fn read(message: Message) -> Read {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_tells_of_a_span_comes_back_and_nothing_else() {
+        let told = [
+            ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+            ("Loom-Left", "7"),
+            ("loom-signature", "7"),
+            ("no header:", "x"),
+            ("broken", "two\r\nlines"),
+            ("long", &"x".repeat(TOLD)),
+        ];
+        let told = told.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let headers = of_call(0xab, Duration::from_millis(9), &told.clone().into());
+        let message = Message {
+            subject: "here".into(),
+            reply: None,
+            payload: Bytes::new(),
+            headers: Some(headers),
+            status: None,
+            description: None,
+            length: 0,
+        };
+        let called = call(&message).expect("it is a call");
+        assert_eq!((called.fingerprint, called.left), (0xab, Duration::from_millis(9)));
+        assert_eq!(called.headers, HashMap::from([told[0].clone()]));
+    }
 
     #[test]
     fn a_name_is_one_part_of_a_subject() {

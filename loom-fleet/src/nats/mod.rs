@@ -5,48 +5,53 @@ mod caller;
 mod message;
 mod worker;
 
+use std::fs;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 
 use async_nats::{Client, ConnectOptions, ServerAddr};
 use loom::LoomRuntime;
-use loom::fleet::Transport;
+use loom::fleet::{FleetSettings, Transport};
 use tokio::time::timeout;
 
 use crate::desk::Desk;
 use crate::error::FleetConfigError;
-use crate::fleet::Fleet;
+use crate::fleet::Member;
 
 use answers::Answers;
 use caller::Caller;
 use message::Subjects;
 
 /// Where the server is, and how to connect.
-#[derive(Clone)]
 pub(crate) struct Server {
-    pub(crate) url: String,
-    pub(crate) options: ConnectOptions,
+    addresses: Vec<ServerAddr>,
+    /// The addresses without users and passwords.
+    shown: String,
+    options: ConnectOptions,
 }
 
 impl Server {
-    /// The addresses without users and passwords.
-    pub(crate) fn shown(&self) -> String {
-        let without = |url: &str| match (url.split_once("://"), url.rsplit_once('@')) {
-            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-            (None, Some((_, host))) => host.to_owned(),
-            (_, None) => url.to_owned(),
+    /// The server that the settings name, if they name one.
+    pub(crate) fn of(
+        settings: &FleetSettings,
+        options: &ConnectOptions,
+    ) -> Result<Option<Self>, FleetConfigError> {
+        let (Some(url), Some(shown)) = (&settings.url, settings.shown_url()) else {
+            return Ok(None);
         };
-        self.url.split(',').map(without).collect::<Vec<_>>().join(",")
-    }
-
-    fn addresses(&self) -> Result<Vec<ServerAddr>, FleetConfigError> {
-        let refused = |why: String| FleetConfigError::Address(format!("`{}`: {why}", self.shown()));
-        let addresses = self
-            .url
+        let refused = |why: String| FleetConfigError::Address(format!("`{shown}`: {why}"));
+        let addresses = url
             .split(',')
             .map(str::trim)
             .map(|url| url.parse::<ServerAddr>().map_err(|error| refused(error.to_string())));
-        addresses.collect()
+        let addresses = addresses.collect::<Result<_, _>>()?;
+        let mut options = options.clone();
+        if let Some(file) = &settings.credentials {
+            let unusable = |error| FleetConfigError::Credentials { file: file.clone(), error };
+            let credentials = fs::read_to_string(file).map_err(unusable)?;
+            options = options.credentials(&credentials).map_err(unusable)?;
+        }
+        Ok(Some(Self { addresses, shown, options }))
     }
 }
 
@@ -62,20 +67,19 @@ impl Connection {
 
 /// Connects, and serves if there is a desk.
 pub(crate) fn join(
-    server: &Server,
-    fleet: &Fleet,
+    server: Server,
+    member: &Member,
     runtime: &LoomRuntime,
     desk: Option<Arc<Desk>>,
-) -> Result<Arc<dyn Transport>, FleetConfigError> {
-    let addresses = server.addresses()?;
-    let subjects = Subjects::of(&fleet.name);
+) -> Arc<dyn Transport> {
+    let Server { addresses, shown, options } = server;
+    let subjects = Subjects::of(&member.name);
     let connection = Connection::default();
     let answers = Answers::default();
-    let caller = Caller::new(fleet, subjects.clone(), connection.clone(), answers.clone());
+    let caller = Caller::new(member, subjects.clone(), connection.clone(), answers.clone());
     // A member that is caller and worker sends no calls to itself.
-    let options = server.options.clone().retry_on_initial_connect().no_echo();
-    let silence = fleet.silence();
-    let shown = server.shown();
+    let options = options.retry_on_initial_connect().no_echo();
+    let silence = member.silence();
     let left = desk.clone();
     let member = async move {
         let client = match options.connect(addresses).await {
@@ -104,23 +108,5 @@ pub(crate) fn join(
         })),
         None => drop(runtime.tokio_handle().spawn(member)),
     }
-    Ok(Arc::new(caller))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_password_is_shown() {
-        let shown =
-            |url: &str| Server { url: url.to_owned(), options: ConnectOptions::new() }.shown();
-        assert_eq!(shown("nats://me:secret@here:4222"), "nats://here:4222");
-        assert_eq!(shown("nats://me:p@ss@here,tls://there:1"), "nats://here,tls://there:1");
-        assert_eq!(shown("token@here:4222"), "here:4222");
-        let server =
-            Server { url: "nats://me:secret@here:port".to_owned(), options: ConnectOptions::new() };
-        let error = server.addresses().expect_err("no port").to_string();
-        assert!(error.contains("nats://here:port") && !error.contains("secret"), "{error}");
-    }
+    Arc::new(caller)
 }

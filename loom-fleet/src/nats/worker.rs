@@ -77,7 +77,7 @@ impl Worker {
 
     fn begin(self: &Arc<Self>, function: &'static FleetFunction, call: Message) {
         let Some(inbox) = call.reply.clone() else { return };
-        let Some((fingerprint, left)) = message::call(&call) else {
+        let Some(called) = message::call(&call) else {
             let why = "it is no call of this version of Loom".to_owned();
             let answer = message::of_answer(Answer::Refused(Refused::Skew(why)));
             tokio::spawn(Arc::clone(self).send(inbox, answer));
@@ -89,7 +89,7 @@ impl Worker {
             let (dropped, is_dropped) = oneshot::channel();
             worker.running().insert(inbox.to_string(), dropped);
             let running = Running { worker: &worker, inbox: &inbox };
-            let answer = worker.desk.answer(function, fingerprint, &call.payload, left);
+            let answer = worker.desk.answer(function, &called, &call.payload);
             let answer = tokio::select! {
                 answer = answer => Some(answer),
                 Ok(()) = is_dropped => None,

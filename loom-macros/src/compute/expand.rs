@@ -81,7 +81,7 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> 
         (false, false, Some(_)) => "far",
     };
     let entry = args.fleet.as_ref().map(|fleet| {
-        let entry = fleet::entry(fleet, loom, args.key.as_ref(), sig);
+        let entry = fleet::entry(fleet, loom, args.key.as_ref(), &args.carry, sig);
         quote!(#entry,)
     });
     // A result that cannot be sent is reported at its type.

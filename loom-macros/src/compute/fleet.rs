@@ -8,8 +8,9 @@
 //! ```
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{FnArg, LitStr, Path, ReturnType, Safety, Signature, Type};
 
 use crate::args::Arg;
@@ -127,17 +128,30 @@ pub(super) fn entry(
     fleet: &Fleet,
     loom: &Path,
     key: Option<&LitStr>,
+    carry: &[Path],
     sig: &Signature,
 ) -> TokenStream {
     let Fleet { version, is_idempotent, .. } = fleet;
     let (name, item) = (&sig.ident, sig.ident.unraw().to_string());
     let given = key
         .map_or_else(|| quote!(#loom::__private::None), |key| quote!(#loom::__private::Some(#key)));
-    let signature = signature(sig);
+    let signature = signature(sig, carry);
     let serve = format_ident!("serve{}", sig.inputs.len());
-    let arguments = Ident::new("arguments", Span::mixed_site());
+    let message = Ident::new("message", Span::mixed_site());
+    // The span of each name, so that one that cannot travel is reported there.
+    let names = carry.iter().map(|name| quote_spanned!(name.span()=> &#name));
+    let (taken, along, keys) = if carry.is_empty() {
+        (None, None, quote!(&[]))
+    } else {
+        let list = quote! {
+            static __LOOM_ALONG: &[&dyn #loom::__private::fleet::TravelsAlong] = &[#(#names),*];
+        };
+        let along = quote!(.taking_along(|| #loom::__private::fleet::write(__LOOM_ALONG)));
+        (Some(list), Some(along), quote!(__LOOM_ALONG))
+    };
     quote! {
         {
+            #taken
             #[#loom::__private::linkme::distributed_slice(#loom::__private::fleet::FLEET)]
             #[linkme(crate = #loom::__private::linkme)]
             static __LOOM_FLEET: #loom::__private::FleetFunction =
@@ -146,15 +160,15 @@ pub(super) fn entry(
                     #version,
                     #signature,
                     #is_idempotent,
-                    |#arguments| #loom::__private::fleet::#serve(#arguments, #name),
-                );
+                    |#message| #loom::__private::fleet::#serve(#message, #keys, #name),
+                ) #along;
             &__LOOM_FLEET
         }
     }
 }
 
-/// The types as they are written, with one space between tokens.
-fn signature(sig: &Signature) -> String {
+/// The types as they are written, with one space between tokens, and the names of what travels along.
+fn signature(sig: &Signature, carry: &[Path]) -> String {
     let types = sig.inputs.iter().map(|input| match input {
         FnArg::Typed(arg) => arg.ty.to_token_stream().to_string(),
         FnArg::Receiver(receiver) => receiver.to_token_stream().to_string(),
@@ -164,5 +178,8 @@ fn signature(sig: &Signature) -> String {
         ReturnType::Default => "()".to_owned(),
         ReturnType::Type(_, ty) => ty.to_token_stream().to_string(),
     };
-    format!("({}) -> {output}", types.join(", "))
+    let names: Vec<_> = carry.iter().map(|name| name.to_token_stream().to_string()).collect();
+    let along =
+        if names.is_empty() { String::new() } else { format!(" with {}", names.join(", ")) };
+    format!("({}) -> {output}{along}", types.join(", "))
 }

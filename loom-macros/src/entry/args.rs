@@ -38,6 +38,7 @@ const KNOWN: &[&str] = &[
     "config",
     "env_prefix",
     "with_cli_args",
+    "fleet",
     "crate",
 ];
 /// Arguments of tests alone.
@@ -129,6 +130,11 @@ fn value(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
             Ok(quote!(&#expression))
         }
         "with_cli_args" => Err(needs(arg, "command line arguments need", "clap")),
+        "fleet" if cfg!(feature = "fleet") => {
+            let expression = arg.expression(&example("loom_fleet::Fleet::from_settings()"))?;
+            Ok(quote!(#expression))
+        }
+        "fleet" => Err(needs(arg, "a fleet needs", "fleet")),
         "tokio_flavor" => variant(
             arg,
             &path("TokioFlavor"),

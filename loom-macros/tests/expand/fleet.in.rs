@@ -9,3 +9,8 @@ fn shrink(image: Vec<u8>, side: u32) -> Vec<u8> {
 async fn search(words: String) -> usize {
     index().await.count(&words)
 }
+
+#[loom::compute(fleet, carry(USER, requests::ID))]
+fn greet() -> String {
+    USER.get()
+}

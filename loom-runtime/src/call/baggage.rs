@@ -141,6 +141,32 @@ impl<T: Send> Carried for Value<T> {
     }
 }
 
+/// A value for a task-local.
+#[cfg(feature = "fleet")]
+pub(super) fn carried<T: Send + 'static>(key: &'static LocalKey<T>, value: T) -> Box<dyn Carried> {
+    Box::new(Value { key, value: Some(value) })
+}
+
+/// Values for task-locals that are set again and again.
+#[cfg(feature = "fleet")]
+pub(super) struct Lent(Box<[Kept]>);
+
+#[cfg(feature = "fleet")]
+impl Lent {
+    pub(super) fn of(values: Vec<Box<dyn Carried>>) -> Self {
+        Self(values.into_iter().map(|value| Kept(Some(value))).collect())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Calls `f` while the task-locals have these values.
+    pub(super) fn around(&mut self, f: &mut dyn FnMut()) {
+        lend_all(&mut self.0, f);
+    }
+}
+
 /// A carried value whose drop does not panic, so that several may be dropped together.
 struct Kept(Option<Box<dyn Carried>>);
 

@@ -8,6 +8,8 @@ use crate::config::Override;
 #[cfg(feature = "tower")]
 use crate::core::route;
 use crate::core::{Core, Function, thread_stats};
+#[cfg(feature = "fleet")]
+use crate::scheduler::Known;
 use crate::scheduler::{Arm, ComputeHint, Conditions, Decision, Mode, Moment, Site};
 use crate::sync::Arc;
 use crate::topology::os;
@@ -108,6 +110,21 @@ pub(super) fn conditions_now(
     let (mode, conditions) = conditions_of(core, function, over, priority, now);
     let is_free = !conditions.is_overridden && conditions.forced != Some(Arm::InlineTokio);
     (is_free && mode != Mode::Observe, conditions)
+}
+
+/// As [`conditions_now`], and what is known of the function.
+#[cfg(feature = "fleet")]
+pub(super) fn now_of(
+    core: &Core,
+    function: &Function,
+    priority: Priority,
+    now: u64,
+) -> (bool, Conditions, Known) {
+    let hint = overriding::of(core, function)
+        .hint
+        .unwrap_or_else(|| function.site.hint_of(function.class));
+    let (is_free, conditions) = conditions_now(core, function, priority, now);
+    (is_free, conditions, function.record.known(&core.knobs, hint, now))
 }
 
 /// The priority with which a call of the function that is made now would wait in the queue; `None` if it

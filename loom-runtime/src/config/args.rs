@@ -97,6 +97,46 @@ pub struct LoomArgs {
     #[arg(long, value_name = "LIST")]
     pub loom_functions: Option<String>,
 
+    /// Where the fleet is, such as `nats://host:4222`
+    #[arg(long, value_name = "URL")]
+    #[cfg(feature = "fleet")]
+    pub loom_fleet_url: Option<String>,
+
+    /// A file that proves to the fleet who this process is
+    #[arg(long, value_name = "FILE")]
+    #[cfg(feature = "fleet")]
+    pub loom_fleet_credentials: Option<String>,
+
+    /// The fleet's name
+    #[arg(long, value_name = "NAME")]
+    #[cfg(feature = "fleet")]
+    pub loom_fleet_name: Option<String>,
+
+    /// The part in the fleet: caller, worker (both) or `only_worker`
+    #[arg(long, value_name = "WORD")]
+    #[cfg(feature = "fleet")]
+    pub loom_fleet_role: Option<String>,
+
+    /// Whether the fleet takes what would go to the compute pool: true or false
+    #[arg(long, value_name = "WORD")]
+    #[cfg(feature = "fleet")]
+    pub loom_fleet_preferred: Option<String>,
+
+    /// How many calls of others a worker has at a time, 1 to 65536
+    #[arg(long, value_name = "N")]
+    #[cfg(feature = "fleet")]
+    pub loom_fleet_most_calls: Option<usize>,
+
+    /// How long a far call may take, such as 30s
+    #[arg(long, value_name = "TIME")]
+    #[cfg(feature = "fleet")]
+    pub loom_fleet_time_limit: Option<String>,
+
+    /// How long a worker that has a call may be silent, such as 1s
+    #[arg(long, value_name = "TIME")]
+    #[cfg(feature = "fleet")]
+    pub loom_fleet_lost_after: Option<String>,
+
     /// A configuration file (TOML, YAML or JSON), which wins over the program's files and variables
     #[arg(long, value_name = "FILE")]
     #[cfg(feature = "config-files")]
@@ -126,9 +166,25 @@ impl LoomArgs {
             ("shutdown_timeout", text(&self.loom_shutdown_timeout)),
             ("profile", text(&self.loom_profile)),
             ("functions", text(&self.loom_functions)),
+            #[cfg(feature = "fleet")]
+            ("fleet.url", text(&self.loom_fleet_url)),
+            #[cfg(feature = "fleet")]
+            ("fleet.credentials", text(&self.loom_fleet_credentials)),
+            #[cfg(feature = "fleet")]
+            ("fleet.name", text(&self.loom_fleet_name)),
+            #[cfg(feature = "fleet")]
+            ("fleet.role", text(&self.loom_fleet_role)),
+            #[cfg(feature = "fleet")]
+            ("fleet.preferred", text(&self.loom_fleet_preferred)),
+            #[cfg(feature = "fleet")]
+            ("fleet.most_calls", number(&self.loom_fleet_most_calls)),
+            #[cfg(feature = "fleet")]
+            ("fleet.time_limit", text(&self.loom_fleet_time_limit)),
+            #[cfg(feature = "fleet")]
+            ("fleet.lost_after", text(&self.loom_fleet_lost_after)),
         ] {
             if let Some(raw) = raw {
-                let argument = format!("--loom-{}", key.replace('_', "-"));
+                let argument = format!("--loom-{}", key.replace(['_', '.'], "-"));
                 settings.set(key, &raw, &Source::Argument(argument))?;
             }
         }

@@ -42,6 +42,8 @@ impl Settings {
         check("compute_queue", self.compute_queue.as_ref(), |queue| calls(queue.0))?;
         check("shutdown_timeout", self.shutdown_timeout.as_ref(), timeout)?;
         check("profile", self.profile.as_ref(), |path| file_has_a_name(path))?;
+        #[cfg(feature = "fleet")]
+        self.fleet.iter().try_for_each(|Given { value, source }| value.check(source))?;
         self.functions.iter().try_for_each(|Given { value: (name, over), source }| {
             check_name(name).map_err(|remedy| LoomError::InvalidSetting {
                 setting: FUNCTIONS,

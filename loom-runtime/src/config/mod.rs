@@ -11,6 +11,8 @@ mod check;
 mod environment;
 #[cfg(feature = "config-files")]
 mod file;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod functions;
 mod possible;
 mod resolved;
@@ -23,6 +25,8 @@ pub use args::LoomArgs;
 pub(crate) use environment::{from_environment, functions_of_environment};
 #[cfg(feature = "config-files")]
 pub(crate) use file::from_file;
+#[cfg(feature = "fleet")]
+pub use fleet::{FleetRole, FleetSettings};
 pub use functions::Override;
 pub(crate) use functions::check_name;
 pub(crate) use possible::{budget, check_beside, check_flavor, flavor_of, hold_time};

@@ -7,6 +7,8 @@ use crate::error::Source;
 use crate::scheduler::{CalibrationConfig, MabKnobs};
 use crate::topology::{ComputePriority, GlobalRayon, Pin, Placement};
 
+#[cfg(feature = "fleet")]
+use super::fleet::{self, FleetSettings};
 use super::functions::Override;
 use super::tuning::{self, Tuning};
 use super::words::TokioFlavor;
@@ -70,12 +72,15 @@ pub struct LoomConfig {
     pub mab_knobs: MabKnobs,
     /// Whether and how the overhead of the compute pool was measured at the start.
     pub calibration: CalibrationConfig,
+    /// What was said of the fleet.
+    #[cfg(feature = "fleet")]
+    pub fleet: FleetSettings,
     pub(crate) sources: Vec<(&'static str, Source)>,
 }
 
 impl LoomConfig {
     /// The source of a key's value; `None` for an unknown key. The keys are the names of the fields, and
-    /// those of the two tables are `mab_knobs.k_starve`, `calibration.enabled` and so on. For `functions`
+    /// those of the tables are `mab_knobs.k_starve`, `calibration.enabled`, `fleet.name` and so on. For `functions`
     /// it is the source of the latest override; earlier ones may have others.
     #[must_use]
     pub fn source(&self, key: &str) -> Option<&Source> {
@@ -83,7 +88,7 @@ impl LoomConfig {
     }
 }
 
-/// One line for each key: `key = value (source)`. Keys below `mab_knobs` and `calibration` are left
+/// One line for each key: `key = value (source)`. Keys below `mab_knobs`, `calibration` and `fleet` are left
 /// out if they were not set.
 impl fmt::Display for LoomConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -120,6 +125,8 @@ impl fmt::Display for LoomConfig {
                 "shutdown_timeout" => {
                     write!(f, "{}", humantime::format_duration(self.shutdown_timeout))?;
                 }
+                #[cfg(feature = "fleet")]
+                key if key.starts_with("fleet.") => f.write_str(&fleet::value(key, &self.fleet))?,
                 key => {
                     let (knobs, calibration) = (self.mab_knobs, self.calibration);
                     f.write_str(&tuning::value(key, &Tuning { knobs, calibration }))?;

@@ -5,8 +5,10 @@ use std::time::Duration;
 use crate::error::{LoomError, Result};
 use crate::topology::{ComputePriority, GlobalRayon, Pin, Placement};
 
+#[cfg(feature = "fleet")]
+use super::fleet::{self, FleetSettings};
 use super::functions::{self, Override};
-use super::tuning::{self, Change, TABLES, TUNING, Tuning};
+use super::tuning::{Change, TABLES, TUNING, Tuning};
 use super::words::TokioFlavor;
 use super::words::{Bytes, Calls, Cores, FromRaw, Raw, Spares, nearest};
 use crate::error::Source;
@@ -36,6 +38,9 @@ macro_rules! settings {
             pub(crate) tuning: Vec<Given<Change>>,
             /// Overrides of functions, the latest last.
             pub(crate) functions: Vec<Given<(String, Override)>>,
+            /// What is said of the fleet, the latest last.
+            #[cfg(feature = "fleet")]
+            pub(crate) fleet: Vec<Given<FleetSettings>>,
         }
 
         /// The keys at the top level, spelled as in files and in the builder.
@@ -69,6 +74,8 @@ macro_rules! settings {
                 })*
                 self.tuning.extend(later.tuning);
                 self.functions.extend(later.functions);
+                #[cfg(feature = "fleet")]
+                self.fleet.extend(later.fleet);
             }
 
             /// The source of each value, in the order of the keys.
@@ -80,6 +87,7 @@ macro_rules! settings {
                 .into_iter()
                 .chain([(FUNCTIONS, self.source_of_functions())])
                 .chain(self.sources_of_tuning())
+                .chain(self.sources_of_fleet())
                 .collect()
             }
 
@@ -92,6 +100,10 @@ macro_rules! settings {
                     given.source = Source::Default;
                 }
                 for given in &mut self.functions {
+                    given.source = Source::Default;
+                }
+                #[cfg(feature = "fleet")]
+                for given in &mut self.fleet {
                     given.source = Source::Default;
                 }
                 self
@@ -149,14 +161,18 @@ impl Settings {
         if key == FUNCTIONS {
             return self.set_functions(raw, source);
         }
+        #[cfg(feature = "fleet")]
+        if let Some(key) = fleet::KEYS.iter().find(|known| known.name == key) {
+            return self.set_fleet(key, raw, source);
+        }
         if let Raw::Table(below) = raw
-            && TABLES.contains(&key)
+            && tables().any(|table| table == key)
         {
             return below
                 .iter()
                 .try_for_each(|(name, raw)| self.set_below(&format!("{key}.{name}"), raw, source));
         }
-        if let Some(table) = TABLES.iter().find(|table| **table == key) {
+        if let Some(table) = tables().find(|table| *table == key) {
             return Err(LoomError::InvalidSetting {
                 setting: table,
                 value: raw.to_string(),
@@ -188,6 +204,63 @@ impl Settings {
         Ok(())
     }
 
+    /// Adds one value of the fleet's table.
+    #[cfg(feature = "fleet")]
+    fn set_fleet(&mut self, key: &'static fleet::Key, raw: &Raw, source: &Source) -> Result<()> {
+        let value = FleetSettings::of(key, raw).map_err(|remedy| LoomError::InvalidSetting {
+            setting: key.name,
+            value: raw.to_string(),
+            source_of_value: source.clone(),
+            remedy,
+        })?;
+        self.fleet.push(Given { value, source: source.clone() });
+        Ok(())
+    }
+
+    /// A program that joins no fleet has no use for what is said of one.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn check_fleet(&self, joins: bool) -> Result<()> {
+        let first = self.fleet.iter().find_map(|given| {
+            let key = fleet::KEYS.iter().find(|key| given.value.has(key))?;
+            Some((key.name, given))
+        });
+        match first {
+            Some((setting, Given { value, source })) if !joins => Err(LoomError::InvalidSetting {
+                setting,
+                value: fleet::value(setting, value),
+                source_of_value: source.clone(),
+                remedy: "this program joins no fleet, so leave it out, or pass a fleet to \
+                         `LoomBuilder::fleet`"
+                    .to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What all sources say of the fleet.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn fleet(&self) -> FleetSettings {
+        let mut fleet = FleetSettings::default();
+        for Given { value, .. } in &self.fleet {
+            fleet.merge(value);
+        }
+        fleet
+    }
+
+    #[cfg(feature = "fleet")]
+    fn sources_of_fleet(&self) -> impl Iterator<Item = (&'static str, Source)> {
+        fleet::KEYS.iter().map(|key| {
+            let latest = self.fleet.iter().rev().find(|given| given.value.has(key));
+            (key.name, latest.map_or(Source::Default, |given| given.source.clone()))
+        })
+    }
+
+    #[cfg(not(feature = "fleet"))]
+    #[expect(clippy::unused_self, reason = "the form with the feature uses it")]
+    fn sources_of_fleet(&self) -> impl Iterator<Item = (&'static str, Source)> {
+        std::iter::empty()
+    }
+
     /// The source of the latest override.
     fn source_of_functions(&self) -> Source {
         self.functions.last().map_or(Source::Default, |given| given.source.clone())
@@ -212,32 +285,54 @@ impl Settings {
 
 /// The first key of a table.
 fn first_below(table: &str) -> &'static str {
-    let below = |key: &&tuning::Key| key.name.starts_with(table);
-    TUNING.iter().find(below).map_or("", |key| key.name)
+    keys_below().find(|key| key.starts_with(table)).unwrap_or_default()
+}
+
+fn tables() -> impl Iterator<Item = &'static str> {
+    #[cfg(feature = "fleet")]
+    let fleet = [fleet::TABLE];
+    #[cfg(not(feature = "fleet"))]
+    let fleet = [];
+    TABLES.into_iter().chain(fleet)
+}
+
+/// The full names of the keys in tables.
+fn keys_below() -> impl Iterator<Item = &'static str> {
+    #[cfg(feature = "fleet")]
+    let fleet = fleet::KEYS.iter().map(|key| key.name);
+    #[cfg(not(feature = "fleet"))]
+    let fleet = std::iter::empty();
+    TUNING.iter().map(|key| key.name).chain(fleet)
 }
 
 /// The full names of all keys.
 pub(super) fn keys() -> impl Iterator<Item = &'static str> {
-    KEYS.iter().copied().chain([FUNCTIONS]).chain(TUNING.iter().map(|key| key.name))
+    KEYS.iter().copied().chain([FUNCTIONS]).chain(keys_below())
 }
 
 /// The error for an unknown key, with the key that was probably meant.
 fn unknown(key: &str, raw: &Raw, source: &Source) -> LoomError {
     let remedy = match nearest(key, keys()) {
-        Some(_) | None if raw.is_table() && nearest(key, TABLES.into_iter()).is_some() => {
-            format!("did you mean `{}`?", nearest(key, TABLES.into_iter()).unwrap_or_default())
+        Some(_) | None if raw.is_table() && nearest(key, tables()).is_some() => {
+            format!("did you mean `{}`?", nearest(key, tables()).unwrap_or_default())
         }
         _ if raw.is_table() => {
-            "settings stand at the top level, but for `functions`, `mab_knobs` and `calibration`"
-                .to_owned()
+            format!(
+                "settings stand at the top level, but for `functions` and the tables {}",
+                listed(tables())
+            )
         }
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!(
-            "the keys are {}, and those below `{}` and `{}`",
-            KEYS.join(", "),
-            TABLES[0],
-            TABLES[1]
-        ),
+        None => format!("the keys are {}, and those below {}", KEYS.join(", "), listed(tables())),
     };
     LoomError::UnknownSetting { key: key.to_owned(), source_of_key: source.clone(), remedy }
+}
+
+/// Names in a sentence.
+fn listed(names: impl Iterator<Item = &'static str>) -> String {
+    let mut names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    match names.pop() {
+        Some(last) if !names.is_empty() => format!("{} and {last}", names.join(", ")),
+        last => last.unwrap_or_default(),
+    }
 }

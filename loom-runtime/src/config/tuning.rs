@@ -3,7 +3,7 @@
 use crate::error::{LoomError, Result};
 use crate::scheduler::{CalibrationConfig, MabKnobs};
 
-use super::words::Raw;
+use super::words::{FromRaw, Raw};
 use crate::error::Source;
 
 /// The values of all settings in tables.
@@ -170,11 +170,7 @@ fn count(raw: &Raw) -> Option<u32> {
 }
 
 fn switch(raw: &Raw) -> Option<bool> {
-    match raw {
-        Raw::Bool(switch) => Some(*switch),
-        Raw::Text(text) => text.trim().parse().ok(),
-        _ => None,
-    }
+    bool::from_raw(raw).ok()
 }
 
 #[cfg(test)]

@@ -140,6 +140,17 @@ impl fmt::Debug for Bytes {
     }
 }
 
+impl FromRaw for bool {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        let switch = match raw {
+            Raw::Bool(switch) => Some(*switch),
+            Raw::Text(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        switch.ok_or_else(|| "expected `true` or `false`".to_owned())
+    }
+}
+
 impl FromRaw for Bytes {
     fn from_raw(raw: &Raw) -> Result<Self, String> {
         let bytes = match raw {
@@ -195,7 +206,7 @@ impl FromRaw for Pin {
     }
 }
 
-fn one_of<T: Copy + fmt::Display>(raw: &Raw, known: &[T]) -> Result<T, String> {
+pub(super) fn one_of<T: Copy + fmt::Display>(raw: &Raw, known: &[T]) -> Result<T, String> {
     let words: Vec<String> = known.iter().map(ToString::to_string).collect();
     if let Raw::Text(text) = raw {
         if let Some(at) = words.iter().position(|word| word == text) {

@@ -36,7 +36,7 @@ pub type Calling = Pin<Box<dyn Future<Output = Result<Response, Failure>> + Send
 pub struct Request {
     /// The function.
     pub function: &'static FleetFunction,
-    /// Its arguments, encoded.
+    /// Its arguments, encoded, and the task-locals that it takes along.
     pub arguments: Vec<u8>,
 }
 
@@ -132,6 +132,9 @@ pub type Serving = Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>>
 /// Begins a call from its encoded arguments. The error says why they cannot be read.
 pub(crate) type Serve = fn(&[u8]) -> Result<Serving, String>;
 
+/// Writes what comes before the arguments of a call. The error says why it cannot be written.
+pub(crate) type Along = fn() -> Result<Vec<u8>, String>;
+
 /// A function of this program whose calls may run on the fleet: one with `#[loom::compute(fleet)]`.
 pub struct FleetFunction {
     module: &'static str,
@@ -142,6 +145,8 @@ pub struct FleetFunction {
     /// The types of arguments and result, as they are written.
     signature: &'static str,
     is_idempotent: bool,
+    /// Writes what comes before the arguments.
+    along: Option<Along>,
     serve: Serve,
 }
 
@@ -156,7 +161,20 @@ impl FleetFunction {
         is_idempotent: bool,
         serve: Serve,
     ) -> Self {
-        Self { module, item, given, version, signature, is_idempotent, serve }
+        Self { module, item, given, version, signature, is_idempotent, along: None, serve }
+    }
+
+    /// A function whose calls take task-locals along, which `along` writes.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn taking_along(mut self, along: Along) -> Self {
+        self.along = Some(along);
+        self
+    }
+
+    /// What comes before the arguments of a call of the current task.
+    pub(crate) fn begin_message(&self) -> Result<Vec<u8>, String> {
+        self.along.map_or_else(|| Ok(Vec::new()), |along| along())
     }
 
     /// The function's `key`, or else its path. The path is the same in each build of a program, as long as
@@ -189,7 +207,7 @@ impl FleetFunction {
         self.is_idempotent
     }
 
-    /// Begins a call that came from another process. The function is placed here as any other, and does not
+    /// Begins a call that came from another process: [`Request::arguments`]. The function is placed here as any other, and does not
     /// go to the fleet again.
     ///
     /// # Errors

@@ -79,6 +79,7 @@ pub(super) fn of(core: &Arc<Core>, may_override: bool) -> Value {
             },
             "waits": histogram(&counters.queue_waits.snapshot()),
         },
+        "fleet": fleet(core),
         "own_override": own_override(core, "*"),
         "guardrails": counters.guardrails.each_ref().map(Counter::count),
         "starved": counters.starved.count(),
@@ -88,6 +89,25 @@ pub(super) fn of(core: &Arc<Core>, may_override: bool) -> Value {
         "functions": of_core(core).iter().map(|function| of_function(core, function))
             .collect::<Vec<_>>(),
     })
+}
+
+/// The fleet that the runtime belongs to.
+#[cfg(feature = "fleet")]
+fn fleet(core: &Arc<Core>) -> Option<Value> {
+    let inner = core.handle::<Inner>()?;
+    let settings = &inner.config.fleet;
+    let is_member = core.transport.get().is_some() || settings.role.is_some();
+    is_member.then(|| {
+        json!({
+            "name": settings.name.as_deref().unwrap_or("default"),
+            "role": settings.role.unwrap_or_default().to_string(),
+        })
+    })
+}
+
+#[cfg(not(feature = "fleet"))]
+fn fleet(_core: &Arc<Core>) -> Option<Value> {
+    None
 }
 
 /// The CPUs of the budget, if the system reports their use.
@@ -156,7 +176,32 @@ fn of_function(core: &Core, function: &FunctionStats) -> Value {
         "run": histogram(&function.run_times),
         "wait": histogram(&function.queue_waits),
         "verdict": verdict,
+        "far": far(function),
     })
+}
+
+/// Its calls on other processes, where the runtime belongs to a fleet and calls may go there.
+#[cfg(feature = "fleet")]
+fn far(function: &FunctionStats) -> Option<Value> {
+    let far = &function.far;
+    let verdict = far.verdict?;
+    Some(json!({
+        "goes": verdict.goes,
+        "explanation": verdict.explain(),
+        "told": far.to_string(),
+        "sent": far.sent,
+        "returned": far.returned,
+        "under_way": far.under_way,
+        "failed": far.lost + far.expired,
+        "run": histogram(&far.run_times),
+        "wait": histogram(&far.waits),
+        "way": histogram(&far.ways),
+    }))
+}
+
+#[cfg(not(feature = "fleet"))]
+fn far(_function: &FunctionStats) -> Option<Value> {
+    None
 }
 
 fn histogram(times: &Histogram) -> Value {

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::core::Function;
+use crate::call::far::far_verdict;
+use crate::core::{Core, Function};
 use crate::metrics::Histogram;
-use crate::scheduler::duration;
+use crate::scheduler::{FarVerdict, duration};
 
 /// The calls of one function that went to other processes, and those that came from there.
 #[derive(Clone, Debug)]
@@ -36,10 +37,13 @@ pub struct FarStats {
     pub ways: Histogram,
     /// The mean way as the scheduler remembers it; `None` before the first answer.
     pub way: Option<Duration>,
+    /// Whether a call that is made now would go to another process, and why; `None` where the runtime is in no
+    /// fleet, or the function has no `fleet`.
+    pub verdict: Option<FarVerdict>,
 }
 
 impl FarStats {
-    pub(super) fn of(function: &Function, now: u64) -> Self {
+    pub(super) fn of(core: &Core, function: &Function, now: u64) -> Self {
         let (counters, record) = (&function.counters.far, &function.far);
         let known = record.known(now).filter(|known| known.ran.is_some());
         Self {
@@ -55,6 +59,7 @@ impl FarStats {
             waits: counters.waited.snapshot(),
             ways: counters.way.snapshot(),
             way: known.map(|known| duration(known.way)),
+            verdict: far_verdict(core, function, now),
         }
     }
 }

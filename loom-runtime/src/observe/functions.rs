@@ -124,7 +124,7 @@ impl FunctionStats {
             queue_waits: counters.queue_waits.snapshot(),
             verdict: record.verdict(now).map(|verdict| verdict.after(site.after(*class))),
             #[cfg(feature = "fleet")]
-            far: FarStats::of(function, now),
+            far: FarStats::of(core, function, now),
             #[cfg(feature = "dashboard")]
             index: site.index(*class),
         }

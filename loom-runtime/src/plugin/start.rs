@@ -153,6 +153,8 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
         functions: Vec::new(),
         mab_knobs: MabKnobs::new(),
         calibration: CalibrationConfig::new(),
+        #[cfg(feature = "fleet")]
+        fleet: crate::config::FleetSettings::default(),
         sources: Vec::new(),
     };
     let inner = Arc::new(Inner {

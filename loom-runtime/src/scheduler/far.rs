@@ -36,6 +36,11 @@ pub(crate) struct FarBelief {
 }
 
 impl FarBelief {
+    /// What is assumed before the first answer.
+    pub(crate) fn assumed() -> Self {
+        Self { way: WAY, wait: 0.0, ran: None }
+    }
+
     /// What a call would cost whose run takes so long on the pool.
     pub(crate) fn cost(&self, run_time: f64) -> f64 {
         self.way + self.wait + self.ran.unwrap_or(run_time)
@@ -66,6 +71,11 @@ impl FarRecord {
         now >= self.closed_until.load(Ordering::Relaxed)
     }
 
+    /// For how many nanoseconds no call goes there.
+    pub(crate) fn closed_for(&self, now: u64) -> u64 {
+        self.closed_until.load(Ordering::Relaxed).saturating_sub(now)
+    }
+
     /// What is known; `None` while no call should go there.
     pub(crate) fn known(&self, now: u64) -> Option<FarBelief> {
         if !self.is_open(now) {
@@ -74,7 +84,7 @@ impl FarRecord {
         let age = now.saturating_sub(self.waited_at.load(Ordering::Relaxed));
         if self.samples.load(Ordering::Relaxed) == 0 || age > FORGOTTEN {
             let is_open = self.under_way.load(Ordering::Relaxed) < TRIED_AT_ONCE;
-            return is_open.then_some(FarBelief { way: WAY, wait: 0.0, ran: None });
+            return is_open.then(FarBelief::assumed);
         }
         #[expect(
             clippy::cast_precision_loss,

@@ -15,6 +15,8 @@ mod estimate;
 mod explain;
 #[cfg(feature = "fleet")]
 mod far;
+#[cfg(feature = "fleet")]
+mod far_verdict;
 // It simulates millions of calls.
 #[cfg(all(test, feature = "fleet", not(any(loom_model, miri))))]
 mod far_tests;
@@ -50,6 +52,8 @@ pub(crate) use decide::{Caller, Conditions};
 pub(crate) use estimate::Estimate;
 #[cfg(feature = "fleet")]
 pub(crate) use far::{FarBelief, FarRecord, FarTimes};
+#[cfg(feature = "fleet")]
+pub use far_verdict::{FarReason, FarVerdict};
 pub use hints::{ComputeHintProvider, Magnitude, hint_of};
 pub use key::FunctionKey;
 pub use knobs::MabKnobs;

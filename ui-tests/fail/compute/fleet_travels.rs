@@ -12,4 +12,13 @@ fn result(side: u32) -> Image {
     Image(vec![0; side as usize])
 }
 
+tokio::task_local! {
+    static SHOWN: std::sync::Arc<std::sync::Mutex<u32>>;
+}
+
+#[loom::compute(fleet, carry(SHOWN))]
+fn along(side: u32) -> u32 {
+    SHOWN.with(|_| side)
+}
+
 fn main() {}

@@ -15,7 +15,7 @@ use super::super::attribute::{At, Call, body};
 use super::super::attribute_future::call_of;
 use super::super::bounds::{Argument, Outcome};
 use super::super::decide::decide;
-use super::codec::{Travels, encode};
+use super::codec::{Travels, append};
 use super::journey::{Journey, NoResult};
 
 /// A call that may run on another process, as a future of its result.
@@ -49,6 +49,13 @@ impl<R> fmt::Debug for FarCall<R> {
     }
 }
 
+/// The arguments as they travel, after the task-locals.
+fn message(function: &FleetFunction, args: &impl Travels) -> Result<Vec<u8>, String> {
+    let mut message = function.begin_message()?;
+    append(&mut message, args)?;
+    Ok(message)
+}
+
 #[track_caller]
 #[inline]
 fn far<Body, Args, F, R>(
@@ -77,7 +84,7 @@ where
         Ok(journey) => journey,
     };
     FarCall(Place::There(Box::pin(async move {
-        match journey.result(encode(&args)).await {
+        match journey.result(message(function, &args)).await {
             Ok(result) => result,
             Err(NoResult::Panics(payload)) => resume_unwind(payload),
             Err(NoResult::Stays(admitted)) => place_admitted(admitted, info, move || f(args)).await,
@@ -104,7 +111,7 @@ where
         // Kept, so that a call that stays is admitted until its end.
         let mut _admitted = None;
         if let Some(journey) = Journey::of_future(named.as_ref(), info, function) {
-            match journey.result(encode(&args)).await {
+            match journey.result(message(function, &args)).await {
                 Ok(result) => return result,
                 Err(NoResult::Panics(payload)) => resume_unwind(payload),
                 Err(NoResult::Stays(admitted)) => _admitted = Some(admitted),

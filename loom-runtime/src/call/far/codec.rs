@@ -21,7 +21,14 @@ pub trait Travels: Serialize + DeserializeOwned {}
 impl<T: Serialize + DeserializeOwned> Travels for T {}
 
 pub(super) fn encode(value: &impl Serialize) -> Result<Vec<u8>, String> {
-    rmp_serde::to_vec_named(value).map_err(|error| error.to_string())
+    let mut bytes = Vec::new();
+    append(&mut bytes, value)?;
+    Ok(bytes)
+}
+
+/// Writes a value after others.
+pub(super) fn append(bytes: &mut Vec<u8>, value: &impl Serialize) -> Result<(), String> {
+    rmp_serde::encode::write_named(bytes, value).map_err(|error| error.to_string())
 }
 
 pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {

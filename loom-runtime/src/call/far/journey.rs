@@ -1,6 +1,7 @@
 //! One call on its way to another process: whether it goes, and what it does with the answer.
 
 use std::any::Any;
+use std::future::poll_fn;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use crate::threads::warn_once;
 
 use super::super::current::current_core;
 use super::super::decide::{CallInfo, conditions_now};
+use super::super::spans::WholeSpan;
 use super::choice::goes;
 use super::codec::{Travels, decode};
 
@@ -126,7 +128,11 @@ impl Journey {
         if arguments.len() > transport.limit() {
             return Err(self.refused(Duration::ZERO));
         }
-        let answer = transport.call(Request::new(self.called, arguments)).await;
+        // Polled in a span, as a call on the pool is.
+        let span = WholeSpan::begin(self.function.site.name());
+        let mut calling =
+            span.poll("fleet", || transport.call(Request::new(self.called, arguments)));
+        let answer = poll_fn(|cx| span.poll("fleet", || calling.as_mut().poll(cx))).await;
         let response = answer.map_err(|failure| self.failed(failure))?;
         let all = self.began.elapsed();
         let result = decode((*response.result).as_ref()).map_err(|why| {

@@ -6,6 +6,8 @@ use tokio::task_local;
 use crate::core::{Admitted, FleetFunction, Serving, context};
 use crate::threads::task;
 
+use super::super::baggage::Lent;
+use super::along::{TravelsAlong, Within, read};
 use super::codec::{Travels, decode, encode};
 
 task_local! {
@@ -33,7 +35,15 @@ where
 #[linkme::distributed_slice]
 pub static FLEET: [FleetFunction];
 
-fn serving<R: Travels>(call: impl Future<Output = R> + Send + 'static) -> Serving {
+fn serving<R: Travels, F>(carried: Lent, call: impl FnOnce() -> F) -> Serving
+where
+    F: Future<Output = R> + Send + 'static,
+{
+    if carried.is_empty() {
+        let call = call();
+        return Box::pin(SERVING.scope((), async move { encode(&call.await) }));
+    }
+    let call = Within::begin(carried, call);
     Box::pin(SERVING.scope((), async move { encode(&call.await) }))
 }
 
@@ -42,15 +52,17 @@ macro_rules! arity {
         /// Begins a call of a function of so many arguments.
         #[allow(clippy::missing_errors_doc, unused_parens)]
         pub fn $serve<$($Arg,)* F>(
-            arguments: &[u8],
+            message: &[u8],
+            carried: &'static [&'static dyn TravelsAlong],
             f: impl FnOnce($($Arg),*) -> F,
         ) -> Result<Serving, String>
         where
             $($Arg: Travels,)*
             F: Future<Output: Travels> + Send + 'static,
         {
+            let (carried, arguments) = read(carried, message)?;
             let ($($arg,)*) = decode::<($($Arg,)*)>(arguments)?;
-            Ok(serving(f($($arg),*)))
+            Ok(serving(carried, move || f($($arg),*)))
         }
     };
 }

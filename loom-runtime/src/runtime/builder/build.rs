@@ -41,6 +41,8 @@ impl LoomBuilder {
     /// by themselves.
     pub fn build(self) -> Result<LoomRuntime> {
         let mut settings = self.settings()?;
+        #[cfg(feature = "fleet")]
+        settings.check_fleet(self.fleet.is_some())?;
         let is_paused = self.is_paused();
         if is_paused {
             hold_time(&mut settings, self.host.is_some())?;
@@ -93,6 +95,8 @@ impl LoomBuilder {
             functions: settings.functions.iter().map(|given| given.value.clone()).collect(),
             mab_knobs: tuning.knobs,
             calibration: tuning.calibration,
+            #[cfg(feature = "fleet")]
+            fleet: settings.fleet(),
             sources: settings.sources(),
         };
         let runtime = LoomRuntime::start(config, plan, self.host, is_paused, file)?;
@@ -107,7 +111,9 @@ impl LoomBuilder {
             override_at_start(runtime.core(), &name, over, source);
         }
         #[cfg(feature = "fleet")]
-        runtime.join(self.fleet.as_deref())?;
+        if let Some(membership) = self.fleet {
+            runtime.join(&*membership)?;
+        }
         #[cfg(feature = "prometheus")]
         runtime.register_with(self.registry.as_ref())?;
         Ok(runtime)
@@ -135,6 +141,11 @@ impl LoomBuilder {
             Ok::<_, LoomError>(())
         };
         merge(self.code.clone())?;
+        #[cfg(feature = "fleet")]
+        if let Some(membership) = &self.fleet {
+            let fleet = vec![Given { value: membership.settings(), source: Source::Code }];
+            merge(Settings { fleet, ..Settings::default() })?;
+        }
         #[cfg(feature = "config-files")]
         for file in &self.files {
             merge(from_file(file)?)?;
