@@ -16,6 +16,7 @@ use crate::nats;
 use crate::spans::{Propagate, Propagator};
 
 const TIME_LIMIT: Duration = Duration::from_secs(30);
+#[cfg(feature = "nats")]
 const LOST_AFTER: Duration = Duration::from_secs(1);
 /// So many calls of others a worker has for each compute thread, one that runs and one that waits.
 const CALLS_PER_THREAD: usize = 2;

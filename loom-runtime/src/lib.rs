@@ -81,8 +81,8 @@ pub mod tower;
 pub use bridge::Priority;
 pub use call::{
     AdaptiveFuture, AdaptiveMap, ComputeError, ComputeFuture, ComputeMap, ComputePanic,
-    ComputeStreamExt, OnCompute, Overridden, Scope, ScopeFuture, SpawnedFuture, TryComputeFuture,
-    TrySpawnedFuture, YieldNow, is_cancelled, should_yield, yield_now,
+    ComputeStreamExt, OnCompute, Overridden, Scope, ScopeFuture, SpawnedFuture, TryCall,
+    TryComputeFuture, TrySpawnedFuture, YieldNow, is_cancelled, should_yield, try_call, yield_now,
 };
 #[cfg(feature = "clap")]
 pub use config::LoomArgs;

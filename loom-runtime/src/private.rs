@@ -45,6 +45,13 @@ macro_rules! __loom_at {
 }
 pub use __loom_at as at;
 
+/// Checks the constant of `max_concurrent`.
+#[must_use]
+pub const fn calls_at_a_time(calls: u32) -> u32 {
+    assert!(calls >= 1 && calls <= 1_000_000, "`max_concurrent` is 1 to 1000000 calls at a time");
+    calls
+}
+
 #[cfg(feature = "fleet")]
 pub use crate::call::far as fleet;
 #[cfg(feature = "fleet")]

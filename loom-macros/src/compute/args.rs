@@ -22,6 +22,7 @@ const KNOWN: Known<'_> = Known {
         "key",
         "scope",
         "carry",
+        "max_concurrent",
         "fleet",
         "idempotent",
         "runtime",
@@ -56,6 +57,8 @@ pub(super) struct ComputeArgs {
     pub(super) scope: bool,
     /// Task-locals that an offloaded call carries along.
     pub(super) carry: Vec<Path>,
+    /// How many calls may run at a time, as an expression of a `u32`.
+    pub(super) max_concurrent: Option<TokenStream>,
     /// Whether calls may run on another process.
     pub(super) fleet: Option<Fleet>,
     /// The runtime, if not the current one.
@@ -90,8 +93,50 @@ pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> ComputeArgs 
         }
     }
     let fleet = fleet::parse(arg("fleet"), arg("idempotent"), diag);
+    let max_concurrent =
+        arg("max_concurrent").and_then(|arg| diag.keep(max_concurrent(arg, scope, &loom)));
     let of_file = TokenStream::new();
-    ComputeArgs { loom, hint, mode, size, priority, key, scope, carry, fleet, runtime, of_file }
+    ComputeArgs {
+        loom,
+        hint,
+        mode,
+        size,
+        priority,
+        key,
+        scope,
+        carry,
+        max_concurrent,
+        fleet,
+        runtime,
+        of_file,
+    }
+}
+
+/// How many calls may run at a time: a number, or a constant.
+fn max_concurrent(arg: &Arg, scope: bool, loom: &Path) -> syn::Result<TokenStream> {
+    const EXAMPLE: &str = "max_concurrent = 4";
+    let value = arg.value()?;
+    if scope {
+        return Err(syn::Error::new(
+            arg.key.span(),
+            "`max_concurrent` and `scope` exclude each other: a call that borrows has ended when it returns, \
+             so it cannot wait for others",
+        ));
+    }
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
+            let calls = number.base10_parse::<u32>().ok().filter(|n| (1..=1_000_000).contains(n));
+            let calls = calls.ok_or_else(|| {
+                let message = format!("expected 1 to 1000000 calls at a time, found {number}");
+                syn::Error::new(number.span(), message)
+            })?;
+            Ok(quote!(#calls))
+        }
+        literal @ (Expr::Lit(_) | Expr::Unary(_)) => Err(expected(literal, EXAMPLE)),
+        constant => {
+            Ok(quote_spanned!(constant.span()=> #loom::__private::calls_at_a_time(#constant)))
+        }
+    }
 }
 
 /// The hint: one of the words, or any expression of the type.

@@ -143,13 +143,16 @@ pub(super) fn unplaced(function: &Function, is_borrowing: bool) -> TokenStream {
 
 /// Code that comes before the call, and the expression of the site and the call's options.
 fn at(args: &ComputeArgs, sig: &Signature, awaits: bool) -> (Option<TokenStream>, TokenStream) {
-    let ComputeArgs { loom, hint, mode, size, priority, key, carry, runtime, .. } = args;
+    let ComputeArgs {
+        loom, hint, mode, size, priority, key, carry, max_concurrent, runtime, ..
+    } = args;
     let name = sig.ident.unraw().to_string();
     let keyed = key.as_ref().map(|key| quote!(.keyed(#key)));
     let hinted = hint.as_ref().map(|hint| quote!(.hinted(#hint)));
     let in_mode = mode.as_ref().map(|mode| quote!(.in_mode(#loom::__private::Mode::#mode)));
     let sized = size.as_ref().map(|_| quote!(.sized()));
     let polled = awaits.then(|| quote!(.polled()));
+    let limited = max_concurrent.as_ref().map(|calls| quote!(.limited(#calls)));
     let size = size.as_ref().map(|size| {
         let magnitude = quote_spanned!(size.span()=> #loom::__private::magnitude);
         quote!(.size(#magnitude(|| #size)))
@@ -175,7 +178,7 @@ fn at(args: &ComputeArgs, sig: &Signature, awaits: bool) -> (Option<TokenStream>
         None => (None, None),
     };
     let at = quote! {
-        #loom::__private::at!(#name #keyed #hinted #in_mode #sized #polled)
+        #loom::__private::at!(#name #keyed #hinted #in_mode #sized #polled #limited)
             #size #priority #carrying #on_it
     };
     if on.is_none() && size.is_none() {

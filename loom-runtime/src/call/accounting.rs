@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use crate::bridge::{self, End, Priority};
-use crate::core::{Admitted, Core, Function, PauseGuard, Stopwatch};
+use crate::core::{Admitted, Core, Function, PauseGuard, Permit, Stopwatch};
 use crate::scheduler::Arm;
 use crate::sync::Arc;
 
@@ -27,6 +27,8 @@ pub(crate) struct CallOptions {
     pub(crate) carrying: CarriedKeys,
     /// Whether the call is timed although it belongs to no function.
     pub(crate) is_timed: bool,
+    /// The call's part of its function's limit.
+    pub(crate) permit: Option<Permit>,
 }
 
 /// Observes a call, and counts it and its end.
@@ -34,12 +36,19 @@ pub(crate) struct CallObserver {
     admitted: Admitted,
     function: Option<Arc<Function>>,
     pause: PauseGuard,
+    /// Given back when the work has ended, whoever waits for it.
+    _permit: Option<Permit>,
 }
 
 impl CallObserver {
     pub(crate) fn new(admitted: Admitted, function: Option<Arc<Function>>) -> Self {
         let pause = admitted.core().pause_time();
-        Self { admitted, function, pause }
+        Self { admitted, function, pause, _permit: None }
+    }
+
+    /// A call of a function that may have a limit.
+    pub(super) fn with(self, permit: Option<Permit>) -> Self {
+        Self { _permit: permit, ..self }
     }
 }
 

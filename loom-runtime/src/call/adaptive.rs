@@ -14,9 +14,11 @@ use crate::scheduler::{Arm, Decision, Run, Site};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, thread};
 
+use super::accounting::CallOptions;
 use super::compute::{ComputeFuture, Offloaded, try_offload};
 use super::decide::{CallInfo, decide};
 use super::fallible::TryComputeFuture;
+use super::limits::Terms;
 use super::refused;
 use super::spans;
 use super::submit::{AnyWork, Ended, Submitted, Work, submit};
@@ -82,19 +84,6 @@ where
     AdaptiveFuture::of(placed, work.ended())
 }
 
-/// Places a call that was admitted before, and has not run elsewhere.
-#[cfg(feature = "fleet")]
-pub(crate) fn place_admitted<F, R>(admitted: Admitted, info: CallInfo, f: F) -> AdaptiveFuture<R>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    let decision = decide(admitted.core(), info);
-    let mut work = Work::new(f);
-    let placed = place_decided(admitted, info, decision, &mut work);
-    AdaptiveFuture::of(placed, work.ended())
-}
-
 /// Where work went: it ran here, with this end and these budget steps, or it was submitted.
 pub(super) enum PlacedWork {
     Inline(thread::Result<()>, u32),
@@ -105,7 +94,7 @@ pub(super) enum PlacedWork {
 #[track_caller]
 pub(super) fn place_work(core: &Arc<Core>, info: CallInfo, work: &mut dyn AnyWork) -> PlacedWork {
     let admitted = Admitted::or_panic(core);
-    place_decided(admitted, info, decide(core, info), work)
+    place_decided(admitted, info, decide(core, info), Terms::default(), work)
 }
 
 /// Places work whose arm is decided.
@@ -114,22 +103,30 @@ pub(super) fn place_decided(
     admitted: Admitted,
     info: CallInfo,
     decision: Decision,
+    terms: Terms,
     work: &mut dyn AnyWork,
 ) -> PlacedWork {
     let core = &Arc::clone(admitted.core());
     let function = info.function(core);
+    let Terms { permit, is_unwilling } = terms;
     match decision.arm {
         Arm::InlineTokio => {
             let (end, turn) = run_inline(core, function, decision, || work.run());
+            drop(permit);
             PlacedWork::Inline(end, turn)
         }
-        Arm::OffloadRayon => match submit(usize::MAX, core, admitted, info.options(core), work) {
-            Ok(submitted) => {
-                function.counters.offloaded.add_one();
-                PlacedWork::Offloaded(submitted)
+        Arm::OffloadRayon => {
+            let options = CallOptions { permit, ..info.options(core) };
+            let limit = if is_unwilling { core.compute_queue } else { usize::MAX };
+            match submit(limit, core, admitted, options, work) {
+                Ok(submitted) => {
+                    function.counters.offloaded.add_one();
+                    PlacedWork::Offloaded(submitted)
+                }
+                Err(refusal) if is_unwilling => resume_unwind(Box::new(refusal)),
+                Err(refusal) => panic!("{refusal}"),
             }
-            Err(refusal) => panic!("{refusal}"),
-        },
+        }
     }
 }
 

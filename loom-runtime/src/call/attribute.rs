@@ -17,18 +17,15 @@ use std::task::{Context, Poll};
 use crate::bridge::{Fault, Priority};
 use crate::core::{Admitted, Core, Refusal, Stopwatch, thread_stats};
 use crate::pool::{Held, Kind};
-#[cfg(feature = "fleet")]
-use crate::scheduler::Decision;
-use crate::scheduler::{Arm, Site};
+use crate::scheduler::{Arm, Decision, Site};
 use crate::sync::Arc;
 
-#[cfg(feature = "fleet")]
-use super::adaptive::place_decided;
-use super::adaptive::{AdaptiveFuture, Payload, PlacedWork, ended_by, place_work, run_inline};
+use super::adaptive::{AdaptiveFuture, Payload, PlacedWork, ended_by, place_decided, run_inline};
 use super::baggage::{CarriedKeys, Carry};
 use super::bounds::{Argument, On, Outcome};
 use super::current::{current_core, is_settled};
 use super::decide::{CallInfo, decide};
+use super::limits::{Entering, Entry, Limited, enter};
 use super::scope::lend;
 use super::spans;
 use super::spin;
@@ -141,9 +138,7 @@ impl Beginning<'_> {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let mut work = Work::new(f);
-        let placed = place_decided(admitted, self.info, decision, &mut work);
-        Call(Placed::Measured(held(placed, work.ended())))
+        Call(Placed::Measured(enter_and_place(admitted, self.info, Some(decision), f)))
     }
 }
 
@@ -227,6 +222,13 @@ impl Kind for Adaptive {
     type Of<R> = AdaptiveFuture<R>;
 }
 
+/// The kind of held values that are calls which wait for their function's limit.
+struct AtLimit;
+
+impl Kind for AtLimit {
+    type Of<R> = Limited<R>;
+}
+
 /// A result is only moved out, never pinned.
 impl<R> Unpin for Call<R> {}
 
@@ -282,14 +284,44 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let mut work = Work::new(f);
-    let placed = place_at(named, called.info(priority, carrying), &mut work);
-    held(placed, work.ended())
+    let info = called.info(priority, carrying);
+    enter_and_place(Admitted::or_panic(&core_of(named)), info, None, f)
 }
 
+/// Places a call that was admitted, and decided if so said, once its function's limit lets it.
 #[track_caller]
-fn place_at(named: Named<'_>, info: CallInfo, work: &mut dyn AnyWork) -> PlacedWork {
-    place_work(&core_of(named), info, work)
+pub(super) fn enter_and_place<F, R>(
+    admitted: Admitted,
+    info: CallInfo,
+    decision: Option<Decision>,
+    f: F,
+) -> Held<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let mut work = Work::new(f);
+    match enter_and_place_any(admitted, info, decision, &mut work) {
+        Ok(placed) => held(placed, work.ended()),
+        Err(entering) => Held::new::<AtLimit>(Limited::Waits(entering, info, Box::new(work))),
+    }
+}
+
+/// [`enter_and_place`] for work of any type.
+#[track_caller]
+fn enter_and_place_any(
+    admitted: Admitted,
+    info: CallInfo,
+    decision: Option<Decision>,
+    work: &mut dyn AnyWork,
+) -> Result<PlacedWork, Entering> {
+    match enter(admitted, info) {
+        Entry::Free(admitted, terms) => {
+            let decision = decision.unwrap_or_else(|| decide(admitted.core(), info));
+            Ok(place_decided(admitted, info, decision, terms, work))
+        }
+        Entry::Waits(entering) => Err(entering),
+    }
 }
 
 /// A call that borrows: it has ended when this returns.

@@ -18,6 +18,7 @@ use super::accounting::CallOptions;
 use super::baggage::CarriedKeys;
 #[cfg(feature = "fleet")]
 use super::far::would_go;
+use super::limits::{expected_wait, limit_of};
 use super::overriding;
 use super::way_probe;
 
@@ -68,6 +69,7 @@ impl CallInfo {
             priority,
             carrying: self.carrying,
             is_timed: true,
+            permit: None,
         }
     }
 }
@@ -88,13 +90,14 @@ fn conditions_of(
     // An override to `adaptive` forces no arm; a test still may.
     let is_overridden = over.mode.and_then(Mode::forced_arm).is_some();
     let is_refused = function.site.is_refused();
+    let is_limited = limit_of(over, function).is_some();
     let priority = over.priority.unwrap_or(priority);
     let is_observed = mode == Mode::Observe;
     let (withheld, wait) = if is_observed { core.withheld_queue.waiting(now) } else { (0, 0) };
     let queue = core.backlog.expected(priority, core.queue.waiting() + withheld, now);
     let queue = queue.max(Duration::from_nanos(wait)).as_secs_f64() * 1e9;
     let seen = core.conditions_of(is_observed, now);
-    let of_call = Conditions { forced, is_overridden, is_refused, queue, ..seen };
+    let of_call = Conditions { forced, is_overridden, is_refused, is_limited, queue, ..seen };
     (mode, of_call)
 }
 
@@ -151,13 +154,22 @@ pub(crate) fn would_wait<'a>(
     bound: Duration,
 ) -> Option<(&'static str, Duration)> {
     let now = core.now();
+    let mut at_limit: Option<(&'static str, Duration)> = None;
     let queueing = functions.filter_map(|function| {
+        if let Some(wait) = expected_wait(core, function)
+            && at_limit.is_none_or(|(_, longest)| wait > longest)
+        {
+            at_limit = Some((function.site.name(), wait));
+        }
         would_queue(core, function, now).map(|priority| (priority, function.site.name()))
     });
     // A place in the queue has a price of its own for each priority, and the dearest one counts.
     let wait = |priority| core.backlog.expected(priority, core.queue.waiting(), now);
-    let (priority, name) = queueing.max_by_key(|(priority, _)| wait(*priority))?;
-    core.would_wait(priority, bound).map(|wait| (name, wait))
+    let dearest = queueing.max_by_key(|(priority, _)| wait(*priority));
+    at_limit.filter(|(_, wait)| *wait > bound).or_else(|| {
+        let (priority, name) = dearest?;
+        core.would_wait(priority, bound).map(|wait| (name, wait))
+    })
 }
 
 /// Decides the arm of a call. The caller then runs it there.

@@ -25,6 +25,11 @@ pub enum ComputeError {
         /// How many calls may wait.
         limit: usize,
     },
+    /// As many calls of the function run as may (`max_concurrent`). Try later, or shed load.
+    AtLimit {
+        /// How many may run at a time.
+        limit: usize,
+    },
     /// The runtime takes no new work, or it was ended before the work could start.
     ShutDown,
     /// There are no threads to run the work: the system refused them, or the process was forked.
@@ -67,6 +72,7 @@ impl fmt::Display for ComputeError {
                 "{limit} compute calls wait already: try later, shed load, or raise \
                  `compute_queue`"
             ),
+            Self::AtLimit { limit } => Refusal::AtLimit(*limit).fmt(f),
             Self::ShutDown => Refusal::ShutDown.fmt(f),
             Self::NoThreads => Refusal::NoPool.fmt(f),
         }
@@ -80,6 +86,7 @@ impl From<Refusal> for ComputeError {
         match refusal {
             Refusal::ShutDown => Self::ShutDown,
             Refusal::QueueFull(limit) => Self::QueueFull { limit },
+            Refusal::AtLimit(limit) => Self::AtLimit { limit },
             Refusal::NoPool | Refusal::Forked => Self::NoThreads,
         }
     }

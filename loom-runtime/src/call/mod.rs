@@ -17,6 +17,7 @@ mod decide;
 mod fallible;
 #[cfg(feature = "fleet")]
 pub mod far;
+mod limits;
 mod overriding;
 mod parallel;
 mod polled;
@@ -27,6 +28,7 @@ mod spin;
 mod stream;
 mod submit;
 mod through;
+mod try_call;
 mod turn;
 mod way_probe;
 
@@ -55,6 +57,7 @@ pub use cooperate::{YieldNow, should_yield, yield_now};
 pub(crate) use current::{current_core, is_settled};
 pub(crate) use decide::{CallInfo, would_wait};
 pub use fallible::{ComputeError, ComputePanic, TryComputeFuture};
+pub(crate) use limits::gate_of;
 pub use overriding::Overridden;
 pub(crate) use overriding::override_functions;
 pub use parallel::Scope;
@@ -65,3 +68,4 @@ pub use scope::ScopeFuture;
 pub(crate) use scope::is_on_a_worker;
 pub(crate) use scope::owned as owned_scope;
 pub use stream::{AdaptiveMap, ComputeMap, ComputeStreamExt, OnCompute};
+pub use try_call::{TryCall, try_call};

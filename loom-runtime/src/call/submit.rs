@@ -126,7 +126,7 @@ pub(super) fn submit(
     // Packed before the call is counted in, since it runs code of the user, which may panic.
     let baggage = Baggage::pack(options.carrying, options.function.as_deref(), name);
     let before = begin_call(core);
-    let CallOptions { function, priority, .. } = options;
+    let CallOptions { function, priority, permit, .. } = options;
     #[cfg(feature = "tower")]
     if function.is_none() {
         route::joins_queue();
@@ -146,7 +146,7 @@ pub(super) fn submit(
     // pool serve every tokio runtime, and enter the caller's.
     let tokio = if core.is_process_wide() { Handle::try_current().ok() } else { None };
     let luggage = Luggage { baggage, queued, tokio, closure };
-    let observer = CallObserver::new(admitted, function);
+    let observer = CallObserver::new(admitted, function).with(permit);
     let job = work.job(luggage, observer, Queueing { priority, micros });
     let searching = core.queue.searching();
     // This comes last, since drainers look for the job from here on. Where the queue has just

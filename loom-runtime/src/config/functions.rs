@@ -1,6 +1,7 @@
 //! Overrides: what an operator asks of functions, in place of what their code says.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use crate::bridge::Priority;
 use crate::scheduler::{ComputeHint, Mode};
@@ -25,13 +26,15 @@ pub struct Override {
     pub hint: Option<ComputeHint>,
     /// The priority of offloaded calls in the queue.
     pub priority: Option<Priority>,
+    /// How many calls may run at a time, at least 1.
+    pub max_concurrent: Option<u32>,
 }
 
 impl Override {
     /// One that asks for nothing, which ends an earlier one for the same name.
     #[must_use]
     pub const fn none() -> Self {
-        Self { mode: None, hint: None, priority: None }
+        Self { mode: None, hint: None, priority: None, max_concurrent: None }
     }
 
     /// Asks for a hint.
@@ -44,6 +47,12 @@ impl Override {
     #[must_use]
     pub const fn with_priority(self, priority: Priority) -> Self {
         Self { priority: Some(priority), ..self }
+    }
+
+    /// Asks for a limit of calls that run at a time, at least 1.
+    #[must_use]
+    pub const fn with_max_concurrent(self, calls: u32) -> Self {
+        Self { max_concurrent: Some(if calls == 0 { 1 } else { calls }), ..self }
     }
 
     pub(crate) fn is_none(self) -> bool {
@@ -74,15 +83,19 @@ impl fmt::Display for Override {
         let hint = hint.map(|(word, _)| format!("hint:{word}"));
         let priority = PRIORITIES.iter().find(|(_, priority)| self.priority == Some(*priority));
         let priority = priority.map(|(word, _)| format!("priority:{word}"));
-        let words: Vec<_> = [mode, hint, priority].into_iter().flatten().collect();
+        let limit = self.max_concurrent.map(|calls| format!("{LIMIT}{calls}"));
+        let words: Vec<_> = [mode, hint, priority, limit].into_iter().flatten().collect();
         f.write_str(if words.is_empty() { "none" } else { "" })?;
         f.write_str(&words.join("+"))
     }
 }
 
 const EXPECTED: &str = "expected `adaptive`, `offload`, `inline`, `observe`, `hint:low`, \
-    `hint:medium`, `hint:high`, `hint:unknown`, `priority:low`, `priority:normal`, `priority:high`, or \
-    several of them joined by `+`; or `none`";
+    `hint:medium`, `hint:high`, `hint:unknown`, `priority:low`, `priority:normal`, `priority:high`, \
+    `max_concurrent:4` (1 to 1000000), or several of them joined by `+`; or `none`";
+/// What comes before the number of calls that may run at a time.
+const LIMIT: &str = "max_concurrent:";
+const LIMITS: RangeInclusive<u32> = 1..=1_000_000;
 const EXPECTED_LIST: &str =
     "expected functions such as `shop::thumbnail::shrink=offload,*=adaptive`";
 const EXPECTED_NAME: &str = "expected the path of a function, such as `shop::thumbnail::shrink`, all of a \
@@ -114,6 +127,8 @@ impl Override {
             self.hint = Some(HINTS.iter().find(|(known, _)| *known == hint)?.1);
         } else if let Some(priority) = word.strip_prefix("priority:") {
             self.priority = Some(PRIORITIES.iter().find(|(known, _)| *known == priority)?.1);
+        } else if let Some(calls) = word.strip_prefix(LIMIT) {
+            self.max_concurrent = Some(calls.parse().ok().filter(|n| LIMITS.contains(n))?);
         } else {
             self.mode = Some(*Mode::ALL.iter().find(|mode| mode.to_string() == word)?);
         }
@@ -127,11 +142,19 @@ impl Override {
             Raw::Table(entries) => {
                 let mut over = Self::none();
                 for (key, raw) in entries {
-                    let Raw::Text(word) = raw else { return Err(EXPECTED.to_owned()) };
-                    let word = match key.as_str() {
-                        "mode" => word.clone(),
-                        "hint" | "priority" => format!("{key}:{word}"),
-                        _ => return Err("expected `mode`, `hint` or `priority`".to_owned()),
+                    let word = match (key.as_str(), raw) {
+                        ("mode", Raw::Text(word)) => word.clone(),
+                        ("hint" | "priority" | "max_concurrent", Raw::Text(word)) => {
+                            format!("{key}:{word}")
+                        }
+                        ("max_concurrent", Raw::Integer(calls)) => format!("{key}:{calls}"),
+                        ("mode" | "hint" | "priority" | "max_concurrent", _) => {
+                            return Err(EXPECTED.to_owned());
+                        }
+                        _ => {
+                            return Err("expected `mode`, `hint`, `priority` or `max_concurrent`"
+                                .to_owned());
+                        }
                     };
                     over.set(&word).ok_or_else(|| EXPECTED.to_owned())?;
                 }
@@ -227,9 +250,13 @@ mod tests {
 
     #[test]
     fn what_is_written_is_what_is_shown() {
-        for words in
-            ["offload", "inline+hint:high", "hint:unknown", "observe+hint:low+priority:high"]
-        {
+        for words in [
+            "offload",
+            "inline+hint:high",
+            "hint:unknown",
+            "observe+hint:low+priority:high",
+            "priority:low+max_concurrent:4",
+        ] {
             assert_eq!(Override::parse(words).expect("it is one").to_string(), words);
         }
         assert_eq!(Override::parse("none"), Ok(Override::none()));
@@ -269,12 +296,22 @@ mod tests {
             ("shop::map)=offload,b=inline", "`shop::map)=offload,b` names no function: a bracket"),
             ("shop::map><=offload", "`shop::map><` names no function: a bracket"),
             ("a=hint:long", "did you mean `hint:low`?"),
+            ("a=max_concurrent:0", "`max_concurrent:4` (1 to 1000000)"),
+            ("a=max_concurrent:many", "`max_concurrent:4` (1 to 1000000)"),
         ] {
             assert!(text(wrong).is_err_and(|error| error.contains(words)), "{wrong}");
         }
         let table = Raw::Table(vec![("moed".to_owned(), Raw::Text("inline".to_owned()))]);
         let error = parse_all(&Raw::Table(vec![("a".to_owned(), table)]));
-        assert_eq!(error, Err("in `a`: expected `mode`, `hint` or `priority`".to_owned()));
+        let expected = "in `a`: expected `mode`, `hint`, `priority` or `max_concurrent`";
+        assert_eq!(error, Err(expected.to_owned()));
+        let table = |calls| {
+            let table = Raw::Table(vec![("max_concurrent".to_owned(), Raw::Integer(calls))]);
+            parse_all(&Raw::Table(vec![("a".to_owned(), table)]))
+        };
+        let four = Override::none().with_max_concurrent(4);
+        assert_eq!(table(4), Ok(vec![("a".to_owned(), four)]));
+        assert!([0, -1, 1_000_001].into_iter().all(|calls| table(calls).is_err()));
         assert!(parse_all(&Raw::Integer(1)).is_err());
     }
 }

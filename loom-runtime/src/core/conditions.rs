@@ -57,6 +57,7 @@ impl Core {
             is_overridden: false,
             is_observed: false,
             is_refused: false,
+            is_limited: false,
             overhead: self.overhead(side),
             overhead_age: side.overhead.age(now),
             queue: 0.0,

@@ -8,8 +8,9 @@ use crate::metrics::FunctionCounters;
 use crate::scheduler::FarRecord;
 use crate::scheduler::{Arm, Record, Site, ThreadStats, Wake};
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::{Arc, Mutex, PoisonError};
+use crate::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::gate::Gate;
 use super::overrides::Applied;
 use super::run_times::RunTimes;
 
@@ -26,6 +27,8 @@ pub(crate) struct Function {
     pub(crate) counters: FunctionCounters,
     /// The override that applies to it.
     pub(crate) applied: Applied,
+    /// The limit of its calls, where it has one; [`Core::gate`](super::Core::gate) finds it.
+    pub(super) gate: OnceLock<Arc<Gate>>,
     /// The priority of its last measured call.
     pub(crate) priority: LastPriority,
     /// Of the first class of a function that awaits: after which wakes its polls go to the pool.
@@ -87,6 +90,7 @@ impl Function {
             all_stats: ThreadStatsList::default(),
             counters: FunctionCounters::default(),
             applied: Applied::default(),
+            gate: OnceLock::new(),
             priority: LastPriority::default(),
             pooled: PooledPolls::default(),
             #[cfg(feature = "fleet")]

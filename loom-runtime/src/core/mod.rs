@@ -19,6 +19,7 @@ mod extension;
 #[cfg(feature = "fleet")]
 mod far;
 mod function;
+mod gate;
 mod held;
 mod installs;
 mod io_side;
@@ -54,6 +55,7 @@ pub use far::{
     Calling, Failure, FleetError, FleetFunction, Refused, Request, Response, Serving, Transport,
 };
 pub(crate) use function::{Function, inline, nanos};
+pub(crate) use gate::{Gate, Permit};
 pub(crate) use lifecycle::{Admitted, Drained, Refusal};
 pub(crate) use live_budget::{Allowed, Pacing};
 pub(crate) use local_core::LocalTasks;

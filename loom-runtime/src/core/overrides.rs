@@ -122,6 +122,7 @@ impl Overrides {
             mode: over.mode.or(found.mode),
             hint: over.hint.or(found.hint),
             priority: over.priority.or(found.priority),
+            max_concurrent: over.max_concurrent.or(found.max_concurrent),
         });
         let changes = u64::from(self.changes.load(Ordering::Relaxed));
         applied.0.store(changes << 32 | packed(over), Ordering::Relaxed);
@@ -129,22 +130,28 @@ impl Overrides {
     }
 }
 
-/// One byte for each part; 0 is none.
+/// Where the limit begins, which has the rest of 32 bits. Each other part has four; 0 is none.
+const LIMIT: u32 = 12;
+
 fn packed(over: Override) -> u64 {
     let part = |at: Option<usize>, shift: u32| at.map_or(0, |at| (at as u64 + 1) << shift);
     let mode = over.mode.and_then(|mode| Mode::ALL.iter().position(|known| *known == mode));
     let hint = over.hint.and_then(|hint| ComputeHint::ALL.iter().position(|known| *known == hint));
     let priority = over.priority.and_then(|it| Priority::ALL.iter().position(|known| *known == it));
-    part(mode, 0) | part(hint, 8) | part(priority, 16)
+    // `config` allows no limit that needs more than 20 bits.
+    let limit = u64::from(over.max_concurrent.unwrap_or(0).min((1 << 20) - 1));
+    part(mode, 0) | part(hint, 4) | part(priority, 8) | limit << LIMIT
 }
 
 fn unpacked(word: u64) -> Override {
     let part =
-        |shift: u32| (word >> shift & 0xff).checked_sub(1).and_then(|at| usize::try_from(at).ok());
+        |shift: u32| (word >> shift & 0xf).checked_sub(1).and_then(|at| usize::try_from(at).ok());
     let mut over = Override::none();
     over.mode = part(0).and_then(|at| Mode::ALL.get(at).copied());
-    over.hint = part(8).and_then(|at| ComputeHint::ALL.get(at).copied());
-    over.priority = part(16).and_then(|at| Priority::ALL.get(at).copied());
+    over.hint = part(4).and_then(|at| ComputeHint::ALL.get(at).copied());
+    over.priority = part(8).and_then(|at| Priority::ALL.get(at).copied());
+    let limit = u32::try_from((word & u64::from(u32::MAX)) >> LIMIT).unwrap_or(0);
+    over.max_concurrent = (limit > 0).then_some(limit);
     over
 }
 
@@ -197,9 +204,12 @@ mod tests {
         for mode in Mode::ALL.map(Some).into_iter().chain([None]) {
             for hint in ComputeHint::ALL.map(Some).into_iter().chain([None]) {
                 for priority in Priority::ALL.map(Some).into_iter().chain([None]) {
-                    let mut over = Override::none();
-                    (over.mode, over.hint, over.priority) = (mode, hint, priority);
-                    assert_eq!(unpacked(7 << 32 | packed(over)), over);
+                    for max_concurrent in [None, Some(1), Some(1_000_000)] {
+                        let mut over = Override::none();
+                        (over.mode, over.hint, over.priority) = (mode, hint, priority);
+                        over.max_concurrent = max_concurrent;
+                        assert_eq!(unpacked(7 << 32 | packed(over)), over);
+                    }
                 }
             }
         }

@@ -53,6 +53,8 @@ pub(crate) struct FunctionCounters {
     pub(crate) run_times: Recorder,
     /// How long offloaded calls waited until a compute thread started them.
     pub(crate) queue_waits: Recorder,
+    /// How long calls waited for a limit of their function.
+    pub(crate) limit_waits: Recorder,
     #[cfg(feature = "fleet")]
     pub(crate) far: FarCounters,
 }

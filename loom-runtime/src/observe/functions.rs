@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::call::gate_of;
 use crate::config::Override;
 use crate::core::{Core, Function, context, inline};
 use crate::metrics::Histogram;
@@ -65,6 +66,14 @@ pub struct FunctionStats {
     pub run_times: Histogram,
     /// How long offloaded calls waited until a compute thread started them.
     pub queue_waits: Histogram,
+    /// How many calls may run at a time: the override's number, or that of the attribute. All instances of a
+    /// function and all classes of its inputs share it.
+    pub max_concurrent: Option<usize>,
+    /// How many of its calls run now, where there is such a limit, and how many wait for it. Those that gave up
+    /// waiting are counted for some time.
+    pub at_limit: Option<(usize, usize)>,
+    /// How long calls waited for that limit, of those that had to.
+    pub limit_waits: Histogram,
     /// The last verdict and its basis.
     pub verdict: Option<Verdict>,
     /// Its calls on other processes of the fleet. They are in none of the counts above, except where one ran
@@ -100,6 +109,7 @@ impl FunctionStats {
         let weight = inlined.weight + pooled.weight;
         let mean = (inlined.weight * inlined.mean + pooled.weight * pooled.mean) / weight;
         let withheld = counters.withheld.count();
+        let gate = gate_of(core, function);
         let inline = inline(all_stats) + withheld;
         let panicked_inline = counters.panicked_inline.count();
         Self {
@@ -122,6 +132,9 @@ impl FunctionStats {
             mean: (weight > 0.0).then(|| duration(mean)),
             run_times: counters.run_times.snapshot(),
             queue_waits: counters.queue_waits.snapshot(),
+            max_concurrent: gate.map(|(limit, _)| limit),
+            at_limit: gate.map(|(_, gate)| gate.counts()),
+            limit_waits: counters.limit_waits.snapshot(),
             verdict: record.verdict(now).map(|verdict| verdict.after(site.after(*class))),
             #[cfg(feature = "fleet")]
             far: FarStats::of(core, function, now),

@@ -35,7 +35,7 @@ fn status_of(refusal: Refusal) -> Status {
         Refusal::ShutDown => Status::SHUT_DOWN,
         Refusal::Forked => Status::FORKED,
         Refusal::NoPool => Status::NO_THREAD,
-        Refusal::QueueFull(_) => Status::QUEUE_FULL,
+        Refusal::QueueFull(_) | Refusal::AtLimit(_) => Status::QUEUE_FULL,
     }
 }
 

@@ -62,6 +62,7 @@ impl Basis {
 
 /// The state of the runtime when a call is made. Times in nanoseconds.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Conditions {
     pub(crate) caller: Caller,
     /// The arm that the function's mode, an override or a test forces, if any.
@@ -72,6 +73,8 @@ pub(crate) struct Conditions {
     pub(crate) is_observed: bool,
     /// Whether tokio has refused the function's body inline.
     pub(crate) is_refused: bool,
+    /// Whether each call has to be measured, since so many of the function's may run at a time.
+    pub(crate) is_limited: bool,
     /// `o`: the bridge's overhead.
     pub(crate) overhead: Belief,
     /// Time since the overhead was last measured, if it ever was.
@@ -269,6 +272,7 @@ pub(super) mod tests {
             is_overridden: false,
             is_observed: false,
             is_refused: false,
+            is_limited: false,
             overhead: Belief { mean: 10.0 * US, deviation: 0.0 },
             overhead_age: Some(0),
             queue: 0.0,

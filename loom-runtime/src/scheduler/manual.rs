@@ -208,6 +208,7 @@ impl MabScheduler {
             is_overridden: false,
             is_observed: false,
             is_refused: false,
+            is_limited: false,
             caller: match context {
                 Context { rayon_threads: 0, .. } => Caller::NoPool,
                 Context { tokio_workers, .. } => Caller::Io(*tokio_workers as usize),

@@ -65,6 +65,7 @@ pub(crate) use profile::Profile;
 pub use reason::Reason;
 pub(crate) use record::Record;
 pub use simulated::{SimulatedFunction, Surroundings};
+pub(crate) use site::Item;
 pub use site::Site;
 pub(crate) use table::Table;
 pub(crate) use thread_stats::{Decision, Moment, ThreadStats};

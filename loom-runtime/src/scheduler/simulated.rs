@@ -101,6 +101,7 @@ impl SimulatedFunction {
             is_overridden: false,
             is_observed: false,
             is_refused: false,
+            is_limited: false,
             overhead: self.overhead.belief(self.knobs.offload_overhead_us() * 1e3),
             overhead_age: self.overhead.age(now),
             queue,

@@ -32,6 +32,8 @@ pub struct Site {
     hint: ComputeHint,
     mode: Mode,
     classes: Classes,
+    /// How many calls may run at a time; 0 stands for any number.
+    max_concurrent: u32,
     /// The name that `key = "…"` gives in place of the path.
     given: Option<&'static str>,
     /// The instance that the site stands for, from the first call on.
@@ -40,6 +42,9 @@ pub struct Site {
     /// Whether tokio has refused the body where it ran inline.
     is_refused: AtomicBool,
 }
+
+/// A function, whatever its types: the path of its module, its name, and the place of its attribute.
+pub(crate) type Item = (&'static str, &'static str, u32, u32);
 
 impl Site {
     /// A site for an item of a module. The caller's place in the source is that of the attribute.
@@ -55,11 +60,19 @@ impl Site {
             hint: ComputeHint::Unknown,
             mode: Mode::Adaptive,
             classes: Classes::One,
+            max_concurrent: 0,
             given: None,
             instance: OnceLock::new(),
             index: AtomicU32::new(0),
             is_refused: AtomicBool::new(false),
         }
+    }
+
+    /// Sets how many calls may run at a time.
+    #[must_use]
+    pub const fn limited(mut self, calls: u32) -> Self {
+        self.max_concurrent = calls;
+        self
     }
 
     /// Replaces the name that the key is made from.
@@ -184,6 +197,7 @@ impl Site {
                 hint: self.hint,
                 mode: self.mode,
                 classes: self.classes,
+                max_concurrent: self.max_concurrent,
                 given: self.given,
                 instance,
                 index: AtomicU32::new(0),
@@ -222,6 +236,16 @@ impl Site {
 
     pub(crate) fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// How many calls may run at a time, if there is a limit.
+    pub(crate) fn max_concurrent(&self) -> Option<u32> {
+        (self.max_concurrent > 0).then_some(self.max_concurrent)
+    }
+
+    /// What all instances of one function have in common.
+    pub(crate) fn of_item(&self) -> Item {
+        (self.module, self.item, self.line, self.column)
     }
 
     /// Tokio has refused the body inline: from now on it is offloaded. True the first time.

@@ -213,6 +213,7 @@ fn drawn(nanos: f64, overhead: f64) -> (Verdict, ThreadStats) {
         is_overridden: false,
         is_observed: false,
         is_refused: false,
+        is_limited: false,
         caller: super::Caller::Io(2),
         overhead: super::overhead::Belief { mean: overhead, deviation: 0.0 },
         overhead_age: Some(0),

@@ -141,7 +141,8 @@ impl ThreadStats {
         };
         self.tick.store(tick, Ordering::Relaxed);
         let is_inline = arm == Arm::InlineTokio;
-        let calls = if is_inline { record.calls_until_look(run_time.mean) } else { 0 };
+        let may_settle = is_inline && !conditions.is_limited;
+        let calls = if may_settle { record.calls_until_look(run_time.mean) } else { 0 };
         let arm_bit = if is_inline { INLINE } else { 0 };
         self.word.store(
             tags << TAGS | arm_bit | streak << STREAK | drawn << DRAWN_AT | calls.min(CALLS),

@@ -10,8 +10,7 @@ use std::task::{Context, Poll};
 
 use crate::core::{Admitted, FleetFunction};
 
-use super::super::adaptive::place_admitted;
-use super::super::attribute::{At, Call, body};
+use super::super::attribute::{At, Call, body, enter_and_place};
 use super::super::attribute_future::call_of;
 use super::super::bounds::{Argument, Outcome};
 use super::super::decide::decide;
@@ -87,7 +86,9 @@ where
         match journey.result(message(function, &args)).await {
             Ok(result) => result,
             Err(NoResult::Panics(payload)) => resume_unwind(payload),
-            Err(NoResult::Stays(admitted)) => place_admitted(admitted, info, move || f(args)).await,
+            Err(NoResult::Stays(admitted)) => {
+                enter_and_place(admitted, info, None, move || f(args)).await
+            }
         }
     })))
 }

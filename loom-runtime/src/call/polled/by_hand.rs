@@ -111,7 +111,7 @@ where
     }
     let info = CallInfo::of(site, 0, ComputeHint::Unknown);
     let mut polled = Polled::new(info, future);
-    polled.share(admitted, Wake::Begin, is_forced);
+    polled.share(admitted, Wake::Begin, is_forced, None);
     polled.start();
     Ok(SpawnedFuture(polled))
 }

@@ -7,13 +7,14 @@ use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle as Tokio;
 
 use crate::bridge::{Fault, Handle, Outcome, Queueing, nested_polls, poll_nested};
-use crate::core::{Admitted, Core, Refusal};
+use crate::core::{Admitted, Core, Permit, Refusal};
 use crate::scheduler::{Arm, Decision, Wake};
 use crate::sync::Arc;
 
 use super::super::adaptive::run_timed;
 use super::super::baggage::Baggage;
 use super::super::decide::CallInfo;
+use super::super::limits::{Entering, Entry, Terms, enter};
 use super::super::spans::WholeSpan;
 use super::super::turn::use_up;
 use super::host::{PollHost, Turn};
@@ -30,6 +31,8 @@ pub(crate) struct Polled<R> {
     ended: Option<Outcome<R>>,
     /// The budget steps that are left to pay.
     steps: u32,
+    /// While it waits for its function's limit. In a box, since most functions have none.
+    entering: Option<Box<Entering>>,
     span: WholeSpan,
 }
 
@@ -42,7 +45,8 @@ impl<R: Send + 'static> Polled<R> {
         let family = Family { site: info.site, first: info.class };
         let handle = Handle::new(future);
         let span = WholeSpan::begin(info.site.name());
-        Self { handle, family, info, has_begun: false, ended: None, steps: 0, span }
+        let (ended, entering) = (None, None);
+        Self { handle, family, info, has_begun: false, ended, steps: 0, entering, span }
     }
 }
 
@@ -80,7 +84,11 @@ impl<R> Polled<R> {
             return self.pay(cx);
         }
         let mut decided = None;
-        if self.handle.is_alone() {
+        if self.entering.is_some() {
+            let (admitted, permit) = ready!(self.poll_entering(cx));
+            self.has_begun = true;
+            self.share(admitted, Wake::Begin, false, Some(permit));
+        } else if self.handle.is_alone() {
             let core = core();
             // A measured first poll makes the whole future one whose polls are learned by their wakes.
             let wake = if self.has_begun { Wake::Any } else { Wake::Begin };
@@ -101,12 +109,33 @@ impl<R> Polled<R> {
             {
                 return self.poll_alone_measured(cx, &core, decision);
             }
+            let (admitted, permit) = match self.enter(admitted) {
+                Entry::Free(admitted, terms) => (admitted, terms.permit),
+                Entry::Waits(entering) => {
+                    self.entering = Some(Box::new(entering));
+                    let (admitted, permit) = ready!(self.poll_entering(cx));
+                    (admitted, Some(permit))
+                }
+            };
             self.has_begun = true;
-            self.share(admitted, wake, false);
+            self.share(admitted, wake, false, permit);
             decided = decision;
         }
         let outcome = ready!(self.poll_shared(cx, decided, false));
         self.ends(cx, outcome)
+    }
+
+    /// A future that has begun has its permit, or had none to take.
+    fn enter(&self, admitted: Admitted) -> Entry {
+        let is_in = self.has_begun;
+        if is_in { Entry::Free(admitted, Terms::default()) } else { enter(admitted, self.info) }
+    }
+
+    fn poll_entering(&mut self, cx: &mut Context<'_>) -> Poll<(Admitted, Permit)> {
+        let Some(entering) = &mut self.entering else { unreachable!("it waits") };
+        let entered = ready!(entering.poll(cx));
+        self.entering = None;
+        Poll::Ready(entered)
     }
 
     /// A measured poll of a future that nobody else knows.
@@ -153,12 +182,18 @@ impl<R> Polled<R> {
     }
 
     /// From now on the future is polled with wakers of its own, on either arm.
-    pub(super) fn share(&mut self, admitted: Admitted, wake: Wake, is_forced: bool) {
+    pub(super) fn share(
+        &mut self,
+        admitted: Admitted,
+        wake: Wake,
+        is_forced: bool,
+        permit: Option<Permit>,
+    ) {
         let core = admitted.core();
         let tokio = if core.is_process_wide() { Tokio::try_current().ok() } else { None };
         let baggage = Baggage::of_polls(self.info.carrying);
         let (family, info, span) = (self.family, self.info, self.span.clone());
-        let host = PollHost { admitted, family, info, is_forced, tokio, span };
+        let host = PollHost { admitted, family, info, is_forced, tokio, span, _permit: permit };
         self.handle.share(host, Turn::new(baggage), wake);
     }
 

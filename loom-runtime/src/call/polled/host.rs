@@ -8,7 +8,7 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 
 use crate::bridge::{End, Host, Job, Priority, Queueing, poll_nested, waker_table};
-use crate::core::{Admitted, Core, Function, PauseGuard, Stopwatch};
+use crate::core::{Admitted, Core, Function, PauseGuard, Permit, Stopwatch};
 use crate::scheduler::{Arm, Decision, Run, Wake};
 use crate::sync::Arc;
 use crate::threads::{begin_call, drainer};
@@ -30,6 +30,8 @@ pub(crate) struct PollHost {
     /// The tokio runtime of the caller, where it is not that of the pool.
     pub(super) tokio: Option<Handle>,
     pub(super) span: WholeSpan,
+    /// Given back when the future has ended and is dropped.
+    pub(super) _permit: Option<Permit>,
 }
 
 /// What the owners of the turn hand on.

@@ -10,6 +10,8 @@ pub(crate) enum Refusal {
     NoPool,
     /// This many compute calls wait already.
     QueueFull(usize),
+    /// So many calls of the function run already.
+    AtLimit(usize),
 }
 
 impl fmt::Display for Refusal {
@@ -20,6 +22,13 @@ impl fmt::Display for Refusal {
                     f,
                     "{limit} compute calls wait already: try later, shed load, or raise \
                      `compute_queue`"
+                );
+            }
+            Self::AtLimit(limit) => {
+                return write!(
+                    f,
+                    "{limit} calls of the function run already (`max_concurrent`): try later, shed load, \
+                     or await the call, which then waits"
                 );
             }
             Self::ShutDown => {
