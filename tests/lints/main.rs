@@ -74,7 +74,7 @@ fn check(name: &str, code: &str) -> Warnings {
     fs::write(folder.join("src/lib.rs"), format!("{LINTS}\n{code}")).expect("it can be written");
     let output = Command::new(env!("CARGO"))
         .args(["clippy", "--quiet", "--message-format=json", "--target-dir"])
-        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("checked"))
+        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join(".."))
         // Lints that are denied by default are warnings here.
         .args(["--", "--cap-lints=warn"])
         .current_dir(&folder)

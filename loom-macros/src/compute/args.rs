@@ -1,6 +1,6 @@
 //! The arguments of `#[loom::compute]`.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit, LitStr, Path};
@@ -134,7 +134,12 @@ fn max_concurrent(arg: &Arg, scope: bool, loom: &Path) -> syn::Result<TokenStrea
         }
         literal @ (Expr::Lit(_) | Expr::Unary(_)) => Err(expected(literal, EXAMPLE)),
         constant => {
-            Ok(quote_spanned!(constant.span()=> #loom::__private::calls_at_a_time(#constant)))
+            // An error of the constant is reported at the constant.
+            let place = constant.span();
+            let check = paths::at(loom, place);
+            let mut value = Group::new(Delimiter::Parenthesis, quote!(#constant));
+            value.set_span(Span::call_site().located_at(place));
+            Ok(quote_spanned!(place=> #check::__private::calls_at_a_time #value))
         }
     }
 }

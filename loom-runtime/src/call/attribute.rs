@@ -16,20 +16,19 @@ use std::task::{Context, Poll};
 
 use crate::bridge::{Fault, Priority};
 use crate::core::{Admitted, Core, Refusal, Stopwatch, thread_stats};
-use crate::pool::{Held, Kind};
+use crate::pool::Held;
 use crate::scheduler::{Arm, Decision, Site};
 use crate::sync::Arc;
 
-use super::adaptive::{AdaptiveFuture, Payload, PlacedWork, ended_by, place_decided, run_inline};
+use super::adaptive::{AdaptiveFuture, Payload, ended_by, run_inline};
 use super::baggage::{CarriedKeys, Carry};
 use super::bounds::{Argument, On, Outcome};
 use super::current::{current_core, is_settled};
 use super::decide::{CallInfo, decide};
-use super::limits::{Entering, Entry, Limited, enter};
+use super::limited::{Adaptive, enter_and_place};
 use super::scope::lend;
 use super::spans;
 use super::spin;
-use super::submit::{AnyWork, Ended, Work};
 
 /// The function that is called, and the properties of the call that its attribute and its arguments
 /// set.
@@ -215,28 +214,8 @@ enum Placed<R> {
     Measured(Held<R>),
 }
 
-/// The kind of held values that are adaptive calls.
-struct Adaptive;
-
-impl Kind for Adaptive {
-    type Of<R> = AdaptiveFuture<R>;
-}
-
-/// The kind of held values that are calls which wait for their function's limit.
-struct AtLimit;
-
-impl Kind for AtLimit {
-    type Of<R> = Limited<R>;
-}
-
 /// A result is only moved out, never pinned.
 impl<R> Unpin for Call<R> {}
-
-/// A measured call that was placed. Compiled once for each type of results.
-#[inline(never)]
-fn held<R: Send>(placed: PlacedWork, ended: Ended<R>) -> Held<R> {
-    Held::new::<Adaptive>(AdaptiveFuture::of(placed, ended))
-}
 
 impl<R> Future for Call<R> {
     type Output = R;
@@ -286,42 +265,6 @@ where
 {
     let info = called.info(priority, carrying);
     enter_and_place(Admitted::or_panic(&core_of(named)), info, None, f)
-}
-
-/// Places a call that was admitted, and decided if so said, once its function's limit lets it.
-#[track_caller]
-pub(super) fn enter_and_place<F, R>(
-    admitted: Admitted,
-    info: CallInfo,
-    decision: Option<Decision>,
-    f: F,
-) -> Held<R>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    let mut work = Work::new(f);
-    match enter_and_place_any(admitted, info, decision, &mut work) {
-        Ok(placed) => held(placed, work.ended()),
-        Err(entering) => Held::new::<AtLimit>(Limited::Waits(entering, info, Box::new(work))),
-    }
-}
-
-/// [`enter_and_place`] for work of any type.
-#[track_caller]
-fn enter_and_place_any(
-    admitted: Admitted,
-    info: CallInfo,
-    decision: Option<Decision>,
-    work: &mut dyn AnyWork,
-) -> Result<PlacedWork, Entering> {
-    match enter(admitted, info) {
-        Entry::Free(admitted, terms) => {
-            let decision = decision.unwrap_or_else(|| decide(admitted.core(), info));
-            Ok(place_decided(admitted, info, decision, terms, work))
-        }
-        Entry::Waits(entering) => Err(entering),
-    }
 }
 
 /// A call that borrows: it has ended when this returns.

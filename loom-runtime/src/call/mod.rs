@@ -14,9 +14,11 @@ mod compute;
 mod cooperate;
 mod current;
 mod decide;
+mod entering;
 mod fallible;
 #[cfg(feature = "fleet")]
 pub mod far;
+mod limited;
 mod limits;
 mod overriding;
 mod parallel;

@@ -10,8 +10,8 @@ use pin_project_lite::pin_project;
 use crate::bridge::Fault;
 use crate::core::Refusal;
 
+use super::entering::unwilling;
 use super::fallible::ComputeError;
-use super::limits::unwilling;
 
 /// Awaits a call of an annotated function that would rather be refused than wait, and returns its failure as an
 /// error.

@@ -12,7 +12,11 @@ use std::collections::VecDeque;
 use tokio::sync::oneshot::{Receiver, Sender, channel};
 
 use crate::bridge::Priority;
+use crate::scheduler::Item;
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::function::Function;
+use super::shared::Core;
 
 /// One of so many permits goes to the call that has waited longest, whatever its priority.
 const TURN_OF_THE_OLDEST: u32 = 16;
@@ -51,6 +55,25 @@ impl Drop for Permit {
             gate.lock().running -= 1;
             gate.admit();
         }
+    }
+}
+
+/// The limits of functions that have one.
+pub(super) type Gates = Mutex<Vec<(Item, Arc<Gate>)>>;
+
+impl Core {
+    /// What counts the calls of a function with a limit.
+    pub(crate) fn gate<'a>(&self, function: &'a Function) -> &'a Arc<Gate> {
+        function.gate.get_or_init(|| {
+            let item = function.site.of_item();
+            let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((_, gate)) = gates.iter().find(|(of, _)| *of == item) {
+                return Arc::clone(gate);
+            }
+            let gate = Arc::<Gate>::default();
+            gates.push((item, Arc::clone(&gate)));
+            gate
+        })
     }
 }
 

@@ -11,9 +11,9 @@ use tokio::runtime::Handle;
 
 use crate::bridge::{Held, Priority, Queue};
 use crate::metrics::RuntimeCounters;
-use crate::scheduler::{Arm, Item, MabKnobs, MabScheduler, Profile, Record, Run, Site, Table};
+use crate::scheduler::{Arm, MabKnobs, MabScheduler, Profile, Record, Run, Site, Table};
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use crate::sync::{Arc, Mutex, OnceLock, Weak};
 use crate::topology::Plan;
 #[cfg(any(feature = "plugin-host", feature = "test-util"))]
 use crate::topology::os;
@@ -27,7 +27,7 @@ use super::extension::Extension;
 #[cfg(feature = "fleet")]
 use super::far::Transport;
 use super::function::{Function, nanos};
-use super::gate::Gate;
+use super::gate::Gates;
 use super::installs::Installs;
 use super::io_side::IoSide;
 use super::knocks::Knocks;
@@ -99,7 +99,7 @@ pub(crate) struct Rest {
     pub(crate) drainer_cpus: DrainerCpus,
     functions: Table<Arc<Function>>,
     /// The limits of functions that have one. All instances of a function, and all classes of inputs, share one.
-    gates: Mutex<Vec<(Item, Arc<Gate>)>>,
+    pub(super) gates: Gates,
     /// Blocking functions that wait for a thread.
     pub(crate) blocking_queued: Work,
     /// Tokio's threads, workers and blocking threads, where this runtime started them.
@@ -178,7 +178,7 @@ impl Core {
                 counters: RuntimeCounters::default(),
                 manual: OnceLock::new(),
                 functions: Table::default(),
-                gates: Mutex::default(),
+                gates: Gates::default(),
                 blocking_queued: Work::default(),
                 tokio_threads: AtomicUsize::new(0),
                 own_workers: OnceLock::new(),
@@ -210,20 +210,6 @@ impl Core {
                 record.prime(parts);
             }
             Arc::new(Function::new(site, class, record))
-        })
-    }
-
-    /// What counts the calls of a function with a limit.
-    pub(crate) fn gate<'a>(&self, function: &'a Function) -> &'a Arc<Gate> {
-        function.gate.get_or_init(|| {
-            let item = function.site.of_item();
-            let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((_, gate)) = gates.iter().find(|(of, _)| *of == item) {
-                return Arc::clone(gate);
-            }
-            let gate = Arc::<Gate>::default();
-            gates.push((item, Arc::clone(&gate)));
-            gate
         })
     }
 

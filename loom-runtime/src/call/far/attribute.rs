@@ -10,10 +10,11 @@ use std::task::{Context, Poll};
 
 use crate::core::{Admitted, FleetFunction};
 
-use super::super::attribute::{At, Call, body, enter_and_place};
+use super::super::attribute::{At, Call, body};
 use super::super::attribute_future::call_of;
 use super::super::bounds::{Argument, Outcome};
 use super::super::decide::decide;
+use super::super::limited::enter_and_place;
 use super::codec::{Travels, append};
 use super::journey::{Journey, NoResult};
 

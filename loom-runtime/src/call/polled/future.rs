@@ -14,7 +14,7 @@ use crate::sync::Arc;
 use super::super::adaptive::run_timed;
 use super::super::baggage::Baggage;
 use super::super::decide::CallInfo;
-use super::super::limits::{Entering, Entry, Terms, enter};
+use super::super::entering::{Entering, Entry, Terms, enter};
 use super::super::spans::WholeSpan;
 use super::super::turn::use_up;
 use super::host::{PollHost, Turn};
