@@ -322,16 +322,13 @@ fn the_layer_is_told_of_a_wait_for_the_limit() {
 
 #[loom::compute(mode = "offload", max_concurrent = 1)]
 fn held_long(held: Option<(Arc<Door>, Arc<Semaphore>)>) {
-    match held {
-        Some((door, begun)) => {
-            begun.add_permits(1);
-            door.pass();
-        }
-        None => {
-            let began = Instant::now();
-            while began.elapsed() < Duration::from_millis(2) {
-                std::hint::spin_loop();
-            }
+    if let Some((door, begun)) = held {
+        begun.add_permits(1);
+        door.pass();
+    } else {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(2) {
+            std::hint::spin_loop();
         }
     }
 }

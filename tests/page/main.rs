@@ -37,7 +37,7 @@ async fn pauses(n: u64) -> u64 {
     n
 }
 
-#[loom::compute(fleet, mode = "offload")]
+#[loom::compute(fleet, mode = "offload", max_concurrent = 7)]
 fn crop(n: u64) -> u64 {
     n
 }
@@ -205,7 +205,12 @@ async fn it_tells_of_the_fleet(browser: &Browser) {
     browser.until(&format!("{more}.includes('far calls were answered')")).await;
     let text = browser.run(&format!("return {more}")).await;
     let text = text.as_str().expect("it is text");
-    for part in ["goes to another process", "Run time on the fleet: ", "Way to the fleet: "] {
+    for part in [
+        "At most 7 calls run at a time: ",
+        "goes to another process",
+        "Run time on the fleet: ",
+        "Way to the fleet: ",
+    ] {
         assert!(text.contains(part), "{part} in {text}");
     }
     browser.run(click).await;

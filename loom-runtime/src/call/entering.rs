@@ -52,7 +52,7 @@ pub(super) fn enter(admitted: Admitted, info: CallInfo) -> Entry {
     let Some(limit) = limit_of(over, function) else {
         return Entry::Free(admitted, Terms { permit: None, is_unwilling });
     };
-    let gate = core.gate(function);
+    let gate = function.gate(&core.gates);
     if is_unwilling && gate.is_full(limit) {
         core.counters.refused.add_one();
         function.counters.refused.add_one();

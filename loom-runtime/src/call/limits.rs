@@ -18,7 +18,7 @@ pub(super) fn limit_of(over: Override, function: &Function) -> Option<usize> {
 /// How long a call of this function would wait for its limit, by the mean run time; `None` if it would not.
 pub(super) fn expected_wait(core: &Core, function: &Function) -> Option<Duration> {
     let limit = limit_of(overriding::of(core, function), function)?;
-    let gate = core.gate(function);
+    let gate = function.gate(&core.gates);
     if !gate.is_full(limit) {
         return None;
     }
@@ -37,5 +37,5 @@ pub(crate) fn gate_of<'a>(
     function: &'a Function,
 ) -> Option<(usize, &'a Arc<Gate>)> {
     let limit = limit_of(overriding::of(core, function), function)?;
-    Some((limit, core.gate(function)))
+    Some((limit, function.gate(&core.gates)))
 }

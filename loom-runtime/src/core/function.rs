@@ -10,7 +10,7 @@ use crate::scheduler::{Arm, Record, Site, ThreadStats, Wake};
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::gate::Gate;
+use super::gate::{Gate, Gates};
 use super::overrides::Applied;
 use super::run_times::RunTimes;
 
@@ -27,8 +27,7 @@ pub(crate) struct Function {
     pub(crate) counters: FunctionCounters,
     /// The override that applies to it.
     pub(crate) applied: Applied,
-    /// The limit of its calls, where it has one; [`Core::gate`](super::Core::gate) finds it.
-    pub(super) gate: OnceLock<Arc<Gate>>,
+    gate: OnceLock<Arc<Gate>>,
     /// The priority of its last measured call.
     pub(crate) priority: LastPriority,
     /// Of the first class of a function that awaits: after which wakes its polls go to the pool.
@@ -102,6 +101,11 @@ impl Function {
     pub(crate) fn calls(&self) -> u64 {
         let Self { counters, all_stats, .. } = self;
         inline(all_stats) + counters.withheld.count() + counters.offloaded.count()
+    }
+
+    /// What counts the calls of a function with a limit, among the gates of its runtime.
+    pub(crate) fn gate(&self, gates: &Gates) -> &Arc<Gate> {
+        self.gate.get_or_init(|| gates.of(self.site.of_item()))
     }
 
     /// Whether what a thread uses during a run on the pool is to be read.

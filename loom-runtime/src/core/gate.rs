@@ -15,9 +15,6 @@ use crate::bridge::Priority;
 use crate::scheduler::Item;
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::function::Function;
-use super::shared::Core;
-
 /// One of so many permits goes to the call that has waited longest, whatever its priority.
 const TURN_OF_THE_OLDEST: u32 = 16;
 
@@ -58,22 +55,20 @@ impl Drop for Permit {
     }
 }
 
-/// The limits of functions that have one.
-pub(super) type Gates = Mutex<Vec<(Item, Arc<Gate>)>>;
+/// The limits of functions that have one. All instances of a function, and all classes of its inputs, share one.
+#[derive(Debug, Default)]
+pub(crate) struct Gates(Mutex<Vec<(Item, Arc<Gate>)>>);
 
-impl Core {
-    /// What counts the calls of a function with a limit.
-    pub(crate) fn gate<'a>(&self, function: &'a Function) -> &'a Arc<Gate> {
-        function.gate.get_or_init(|| {
-            let item = function.site.of_item();
-            let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((_, gate)) = gates.iter().find(|(of, _)| *of == item) {
-                return Arc::clone(gate);
-            }
-            let gate = Arc::<Gate>::default();
-            gates.push((item, Arc::clone(&gate)));
-            gate
-        })
+impl Gates {
+    /// The gate of a function, made if there is none.
+    pub(super) fn of(&self, item: Item) -> Arc<Gate> {
+        let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, gate)) = gates.iter().find(|(of, _)| *of == item) {
+            return Arc::clone(gate);
+        }
+        let gate = Arc::<Gate>::default();
+        gates.push((item, Arc::clone(&gate)));
+        gate
     }
 }
 

@@ -98,8 +98,7 @@ pub(crate) struct Rest {
     /// On which CPUs drainers run.
     pub(crate) drainer_cpus: DrainerCpus,
     functions: Table<Arc<Function>>,
-    /// The limits of functions that have one. All instances of a function, and all classes of inputs, share one.
-    pub(super) gates: Gates,
+    pub(crate) gates: Gates,
     /// Blocking functions that wait for a thread.
     pub(crate) blocking_queued: Work,
     /// Tokio's threads, workers and blocking threads, where this runtime started them.

@@ -175,6 +175,10 @@ fn of_function(core: &Core, function: &FunctionStats) -> Value {
         "mean_us": function.mean.map(micros),
         "run": histogram(&function.run_times),
         "wait": histogram(&function.queue_waits),
+        "limit": function.max_concurrent.zip(function.at_limit).map(|(most, (running, waiting))| {
+            json!({ "most": most, "running": running, "waiting": waiting,
+                "waits": histogram(&function.limit_waits) })
+        }),
         "verdict": verdict,
         "far": far(function),
     })

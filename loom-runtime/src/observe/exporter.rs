@@ -37,7 +37,7 @@ const ARM: &[&str] = &["function", "size", "arm"];
 const OUTCOME: &[&str] = &["function", "size", "outcome"];
 
 /// The families, in the order in which `samples` reads their values.
-static FAMILIES: [Family; 41] = {
+static FAMILIES: [Family; 42] = {
     use Kind::{Counter, Gauge};
     [
         family("inflight_tasks", Gauge, "Tracked async tasks and blocking functions in flight"),
@@ -138,6 +138,12 @@ static FAMILIES: [Family; 41] = {
             "How long offloaded calls of a function waited for a thread",
         ),
         labelled_family(
+            FUNCTION,
+            "function_limit_wait_seconds",
+            Kind::Histogram,
+            "How long calls of a function waited for its limit",
+        ),
+        labelled_family(
             OUTCOME,
             "function_far_calls_total",
             Counter,
@@ -180,6 +186,7 @@ struct MergedFunctions {
     outcomes: [u64; 4],
     run_times: Histogram,
     queue_waits: Histogram,
+    limit_waits: Histogram,
 }
 
 const ARMS: [&str; 2] = ["inline", "offload"];
@@ -194,6 +201,7 @@ impl MergedFunctions {
             outcomes: [returned, panicked, abandoned, refused],
             run_times: function.run_times,
             queue_waits: function.queue_waits,
+            limit_waits: function.limit_waits,
         }
     }
 
@@ -205,6 +213,7 @@ impl MergedFunctions {
         add(&mut self.outcomes, &other.outcomes);
         self.run_times.merge(&other.run_times);
         self.queue_waits.merge(&other.queue_waits);
+        self.limit_waits.merge(&other.limit_waits);
     }
 }
 
@@ -224,7 +233,8 @@ impl LoomMetrics {
     /// - the histogram `queue_wait_seconds`;
     /// - for each function, with the labels `function` and `size`: `function_calls_total` by `arm`,
     ///   `function_outcomes_total` by `outcome` (`done`, `panicked`, `abandoned`, `refused`), and
-    ///   the histograms `function_run_seconds` and `function_queue_wait_seconds`;
+    ///   the histograms `function_run_seconds`, `function_queue_wait_seconds` and, of calls that waited for
+    ///   `max_concurrent`, `function_limit_wait_seconds`;
     /// - with the feature `fleet`, for each function with calls that went to other processes:
     ///   `function_far_calls_total` by `outcome` (`done`, `refused`, `lost`, `expired`, `panicked`, `abandoned`), and the
     ///   histograms `function_far_wait_seconds` and `function_far_way_seconds`;
@@ -339,7 +349,7 @@ impl LoomMetrics {
         [const { Vec::new() }; 5]
     }
 
-    fn samples_of_functions(&self) -> [Vec<Sample>; 4] {
+    fn samples_of_functions(&self) -> [Vec<Sample>; 5] {
         let mut functions: BTreeMap<[String; 2], MergedFunctions> = BTreeMap::new();
         for function in of_core(&self.core) {
             let sizes = function.sizes.as_ref();
@@ -352,8 +362,8 @@ impl LoomMetrics {
                 functions.insert(labels, merged);
             }
         }
-        let mut samples = [const { Vec::new() }; 4];
-        let [calls, outcomes, run_times, queue_waits] = &mut samples;
+        let mut samples = [const { Vec::new() }; 5];
+        let [calls, outcomes, run_times, queue_waits, limit_waits] = &mut samples;
         for (labels, function) in functions {
             let labelled = |more: &str| labels.iter().cloned().chain([more.to_owned()]).collect();
             calls.extend(
@@ -371,6 +381,10 @@ impl LoomMetrics {
             run_times.push(Sample { labels: labels.to_vec(), value });
             let value = Value::Histogram(function.queue_waits);
             queue_waits.push(Sample { labels: labels.to_vec(), value });
+            if function.limit_waits.count() > 0 {
+                let value = Value::Histogram(function.limit_waits);
+                limit_waits.push(Sample { labels: labels.to_vec(), value });
+            }
         }
         samples
     }

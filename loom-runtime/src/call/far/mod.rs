@@ -10,6 +10,7 @@ mod choice;
 mod codec;
 mod journey;
 mod serve;
+mod verdict;
 
 pub use along::{TravelsAlong, write};
 pub use attempt::{Attempt, attempt};
@@ -18,10 +19,10 @@ pub use attribute::{
     farfuture0, farfuture1, farfuture2, farfuture3, farfuture4, farfuture5, farfuture6, farfuture7,
     farfuture8, farfuture9, farfuture10, farfuture11, farfuture12,
 };
-pub(crate) use choice::far_verdict;
 pub(super) use choice::would_go;
 pub use codec::Travels;
 pub use serve::{
     FLEET, serve0, serve1, serve2, serve3, serve4, serve5, serve6, serve7, serve8, serve9, serve10,
     serve11, serve12, spawn_answer,
 };
+pub(crate) use verdict::far_verdict;
