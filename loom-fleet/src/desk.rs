@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use loom::Priority;
 use loom::fleet::{Failure, FleetFunction, Refused, Response, functions};
-use tokio::time::timeout;
+use loom::{DeadlineExceeded, Priority, with_deadline};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -116,7 +115,8 @@ impl Desk {
         let call = async { Ok::<_, String>(function.serve(arguments)?.await) };
         let span = self.propagator.span(&function.name(), &called.headers);
         let call = AssertUnwindSafe(call).catch_unwind().instrument(span);
-        let ended = timeout(called.left.min(self.time_limit), call).await;
+        let until = arrived + called.left.min(self.time_limit);
+        let ended = with_deadline(until, call).await;
         drop(taken);
         let took = arrived.elapsed();
         let waited = expected.min(took);
@@ -128,6 +128,7 @@ impl Desk {
                 Answer::Panicked(format!("the result cannot be written: {why}"))
             }
             Ok(Ok(Err(why))) => Answer::Refused(Refused::Skew(why)),
+            Ok(Err(payload)) if payload.is::<DeadlineExceeded>() => Answer::Expired,
             Ok(Err(payload)) => Answer::Panicked(text_of(payload.as_ref())),
             Err(_) => Answer::Expired,
         }

@@ -124,7 +124,7 @@ impl Transport for Caller {
 
     fn call(&self, request: Request) -> Calling {
         let worker = self.hub.worker(&self.member.name, &self.own);
-        let left = self.member.time_limit;
+        let left = request.time_left(self.member.time_limit);
         let fingerprint = request.function.fingerprint();
         let called = Called { fingerprint, left, headers: self.member.propagator.headers() };
         Box::pin(async move {

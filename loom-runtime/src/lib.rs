@@ -81,8 +81,9 @@ pub mod tower;
 pub use bridge::Priority;
 pub use call::{
     AdaptiveFuture, AdaptiveMap, ComputeError, ComputeFuture, ComputeMap, ComputePanic,
-    ComputeStreamExt, OnCompute, Overridden, Scope, ScopeFuture, SpawnedFuture, TryCall,
-    TryComputeFuture, TrySpawnedFuture, YieldNow, is_cancelled, should_yield, try_call, yield_now,
+    ComputeStreamExt, DeadlineExceeded, OnCompute, Overridden, Scope, ScopeFuture, SpawnedFuture,
+    TryCall, TryComputeFuture, TrySpawnedFuture, WithDeadline, YieldNow, deadline, is_cancelled,
+    should_yield, try_call, with_deadline, yield_now,
 };
 #[cfg(feature = "clap")]
 pub use config::LoomArgs;

@@ -6,7 +6,7 @@ pub use crate::bridge::Priority;
 pub use crate::call::{
     Argument, At, Carry, On, Outcome, call0, call1, call2, call3, call4, call5, call6, call7,
     call8, call9, call10, call11, call12, magnitude, scoped0, scoped1, scoped2, scoped3, scoped4,
-    scoped5, scoped6, scoped7, scoped8, scoped9, scoped10, scoped11, scoped12,
+    scoped5, scoped6, scoped7, scoped8, scoped9, scoped10, scoped11, scoped12, until,
 };
 pub use crate::call::{
     future0, future1, future2, future3, future4, future5, future6, future7, future8, future9,

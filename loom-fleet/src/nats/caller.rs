@@ -70,7 +70,7 @@ impl Transport for Caller {
 
     fn call(&self, request: Request) -> Calling {
         let begun = self.begin(&request);
-        let time_limit = self.time_limit;
+        let time_limit = request.time_left(self.time_limit);
         Box::pin(async move { begun?.answer(request, time_limit).await })
     }
 }

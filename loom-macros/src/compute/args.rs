@@ -8,6 +8,7 @@ use syn::{Expr, ExprLit, Lit, LitStr, Path};
 use super::fleet::{self, Fleet};
 use crate::args::{self, Arg, Known, expected};
 use crate::diag::Diagnostics;
+use crate::entry::{duration, parse_duration};
 #[cfg(feature = "hints")]
 use crate::hints;
 use crate::paths;
@@ -23,6 +24,7 @@ const KNOWN: Known<'_> = Known {
         "scope",
         "carry",
         "max_concurrent",
+        "deadline",
         "fleet",
         "idempotent",
         "runtime",
@@ -59,6 +61,8 @@ pub(super) struct ComputeArgs {
     pub(super) carry: Vec<Path>,
     /// How many calls may run at a time, as an expression of a `u32`.
     pub(super) max_concurrent: Option<TokenStream>,
+    /// How long a call may take, as an expression of a `Duration`.
+    pub(super) deadline: Option<TokenStream>,
     /// Whether calls may run on another process.
     pub(super) fleet: Option<Fleet>,
     /// The runtime, if not the current one.
@@ -95,6 +99,7 @@ pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> ComputeArgs 
     let fleet = fleet::parse(arg("fleet"), arg("idempotent"), diag);
     let max_concurrent =
         arg("max_concurrent").and_then(|arg| diag.keep(max_concurrent(arg, scope, &loom)));
+    let deadline = arg("deadline").and_then(|arg| diag.keep(deadline(arg, scope, &loom)));
     let of_file = TokenStream::new();
     ComputeArgs {
         loom,
@@ -106,9 +111,43 @@ pub(super) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> ComputeArgs 
         scope,
         carry,
         max_concurrent,
+        deadline,
         fleet,
         runtime,
         of_file,
+    }
+}
+
+/// How long a call may take: a text with a unit, or an expression of a `Duration`.
+fn deadline(arg: &Arg, scope: bool, loom: &Path) -> syn::Result<TokenStream> {
+    let value = arg.value()?;
+    if scope {
+        return Err(syn::Error::new(
+            arg.key.span(),
+            "`deadline` and `scope` exclude each other: a call that borrows has ended when it returns, so its \
+             caller cannot give it up",
+        ));
+    }
+    match value {
+        Expr::Lit(_) => {
+            let duration = duration(arg, loom)?;
+            let is_nothing = matches!(value, Expr::Lit(ExprLit { lit: Lit::Str(text), .. })
+                if parse_duration(&text.value()).is_ok_and(|time| time.is_zero()));
+            if is_nothing {
+                return Err(syn::Error::new(
+                    value.span(),
+                    "a deadline of no time lets no call start",
+                ));
+            }
+            Ok(duration)
+        }
+        Expr::Unary(_) => Err(expected(value, "deadline = \"250ms\"")),
+        expression => {
+            let typed = paths::at(loom, expression.span());
+            Ok(quote_spanned! {expression.span()=>
+                { let time: #typed::__private::Duration = #expression; time }
+            })
+        }
     }
 }
 

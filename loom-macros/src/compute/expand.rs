@@ -99,10 +99,27 @@ pub(super) fn expand(args: &ComputeArgs, function: &Function, words: &Words) -> 
     let hints = &args.of_file;
     let passed = params.iter().filter_map(|param| param.before.as_ref());
     let name = Ident::new("__loom_call", Span::mixed_site());
-    let awaited = if awaits {
-        quote!(let #name = #call; async move { #name.await })
-    } else {
-        quote!(#call.await)
+    let in_time = |time: &TokenStream, inner: TokenStream| {
+        let function = sig.ident.unraw().to_string();
+        quote! {
+            #loom::__private::until(
+                #time,
+                #loom::__private::concat!(#loom::__private::module_path!(), "::", #function),
+                #inner,
+            )
+        }
+    };
+    let awaited = match (awaits, &args.deadline) {
+        (true, None) => quote!(let #name = #call; async move { #name.await }),
+        (false, None) => quote!(#call.await),
+        (true, Some(time)) => {
+            let in_time = in_time(time, quote!(#name));
+            quote!(let #name = #call; async move { #in_time.await })
+        }
+        (false, Some(time)) => {
+            let call = in_time(time, quote!(async move { #call.await }));
+            quote!(#call.await)
+        }
     };
     let block = quote! {
         #hints

@@ -249,7 +249,7 @@ fn number(arg: &Arg, bounds: &RangeInclusive<usize>, what: &str) -> syn::Result<
     }
 }
 
-fn duration(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
+pub(crate) fn duration(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
     let parsed = |text: &LitStr| {
         let duration = literal::duration(&text.value())
             .map_err(|message| syn::Error::new(text.span(), message))?;

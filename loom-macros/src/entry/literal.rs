@@ -69,7 +69,7 @@ fn cpu(text: &str) -> Option<usize> {
     is_number.then(|| text.parse().unwrap_or(usize::MAX))
 }
 
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
         .map_err(|error| format!("expected a duration such as `500ms`, `5s` or `2min`: {error}"))?;
     if duration > LONGEST_TIMEOUT {

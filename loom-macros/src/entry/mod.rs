@@ -14,7 +14,9 @@ use crate::item::Function;
 use crate::recover::{beside, parse_function};
 
 use args::Settings;
+pub(crate) use args::duration;
 pub(crate) use kind::Kind;
+pub(crate) use literal::duration as parse_duration;
 
 pub(crate) fn entry(kind: Kind, args: TokenStream, item: TokenStream) -> TokenStream {
     let mut diag = Diagnostics::default();

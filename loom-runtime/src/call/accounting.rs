@@ -12,6 +12,7 @@ use crate::scheduler::Arm;
 use crate::sync::Arc;
 
 use super::baggage::CarriedKeys;
+use super::due::Due;
 use super::spans::{self, CallSpan};
 
 /// One in so many calls that belong to no function is timed, to learn what the bridge costs.
@@ -38,17 +39,18 @@ pub(crate) struct CallObserver {
     pause: PauseGuard,
     /// Given back when the work has ended, whoever waits for it.
     _permit: Option<Permit>,
+    due: Option<Box<Due>>,
 }
 
 impl CallObserver {
     pub(crate) fn new(admitted: Admitted, function: Option<Arc<Function>>) -> Self {
         let pause = admitted.core().pause_time();
-        Self { admitted, function, pause, _permit: None }
+        Self { admitted, function, pause, _permit: None, due: None }
     }
 
-    /// A call of a function that may have a limit.
-    pub(super) fn with(self, permit: Option<Permit>) -> Self {
-        Self { _permit: permit, ..self }
+    /// A call of a function that may have a limit, with or without a deadline.
+    pub(super) fn with(self, permit: Option<Permit>, due: Option<Box<Due>>) -> Self {
+        Self { _permit: permit, due, ..self }
     }
 }
 
@@ -57,6 +59,7 @@ impl bridge::Observer for CallObserver {
 
     fn may_start(&self) -> bool {
         !self.admitted.core().lifecycle.is_gone()
+            && self.due.as_ref().is_none_or(|due| due.may_begin())
     }
 
     fn withdraw(&self) {
@@ -74,6 +77,9 @@ impl bridge::Observer for CallObserver {
             End::Panicked => {
                 core.counters.compute_panics.add_one();
                 function.inspect(|function| function.panicked.add_one());
+            }
+            End::Refused if self.due.is_some() && !core.lifecycle.is_gone() => {
+                function.inspect(|function| function.expired.add_one());
             }
             End::Refused => {
                 function.inspect(|function| function.refused.add_one());

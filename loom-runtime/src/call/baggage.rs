@@ -9,6 +9,7 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 use std::vec;
 
 use tokio::runtime::Handle;
@@ -19,6 +20,7 @@ use crate::panics::drop_ignoring_panic;
 use crate::sync::thread;
 use crate::threads::Standing;
 
+use super::deadline::{self, deadline};
 use super::spans::{self, CallSpan};
 use super::through::through;
 
@@ -208,6 +210,7 @@ pub(crate) struct Baggage {
     carrying: CarriedKeys,
     /// An empty slice does not allocate.
     carried: Box<[Kept]>,
+    deadline: Option<Instant>,
     pub(crate) span: CallSpan,
 }
 
@@ -220,19 +223,21 @@ impl Baggage {
     ) -> Self {
         let taken = carrying.iter().filter_map(|name| name.take_along());
         let carried = taken.map(|value| Kept(Some(value))).collect();
-        Self { carrying, carried, span: CallSpan::offloaded(function, closure) }
+        let span = CallSpan::offloaded(function, closure);
+        Self { carrying, carried, deadline: deadline(), span }
     }
 
     /// Baggage for the polls of a future, which has spans of its own.
     pub(crate) fn of_polls(carrying: CarriedKeys) -> Self {
         let taken = carrying.iter().filter_map(|name| name.take_along());
         let carried = taken.map(|value| Kept(Some(value))).collect();
-        Self { carrying, carried, span: CallSpan::current() }
+        Self { carrying, carried, deadline: deadline(), span: CallSpan::current() }
     }
 
     /// Baggage for parallel work of a scope.
     pub(crate) fn of_scope() -> Self {
-        Self { carrying: &[], carried: Box::default(), span: CallSpan::current() }
+        let carried = Box::default();
+        Self { carrying: &[], carried, deadline: deadline(), span: CallSpan::current() }
     }
 
     /// Calls `f` with this baggage in place, and without the baggage of a call below it.
@@ -272,9 +277,9 @@ impl Baggage {
     /// Calls `f` with this baggage in place. It stays packed: the polls of one future have the same
     /// baggage. The thread runs nothing else below.
     pub(crate) fn lend(&mut self, f: &mut dyn FnMut()) {
-        let Self { carrying, carried, span } = self;
+        let Self { carrying, carried, deadline, span } = self;
         let _running = Running::enter(carrying);
-        lend_all(carried, &mut || span.lend(&mut *f));
+        deadline::within(*deadline, || lend_all(carried, &mut || span.lend(&mut *f)));
     }
 
     /// The task-locals that must have no value, unless this baggage carries one for them.
@@ -289,8 +294,12 @@ impl Baggage {
 
     /// Unpacks on this thread, where all task-locals that are set aside are free.
     fn unpack_here(self, f: &mut dyn FnMut()) {
+        deadline::within(self.deadline, || self.unpack_in_time(f));
+    }
+
+    fn unpack_in_time(self, f: &mut dyn FnMut()) {
         let set_aside = self.set_aside();
-        let Self { carrying, carried, span } = self;
+        let Self { carrying, carried, span, .. } = self;
         let running = Running::enter(carrying);
         let is_alone = running.is_alone;
         if is_alone && carried.is_empty() && set_aside.is_empty() {

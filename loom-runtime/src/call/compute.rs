@@ -1,5 +1,6 @@
 //! Offloaded calls: the bridge between the current task and the compute pool.
 
+use std::any::Any;
 use std::fmt;
 use std::panic::resume_unwind;
 use std::pin::Pin;
@@ -13,6 +14,8 @@ use crate::core::{Admitted, Core, Refusal};
 use crate::sync::{Arc, thread};
 
 use super::accounting::CallOptions;
+use super::deadline::{DeadlineExceeded, is_too_late};
+use super::due::Expiry;
 use super::spin::{PollHistory, spin_briefly};
 use super::submit::{Sampled, Submitted, Timed, Work, submit};
 
@@ -57,6 +60,24 @@ pub(crate) struct Offloaded<R> {
     patience: Option<Duration>,
     /// The call has the waker of the last poll, and its completion wakes it.
     has_waker: bool,
+    /// Where the call has a deadline.
+    expiry: Option<Box<Expiry>>,
+}
+
+/// Why a call never ran.
+pub(super) enum NeverRan {
+    /// It could not have ended before its deadline.
+    Exceeded(DeadlineExceeded),
+    ShutDown,
+}
+
+impl NeverRan {
+    fn payload(self) -> Box<dyn Any + Send> {
+        match self {
+            Self::Exceeded(error) => Box::new(error),
+            Self::ShutDown => Box::new(Refusal::ShutDown.to_string()),
+        }
+    }
 }
 
 /// Submits `f` to the compute pool of the core that admitted it, even where the queue is full.
@@ -105,8 +126,15 @@ where
 }
 
 impl<R> Offloaded<R> {
-    pub(super) fn of(call: Call<Timed<R>>, Submitted { patience, sampled }: Submitted) -> Self {
-        Self { call, sampled, waited: false, patience, has_waker: false }
+    pub(super) fn of(call: Call<Timed<R>>, submitted: Submitted) -> Self {
+        let Submitted { patience, sampled, expiry } = submitted;
+        Self { call, sampled, waited: false, patience, has_waker: false, expiry }
+    }
+
+    /// Why the call never ran.
+    pub(super) fn refusal(&self) -> NeverRan {
+        let exceeded = self.expiry.as_ref().and_then(|expiry| expiry.exceeded());
+        exceeded.map_or(NeverRan::ShutDown, NeverRan::Exceeded)
     }
 
     pub(crate) fn detach(self) {
@@ -189,7 +217,7 @@ impl<R> ComputeFuture<R> {
     pub(crate) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<thread::Result<R>> {
         self.0.poll(cx).map_err(|fault| match fault {
             Fault::Panicked(payload) => payload,
-            Fault::Refused => Box::new(Refusal::ShutDown.to_string()),
+            Fault::Refused => self.0.refusal().payload(),
         })
     }
 
@@ -214,7 +242,10 @@ impl<R> Future for ComputeFuture<R> {
         self.0.poll(cx).map(|outcome| match outcome {
             Ok(value) => value,
             Err(Fault::Panicked(payload)) => resume_unwind(payload),
-            Err(Fault::Refused) => panic!("{}", Refusal::ShutDown),
+            Err(Fault::Refused) => match self.0.refusal() {
+                NeverRan::Exceeded(error) => resume_unwind(Box::new(error)),
+                NeverRan::ShutDown => panic!("{}", Refusal::ShutDown),
+            },
         })
     }
 }
@@ -226,7 +257,7 @@ impl<R> fmt::Debug for ComputeFuture<R> {
 }
 
 /// Whether the calling compute work is no longer wanted: the future that awaited it was dropped,
-/// or its runtime was ended while it ran.
+/// its deadline has passed, or its runtime was ended while it ran.
 ///
 /// Long work may call this now and then and stop early; its result is dropped in that case. The
 /// answer is about the call that the calling thread runs. A call may spread work over other
@@ -235,9 +266,9 @@ impl<R> fmt::Debug for ComputeFuture<R> {
 /// wanted. So call this before the work is spread, and share the answer.
 ///
 /// False outside of compute work, in calls that run inline, and for detached work as long as
-/// its runtime lives.
+/// its runtime lives. True on either arm once the [deadline](crate::deadline) has passed, where there is one.
 ///
-/// Cost: a thread-local and two relaxed loads.
+/// Cost: two thread-locals and two relaxed loads, and a read of the clock where there is a deadline.
 ///
 /// ```
 /// # #[loom::main]
@@ -258,5 +289,5 @@ impl<R> fmt::Debug for ComputeFuture<R> {
 /// ```
 #[must_use]
 pub fn is_cancelled() -> bool {
-    bridge::current_is_unwanted().unwrap_or(false)
+    bridge::current_is_unwanted().unwrap_or(false) || is_too_late()
 }

@@ -12,6 +12,7 @@ use tokio::sync::oneshot::Receiver;
 use crate::core::{Admitted, Function, Permit, Refusal};
 use crate::sync::Arc;
 
+use super::deadline::{DeadlineExceeded, deadline, now};
 use super::decide::CallInfo;
 use super::limits::limit_of;
 use super::overriding;
@@ -43,11 +44,19 @@ pub(super) struct Terms {
 ///
 /// # Panics
 ///
-/// With a [`Refusal`] where the caller would rather be refused than wait for the limit.
+/// With a [`DeadlineExceeded`] where the deadline has passed, and with a [`Refusal`] where the caller would rather be
+/// refused than wait for the limit.
 pub(super) fn enter(admitted: Admitted, info: CallInfo) -> Entry {
     let is_unwilling = UNWILLING.replace(false);
     let core = &Arc::clone(admitted.core());
     let function = info.function(core);
+    if let Some(at) = deadline()
+        && let Some(by) = now().checked_duration_since(at)
+    {
+        function.counters.expired.add_one();
+        let function = Some(function.site.name());
+        resume_unwind(Box::new(DeadlineExceeded { function, by }));
+    }
     let over = overriding::of(core, function);
     let Some(limit) = limit_of(over, function) else {
         return Entry::Free(admitted, Terms { permit: None, is_unwilling });

@@ -11,7 +11,8 @@ use crate::core::Refusal;
 use crate::panics::drop_ignoring_panic;
 use crate::sync::{Mutex, PoisonError, thread};
 
-use super::compute::Offloaded;
+use super::compute::{NeverRan, Offloaded};
+use super::deadline::DeadlineExceeded;
 use super::turn::use_up;
 
 /// Why compute work has no result.
@@ -30,6 +31,8 @@ pub enum ComputeError {
         /// How many may run at a time.
         limit: usize,
     },
+    /// The call had no time left before its deadline.
+    Exceeded(DeadlineExceeded),
     /// The runtime takes no new work, or it was ended before the work could start.
     ShutDown,
     /// There are no threads to run the work: the system refused them, or the process was forked.
@@ -73,6 +76,7 @@ impl fmt::Display for ComputeError {
                  `compute_queue`"
             ),
             Self::AtLimit { limit } => Refusal::AtLimit(*limit).fmt(f),
+            Self::Exceeded(error) => error.fmt(f),
             Self::ShutDown => Refusal::ShutDown.fmt(f),
             Self::NoThreads => Refusal::NoPool.fmt(f),
         }
@@ -192,7 +196,13 @@ impl<R> Future for TryComputeFuture<R> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            State::Submitted(call) => call.poll(cx).map_err(ComputeError::from),
+            State::Submitted(call) => {
+                let outcome = ready!(call.poll(cx));
+                Poll::Ready(outcome.map_err(|fault| match (fault, call.refusal()) {
+                    (Fault::Refused, NeverRan::Exceeded(error)) => ComputeError::Exceeded(error),
+                    (fault, _) => fault.into(),
+                }))
+            }
             State::Ended(result, turn) => {
                 if *turn > 0 {
                     ready!(use_up(turn, cx));

@@ -13,7 +13,9 @@ mod bounds;
 mod compute;
 mod cooperate;
 mod current;
+mod deadline;
 mod decide;
+mod due;
 mod entering;
 mod fallible;
 #[cfg(feature = "fleet")]
@@ -57,6 +59,7 @@ pub use compute::{ComputeFuture, is_cancelled};
 pub(crate) use compute::{offload, try_offload};
 pub use cooperate::{YieldNow, should_yield, yield_now};
 pub(crate) use current::{current_core, is_settled};
+pub use deadline::{DeadlineExceeded, WithDeadline, deadline, until, with_deadline};
 pub(crate) use decide::{CallInfo, would_wait};
 pub use fallible::{ComputeError, ComputePanic, TryComputeFuture};
 pub(crate) use limits::gate_of;

@@ -18,6 +18,7 @@ use crate::threads::{begin_call, drainer};
 
 use super::accounting::{CallObserver, CallOptions, QueueTimer};
 use super::baggage::Baggage;
+use super::due::{Due, Expiry};
 use super::spin;
 use super::through::through;
 
@@ -97,6 +98,8 @@ pub(super) struct Submitted {
     /// How long the first poll may wait on the spot, once the call has started.
     pub(super) patience: Option<Duration>,
     pub(super) sampled: Option<Sampled>,
+    /// Where the call has a deadline.
+    pub(super) expiry: Option<Box<Expiry>>,
 }
 
 /// The core whose overhead is learned from the round trip of a call.
@@ -146,7 +149,9 @@ pub(super) fn submit(
     // pool serve every tokio runtime, and enter the caller's.
     let tokio = if core.is_process_wide() { Handle::try_current().ok() } else { None };
     let luggage = Luggage { baggage, queued, tokio, closure };
-    let observer = CallObserver::new(admitted, function).with(permit);
+    let due = Due::of(micros);
+    let expiry = due.as_deref().map(|due| Box::new(Expiry::of(due, function.as_deref())));
+    let observer = CallObserver::new(admitted, function).with(permit, due);
     let job = work.job(luggage, observer, Queueing { priority, micros });
     let searching = core.queue.searching();
     // This comes last, since drainers look for the job from here on. Where the queue has just
@@ -161,7 +166,7 @@ pub(super) fn submit(
     let is_expected_soon =
         searching > 0 && before == 0 && !core.drainer_cpus.may_all_be_here(searching);
     let patience = if is_expected_soon { spin::patience(core, micros) } else { None };
-    Ok(Submitted { patience, sampled })
+    Ok(Submitted { patience, sampled, expiry })
 }
 
 impl Luggage {

@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 use crate::bridge::Fault;
 use crate::core::Refusal;
 
+use super::deadline::DeadlineExceeded;
 use super::entering::unwilling;
 use super::fallible::ComputeError;
 
@@ -24,8 +25,8 @@ use super::fallible::ComputeError;
 ///
 /// # Errors
 ///
-/// [`ComputeError::AtLimit`] and [`ComputeError::QueueFull`] as said, [`ComputeError::Panicked`] with the panic of the
-/// call.
+/// [`ComputeError::AtLimit`] and [`ComputeError::QueueFull`] as said, [`ComputeError::Exceeded`] where the call had no
+/// time left, [`ComputeError::Panicked`] with the panic of the call.
 ///
 /// ```
 /// use loom::{ComputeError, try_call};
@@ -66,8 +67,12 @@ impl<F: Future> Future for TryCall<F> {
             Ok(polled) => return polled.map(Ok),
             Err(payload) => payload,
         };
-        Poll::Ready(Err(match payload.downcast::<Refusal>() {
-            Ok(refusal) => (*refusal).into(),
+        let payload = match payload.downcast::<Refusal>() {
+            Ok(refusal) => return Poll::Ready(Err((*refusal).into())),
+            Err(payload) => payload,
+        };
+        Poll::Ready(Err(match payload.downcast::<DeadlineExceeded>() {
+            Ok(error) => ComputeError::Exceeded(*error),
             Err(payload) => Fault::Panicked(payload).into(),
         }))
     }

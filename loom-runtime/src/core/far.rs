@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::fmt::{self, Debug};
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A way to other processes that run the same functions.
 ///
@@ -38,11 +38,24 @@ pub struct Request {
     pub function: &'static FleetFunction,
     /// Its arguments, encoded, and the task-locals that it takes along.
     pub arguments: Vec<u8>,
+    /// When nobody wants the result any more, if that is known.
+    pub deadline: Option<Instant>,
 }
 
 impl Request {
-    pub(crate) fn new(function: &'static FleetFunction, arguments: Vec<u8>) -> Self {
-        Self { function, arguments }
+    pub(crate) fn new(
+        function: &'static FleetFunction,
+        arguments: Vec<u8>,
+        deadline: Option<Instant>,
+    ) -> Self {
+        Self { function, arguments, deadline }
+    }
+
+    /// How much time is left, at most `limit`.
+    #[must_use]
+    pub fn time_left(&self, limit: Duration) -> Duration {
+        let left = |at: Instant| at.saturating_duration_since(Instant::now());
+        self.deadline.map_or(limit, |at| left(at).min(limit))
     }
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct FunctionCounters {
     pub(crate) abandoned: Counter,
     /// Calls that never ran, since the queue was full or the runtime had ended.
     pub(crate) refused: Counter,
+    /// Calls that never ran, since they could not have ended before their deadline.
+    pub(crate) expired: Counter,
     /// Calls that ran inline in the mode `observe`, against the scheduler's verdict.
     pub(crate) withheld: Counter,
     /// Calls whose mode an override has set.

@@ -183,22 +183,22 @@ static FAMILIES: [Family; 42] = {
 /// functions with the same key.
 struct MergedFunctions {
     calls: [u64; 2],
-    outcomes: [u64; 4],
+    outcomes: [u64; 5],
     run_times: Histogram,
     queue_waits: Histogram,
     limit_waits: Histogram,
 }
 
 const ARMS: [&str; 2] = ["inline", "offload"];
-const OUTCOMES: [&str; 4] = ["done", "panicked", "abandoned", "refused"];
+const OUTCOMES: [&str; 5] = ["done", "panicked", "abandoned", "refused", "expired"];
 
 impl MergedFunctions {
     fn of(function: FunctionStats) -> Self {
-        let FunctionStats { inline, offloaded, returned, panicked, abandoned, refused, .. } =
-            function;
+        let FunctionStats { inline, offloaded, returned, .. } = function;
+        let FunctionStats { panicked, abandoned, refused, expired, .. } = function;
         Self {
             calls: [inline, offloaded],
-            outcomes: [returned, panicked, abandoned, refused],
+            outcomes: [returned, panicked, abandoned, refused, expired],
             run_times: function.run_times,
             queue_waits: function.queue_waits,
             limit_waits: function.limit_waits,
@@ -232,7 +232,7 @@ impl LoomMetrics {
     ///
     /// - the histogram `queue_wait_seconds`;
     /// - for each function, with the labels `function` and `size`: `function_calls_total` by `arm`,
-    ///   `function_outcomes_total` by `outcome` (`done`, `panicked`, `abandoned`, `refused`), and
+    ///   `function_outcomes_total` by `outcome` (`done`, `panicked`, `abandoned`, `refused`, `expired`), and
     ///   the histograms `function_run_seconds`, `function_queue_wait_seconds` and, of calls that waited for
     ///   `max_concurrent`, `function_limit_wait_seconds`;
     /// - with the feature `fleet`, for each function with calls that went to other processes:

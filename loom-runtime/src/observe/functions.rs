@@ -58,6 +58,8 @@ pub struct FunctionStats {
     /// Calls that never ran, since `compute_queue` calls waited already or the runtime had ended. A
     /// call that was refused before its arm was decided is in no other count.
     pub refused: u64,
+    /// Calls that never ran, since they could not have ended before their deadline.
+    pub expired: u64,
     /// The mean run time as the scheduler remembers it, without the hint; `None` before the first
     /// call has ended.
     pub mean: Option<Duration>,
@@ -129,6 +131,7 @@ impl FunctionStats {
             panicked: panicked_inline + counters.panicked.count(),
             abandoned: counters.abandoned.count(),
             refused: counters.refused.count(),
+            expired: counters.expired.count(),
             mean: (weight > 0.0).then(|| duration(mean)),
             run_times: counters.run_times.snapshot(),
             queue_waits: counters.queue_waits.snapshot(),

@@ -13,6 +13,7 @@ use crate::sync::Arc;
 use crate::threads::warn_once;
 
 use super::super::current::current_core;
+use super::super::deadline::deadline;
 use super::super::decide::{CallInfo, conditions_now};
 use super::super::spans::WholeSpan;
 use super::choice::goes;
@@ -130,8 +131,8 @@ impl Journey {
         }
         // Polled in a span, as a call on the pool is.
         let span = WholeSpan::begin(self.function.site.name());
-        let mut calling =
-            span.poll("fleet", || transport.call(Request::new(self.called, arguments)));
+        let request = Request::new(self.called, arguments, deadline());
+        let mut calling = span.poll("fleet", || transport.call(request));
         let answer = poll_fn(|cx| span.poll("fleet", || calling.as_mut().poll(cx))).await;
         let response = answer.map_err(|failure| self.failed(failure))?;
         let all = self.began.elapsed();

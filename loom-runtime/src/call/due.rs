@@ -1,0 +1,56 @@
+//! The deadline of a call in the queue.
+
+use std::time::{Duration, Instant};
+
+use crate::core::Function;
+use crate::sync::atomic::{AtomicBool, Ordering};
+
+use super::deadline::{DeadlineExceeded, deadline, now};
+
+/// When a call has to begin.
+///
+/// A queue under overload serves calls that have waited for nearly all of their time. If they began then, each would
+/// end too late and nothing would be answered in time. So a call begins only if it ends in time by what its function
+/// has taken so far.
+#[derive(Debug)]
+pub(super) struct Due {
+    begin_by: Instant,
+    /// `Relaxed`: only the thread that runs the call reads and writes it.
+    has_begun: AtomicBool,
+}
+
+impl Due {
+    /// The deadline of a call that is submitted now, if there is one.
+    pub(super) fn of(micros: Option<u32>) -> Option<Box<Self>> {
+        let at = deadline()?;
+        let takes = Duration::from_micros(micros.unwrap_or(0).into());
+        let begin_by = at.checked_sub(takes).unwrap_or(at);
+        Some(Box::new(Self { begin_by, has_begun: AtomicBool::new(false) }))
+    }
+
+    /// Asked when the call is about to begin, and again while it runs: whether it may begin, or may go on.
+    pub(super) fn may_begin(&self) -> bool {
+        let may_begin = self.has_begun.load(Ordering::Relaxed) || now() <= self.begin_by;
+        self.has_begun.store(may_begin, Ordering::Relaxed);
+        may_begin
+    }
+}
+
+/// What the caller of a call with a deadline knows of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expiry {
+    begin_by: Instant,
+    function: Option<&'static str>,
+}
+
+impl Expiry {
+    pub(super) fn of(due: &Due, function: Option<&Function>) -> Self {
+        Self { begin_by: due.begin_by, function: function.map(|function| function.site.name()) }
+    }
+
+    /// The error of a call that did not begin, if that was for its deadline.
+    pub(super) fn exceeded(&self) -> Option<DeadlineExceeded> {
+        let by = now().checked_duration_since(self.begin_by)?;
+        Some(DeadlineExceeded { function: self.function, by })
+    }
+}
