@@ -17,7 +17,9 @@ use std::task::{Context, Poll};
 use crate::bridge::{Fault, Priority};
 use crate::core::{Admitted, Core, Refusal, Stopwatch, thread_stats};
 use crate::pool::Held;
-use crate::scheduler::{Arm, Decision, Site};
+#[cfg(feature = "fleet")]
+use crate::scheduler::Decision;
+use crate::scheduler::{Arm, Site};
 use crate::sync::Arc;
 
 use super::adaptive::{AdaptiveFuture, Payload, ended_by, run_inline};
