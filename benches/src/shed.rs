@@ -18,6 +18,15 @@ const HEALTH: u32 = 500;
 const IDLE: &str = "nothing but `/health`";
 /// How long computation may wait for a thread, in milliseconds: with load shedding, and without.
 const WAITS: [(&str, &str); 2] = [("with the layer", "300"), ("without it", "60000")];
+/// How requests are bounded at three times what the service bears: the wait for a thread, and the deadline, in
+/// milliseconds.
+const BOUNDS: [(&str, &str, Option<&str>); 3] = [
+    ("no bound", "60000", None),
+    ("the layer alone", "300", None),
+    ("deadlines of 200 ms", "60000", Some("200")),
+];
+/// The least share of its capacity that the service answers in time where requests have deadlines.
+const LEAST_IN_TIME: f64 = 0.95;
 /// The highest p99 of the route that must always answer, as a ratio to its p99 without any other
 /// load.
 const MOST: f64 = 2.0;
@@ -42,9 +51,14 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     } else {
         (Rounds::of(options.rounds), 1.5, options.seconds)
     };
-    let sample = |wait: &str, rate: f64, seed: usize| -> Result<Sample<Seen>, Box<dyn Error>> {
+    let bounded = |wait: &str,
+                   deadline: Option<&str>,
+                   rate: f64,
+                   seed: usize|
+     -> Result<Sample<Seen>, Box<dyn Error>> {
         let mut service = Command::new(&program);
         service.args(["--listen", "127.0.0.1:0", "--longest-wait", wait]).stderr(Stdio::null());
+        service.args(deadline.iter().flat_map(|millis| ["--deadline", millis]));
         let mut service = Server::start(&mut service)?;
         let line = service.line()?;
         let port = line.trim().rsplit(':').next().unwrap_or_default().to_owned();
@@ -56,6 +70,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
             .args(["--warm-up", &warm_up.to_string(), "--seconds", &seconds.to_string()]);
         under(load, &service, &Neighbours::start(0)?)
     };
+    let sample = |wait: &str, rate: f64, seed: usize| bounded(wait, None, rate, seed);
     // The service's capacity: its answers per second under more load than it can bear, without
     // load shedding.
     let saturated = |n| sample(WAITS[1].1, 300.0, n).map(|of| of.seen.slow_rate);
@@ -68,7 +83,43 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
         let rate = if name == IDLE { 0.0 } else { 2.0 * bears };
         sample(wait, rate, round + 1)
     })?;
-    Ok(report(&taken, bears, seconds))
+    let names = BOUNDS.map(|(name, ..)| name);
+    let late = Taken::take(rounds, &["three times what it bears"], &names, |_, name, round| {
+        let (_, wait, deadline) = BOUNDS[names.iter().position(|of| *of == name).unwrap_or(0)];
+        bounded(wait, deadline, 3.0 * bears, round + 1)
+    })?;
+    let mut report = report(&taken, bears, seconds);
+    in_time(&mut report, &late, bears);
+    Ok(report)
+}
+
+/// How many answers come in time at three times the capacity.
+fn in_time(report: &mut Report, late: &Taken<Seen>, bears: f64) {
+    report.say(&format!(
+        "Asked for three times as many hashes as it bears, for clients that wait for 200 ms; capacity is {bears:.0} \
+         answers a second."
+    ));
+    let head = ["", "answers/s", "in time/s", "in time, share of capacity", "answered 503"];
+    let mut table = Table::new(1, head);
+    for (c, name) in late.contenders.iter().enumerate() {
+        let in_time = late.median(0, c, |seen| seen.in_time_rate);
+        #[expect(clippy::cast_precision_loss, reason = "counts of requests")]
+        let refused = late.median(0, c, |seen| seen.refused as f64);
+        table.row([
+            (*name).to_owned(),
+            figure(late.median(0, c, |seen| seen.slow_rate), 0),
+            figure(in_time, 0),
+            figure(in_time / bears, 2),
+            figure(refused, 0),
+        ]);
+    }
+    report.table(&table);
+    let share = late.median(0, 2, |seen| seen.in_time_rate) / bears;
+    report.say(&format!(
+        "With deadlines, answers in time were to be at least {LEAST_IN_TIME} of the capacity: {}.",
+        if share >= LEAST_IN_TIME { "they are" } else { "they are not" }
+    ));
+    report.samples("deadlines", late);
 }
 
 fn report(taken: &Taken<Seen>, bears: f64, seconds: f64) -> Report {

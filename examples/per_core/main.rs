@@ -113,7 +113,7 @@ async fn run(args: Args) -> Result<(), String> {
 /// The service's routes, and one that describes the core that answers it.
 fn router(served: CoreState<Served>) -> Router {
     let counting = served.clone();
-    routes::router(false, false, LONGEST_WAIT)
+    routes::router(false, false, LONGEST_WAIT, None)
         .route("/core", get(move || std::future::ready(about(&served))))
         .layer(axum::middleware::map_request(move |request: axum::extract::Request| {
             // This runs on the core that read the request, so the count needs no lock.

@@ -68,6 +68,11 @@ struct Args {
           value_parser = clap::value_parser!(u32).range(1..=60_000))]
     longest_wait: u32,
 
+    /// How many milliseconds after its arrival nobody wants the answer to a request any more; it is
+    /// answered 503 then.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=600_000))]
+    deadline: Option<u32>,
+
     /// Print the hints that go with a profile, which a run with `SERVICE_PROFILE=FILE` keeps, for
     /// `loom-hints.toml`, and end.
     #[arg(long, value_name = "FILE", conflicts_with = "demo")]
@@ -154,7 +159,8 @@ async fn run(args: Args) -> Result<ExitCode, String> {
     let (stop, stopped) = watch::channel(false);
     let longest_wait = Duration::from_millis(args.longest_wait.into());
     let dashboard = args.dashboard || addr.ip().is_loopback();
-    let router = routes::router(args.drill, dashboard, longest_wait);
+    let deadline = args.deadline.map(|millis| Duration::from_millis(millis.into()));
+    let router = routes::router(args.drill, dashboard, longest_wait, deadline);
     let serve =
         serve::serve(listener, router, stopped, Duration::from_secs(args.drain_seconds.into()));
     let Some(signals) = signals else {

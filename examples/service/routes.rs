@@ -1,10 +1,12 @@
 //! The routes, and the answers to every other path.
 
 use std::any::Any;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
+use axum::extract::Request;
 use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -17,8 +19,14 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::refusal::Refusal;
 use crate::{body, drill, markdown, password, thumbnail};
 
-/// `longest_wait` is how long the compute calls of a request may wait for a thread.
-pub(crate) fn router(drill: bool, dashboard: bool, longest_wait: Duration) -> Router {
+/// `longest_wait` is how long the compute calls of a request may wait for a thread, `deadline` how long all of a
+/// request may take.
+pub(crate) fn router(
+    drill: bool,
+    dashboard: bool,
+    longest_wait: Duration,
+    deadline: Option<Duration>,
+) -> Router {
     // Each layer has the priority of the compute functions behind its route.
     let shed = |priority| LoadShedLayer::new(longest_wait).priority(priority).answer_with(too_busy);
     let passwords = Router::new()
@@ -37,10 +45,24 @@ pub(crate) fn router(drill: bool, dashboard: bool, longest_wait: Duration) -> Ro
     if drill {
         router = router.route("/drill/panic", post(drill::handler));
     }
+    if let Some(limit) = deadline {
+        router = router.layer(from_fn(move |request, next| in_time(limit, request, next)));
+    }
     router
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(CatchPanicLayer::custom(panicked))
+}
+
+/// What a request calls has the time that the request has.
+async fn in_time(limit: Duration, request: Request, next: Next) -> Response {
+    match loom::with_deadline(Instant::now() + limit, next.run(request)).await {
+        Ok(answer) => answer,
+        Err(_exceeded) => {
+            let sentence = format!("There is no answer within {} ms.", limit.as_millis());
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, sentence).into_response()
+        }
+    }
 }
 
 /// Counters of the service itself.

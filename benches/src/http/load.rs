@@ -24,6 +24,9 @@ use super::schedule::{Due, LoadOptions, Seen, schedule};
 use crate::machine;
 use crate::statistics::percentile;
 
+/// An answer that comes later than that is not in time.
+const IN_TIME: Duration = Duration::from_millis(200);
+
 /// The token of the timer; connections are numbered from 0.
 const TIMER: Token = Token(usize::MAX);
 const MOST_CONNECTIONS: usize = 8_000;
@@ -57,6 +60,7 @@ struct Load {
     cheap: Vec<u32>,
     late: Vec<u32>,
     slow_answers: u32,
+    in_time: u32,
     fast_open: usize,
     slow_open: usize,
     /// Whether the load waits for the answers of slow requests, too.
@@ -82,6 +86,7 @@ pub(crate) fn load(options: &LoadOptions) -> Result<(), Box<dyn Error>> {
         cheap: Vec::new(),
         late: Vec::new(),
         slow_answers: 0,
+        in_time: 0,
         fast_open: 0,
         slow_open: 0,
         finish: options.finish,
@@ -209,6 +214,7 @@ impl Load {
         self.slow_open -= usize::from(!is_fast);
         if is_ok && !is_fast && self.counted.contains(&now) {
             self.slow_answers += 1;
+            self.in_time += u32::from(now.saturating_sub(due) <= IN_TIME);
         }
         if is_refused {
             self.refused += usize::from(self.counted.contains(&due));
@@ -250,6 +256,7 @@ impl Load {
             cheap_p50: at(&self.cheap, 50.0),
             cheap_p99: at(&self.cheap, 99.0),
             slow_rate: f64::from(self.slow_answers) / length,
+            in_time_rate: f64::from(self.in_time) / length,
             refused: self.refused,
             unanswered: lost_fast + lost_slow,
             late_p99: at(&self.late, 99.0),

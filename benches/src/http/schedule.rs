@@ -66,6 +66,8 @@ pub(crate) struct Seen {
     pub(crate) cheap_p99: f64,
     /// Answers a second of the route that computes.
     pub(crate) slow_rate: f64,
+    /// Those of them that came within 200 ms.
+    pub(crate) in_time_rate: f64,
     /// Requests that were answered 503.
     pub(crate) refused: usize,
     /// Requests without an answer in time, and those that failed.

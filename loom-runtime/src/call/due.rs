@@ -7,6 +7,9 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 
 use super::deadline::{DeadlineExceeded, deadline, now};
 
+/// By so much of its mean a call may take longer.
+const SPREAD: f64 = 0.25;
+
 /// When a call has to begin.
 ///
 /// A queue under overload serves calls that have waited for nearly all of their time. If they began then, each would
@@ -21,9 +24,10 @@ pub(super) struct Due {
 
 impl Due {
     /// The deadline of a call that is submitted now, if there is one.
-    pub(super) fn of(micros: Option<u32>) -> Option<Box<Self>> {
+    pub(super) fn of(function: Option<&Function>) -> Option<Box<Self>> {
         let at = deadline()?;
-        let takes = Duration::from_micros(micros.unwrap_or(0).into());
+        let takes = function.and_then(|function| function.takes.mean_micros()).unwrap_or(0);
+        let takes = Duration::from_micros(takes.into()).mul_f64(1.0 + SPREAD);
         let begin_by = at.checked_sub(takes).unwrap_or(at);
         Some(Box::new(Self { begin_by, has_begun: AtomicBool::new(false) }))
     }

@@ -149,7 +149,7 @@ pub(super) fn submit(
     // pool serve every tokio runtime, and enter the caller's.
     let tokio = if core.is_process_wide() { Handle::try_current().ok() } else { None };
     let luggage = Luggage { baggage, queued, tokio, closure };
-    let due = Due::of(micros);
+    let due = Due::of(function.as_deref());
     let expiry = due.as_deref().map(|due| Box::new(Expiry::of(due, function.as_deref())));
     let observer = CallObserver::new(admitted, function).with(permit, due);
     let job = work.job(luggage, observer, Queueing { priority, micros });

@@ -12,7 +12,7 @@ use crate::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::gate::{Gate, Gates};
 use super::overrides::Applied;
-use super::run_times::RunTimes;
+use super::run_times::{RunTimes, WholeTimes};
 
 /// What one runtime knows about one function.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct Function {
     pub(crate) record: Record,
     /// How long its calls take on the pool. The record has that, too, but takes longer to read.
     pub(crate) on_pool: RunTimes,
+    /// The same without a bound, for deadlines.
+    pub(crate) takes: WholeTimes,
     pub(crate) all_stats: ThreadStatsList,
     pub(crate) counters: FunctionCounters,
     /// The override that applies to it.
@@ -86,6 +88,7 @@ impl Function {
             class,
             record,
             on_pool: RunTimes::default(),
+            takes: WholeTimes::default(),
             all_stats: ThreadStatsList::default(),
             counters: FunctionCounters::default(),
             applied: Applied::default(),

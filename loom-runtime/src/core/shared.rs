@@ -233,6 +233,7 @@ impl Core {
         function.record.observe(&self.knobs, arm, run, self.now());
         if arm == Arm::OffloadRayon {
             function.on_pool.record(run.took);
+            function.takes.record(run.took);
         }
         function.counters.run_times.record(run.took);
     }
