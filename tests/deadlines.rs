@@ -182,29 +182,61 @@ fn a_call_without_time_enough_makes_room_for_one_that_has() {
     let runtime = runtime(2, 1);
     let begun = Arc::new(Semaphore::new(0));
     runtime.block_on(async {
-        for _ in 0..16 {
-            takes_ten(None).await;
+        for _ in 0..8 {
+            takes_fifty(None).await;
         }
-        let held = loom::spawn_async(takes_ten(Some(Arc::clone(&begun))));
+        let held = loom::spawn_async(takes_fifty(Some(Arc::clone(&begun))));
         begun.acquire().await.expect("open").forget();
-        // It waits for the rest of ten milliseconds, and would take ten more.
-        let soon = Instant::now() + Duration::from_millis(14);
-        let error = with_deadline(soon, takes_ten(None)).await.expect_err("there is no time");
-        assert!(
-            error.function.is_some_and(|name| name.ends_with("takes_ten"))
-                || error.by > Duration::ZERO
-        );
+        // It waits for the rest of fifty milliseconds, and would take fifty more.
+        // A timer would drop it later.
+        let soon = Instant::now() + Duration::from_millis(90);
+        let error = with_deadline(soon, takes_fifty(None)).await.expect_err("there is no time");
+        assert!(error.function.is_some_and(|name| name.ends_with("takes_fifty")), "{error}");
         held.await.expect("no panic");
     });
     runtime.block_until_idle();
-    assert_eq!(stats(&runtime, "takes_ten").returned, 17);
+    let seen = stats(&runtime, "takes_fifty");
+    assert_eq!((seen.returned, seen.expired, seen.abandoned), (9, 1, 0), "{seen:?}");
+}
+
+/// A function that was slow once is tried again, although no call seems to have time enough.
+#[test]
+fn a_function_that_was_slow_is_tried_again() {
+    let runtime = runtime(1, 1);
+    runtime.block_on(async {
+        takes(Duration::from_millis(200)).await;
+        let mut tries = 0;
+        let answered = loop {
+            let soon = Instant::now() + Duration::from_millis(100);
+            if with_deadline(soon, takes(Duration::ZERO)).await.is_ok() {
+                break tries;
+            }
+            tries += 1;
+        };
+        assert!(answered < 8, "after {answered} calls");
+        // And then it is known to be fast.
+        for _ in 0..100 {
+            let soon = Instant::now() + Duration::from_millis(100);
+            let _ = with_deadline(soon, takes(Duration::ZERO)).await;
+        }
+        let soon = Instant::now() + Duration::from_millis(100);
+        assert_eq!(with_deadline(soon, takes(Duration::ZERO)).await, Ok(()));
+    });
 }
 
 #[loom::compute(mode = "offload")]
-fn takes_ten(begun: Option<Arc<Semaphore>>) {
+fn takes(time: Duration) {
+    let began = Instant::now();
+    while began.elapsed() < time {
+        std::hint::spin_loop();
+    }
+}
+
+#[loom::compute(mode = "offload")]
+fn takes_fifty(begun: Option<Arc<Semaphore>>) {
     begun.inspect(|begun| begun.add_permits(1));
     let began = Instant::now();
-    while began.elapsed() < Duration::from_millis(10) {
+    while began.elapsed() < Duration::from_millis(50) {
         std::hint::spin_loop();
     }
 }

@@ -81,7 +81,7 @@ struct Args {
     /// Let other processes make thumbnails when this one is busy: the address of a NATS server.
     #[cfg(feature = "fleet")]
     #[arg(long, value_name = "URL")]
-    fleet: Option<String>,
+    fleet: Option<loom::fleet::FleetUrl>,
 
     /// Serve no requests, but make the thumbnails of others in the fleet.
     #[cfg(feature = "fleet")]

@@ -128,7 +128,15 @@ impl Desk {
                 Answer::Panicked(format!("the result cannot be written: {why}"))
             }
             Ok(Ok(Err(why))) => Answer::Refused(Refused::Skew(why)),
-            Ok(Err(payload)) if payload.is::<DeadlineExceeded>() => Answer::Expired,
+            Ok(Err(payload)) if payload.is::<DeadlineExceeded>() => {
+                let error = payload.downcast_ref::<DeadlineExceeded>();
+                // A shorter deadline within is the function's own.
+                if Instant::now() >= until {
+                    Answer::Expired
+                } else {
+                    Answer::Panicked(error.map(ToString::to_string).unwrap_or_default())
+                }
+            }
             Ok(Err(payload)) => Answer::Panicked(text_of(payload.as_ref())),
             Err(_) => Answer::Expired,
         }

@@ -33,6 +33,9 @@ fn later_sources_count() {
     );
     let args = ["shop", "--loom-fleet-role", "worker", "--loom-fleet-lost-after", "500ms"];
     let args = Args::try_parse_from(args).expect("they are right");
+    let with_secret = ["shop", "--loom-fleet-url", "nats://me:secret@here"];
+    let with_secret = Args::try_parse_from(with_secret).expect("they are right");
+    assert!(!format!("{:?}", with_secret.loom).contains("secret"));
     let builder = small().fleet(Fleet::hub(&Hub::new()).name("of-code").preferred());
     let runtime = builder.file(&path).with_cli_args(&args.loom).build().expect("it starts");
     fs::remove_file(&path).expect("it is there");
@@ -97,6 +100,8 @@ fn wrong_values_say_where_they_are() {
         ("fleet.preferred = \"maybe\"", ["`fleet.preferred`", "`true` or `false`"]),
         ("fleet.url = \"\"", ["`fleet.url` is \"\"", "nats://host:4222"]),
         ("fleet.ulr = \"nats://here\"", ["`fleet.ulr` is no setting", "did you mean `fleet.url`?"]),
+        ("fleet = \"nats://me:secret@here\"", ["`fleet` is a text", "expected a table"]),
+        ("[fleet]\nurl = \"nats://me:secret@here", ["wrong.toml", "TOML parse error at line 2"]),
         ("fleet = 3", ["`fleet` is 3", "expected a table"]),
         (
             "fleet.url = \"nats://me:secret@host:port\"",

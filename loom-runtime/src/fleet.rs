@@ -22,7 +22,7 @@
 //! it gets once.
 
 pub use crate::call::far::{Attempt, attempt, spawn_answer};
-pub use crate::config::{FleetRole, FleetSettings};
+pub use crate::config::{FleetRole, FleetSettings, FleetUrl};
 pub use crate::core::{
     Calling, Failure, FleetError, FleetFunction, Refused, Request, Response, Serving, Transport,
 };

@@ -142,12 +142,12 @@ fn unknown_keys_are_errors_that_name_the_nearest_one() {
             "zzz",
             "the keys are prefix, tokio_threads, rayon_threads, local_cores, cpuset, pin, \
              placement, compute_priority, global_rayon, stack_size, max_spares, tokio_flavor, compute_queue, shutdown_timeout, profile, and those below \
-             `mab_knobs` and `calibration`",
+             `mab_knobs`, `calibration` and `fleet`",
         ),
         (
             "[loom]\nx = 1",
             "loom",
-            "settings stand at the top level, but for `functions`, `mab_knobs` and `calibration`",
+            "settings stand at the top level, but for `functions` and the tables `mab_knobs`, `calibration` and `fleet`",
         ),
     ] {
         let file = File::new("toml", line);

@@ -78,7 +78,7 @@ impl bridge::Observer for CallObserver {
                 core.counters.compute_panics.add_one();
                 function.inspect(|function| function.panicked.add_one());
             }
-            End::Refused if self.due.is_some() && !core.lifecycle.is_gone() => {
+            End::Refused if self.due.as_ref().is_some_and(|due| due.has_said_no()) => {
                 function.inspect(|function| function.expired.add_one());
             }
             End::Refused => {

@@ -27,6 +27,7 @@ use super::baggage::{CarriedKeys, Carry};
 use super::bounds::{Argument, On, Outcome};
 use super::current::{current_core, is_settled};
 use super::decide::{CallInfo, decide};
+use super::entering::{admit, begins_in_time};
 use super::limited::{Adaptive, enter_and_place};
 use super::scope::lend;
 use super::spans;
@@ -266,7 +267,7 @@ where
     R: Send + 'static,
 {
     let info = called.info(priority, carrying);
-    enter_and_place(Admitted::or_panic(&core_of(named)), info, None, f)
+    enter_and_place(admit(&core_of(named)), info, None, f)
 }
 
 /// A call that borrows: it has ended when this returns.
@@ -292,9 +293,11 @@ where
     F: FnOnce() -> R + Send,
     R: Send,
 {
-    let admitted = Admitted::or_panic(core);
-    let decision = decide(core, info);
+    let admitted = admit(core);
     let function = info.function(core);
+    function.site.takes_no_limit();
+    begins_in_time(function);
+    let decision = decide(core, info);
     let is_on_pool = core.is_own_compute_thread();
     if decision.arm == Arm::InlineTokio || is_on_pool {
         return AdaptiveFuture::ended(run_inline(core, function, decision, f));

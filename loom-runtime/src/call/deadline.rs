@@ -85,7 +85,7 @@ impl Error for DeadlineExceeded {}
 
 /// Awaits a future until a deadline, which everything that the future calls inherits.
 ///
-/// - A compute call whose deadline has passed does not start. One that waits in the queue is dropped when it can no
+/// - A measured compute call whose deadline has passed does not start. One that waits in the queue is dropped when it can no
 ///   longer end in time, by what the function has taken so far.
 /// - At the deadline the future is dropped, unless its result is there. Compute work that runs then sees [`is_cancelled`](crate::is_cancelled).
 /// - A deadline within a deadline only makes it earlier. A call on another process of the fleet has the time that is

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot::Receiver;
 
-use crate::core::{Admitted, Function, Permit, Refusal};
+use crate::core::{Admitted, Core, Function, Permit, Refusal};
 use crate::sync::Arc;
 
 use super::deadline::{DeadlineExceeded, deadline, now};
@@ -40,6 +40,35 @@ pub(super) struct Terms {
     pub(super) is_unwilling: bool,
 }
 
+/// Admits a call.
+///
+/// # Panics
+///
+/// Where work is refused: with the [`Refusal`] itself where the caller asks for one.
+#[track_caller]
+pub(super) fn admit(core: &Arc<Core>) -> Admitted {
+    match Admitted::to(core) {
+        Ok(admitted) => admitted,
+        Err(refusal) if UNWILLING.replace(false) => resume_unwind(Box::new(refusal)),
+        Err(refusal) => panic!("{refusal}"),
+    }
+}
+
+/// A call of this function is about to begin.
+///
+/// # Panics
+///
+/// With a [`DeadlineExceeded`] where the deadline has passed.
+pub(super) fn begins_in_time(function: &Function) {
+    if let Some(at) = deadline()
+        && let Some(by) = now().checked_duration_since(at)
+    {
+        function.counters.expired.add_one();
+        let function = Some(function.site.name());
+        resume_unwind(Box::new(DeadlineExceeded { function, by }));
+    }
+}
+
 /// A call is about to be placed.
 ///
 /// # Panics
@@ -50,19 +79,16 @@ pub(super) fn enter(admitted: Admitted, info: CallInfo) -> Entry {
     let is_unwilling = UNWILLING.replace(false);
     let core = &Arc::clone(admitted.core());
     let function = info.function(core);
-    if let Some(at) = deadline()
-        && let Some(by) = now().checked_duration_since(at)
-    {
-        function.counters.expired.add_one();
-        let function = Some(function.site.name());
-        resume_unwind(Box::new(DeadlineExceeded { function, by }));
-    }
+    begins_in_time(function);
     let over = overriding::of(core, function);
     let Some(limit) = limit_of(over, function) else {
         return Entry::Free(admitted, Terms { permit: None, is_unwilling });
     };
     let gate = function.gate(&core.gates);
-    if is_unwilling && gate.is_full(limit) {
+    if is_unwilling {
+        if let Some(permit) = gate.try_enter(limit) {
+            return Entry::Free(admitted, Terms { permit: Some(permit), is_unwilling });
+        }
         core.counters.refused.add_one();
         function.counters.refused.add_one();
         resume_unwind(Box::new(Refusal::AtLimit(limit)));
@@ -103,6 +129,12 @@ thread_local! {
     /// Whether the call that is made next would rather be refused than wait. The call takes this back, so that
     /// it does not count for calls that its body makes.
     static UNWILLING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The body of a call runs: what it calls may wait.
+#[inline]
+pub(super) fn begins_body() {
+    UNWILLING.set(false);
 }
 
 /// Calls `f`, whose compute calls would rather be refused than wait.

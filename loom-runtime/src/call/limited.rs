@@ -10,12 +10,13 @@ use crate::scheduler::Decision;
 
 use super::adaptive::{AdaptiveFuture, PlacedWork, place_decided};
 use super::decide::{CallInfo, decide};
-use super::entering::{Entering, Entry, Terms, enter};
+use super::entering::{Entering, Entry, Terms, begins_in_time, enter};
 use super::submit::{AnyWork, Ended, Work};
 
 /// A call that waits, and is placed then.
 enum Limited<R> {
-    Waits(Entering, CallInfo, Box<dyn Later<R>>),
+    /// With the decision where it was made before.
+    Waits(Entering, CallInfo, Option<Decision>, Box<dyn Later<R>>),
     Placed(AdaptiveFuture<R>),
     Over,
 }
@@ -26,6 +27,7 @@ trait Later<R>: Send {
         self: Box<Self>,
         admitted: Admitted,
         info: CallInfo,
+        decision: Option<Decision>,
         permit: Permit,
     ) -> AdaptiveFuture<R>;
 }
@@ -39,9 +41,11 @@ where
         mut self: Box<Self>,
         admitted: Admitted,
         info: CallInfo,
+        decision: Option<Decision>,
         permit: Permit,
     ) -> AdaptiveFuture<R> {
-        let decision = decide(admitted.core(), info);
+        begins_in_time(info.function(admitted.core()));
+        let decision = decision.unwrap_or_else(|| decide(admitted.core(), info));
         let terms = Terms { permit: Some(permit), is_unwilling: false };
         let placed = place_decided(admitted, info, decision, terms, &mut *self);
         AdaptiveFuture::of(placed, self.ended())
@@ -57,10 +61,10 @@ impl<R> Future for Limited<R> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
         if let Self::Waits(entering, ..) = &mut *self {
             let (admitted, permit) = ready!(entering.poll(cx));
-            let Self::Waits(_, info, work) = mem::replace(&mut *self, Self::Over) else {
+            let Self::Waits(_, info, decision, work) = mem::replace(&mut *self, Self::Over) else {
                 unreachable!("it waits")
             };
-            *self = Self::Placed(work.place(admitted, info, permit));
+            *self = Self::Placed(work.place(admitted, info, decision, permit));
         }
         match &mut *self {
             Self::Placed(call) => Pin::new(call).poll(cx),
@@ -104,7 +108,9 @@ where
     let mut work = Work::new(f);
     match enter_and_place_any(admitted, info, decision, &mut work) {
         Ok(placed) => held(placed, work.ended()),
-        Err(entering) => Held::new::<AtLimit>(Limited::Waits(entering, info, Box::new(work))),
+        Err(entering) => {
+            Held::new::<AtLimit>(Limited::Waits(entering, info, decision, Box::new(work)))
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::overriding;
 /// How many calls of a function may run at a time, if there is a limit.
 pub(super) fn limit_of(over: Override, function: &Function) -> Option<usize> {
     let limit = over.max_concurrent.or_else(|| function.site.max_concurrent());
-    limit.map(|limit| limit as usize)
+    limit.filter(|_| function.site.may_have_limit()).map(|limit| limit as usize)
 }
 
 /// How long a call of this function would wait for its limit, by the mean run time; `None` if it would not.

@@ -33,6 +33,12 @@ pub(crate) fn override_functions(
     // Settled calls stand until then.
     for function in &named {
         function.record.end_verdicts();
+        // Those that wait learn of it now.
+        if let Some(gate) = function.gate_if_any() {
+            let limit =
+                of(core, function).max_concurrent.or_else(|| function.site.max_concurrent());
+            gate.set_limit(limit.map_or(usize::MAX, |calls| calls as usize));
+        }
     }
     let paths = core.functions().map(|function| function.site.path());
     let nearest = nearest(name, paths).filter(|_| named.is_empty() && rule.is_exact());

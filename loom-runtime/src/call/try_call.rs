@@ -1,6 +1,7 @@
 //! Calls that are refused in place of waiting.
 
 use std::fmt;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -18,8 +19,8 @@ use super::fallible::ComputeError;
 /// error.
 ///
 /// It is refused where as many calls of the function run as may (`max_concurrent`), and where it would be offloaded
-/// while `compute_queue` calls wait already. A call that was refused has not run. What counts is the first compute
-/// call that each poll makes.
+/// while `compute_queue` calls wait already. A call that was refused has not run. What the call itself calls
+/// may wait; of another future, only the first compute call of its first poll counts.
 ///
 /// Cost: one `catch_unwind` for each poll.
 ///
@@ -46,7 +47,7 @@ use super::fallible::ComputeError;
 /// # }
 /// ```
 pub fn try_call<F: Future>(call: F) -> TryCall<F> {
-    TryCall { call }
+    TryCall { call, is_first: true }
 }
 
 pin_project! {
@@ -55,6 +56,7 @@ pin_project! {
     pub struct TryCall<F> {
         #[pin]
         call: F,
+        is_first: bool,
     }
 }
 
@@ -62,8 +64,15 @@ impl<F: Future> Future for TryCall<F> {
     type Output = Result<F::Output, ComputeError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let call = self.project().call;
-        let payload = match catch_unwind(AssertUnwindSafe(|| unwilling(|| call.poll(cx)))) {
+        let this = self.project();
+        let poll = || {
+            if mem::take(this.is_first) {
+                unwilling(|| this.call.poll(cx))
+            } else {
+                this.call.poll(cx)
+            }
+        };
+        let payload = match catch_unwind(AssertUnwindSafe(poll)) {
             Ok(polled) => return polled.map(Ok),
             Err(payload) => payload,
         };

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use crate::error::Result;
 
+#[cfg(feature = "fleet")]
+use super::fleet::FleetUrl;
 use super::settings::Settings;
 use super::words::Raw;
 use crate::error::Source;
@@ -100,7 +102,7 @@ pub struct LoomArgs {
     /// Where the fleet is, such as `nats://host:4222`
     #[arg(long, value_name = "URL")]
     #[cfg(feature = "fleet")]
-    pub loom_fleet_url: Option<String>,
+    pub loom_fleet_url: Option<FleetUrl>,
 
     /// A file that proves to the fleet who this process is
     #[arg(long, value_name = "FILE")]
@@ -167,7 +169,7 @@ impl LoomArgs {
             ("profile", text(&self.loom_profile)),
             ("functions", text(&self.loom_functions)),
             #[cfg(feature = "fleet")]
-            ("fleet.url", text(&self.loom_fleet_url)),
+            ("fleet.url", self.loom_fleet_url.clone().map(|url| Raw::Text(url.into()))),
             #[cfg(feature = "fleet")]
             ("fleet.credentials", text(&self.loom_fleet_credentials)),
             #[cfg(feature = "fleet")]

@@ -41,7 +41,7 @@ pub(crate) fn from_file(path: &Path) -> Result<Settings> {
     if text.trim().is_empty() {
         return Ok(Settings::default());
     }
-    let Entries(entries) = parse(text).map_err(|error| problem(error.trim().to_owned()))?;
+    let Entries(entries) = parse(text).map_err(|error| problem(without_secrets(error.trim())))?;
     let source = Source::File(path.to_owned());
     let mut settings = Settings::default();
     let mut names = Vec::new();
@@ -52,6 +52,16 @@ pub(crate) fn from_file(path: &Path) -> Result<Settings> {
         settings.set(key, raw, &source)?;
     }
     Ok(settings)
+}
+
+/// What a parser says, without the lines of the file that it quotes, if they may contain a password.
+fn without_secrets(error: &str) -> String {
+    if !error.contains('@') {
+        return error.to_owned();
+    }
+    let own: Vec<_> = error.lines().filter(|line| !line.contains('|')).collect();
+    let told = own.join("\n");
+    if told.contains('@') { "it cannot be parsed".to_owned() } else { told.trim().to_owned() }
 }
 
 /// The full name of the first key that is given more than once.

@@ -3,8 +3,10 @@
 //! Loom reads and merges them as all settings; a [`Membership`](crate::fleet::Membership) gives those of code, and
 //! uses the result.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::error::{LoomError, Result, Source};
@@ -195,7 +197,55 @@ fn shown(url: &str) -> String {
         (None, Some((_, host))) => host.to_owned(),
         (_, None) => url.to_owned(),
     };
-    url.split(',').map(without).collect::<Vec<_>>().join(",")
+    // A password may contain a comma: what has an `@` and no scheme belongs to the address before it.
+    let mut urls: Vec<String> = Vec::new();
+    for part in url.split(',') {
+        match urls.last_mut() {
+            Some(before) if part.contains('@') && !part.contains("://") => {
+                before.push(',');
+                before.push_str(part);
+            }
+            _ => urls.push(part.to_owned()),
+        }
+    }
+    urls.iter().map(|url| without(url)).collect::<Vec<_>>().join(",")
+}
+
+/// The address of a fleet, which is shown without its password.
+///
+/// ```
+/// let url: loom::fleet::FleetUrl = "nats://shop:secret@broker:4222".parse()?;
+/// assert_eq!(format!("{url} {url:?}"), "nats://broker:4222 \"nats://broker:4222\"");
+/// assert_eq!(String::from(url), "nats://shop:secret@broker:4222");
+/// # Ok::<(), std::convert::Infallible>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct FleetUrl(String);
+
+impl FromStr for FleetUrl {
+    type Err = Infallible;
+
+    fn from_str(url: &str) -> Result<Self, Infallible> {
+        Ok(Self(url.to_owned()))
+    }
+}
+
+impl From<FleetUrl> for String {
+    fn from(url: FleetUrl) -> Self {
+        url.0
+    }
+}
+
+impl fmt::Display for FleetUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown(&self.0))
+    }
+}
+
+impl fmt::Debug for FleetUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", shown(&self.0))
+    }
 }
 
 /// One line of what is set.
@@ -233,6 +283,7 @@ mod tests {
         assert_eq!(shown("nats://me:secret@here:4222"), "nats://here:4222");
         assert_eq!(shown("nats://me:p@ss@here,tls://there:1"), "nats://here,tls://there:1");
         assert_eq!(shown("token@here:4222"), "here:4222");
+        assert_eq!(shown("nats://me:p,q@here,nats://a:b@there"), "nats://here,nats://there");
     }
 
     #[test]

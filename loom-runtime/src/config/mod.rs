@@ -26,7 +26,7 @@ pub(crate) use environment::{from_environment, functions_of_environment};
 #[cfg(feature = "config-files")]
 pub(crate) use file::from_file;
 #[cfg(feature = "fleet")]
-pub use fleet::{FleetRole, FleetSettings};
+pub use fleet::{FleetRole, FleetSettings, FleetUrl};
 pub use functions::Override;
 pub(crate) use functions::check_name;
 pub(crate) use possible::{budget, check_beside, check_flavor, flavor_of, hold_time};

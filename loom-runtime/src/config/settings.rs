@@ -175,7 +175,8 @@ impl Settings {
         if let Some(table) = tables().find(|table| *table == key) {
             return Err(LoomError::InvalidSetting {
                 setting: table,
-                value: raw.to_string(),
+                // A text may be an address, with its password.
+                value: if let Raw::Text(_) = raw { "a text".to_owned() } else { raw.to_string() },
                 source_of_value: source.clone(),
                 remedy: format!("expected a table, with keys such as `{}`", first_below(table)),
             });

@@ -25,6 +25,8 @@ pub(crate) struct Function {
     pub(crate) on_pool: RunTimes,
     /// The same without a bound, for deadlines.
     pub(crate) takes: WholeTimes,
+    /// Calls that seemed to have too little time from the start. `Relaxed`: it chooses which of them are tried.
+    hopeless: AtomicU32,
     pub(crate) all_stats: ThreadStatsList,
     pub(crate) counters: FunctionCounters,
     /// The override that applies to it.
@@ -89,6 +91,7 @@ impl Function {
             record,
             on_pool: RunTimes::default(),
             takes: WholeTimes::default(),
+            hopeless: AtomicU32::new(0),
             all_stats: ThreadStatsList::default(),
             counters: FunctionCounters::default(),
             applied: Applied::default(),
@@ -109,6 +112,16 @@ impl Function {
     /// What counts the calls of a function with a limit, among the gates of its runtime.
     pub(crate) fn gate(&self, gates: &Gates) -> &Arc<Gate> {
         self.gate.get_or_init(|| gates.of(self.site.of_item()))
+    }
+
+    /// Whether a call that seems to have too little time is tried all the same, as one in so many is.
+    pub(crate) fn tries_hopeless(&self, one_in: u32) -> bool {
+        self.hopeless.fetch_add(1, Ordering::Relaxed).is_multiple_of(one_in)
+    }
+
+    /// The gate, if it was used.
+    pub(crate) fn gate_if_any(&self) -> Option<&Arc<Gate>> {
+        self.gate.get()
     }
 
     /// Whether what a thread uses during a run on the pool is to be read.

@@ -79,28 +79,46 @@ impl Gate {
         limit: usize,
         priority: Priority,
     ) -> Result<Permit, Receiver<Permit>> {
+        self.try_enter(limit).ok_or_else(|| self.wait(limit, priority))
+    }
+
+    /// Takes a permit if that needs no wait. From now on so many may run.
+    pub(crate) fn try_enter(self: &Arc<Self>, limit: usize) -> Option<Permit> {
+        self.set_limit(limit);
         let mut state = self.lock();
-        let has_grown = limit > state.limit;
-        state.limit = limit;
-        if state.waiting() == 0 && state.running < limit {
+        let is_free = state.waiting() == 0 && state.running < state.limit;
+        is_free.then(|| {
             state.running += 1;
-            return Ok(Permit(Some(Arc::clone(self))));
-        }
-        if state.waiting() >= state.sweep_at {
-            for waiting in &mut state.waiting {
-                waiting.retain(|waiter| !waiter.gives.is_closed());
-            }
-            state.sweep_at = (state.waiting() * 2).max(64);
-        }
+            Permit(Some(Arc::clone(self)))
+        })
+    }
+
+    /// Takes the place of one that waits, and of those that have gone none.
+    fn wait(self: &Arc<Self>, limit: usize, priority: Priority) -> Receiver<Permit> {
         let (gives, permit) = channel();
+        let mut state = self.lock();
+        let gone = if state.waiting() >= state.sweep_at { state.sweep() } else { Vec::new() };
         let number = state.next;
         state.next += 1;
         state.waiting[priority as usize].push_back(Waiter { number, gives });
         drop(state);
+        // Outside of the lock, since the last part of a task may go with it.
+        drop(gone);
+        // A permit may have come back since nobody waited.
+        self.set_limit(limit);
+        self.admit();
+        permit
+    }
+
+    /// From now on so many may run, those that wait included.
+    pub(crate) fn set_limit(self: &Arc<Self>, limit: usize) {
+        let mut state = self.lock();
+        let has_grown = limit > state.limit;
+        state.limit = limit;
+        drop(state);
         if has_grown {
             self.admit();
         }
-        Err(permit)
     }
 
     /// Whether a call of this limit would have to wait.
@@ -142,6 +160,18 @@ impl Gate {
 impl State {
     fn waiting(&self) -> usize {
         self.waiting.iter().map(VecDeque::len).sum()
+    }
+
+    /// Takes out those that nobody waits for any more.
+    fn sweep(&mut self) -> Vec<Waiter> {
+        let mut gone = Vec::new();
+        for waiting in &mut self.waiting {
+            for waiter in std::mem::take(waiting) {
+                if waiter.gives.is_closed() { gone.push(waiter) } else { waiting.push_back(waiter) }
+            }
+        }
+        self.sweep_at = (self.waiting() * 2).max(64);
+        gone
     }
 
     /// The one that is next.

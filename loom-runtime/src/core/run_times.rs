@@ -10,8 +10,8 @@ use crate::sync::Arc;
 /// How long scopes of one kind take; remembers about eight of them.
 pub(crate) type ScopeTimes = Estimate<8>;
 
-/// How long calls of one function take on the pool, long ones included; remembers about sixteen of them.
-pub(crate) type WholeTimes = Estimate<16>;
+/// How long calls of one function take on the pool, long ones included; remembers about eight of them.
+pub(crate) type WholeTimes = Estimate<8>;
 
 /// How long calls of one kind take on the pool.
 #[derive(Debug, Default)]

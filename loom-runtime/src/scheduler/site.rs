@@ -41,6 +41,8 @@ pub struct Site {
     index: AtomicU32,
     /// Whether tokio has refused the body where it ran inline.
     is_refused: AtomicBool,
+    /// Whether it is a function with `scope`; known from its first measured call on.
+    borrows: AtomicBool,
 }
 
 /// A function, whatever its types: the path of its module, its name, and the place of its attribute.
@@ -65,6 +67,7 @@ impl Site {
             instance: OnceLock::new(),
             index: AtomicU32::new(0),
             is_refused: AtomicBool::new(false),
+            borrows: AtomicBool::new(false),
         }
     }
 
@@ -202,6 +205,7 @@ impl Site {
                 instance,
                 index: AtomicU32::new(0),
                 is_refused: AtomicBool::new(false),
+                borrows: AtomicBool::new(false),
             }
         })
     }
@@ -236,6 +240,19 @@ impl Site {
 
     pub(crate) fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// Whether its calls wait for a limit: not those of closures, of spawned futures and of functions that borrow.
+    pub(crate) fn may_have_limit(&self) -> bool {
+        !self.item.is_empty() && !self.borrows.load(Ordering::Relaxed)
+    }
+
+    /// Its calls borrow, and so wait for nothing.
+    pub(crate) fn takes_no_limit(&self) {
+        // A load first: the cache line is shared and seldom changes.
+        if !self.borrows.load(Ordering::Relaxed) {
+            self.borrows.store(true, Ordering::Relaxed);
+        }
     }
 
     /// How many calls may run at a time, if there is a limit.

@@ -8,12 +8,13 @@ use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::core::{Admitted, FleetFunction};
+use crate::core::FleetFunction;
 
 use super::super::attribute::{At, Call, body};
 use super::super::attribute_future::call_of;
 use super::super::bounds::{Argument, Outcome};
 use super::super::decide::decide;
+use super::super::entering::admit;
 use super::super::limited::enter_and_place;
 use super::codec::{Travels, append};
 use super::journey::{Journey, NoResult};
@@ -75,7 +76,7 @@ where
         return FarCall(Place::Here(call.run(move || f(args))));
     }
     let (core, info) = (call.core(), call.info);
-    let admitted = Admitted::or_panic(&core);
+    let admitted = admit(&core);
     let decision = decide(&core, info);
     let journey = match Journey::of_call(admitted, info, function, decision) {
         Err(admitted) => {

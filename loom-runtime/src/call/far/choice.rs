@@ -3,6 +3,7 @@
 use crate::core::{Core, Function};
 use crate::scheduler::{Conditions, FarBelief, Known};
 
+use super::super::deadline::is_too_late;
 use super::serve::is_serving;
 
 /// Whether a call of this runtime goes to the fleet.
@@ -13,6 +14,10 @@ pub(super) fn goes(
     is_cheaper: impl FnOnce(FarBelief) -> bool,
 ) -> bool {
     let Some(transport) = core.transport.get().filter(|_| !is_serving()) else { return false };
+    // The call that stays says so.
+    if is_too_late() {
+        return false;
+    }
     if transport.is_preferred() {
         return function.far.is_open(now);
     }

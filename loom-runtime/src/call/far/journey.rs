@@ -13,7 +13,7 @@ use crate::sync::Arc;
 use crate::threads::warn_once;
 
 use super::super::current::current_core;
-use super::super::deadline::deadline;
+use super::super::deadline::{DeadlineExceeded, deadline, now};
 use super::super::decide::{CallInfo, conditions_now};
 use super::super::spans::WholeSpan;
 use super::choice::goes;
@@ -34,9 +34,14 @@ pub(super) struct Journey {
     function: Arc<Function>,
     called: &'static FleetFunction,
     began: Instant,
+    /// The deadline of its caller.
+    until: Option<Instant>,
     /// Whether it has an answer, or never gets one. A journey that ends otherwise was given up.
     has_ended: bool,
 }
+
+/// Timers are no finer than that, and a transport tells the time that is left in milliseconds.
+const TIMER: Duration = Duration::from_millis(3);
 
 /// Why a call has no result from the fleet.
 pub(super) enum NoResult {
@@ -99,7 +104,8 @@ impl Journey {
         function.far.begins();
         let core = Arc::clone(admitted.core());
         let (admitted, began) = (Some(admitted), Instant::now());
-        Self { core, admitted, function, called, began, has_ended: false }
+        let until = deadline();
+        Self { core, admitted, function, called, began, until, has_ended: false }
     }
 
     /// Sends the call, and waits for its result.
@@ -131,7 +137,7 @@ impl Journey {
         }
         // Polled in a span, as a call on the pool is.
         let span = WholeSpan::begin(self.function.site.name());
-        let request = Request::new(self.called, arguments, deadline());
+        let request = Request::new(self.called, arguments, self.until);
         let mut calling = span.poll("fleet", || transport.call(request));
         let answer = poll_fn(|cx| span.poll("fleet", || calling.as_mut().poll(cx))).await;
         let response = answer.map_err(|failure| self.failed(failure))?;
@@ -163,6 +169,14 @@ impl Journey {
             Failure::Lost(why) => {
                 self.closes(AFTER_LOSS);
                 self.lost(why)
+            }
+            // Its caller's time was up, which says nothing of the fleet.
+            Failure::Expired(_) if self.until.is_some_and(|at| now() + TIMER >= at) => {
+                counters.expired.add_one();
+                let by =
+                    self.until.map_or(Duration::ZERO, |at| now().saturating_duration_since(at));
+                let function = Some(self.function.site.name());
+                Failed::Panics(Box::new(DeadlineExceeded { function, by }))
             }
             Failure::Expired(after) => {
                 self.closes(AFTER_LOSS);

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::mem;
+use std::panic::resume_unwind;
 use std::task::{Context, Poll, ready};
 
 use tokio::runtime::Handle as Tokio;
@@ -14,7 +15,7 @@ use crate::sync::Arc;
 use super::super::adaptive::run_timed;
 use super::super::baggage::Baggage;
 use super::super::decide::CallInfo;
-use super::super::entering::{Entering, Entry, Terms, enter};
+use super::super::entering::{Entering, Entry, Terms, admit, begins_body, enter};
 use super::super::spans::WholeSpan;
 use super::super::turn::use_up;
 use super::host::{PollHost, Turn};
@@ -63,6 +64,9 @@ impl<R> Polled<R> {
             let (wake, is_first) =
                 if self.has_begun { (Wake::Any, false) } else { (Wake::Begin, true) };
             if nested_polls() < DEEPEST && is_settled(self.family, wake, is_first) {
+                if is_first {
+                    begins_body();
+                }
                 self.has_begun = true;
                 let Self { handle, span, family, .. } = self;
                 let counts = CountsPanic(*family, Some(core));
@@ -99,27 +103,30 @@ impl<R> Polled<R> {
                     let Self { handle, span, .. } = self;
                     return span.poll("inline", || poll_nested(|| handle.poll_alone(cx)));
                 }
-                Err(refusal) => panic!("{refusal}"),
+                Err(_) => admit(&core),
             };
-            let decision =
-                (!Family::is_deep(&core)).then(|| self.family.decide(&core, self.info, wake));
-            if self.has_begun
-                && let Some(decision) = decision
-                && decision.arm == Arm::InlineTokio
-            {
-                return self.poll_alone_measured(cx, &core, decision);
-            }
-            let (admitted, permit) = match self.enter(admitted) {
-                Entry::Free(admitted, terms) => (admitted, terms.permit),
+            let (admitted, terms) = match self.enter(admitted) {
+                Entry::Free(admitted, terms) => (admitted, terms),
                 Entry::Waits(entering) => {
                     self.entering = Some(Box::new(entering));
                     let (admitted, permit) = ready!(self.poll_entering(cx));
-                    (admitted, Some(permit))
+                    (admitted, Terms { permit: Some(permit), is_unwilling: false })
                 }
             };
+            decided = (!Family::is_deep(&core)).then(|| self.family.decide(&core, self.info, wake));
+            let is_inline = decided.is_some_and(|decision| decision.arm == Arm::InlineTokio);
+            if self.has_begun
+                && is_inline
+                && let Some(decision) = decided
+            {
+                return self.poll_alone_measured(cx, &core, decision);
+            }
+            if terms.is_unwilling && !is_inline && core.queue.waiting() >= core.compute_queue {
+                core.counters.refused.add_one();
+                resume_unwind(Box::new(Refusal::QueueFull(core.compute_queue)));
+            }
             self.has_begun = true;
-            self.share(admitted, wake, false, permit);
-            decided = decision;
+            self.share(admitted, wake, false, terms.permit);
         }
         let outcome = ready!(self.poll_shared(cx, decided, false));
         self.ends(cx, outcome)
