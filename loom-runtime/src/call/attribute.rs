@@ -15,7 +15,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::bridge::{Fault, Priority};
-use crate::core::{Admitted, Core, Refusal, Stopwatch, thread_stats};
+#[cfg(feature = "fleet")]
+use crate::core::Admitted;
+use crate::core::{Core, Refusal, Stopwatch, thread_stats};
 use crate::pool::Held;
 #[cfg(feature = "fleet")]
 use crate::scheduler::Decision;
