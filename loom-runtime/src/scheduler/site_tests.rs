@@ -16,7 +16,7 @@ fn closures_of_one_function_are_told_apart() {
     // One place for both: the helper that takes them.
     let (first, second) = (name_of(&one), name_of(&other));
     let function = format!("{}::closures_of_one_function_are_told_apart at ", module_path!());
-    assert!(first.starts_with(&function) && first.contains("site.rs:"), "{first}");
+    assert!(first.starts_with(&function) && first.contains("site_tests.rs:"), "{first}");
     assert_eq!(second, format!("{first} #2"));
     assert_eq!(first, name_of(&one));
 }
