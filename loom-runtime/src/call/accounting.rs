@@ -37,20 +37,31 @@ pub(crate) struct CallObserver {
     admitted: Admitted,
     function: Option<Arc<Function>>,
     pause: PauseGuard,
-    /// Given back when the work has ended, whoever waits for it.
-    _permit: Option<Permit>,
-    due: Option<Box<Due>>,
+    /// Where the call has any. In a box, since a slot has room for the results of most calls.
+    conditions: Option<Box<Conditions>>,
+}
+
+/// On what conditions a call runs.
+pub(super) struct Conditions {
+    /// Its part of its function's limit, given back when the work has ended, whoever waits for it.
+    pub(super) permit: Option<Permit>,
+    pub(super) due: Option<Due>,
 }
 
 impl CallObserver {
     pub(crate) fn new(admitted: Admitted, function: Option<Arc<Function>>) -> Self {
         let pause = admitted.core().pause_time();
-        Self { admitted, function, pause, _permit: None, due: None }
+        Self { admitted, function, pause, conditions: None }
     }
 
     /// A call of a function that may have a limit, with or without a deadline.
-    pub(super) fn with(self, permit: Option<Permit>, due: Option<Box<Due>>) -> Self {
-        Self { _permit: permit, due, ..self }
+    pub(super) fn with(self, conditions: Conditions) -> Self {
+        let has_any = conditions.permit.is_some() || conditions.due.is_some();
+        Self { conditions: has_any.then(|| Box::new(conditions)), ..self }
+    }
+
+    fn due(&self) -> Option<&Due> {
+        self.conditions.as_ref()?.due.as_ref()
     }
 }
 
@@ -58,8 +69,7 @@ impl bridge::Observer for CallObserver {
     type After = PauseGuard;
 
     fn may_start(&self) -> bool {
-        !self.admitted.core().lifecycle.is_gone()
-            && self.due.as_ref().is_none_or(|due| due.may_begin())
+        !self.admitted.core().lifecycle.is_gone() && self.due().is_none_or(Due::may_begin)
     }
 
     fn withdraw(&self) {
@@ -78,7 +88,7 @@ impl bridge::Observer for CallObserver {
                 core.counters.compute_panics.add_one();
                 function.inspect(|function| function.panicked.add_one());
             }
-            End::Refused if self.due.as_ref().is_some_and(|due| due.has_said_no()) => {
+            End::Refused if self.due().is_some_and(Due::has_said_no) => {
                 function.inspect(|function| function.expired.add_one());
             }
             End::Refused => {

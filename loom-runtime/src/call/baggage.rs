@@ -210,7 +210,8 @@ pub(crate) struct Baggage {
     carrying: CarriedKeys,
     /// An empty slice does not allocate.
     carried: Box<[Kept]>,
-    deadline: Option<Instant>,
+    /// In a box, since most calls have none.
+    deadline: Option<Box<Instant>>,
     pub(crate) span: CallSpan,
 }
 
@@ -224,20 +225,25 @@ impl Baggage {
         let taken = carrying.iter().filter_map(|name| name.take_along());
         let carried = taken.map(|value| Kept(Some(value))).collect();
         let span = CallSpan::offloaded(function, closure);
-        Self { carrying, carried, deadline: deadline(), span }
+        Self { carrying, carried, deadline: deadline().map(Box::new), span }
     }
 
     /// Baggage for the polls of a future, which has spans of its own.
     pub(crate) fn of_polls(carrying: CarriedKeys) -> Self {
         let taken = carrying.iter().filter_map(|name| name.take_along());
         let carried = taken.map(|value| Kept(Some(value))).collect();
-        Self { carrying, carried, deadline: deadline(), span: CallSpan::current() }
+        Self { carrying, carried, deadline: deadline().map(Box::new), span: CallSpan::current() }
     }
 
     /// Baggage for parallel work of a scope.
     pub(crate) fn of_scope() -> Self {
         let carried = Box::default();
-        Self { carrying: &[], carried, deadline: deadline(), span: CallSpan::current() }
+        Self {
+            carrying: &[],
+            carried,
+            deadline: deadline().map(Box::new),
+            span: CallSpan::current(),
+        }
     }
 
     /// Calls `f` with this baggage in place, and without the baggage of a call below it.
@@ -279,7 +285,9 @@ impl Baggage {
     pub(crate) fn lend(&mut self, f: &mut dyn FnMut()) {
         let Self { carrying, carried, deadline, span } = self;
         let _running = Running::enter(carrying);
-        deadline::within(*deadline, || lend_all(carried, &mut || span.lend(&mut *f)));
+        deadline::within(deadline.as_deref().copied(), || {
+            lend_all(carried, &mut || span.lend(&mut *f));
+        });
     }
 
     /// The task-locals that must have no value, unless this baggage carries one for them.
@@ -294,7 +302,7 @@ impl Baggage {
 
     /// Unpacks on this thread, where all task-locals that are set aside are free.
     fn unpack_here(self, f: &mut dyn FnMut()) {
-        deadline::within(self.deadline, || self.unpack_in_time(f));
+        deadline::within(self.deadline.as_deref().copied(), || self.unpack_in_time(f));
     }
 
     fn unpack_in_time(self, f: &mut dyn FnMut()) {

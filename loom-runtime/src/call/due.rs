@@ -27,7 +27,7 @@ pub(super) struct Due {
 
 impl Due {
     /// The deadline of a call that is submitted now, if there is one.
-    pub(super) fn of(function: Option<&Function>) -> Option<Box<Self>> {
+    pub(super) fn of(function: Option<&Function>) -> Option<Self> {
         let at = deadline()?;
         let takes = function.and_then(|function| function.takes.mean_micros()).unwrap_or(0);
         let takes = Duration::from_micros(takes.into()).mul_f64(1.0 + SPREAD);
@@ -36,7 +36,7 @@ impl Due {
         let is_tried = by_mean <= now() && function.is_some_and(|it| it.tries_hopeless(ONE_IN));
         let begin_by = if is_tried { at } else { by_mean };
         let (has_begun, has_said_no) = (AtomicBool::new(false), AtomicBool::new(false));
-        Some(Box::new(Self { begin_by, has_begun, has_said_no }))
+        Some(Self { begin_by, has_begun, has_said_no })
     }
 
     /// Asked when the call is about to begin, and again while it runs: whether it may begin, or may go on.

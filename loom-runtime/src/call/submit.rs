@@ -16,7 +16,7 @@ use crate::scheduler::Overhead;
 use crate::sync::Arc;
 use crate::threads::{begin_call, drainer};
 
-use super::accounting::{CallObserver, CallOptions, QueueTimer};
+use super::accounting::{CallObserver, CallOptions, Conditions, QueueTimer};
 use super::baggage::Baggage;
 use super::due::{Due, Expiry};
 use super::spin;
@@ -150,8 +150,8 @@ pub(super) fn submit(
     let tokio = if core.is_process_wide() { Handle::try_current().ok() } else { None };
     let luggage = Luggage { baggage, queued, tokio, closure };
     let due = Due::of(function.as_deref());
-    let expiry = due.as_deref().map(|due| Box::new(Expiry::of(due, function.as_deref())));
-    let observer = CallObserver::new(admitted, function).with(permit, due);
+    let expiry = due.as_ref().map(|due| Box::new(Expiry::of(due, function.as_deref())));
+    let observer = CallObserver::new(admitted, function).with(Conditions { permit, due });
     let job = work.job(luggage, observer, Queueing { priority, micros });
     let searching = core.queue.searching();
     // This comes last, since drainers look for the job from here on. Where the queue has just
