@@ -32,6 +32,8 @@ const WAY: Bar = Bar::AtMost(1.2);
 /// The answers of a caller with two workers, by those of the caller alone.
 const ANSWERS: Bar = Bar::AtLeast(1.8);
 const BARE: &str = "bare.echo";
+/// The same, with the four copies that a codec of owned values makes: each side writes once and reads once.
+const COPIED: &str = "bare.copied";
 /// How long a call of the second part holds its thread. It sleeps: so threads share no CPU, as on machines of
 /// their own.
 const HELD: Duration = Duration::from_millis(5);
@@ -76,13 +78,21 @@ pub(crate) fn worker(options: &WorkerOptions) -> Result<(), Box<dyn Error>> {
     let runtime = builder().fleet(fleet).build()?;
     runtime.block_on(async {
         let client = async_nats::connect(&options.url).await?;
-        let mut requests = client.queue_subscribe(BARE, "bare".to_owned()).await?;
+        let group = || "bare".to_owned();
+        let plain = client.queue_subscribe(BARE, group()).await?;
+        let copied = client.queue_subscribe(COPIED, group()).await?;
         // As a service answers, in a task of its own.
+        let mut requests = futures_util::stream::select(plain, copied);
         while let Some(request) = requests.next().await {
             let client = client.clone();
             tokio::spawn(async move {
                 let Some(inbox) = request.reply else { return };
-                drop(client.publish(inbox, request.payload).await);
+                let mut answer = request.payload;
+                if request.subject.as_str() == COPIED {
+                    let read = Bytes::copy_from_slice(&answer);
+                    answer = Bytes::copy_from_slice(black_box(&read));
+                }
+                drop(client.publish(inbox, answer).await);
             });
         }
         Ok(())
@@ -141,14 +151,22 @@ async fn sample<F: Future>(requests: usize, request: impl Fn() -> F) -> f64 {
     median(&mut micros)
 }
 
-/// The runs of one size: microseconds of bare requests, and of far calls.
-async fn way(client: &Client, size: usize, rounds: usize, requests: usize) -> [Vec<f64>; 2] {
+/// The runs of one size: microseconds of bare requests, of those with copies, and of far calls.
+async fn way(client: &Client, size: usize, rounds: usize, requests: usize) -> [Vec<f64>; 3] {
     let payload = Bytes::from(vec![200; size]);
     let bare = || client.request(BARE, payload.clone());
+    let copied = || async {
+        let answer = client.request(COPIED, Bytes::copy_from_slice(&payload)).await;
+        answer.map(|answer| Bytes::copy_from_slice(&answer.payload))
+    };
     let far = || echo(payload.clone());
-    let mut costs = [Vec::new(), Vec::new()];
+    let mut costs = [const { Vec::new() }; 3];
     for round in 0..=rounds {
-        let of_round = [sample(requests, bare).await, sample(requests, far).await];
+        let of_round = [
+            sample(requests, bare).await,
+            sample(requests, copied).await,
+            sample(requests, far).await,
+        ];
         // The first round warms up.
         if round > 0 {
             costs.iter_mut().zip(of_round).for_each(|(costs, cost)| costs.push(cost));
@@ -209,11 +227,21 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     let this = env::current_exe()?;
     let mut report = Report::default();
 
-    let mut table = Table::new(1, ["", "bare request, µs", "far call, µs", "ratio", "bar", ""]);
+    let head = [
+        "",
+        "bare request, µs",
+        "with four copies, µs",
+        "far call, µs",
+        "by bare",
+        "bar",
+        "",
+        "by copied",
+    ];
+    let mut table = Table::new(1, head);
     let one = start(&this, &["fleet-worker", &url])?;
     let caller = builder().fleet(Fleet::nats(&url).name("bench").preferred()).build()?;
     for size in SIZES {
-        let [bare, far] = caller.block_on(caller.spawn_async({
+        let [bare, copied, far] = caller.block_on(caller.spawn_async({
             let url = url.clone();
             async move {
                 let client = async_nats::connect(url).await.expect("the server is there");
@@ -223,24 +251,29 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
                 way(&client, size, rounds, requests).await
             }
         }))?;
-        let ratios: Vec<_> = far.iter().zip(&bare).map(|(far, bare)| far / bare).collect();
-        let by_bare = Estimate::of(&ratios);
+        let by = |others: &[f64]| {
+            let ratios: Vec<_> = far.iter().zip(others).map(|(far, other)| far / other).collect();
+            Estimate::of(&ratios)
+        };
+        let (by_bare, by_copied) = (by(&bare), by(&copied));
         table.row([
             format!("{size} bytes"),
             figure(median(&mut bare.clone()), 0),
+            figure(median(&mut copied.clone()), 0),
             figure(median(&mut far.clone()), 0),
             ratio(by_bare),
             WAY.sign(),
             WAY.verdict(by_bare).to_owned(),
+            ratio(by_copied),
         ]);
-        report.data(&format!("fleet_way_{size}"), [bare, far]);
+        report.data(&format!("fleet_way_{size}"), [bare, copied, far]);
     }
     let functions = caller.functions();
     let sent = functions.iter().map(|function| (function.far.returned, function.far.refused));
     let (returned, refused) = sent.fold((0, 0), |all, of| (all.0 + of.0, all.1 + of.1));
     report.say(&format!(
-        "Arguments that come back, one request after another: a bare request of the NATS client, and a call of \
-         a function with `fleet`; medians of {rounds} interleaved rounds of {requests}. {returned} calls were \
+        "Arguments that come back, one request after another: a bare request of the NATS client, one with \
+         the copies that reading and writing owned values takes, and a call of a function with `fleet`; medians of {rounds} interleaved rounds of {requests}. {returned} calls were \
          answered by the worker, {refused} ran here."
     ));
     report.table(&table);
