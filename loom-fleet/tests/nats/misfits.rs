@@ -201,7 +201,7 @@ fn what_is_too_large_stays_or_is_told() {
         assert_eq!(grown(1, 60_000).await.len(), 60_000);
         let error = attempt(grown(1, 70_000)).await.expect_err("the result is too large");
         let text = error.to_string();
-        assert!(text.contains("its result was not sent") && text.contains("64512"), "{text}");
+        assert!(text.contains("its result was not sent") && text.contains("62464"), "{text}");
     });
 }
 
