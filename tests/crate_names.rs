@@ -40,7 +40,7 @@ fn write(name: &str, dependencies: &str, file: &str, code: &str) {
 fn check(name: &str) -> (bool, String) {
     let output = Command::new(env!("CARGO"))
         .args(["check", "--quiet", "--target-dir"])
-        // What it needs is built once for this, for `lints` and for whoever checked it before.
+        // The folder of the workspace, which has most of what the package needs.
         .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join(".."))
         .current_dir(folder(name))
         .output()

@@ -1,7 +1,9 @@
-//! What travels along with a call: task-locals, and what a propagator tells.
+//! What travels along with a call: task-locals, the deadline, and what a propagator tells.
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use loom::{ComputePriority, LoomBuilder, LoomRuntime};
 use loom_fleet::{Fleet, Hub, Propagate};
@@ -106,4 +108,37 @@ fn a_propagator_is_asked_at_both_ends() {
     let told = told.0.lock().expect("no panic");
     let user = HashMap::from([("User".to_owned(), "Ada".to_owned())]);
     assert_eq!(*told, [user, HashMap::new()]);
+}
+
+#[loom::compute(fleet, mode = "offload")]
+async fn waits_for_ever(_n: u32) {
+    pending::<()>().await;
+}
+
+#[loom::compute(fleet, mode = "offload")]
+async fn sees_its_deadline(_n: u32) -> (String, bool) {
+    let left = loom::deadline().map(|at| at.saturating_duration_since(Instant::now()));
+    (place(), left.is_some_and(|left| left <= Duration::from_secs(20)))
+}
+
+#[test]
+fn a_deadline_travels() {
+    let hub = Hub::new();
+    let _worker = member("worker", Fleet::hub(&hub).only_worker());
+    let caller = member("caller", Fleet::hub(&hub).preferred());
+    caller.block_on(async {
+        let within = |time| Instant::now() + time;
+        let soon = within(Duration::from_secs(20));
+        let seen = loom::with_deadline(soon, sees_its_deadline(1)).await;
+        assert_eq!(seen, Ok(("worker".to_owned(), true)));
+        // Without one, the fleet's time limit is the worker's deadline.
+        assert_eq!(sees_its_deadline(2).await, ("worker".to_owned(), false));
+        // Whichever timer comes first, the error is that of the deadline, and the fleet stays open.
+        for _ in 0..40 {
+            let short =
+                loom::with_deadline(within(Duration::from_millis(7)), waits_for_ever(6)).await;
+            assert!(short.is_err());
+            assert_eq!(sees_its_deadline(3).await.0, "worker");
+        }
+    });
 }

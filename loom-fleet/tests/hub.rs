@@ -151,8 +151,8 @@ fn a_panic_comes_back_with_its_message() {
 }
 
 /// What has begun on a worker, and what was dropped there, by test.
-static BEGUN: [AtomicUsize; 7] = [const { AtomicUsize::new(0) }; 7];
-static DROPPED: [AtomicUsize; 7] = [const { AtomicUsize::new(0) }; 7];
+static BEGUN: [AtomicUsize; 6] = [const { AtomicUsize::new(0) }; 6];
+static DROPPED: [AtomicUsize; 6] = [const { AtomicUsize::new(0) }; 6];
 
 struct CountsDrop(usize);
 
@@ -297,32 +297,6 @@ fn a_call_ends_when_its_time_is_up() {
     let expected = FleetError::Expired { function: "held".to_owned(), after: limit };
     assert_eq!(ended, Err(expected));
     assert_eq!(far(&caller, "held").expired, 1);
-}
-
-#[loom::compute(fleet, mode = "offload")]
-async fn sees_its_deadline(_n: u32) -> (String, bool) {
-    let left = loom::deadline().map(|at| at.saturating_duration_since(std::time::Instant::now()));
-    (place(), left.is_some_and(|left| left <= Duration::from_secs(20)))
-}
-
-#[test]
-fn a_deadline_travels() {
-    let hub = Hub::new();
-    let (_worker, caller) = (worker(&hub), caller(&hub));
-    caller.block_on(async {
-        let within = |time| std::time::Instant::now() + time;
-        let soon = within(Duration::from_secs(20));
-        let seen = loom::with_deadline(soon, sees_its_deadline(1)).await;
-        assert_eq!(seen, Ok(("worker".to_owned(), true)));
-        // Without one, the fleet's time limit is the worker's deadline.
-        assert_eq!(sees_its_deadline(2).await, ("worker".to_owned(), false));
-        // Whichever timer comes first, the error is that of the deadline, and the fleet stays open.
-        for _ in 0..40 {
-            let short = loom::with_deadline(within(Duration::from_millis(7)), held(6)).await;
-            assert!(short.is_err());
-            assert_eq!(sees_its_deadline(3).await.0, "worker");
-        }
-    });
 }
 
 static GOES_ON: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(0);

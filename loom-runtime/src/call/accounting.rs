@@ -43,7 +43,7 @@ pub(crate) struct CallObserver {
 
 /// On what conditions a call runs.
 pub(super) struct Conditions {
-    /// Its part of its function's limit, given back when the work has ended, whoever waits for it.
+    /// The permit of a function with a limit. It goes back when the work has ended.
     pub(super) permit: Option<Permit>,
     pub(super) due: Option<Due>,
 }

@@ -91,7 +91,7 @@ impl Error for DeadlineExceeded {}
 /// - A deadline within a deadline only makes it earlier. A call on another process of the fleet has the time that is
 ///   left. Tasks that the future spawns inherit nothing.
 ///
-/// Cost: a read of the clock and a `catch_unwind` for each poll, and a timer of tokio once a poll was pending.
+/// Cost: a read of the clock, a `catch_unwind` for each poll, and a timer of tokio once a poll was pending.
 ///
 /// # Errors
 ///

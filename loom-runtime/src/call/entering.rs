@@ -1,5 +1,5 @@
-//! The first step of a placed call: it takes a permit, where its function has a limit, and whoever runs the work holds
-//! the permit until the work has ended. A call that has to wait does so in its caller's task.
+//! The first step of a placed call: where its function has a limit, the call takes a permit. The work holds the permit
+//! until it has ended. A call that has to wait does so in its caller's task.
 
 use std::cell::Cell;
 use std::panic::resume_unwind;

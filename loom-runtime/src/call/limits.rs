@@ -17,21 +17,17 @@ pub(super) fn limit_of(over: Override, function: &Function) -> Option<usize> {
 
 /// How long a call of this function would wait for its limit, by the mean run time; `None` if it would not.
 pub(super) fn expected_wait(core: &Core, function: &Function) -> Option<Duration> {
-    let limit = limit_of(overriding::of(core, function), function)?;
-    let gate = function.gate(&core.gates);
-    if !gate.is_full(limit) {
+    let (limit, gate) = gate_of(core, function)?;
+    let (running, waiting) = gate.counts();
+    if waiting == 0 && running < limit {
         return None;
     }
-    let (_, waiting) = gate.counts();
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     let turns = (waiting + 1) as f64 / limit as f64;
-    let [inlined, pooled] = function.record.summaries();
-    let weight = (inlined.weight + pooled.weight).max(f64::MIN_POSITIVE);
-    let mean = (inlined.weight * inlined.mean + pooled.weight * pooled.mean) / weight;
-    Some(duration(turns * mean))
+    Some(duration(turns * function.record.mean().unwrap_or(0.0)))
 }
 
-/// The gate of a function with a limit, for reports.
+/// The limit of a function and its gate, if it has one.
 pub(crate) fn gate_of<'a>(
     core: &'a Core,
     function: &'a Function,

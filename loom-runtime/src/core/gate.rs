@@ -1,7 +1,7 @@
 //! The limit of a function: so many of its calls run at a time (`max_concurrent`).
 //!
-//! A call takes a [`Permit`] before it is placed, and whoever runs it holds the permit until the work has ended,
-//! whether or not its caller still waits. A call that finds no permit waits in its caller's task, without a thread.
+//! A call takes a [`Permit`] before it is placed. The work holds the permit until it has ended, also where the caller
+//! has gone. A call that finds no permit waits in its caller's task, without a thread.
 //!
 //! Invariant: while a call waits, as many run as may. So a permit that comes back goes to one that waits, and a
 //! call that comes takes one only if nobody waits. All of it is under one lock, which is held for some
@@ -79,7 +79,7 @@ impl Gate {
         limit: usize,
         priority: Priority,
     ) -> Result<Permit, Receiver<Permit>> {
-        self.try_enter(limit).ok_or_else(|| self.wait(limit, priority))
+        self.try_enter(limit).ok_or_else(|| self.wait(priority))
     }
 
     /// Takes a permit if that needs no wait. From now on so many may run.
@@ -93,8 +93,8 @@ impl Gate {
         })
     }
 
-    /// Takes the place of one that waits, and of those that have gone none.
-    fn wait(self: &Arc<Self>, limit: usize, priority: Priority) -> Receiver<Permit> {
+    /// Joins the line. Those that nobody waits for any more leave it, once there are many.
+    fn wait(self: &Arc<Self>, priority: Priority) -> Receiver<Permit> {
         let (gives, permit) = channel();
         let mut state = self.lock();
         let gone = if state.waiting() >= state.sweep_at { state.sweep() } else { Vec::new() };
@@ -104,8 +104,7 @@ impl Gate {
         drop(state);
         // Outside of the lock, since the last part of a task may go with it.
         drop(gone);
-        // A permit may have come back since nobody waited.
-        self.set_limit(limit);
+        // A permit may have come back before this call was in the line.
         self.admit();
         permit
     }
@@ -119,12 +118,6 @@ impl Gate {
         if has_grown {
             self.admit();
         }
-    }
-
-    /// Whether a call of this limit would have to wait.
-    pub(crate) fn is_full(&self, limit: usize) -> bool {
-        let state = self.lock();
-        state.waiting() > 0 || state.running >= limit
     }
 
     /// How many calls run, and how many wait or have given up waiting.
@@ -210,7 +203,6 @@ mod tests {
         drop(second.try_recv().expect("it is next"));
         drop(low.try_recv().expect("nobody else waits"));
         assert_eq!(gate.counts(), (0, 0));
-        assert!(!gate.is_full(1));
     }
 
     #[test]

@@ -107,9 +107,6 @@ impl FunctionStats {
     fn of(core: &Core, function: &Function, now: u64) -> Self {
         let Function { site, class, record, counters, all_stats, applied, .. } = function;
         let over = core.overrides.of(site, applied, |_, _| {});
-        let [inlined, pooled] = record.summaries();
-        let weight = inlined.weight + pooled.weight;
-        let mean = (inlined.weight * inlined.mean + pooled.weight * pooled.mean) / weight;
         let withheld = counters.withheld.count();
         let gate = gate_of(core, function);
         let inline = inline(all_stats) + withheld;
@@ -132,7 +129,7 @@ impl FunctionStats {
             abandoned: counters.abandoned.count(),
             refused: counters.refused.count(),
             expired: counters.expired.count(),
-            mean: (weight > 0.0).then(|| duration(mean)),
+            mean: record.mean().map(duration),
             run_times: counters.run_times.snapshot(),
             queue_waits: counters.queue_waits.snapshot(),
             max_concurrent: gate.map(|(limit, _)| limit),

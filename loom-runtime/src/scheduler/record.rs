@@ -326,6 +326,14 @@ impl Record {
         [self.inline.summary(), self.offload.summary()]
     }
 
+    /// The mean run time on both arms, without hint and profile, in nanoseconds; `None` before the first call.
+    pub(crate) fn mean(&self) -> Option<f64> {
+        let [inlined, pooled] = self.summaries();
+        let weight = inlined.weight + pooled.weight;
+        (weight > 0.0)
+            .then(|| (inlined.weight * inlined.mean + pooled.weight * pooled.mean) / weight)
+    }
+
     /// Keeps a verdict for reports, unless another thread keeps one just now.
     pub(super) fn keep(&self, verdict: Kept) {
         if let Ok(mut kept) = self.drawn.try_lock() {
