@@ -13,7 +13,7 @@ use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// How long an estimate is used, in nanoseconds.
 pub(super) const HOLDS: u64 = 1_000_000;
-/// The weight of a new estimate of how busy workers are, against the earlier ones.
+/// The weight of a new figure against the earlier ones.
 const WEIGHT: f32 = 0.3;
 /// The highest busy share that is used, since the estimated queue grows without bound towards 1.
 const BUSIEST: f32 = 0.9;
@@ -45,9 +45,11 @@ pub(crate) struct Pressure {
     /// Nanoseconds of inline calls that were counted, and of those that would have been offloaded.
     inline: AtomicU64,
     withheld: AtomicU64,
-    /// The results, as floats: the fraction of time that workers are busy, ready tasks per worker,
-    /// and tasks that become ready per worker and nanosecond.
+    /// The results, as floats: the fraction of time that workers are busy, that in which they run calls that
+    /// would have been offloaded, ready tasks per worker, and tasks that become ready per worker and
+    /// nanosecond.
     load: AtomicU32,
+    withheld_share: AtomicU32,
     ready: AtomicU32,
     arrivals: AtomicU32,
     /// A verdict is decided anew when this changes.
@@ -130,10 +132,12 @@ impl Pressure {
         // A decision weighs the time of inline calls itself, so it is no part of this load. Nor is the
         // time of those that would have been offloaded: there, a worker would have done other work.
         let kept = all - withheld;
+        // A task in the shared queue waits for any worker. For this share of the time a worker would have
+        // been free for it, were those calls offloaded.
+        let withheld_share = per(withheld, passed.max(1)).min(1.0);
+        let ready = ready * (1.0 - smoothed(&self.withheld_share, withheld_share));
         let busy = per(busy - all, passed.saturating_sub(kept).max(1));
-        let before = load(&self.load);
-        let busy = before + (busy.min(BUSIEST) - before) * WEIGHT;
-        self.load.store(busy.to_bits(), Ordering::Relaxed);
+        let busy = smoothed(&self.load, busy.min(BUSIEST));
         let ready = ready + busy * busy / (1.0 - busy);
         // A task that becomes ready while its worker sleeps makes the worker unpark and later park
         // again, so it counts twice.
@@ -178,6 +182,14 @@ fn totals(metrics: &RuntimeMetrics, workers: usize) -> (u64, u64) {
 #[expect(clippy::cast_precision_loss, reason = "an estimate, which needs few digits")]
 fn per(a: u64, b: u64) -> f32 {
     a as f32 / b as f32
+}
+
+/// The mean of a new figure and the earlier ones, which is stored.
+fn smoothed(mean: &AtomicU32, new: f32) -> f32 {
+    let before = load(mean);
+    let after = before + (new - before) * WEIGHT;
+    mean.store(after.to_bits(), Ordering::Relaxed);
+    after
 }
 
 fn load(float: &AtomicU32) -> f32 {
