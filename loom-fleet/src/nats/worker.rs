@@ -91,6 +91,8 @@ impl Worker {
             let running = Running { worker: &worker, inbox: &inbox };
             let answer = worker.desk.answer(function, &called, &call.payload);
             let answer = tokio::select! {
+                // A call that ends within its first poll needs no timer for signs of life.
+                biased;
                 answer = answer => Some(answer),
                 Ok(()) = is_dropped => None,
                 never = worker.live(&inbox) => match never {},
