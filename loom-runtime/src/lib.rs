@@ -25,6 +25,7 @@
 //! - [`spawn_compute`], [`spawn_adaptive`] and related functions: compute work without attributes.
 //! - [`spawn_compute_future`], [`spawn_adaptive_future`], [`yield_now`]: futures that compute and await.
 //! - [`functions`]: what was measured of each function, and where its calls ran.
+//! - [`slow_polls`], [`observe`]: which code holds an I/O worker up, so that it can be annotated.
 //! - [`local`]: pinned threads for tasks that are not `Send`; [`time`]: clocks, and paused time for
 //!   tests.
 //! - [`LoomRuntime::prometheus_metrics`]: metrics; with the feature `prometheus`, also in a
@@ -95,7 +96,8 @@ pub use learned::hints;
 pub use loom_macros::{compute, main, test};
 pub use metrics::Histogram;
 pub use observe::{
-    FunctionStats, InheritedIdle, LoomMetrics, Reading, ThreadReport, ThreadRole, functions,
+    FunctionStats, InheritedIdle, LoomMetrics, Reading, SlowPoll, ThreadReport, ThreadRole,
+    functions, slow_polls,
 };
 #[cfg(feature = "signal")]
 pub use runtime::shutdown_signal;
@@ -108,7 +110,7 @@ pub use runtime::{
     try_spawn_compute_with_priority,
 };
 pub use scheduler::{Arm, ComputeHint, Mode, Wake};
-pub use threads::command_reset;
+pub use threads::{Observed, command_reset, observe};
 pub use topology::{ComputePriority, GlobalRayon, Pin, Placement};
 
 /// The types of the scheduler that decides where calls run.

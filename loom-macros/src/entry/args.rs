@@ -3,6 +3,7 @@
 //! A literal is checked here, at its place in the source; the builder checks everything else.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -30,6 +31,7 @@ const KNOWN: &[&str] = &[
     "pin_threads",
     "tokio_flavor",
     "compute_queue",
+    "slow_poll",
     "shutdown_timeout",
     "mab_knobs",
     "calibrate",
@@ -164,6 +166,7 @@ fn value(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
             let expression = arg.expression(&example(&format!("{ty}::new()")))?;
             Ok(quote!(#expression))
         }
+        "slow_poll" => limit(arg, loom),
         "shutdown_timeout" => duration(arg, loom),
         "compute_queue" => number(arg, &CALLS, "calls"),
         "stack_size" => number(arg, &STACK, "bytes"),
@@ -249,12 +252,30 @@ fn number(arg: &Arg, bounds: &RangeInclusive<usize>, what: &str) -> syn::Result<
     }
 }
 
+/// A duration within the builder's bounds, or `"off"`.
+fn limit(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
+    match arg.value()? {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+            let limit = literal::slow_poll(&text.value())
+                .map_err(|message| syn::Error::new(text.span(), message))?;
+            let off = || quote!(::core::option::Option::None::<#loom::__private::Duration>);
+            Ok(limit.map_or_else(off, |limit| duration_tokens(limit, loom)))
+        }
+        literal @ Expr::Lit(_) => Err(expected(literal, &format!("{} = \"1ms\"", arg.key))),
+        expression => Ok(quote!(#expression)),
+    }
+}
+
+fn duration_tokens(duration: Duration, loom: &Path) -> TokenStream {
+    let (secs, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    quote!(#loom::__private::Duration::new(#secs, #nanos))
+}
+
 pub(crate) fn duration(arg: &Arg, loom: &Path) -> syn::Result<TokenStream> {
     let parsed = |text: &LitStr| {
         let duration = literal::duration(&text.value())
             .map_err(|message| syn::Error::new(text.span(), message))?;
-        let (secs, nanos) = (duration.as_secs(), duration.subsec_nanos());
-        Ok(quote!(#loom::__private::Duration::new(#secs, #nanos)))
+        Ok(duration_tokens(duration, loom))
     };
     match arg.value()? {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => parsed(text),

@@ -3,11 +3,13 @@
 //! The builder has the same rules for settings from every other source; the tests below compare
 //! the two.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 const LONGEST_PREFIX: usize = 64;
 const HIGHEST_CPU: usize = 65_535;
 const LONGEST_TIMEOUT: Duration = Duration::from_hours(24);
+const SLOW_POLLS: RangeInclusive<Duration> = Duration::from_micros(10)..=Duration::from_hours(1);
 
 pub(super) fn prefix(name: &str) -> Result<(), String> {
     if name.is_empty() {
@@ -78,6 +80,21 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// The limit for slow polls; `None` for `off`.
+pub(crate) fn slow_poll(text: &str) -> Result<Option<Duration>, String> {
+    if text.trim() == "off" {
+        return Ok(None);
+    }
+    let duration = humantime::parse_duration(text).map_err(|error| {
+        format!("expected a duration such as `500us`, `1ms` or `1s`, or `off`: {error}")
+    })?;
+    if SLOW_POLLS.contains(&duration) {
+        Ok(Some(duration))
+    } else {
+        Err(format!("expected `10us` to `1h`, or `off`, found `{text}`"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use loom::LoomBuilder;
@@ -129,6 +146,16 @@ mod tests {
             let there = refusal(LoomBuilder::new().shutdown_timeout(parsed));
             assert_eq!(there.is_none(), is_right, "{text}");
         }
+        for (text, is_right) in
+            [("10us", true), ("1h", true), ("9us", false), ("0s", false), ("61min", false)]
+        {
+            assert_eq!(slow_poll(text).is_ok(), is_right, "{text}");
+            let parsed = humantime::parse_duration(text).expect("it is a duration");
+            let there = refusal(LoomBuilder::new().slow_poll(parsed));
+            assert_eq!(there.is_none(), is_right, "{text}");
+        }
+        assert_eq!(slow_poll("off"), Ok(None));
+        assert_eq!(refusal(LoomBuilder::new().slow_poll(None)), None);
         assert!(duration("5").is_err() && duration("5 parsecs").is_err());
     }
 }

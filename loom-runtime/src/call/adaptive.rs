@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::runtime::worker_index;
 
-use crate::core::{Admitted, Core, Function, Stopwatch, local_core, nanos, thread_stats};
+use crate::core::{Admitted, Core, Function, Stopwatch, local_core, nanos, tell, thread_stats};
 use crate::pool::Boxed;
 use crate::scheduler::{Arm, Decision, Run, Site};
 use crate::sync::atomic::Ordering;
@@ -213,12 +213,18 @@ fn is_on_io_worker() -> bool {
     worker_index().is_some() && !local_core::is_here() && rayon::current_thread_index().is_none()
 }
 
+/// From this run time on, in nanoseconds, a poll is told that it is not the one to blame.
+const TOLD_OF: u64 = 10_000;
+
 /// Records the run time of an inline call, which also stands for the settled calls before it. Returns
 /// the budget steps that all of them use up.
 fn ran_inline(core: &Core, function: &Function, decision: Decision, run: Run) -> u32 {
     core.ran(function, Arm::InlineTokio, run);
     let took = nanos(run.took);
     let all = took.saturating_mul(decision.calls);
+    if took >= TOLD_OF {
+        tell(took);
+    }
     // The pressure estimate subtracts inline work from the busy time of I/O workers, so only
     // inline work on I/O workers counts here.
     if is_on_io_worker() {

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::accounting::CallOptions;
 use super::compute::{ComputeFuture, offload};
-use crate::core::{Admitted, Core, Drained, Pools};
+use crate::core::{Admitted, Core, Drained, Pools, Spot};
 use crate::scheduler::MabKnobs;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, rounds, thread};
@@ -61,7 +61,7 @@ fn start_work(core: &Arc<Core>, tokio: &Handle, random: &mut Random, ended: &End
     for _ in 0..tasks {
         let Ok(admitted) = Admitted::to(core) else { break };
         let (guard, yields) = (Ended(Arc::clone(&ended.0)), random.below(4));
-        let task = spawn(admitted, tokio, async move {
+        let task = spawn(admitted, Spot::named("a task"), tokio, async move {
             let _guard = guard;
             for _ in 0..yields {
                 yield_now().await;

@@ -87,6 +87,10 @@ pub struct LoomArgs {
     #[arg(long, value_name = "N")]
     pub loom_compute_queue: Option<usize>,
 
+    /// From when on a poll counts as slow, such as 1ms, or off
+    #[arg(long, value_name = "TIME")]
+    pub loom_slow_poll: Option<String>,
+
     /// How long to wait for running work at the end, such as 5s
     #[arg(long, value_name = "TIME")]
     pub loom_shutdown_timeout: Option<String>,
@@ -165,6 +169,7 @@ impl LoomArgs {
             ("max_spares", number(&self.loom_max_spares)),
             ("tokio_flavor", text(&self.loom_tokio_flavor)),
             ("compute_queue", number(&self.loom_compute_queue)),
+            ("slow_poll", text(&self.loom_slow_poll)),
             ("shutdown_timeout", text(&self.loom_shutdown_timeout)),
             ("profile", text(&self.loom_profile)),
             ("functions", text(&self.loom_functions)),

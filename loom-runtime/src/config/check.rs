@@ -10,7 +10,8 @@ use crate::topology::CpuSet;
 use super::functions::check_name;
 use super::settings::{FUNCTIONS, Given, Settings};
 use super::words::{
-    EXPECTED_CALLS, EXPECTED_CORES, EXPECTED_SPARES, EXPECTED_STACK, EXPECTED_THREADS,
+    EXPECTED_CALLS, EXPECTED_CORES, EXPECTED_SLOW_POLL, EXPECTED_SPARES, EXPECTED_STACK,
+    EXPECTED_THREADS,
 };
 
 /// A larger number is taken for a mistake: no machine can use so many threads.
@@ -26,6 +27,8 @@ const STACK: RangeInclusive<usize> = 128 << 10..=4 << 30;
 const CALLS: RangeInclusive<usize> = 1..=16_777_216;
 /// Leaves space for the role and the number in a debugger's column, in bytes.
 const LONGEST_PREFIX: usize = 64;
+/// A shorter limit would be met by nearly every poll, and a longer one by none.
+const SLOW_POLLS: RangeInclusive<Duration> = Duration::from_micros(10)..=Duration::from_hours(1);
 /// A longer time-out is taken for a mistake in the unit.
 const LONGEST_TIMEOUT: Duration = Duration::from_hours(24);
 
@@ -40,6 +43,7 @@ impl Settings {
         check("prefix", self.prefix.as_ref(), |prefix| prefix_is_a_name(prefix))?;
         check("cpuset", self.cpuset.as_ref(), |list| CpuSet::parse(list).map(|_| ()))?;
         check("compute_queue", self.compute_queue.as_ref(), |queue| calls(queue.0))?;
+        check("slow_poll", self.slow_poll.as_ref(), |limit| slow_poll(limit.0))?;
         check("shutdown_timeout", self.shutdown_timeout.as_ref(), timeout)?;
         check("profile", self.profile.as_ref(), |path| file_has_a_name(path))?;
         #[cfg(feature = "fleet")]
@@ -88,6 +92,11 @@ fn stack(bytes: usize) -> Result<(), String> {
 
 fn calls(n: usize) -> Result<(), String> {
     if CALLS.contains(&n) { Ok(()) } else { Err(EXPECTED_CALLS.to_owned()) }
+}
+
+fn slow_poll(limit: Option<Duration>) -> Result<(), String> {
+    let is_allowed = limit.is_none_or(|limit| SLOW_POLLS.contains(&limit));
+    if is_allowed { Ok(()) } else { Err(EXPECTED_SLOW_POLL.to_owned()) }
 }
 
 fn prefix_is_a_name(prefix: &str) -> Result<(), String> {

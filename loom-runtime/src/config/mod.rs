@@ -34,7 +34,7 @@ pub use resolved::LoomConfig;
 pub(crate) use settings::{Given, Settings};
 pub(crate) use tuning::Change;
 pub use words::TokioFlavor;
-pub(crate) use words::{Bytes, Calls, Cores, Spares, nearest};
+pub(crate) use words::{Bytes, Calls, Cores, Limit, Spares, nearest};
 
 /// How many compute calls may wait by default: about a second of work for 40 threads at 10 ms a
 /// call.

@@ -11,7 +11,7 @@ use crate::topology::{ComputePriority, GlobalRayon, Pin, Placement};
 use super::fleet::{self, FleetSettings};
 use super::functions::Override;
 use super::tuning::{self, Tuning};
-use super::words::TokioFlavor;
+use super::words::{Limit, TokioFlavor};
 
 /// The settings that a runtime was built with, including defaults, and the source of each value.
 ///
@@ -61,6 +61,8 @@ pub struct LoomConfig {
     /// How many compute calls may wait before [`try_spawn_compute`](crate::try_spawn_compute)
     /// refuses more.
     pub compute_queue: usize,
+    /// The limit beyond which a poll counts as slow; `None` where polls are not watched.
+    pub slow_poll: Option<Duration>,
     /// How long `#[loom::main]` waits after the body has returned: for tracked work and, in the
     /// time that remains, for blocking functions.
     pub shutdown_timeout: Duration,
@@ -116,6 +118,7 @@ impl fmt::Display for LoomConfig {
                 "max_spares" => write!(f, "{}", self.max_spares)?,
                 "tokio_flavor" => write!(f, "{}", self.tokio_flavor)?,
                 "compute_queue" => write!(f, "{}", self.compute_queue)?,
+                "slow_poll" => write!(f, "{}", Limit(self.slow_poll))?,
                 "functions" if self.functions.is_empty() => f.write_str("none")?,
                 "functions" => {
                     let all = self.functions.iter().map(|(name, over)| format!("{name}={over}"));

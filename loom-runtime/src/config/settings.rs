@@ -10,7 +10,7 @@ use super::fleet::{self, FleetSettings};
 use super::functions::{self, Override};
 use super::tuning::{Change, TABLES, TUNING, Tuning};
 use super::words::TokioFlavor;
-use super::words::{Bytes, Calls, Cores, FromRaw, Raw, Spares, nearest};
+use super::words::{Bytes, Calls, Cores, FromRaw, Limit, Raw, Spares, nearest};
 use crate::error::Source;
 
 /// A value and its source.
@@ -126,6 +126,7 @@ settings! {
     max_spares: Spares,
     tokio_flavor: TokioFlavor,
     compute_queue: Calls,
+    slow_poll: Limit,
     shutdown_timeout: Duration,
     profile: String,
 }

@@ -12,6 +12,7 @@ pub(super) const EXPECTED_CORES: &str =
 pub(super) const EXPECTED_SPARES: &str =
     "expected a whole number from 1 to 1024, or leave it out for the default";
 pub(super) const EXPECTED_STACK: &str = "expected 128KiB to 4GiB, in bytes or with a unit such as `8MiB`, or leave it out for the default";
+pub(super) const EXPECTED_SLOW_POLL: &str = "expected `10us` to `1h`, or `off`";
 pub(super) const EXPECTED_CALLS: &str =
     "expected a whole number from 1 to 16777216, or leave it out for the default";
 
@@ -189,6 +190,40 @@ impl FromRaw for Duration {
                 .map_err(|error| expected(format!(": {error}"))),
             Raw::Integer(_) => Err(expected(", with its unit".to_owned())),
             _ => Err(expected(String::new())),
+        }
+    }
+}
+
+/// A limit, or none.
+#[derive(Clone, Copy)]
+pub(crate) struct Limit(pub(crate) Option<Duration>);
+
+/// The word for no limit.
+const OFF: &str = "off";
+
+impl fmt::Debug for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(limit) => write!(f, "{}", humantime::format_duration(limit)),
+            None => f.write_str(OFF),
+        }
+    }
+}
+
+impl FromRaw for Limit {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        match raw {
+            Raw::Text(text) if text.trim() == OFF => Ok(Self(None)),
+            Raw::Bool(false) => Ok(Self(None)),
+            raw => Duration::from_raw(raw)
+                .map(|limit| Self(Some(limit)))
+                .map_err(|expected| format!("{expected}; or `{OFF}`")),
         }
     }
 }

@@ -38,6 +38,7 @@ mod run_times;
 #[cfg(all(test, loom_shuttle))]
 mod schedules;
 mod shared;
+mod slow_polls;
 mod spares;
 mod stopwatch;
 pub(crate) mod thread_stats;
@@ -70,6 +71,7 @@ pub(crate) use paused::PausedTime;
 pub(crate) use pools::{Pools, Which};
 pub(crate) use run_times::ScopeTimes;
 pub(crate) use shared::Core;
+pub(crate) use slow_polls::{DEFAULT_LIMIT, Place, SlowPolls, Spot, tell, told};
 pub(crate) use spares::Lend;
 pub(crate) use stopwatch::Stopwatch;
 pub(crate) use token_bucket::Spent;

@@ -41,6 +41,7 @@ use super::paused::PauseGuard;
 use super::paused::PausedTime;
 use super::pools::{ComputePlacements, Pools};
 use super::run_times::ClosureTimes;
+use super::slow_polls::SlowPolls;
 use super::spares::Spares;
 use super::watched::{Watched, Work};
 use super::withheld::WithheldQueue;
@@ -89,6 +90,7 @@ pub(crate) struct Rest {
     pub(crate) io: IoSide,
     pub(crate) plan: Arc<Plan>,
     pub(crate) counters: RuntimeCounters,
+    pub(crate) slow_polls: SlowPolls,
     /// The scheduler of manual decisions, made at first use.
     pub(crate) manual: OnceLock<Arc<MabScheduler>>,
     pub(crate) closures: ClosureTimes,
@@ -175,6 +177,7 @@ impl Core {
                 live_budget: LiveBudget::new(&plan.budget),
                 plan,
                 counters: RuntimeCounters::default(),
+                slow_polls: SlowPolls::default(),
                 manual: OnceLock::new(),
                 functions: Table::default(),
                 gates: Gates::default(),

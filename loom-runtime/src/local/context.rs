@@ -3,11 +3,12 @@
 //! The thread itself is in `thread.rs`.
 
 use std::cell::RefCell;
+use std::panic::Location;
 use std::rc::Rc;
 
 use super::handle::{CoreShared, LocalCore};
 use super::states::States;
-use crate::core::{Admitted, local_core};
+use crate::core::{Admitted, Core, Spot, local_core};
 use crate::executor::{JoinHandle, Spawner};
 use crate::sync::atomic::Ordering;
 use crate::threads::Tracked;
@@ -45,6 +46,12 @@ impl CoreContext {
 
 /// Counts a task that was made on this core, until the task has ended.
 struct OwnTask(Rc<CoreContext>);
+
+impl AsRef<Core> for OwnTask {
+    fn as_ref(&self) -> &Core {
+        &self.0.core.shared.core
+    }
+}
 
 impl Drop for OwnTask {
     fn drop(&mut self) {
@@ -127,7 +134,8 @@ where
 {
     let context = expect_context("spawn");
     let task = Rc::clone(&context).track();
-    context.spawner.spawn(Tracked::new(future, task))
+    let spot = Spot::of_task(Location::caller());
+    context.spawner.spawn(Tracked::new(future, spot, task))
 }
 
 /// The spawner of the local core that this code runs on, for callers that choose where a task is

@@ -3,8 +3,9 @@
 //! It does not own the core's thread (`thread.rs`).
 
 use std::fmt;
+use std::panic::Location;
 
-use crate::core::{Admitted, Core, LocalTasks};
+use crate::core::{Admitted, Core, LocalTasks, Spot};
 use crate::executor::{JoinHandle, RemoteSpawner};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -76,8 +77,9 @@ impl LocalCore {
         M: FnOnce() -> F + Send + 'static,
         F: Future<Output: Send> + 'static,
     {
+        let spot = Spot::of_task(Location::caller());
         let tracked = self.track();
-        self.shared.remote.spawn_with(move || Tracked::new(make(), tracked))
+        self.shared.remote.spawn_with(move || Tracked::new(make(), spot, tracked))
     }
 
     /// How many tracked tasks have not ended: tasks of [`spawn_with`](Self::spawn_with) and of
@@ -105,7 +107,7 @@ impl LocalCore {
         let admitted = Admitted::or_panic(&self.shared.core);
         self.shared.core.counters.spawned.add_one();
         self.shared.tasks.sent.fetch_add(1, Ordering::Relaxed);
-        Tracking { _counted: Counted(Arc::clone(&self.shared)), _admitted: admitted }
+        Tracking { _counted: Counted(Arc::clone(&self.shared)), admitted }
     }
 }
 
@@ -113,7 +115,13 @@ impl LocalCore {
 pub(crate) struct Tracking {
     // Dropped before the admission, whose drop may end the wait for the last work.
     _counted: Counted,
-    _admitted: Admitted,
+    admitted: Admitted,
+}
+
+impl AsRef<Core> for Tracking {
+    fn as_ref(&self) -> &Core {
+        self.admitted.core()
+    }
 }
 
 struct Counted(Arc<CoreShared>);

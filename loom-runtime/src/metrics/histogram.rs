@@ -113,7 +113,6 @@ impl Histogram {
     }
 
     /// Adds the counts of another histogram.
-    #[cfg(any(test, feature = "prometheus"))]
     pub(crate) fn merge(&mut self, other: &Self) {
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {
             *count += more;

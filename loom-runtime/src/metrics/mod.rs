@@ -16,5 +16,6 @@ pub(crate) use counters::{Counter, FunctionCounters, RuntimeCounters};
 #[cfg(feature = "prometheus")]
 pub(crate) use family::{Family, Kind, Sample, Value, prefix};
 pub use histogram::Histogram;
+pub(crate) use histogram::Recorder;
 #[cfg(feature = "prometheus")]
 pub(crate) use prometheus::Exported;

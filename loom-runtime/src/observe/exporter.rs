@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use prometheus::Registry;
 use prometheus::core::Collector;
 
+use crate::core::Core;
 use crate::metrics::{Exported, Family, Histogram, Kind, Sample, Value, prefix};
 
 use super::far_samples;
 use super::functions::{FunctionStats, of_core};
 use super::metrics::{LoomMetrics, Reading};
 use super::registries::Registries;
+use super::slow_polls::of_polls;
 
 const fn family(name: &'static str, kind: Kind, help: &'static str) -> Family {
     Family { name, help, labels: &[], kind, old_name: None }
@@ -32,12 +34,13 @@ const fn renamed(old_name: &'static str, name: &'static str, help: &'static str)
 
 /// A function, and its class of input sizes if the attribute states a size.
 const FUNCTION: &[&str] = &["function", "size"];
+const PLACE: &[&str] = &["place"];
 const PLUGIN: &[&str] = &["plugin"];
 const ARM: &[&str] = &["function", "size", "arm"];
 const OUTCOME: &[&str] = &["function", "size", "outcome"];
 
 /// The families, in the order in which `samples` reads their values.
-static FAMILIES: [Family; 42] = {
+static FAMILIES: [Family; 44] = {
     use Kind::{Counter, Gauge};
     [
         family("inflight_tasks", Gauge, "Tracked async tasks and blocking functions in flight"),
@@ -161,6 +164,18 @@ static FAMILIES: [Family; 42] = {
             Kind::Histogram,
             "What callers saw of far calls besides wait and run: codec and network",
         ),
+        labelled_family(
+            PLACE,
+            "slow_poll_seconds",
+            Kind::Histogram,
+            "How long slow polls held their thread, by the place that they are of",
+        ),
+        labelled_family(
+            PLACE,
+            "slow_poll_longest_seconds",
+            Gauge,
+            "The longest poll of a place that had slow ones",
+        ),
         labelled_family(PLUGIN, "plugin_tasks", Gauge, "Work of a plug-in that has not ended"),
         labelled_family(PLUGIN, "plugin_spawned_total", Counter, "Tasks that a plug-in spawned"),
         labelled_family(
@@ -217,6 +232,17 @@ impl MergedFunctions {
     }
 }
 
+fn samples_of_places(core: &Core) -> [Vec<Sample>; 2] {
+    let mut samples = <[Vec<_>; 2]>::default();
+    for slow in of_polls(&core.slow_polls) {
+        let labels = || vec![slow.to_string()];
+        let longest = Value::Number(slow.longest.as_secs_f64());
+        samples[1].push(Sample { labels: labels(), value: longest });
+        samples[0].push(Sample { labels: labels(), value: Value::Histogram(slow.times) });
+    }
+    samples
+}
+
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
 fn count(n: u64) -> Value {
     Value::Number(n as f64)
@@ -238,6 +264,8 @@ impl LoomMetrics {
     /// - with the feature `fleet`, for each function with calls that went to other processes:
     ///   `function_far_calls_total` by `outcome` (`done`, `refused`, `lost`, `expired`, `panicked`, `abandoned`), and the
     ///   histograms `function_far_wait_seconds` and `function_far_way_seconds`;
+    /// - for each place with slow polls, with the label `place`: the histogram `slow_poll_seconds` and the
+    ///   gauge `slow_poll_longest_seconds`;
     /// - for each plug-in, with the label `plugin`: `plugin_tasks`, `plugin_spawned_total`,
     ///   `plugin_compute_in_flight`, `plugin_compute_run_total` and `plugin_panics_total`.
     ///
@@ -326,6 +354,7 @@ impl LoomMetrics {
         ];
         samples.extend(self.samples_of_functions());
         samples.extend(far_samples::of_core(&self.core));
+        samples.extend(samples_of_places(&self.core));
         samples.extend(self.samples_of_plugins());
         samples
     }

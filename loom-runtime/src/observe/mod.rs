@@ -13,6 +13,7 @@ mod functions;
 mod metrics;
 #[cfg(feature = "prometheus")]
 mod registries;
+mod slow_polls;
 mod threads;
 
 #[cfg(feature = "fleet")]
@@ -20,4 +21,6 @@ pub use far::FarStats;
 pub(crate) use functions::of_core;
 pub use functions::{FunctionStats, functions};
 pub use metrics::{LoomMetrics, Reading};
+pub(crate) use slow_polls::of_polls;
+pub use slow_polls::{SlowPoll, slow_polls};
 pub use threads::{InheritedIdle, ThreadReport, ThreadRole};

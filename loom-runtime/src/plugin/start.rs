@@ -18,7 +18,7 @@ use crate::topology::{CoreBudget, CpuSet, GlobalRayon, Pin, Plan, Request, os};
 
 use crate::config::{LoomConfig, TokioFlavor};
 use crate::core::context;
-use crate::core::{Core, Pools};
+use crate::core::{Core, DEFAULT_LIMIT, Pools};
 use crate::local::LocalCores;
 use crate::runtime::{Inner, LoomRuntime};
 use crate::threads::drainer;
@@ -148,6 +148,7 @@ fn start(host: Arc<HostRef>, how: &Attach<'_>) -> Result<Attached, AttachError> 
         compute_priority: request.compute_priority,
         tokio_flavor: TokioFlavor::MultiThread,
         compute_queue: facts.compute_queue,
+        slow_poll: Some(DEFAULT_LIMIT),
         shutdown_timeout: SHUTDOWN_TIMEOUT,
         profile: None,
         functions: Vec::new(),

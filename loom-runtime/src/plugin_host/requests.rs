@@ -9,7 +9,7 @@ use crate::boundary::{self, Facts, ForeignCall, ForeignFuture, ForeignGuest, For
 use crate::bridge::Priority;
 use crate::call::{CallOptions, ComputeFuture, is_on_a_worker, try_offload};
 use crate::core::context::{self, MayBlock};
-use crate::core::{Admitted, Refusal, compute_thread, local_core};
+use crate::core::{Admitted, Refusal, Spot, compute_thread, local_core};
 use crate::panics::ignore_panic;
 use crate::runtime::{Inner, LoomRuntime};
 use crate::sync::Arc;
@@ -83,7 +83,8 @@ impl Host for Hosted {
     fn spawn(&self, future: ForeignFuture) -> Result<AbortHandle, Status> {
         let admitted = self.admit()?;
         let task = Task::new(future, &self.counts);
-        let task = task::spawn(admitted, &self.tokio, task).abort_handle();
+        let spot = Spot::named("a task of a plug-in");
+        let task = task::spawn(admitted, spot, &self.tokio, task).abort_handle();
         self.starting.note(&task);
         Ok(task)
     }

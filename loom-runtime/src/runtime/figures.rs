@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::bridge::Priority;
 use crate::call::would_wait;
-use crate::observe::LoomMetrics;
+use crate::observe::{LoomMetrics, SlowPoll, of_polls};
 use crate::scheduler::CalibrationResult;
 
 use super::handle::LoomRuntime;
@@ -96,6 +96,12 @@ impl LoomRuntime {
             return core.would_wait(Priority::Normal, bound);
         }
         would_wait(core, called, bound).map(|(_, wait)| wait)
+    }
+
+    /// The places whose polls were slow on this runtime; see [`slow_polls`](crate::slow_polls).
+    #[must_use]
+    pub fn slow_polls(&self) -> Vec<SlowPoll> {
+        of_polls(&self.core().slow_polls)
     }
 
     /// What this runtime has counted. With the feature `prometheus`, it can be registered in a

@@ -83,6 +83,7 @@ fn start(Start { config, plan, host, is_paused, profile }: Start) -> Result<Arc<
     let (threads, queue) = (plan.compute.len(), config.compute_queue);
     let core =
         Arc::new(Core::new(Arc::clone(&plan), Some(io_workers), threads, queue, config.mab_knobs));
+    core.slow_polls.set_limit(config.slow_poll);
     let (sender, placed) = mpsc::channel();
     let tokio = if let Some(host) = host {
         TokioSide::beside(host)

@@ -18,6 +18,7 @@ pub(crate) mod global_rayon;
 pub(crate) mod inherited;
 mod io;
 pub(crate) mod keeper;
+mod observed;
 mod pace;
 mod priority_choice;
 mod probe;
@@ -39,6 +40,8 @@ pub(crate) use first_overrides::override_at_start;
 #[cfg(feature = "plugin")]
 pub(crate) use first_overrides::take_from_environment;
 pub(crate) use io::{place_blocking_thread, start_tokio};
+pub(crate) use observed::of_no_runtime;
+pub use observed::{Observed, observe};
 pub(crate) use probe::{await_placed, new_thread, probe};
 #[cfg(feature = "plugin")]
 pub(crate) use spares::serve;

@@ -1,5 +1,6 @@
-//! Async tasks that count as work of a runtime until they have ended.
+//! Async tasks that count as work of a runtime until they have ended, and whose polls are watched.
 
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -7,30 +8,37 @@ use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::core::{Admitted, Core};
+use crate::core::{Admitted, Core, Spot};
 use crate::sync::Arc;
+
+use super::observed::Watch;
 
 pin_project! {
     /// A task that holds its admission until it has been dropped, its result included.
     pub(crate) struct Tracked<F, A = Admitted> {
         #[pin]
         future: F,
+        spot: &'static Spot,
         // Dropped after the future, whose drop is still part of the work.
         admitted: A,
     }
 }
 
 impl<F, A> Tracked<F, A> {
-    pub(crate) fn new(future: F, admitted: A) -> Self {
-        Self { future, admitted }
+    pub(crate) fn new(future: F, spot: &'static Spot, admitted: A) -> Self {
+        Self { future, spot, admitted }
     }
 }
 
-impl<F: Future, A> Future for Tracked<F, A> {
+impl<F: Future, A: AsRef<Core>> Future for Tracked<F, A> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.project().future.poll(cx)
+        let this = self.project();
+        let watch = Watch::begin(&this.admitted.as_ref().slow_polls, this.spot);
+        let polled = this.future.poll(cx);
+        watch.end();
+        polled
     }
 }
 
@@ -45,6 +53,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
+    let spot = Spot::of_task(Location::caller());
     // If there is an owner, the owner admits the task itself.
     let admitted = match Admitted::here(core) {
         Ok(admitted) => admitted,
@@ -53,18 +62,24 @@ where
     #[cfg(feature = "plugin")]
     if let Some(host) = core.owner.host() {
         core.counters.spawned.add_one();
+        let future = super::Observed::new(spot, future);
         return crate::guest::proxied(host, admitted, tokio, future);
     }
-    spawn(admitted, tokio, future)
+    spawn(admitted, spot, tokio, future)
 }
 
 /// Spawns a task, which holds `admitted` until it has ended.
 #[track_caller]
-pub(crate) fn spawn<F>(admitted: Admitted, tokio: &Handle, future: F) -> JoinHandle<F::Output>
+pub(crate) fn spawn<F>(
+    admitted: Admitted,
+    spot: &'static Spot,
+    tokio: &Handle,
+    future: F,
+) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
     admitted.core().counters.spawned.add_one();
-    tokio.spawn(Tracked { future, admitted })
+    tokio.spawn(Tracked { future, spot, admitted })
 }

@@ -3,7 +3,7 @@
 use tokio::task::JoinHandle;
 use tokio::task_local;
 
-use crate::core::{Admitted, FleetFunction, Serving, context};
+use crate::core::{Admitted, FleetFunction, Serving, Spot, context};
 use crate::threads::task;
 
 use super::super::baggage::Lent;
@@ -28,7 +28,8 @@ where
 {
     let core = context::current()?;
     let tokio = core.tokio.get()?;
-    Some(task::spawn(Admitted::to(&core).ok()?, tokio, answer))
+    let spot = Spot::named("a call of another process");
+    Some(task::spawn(Admitted::to(&core).ok()?, spot, tokio, answer))
 }
 
 /// All functions of this program with `fleet`, which the linker collects.

@@ -52,6 +52,12 @@ impl Admitted {
     }
 }
 
+impl AsRef<Core> for Admitted {
+    fn as_ref(&self) -> &Core {
+        &self.core
+    }
+}
+
 impl Drop for Admitted {
     fn drop(&mut self) {
         if self.owner_counts {

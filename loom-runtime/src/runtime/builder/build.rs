@@ -6,10 +6,11 @@ use std::time::Duration;
 #[cfg(feature = "config-files")]
 use crate::config::from_file;
 use crate::config::{
-    Bytes, Calls, Cores, DEFAULT_COMPUTE_QUEUE, Given, LoomConfig, Settings, Spares, TokioFlavor,
-    budget, check_beside, check_flavor, flavor_of, from_environment, functions_of_environment,
-    hold_time,
+    Bytes, Calls, Cores, DEFAULT_COMPUTE_QUEUE, Given, Limit, LoomConfig, Settings, Spares,
+    TokioFlavor, budget, check_beside, check_flavor, flavor_of, from_environment,
+    functions_of_environment, hold_time,
 };
+use crate::core::DEFAULT_LIMIT;
 use crate::error::{LoomError, Result, Source};
 use crate::learned::ProfileFile;
 use crate::runtime::handle::LoomRuntime;
@@ -89,6 +90,8 @@ impl LoomBuilder {
             tokio_flavor: flavor,
             compute_queue: value(settings.compute_queue.as_ref())
                 .map_or(DEFAULT_COMPUTE_QUEUE, |Calls(calls)| calls),
+            slow_poll: value(settings.slow_poll.as_ref())
+                .map_or(Some(DEFAULT_LIMIT), |Limit(limit)| limit),
             shutdown_timeout: value(settings.shutdown_timeout.as_ref())
                 .unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT),
             profile: value(settings.profile.as_ref()),

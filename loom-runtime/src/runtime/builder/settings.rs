@@ -4,7 +4,7 @@ use std::time::Duration;
 
 #[cfg(doc)]
 use crate::LoomRuntime;
-use crate::config::{Bytes, Calls, Change, Cores, Given, Spares, TokioFlavor};
+use crate::config::{Bytes, Calls, Change, Cores, Given, Limit, Spares, TokioFlavor};
 use crate::error::Source;
 use crate::scheduler::{CalibrationConfig, MabKnobs};
 use crate::topology::{ComputePriority, GlobalRayon, Pin, Placement};
@@ -146,6 +146,22 @@ impl LoomBuilder {
     /// 16777216; default 4096. The other forms queue calls without a limit.
     pub fn compute_queue(mut self, calls: usize) -> Self {
         self.code.compute_queue = Some(in_code(Calls(calls)));
+        self
+    }
+
+    /// From when on a poll of a task, an observed future or a request counts as slow, 10 µs to 1 h; default
+    /// 1 ms. `None` watches no polls. [`observe`](crate::observe) says what is counted.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # fn main() -> loom::Result<()> {
+    /// let runtime = loom::LoomBuilder::new().slow_poll(Duration::from_millis(5)).build()?;
+    /// assert_eq!(runtime.config().slow_poll, Some(Duration::from_millis(5)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn slow_poll(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.code.slow_poll = Some(in_code(Limit(limit.into())));
         self
     }
 

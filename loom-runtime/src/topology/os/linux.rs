@@ -176,6 +176,17 @@ pub(crate) fn tick() -> u64 {
     seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos)
 }
 
+/// How long ago `tick` was read, at least: exact clocks tell how long its tick has lasted by now.
+pub(crate) fn passed_since(tick: u64) -> Duration {
+    static STEP: OnceLock<Duration> = OnceLock::new();
+    let step = || {
+        let step = rustix::time::clock_getres(rustix::time::ClockId::MonotonicCoarse);
+        Duration::try_from(step).unwrap_or(Duration::from_millis(10))
+    };
+    let now = read_clock(libc::CLOCK_MONOTONIC).unwrap_or_default();
+    now.saturating_sub(Duration::from_nanos(tick)).saturating_sub(*STEP.get_or_init(step))
+}
+
 /// Moves the calling thread to one CPU, and then allows it to run on all of `cpus` again. It does
 /// not allocate below 1024 CPUs. If the system refuses, the thread is not moved.
 pub(crate) fn move_to(cpu: usize, cpus: &CpuSet) -> bool {

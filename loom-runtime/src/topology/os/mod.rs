@@ -33,7 +33,7 @@ use proc as reports;
 pub(crate) use imp::{
     affinity, affinity_of, affinity_of_main_thread, class, count_allowed, cpu_time_of,
     cpu_time_of_process, cpu_time_of_thread, current_cpu, is_idle, move_to, no_more_threads,
-    reset_on_exec, set_affinity, set_priority, thread_id, tick, use_of_thread,
+    passed_since, reset_on_exec, set_affinity, set_priority, thread_id, tick, use_of_thread,
 };
 pub(crate) use reports::{
     ThreadFiles, be_named_as_the_process, cpu_ticks, each_child_of, each_thread, name_of,

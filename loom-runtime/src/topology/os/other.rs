@@ -95,11 +95,19 @@ pub(crate) fn current_cpu() -> Option<usize> {
     None
 }
 
+static START: OnceLock<Instant> = OnceLock::new();
+/// Nanoseconds.
+const TICK: u128 = 4_000_000;
+
 pub(crate) fn tick() -> u64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    const TICK: u128 = 4_000_000;
     let ticks = START.get_or_init(Instant::now).elapsed().as_nanos() / TICK;
     u64::try_from(ticks).unwrap_or(0)
+}
+
+pub(crate) fn passed_since(tick: u64) -> Duration {
+    let since = START.get_or_init(Instant::now).elapsed();
+    let latest = u64::try_from((u128::from(tick) + 1).saturating_mul(TICK)).unwrap_or(u64::MAX);
+    since.saturating_sub(Duration::from_nanos(latest))
 }
 
 /// A thread that is bound to one CPU is not bound to several again, so it stays where it is.

@@ -1,4 +1,4 @@
-//! Load shedding for `tower` services: a request whose compute calls would wait too long gets an
+//! Sheds load: a request whose compute calls would wait too long gets an
 //! error response at once.
 //!
 //! Owns the layer and its response. It does not estimate the wait; the runtime's backlog does.

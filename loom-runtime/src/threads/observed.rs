@@ -1,0 +1,271 @@
+//! Watches how long polls hold their thread up.
+//!
+//! A poll reads the coarse clock before and after. If the clock has moved on and the poll may have taken
+//! longer than the limit, the next polls of its place are timed, the thread's CPU time included. Only a timed
+//! poll counts: the thread of another one may have been ready to run and had no CPU, which no code of the
+//! poll's can change.
+
+use std::fmt;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use tokio::runtime::worker_index;
+
+use crate::core::{
+    Core, Place, SlowPolls, Spot, Stopwatch, context, local_core, nanos, tell, told,
+};
+use crate::scheduler::{Run, Used};
+use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::{Arc, OnceLock};
+use crate::topology::os;
+
+use super::warn::say;
+
+/// After so many lines the process prints no more of them.
+const LINES: u32 = 20;
+
+/// The slow polls of futures that no runtime of Loom's polls.
+pub(crate) fn of_no_runtime() -> &'static SlowPolls {
+    static SLOW_POLLS: OnceLock<SlowPolls> = OnceLock::new();
+    SLOW_POLLS.get_or_init(SlowPolls::default)
+}
+
+/// A poll that has begun.
+pub(crate) struct Watch<'a>(Option<Begun<'a>>);
+
+struct Begun<'a> {
+    place: &'a Place,
+    limit: u64,
+    tick: u64,
+    look: Option<Look>,
+}
+
+/// A poll that is timed.
+struct Look {
+    watch: Stopwatch,
+    told: u64,
+}
+
+impl<'a> Watch<'a> {
+    #[inline]
+    pub(crate) fn begin(polls: &'a SlowPolls, spot: &'static Spot) -> Self {
+        Self(polls.limit().map(|limit| {
+            let place = polls.place(spot);
+            let look = if place.takes_look() { Some(Look::begin()) } else { None };
+            Begun { place, limit, tick: os::tick(), look }
+        }))
+    }
+
+    #[inline]
+    pub(crate) fn end(self) {
+        let Some(Begun { place, limit, tick, look }) = self.0 else { return };
+        if let Some(look) = look {
+            look.end(place, limit);
+        } else if os::tick() != tick {
+            suspect(place, limit, tick);
+        }
+    }
+}
+
+#[cold]
+fn suspect(place: &Place, limit: u64, tick: u64) {
+    if nanos(os::passed_since(tick)) >= limit {
+        place.is_suspected();
+    }
+}
+
+impl Look {
+    #[cold]
+    fn begin() -> Self {
+        Self { told: told(), watch: Stopwatch::start(true) }
+    }
+
+    #[cold]
+    fn end(&self, place: &Place, limit: u64) {
+        let run = self.watch.stop();
+        if nanos(run.took) < limit {
+            return;
+        }
+        let others = Duration::from_nanos(told().wrapping_sub(self.told));
+        let (held, is_blocked) = held(run, others);
+        // A compute thread may be held up.
+        if nanos(held) < limit || rayon::current_thread_index().is_some() {
+            return;
+        }
+        tell(nanos(held));
+        if place.was_slow(held, is_blocked) {
+            announce(place.spot, held, is_blocked);
+        }
+    }
+}
+
+/// How long a poll has held its thread up of its own, and whether the thread waited for most of that time.
+/// Other reports name what took `others`.
+fn held(run: Run, others: Duration) -> (Duration, bool) {
+    let took = run.took.saturating_sub(others);
+    match run.used {
+        // It gave up no CPU: what is beyond its CPU time, others had.
+        Used::Cpu(cpu, 0) => (took.min(cpu.saturating_sub(others)), false),
+        Used::Cpu(cpu, _) => (took, cpu < run.took / 2),
+        Used::All | Used::Unknown => (took, false),
+    }
+}
+
+/// Prints a line.
+#[cold]
+fn announce(spot: &Spot, held: Duration, is_blocked: bool) {
+    // `Relaxed`: it publishes nothing.
+    static PRINTED: AtomicU32 = AtomicU32::new(0);
+    let line = PRINTED.fetch_add(1, Ordering::Relaxed);
+    let thread = if local_core::is_here() {
+        "a local core"
+    } else if worker_index().is_some() {
+        "an I/O worker"
+    } else {
+        "its thread"
+    };
+    let held = Duration::from_micros(held.as_micros().try_into().unwrap_or(u64::MAX));
+    let remedy = if is_blocked {
+        "most of it waiting: move what blocks to `loom::spawn_blocking`"
+    } else {
+        "annotate what it calls with `#[loom::compute]`"
+    };
+    let rest = match line + 1 {
+        LINES => "; `loom::slow_polls()` lists it and all others, and no more are printed",
+        line if line > LINES => return,
+        _ => "",
+    };
+    let joint = if is_blocked { ", " } else { ": " };
+    say(&format!("{spot} held {thread} for {held:?}{joint}{remedy}{rest}"));
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.name, self.location) {
+            (Some(name), Some(at)) => write!(f, "`{name}` ({}:{})", at.file(), at.line()),
+            (Some(name), None) => write!(f, "`{name}`"),
+            (None, Some(at)) => write!(f, "the task of {}:{}", at.file(), at.line()),
+            (None, None) => f.write_str("a task"),
+        }
+    }
+}
+
+/// To which runtime the polls belong.
+enum Belongs {
+    /// It was not polled yet.
+    Unknown,
+    To(Arc<Core>),
+    ToNone,
+}
+
+pin_project! {
+    /// A future whose polls are watched; made by [`observe`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Observed<F> {
+        #[pin]
+        future: F,
+        spot: &'static Spot,
+        belongs: Belongs,
+    }
+}
+
+impl<F> Observed<F> {
+    pub(crate) fn new(spot: &'static Spot, future: F) -> Self {
+        Self { future, spot, belongs: Belongs::Unknown }
+    }
+}
+
+impl<F: Future> Future for Observed<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        if let Belongs::Unknown = this.belongs {
+            *this.belongs = context::current().map_or(Belongs::ToNone, Belongs::To);
+        }
+        let polls = match this.belongs {
+            Belongs::To(core) => &core.slow_polls,
+            Belongs::Unknown | Belongs::ToNone => of_no_runtime(),
+        };
+        let watch = Watch::begin(polls, this.spot);
+        let polled = this.future.poll(cx);
+        watch.end();
+        polled
+    }
+}
+
+impl<F> fmt::Debug for Observed<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Observed").field("spot", &self.spot).finish_non_exhaustive()
+    }
+}
+
+/// Watches the polls of `future`, and counts those that hold their thread up for longer than
+/// [`slow_poll`](crate::LoomBuilder::slow_poll), under a name.
+///
+/// A future is polled between two awaits. While it computes or blocks there, nothing else runs on its
+/// thread, and other tasks wait. [`slow_polls`](crate::slow_polls) lists what was counted, and the first slow
+/// poll of each name prints a line on standard error. Tasks of [`spawn_async`](crate::spawn_async) and of
+/// local cores are watched without this, by the line that spawns them; requests are by `SlowPollLayer` of
+/// [`tower`](crate#where-to-look).
+///
+/// - Time in which the thread was ready to run and had no CPU does not count. Neither does what annotated
+///   functions took that ran inline, nor what an observed future within this one is blamed for: each
+///   slow poll has one name.
+/// - A poll on a compute thread does not count, since nobody else waits for it.
+/// - The first 16 polls of a name are timed, and 1,024 after each that was slow or that the coarse clock
+///   shows to have taken that long. The others are not: a lone slow poll among many quick ones is missed.
+///   A poll that calls `tokio::task::block_in_place` counts although its worker's tasks have moved on;
+///   with [`loom::block_in_place`](crate::block_in_place) it does not.
+///
+/// It works in any tokio program, with and without a runtime of Loom's; the limit is 1 ms without one.
+///
+/// Cost: two readings of the coarse clock and some loads for each poll (`loom-bench micro`, row `observed
+/// poll`), no allocation. A timed poll costs about a microsecond more.
+///
+/// Cancellation: dropping it drops `future`. Panics of `future` pass through, and such a poll is not counted.
+///
+/// ```
+/// # #[loom::main]
+/// # async fn main() {
+/// async fn index(text: String) -> usize {
+///     text.split(' ').count()
+/// }
+///
+/// let words = loom::observe("index", index("one two".to_owned())).await;
+/// assert_eq!(words, 2);
+/// # }
+/// ```
+#[track_caller]
+pub fn observe<F: Future>(name: &'static str, future: F) -> Observed<F> {
+    Observed::new(Spot::of_future(name, Location::caller()), future)
+}
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_had_does_not_count() {
+        let ms = Duration::from_millis;
+        let run = |took, used| Run { took: ms(took), used };
+        let none = Duration::ZERO;
+        assert_eq!(held(run(9, Used::Cpu(ms(2), 0)), none), (ms(2), false), "it had no CPU");
+        assert_eq!(held(run(9, Used::Cpu(ms(2), 1)), none), (ms(9), true), "it waited");
+        assert_eq!(held(run(9, Used::Cpu(ms(8), 1)), none), (ms(9), false));
+        assert_eq!(held(run(9, Used::Cpu(ms(8), 0)), ms(7)), (ms(1), false), "named elsewhere");
+        assert_eq!(held(run(9, Used::All), ms(12)), (none, false));
+    }
+
+    #[test]
+    fn a_place_is_told_in_words() {
+        let at = Location::caller();
+        let place = format!("{}:{}", at.file(), at.line());
+        assert_eq!(Spot::of_task(at).to_string(), format!("the task of {place}"));
+        assert_eq!(Spot::of_future("reads", at).to_string(), format!("`reads` ({place})"));
+        assert_eq!(Spot::named("POST /").to_string(), "`POST /`");
+    }
+}
