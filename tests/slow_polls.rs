@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::env;
 use std::hint::black_box;
 use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
+use std::thread::park_timeout;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -23,6 +23,14 @@ fn builder() -> LoomBuilder {
 
 fn runtime() -> LoomRuntime {
     builder().build().expect("a runtime")
+}
+
+/// Holds the thread up for so many milliseconds without using its CPU, as a call that blocks.
+fn block(ms: u64) {
+    let until = Instant::now() + Duration::from_millis(ms);
+    while let Some(left) = until.checked_duration_since(Instant::now()) {
+        park_timeout(left);
+    }
 }
 
 /// Computes for so many milliseconds of the thread's own time.
@@ -54,7 +62,7 @@ async fn function(number: u64) {
             // It computes.
             1 | 5 | 9 | 13 | 17 => compute(1 + number),
             // It waits, as in a call that blocks.
-            3 | 7 | 11 | 15 => sleep(Duration::from_millis(2 + number)),
+            3 | 7 | 11 | 15 => block(2 + number),
             19 => compute(50),
             // A poll of a few microseconds.
             _ => drop(black_box((0..number).collect::<Vec<_>>())),
@@ -105,11 +113,14 @@ fn a_rare_slow_poll_is_found_after_the_first_ones() {
         for _ in 0..100 {
             yield_now().await;
         }
-        // A first poll that takes twice as long as the coarse clock stands still, which may be 10 ms, is
-        // noticed, and one after it is timed.
-        for _ in 0..2 {
+        // One poll in four is looked at. One that takes twice as long as the coarse clock stands still, which
+        // may be 10 ms, is noticed, and the one after it is timed.
+        for _ in 0..100 {
             compute(25);
             yield_now().await;
+            if !loom::slow_polls().is_empty() {
+                break;
+            }
         }
     };
     runtime.block_on(loom::observe("rare", task));
@@ -178,6 +189,17 @@ fn the_limit_is_a_setting_and_may_be_off() {
     assert_eq!(polls(builder().slow_poll(None)), 0);
 }
 
+#[loom::main(slow_poll = "off", tokio_threads = 1, rayon_threads = 1)]
+async fn unwatched() {
+    loom::observe("slow", async { compute(20) }).await;
+    assert!(loom::slow_polls().is_empty());
+}
+
+#[test]
+fn the_attribute_watches_no_polls_where_it_says_so() {
+    unwatched();
+}
+
 #[tokio::test]
 async fn a_program_without_a_runtime_of_looms_observes() {
     // The other tests have runtimes of their own.
@@ -227,7 +249,7 @@ fn prints() {
         runtime.block_on(async { tokio::spawn(loom::observe(name, twice)).await })
     };
     slow("computes", || compute(5)).expect("no panic");
-    slow("blocks", || sleep(Duration::from_millis(20))).expect("no panic");
+    slow("blocks", || block(20)).expect("no panic");
     let many: Vec<_> = (0..25).map(|n| &*format!("many {n}").leak()).collect();
     for name in many {
         slow(name, || compute(2)).expect("no panic");

@@ -47,6 +47,7 @@ mod shed;
 mod spawn;
 mod statistics;
 mod watch;
+mod watched;
 mod work;
 
 use std::error::Error;

@@ -1,5 +1,6 @@
 //! `loom-bench micro`: the cost of a call, by callers and by the length of its work; the cost of
-//! two pieces of parallel work; the CPU time of an idle runtime; and what tracking adds to a task.
+//! two pieces of parallel work; the CPU time of an idle runtime; and what tracking adds to a task,
+//! and watching to a poll.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::rounds::at_least_one;
 use crate::rounds::{Rounds, Taken, in_a_process};
 use crate::sample::{Seen, calls};
 use crate::spawn;
+use crate::watched;
 use crate::work::burn;
 
 #[derive(clap::Args)]
@@ -129,6 +131,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     report.table(&table);
     beside_calls(&mut report, options.quick)?;
     spawn::add(&mut report, options.quick);
+    watched::add(&mut report, options.quick);
     Ok(report)
 }
 

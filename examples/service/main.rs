@@ -33,10 +33,7 @@ const DEMO_LISTEN: &str = "127.0.0.1:0";
 /// An HTTP service on Loom.
 #[derive(Debug, Parser)]
 #[command(name = "service")]
-#[cfg_attr(
-    feature = "fleet",
-    expect(clippy::struct_excessive_bools, reason = "each is an argument")
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an argument")]
 struct Args {
     /// Where to listen; port 0 picks a free one [default: 127.0.0.1:8080, with --demo
     /// 127.0.0.1:0].
@@ -88,6 +85,10 @@ struct Args {
     #[arg(long, conflicts_with_all = ["demo", "listen"])]
     worker: bool,
 
+    /// Print at the end what Loom recommends, and on what evidence.
+    #[arg(long)]
+    report: bool,
+
     /// Add `POST /drill/panic`, whose compute function panics: for rehearsing failures.
     #[arg(long)]
     drill: bool,
@@ -111,7 +112,12 @@ async fn main() -> ExitCode {
     if let Some(profile) = &args.hints_from {
         return print_hints(profile);
     }
-    match run(args).await {
+    let reports = args.report;
+    let ended = run(args).await;
+    if let Some(runtime) = loom::current_runtime().filter(|_| reports) {
+        let _ = write!(io::stdout(), "{}", runtime.report());
+    }
+    match ended {
         Ok(code) => code,
         Err(message) => {
             let _ = writeln!(io::stderr(), "error: {message}");

@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use loom::Priority;
 use loom::dashboard::Dashboard;
-use loom::tower::{LoadShedLayer, Shed};
+use loom::tower::{LoadShedLayer, Shed, SlowPollLayer};
 use serde_json::{Value, json};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -49,6 +49,7 @@ pub(crate) fn router(
         router = router.layer(from_fn(move |request, next| in_time(limit, request, next)));
     }
     router
+        .route_layer(SlowPollLayer::new())
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(CatchPanicLayer::custom(panicked))

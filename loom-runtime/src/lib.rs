@@ -96,8 +96,8 @@ pub use learned::hints;
 pub use loom_macros::{compute, main, test};
 pub use metrics::Histogram;
 pub use observe::{
-    FunctionStats, InheritedIdle, LoomMetrics, Reading, SlowPoll, ThreadReport, ThreadRole,
-    functions, slow_polls,
+    FunctionStats, InheritedIdle, LoomMetrics, Reading, Recommendation, Report, SlowPoll,
+    ThreadReport, ThreadRole, functions, slow_polls,
 };
 #[cfg(feature = "signal")]
 pub use runtime::shutdown_signal;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use loom::{ComputePriority, GlobalRayon, LoomBuilder, Pin, Placement, Source, TokioFlavor};
 
-use crate::{CALLS, CORES, File, LIST, SPARES, STACK, THREADS, config, error};
+use crate::{CALLS, CORES, File, LIST, SLOW_POLL, SPARES, STACK, THREADS, config, error};
 
 #[test]
 fn every_key_can_be_set_in_each_kind_of_file() {
@@ -25,6 +25,7 @@ fn every_key_can_be_set_in_each_kind_of_file() {
         max_spares = 8
         tokio_flavor = "multi_thread"
         compute_queue = 77
+        slow_poll = "off"
         shutdown_timeout = "1m 30s"
     "#;
     let yaml = "
@@ -42,13 +43,15 @@ stack_size: 4MiB
 max_spares: 8
 tokio_flavor: multi_thread
 compute_queue: 77
+slow_poll: off
 shutdown_timeout: 1m 30s
 ";
     let json = r#"{
         "prefix": "file", "tokio_threads": 3, "rayon_threads": 2, "local_cores": 1,
         "cpuset": "0", "pin": false, "placement": "split", "compute_priority": "nice",
         "global_rayon": "plain", "stack_size": "4096 KiB", "max_spares": 8,
-        "tokio_flavor": "multi_thread", "compute_queue": 77, "shutdown_timeout": "1m 30s"
+        "tokio_flavor": "multi_thread", "compute_queue": 77, "slow_poll": "off",
+        "shutdown_timeout": "1m 30s"
     }"#;
     for (extension, text) in
         [("toml", toml), ("yaml", yaml), ("yml", yaml), ("json", json), ("TOML", toml)]
@@ -66,6 +69,7 @@ shutdown_timeout: 1m 30s
         assert_eq!(config.max_spares, 8);
         assert_eq!(config.tokio_flavor, TokioFlavor::MultiThread);
         assert_eq!(config.compute_queue, 77);
+        assert_eq!(config.slow_poll, None);
         assert_eq!(config.shutdown_timeout, Duration::from_secs(90));
         assert_eq!(config.source("cpuset"), Some(&Source::File(file.0.clone())));
         assert_eq!(config.source("no such key"), None);
@@ -112,6 +116,9 @@ fn bad_values_in_a_file_are_errors_that_name_the_file() {
         ("tokio_flavor = \"multi\"", "\"multi\"", "did you mean `multi_thread`?".to_owned()),
         ("compute_queue = -1", "-1", CALLS.to_owned()),
         ("compute_queue = \"many\"", "\"many\"", CALLS.to_owned()),
+        ("slow_poll = 5", "5", format!("{duration}, with its unit; or `off`")),
+        ("slow_poll = \"0s\"", "0s", SLOW_POLL.to_owned()),
+        ("slow_poll = \"2h\"", "2h", SLOW_POLL.to_owned()),
         ("tokio_flavor = {}", "a table", words("`multi_thread` or `current_thread`")),
         ("shutdown_timeout = 5", "5", format!("{duration}, with its unit")),
         (
@@ -141,7 +148,7 @@ fn unknown_keys_are_errors_that_name_the_nearest_one() {
             "zzz = 3",
             "zzz",
             "the keys are prefix, tokio_threads, rayon_threads, local_cores, cpuset, pin, \
-             placement, compute_priority, global_rayon, stack_size, max_spares, tokio_flavor, compute_queue, shutdown_timeout, profile, and those below \
+             placement, compute_priority, global_rayon, stack_size, max_spares, tokio_flavor, compute_queue, slow_poll, shutdown_timeout, profile, and those below \
              `mab_knobs`, `calibration` and `fleet`",
         ),
         (

@@ -59,6 +59,7 @@ fn config(builder: LoomBuilder) -> LoomConfig {
 }
 
 const CALLS: &str = "expected a whole number from 1 to 16777216, or leave it out for the default";
+const SLOW_POLL: &str = "expected `10us` to `1h`, or `off`";
 const THREADS: &str = "expected a whole number from 1 to 8192, or leave it out for the default";
 const CORES: &str = "expected a whole number from 0 to 1024, or leave it out for none";
 const SPARES: &str = "expected a whole number from 1 to 1024, or leave it out for the default";
@@ -109,6 +110,10 @@ fn bad_values_in_code_are_errors_that_name_the_way_out() {
         (
             new().shutdown_timeout(Duration::from_hours(25)),
             "`shutdown_timeout` is 90000s (set in code); expected at most `24h`".into(),
+        ),
+        (
+            new().slow_poll(Duration::ZERO),
+            format!("`slow_poll` is 0s (set in code); {SLOW_POLL}"),
         ),
         (new().compute_queue(0), format!("`compute_queue` is 0 (set in code); {CALLS}")),
         (
@@ -170,6 +175,7 @@ fn every_key_is_an_argument() {
         "--loom-max-spares=5",
         "--loom-tokio-flavor=multi_thread",
         "--loom-compute-queue=9",
+        "--loom-slow-poll=off",
         "--loom-shutdown-timeout=2min",
         &format!("--loom-profile={}", profile.display()),
         "--loom-functions=*=adaptive",

@@ -8,7 +8,7 @@ mod browser;
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use browser::Browser;
@@ -61,6 +61,9 @@ fn served(hub: &Hub) -> (LoomRuntime, String) {
 fn load(runtime: &LoomRuntime) -> JoinHandle<()> {
     let mut pause = runtime.block_on(async { tokio::time::interval(Duration::from_millis(5)) });
     runtime.tokio_handle().spawn(async move {
+        let began = Instant::now();
+        let busy = async { while began.elapsed() < Duration::from_millis(30) {} };
+        loom::observe("a busy loop", busy).await;
         for n in 0_u64.. {
             pause.tick().await;
             tiny(pauses(crop(n).await).await).await;
@@ -139,6 +142,8 @@ async fn it_names_threads_and_functions(browser: &Browser) {
         "calls on the fleet",
         "caller of shop; ",
         "guardrails",
+        "Slow polls",
+        "`a busy loop` (tests/page/main.rs:",
         "live",
     ] {
         assert!(text.contains(part), "{part} in {text}");

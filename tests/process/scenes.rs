@@ -16,7 +16,7 @@ use crate::{groups, priority, surroundings};
 pub(crate) const SCENE: &str = "LOOM_TEST_SCENE";
 /// Variables of several programs: one sets everything, one has a misspelt name, one has variables
 /// of its own, one has a name in lower case, and one has an invalid value.
-pub(crate) const ENVIRONMENT: [(&str, &str); 26] = [
+pub(crate) const ENVIRONMENT: [(&str, &str); 27] = [
     ("LOOM_FUNCTIONS", "process::scenes::moved=offload, process::scenes::movd=inline"),
     ("LOOMTEST_PREFIX", "outside"),
     ("LOOMTEST_TOKIO_THREADS", "3"),
@@ -31,6 +31,7 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 26] = [
     ("LOOMTEST_MAX_SPARES", "7"),
     ("LOOMTEST_TOKIO_FLAVOR", "multi_thread"),
     ("LOOMTEST_COMPUTE_QUEUE", "9"),
+    ("LOOMTEST_SLOW_POLL", "5ms"),
     ("LOOMTEST_SHUTDOWN_TIMEOUT", "1m 30s"),
     ("LOOMTEST_FUNCTIONS", "*=adaptive"),
     ("LOOMSLIP_DATABASE_URL", "postgres://localhost"),
@@ -266,6 +267,7 @@ fn the_environment_sets_everything() {
         ("max_spares", "7"),
         ("tokio_flavor", "multi_thread"),
         ("compute_queue", "9"),
+        ("slow_poll", "5ms"),
         ("shutdown_timeout", "1m 30s"),
     ]
     .into_iter()

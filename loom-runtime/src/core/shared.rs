@@ -109,8 +109,7 @@ pub(crate) struct Rest {
     pub(crate) own_workers: OnceLock<usize>,
     /// How many tasks each local core has; unset without local cores.
     pub(crate) local_tasks: OnceLock<Vec<Arc<LocalTasks>>>,
-    /// Set once the threads have started. Weak, since they and their jobs must not keep the pools
-    /// alive.
+    /// Set once the threads have started. Weak: they and their jobs must not keep the pools alive.
     pub(crate) pools: OnceLock<Weak<Pools>>,
     /// The handle that users hold; a higher module knows its type.
     handle: OnceLock<Weak<dyn Any + Send + Sync>>,

@@ -92,8 +92,10 @@ impl Spot {
 
 /// The slow polls of one runtime, or of what belongs to none.
 ///
-/// `Relaxed` throughout: statistics, which publish nothing.
+/// `Relaxed` throughout: statistics, which publish nothing. Aligned, since every poll reads it, and fields
+/// beside it are written.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct SlowPolls {
     /// Nanoseconds; 0 if polls are not watched.
     limit: AtomicU64,

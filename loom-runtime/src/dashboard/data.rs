@@ -13,10 +13,12 @@ use crate::sync::atomic::Ordering;
 use crate::topology::{Role, ThreadPlacement, os};
 
 use crate::core::Core;
-use crate::observe::{FunctionStats, of_core};
+use crate::observe::{FunctionStats, of_core, of_polls};
 
 /// A limit, since each thread takes a read of two system files.
 const MOST_THREADS: usize = 128;
+/// More places would make the page long and say little.
+const MOST_PLACES: usize = 50;
 
 /// The state of a runtime, and whether the page may change it. Counters only grow; the page computes
 /// differences.
@@ -86,6 +88,12 @@ pub(super) fn of(core: &Arc<Core>, may_override: bool) -> Value {
         "priority_changes": counters.priority_changes.count(),
         "demoted": counters.demoted.count(),
         "threads_refused": counters.threads_refused.count(),
+        "slow_polls": of_polls(&core.slow_polls).iter().take(MOST_PLACES).map(|slow| json!({
+            "place": slow.to_string(),
+            "blocked": slow.blocked,
+            "longest_us": micros(slow.longest),
+            "times": histogram(&slow.times),
+        })).collect::<Vec<_>>(),
         "functions": of_core(core).iter().map(|function| of_function(core, function))
             .collect::<Vec<_>>(),
     })

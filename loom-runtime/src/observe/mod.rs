@@ -5,6 +5,8 @@
 
 #[cfg(feature = "prometheus")]
 mod exporter;
+#[cfg(feature = "prometheus")]
+mod families;
 #[cfg(feature = "fleet")]
 mod far;
 #[cfg(feature = "prometheus")]
@@ -13,6 +15,7 @@ mod functions;
 mod metrics;
 #[cfg(feature = "prometheus")]
 mod registries;
+mod report;
 mod slow_polls;
 mod threads;
 
@@ -21,6 +24,7 @@ pub use far::FarStats;
 pub(crate) use functions::of_core;
 pub use functions::{FunctionStats, functions};
 pub use metrics::{LoomMetrics, Reading};
+pub use report::{Recommendation, Report};
 pub(crate) use slow_polls::of_polls;
 pub use slow_polls::{SlowPoll, slow_polls};
 pub use threads::{InheritedIdle, ThreadReport, ThreadRole};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::bridge::Priority;
 use crate::call::would_wait;
-use crate::observe::{LoomMetrics, SlowPoll, of_polls};
+use crate::observe::{LoomMetrics, Report, SlowPoll, of_polls};
 use crate::scheduler::CalibrationResult;
 
 use super::handle::LoomRuntime;
@@ -102,6 +102,28 @@ impl LoomRuntime {
     #[must_use]
     pub fn slow_polls(&self) -> Vec<SlowPoll> {
         of_polls(&self.core().slow_polls)
+    }
+
+    /// A report for people: what the runtime has, what its functions cost, slow polls, what was shed, refused
+    /// or starved, and up to five recommendations, each with its evidence and the line to write.
+    ///
+    /// Cost: that of [`functions`](Self::functions) and [`slow_polls`](Self::slow_polls), and a sort. Print it
+    /// at the end of a program, or on request.
+    ///
+    /// ```
+    /// # fn main() -> loom::Result<()> {
+    /// let runtime = loom::LoomBuilder::new().build()?;
+    /// runtime.block_on(async { /* the program */ });
+    /// let report = runtime.report();
+    /// println!("{report}");
+    /// assert_eq!(report.functions.len(), runtime.functions().len());
+    /// assert!(report.recommendations.len() <= 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn report(&self) -> Report {
+        Report::of(self.core(), &self.inner.config)
     }
 
     /// What this runtime has counted. With the feature `prometheus`, it can be registered in a

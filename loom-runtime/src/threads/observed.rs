@@ -1,10 +1,11 @@
 //! Watches how long polls hold their thread up.
 //!
-//! A poll reads the coarse clock before and after. If the clock has moved on and the poll may have taken
-//! longer than the limit, the next polls of its place are timed, the thread's CPU time included. Only a timed
-//! poll counts: the thread of another one may have been ready to run and had no CPU, which no code of the
-//! poll's can change.
+//! One poll in four, drawn at random, reads the coarse clock before and after. If the clock has moved on so far
+//! that the poll has taken longer than the limit, the next polls of its place are timed, the thread's CPU time
+//! included. Only a timed poll counts: the thread of another one may have been ready to run and had no CPU,
+//! which no code of the poll's can change.
 
+use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
@@ -33,18 +34,15 @@ pub(crate) fn of_no_runtime() -> &'static SlowPolls {
     SLOW_POLLS.get_or_init(SlowPolls::default)
 }
 
-/// A poll that has begun.
-pub(crate) struct Watch<'a>(Option<Begun<'a>>);
-
-struct Begun<'a> {
-    place: &'a Place,
-    limit: u64,
-    tick: u64,
-    look: Option<Look>,
+/// A poll that has begun. `limit` is in nanoseconds.
+pub(crate) enum Watch<'a> {
+    Unwatched,
+    Coarse { place: &'a Place, limit: u64, tick: u64 },
+    Timed { place: &'a Place, limit: u64, look: Look },
 }
 
 /// A poll that is timed.
-struct Look {
+pub(crate) struct Look {
     watch: Stopwatch,
     told: u64,
 }
@@ -52,22 +50,43 @@ struct Look {
 impl<'a> Watch<'a> {
     #[inline]
     pub(crate) fn begin(polls: &'a SlowPolls, spot: &'static Spot) -> Self {
-        Self(polls.limit().map(|limit| {
-            let place = polls.place(spot);
-            let look = if place.takes_look() { Some(Look::begin()) } else { None };
-            Begun { place, limit, tick: os::tick(), look }
-        }))
+        let Some(limit) = polls.limit() else { return Self::Unwatched };
+        let place = polls.place(spot);
+        if place.takes_look() {
+            Self::Timed { place, limit, look: Look::begin() }
+        } else if is_drawn() {
+            Self::Coarse { place, limit, tick: os::tick() }
+        } else {
+            Self::Unwatched
+        }
     }
 
     #[inline]
     pub(crate) fn end(self) {
-        let Some(Begun { place, limit, tick, look }) = self.0 else { return };
-        if let Some(look) = look {
-            look.end(place, limit);
-        } else if os::tick() != tick {
-            suspect(place, limit, tick);
+        match self {
+            Self::Coarse { place, limit, tick } if os::tick() != tick => {
+                suspect(place, limit, tick);
+            }
+            Self::Unwatched | Self::Coarse { .. } => {}
+            Self::Timed { place, limit, look } => look.end(place, limit),
         }
     }
+}
+
+/// True for one call in four. At random, since polls of nested futures and of tasks that wake each other come
+/// in turns.
+#[inline]
+fn is_drawn() -> bool {
+    thread_local! {
+        static STATE: Cell<u32> = const { Cell::new(0) };
+    }
+    // A linear congruential generator; Numerical Recipes has its numbers.
+    let draw = |state: &Cell<u32>| {
+        let next = state.get().wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.set(next);
+        next >> 30 == 0
+    };
+    STATE.try_with(draw).unwrap_or_default()
 }
 
 #[cold]
@@ -216,15 +235,17 @@ impl<F> fmt::Debug for Observed<F> {
 ///   functions took that ran inline, nor what an observed future within this one is blamed for: each
 ///   slow poll has one name.
 /// - A poll on a compute thread does not count, since nobody else waits for it.
-/// - The first 16 polls of a name are timed, and 1,024 after each that was slow or that the coarse clock
-///   shows to have taken that long. The others are not: a lone slow poll among many quick ones is missed.
-///   A poll that calls `tokio::task::block_in_place` counts although its worker's tasks have moved on;
+/// - The first 16 polls of a name are timed. After that one poll in four is looked at by the coarse clock,
+///   which moves every few milliseconds, and 1,024 are timed after each that was slow or that looked so.
+///   What is often slow is counted; of rare slow polls among many quick ones some are, and a lone one may be
+///   missed.
+/// - A poll that calls `tokio::task::block_in_place` counts although its worker's tasks have moved on;
 ///   with [`loom::block_in_place`](crate::block_in_place) it does not.
 ///
 /// It works in any tokio program, with and without a runtime of Loom's; the limit is 1 ms without one.
 ///
-/// Cost: two readings of the coarse clock and some loads for each poll (`loom-bench micro`, row `observed
-/// poll`), no allocation. A timed poll costs about a microsecond more.
+/// Cost: some loads for each poll, and two readings of the coarse clock for one in four (`loom-bench micro`,
+/// row `observed poll`); no allocation. A timed poll costs about a microsecond more.
 ///
 /// Cancellation: dropping it drops `future`. Panics of `future` pass through, and such a poll is not counted.
 ///
@@ -258,6 +279,18 @@ mod tests {
         assert_eq!(held(run(9, Used::Cpu(ms(8), 1)), none), (ms(9), false));
         assert_eq!(held(run(9, Used::Cpu(ms(8), 0)), ms(7)), (ms(1), false), "named elsewhere");
         assert_eq!(held(run(9, Used::All), ms(12)), (none, false));
+    }
+
+    #[test]
+    fn one_in_four_is_drawn_and_no_turn_is_left_out() {
+        let drawn: Vec<_> = (0..4000).map(|_| is_drawn()).collect();
+        for period in 1..=8 {
+            for turn in 0..period {
+                let of_turn = || drawn.iter().skip(turn).step_by(period);
+                let share = of_turn().filter(|is| **is).count() * 100 / of_turn().count();
+                assert!((15..35).contains(&share), "{share} % of turn {turn} of {period}");
+            }
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ const WORKERS: usize = 2;
     cpuset = "0-63",
     tokio_flavor = "multi_thread",
     compute_queue = 9,
+    slow_poll = "2ms 500us",
     max_spares = 16,
     env_prefix = "LOOM_UI_TEST",
     shutdown_timeout = "1min 30s",
@@ -25,6 +26,7 @@ async fn main() {
     assert_eq!(config.pin, loom::Pin::No);
     assert_eq!(config.shutdown_timeout.as_secs(), 90);
     assert_eq!(config.compute_queue, 9);
+    assert_eq!(config.slow_poll.map(|limit| limit.as_micros()), Some(2_500));
     assert_eq!(config.max_spares, 16);
     assert_eq!(config.tokio_flavor, loom::TokioFlavor::MultiThread);
     assert_eq!(config.source("cpuset"), Some(&loom::Source::Code));
