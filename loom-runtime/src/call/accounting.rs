@@ -69,7 +69,9 @@ impl bridge::Observer for CallObserver {
     type After = PauseGuard;
 
     fn may_start(&self) -> bool {
-        !self.admitted.core().lifecycle.is_gone() && self.due().is_none_or(Due::may_begin)
+        let core = self.admitted.core();
+        let others_wait = || core.queue.waiting() > 0;
+        !core.lifecycle.is_gone() && self.due().is_none_or(|due| due.may_begin(others_wait()))
     }
 
     fn withdraw(&self) {

@@ -65,7 +65,7 @@ pub(super) fn is_too_late() -> bool {
 pub struct DeadlineExceeded {
     /// The function whose call had no time left; `None` where none was called then.
     pub function: Option<&'static str>,
-    /// How late it was when this was found, or would have been at the end of the work.
+    /// How late it was when this was found, or would have been at the end of the work, as far as that was expected.
     pub by: Duration,
 }
 

@@ -11,7 +11,30 @@ use crate::sync::Arc;
 pub(crate) type ScopeTimes = Estimate<8>;
 
 /// How long calls of one function take on the pool, long ones included; remembers about eight of them.
-pub(crate) type WholeTimes = Estimate<8>;
+#[derive(Debug, Default)]
+pub(crate) struct WholeTimes {
+    mean: Estimate<8>,
+    /// By how much calls differ from the mean.
+    deviation: Estimate<8>,
+}
+
+impl WholeTimes {
+    pub(crate) fn record(&self, run_time: Duration) {
+        // The first call says nothing of others. RFC 6298 takes half its time, too.
+        let deviation = self.mean().map_or(run_time / 2, |mean| mean.abs_diff(run_time));
+        self.deviation.record(deviation);
+        self.mean.record(run_time);
+    }
+
+    /// In whole microseconds; `None` before the first call.
+    pub(crate) fn mean(&self) -> Option<Duration> {
+        self.mean.mean_micros().map(|micros| Duration::from_micros(micros.into()))
+    }
+
+    pub(crate) fn deviation(&self) -> Duration {
+        Duration::from_micros(self.deviation.mean_micros().unwrap_or_default().into())
+    }
+}
 
 /// How long calls of one kind take on the pool.
 #[derive(Debug, Default)]
