@@ -125,10 +125,30 @@ impl SlowPolls {
         self.places.entry(spot.index, || Place::new(spot))
     }
 
+    /// Adds a place, and returns its number.
+    pub(crate) fn add(&self, spot: &'static Spot) -> u32 {
+        self.place(spot);
+        spot.index
+    }
+
+    /// The place with that number, if it was added.
+    #[inline]
+    pub(crate) fn place_at(&self, index: u32) -> Option<&Place> {
+        self.places.get(index)
+    }
+
     /// The places so far, slow or not.
     pub(crate) fn places(&self) -> impl Iterator<Item = &Place> {
         self.places.iter()
     }
+}
+
+/// What owns a task, and knows the place of its polls.
+pub(crate) trait OfPlace {
+    fn slow_polls(&self) -> &SlowPolls;
+
+    /// The number of the place.
+    fn place(&self) -> u32;
 }
 
 /// What is known of the polls of one place.

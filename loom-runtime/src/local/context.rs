@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::handle::{CoreShared, LocalCore};
 use super::states::States;
-use crate::core::{Admitted, Core, Spot, local_core};
+use crate::core::{Admitted, OfPlace, SlowPolls, Spot, local_core};
 use crate::executor::{JoinHandle, Spawner};
 use crate::sync::atomic::Ordering;
 use crate::threads::Tracked;
@@ -27,7 +27,7 @@ pub(super) struct CoreContext {
 impl CoreContext {
     /// Counts a task that is made on this core.
     #[track_caller]
-    fn track(self: Rc<Self>) -> OwnTask {
+    fn track(self: Rc<Self>, spot: &'static Spot) -> OwnTask {
         let CoreShared { core, tasks, .. } = &*self.core.shared;
         let own = &tasks.own;
         let tasks = own.load(Ordering::Relaxed);
@@ -40,27 +40,35 @@ impl CoreContext {
         }
         core.counters.spawned.add_one();
         own.store(tasks + 1, Ordering::Relaxed);
-        OwnTask(self)
+        let place = core.slow_polls.add(spot);
+        OwnTask { context: self, place }
     }
 }
 
 /// Counts a task that was made on this core, until the task has ended.
-struct OwnTask(Rc<CoreContext>);
+struct OwnTask {
+    context: Rc<CoreContext>,
+    place: u32,
+}
 
-impl AsRef<Core> for OwnTask {
-    fn as_ref(&self) -> &Core {
-        &self.0.core.shared.core
+impl OfPlace for OwnTask {
+    fn slow_polls(&self) -> &SlowPolls {
+        &self.context.core.shared.core.slow_polls
+    }
+
+    fn place(&self) -> u32 {
+        self.place
     }
 }
 
 impl Drop for OwnTask {
     fn drop(&mut self) {
-        let own = &self.0.core.shared.tasks.own;
+        let own = &self.context.core.shared.tasks.own;
         let tasks = own.load(Ordering::Relaxed) - 1;
         own.store(tasks, Ordering::Relaxed);
         if tasks == 0 {
             // Dropped without a borrow: it may be the runtime's last admission and wake other code.
-            let admitted = self.0.admitted.take();
+            let admitted = self.context.admitted.take();
             drop(admitted);
         }
     }
@@ -133,9 +141,8 @@ where
     F: Future + 'static,
 {
     let context = expect_context("spawn");
-    let task = Rc::clone(&context).track();
-    let spot = Spot::of_task(Location::caller());
-    context.spawner.spawn(Tracked::new(future, spot, task))
+    let task = Rc::clone(&context).track(Spot::of_task(Location::caller()));
+    context.spawner.spawn(Tracked::new(future, task))
 }
 
 /// The spawner of the local core that this code runs on, for callers that choose where a task is

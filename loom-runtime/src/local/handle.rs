@@ -5,7 +5,7 @@
 use std::fmt;
 use std::panic::Location;
 
-use crate::core::{Admitted, Core, LocalTasks, Spot};
+use crate::core::{Admitted, Core, LocalTasks, OfPlace, SlowPolls, Spot};
 use crate::executor::{JoinHandle, RemoteSpawner};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -77,9 +77,8 @@ impl LocalCore {
         M: FnOnce() -> F + Send + 'static,
         F: Future<Output: Send> + 'static,
     {
-        let spot = Spot::of_task(Location::caller());
-        let tracked = self.track();
-        self.shared.remote.spawn_with(move || Tracked::new(make(), spot, tracked))
+        let tracked = self.track(Spot::of_task(Location::caller()));
+        self.shared.remote.spawn_with(move || Tracked::new(make(), tracked))
     }
 
     /// How many tracked tasks have not ended: tasks of [`spawn_with`](Self::spawn_with) and of
@@ -103,8 +102,8 @@ impl LocalCore {
 
     /// Counts a task that any thread spawns.
     #[track_caller]
-    fn track(&self) -> Tracking {
-        let admitted = Admitted::or_panic(&self.shared.core);
+    fn track(&self, spot: &'static Spot) -> Tracking {
+        let admitted = Admitted::or_panic(&self.shared.core).at(spot);
         self.shared.core.counters.spawned.add_one();
         self.shared.tasks.sent.fetch_add(1, Ordering::Relaxed);
         Tracking { _counted: Counted(Arc::clone(&self.shared)), admitted }
@@ -118,9 +117,13 @@ pub(crate) struct Tracking {
     admitted: Admitted,
 }
 
-impl AsRef<Core> for Tracking {
-    fn as_ref(&self) -> &Core {
-        self.admitted.core()
+impl OfPlace for Tracking {
+    fn slow_polls(&self) -> &SlowPolls {
+        self.admitted.slow_polls()
+    }
+
+    fn place(&self) -> u32 {
+        self.admitted.place()
     }
 }
 

@@ -49,9 +49,9 @@ pub(crate) struct Look {
 
 impl<'a> Watch<'a> {
     #[inline]
-    pub(crate) fn begin(polls: &'a SlowPolls, spot: &'static Spot) -> Self {
+    pub(crate) fn begin(polls: &'a SlowPolls, place: impl FnOnce() -> Option<&'a Place>) -> Self {
         let Some(limit) = polls.limit() else { return Self::Unwatched };
-        let place = polls.place(spot);
+        let Some(place) = place() else { return Self::Unwatched };
         if place.takes_look() {
             Self::Timed { place, limit, look: Look::begin() }
         } else if is_drawn() {
@@ -209,7 +209,7 @@ impl<F: Future> Future for Observed<F> {
             Belongs::To(core) => &core.slow_polls,
             Belongs::Unknown | Belongs::ToNone => of_no_runtime(),
         };
-        let watch = Watch::begin(polls, this.spot);
+        let watch = Watch::begin(polls, || Some(polls.place(this.spot)));
         let polled = this.future.poll(cx);
         watch.end();
         polled

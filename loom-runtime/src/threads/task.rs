@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::core::{Admitted, Core, Spot};
+use crate::core::{Admitted, Core, OfPlace, Spot};
 use crate::sync::Arc;
 
 use super::observed::Watch;
@@ -18,24 +18,24 @@ pin_project! {
     pub(crate) struct Tracked<F, A = Admitted> {
         #[pin]
         future: F,
-        spot: &'static Spot,
         // Dropped after the future, whose drop is still part of the work.
         admitted: A,
     }
 }
 
 impl<F, A> Tracked<F, A> {
-    pub(crate) fn new(future: F, spot: &'static Spot, admitted: A) -> Self {
-        Self { future, spot, admitted }
+    pub(crate) fn new(future: F, admitted: A) -> Self {
+        Self { future, admitted }
     }
 }
 
-impl<F: Future, A: AsRef<Core>> Future for Tracked<F, A> {
+impl<F: Future, A: OfPlace> Future for Tracked<F, A> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let watch = Watch::begin(&this.admitted.as_ref().slow_polls, this.spot);
+        let polls = this.admitted.slow_polls();
+        let watch = Watch::begin(polls, || polls.place_at(this.admitted.place()));
         let polled = this.future.poll(cx);
         watch.end();
         polled
@@ -81,5 +81,5 @@ where
     F::Output: Send + 'static,
 {
     admitted.core().counters.spawned.add_one();
-    tokio.spawn(Tracked { future, spot, admitted })
+    tokio.spawn(Tracked::new(future, admitted.at(spot)))
 }

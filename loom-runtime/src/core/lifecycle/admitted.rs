@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::core::Core;
+use crate::core::{Core, OfPlace, SlowPolls, Spot};
 use crate::sync::Arc;
 use crate::topology::os;
 
@@ -16,7 +16,13 @@ pub(crate) struct Admitted {
     core: Arc<Core>,
     /// The owner of the runtime counts this work too, and has to learn of its end.
     owner_counts: bool,
+    /// The place of a task's polls. It stands here since a field of its own would make each task larger, and
+    /// the allocation of small ones twice as large.
+    place: u32,
 }
+
+/// No place has it.
+const NOWHERE: u32 = u32::MAX;
 
 impl Admitted {
     /// Admits work, or returns why it is refused.
@@ -35,7 +41,7 @@ impl Admitted {
         if !core.lifecycle.admit() {
             return Err(Refusal::ShutDown);
         }
-        Ok(Self { core: Arc::clone(core), owner_counts: false })
+        Ok(Self { core: Arc::clone(core), owner_counts: false, place: NOWHERE })
     }
 
     /// [`to`](Self::to), which panics where work is refused.
@@ -47,14 +53,24 @@ impl Admitted {
         }
     }
 
+    /// The polls of the work are of this place.
+    pub(crate) fn at(mut self, spot: &'static Spot) -> Self {
+        self.place = self.core.slow_polls.add(spot);
+        self
+    }
+
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.core
     }
 }
 
-impl AsRef<Core> for Admitted {
-    fn as_ref(&self) -> &Core {
-        &self.core
+impl OfPlace for Admitted {
+    fn slow_polls(&self) -> &SlowPolls {
+        &self.core.slow_polls
+    }
+
+    fn place(&self) -> u32 {
+        self.place
     }
 }
 
