@@ -1,4 +1,4 @@
-//! `loom-bench all`: every bench; writes their results into the README.
+//! `loom-bench all`: every bench; writes their results into `docs/benchmarks.md`.
 
 use std::error::Error;
 use std::fs;
@@ -8,17 +8,17 @@ use serde_json::{Map, Value};
 
 use crate::report::Report;
 use crate::rounds::at_least_one;
-use crate::{alloc, decide, http, local, macros, micro, plugins, readme, regret, shed};
+use crate::{alloc, decide, http, local, macros, micro, page, plugins, regret, shed};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Fewer and shorter rounds: at most ten minutes on two CPUs, with wider intervals.
     #[arg(long)]
     quick: bool,
-    /// One short round of each bench, which shows that it works; the README does not change.
+    /// One short round of each bench, which shows that it works; the page does not change.
     #[arg(long, conflicts_with = "quick")]
     check: bool,
-    /// Only the benches with these names; the README's other sections do not change.
+    /// Only the benches with these names; the page's other sections do not change.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// This many rounds instead of the usual number.
@@ -50,7 +50,7 @@ impl Extent {
 /// Runs one bench.
 type Run = fn(Extent) -> Result<Report, Box<dyn Error>>;
 
-/// The benches, by their names in the README.
+/// The benches, by their names on the page.
 const BENCHES: [(&str, Run); 9] = [
     ("alloc", |extent| alloc::run(&alloc::Options { quick: extent.depth != Depth::Full })),
     ("micro", |extent| {
@@ -123,7 +123,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         let names = BENCHES.map(|(name, _)| name).join(", ");
         return Err(format!("no bench is called `{name}`: expected one of {names}").into());
     }
-    let path = readme::root()?.join("docs/bench.json");
+    let path = page::root()?.join("docs/bench.json");
     let mut data: Map<String, Value> = match fs::read_to_string(&path) {
         Ok(text) => serde_json::from_str(&text)?,
         Err(_) => Map::new(),
@@ -137,7 +137,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         let report = run(Extent { depth, rounds: options.rounds })?;
         println!("## {name}\n\n{}", report.markdown.trim());
         if depth != Depth::Check {
-            readme::update(name, &report)?;
+            page::update(name, &report)?;
         }
         failures.extend(report.failures.iter().map(|failure| format!("{name}: {failure}")));
         data.insert(name.to_owned(), Value::Object(report.data));

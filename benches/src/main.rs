@@ -15,7 +15,8 @@
 //! - `plain`: where calls run in a plain tokio program, beside a runtime of Loom's;
 //! - `corpus`: real functions at two loads, beside each fixed placement (feature `corpus`);
 //! - `watch`: the CPU time that watching a runtime takes;
-//! - `all`: all of these but `futures`, `fleet`, `plain`, `corpus` and `watch`, written into the README.
+//! - `all`: all of these but `futures`, `fleet`, `plain`, `corpus` and `watch`, written into
+//!   `docs/benchmarks.md`.
 //!
 //! Absolute times vary between machines and between runs; compare the ratios within one run.
 
@@ -35,10 +36,10 @@ mod machine;
 mod macros;
 mod micro;
 mod open_loop;
+mod page;
 mod plain;
 mod plot;
 mod plugins;
-mod readme;
 mod regret;
 mod report;
 mod rounds;
@@ -100,7 +101,7 @@ enum Bench {
     Shed(shed::Options),
     /// The CPU time that watching a runtime takes.
     Watch(watch::Options),
-    /// All benches; updates the README's tables and plots.
+    /// All benches; updates the tables and plots of `docs/benchmarks.md`.
     All(all::Options),
     /// One sample, in a process of its own.
     #[command(hide = true)]

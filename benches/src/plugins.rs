@@ -13,7 +13,7 @@ use std::{env, io};
 use loom::{LoomBuilder, LoomRuntime};
 use scenarios::{Spawns, polls, spawns};
 
-use crate::readme;
+use crate::page;
 use crate::report::{Bar, Report, Table, figure, ratio};
 use crate::rounds::{Rounds, Taken, at_least_one, in_a_process};
 use crate::sample::Seen;
@@ -66,7 +66,7 @@ fn library() -> Result<PathBuf, Box<dyn Error>> {
         .args(["--package", "loom-bench-plugin"])
         .arg("--target-dir")
         .arg(target)
-        .current_dir(readme::root()?)
+        .current_dir(page::root()?)
         .status()?;
     if !status.success() {
         return Err(io::Error::other("the plug-in does not build").into());

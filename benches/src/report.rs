@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::rounds::Taken;
 use crate::statistics::Estimate;
 
-/// One bench's part of the README, or its whole output.
+/// One bench's part of the page, or its whole output.
 #[derive(Default)]
 pub(crate) struct Report {
     /// One sentence a line.
@@ -46,7 +46,7 @@ impl Report {
     /// Adds a plot, which the text shows at this place.
     pub(crate) fn plot(&mut self, file: &'static str, what: &str, svg: String) {
         self.pause();
-        self.say(&format!("![{what}](docs/{file})"));
+        self.say(&format!("![{what}]({file})"));
         self.pause();
         self.plots.push((file, svg));
     }

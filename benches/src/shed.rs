@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::http::{Neighbours, Seen, Server, load_command, under};
-use crate::readme;
+use crate::page;
 use crate::report::{Bar, Report, Table, figure, ratio};
 use crate::rounds::at_least_one;
 use crate::rounds::{Rounds, Sample, Taken};
@@ -189,7 +189,7 @@ fn build(is_quick: bool) -> Result<PathBuf, Box<dyn Error>> {
         .args(["build", "--quiet", "--locked", "--example", "service"])
         .args((!is_quick).then_some("--release"))
         .arg("--message-format=json")
-        .current_dir(readme::root()?)
+        .current_dir(page::root()?)
         .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::readme;
+use crate::page;
 
 /// How the functions of a crate are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub(super) fn write(
     style: Style,
     functions: usize,
 ) -> Result<PathBuf, Box<dyn Error>> {
-    let root = readme::root()?;
+    let root = page::root()?;
     fs::create_dir_all(path.join("src"))?;
     let manifest = format!(
         "[workspace]\n[package]\nname = \"{}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\

@@ -4,6 +4,7 @@
 //! Owns the names of places, which are the process's, and what one runtime counts of each. It times
 //! nothing: `threads::observed` does.
 
+use std::array;
 use std::cell::Cell;
 #[cfg(feature = "tower")]
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use crate::metrics::{Counter, Histogram, Recorder};
 use crate::scheduler::{Table, Trie};
+use crate::sync::OnceLock;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 #[cfg(feature = "tower")]
@@ -38,56 +40,87 @@ pub(crate) struct Spot {
     pub(crate) location: Option<&'static Location<'static>>,
 }
 
+/// By the addresses of name and location: a comparison of texts would cost every spawn more. Two addresses
+/// of one place are two places, which reports add up.
 static SPOTS: Trie<(usize, usize), Spot> = Trie::new();
+/// The same by index.
+static BY_INDEX: OnceLock<Table<&'static Spot>> = OnceLock::new();
 /// The next index. `Relaxed`: it publishes nothing.
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
+/// How many lines that spawn tasks a thread remembers.
+const REMEMBERED: usize = 8;
+
+thread_local! {
+    /// The addresses of lines that spawned tasks here lately, with their places' indices.
+    static LAST: [Cell<(usize, u32)>; REMEMBERED] = const { [const { Cell::new((0, 0)) }; REMEMBERED] };
+}
+
 impl Spot {
-    /// The tasks that a line spawns.
-    pub(crate) fn of_task(location: &'static Location<'static>) -> &'static Self {
-        Self::of(None, Some(location))
+    /// The tasks that a line spawns, as the number of their place.
+    pub(crate) fn of_task(location: &'static Location<'static>) -> u32 {
+        let address = std::ptr::from_ref(location).addr();
+        let at = address / align_of::<Location<'_>>() % REMEMBERED;
+        let index = || Self::of(None, Some(location)).index;
+        let remembered = LAST.try_with(|last| {
+            if last[at].get().0 != address {
+                last[at].set((address, index()));
+            }
+            last[at].get().1
+        });
+        remembered.unwrap_or_else(|_| index())
     }
 
     /// The futures that a line gives a name.
-    pub(crate) fn of_future(
-        name: &'static str,
-        location: &'static Location<'static>,
-    ) -> &'static Self {
-        Self::of(Some(name), Some(location))
+    pub(crate) fn of_future(name: &'static str, location: &'static Location<'static>) -> u32 {
+        Self::of(Some(name), Some(location)).index
     }
 
     /// What has a name and no line.
     #[cfg(any(test, feature = "fleet", feature = "plugin-host"))]
-    pub(crate) fn named(name: &'static str) -> &'static Self {
-        Self::of(Some(name), None)
+    pub(crate) fn named(name: &'static str) -> u32 {
+        Self::of(Some(name), None).index
     }
 
     /// The requests of a route. There are no more than so many; the others are one place.
     #[cfg(feature = "tower")]
-    pub(crate) fn of_route(name: &str) -> &'static Self {
-        static ROUTES: Mutex<BTreeMap<&str, &Spot>> = Mutex::new(BTreeMap::new());
+    pub(crate) fn of_route(name: &str) -> u32 {
+        static ROUTES: Mutex<BTreeMap<&str, u32>> = Mutex::new(BTreeMap::new());
         let mut routes = ROUTES.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(spot) = routes.get(name) {
-            return spot;
+        if let Some(index) = routes.get(name) {
+            return *index;
         }
         let is_full = routes.len() >= MOST_ROUTES;
         let name = if is_full { "other requests" } else { &*name.to_owned().leak() };
-        routes.entry(name).or_insert_with(|| Self::of(Some(name), None))
+        *routes.entry(name).or_insert_with(|| Self::of(Some(name), None).index)
     }
 
     fn of(
         name: Option<&'static str>,
         location: Option<&'static Location<'static>>,
     ) -> &'static Self {
-        // By address, since a comparison of texts would cost every spawn more. Two addresses of one place
-        // are two places, which reports add up.
         let address = |text: &str| text.as_ptr().addr();
         let at = location.map_or(0, |location| std::ptr::from_ref(location).addr());
-        SPOTS.entry((name.map_or(0, address), at), || {
+        let spot = SPOTS.entry((name.map_or(0, address), at), || {
             let index = NEXT.fetch_add(1, Ordering::Relaxed);
             Self { index, name, location }
-        })
+        });
+        BY_INDEX.get_or_init(Table::default).entry(spot.index, || spot);
+        spot
     }
+
+    /// The place with that number.
+    pub(crate) fn at(index: u32) -> Option<&'static Self> {
+        BY_INDEX.get()?.get(index).copied()
+    }
+}
+
+/// How many places have a bit is this times the bits of a word.
+const WORDS: usize = 16;
+const BITS: usize = u64::BITS as usize;
+
+const fn bit(index: u32) -> u64 {
+    1 << (index % u64::BITS)
 }
 
 /// The slow polls of one runtime, or of what belongs to none.
@@ -99,12 +132,15 @@ impl Spot {
 pub(crate) struct SlowPolls {
     /// Nanoseconds; 0 if polls are not watched.
     limit: AtomicU64,
+    /// A bit for each of the first places: whether none of its next polls is to be timed.
+    quiet: [AtomicU64; WORDS],
     places: Table<Place>,
 }
 
 impl Default for SlowPolls {
     fn default() -> Self {
-        Self { limit: AtomicU64::new(nanos(DEFAULT_LIMIT)), places: Table::default() }
+        let quiet = array::from_fn(|_| AtomicU64::new(0));
+        Self { limit: AtomicU64::new(nanos(DEFAULT_LIMIT)), quiet, places: Table::default() }
     }
 }
 
@@ -120,21 +156,51 @@ impl SlowPolls {
         Some(self.limit.load(Ordering::Relaxed)).filter(|limit| *limit > 0)
     }
 
+    /// The place with that number.
     #[inline]
-    pub(crate) fn place(&self, spot: &'static Spot) -> &Place {
-        self.places.entry(spot.index, || Place::new(spot))
+    pub(crate) fn place(&self, index: u32) -> Option<&Place> {
+        if let Some(place) = self.places.get(index) {
+            return Some(place);
+        }
+        let spot = Spot::at(index)?;
+        Some(self.places.entry(index, || Place::new(spot)))
     }
 
-    /// Adds a place, and returns its number.
-    pub(crate) fn add(&self, spot: &'static Spot) -> u32 {
-        self.place(spot);
-        spot.index
+    /// Whether none of a place's next polls is to be timed. False where that is not known.
+    #[inline]
+    pub(crate) fn is_quiet(&self, index: u32) -> bool {
+        let word = self.quiet.get(index as usize / BITS);
+        word.is_some_and(|word| word.load(Ordering::Relaxed) & bit(index) != 0)
     }
 
-    /// The place with that number, if it was added.
-    #[inline]
-    pub(crate) fn place_at(&self, index: u32) -> Option<&Place> {
-        self.places.get(index)
+    /// Whether the poll that begins now is to be timed.
+    pub(crate) fn takes_look(&self, place: &Place) -> bool {
+        let looks = place.looks.load(Ordering::Relaxed);
+        if looks > 0 {
+            place.looks.store(looks - 1, Ordering::Relaxed);
+        } else if let Some(word) = self.quiet.get(place.spot.index as usize / BITS) {
+            word.fetch_or(bit(place.spot.index), Ordering::Relaxed);
+        }
+        looks > 0
+    }
+
+    /// The next polls of the place are timed: one that was not may have been slow.
+    pub(crate) fn suspect(&self, place: &Place) {
+        place.looks.store(LOOKS, Ordering::Relaxed);
+        if let Some(word) = self.quiet.get(place.spot.index as usize / BITS) {
+            word.fetch_and(!bit(place.spot.index), Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a poll that has held its thread for so long, `blocked` if the thread waited for most of it.
+    /// True for the first one.
+    pub(crate) fn was_slow(&self, place: &Place, held: Duration, blocked: bool) -> bool {
+        self.suspect(place);
+        place.times.record(held);
+        if blocked {
+            place.blocked.add_one();
+        }
+        place.longest.fetch_max(nanos(held), Ordering::Relaxed) == 0
     }
 
     /// The places so far, slow or not.
@@ -167,32 +233,6 @@ impl Place {
         let looks = AtomicU32::new(FIRST_LOOKS);
         let (blocked, longest, times) = <_>::default();
         Self { spot, looks, blocked, longest, times }
-    }
-
-    /// Whether the poll that begins now is to be timed.
-    #[inline]
-    pub(crate) fn takes_look(&self) -> bool {
-        let looks = self.looks.load(Ordering::Relaxed);
-        if looks > 0 {
-            self.looks.store(looks - 1, Ordering::Relaxed);
-        }
-        looks > 0
-    }
-
-    /// The next polls are timed: one that was not may have been slow.
-    pub(crate) fn is_suspected(&self) {
-        self.looks.store(LOOKS, Ordering::Relaxed);
-    }
-
-    /// Counts a poll that has held its thread for so long, `blocked` if the thread waited for most of it.
-    /// True for the first one.
-    pub(crate) fn was_slow(&self, held: Duration, blocked: bool) -> bool {
-        self.is_suspected();
-        self.times.record(held);
-        if blocked {
-            self.blocked.add_one();
-        }
-        self.longest.fetch_max(nanos(held), Ordering::Relaxed) == 0
     }
 
     pub(crate) fn blocked(&self) -> u64 {
@@ -233,33 +273,39 @@ mod tests {
     #[test]
     fn a_place_is_known_by_its_address() {
         let here = Location::caller();
-        let spot = Spot::of_task(here);
-        assert!(std::ptr::eq(spot, Spot::of_task(here)));
-        assert!(!std::ptr::eq(spot, Spot::of_future("reads", here)));
-        assert_eq!(Spot::of_future("reads", here).name, Some("reads"));
+        let index = Spot::of_task(here);
+        assert_eq!(index, Spot::of_task(here));
+        assert_ne!(index, Spot::of_future("reads", here));
+        let spot = Spot::at(Spot::of_future("reads", here)).expect("it was made");
+        assert_eq!(spot.name, Some("reads"));
+        assert!(Spot::at(u32::MAX).is_none());
     }
 
     #[cfg(feature = "tower")]
     #[test]
     fn routes_are_bounded() {
         let first = Spot::of_route("GET /0");
-        assert!(std::ptr::eq(first, Spot::of_route("GET /0")));
-        let mut names: Vec<_> =
-            (0..2000).map(|n| Spot::of_route(&format!("GET /{n}")).name).collect();
+        assert_eq!(first, Spot::of_route("GET /0"));
+        let names = (0..2000).map(|n| Spot::of_route(&format!("GET /{n}")));
+        let mut names: Vec<_> = names.map(|index| Spot::at(index).map(|spot| spot.name)).collect();
         names.dedup();
         assert_eq!(names.len(), MOST_ROUTES + 1);
-        assert_eq!(names.last(), Some(&Some("other requests")));
+        assert_eq!(names.last(), Some(&Some(Some("other requests"))));
     }
 
     #[test]
     fn the_first_polls_are_timed_and_those_after_a_slow_one() {
         let polls = SlowPolls::default();
-        let place = polls.place(Spot::named("timed"));
-        let timed = || std::iter::repeat_with(|| place.takes_look()).take_while(|takes| *takes);
+        let index = Spot::named("timed");
+        let place = polls.place(index).expect("it was made");
+        let timed = || std::iter::repeat_with(|| polls.takes_look(place)).take_while(|it| *it);
+        assert!(!polls.is_quiet(index));
         assert_eq!(timed().count(), FIRST_LOOKS as usize);
-        assert!(place.was_slow(Duration::from_millis(3), false), "the first");
+        assert!(polls.is_quiet(index) || index as usize >= WORDS * BITS);
+        assert!(polls.was_slow(place, Duration::from_millis(3), false), "the first");
+        assert!(!polls.is_quiet(index));
         assert_eq!(timed().count(), LOOKS as usize);
-        assert!(!place.was_slow(Duration::from_millis(2), true));
+        assert!(!polls.was_slow(place, Duration::from_millis(2), true));
         assert_eq!((place.times().count(), place.blocked()), (2, 1));
         assert_eq!(place.longest(), Duration::from_millis(3));
     }

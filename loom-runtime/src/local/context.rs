@@ -27,7 +27,7 @@ pub(super) struct CoreContext {
 impl CoreContext {
     /// Counts a task that is made on this core.
     #[track_caller]
-    fn track(self: Rc<Self>, spot: &'static Spot) -> OwnTask {
+    fn track(self: Rc<Self>, place: u32) -> OwnTask {
         let CoreShared { core, tasks, .. } = &*self.core.shared;
         let own = &tasks.own;
         let tasks = own.load(Ordering::Relaxed);
@@ -40,7 +40,6 @@ impl CoreContext {
         }
         core.counters.spawned.add_one();
         own.store(tasks + 1, Ordering::Relaxed);
-        let place = core.slow_polls.add(spot);
         OwnTask { context: self, place }
     }
 }

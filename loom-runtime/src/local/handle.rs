@@ -102,8 +102,8 @@ impl LocalCore {
 
     /// Counts a task that any thread spawns.
     #[track_caller]
-    fn track(&self, spot: &'static Spot) -> Tracking {
-        let admitted = Admitted::or_panic(&self.shared.core).at(spot);
+    fn track(&self, place: u32) -> Tracking {
+        let admitted = Admitted::or_panic(&self.shared.core).at(place);
         self.shared.core.counters.spawned.add_one();
         self.shared.tasks.sent.fetch_add(1, Ordering::Relaxed);
         Tracking { _counted: Counted(Arc::clone(&self.shared)), admitted }

@@ -83,8 +83,8 @@ impl Host for Hosted {
     fn spawn(&self, future: ForeignFuture) -> Result<AbortHandle, Status> {
         let admitted = self.admit()?;
         let task = Task::new(future, &self.counts);
-        let spot = Spot::named("a task of a plug-in");
-        let task = task::spawn(admitted, spot, &self.tokio, task).abort_handle();
+        let place = Spot::named("a task of a plug-in");
+        let task = task::spawn(admitted, place, &self.tokio, task).abort_handle();
         self.starting.note(&task);
         Ok(task)
     }

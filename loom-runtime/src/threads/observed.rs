@@ -15,9 +15,7 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tokio::runtime::worker_index;
 
-use crate::core::{
-    Core, Place, SlowPolls, Spot, Stopwatch, context, local_core, nanos, tell, told,
-};
+use crate::core::{Core, SlowPolls, Spot, Stopwatch, context, local_core, nanos, tell, told};
 use crate::scheduler::{Run, Used};
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Arc, OnceLock};
@@ -37,8 +35,8 @@ pub(crate) fn of_no_runtime() -> &'static SlowPolls {
 /// A poll that has begun. `limit` is in nanoseconds.
 pub(crate) enum Watch<'a> {
     Unwatched,
-    Coarse { place: &'a Place, limit: u64, tick: u64 },
-    Timed { place: &'a Place, limit: u64, look: Look },
+    Coarse { polls: &'a SlowPolls, place: u32, limit: u64, tick: u64 },
+    Timed { polls: &'a SlowPolls, place: u32, limit: u64, look: Look },
 }
 
 /// A poll that is timed.
@@ -48,14 +46,14 @@ pub(crate) struct Look {
 }
 
 impl<'a> Watch<'a> {
+    /// `place` is the number of the place.
     #[inline]
-    pub(crate) fn begin(polls: &'a SlowPolls, place: impl FnOnce() -> Option<&'a Place>) -> Self {
+    pub(crate) fn begin(polls: &'a SlowPolls, place: u32) -> Self {
         let Some(limit) = polls.limit() else { return Self::Unwatched };
-        let Some(place) = place() else { return Self::Unwatched };
-        if place.takes_look() {
-            Self::Timed { place, limit, look: Look::begin() }
+        if !polls.is_quiet(place) && polls.place(place).is_some_and(|it| polls.takes_look(it)) {
+            Self::Timed { polls, place, limit, look: Look::begin() }
         } else if is_drawn() {
-            Self::Coarse { place, limit, tick: os::tick() }
+            Self::Coarse { polls, place, limit, tick: os::tick() }
         } else {
             Self::Unwatched
         }
@@ -64,11 +62,11 @@ impl<'a> Watch<'a> {
     #[inline]
     pub(crate) fn end(self) {
         match self {
-            Self::Coarse { place, limit, tick } if os::tick() != tick => {
-                suspect(place, limit, tick);
+            Self::Coarse { polls, place, limit, tick } if os::tick() != tick => {
+                suspect(polls, place, limit, tick);
             }
             Self::Unwatched | Self::Coarse { .. } => {}
-            Self::Timed { place, limit, look } => look.end(place, limit),
+            Self::Timed { polls, place, limit, look } => look.end(polls, place, limit),
         }
     }
 }
@@ -90,9 +88,9 @@ fn is_drawn() -> bool {
 }
 
 #[cold]
-fn suspect(place: &Place, limit: u64, tick: u64) {
+fn suspect(polls: &SlowPolls, place: u32, limit: u64, tick: u64) {
     if nanos(os::passed_since(tick)) >= limit {
-        place.is_suspected();
+        polls.place(place).inspect(|place| polls.suspect(place));
     }
 }
 
@@ -103,7 +101,7 @@ impl Look {
     }
 
     #[cold]
-    fn end(&self, place: &Place, limit: u64) {
+    fn end(&self, polls: &SlowPolls, place: u32, limit: u64) {
         let run = self.watch.stop();
         if nanos(run.took) < limit {
             return;
@@ -115,7 +113,8 @@ impl Look {
             return;
         }
         tell(nanos(held));
-        if place.was_slow(held, is_blocked) {
+        let Some(place) = polls.place(place) else { return };
+        if polls.was_slow(place, held, is_blocked) {
             announce(place.spot, held, is_blocked);
         }
     }
@@ -186,14 +185,15 @@ pin_project! {
     pub struct Observed<F> {
         #[pin]
         future: F,
-        spot: &'static Spot,
+        place: u32,
         belongs: Belongs,
     }
 }
 
 impl<F> Observed<F> {
-    pub(crate) fn new(spot: &'static Spot, future: F) -> Self {
-        Self { future, spot, belongs: Belongs::Unknown }
+    /// `place` is the number of the place.
+    pub(crate) fn new(place: u32, future: F) -> Self {
+        Self { future, place, belongs: Belongs::Unknown }
     }
 }
 
@@ -209,7 +209,7 @@ impl<F: Future> Future for Observed<F> {
             Belongs::To(core) => &core.slow_polls,
             Belongs::Unknown | Belongs::ToNone => of_no_runtime(),
         };
-        let watch = Watch::begin(polls, || Some(polls.place(this.spot)));
+        let watch = Watch::begin(polls, *this.place);
         let polled = this.future.poll(cx);
         watch.end();
         polled
@@ -218,7 +218,7 @@ impl<F: Future> Future for Observed<F> {
 
 impl<F> fmt::Debug for Observed<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Observed").field("spot", &self.spot).finish_non_exhaustive()
+        f.debug_struct("Observed").field("place", &Spot::at(self.place)).finish_non_exhaustive()
     }
 }
 
@@ -297,8 +297,9 @@ mod tests {
     fn a_place_is_told_in_words() {
         let at = Location::caller();
         let place = format!("{}:{}", at.file(), at.line());
-        assert_eq!(Spot::of_task(at).to_string(), format!("the task of {place}"));
-        assert_eq!(Spot::of_future("reads", at).to_string(), format!("`reads` ({place})"));
-        assert_eq!(Spot::named("POST /").to_string(), "`POST /`");
+        let told = |index| Spot::at(index).map(ToString::to_string).unwrap_or_default();
+        assert_eq!(told(Spot::of_task(at)), format!("the task of {place}"));
+        assert_eq!(told(Spot::of_future("reads", at)), format!("`reads` ({place})"));
+        assert_eq!(told(Spot::named("POST /")), "`POST /`");
     }
 }

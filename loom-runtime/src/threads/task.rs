@@ -34,8 +34,7 @@ impl<F: Future, A: OfPlace> Future for Tracked<F, A> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let polls = this.admitted.slow_polls();
-        let watch = Watch::begin(polls, || polls.place_at(this.admitted.place()));
+        let watch = Watch::begin(this.admitted.slow_polls(), this.admitted.place());
         let polled = this.future.poll(cx);
         watch.end();
         polled
@@ -53,7 +52,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let spot = Spot::of_task(Location::caller());
+    let place = Spot::of_task(Location::caller());
     // If there is an owner, the owner admits the task itself.
     let admitted = match Admitted::here(core) {
         Ok(admitted) => admitted,
@@ -62,17 +61,17 @@ where
     #[cfg(feature = "plugin")]
     if let Some(host) = core.owner.host() {
         core.counters.spawned.add_one();
-        let future = super::Observed::new(spot, future);
+        let future = super::Observed::new(place, future);
         return crate::guest::proxied(host, admitted, tokio, future);
     }
-    spawn(admitted, spot, tokio, future)
+    spawn(admitted, place, tokio, future)
 }
 
-/// Spawns a task, which holds `admitted` until it has ended.
+/// Spawns a task, which holds `admitted` until it has ended. `place` is the number of its place.
 #[track_caller]
 pub(crate) fn spawn<F>(
     admitted: Admitted,
-    spot: &'static Spot,
+    place: u32,
     tokio: &Handle,
     future: F,
 ) -> JoinHandle<F::Output>
@@ -81,5 +80,5 @@ where
     F::Output: Send + 'static,
 {
     admitted.core().counters.spawned.add_one();
-    tokio.spawn(Tracked::new(future, admitted.at(spot)))
+    tokio.spawn(Tracked::new(future, admitted.at(place)))
 }

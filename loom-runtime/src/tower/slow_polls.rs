@@ -53,7 +53,7 @@ pub struct MethodAndPath;
 
 /// Names every request alike; made by [`SlowPollLayer::named`].
 #[derive(Clone, Copy, Debug)]
-pub struct Named(&'static Spot);
+pub struct Named(u32);
 
 /// How a [`SlowPollLayer`] names requests. Closures from `&Request<B>` to `String` are such.
 pub trait NameOf<B>: sealed::Places<B> {}
@@ -74,7 +74,7 @@ mod sealed {
 
     /// Hides the type, which is none of the library's interface.
     #[derive(Debug)]
-    pub struct Place(pub(super) &'static Spot);
+    pub struct Place(pub(super) u32);
 
     impl<B> Places<B> for MethodAndPath {
         fn place(&self, request: &Request<B>) -> Place {
@@ -162,8 +162,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let sealed::Place(spot) = self.name.place(&request);
-        Observed::new(spot, self.inner.call(request))
+        let sealed::Place(place) = self.name.place(&request);
+        Observed::new(place, self.inner.call(request))
     }
 }
 

@@ -28,8 +28,8 @@ where
 {
     let core = context::current()?;
     let tokio = core.tokio.get()?;
-    let spot = Spot::named("a call of another process");
-    Some(task::spawn(Admitted::to(&core).ok()?, spot, tokio, answer))
+    let place = Spot::named("a call of another process");
+    Some(task::spawn(Admitted::to(&core).ok()?, place, tokio, answer))
 }
 
 /// All functions of this program with `fleet`, which the linker collects.

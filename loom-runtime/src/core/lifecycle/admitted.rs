@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::core::{Core, OfPlace, SlowPolls, Spot};
+use crate::core::{Core, OfPlace, SlowPolls};
 use crate::sync::Arc;
 use crate::topology::os;
 
@@ -53,9 +53,9 @@ impl Admitted {
         }
     }
 
-    /// The polls of the work are of this place.
-    pub(crate) fn at(mut self, spot: &'static Spot) -> Self {
-        self.place = self.core.slow_polls.add(spot);
+    /// The polls of the work are of the place with this number.
+    pub(crate) fn at(mut self, place: u32) -> Self {
+        self.place = place;
         self
     }
 
