@@ -52,6 +52,9 @@ mod config;
 mod core;
 #[cfg(feature = "dashboard")]
 pub mod dashboard;
+// Its pages speak of every feature.
+#[cfg(all(any(doc, doctest), feature = "full"))]
+pub mod docs;
 mod error;
 mod executor;
 #[cfg(feature = "fleet")]

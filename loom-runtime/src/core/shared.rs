@@ -90,7 +90,7 @@ pub(crate) struct Rest {
     pub(crate) io: IoSide,
     pub(crate) plan: Arc<Plan>,
     pub(crate) counters: RuntimeCounters,
-    pub(crate) slow_polls: SlowPolls,
+    pub(crate) slow_polls: Box<SlowPolls>,
     /// The scheduler of manual decisions, made at first use.
     pub(crate) manual: OnceLock<Arc<MabScheduler>>,
     pub(crate) closures: ClosureTimes,
@@ -176,7 +176,7 @@ impl Core {
                 live_budget: LiveBudget::new(&plan.budget),
                 plan,
                 counters: RuntimeCounters::default(),
-                slow_polls: SlowPolls::default(),
+                slow_polls: Box::default(),
                 manual: OnceLock::new(),
                 functions: Table::default(),
                 gates: Gates::default(),
