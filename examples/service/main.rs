@@ -1,8 +1,8 @@
 //! A service whose handlers compute: Markdown to HTML, thumbnails, password hashes.
 //!
 //! Each compute function has `#[loom::compute]`, and each handler is an ordinary axum handler
-//! that awaits it. With `--demo`, the service answers its own steady load, and prints how long
-//! that took and where the calls ran. Built with `--features fleet`, its thumbnails may be made by other
+//! that awaits it. With `--demo`, the service answers its own steady load in three
+//! ways, and prints what each does to the time of answers. Built with `--features fleet`, its thumbnails may be made by other
 //! processes: `--fleet nats://host:4222`, and there `--worker`.
 
 mod body;
@@ -16,6 +16,7 @@ mod refusal;
 mod routes;
 mod serve;
 mod thumbnail;
+mod ways;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,8 @@ use std::time::Duration;
 use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+use ways::Way;
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 /// Only the demo itself connects, so any free port works.
@@ -40,14 +43,19 @@ struct Args {
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
 
-    /// Serve a load of its own, print a table, and end.
+    /// Serve a load of its own three times, with functions inline, on `spawn_blocking` and placed by Loom; print a
+    /// table, and end.
     #[arg(long)]
     demo: bool,
 
-    /// How long the demo's load lasts.
-    #[arg(long, value_name = "N", default_value_t = 8, requires = "demo",
+    /// How long each of the demo's three runs lasts.
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "demo",
           value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
+
+    /// One run of the demo, which prints its figures for another process.
+    #[arg(long, hide = true, requires = "demo", ignore_case = true)]
+    demo_way: Option<Way>,
 
     /// How long clients may take, after a signal, to send or take what is left.
     #[arg(long, value_name = "N", default_value_t = 30,
@@ -112,9 +120,11 @@ async fn main() -> ExitCode {
     if let Some(profile) = &args.hints_from {
         return print_hints(profile);
     }
-    let reports = args.report;
+    let Args { report: reports, demo: is_demo, demo_way, .. } = args;
     let ended = run(args).await;
-    if let Some(runtime) = loom::current_runtime().filter(|_| reports) {
+    // Of a demo the last run reports.
+    let is_right_run = !is_demo || demo_way == Some(Way::Loom);
+    if let Some(runtime) = loom::current_runtime().filter(|_| reports && is_right_run) {
         let _ = write!(io::stdout(), "{}", runtime.report());
     }
     match ended {
@@ -145,6 +155,9 @@ async fn run(args: Args) -> Result<ExitCode, String> {
     if args.worker {
         return fleet::work().await.map(|()| ExitCode::SUCCESS);
     }
+    if args.demo && args.demo_way.is_none() {
+        return loom::block_in_place(demo::compare);
+    }
     let default = if args.demo { DEMO_LISTEN } else { DEFAULT_LISTEN };
     let listen = args.listen.as_deref().unwrap_or(default);
     let cannot = |error| {
@@ -169,12 +182,13 @@ async fn run(args: Args) -> Result<ExitCode, String> {
     let router = routes::router(args.drill, dashboard, longest_wait, deadline);
     let serve =
         serve::serve(listener, router, stopped, Duration::from_secs(args.drain_seconds.into()));
-    let Some(signals) = signals else {
+    let (Some(signals), None) = (signals, args.demo_way) else {
         let served = loom::spawn_async(serve);
-        let report = demo::start(addr, Duration::from_secs(args.seconds.into())).await;
+        let way = args.demo_way.unwrap_or(Way::Loom);
+        let ran = demo::run(addr, Duration::from_secs(args.seconds.into()), way).await;
         stop.send_replace(true);
         served.await.map_err(|error| error.to_string())??;
-        return report.map(demo::Report::print);
+        return ran.map(|()| ExitCode::SUCCESS);
     };
     let signals = loom::spawn_async(signals.forward(stop));
     let served = serve.await;

@@ -141,13 +141,15 @@ fn the_demo_prints_a_row_for_each_route_and_ends() {
             "POST /password/verify",
         ] {
             let row = text.lines().find(|line| line.starts_with(route)).unwrap_or_default();
-            // With the short wait, a busy machine may leave a route without an answer.
-            assert!(row.contains(" ms ") || !row.is_empty() && is_told, "{route}: {text}");
+            // Two figures for each way. With the short wait, a busy machine may leave a route without an answer.
+            let figures = row.split_whitespace().filter(|cell| cell.parse::<f64>().is_ok()).count();
+            assert!(figures == 6 || !row.is_empty() && is_told, "{route}: {text}");
         }
         // Where neighbours take all CPU time, even a minute may be expected for a moment.
         let told = text.lines().find_map(|line| line.split_once(" requests were turned away"));
         let turned_away = told.map_or(0, |(number, _)| number.parse().unwrap_or(u32::MAX));
-        assert!(turned_away < 100 || longest_wait == "1", "{text}");
-        assert!(text.contains("thumbnail::shrink") || is_told, "{text}");
+        assert!(turned_away < 300 || longest_wait == "1", "{text}");
+        assert!(text.contains("Loom ran thumbnail::shrink ") || is_told, "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "it fits a terminal: {text}");
     }
 }

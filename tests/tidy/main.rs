@@ -6,6 +6,7 @@
 mod breaches;
 mod modules;
 mod orders;
+mod pages;
 mod rooms;
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! `--demo`: a steady load of real input, and a table of the results.
+//! The demo's load: a steady stream of real input for each route.
 //!
 //! Open loop: requests are sent when they are due, whether or not earlier ones have been
 //! answered, and their latency counts from when they were due. A delay of the service is
@@ -6,9 +6,9 @@
 //! The load comes from threads of this process, so it competes with what it measures.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,33 +19,29 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use loom::FunctionStats;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 
 type HttpClient = Client<HttpConnector, Full<Bytes>>;
 
 const PASSWORD: &str = "correct horse battery staple";
 const DOCUMENTS: &[&str] = &[
-    include_str!("../../README.md"),
-    include_str!("../../ARCHITECTURE.md"),
-    include_str!("../../CONTRIBUTING.md"),
-    include_str!("../../loom-runtime/src/scheduler/README.md"),
-    include_str!("../../loom-runtime/src/bridge/README.md"),
+    include_str!("../../../README.md"),
+    include_str!("../../../ARCHITECTURE.md"),
+    include_str!("../../../CONTRIBUTING.md"),
+    include_str!("../../../loom-runtime/src/scheduler/README.md"),
+    include_str!("../../../loom-runtime/src/bridge/README.md"),
 ];
 const IMAGES: &[&[u8]] = &[
-    include_bytes!("data/astronaut.png"),
-    include_bytes!("data/chelsea.png"),
-    include_bytes!("data/rocket.jpg"),
-    include_bytes!("data/hubble_deep_field.jpg"),
+    include_bytes!("../data/astronaut.png"),
+    include_bytes!("../data/chelsea.png"),
+    include_bytes!("../data/rocket.jpg"),
+    include_bytes!("../data/hubble_deep_field.jpg"),
 ];
 
 /// One kind of request, how often it is sent, and what a right answer looks like.
 struct Stream {
     route: &'static str,
-    /// The end of the path of the compute function behind it.
-    function: Option<&'static str>,
     per_second: u32,
     method: Method,
     uri: &'static str,
@@ -55,9 +51,8 @@ struct Stream {
 }
 
 fn streams(hash: &str) -> Vec<Stream> {
-    let post = |route, function, per_second, uri, content_type, bodies, is_right| Stream {
+    let post = |route, per_second, uri, content_type, bodies, is_right| Stream {
         route,
-        function: Some(function),
         per_second,
         method: Method::POST,
         uri,
@@ -69,7 +64,6 @@ fn streams(hash: &str) -> Vec<Stream> {
     vec![
         Stream {
             route: "GET /health",
-            function: None,
             per_second: 200,
             method: Method::GET,
             uri: "/health",
@@ -79,7 +73,6 @@ fn streams(hash: &str) -> Vec<Stream> {
         },
         post(
             "POST /markdown",
-            "markdown::render",
             100,
             "/markdown",
             "text/markdown",
@@ -88,7 +81,6 @@ fn streams(hash: &str) -> Vec<Stream> {
         ),
         post(
             "POST /thumbnail",
-            "thumbnail::shrink",
             20,
             "/thumbnail?width=160",
             "application/octet-stream",
@@ -97,7 +89,6 @@ fn streams(hash: &str) -> Vec<Stream> {
         ),
         post(
             "POST /password/hash",
-            "password::hash",
             5,
             "/password/hash",
             "application/json",
@@ -106,7 +97,6 @@ fn streams(hash: &str) -> Vec<Stream> {
         ),
         post(
             "POST /password/verify",
-            "password::verify",
             5,
             "/password/verify",
             "application/json",
@@ -118,36 +108,23 @@ fn streams(hash: &str) -> Vec<Stream> {
 
 /// The results of one stream.
 #[derive(Default)]
-struct Answers {
-    latencies: Vec<Duration>,
+pub(super) struct Answers {
+    pub(super) latencies: Vec<Duration>,
     /// Requests that were turned away with 503, as a service sheds load: no failure.
-    turned_away: u32,
-    failures: BTreeMap<String, u32>,
+    pub(super) turned_away: u32,
+    pub(super) failures: BTreeMap<String, u32>,
 }
 
-pub(crate) struct Report {
-    streams: Vec<Stream>,
-    answers: Vec<Answers>,
-    sent_for: Duration,
-    functions: Vec<FunctionStats>,
+/// What one run of the load has shown, by route.
+pub(super) struct Load {
+    pub(super) routes: Vec<(&'static str, Answers)>,
+    pub(super) sent_for: Duration,
+    /// The most memory that the process had while it ran, in bytes, where the system tells.
+    pub(super) memory: Option<u64>,
 }
 
-/// Runs the load on its own threads, which belong to no part of the service.
-pub(crate) async fn start(addr: SocketAddr, length: Duration) -> Result<Report, String> {
-    let (done, report) = oneshot::channel();
-    thread::Builder::new()
-        .name("demo-load".to_owned())
-        .spawn(move || {
-            // The receiver is gone if the service was interrupted.
-            let _ = done.send(run(addr, length));
-        })
-        .map_err(|error| format!("cannot start the demo's load: {error}"))?;
-    let mut report = report.await.map_err(|_gone| "the demo's load broke off".to_owned())??;
-    report.functions = loom::functions();
-    Ok(report)
-}
-
-fn run(addr: SocketAddr, length: Duration) -> Result<Report, String> {
+/// Sends the load for so long, and awaits the answers. `name` stands in the lines of progress.
+pub(super) fn run(addr: SocketAddr, length: Duration, name: &str) -> Result<Load, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("demo-client")
@@ -164,16 +141,18 @@ fn run(addr: SocketAddr, length: Duration) -> Result<Report, String> {
     let total = schedule.len();
     let start = Instant::now();
     let mut tick = Duration::from_secs(1);
+    let mut memory = resident();
     let mut pending = Vec::with_capacity(total);
     for (sent, (offset, stream, n)) in schedule.into_iter().enumerate() {
         if offset >= tick {
             let _ = writeln!(
                 io::stderr(),
-                "demo: {} of {} s, {sent} of {total} requests sent",
+                "{name}: {} of {} s, {sent} of {total} requests sent",
                 tick.as_secs(),
                 length.as_secs()
             );
             tick += Duration::from_secs(1);
+            memory = memory.max(resident());
         }
         // This thread sets the pace; a timer of the client's runtime could be a millisecond late.
         thread::sleep((start + offset).saturating_duration_since(Instant::now()));
@@ -187,18 +166,26 @@ fn run(addr: SocketAddr, length: Duration) -> Result<Report, String> {
         pending.push(spawn(runtime.handle(), exchange, request));
     }
     let sent_for = start.elapsed();
-    let _ = writeln!(io::stderr(), "demo: waiting for the last answers");
+    memory = memory.max(resident());
+    let _ = writeln!(io::stderr(), "{name}: waiting for the last answers");
     runtime.block_on(async {
         for exchange in pending {
             exchange.await.map_err(|error| format!("a request of the demo broke off: {error}"))?;
         }
         Ok::<_, String>(())
     })?;
-    let answers = answers
-        .iter()
-        .map(|answers| std::mem::take(&mut *answers.lock().unwrap_or_else(PoisonError::into_inner)))
-        .collect();
-    Ok(Report { streams, answers, sent_for, functions: Vec::new() })
+    let take = |answers: &Arc<Mutex<Answers>>| {
+        std::mem::take(&mut *answers.lock().unwrap_or_else(PoisonError::into_inner))
+    };
+    let routes = streams.iter().map(|stream| stream.route).zip(answers.iter().map(take)).collect();
+    Ok(Load { routes, sent_for, memory })
+}
+
+/// The memory that the process has now, in bytes.
+fn resident() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
 /// Each request: when it is due, its stream, and its index in that stream.
@@ -289,102 +276,4 @@ async fn first_hash(client: &HttpClient, addr: SocketAddr) -> Result<String, Str
         Some(hash) => Ok(hash.to_owned()),
         None => Err(format!("the service answered {status} to the demo's first request: {answer}")),
     }
-}
-
-impl Report {
-    /// Prints the table; a failed request makes the demo fail.
-    pub(crate) fn print(self) -> ExitCode {
-        let failed = self.streams_failed();
-        // If no process reads standard output, the demo does not fail.
-        let _ = self.write_to(&mut io::stdout().lock());
-        if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-    }
-
-    fn streams_failed(&self) -> bool {
-        self.answers.iter().any(|answers| !answers.failures.is_empty())
-    }
-
-    fn write_to(mut self, out: &mut impl Write) -> io::Result<()> {
-        writeln!(
-            out,
-            "\n{:<22} {:>9} {:>9} {:>9} {:>11} {:>7}   {:<18} {:>7} {:>8}",
-            "route",
-            "answers/s",
-            "p50",
-            "p99",
-            "turned away",
-            "failed",
-            "function",
-            "inline",
-            "offload"
-        )?;
-        for (stream, answers) in self.streams.iter().zip(&mut self.answers) {
-            answers.latencies.sort_unstable();
-            let failures: u32 = answers.failures.values().sum();
-            let quantile =
-                |q| nearest_rank(&answers.latencies, q).map_or_else(|| "–".to_owned(), millis);
-            let rate = rate(answers.latencies.len(), self.sent_for);
-            write!(
-                out,
-                "{:<22} {rate:>9.1} {:>9} {:>9} {:>11} {failures:>7}",
-                stream.route,
-                quantile(0.5),
-                quantile(0.99),
-                answers.turned_away
-            )?;
-            let stats = stream.function.and_then(|name| {
-                self.functions.iter().find(|function| function.name.ends_with(name))
-            });
-            match stats {
-                Some(FunctionStats { inline, offloaded, .. }) => {
-                    let name = stream.function.unwrap_or_default();
-                    writeln!(out, "   {name:<18} {inline:>7} {offloaded:>8}")?;
-                }
-                None => writeln!(out, "   {:<18} {:>7} {:>8}", "–", "–", "–")?,
-            }
-        }
-        writeln!(
-            out,
-            "\nLatency counts from when each request was due; the load's own threads share the CPUs \
-             with the service."
-        )?;
-        for function in self.functions.iter().filter(|function| function.far.sent > 0) {
-            writeln!(out, "`{}`: {}.", function.name, function.far)?;
-        }
-        let turned_away: u32 = self.answers.iter().map(|answers| answers.turned_away).sum();
-        if turned_away > 0 {
-            writeln!(
-                out,
-                "{turned_away} requests were turned away with 503, since compute calls would have \
-                 waited for longer than `--longest-wait`: the machine was busy."
-            )?;
-        }
-        for (stream, answers) in self.streams.iter().zip(&self.answers) {
-            for (failure, count) in &answers.failures {
-                writeln!(out, "{}: {count} × {failure}", stream.route)?;
-            }
-        }
-        out.flush()
-    }
-}
-
-fn nearest_rank(sorted: &[Duration], q: f64) -> Option<Duration> {
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a rank within a slice"
-    )]
-    let rank = (q * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.max(1) - 1).copied()
-}
-
-fn rate(count: usize, time: Duration) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "a rate is read by people")]
-    let count = count as f64;
-    count / time.as_secs_f64()
-}
-
-fn millis(duration: Duration) -> String {
-    format!("{:.2} ms", duration.as_secs_f64() * 1e3)
 }
