@@ -25,7 +25,7 @@
 //! - [`spawn_compute`], [`spawn_adaptive`] and related functions: compute work without attributes.
 //! - [`spawn_compute_future`], [`spawn_adaptive_future`], [`yield_now`]: futures that compute and await.
 //! - [`functions`]: what was measured of each function, and where its calls ran.
-//! - [`slow_polls`], [`observe`]: which code holds an I/O worker up, so that it can be annotated.
+//! - [`slow_polls`], [`observe`](crate::observe()): which code holds an I/O worker up, so that it can be annotated.
 //! - [`local`]: pinned threads for tasks that are not `Send`; [`time`]: clocks, and paused time for
 //!   tests.
 //! - [`LoomRuntime::prometheus_metrics`]: metrics; with the feature `prometheus`, also in a

@@ -9,7 +9,7 @@ use crate::core::{Place, SlowPolls, context};
 use crate::metrics::Histogram;
 use crate::threads::of_no_runtime;
 
-/// A place whose polls held their thread up for longer than the limit; see [`observe`](crate::observe).
+/// A place whose polls held their thread up for longer than the limit; see [`observe`](crate::observe()).
 ///
 /// `Display` prints the place: "`index` (src/search.rs:40)", "the task of src/main.rs:12", "`POST /thumbnail`".
 #[derive(Clone, Debug)]
@@ -76,7 +76,7 @@ pub(crate) fn of_polls(polls: &SlowPolls) -> Vec<SlowPoll> {
 }
 
 /// The places whose polls were slow on the current runtime, those that took longest in all first; outside of
-/// any runtime of Loom's, those of [`observe`](crate::observe) there.
+/// any runtime of Loom's, those of [`observe`](crate::observe()) there.
 ///
 /// Cost: a copy of each histogram. No poll waits for it.
 ///

@@ -180,7 +180,7 @@ enum Belongs {
 }
 
 pin_project! {
-    /// A future whose polls are watched; made by [`observe`].
+    /// A future whose polls are watched; made by [`observe`](crate::observe()).
     #[must_use = "futures do nothing unless polled"]
     pub struct Observed<F> {
         #[pin]

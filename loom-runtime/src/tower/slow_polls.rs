@@ -16,7 +16,7 @@ use crate::core::Spot;
 /// method and path: "`POST /thumbnail` held an I/O worker for 4.2ms".
 ///
 /// [`loom::slow_polls`](crate::slow_polls) lists them, beside those of tasks and of
-/// [`observe`](crate::observe), which says what counts. The polls of the response's body, as far as it
+/// [`observe`](crate::observe()), which says what counts. The polls of the response's body, as far as it
 /// computes while it is sent, and what the service does before it returns its future are not among them.
 ///
 /// A process has at most 512 such names. Requests with further ones count as `other requests`, so where
@@ -24,7 +24,7 @@ use crate::core::Spot;
 /// request, or [`named`](Self::named) for a service that has one.
 ///
 /// Cost for each request: the name's allocation and a look-up under a lock of the process; `named` saves both.
-/// For each poll that of [`observe`](crate::observe).
+/// For each poll that of [`observe`](crate::observe()).
 ///
 /// ```
 /// use axum::Router;

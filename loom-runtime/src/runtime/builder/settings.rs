@@ -150,7 +150,7 @@ impl LoomBuilder {
     }
 
     /// From when on a poll of a task, an observed future or a request counts as slow, 10 µs to 1 h; default
-    /// 1 ms. `None` watches no polls. [`observe`](crate::observe) says what is counted.
+    /// 1 ms. `None` watches no polls. [`observe`](crate::observe()) says what is counted.
     ///
     /// ```
     /// # use std::time::Duration;
