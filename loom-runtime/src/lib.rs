@@ -39,6 +39,9 @@
 //! A panic of compute work is raised again in the task that awaits the work. Dropping the future of
 //! a call after a poll cancels the call if it has not started; see [`ComputeFuture`].
 
+// Which feature an item needs, on docs.rs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 extern crate self as loom;
 
 #[doc(hidden)]
