@@ -279,3 +279,37 @@ fn who_comes_behind_others_is_told_how_long_it_waits() {
     }
     assert_eq!(runtime.expected_queue_wait(Priority::Normal), Duration::ZERO);
 }
+
+/// Every metric that `docs/grafana.json` asks for exists, with the labels that it groups by.
+#[test]
+fn the_dashboard_asks_for_metrics_that_there_are() {
+    let registry = Registry::new();
+    let runtime = LoomBuilder::new().prometheus_registry(registry.clone()).build();
+    let runtime = runtime.expect("it starts");
+    runtime.block_on(async {
+        offloaded(1).await;
+        let long = async {
+            let began = std::time::Instant::now();
+            while began.elapsed() < Duration::from_millis(20) {}
+        };
+        loom::observe("long", long).await;
+    });
+    let text = TextEncoder::new().encode_to_string(&registry.gather()).expect("it is text");
+    let dashboard = include_str!("../docs/grafana.json");
+    let is_of_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let names = dashboard.match_indices("loom_").map(|(at, _)| {
+        let rest = &dashboard[at..];
+        &rest[..rest.find(|c| !is_of_name(c)).unwrap_or(rest.len())]
+    });
+    let names: std::collections::BTreeSet<_> = names.collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        let has_samples = text
+            .lines()
+            .any(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])));
+        assert!(has_samples, "no {name} in {text}");
+    }
+    for label in ["function=", "arm=", "outcome=", "place="] {
+        assert!(text.contains(label), "{label}");
+    }
+}
