@@ -284,3 +284,30 @@ fn an_attribute_sets_it() {
         assert!(with_deadline(sooner, waits_for_ever(1)).await.is_err());
     });
 }
+
+/// Holds its thread for so many milliseconds.
+#[loom::compute(mode = "offload", priority = "high")]
+fn uneven(ms: u64) {
+    let until = Instant::now() + Duration::from_millis(ms);
+    while Instant::now() < until {
+        std::hint::spin_loop();
+    }
+}
+
+/// Its run times differ so much that four times the deviation is more than the whole deadline.
+#[test]
+fn a_function_of_uneven_calls_is_not_refused_for_good_while_others_wait() {
+    let runtime = runtime(2, 1);
+    runtime.block_on(async {
+        for ms in [1, 400, 1, 400] {
+            uneven(ms).await;
+        }
+        let others: Vec<_> = (0..50).map(|_| loom::spawn_compute(|| ())).collect();
+        let at = Instant::now() + Duration::from_secs(1);
+        assert_eq!(with_deadline(at, uneven(1)).await, Ok(()));
+        for other in others {
+            other.await;
+        }
+    });
+    assert_eq!(stats(&runtime, "::uneven").expired, 0);
+}

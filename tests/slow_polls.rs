@@ -177,6 +177,28 @@ fn whoever_is_named_elsewhere_is_not_named_here() {
     assert_eq!(named(&runtime.slow_polls()), ["inner"].into());
 }
 
+#[loom::compute(mode = "inline")]
+fn waits_in_place() {
+    loom::block_in_place(|| block(20));
+}
+
+/// What one call is told of twice must not hide what the poll itself takes, nor change what is said of it.
+#[test]
+fn what_is_named_elsewhere_hides_nothing() {
+    let runtime = runtime();
+    runtime.block_on(async {
+        let whole = async {
+            waits_in_place().await;
+            compute(15);
+        };
+        tokio::spawn(loom::observe("outer", whole)).await.expect("no panic");
+    });
+    let slow = runtime.slow_polls();
+    assert_eq!(named(&slow), ["outer"].into());
+    assert_eq!((slow[0].count, slow[0].blocked), (1, 0), "it computes");
+    assert!(slow[0].longest >= Duration::from_millis(15));
+}
+
 #[test]
 fn the_limit_is_a_setting_and_may_be_off() {
     let polls = |builder: LoomBuilder| {

@@ -14,7 +14,7 @@ const SHORT: &str = "**falls short**";
 const ROWS: [(&str, &str); 4] = [
     ("tokio", "inline on tokio"),
     ("spawn_blocking", "`spawn_blocking`"),
-    ("tokio-rayon 2+2", "tokio-rayon"),
+    ("tokio-rayon 2+2", "tokio-rayon, 2 + 2 threads"),
     ("loom", "**Loom**"),
 ];
 /// Its columns.

@@ -44,8 +44,8 @@ pub(crate) fn add(report: &mut Report, quick: bool) {
     }
     report.table(&table);
     report.say(&format!(
-        "The difference within a round: {more:.0} ns, 95 % interval {low:.0} to {high:.0}; at most \
-         10 was aimed at: {}.",
+        "`spawn_async` takes {more:.0} ns more than `tokio::spawn` within a round, 95 % interval {low:.0} to \
+         {high:.0}; at most 10 was aimed at: {}.",
         Bar::AtMost(10.0).verdict(estimate)
     ));
     report.data("spawn_extra_ns", [more, low, high]);

@@ -7,6 +7,8 @@
 
 #[path = "../service/body.rs"]
 mod body;
+#[path = "../service/call.rs"]
+mod call;
 mod demo;
 #[path = "../service/drill.rs"]
 mod drill;

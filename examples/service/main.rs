@@ -6,6 +6,7 @@
 //! processes: `--fleet nats://host:4222`, and there `--worker`.
 
 mod body;
+mod call;
 mod demo;
 mod drill;
 #[cfg(feature = "fleet")]
@@ -75,7 +76,8 @@ struct Args {
 
     /// How many milliseconds after its arrival nobody wants the answer to a request any more; it is
     /// answered 503 then.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=600_000))]
+    #[arg(long, value_name = "N", conflicts_with = "demo",
+          value_parser = clap::value_parser!(u32).range(1..=600_000))]
     deadline: Option<u32>,
 
     /// Print the hints that go with a profile, which a run with `SERVICE_PROFILE=FILE` keeps, for

@@ -5,8 +5,8 @@ use axum::response::IntoResponse;
 use pulldown_cmark::{Options, Parser, html};
 
 use crate::body::Limited;
+use crate::call::call;
 use crate::refusal::Refusal;
-use crate::ways;
 
 const LIMIT: usize = 1024 * 1024;
 const ACCEPTED: &[&str] = &["text/markdown", "text/plain", "text/x-markdown"];
@@ -33,5 +33,5 @@ pub(crate) async fn handler(body: Limited<LIMIT>) -> Result<impl IntoResponse, R
         (header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'; style-src 'unsafe-inline'"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    Ok((headers, ways::call(render(source)).await))
+    Ok((headers, call(render(source)).await))
 }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
 use crate::body::Limited;
+use crate::call::call;
 use crate::refusal::Refusal;
-use crate::ways;
 
 const LIMIT: usize = 16 * 1024;
 const MAX_PASSWORD: usize = 1024;
@@ -92,7 +92,7 @@ fn bad_hash(reason: impl std::fmt::Display) -> Refusal {
 pub(crate) async fn hash_handler(body: Limited<LIMIT>) -> Result<Json<HashAnswer>, Refusal> {
     let HashRequest { password } = json(&body)?;
     check_length(&password)?;
-    Ok(Json(HashAnswer { hash: ways::call(hash(password)).await? }))
+    Ok(Json(HashAnswer { hash: call(hash(password)).await? }))
 }
 
 pub(crate) async fn verify_handler(body: Limited<LIMIT>) -> Result<Json<VerifyAnswer>, Refusal> {
@@ -101,7 +101,7 @@ pub(crate) async fn verify_handler(body: Limited<LIMIT>) -> Result<Json<VerifyAn
     // Checked before the compute call, so that Loom does not learn from refusals that verifying is
     // cheap.
     let hash = affordable(&hash)?;
-    Ok(Json(VerifyAnswer { valid: ways::call(verify(password, hash)).await? }))
+    Ok(Json(VerifyAnswer { valid: call(verify(password, hash)).await? }))
 }
 
 fn check_length(password: &str) -> Result<(), Refusal> {

@@ -12,8 +12,8 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 
 use crate::body::Limited;
+use crate::call::call;
 use crate::refusal::Refusal;
-use crate::ways;
 
 const LIMIT: usize = 10 * 1024 * 1024;
 const ACCEPTED: &[&str] = &["image/png", "image/jpeg", "image/jpg"];
@@ -122,7 +122,7 @@ pub(crate) async fn handler(
     let width = width(query.as_deref())?;
     body.expect_type(ACCEPTED, "a PNG or JPEG image")?;
     decoder(&body.data)?;
-    let jpeg = ways::call(shrink(body.data, width)).await?;
+    let jpeg = call(shrink(body.data, width)).await?;
     Ok(([(header::CONTENT_TYPE, "image/jpeg")], jpeg))
 }
 

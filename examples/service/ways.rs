@@ -1,12 +1,10 @@
-//! How handlers call compute functions. The demo tries each way with the same load; otherwise it is Loom's.
+//! The ways in which the demo has compute functions called. Otherwise it is Loom's.
 
-use std::future::pending;
-use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
 
 use loom::{Mode, Override};
-use tokio::runtime::Handle;
-use tokio::task;
+
+use crate::call::ON_BLOCKING_THREADS;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
@@ -33,30 +31,8 @@ impl Way {
 
     /// From now on functions are called this way.
     pub(crate) fn take(self) {
-        WAY.store(self as u8, Ordering::Relaxed);
+        ON_BLOCKING_THREADS.store(self == Self::Blocking, Ordering::Relaxed);
         let over = if self == Self::Loom { Override::none() } else { Mode::Inline.into() };
         loom::override_function("*", over);
-    }
-}
-
-static WAY: AtomicU8 = AtomicU8::new(Way::Loom as u8);
-
-/// Awaits a call of a compute function.
-pub(crate) async fn call<F>(call: F) -> F::Output
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    if WAY.load(Ordering::Relaxed) != Way::Blocking as u8 {
-        return call.await;
-    }
-    let tokio = Handle::current();
-    match task::spawn_blocking(move || tokio.block_on(call)).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            // As if the function had been called here.
-            Ok(payload) => resume_unwind(payload),
-            // The service ends.
-            Err(_) => pending().await,
-        },
     }
 }

@@ -1,5 +1,6 @@
 //! Rules for the pages that users read: their length, their links, their sentences.
 
+use std::fs;
 use std::path::Path;
 
 use super::{ROOT, Source, none, read, sources};
@@ -81,7 +82,9 @@ fn links_of_pages_lead_somewhere() {
             links(line).any(|link| match link.split_once('#') {
                 Some(("", heading)) => !has_heading(&page.text, heading),
                 _ if link.contains("::") || link.starts_with("http") => false,
-                file => !folder.join(file.map_or(link, |(file, _)| file)).exists(),
+                Some((file, heading)) => !fs::read_to_string(folder.join(file))
+                    .is_ok_and(|text| has_heading(&text, heading)),
+                None => !folder.join(link).exists(),
             })
         }));
     }

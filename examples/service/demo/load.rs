@@ -118,7 +118,8 @@ pub(super) struct Answers {
 /// What one run of the load has shown, by route.
 pub(super) struct Load {
     pub(super) routes: Vec<(&'static str, Answers)>,
-    pub(super) sent_for: Duration,
+    /// Until the last answer.
+    pub(super) took: Duration,
     /// The most memory that the process had while it ran, in bytes, where the system tells.
     pub(super) memory: Option<u64>,
 }
@@ -165,7 +166,6 @@ pub(super) fn run(addr: SocketAddr, length: Duration, name: &str) -> Result<Load
         };
         pending.push(spawn(runtime.handle(), exchange, request));
     }
-    let sent_for = start.elapsed();
     memory = memory.max(resident());
     let _ = writeln!(io::stderr(), "{name}: waiting for the last answers");
     runtime.block_on(async {
@@ -174,11 +174,13 @@ pub(super) fn run(addr: SocketAddr, length: Duration, name: &str) -> Result<Load
         }
         Ok::<_, String>(())
     })?;
+    // With the wait for the last answers: a service that falls behind answers fewer a second.
+    let took = start.elapsed();
     let take = |answers: &Arc<Mutex<Answers>>| {
         std::mem::take(&mut *answers.lock().unwrap_or_else(PoisonError::into_inner))
     };
     let routes = streams.iter().map(|stream| stream.route).zip(answers.iter().map(take)).collect();
-    Ok(Load { routes, sent_for, memory })
+    Ok(Load { routes, took, memory })
 }
 
 /// The memory that the process has now, in bytes.

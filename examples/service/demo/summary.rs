@@ -48,7 +48,7 @@ impl Summary {
         });
         Self {
             routes: load.routes.into_iter().map(Route::of).collect(),
-            seconds: load.sent_for.as_secs_f64(),
+            seconds: load.took.as_secs_f64(),
             memory: load.memory,
             functions: functions.collect(),
         }

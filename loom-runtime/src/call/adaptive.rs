@@ -8,9 +8,9 @@ use std::task::{Context, Poll, ready};
 
 use tokio::runtime::worker_index;
 
-use crate::core::{Admitted, Core, Function, Stopwatch, local_core, nanos, tell, thread_stats};
+use crate::core::{Admitted, Core, Function, Stopwatch, Told, local_core, nanos, thread_stats};
 use crate::pool::Boxed;
-use crate::scheduler::{Arm, Decision, Run, Site};
+use crate::scheduler::{Arm, Decision, Run, Site, Used};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, thread};
 
@@ -202,9 +202,15 @@ pub(super) fn run_timed<R>(
         let now = core.now();
         core.with_io_side(|side| side.withheld.begins(decision.expected, now));
     }
+    let told = Told::so_far();
     let watch = Stopwatch::start(function.record.wants_look(Arm::InlineTokio, decision.expected));
     let result = f();
     let run = watch.stop();
+    let took = nanos(run.took);
+    if took >= TOLD_OF {
+        let cpu = if let Used::Cpu(cpu, _) = run.used { nanos(cpu) } else { took };
+        told.tell(took, cpu);
+    }
     seen(run);
     (result, ran_inline(core, function, decision, run))
 }
@@ -222,9 +228,6 @@ fn ran_inline(core: &Core, function: &Function, decision: Decision, run: Run) ->
     core.ran(function, Arm::InlineTokio, run);
     let took = nanos(run.took);
     let all = took.saturating_mul(decision.calls);
-    if took >= TOLD_OF {
-        tell(took);
-    }
     // The pressure estimate subtracts inline work from the busy time of I/O workers, so only
     // inline work on I/O workers counts here.
     if is_on_io_worker() {

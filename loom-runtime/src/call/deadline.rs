@@ -65,7 +65,8 @@ pub(super) fn is_too_late() -> bool {
 pub struct DeadlineExceeded {
     /// The function whose call had no time left; `None` where none was called then.
     pub function: Option<&'static str>,
-    /// How late it was when this was found, or would have been at the end of the work, as far as that was expected.
+    /// How late it was when this was found. Of a call that had not begun: how late its end would have been, had it
+    /// taken as long as calls of its function may.
     pub by: Duration,
 }
 
@@ -86,7 +87,7 @@ impl Error for DeadlineExceeded {}
 /// Awaits a future until a deadline, which everything that the future calls inherits.
 ///
 /// - A measured compute call whose deadline has passed does not start. One that waits in the queue is dropped when it can no
-///   longer end in time, by what the function has taken so far.
+///   longer end in time, by what the function has taken so far; while others wait, when it is not nearly sure to.
 /// - At the deadline the future is dropped, unless its result is there. Compute work that runs then sees [`is_cancelled`](crate::is_cancelled).
 /// - A deadline within a deadline only makes it earlier. A call on another process of the fleet has the time that is
 ///   left. Tasks that the future spawns inherit nothing.

@@ -18,8 +18,7 @@ const ONE_IN: u32 = 8;
 ///
 /// A queue under overload serves calls that have waited for nearly all of their time. If they began then, each would
 /// end too late and nothing would be answered in time. So a call begins only if it ends in time by what its function
-/// has taken so far. While others wait, it has to be nearly sure of that: one of them, which has more time left, takes
-/// its place.
+/// has taken so far. While others wait, it has to be nearly sure of that: one of them is likely to have more time left.
 #[derive(Debug)]
 pub(super) struct Due {
     begin_by: Instant,
@@ -38,7 +37,10 @@ impl Due {
         let deviation = function.map(|function| function.takes.deviation()).unwrap_or_default();
         let spread = (deviation * SPREAD).max(takes.mul_f64(LEAST_SPREAD));
         let by_mean = at.checked_sub(takes).unwrap_or(at);
-        let surely = by_mean.checked_sub(spread).unwrap_or(by_mean);
+        // However much its run times differ, a call may wait for half the time that it can spare: a function
+        // that never began would never be seen to be fast.
+        let spare = by_mean.saturating_duration_since(now());
+        let surely = by_mean.checked_sub(spread.min(spare / 2)).unwrap_or(by_mean);
         // A call that is hopeless from the start may only seem so: the mean is of calls that ran, and none would run.
         let is_tried = by_mean <= now() && function.is_some_and(|it| it.tries_hopeless(ONE_IN));
         let (begin_by, sure_by) = if is_tried { (at, at) } else { (by_mean, surely) };

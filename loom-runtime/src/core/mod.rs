@@ -71,7 +71,7 @@ pub(crate) use paused::PausedTime;
 pub(crate) use pools::{Pools, Which};
 pub(crate) use run_times::ScopeTimes;
 pub(crate) use shared::Core;
-pub(crate) use slow_polls::{DEFAULT_LIMIT, OfPlace, Place, SlowPolls, Spot, tell, told};
+pub(crate) use slow_polls::{DEFAULT_LIMIT, OfPlace, Place, SlowPolls, Spot, Told};
 pub(crate) use spares::Lend;
 pub(crate) use stopwatch::Stopwatch;
 pub(crate) use token_bucket::Spent;

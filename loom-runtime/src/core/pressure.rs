@@ -45,8 +45,8 @@ pub(crate) struct Pressure {
     /// Nanoseconds of inline calls that were counted, and of those that would have been offloaded.
     inline: AtomicU64,
     withheld: AtomicU64,
-    /// The results, as floats: the fraction of time that workers are busy, that in which they run calls that
-    /// would have been offloaded, ready tasks per worker, and tasks that become ready per worker and
+    /// The results, as floats: the fraction of time that workers are busy, the share of time in which they run
+    /// calls that would have been offloaded, ready tasks per worker, and tasks that become ready per worker and
     /// nanosecond.
     load: AtomicU32,
     withheld_share: AtomicU32,

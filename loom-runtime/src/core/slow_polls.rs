@@ -6,26 +6,22 @@
 
 use std::array;
 use std::cell::Cell;
-#[cfg(feature = "tower")]
 use std::collections::BTreeMap;
 use std::panic::Location;
 use std::time::Duration;
 
 use crate::metrics::{Counter, Histogram, Recorder};
 use crate::scheduler::{Table, Trie};
-use crate::sync::OnceLock;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
-#[cfg(feature = "tower")]
-use crate::sync::{Mutex, PoisonError};
+use crate::sync::{Mutex, OnceLock, PoisonError};
 
 use super::function::nanos;
 
 /// The limit where none is set.
 pub(crate) const DEFAULT_LIMIT: Duration = Duration::from_millis(1);
-/// How many names of routes a process has.
-#[cfg(feature = "tower")]
+/// How many names of routes a process has, and of how many bytes.
 const MOST_ROUTES: usize = 512;
+const LONGEST_ROUTE: usize = 120;
 /// How many of a place's first polls are timed.
 const FIRST_LOOKS: u32 = 16;
 /// How many polls of a place are timed after one that may have been slow.
@@ -82,10 +78,17 @@ impl Spot {
         Self::of(Some(name), None).index
     }
 
-    /// The requests of a route. There are no more than so many; the others are one place.
+    /// All requests, as long as none is slow.
     #[cfg(feature = "tower")]
+    pub(crate) fn of_requests() -> u32 {
+        Self::of(Some("requests"), None).index
+    }
+
+    /// The requests of a route. Clients may choose the name: there are no more than so many, and the others are
+    /// one place.
     pub(crate) fn of_route(name: &str) -> u32 {
         static ROUTES: Mutex<BTreeMap<&str, u32>> = Mutex::new(BTreeMap::new());
+        let name = &name[..name.floor_char_boundary(LONGEST_ROUTE)];
         let mut routes = ROUTES.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(index) = routes.get(name) {
             return *index;
@@ -175,13 +178,17 @@ impl SlowPolls {
 
     /// Whether the poll that begins now is to be timed.
     pub(crate) fn takes_look(&self, place: &Place) -> bool {
-        let looks = place.looks.load(Ordering::Relaxed);
-        if looks > 0 {
-            place.looks.store(looks - 1, Ordering::Relaxed);
-        } else if let Some(word) = self.quiet.get(place.spot.index as usize / BITS) {
-            word.fetch_or(bit(place.spot.index), Ordering::Relaxed);
+        let relaxed = Ordering::Relaxed;
+        let one_less = |looks: u32| looks.checked_sub(1);
+        let takes = place.looks.fetch_update(relaxed, relaxed, one_less).is_ok();
+        if !takes && let Some(word) = self.quiet.get(place.spot.index as usize / BITS) {
+            word.fetch_or(bit(place.spot.index), relaxed);
+            // Another thread may have suspected the place meanwhile.
+            if place.looks.load(relaxed) > 0 {
+                word.fetch_and(!bit(place.spot.index), relaxed);
+            }
         }
-        looks > 0
+        takes
     }
 
     /// The next polls of the place are timed: one that was not may have been slow.
@@ -221,7 +228,7 @@ pub(crate) trait OfPlace {
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) spot: &'static Spot,
-    /// How many of the next polls are timed. Threads that count at once lose a step.
+    /// How many of the next polls are timed.
     looks: AtomicU32,
     blocked: Counter,
     longest: AtomicU64,
@@ -250,20 +257,40 @@ impl Place {
 }
 
 thread_local! {
-    /// Nanoseconds of this thread that another report names already.
-    static TOLD: Cell<u64> = const { Cell::new(0) };
+    /// What this thread has spent so far on what another report names.
+    static TOLD: Cell<Told> = const { Cell::new(Told { took: 0, cpu: 0 }) };
 }
 
-/// The calling thread has spent that many nanoseconds on what another report names: annotated functions
-/// that ran inline, slow polls within this one.
-pub(crate) fn tell(nanos: u64) {
-    // A thread that is being torn down polls no more.
-    let _ = TOLD.try_with(|told| told.set(told.get().wrapping_add(nanos)));
+/// Time that a thread has spent on what another report names than that of the poll around it: annotated
+/// functions that ran inline, slow polls within, what `block_in_place` ran. In nanoseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) took: u64,
+    /// The CPU time in it.
+    pub(crate) cpu: u64,
 }
 
-/// How many nanoseconds the thread was told of so far.
-pub(crate) fn told() -> u64 {
-    TOLD.try_with(Cell::get).unwrap_or_default()
+impl Told {
+    /// What the calling thread was told of so far.
+    pub(crate) fn so_far() -> Self {
+        TOLD.try_with(Cell::get).unwrap_or_default()
+    }
+
+    /// What it was told of since.
+    pub(crate) fn since(self) -> Self {
+        let now = Self::so_far();
+        Self { took: now.took.wrapping_sub(self.took), cpu: now.cpu.wrapping_sub(self.cpu) }
+    }
+
+    /// Tells of all that the thread has spent since, which took so long; some of it was told of already.
+    pub(crate) fn tell(self, took: u64, cpu: u64) {
+        let within = self.since();
+        let all = Self::so_far();
+        let took = all.took.wrapping_add(took.saturating_sub(within.took));
+        let cpu = all.cpu.wrapping_add(cpu.saturating_sub(within.cpu));
+        // A thread that is being torn down polls no more.
+        let _ = TOLD.try_with(|told| told.set(Self { took, cpu }));
+    }
 }
 
 #[cfg(all(test, not(loom_model)))]
@@ -281,7 +308,6 @@ mod tests {
         assert!(Spot::at(u32::MAX).is_none());
     }
 
-    #[cfg(feature = "tower")]
     #[test]
     fn routes_are_bounded() {
         let first = Spot::of_route("GET /0");
@@ -291,6 +317,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), MOST_ROUTES + 1);
         assert_eq!(names.last(), Some(&Some(Some("other requests"))));
+        assert_eq!(Spot::of_route(&"é".repeat(1000)), Spot::of_route(&"é".repeat(60)));
     }
 
     #[test]

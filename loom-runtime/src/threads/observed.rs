@@ -15,7 +15,7 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tokio::runtime::worker_index;
 
-use crate::core::{Core, SlowPolls, Spot, Stopwatch, context, local_core, nanos, tell, told};
+use crate::core::{Core, SlowPolls, Spot, Stopwatch, Told, context, local_core, nanos};
 use crate::scheduler::{Run, Used};
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Arc, OnceLock};
@@ -42,7 +42,7 @@ pub(crate) enum Watch<'a> {
 /// A poll that is timed.
 pub(crate) struct Look {
     watch: Stopwatch,
-    told: u64,
+    told: Told,
 }
 
 impl<'a> Watch<'a> {
@@ -61,12 +61,18 @@ impl<'a> Watch<'a> {
 
     #[inline]
     pub(crate) fn end(self) {
+        self.end_of(None);
+    }
+
+    /// The end of a poll of a request, which counts under that name.
+    #[inline]
+    fn end_of(self, route: Option<&str>) {
         match self {
             Self::Coarse { polls, place, limit, tick } if os::tick() != tick => {
                 suspect(polls, place, limit, tick);
             }
             Self::Unwatched | Self::Coarse { .. } => {}
-            Self::Timed { polls, place, limit, look } => look.end(polls, place, limit),
+            Self::Timed { polls, place, limit, look } => look.end(polls, place, limit, route),
         }
     }
 }
@@ -97,23 +103,25 @@ fn suspect(polls: &SlowPolls, place: u32, limit: u64, tick: u64) {
 impl Look {
     #[cold]
     fn begin() -> Self {
-        Self { told: told(), watch: Stopwatch::start(true) }
+        Self { told: Told::so_far(), watch: Stopwatch::start(true) }
     }
 
     #[cold]
-    fn end(&self, polls: &SlowPolls, place: u32, limit: u64) {
+    fn end(&self, polls: &SlowPolls, place: u32, limit: u64, route: Option<&str>) {
         let run = self.watch.stop();
         if nanos(run.took) < limit {
             return;
         }
-        let others = Duration::from_nanos(told().wrapping_sub(self.told));
-        let (held, is_blocked) = held(run, others);
+        let (held, is_blocked) = held(run, self.told.since());
         // A compute thread may be held up.
         if nanos(held) < limit || rayon::current_thread_index().is_some() {
             return;
         }
-        tell(nanos(held));
-        let Some(place) = polls.place(place) else { return };
+        let took = nanos(run.took);
+        self.told.tell(took, if is_blocked { 0 } else { took });
+        // The next polls of the place are timed, whatever the name of this one.
+        polls.place(place).inspect(|place| polls.suspect(place));
+        let Some(place) = polls.place(route.map_or(place, Spot::of_route)) else { return };
         if polls.was_slow(place, held, is_blocked) {
             announce(place.spot, held, is_blocked);
         }
@@ -121,13 +129,14 @@ impl Look {
 }
 
 /// How long a poll has held its thread up of its own, and whether the thread waited for most of that time.
-/// Other reports name what took `others`.
-fn held(run: Run, others: Duration) -> (Duration, bool) {
-    let took = run.took.saturating_sub(others);
+/// Other reports name what was told of.
+fn held(run: Run, told: Told) -> (Duration, bool) {
+    let took = run.took.saturating_sub(Duration::from_nanos(told.took));
+    let own = |cpu: Duration| cpu.saturating_sub(Duration::from_nanos(told.cpu));
     match run.used {
         // It gave up no CPU: what is beyond its CPU time, others had.
-        Used::Cpu(cpu, 0) => (took.min(cpu.saturating_sub(others)), false),
-        Used::Cpu(cpu, _) => (took, cpu < run.took / 2),
+        Used::Cpu(cpu, 0) => (took.min(own(cpu)), false),
+        Used::Cpu(cpu, _) => (took, own(cpu) < took / 2),
         Used::All | Used::Unknown => (took, false),
     }
 }
@@ -186,6 +195,8 @@ pin_project! {
         #[pin]
         future: F,
         place: u32,
+        // The name of a request, which has a place only once it is slow.
+        route: Option<String>,
         belongs: Belongs,
     }
 }
@@ -193,7 +204,13 @@ pin_project! {
 impl<F> Observed<F> {
     /// `place` is the number of the place.
     pub(crate) fn new(place: u32, future: F) -> Self {
-        Self { future, place, belongs: Belongs::Unknown }
+        Self { future, place, route: None, belongs: Belongs::Unknown }
+    }
+
+    /// A request with that name.
+    #[cfg(feature = "tower")]
+    pub(crate) fn of_request(name: String, future: F) -> Self {
+        Self { route: Some(name), ..Self::new(Spot::of_requests(), future) }
     }
 }
 
@@ -211,7 +228,7 @@ impl<F: Future> Future for Observed<F> {
         };
         let watch = Watch::begin(polls, *this.place);
         let polled = this.future.poll(cx);
-        watch.end();
+        watch.end_of(this.route.as_deref());
         polled
     }
 }
@@ -231,8 +248,8 @@ impl<F> fmt::Debug for Observed<F> {
 /// local cores are watched without this, by the line that spawns them; requests are by `SlowPollLayer` of
 /// [`tower`](crate#where-to-look).
 ///
-/// - Time in which the thread was ready to run and had no CPU does not count. Neither does what annotated
-///   functions took that ran inline, nor what an observed future within this one is blamed for: each
+/// - Time in which the thread was ready to run and had no CPU does not count, unless it waited in the same poll,
+///   too. Neither does what annotated functions took that ran inline and were measured, nor what an observed future within this one is blamed for: each
 ///   slow poll has one name.
 /// - A poll on a compute thread does not count, since nobody else waits for it.
 /// - The first 16 polls of a name are timed. After that one poll in four is looked at by the coarse clock,
@@ -273,12 +290,16 @@ mod tests {
     fn what_others_had_does_not_count() {
         let ms = Duration::from_millis;
         let run = |took, used| Run { took: ms(took), used };
-        let none = Duration::ZERO;
+        let told = |took, cpu| Told { took: nanos(ms(took)), cpu: nanos(ms(cpu)) };
+        let none = Told::default();
         assert_eq!(held(run(9, Used::Cpu(ms(2), 0)), none), (ms(2), false), "it had no CPU");
         assert_eq!(held(run(9, Used::Cpu(ms(2), 1)), none), (ms(9), true), "it waited");
         assert_eq!(held(run(9, Used::Cpu(ms(8), 1)), none), (ms(9), false));
-        assert_eq!(held(run(9, Used::Cpu(ms(8), 0)), ms(7)), (ms(1), false), "named elsewhere");
-        assert_eq!(held(run(9, Used::All), ms(12)), (none, false));
+        assert_eq!(held(run(9, Used::Cpu(ms(8), 0)), told(7, 7)), (ms(1), false), "elsewhere");
+        assert_eq!(held(run(9, Used::All), told(12, 12)), (Duration::ZERO, false));
+        // What waited was told of, and what is left computes; and the other way round.
+        assert_eq!(held(run(55, Used::Cpu(ms(5), 1)), told(50, 0)), (ms(5), false));
+        assert_eq!(held(run(35, Used::Cpu(ms(20), 1)), told(20, 20)), (ms(15), true));
     }
 
     #[test]

@@ -39,9 +39,13 @@ pub(crate) fn warn_once(warned: &AtomicBool, text: &str) {
     }
 }
 
+/// In bytes: a pipe that can be written to has room for a page.
+const LONGEST_LINE: usize = 4000;
+
 /// Prints a line to standard error, if it has room for one. The keeper calls this, and must not wait
 /// for the reader of a full pipe.
 pub(crate) fn say(text: &str) {
+    let text = &text[..text.floor_char_boundary(LONGEST_LINE)];
     // A closed standard error must not stop the program.
     let _ = write_if_room(&io::stderr(), &format!("loom: {text}\n"));
 }
@@ -56,7 +60,7 @@ fn write_if_room(file: &impl AsFd, line: &str) -> io::Result<usize> {
     if !polled.revents().contains(PollFlags::OUT) {
         return Ok(0);
     }
-    // A pipe that can be written to has room for a page, and no line of Loom's is longer.
+    // It has room for such a line (`LONGEST_LINE`).
     Ok(rustix::io::write(file, line.as_bytes())?)
 }
 

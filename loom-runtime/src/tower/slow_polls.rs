@@ -16,14 +16,14 @@ use crate::core::Spot;
 /// method and path: "`POST /thumbnail` held an I/O worker for 4.2ms".
 ///
 /// [`loom::slow_polls`](crate::slow_polls) lists them, beside those of tasks and of
-/// [`observe`](crate::observe()), which says what counts. The polls of the response's body, as far as it
-/// computes while it is sent, and what the service does before it returns its future are not among them.
+/// [`observe`](crate::observe()), which says what counts. A body that computes while it is sent is not watched,
+/// and neither is what the service does before it returns its future.
 ///
-/// A process has at most 512 such names. Requests with further ones count as `other requests`, so where
-/// paths have numbers or names in them, tell the layer the route: [`named_by`](Self::named_by) for each
-/// request, or [`named`](Self::named) for a service that has one.
+/// A process has at most 512 such names, of slow requests alone, and of 120 bytes each. Requests with further ones count
+/// as `other requests`. So where paths have numbers or names in them, tell the layer the route:
+/// [`named_by`](Self::named_by) for each request, or [`named`](Self::named) for a service that has one.
 ///
-/// Cost for each request: the name's allocation and a look-up under a lock of the process; `named` saves both.
+/// Cost for each request: the allocation of its name, which `named` saves; a slow one also takes a lock.
 /// For each poll that of [`observe`](crate::observe()).
 ///
 /// ```
@@ -33,7 +33,8 @@ use crate::core::Spot;
 ///
 /// let router: Router = Router::new()
 ///     .route("/thumbnail", post(|image: String| async move { image.len().to_string() }))
-///     .layer(SlowPollLayer::new());
+///     // Requests that no route takes are not watched.
+///     .route_layer(SlowPollLayer::new());
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SlowPollLayer<N = MethodAndPath> {
@@ -63,8 +64,6 @@ impl<B, N: sealed::Places<B>> NameOf<B> for N {}
 mod sealed {
     use http::Request;
 
-    use crate::core::Spot;
-
     use super::{MethodAndPath, Named};
 
     pub trait Places<B> {
@@ -74,23 +73,26 @@ mod sealed {
 
     /// Hides the type, which is none of the library's interface.
     #[derive(Debug)]
-    pub struct Place(pub(super) u32);
+    pub enum Place {
+        Known(u32),
+        Named(String),
+    }
 
     impl<B> Places<B> for MethodAndPath {
         fn place(&self, request: &Request<B>) -> Place {
-            Place(Spot::of_route(&format!("{} {}", request.method(), request.uri().path())))
+            Place::Named(format!("{} {}", request.method(), request.uri().path()))
         }
     }
 
     impl<B> Places<B> for Named {
         fn place(&self, _request: &Request<B>) -> Place {
-            Place(self.0)
+            Place::Known(self.0)
         }
     }
 
     impl<B, F: Fn(&Request<B>) -> String> Places<B> for F {
         fn place(&self, request: &Request<B>) -> Place {
-            Place(Spot::of_route(&self(request)))
+            Place::Named(self(request))
         }
     }
 }
@@ -162,8 +164,12 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let sealed::Place(place) = self.name.place(&request);
-        Observed::new(place, self.inner.call(request))
+        let place = self.name.place(&request);
+        let future = self.inner.call(request);
+        match place {
+            sealed::Place::Known(place) => Observed::new(place, future),
+            sealed::Place::Named(name) => Observed::of_request(name, future),
+        }
     }
 }
 

@@ -15,14 +15,16 @@ const MOST: usize = 5;
 const MOST_PLACES: usize = 3;
 /// A queue wait that a service's clients notice.
 const LONG_WAIT: Duration = Duration::from_millis(200);
-/// What happened less often says little.
+/// What happened less often says little: for what is cheap, and for what is dear.
 const OFTEN: u64 = 100;
+const MANY: u64 = 10;
 
 /// What the report advises, the most urgent first. A call that takes `limit` blocks an I/O worker for too
 /// long.
 pub(super) fn of(report: &Report, limit: Duration) -> Vec<Recommendation> {
     let mut all: Vec<_> = [throttled(report), starved(report)].into_iter().flatten().collect();
-    all.extend(report.slow_polls.iter().take(MOST_PLACES).map(|slow| slow_poll(report, slow)));
+    let worth = report.slow_polls.iter().filter(|slow| matters(report, slow));
+    all.extend(worth.take(MOST_PLACES).map(|slow| slow_poll(report, slow)));
     let functions = || report.functions.iter();
     all.extend(functions().filter_map(|function| forced_inline(function, limit)));
     all.extend(functions().filter_map(observed));
@@ -37,19 +39,17 @@ fn recommendation(what: String, evidence: String, write: &str) -> Recommendation
     Recommendation { what, evidence, write: write.to_owned() }
 }
 
-/// A quota is used up sooner the more threads use it, and then none of them runs.
+/// The process is asked for more than its quota allows.
 fn throttled(report: &Report) -> Option<Recommendation> {
-    let Report { throttled_periods, cpu_budget, rayon_threads, .. } = *report;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few CPUs")]
-    let allowed = (cpu_budget.floor() as usize).max(1);
-    (throttled_periods > 0 && rayon_threads > allowed).then(|| {
+    let Report { throttled_periods, cpu_budget, .. } = *report;
+    (throttled_periods >= OFTEN).then(|| {
         recommendation(
-            "start fewer compute threads, or raise the quota".to_owned(),
+            "raise the quota of the control group".to_owned(),
             format!(
-                "the system stopped the process in {throttled_periods} periods: {rayon_threads} compute \
-                 threads share {cpu_budget:.2} CPUs' time"
+                "the system stopped the process in {throttled_periods} periods; it may use \
+                 {cpu_budget:.2} CPUs' time"
             ),
-            &format!("rayon_threads = {allowed}"),
+            "resources.limits.cpu, --cpus, or cpu.max",
         )
     })
 }
@@ -65,14 +65,20 @@ fn starved(report: &Report) -> Option<Recommendation> {
     })
 }
 
+/// Whether a place held threads up often, or for a share of the time that is worth a change.
+fn matters(report: &Report, slow: &SlowPoll) -> bool {
+    slow.count >= MANY || slow.times.sum() * 100 >= report.age
+}
+
 fn slow_poll(report: &Report, slow: &SlowPoll) -> Recommendation {
     let SlowPoll { count, blocked, longest, times, .. } = slow;
     let limit = report.slow_poll.unwrap_or_default();
     let (all, longest) = (brief(times.sum()), brief(*longest));
-    let seen = format!("{count} polls above {limit:?}, {longest} at most, {all} in all");
+    let seen =
+        format!("{} above {limit:?}, {longest} at most, {all} in all", counted(*count, "poll"));
     if *blocked * 2 > *count {
         return recommendation(
-            format!("take what blocks off the I/O workers: {slow}"),
+            format!("move what blocks to a thread that may wait: {slow}"),
             format!("{seen}; {blocked} of them waited for most of it"),
             "loom::spawn_blocking(move || …).await",
         );
@@ -87,11 +93,11 @@ fn slow_poll(report: &Report, slow: &SlowPoll) -> Recommendation {
 /// Its own mode keeps a long function on the I/O workers.
 fn forced_inline(function: &FunctionStats, limit: Duration) -> Option<Recommendation> {
     let p99 = function.run_times.quantile(0.99)?;
-    (function.mode == Mode::Inline && p99 > limit).then(|| {
+    (function.mode == Mode::Inline && function.inline >= MANY && p99 > limit).then(|| {
         recommendation(
             format!("let Loom place `{}`", function.name),
             format!(
-                "{} calls ran inline by its mode; {} at the 99th percentile",
+                "{} calls ran inline so far, and its mode keeps it there; {} at the 99th percentile",
                 function.inline,
                 brief(p99)
             ),
@@ -177,6 +183,11 @@ fn forced_to_the_pool(function: &FunctionStats, way: Duration) -> Option<Recomme
             &adaptive(function),
         )
     })
+}
+
+/// "1 poll", "2 polls".
+pub(super) fn counted(n: u64, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
 /// The duration with three digits or so.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::super::functions::FunctionStats;
 use super::super::slow_polls::SlowPoll;
-use super::advice::brief;
+use super::advice::{brief, counted};
 use super::facts::{Report, cost};
 
 /// How many functions and places are printed.
@@ -21,11 +21,6 @@ impl fmt::Display for Report {
     }
 }
 
-/// "1 thread", "2 threads".
-fn counted(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
-}
-
 /// Says that a list goes on.
 fn and_more(f: &mut fmt::Formatter<'_>, all: usize) -> fmt::Result {
     if all > SHOWN { writeln!(f, "  and {} more", all - SHOWN) } else { Ok(()) }
@@ -36,14 +31,14 @@ impl Report {
         let Self { cpu_budget, cpus, placement, compute_priority, .. } = self;
         let local = match self.local_cores {
             0 => String::new(),
-            n => format!(", {}", counted(n, "local core")),
+            n => format!(", {}", counted(n as u64, "local core")),
         };
         writeln!(
             f,
             "{}{local}, {}; CPUs {cpus} ({cpu_budget:.2} CPUs' time), placement {placement}, compute \
              priority {compute_priority}",
-            counted(self.tokio_threads, "I/O worker"),
-            counted(self.rayon_threads, "compute thread"),
+            counted(self.tokio_threads as u64, "I/O worker"),
+            counted(self.rayon_threads as u64, "compute thread"),
         )
     }
 
@@ -79,7 +74,10 @@ impl Report {
             return writeln!(f, "\nPolls are not watched (`slow_poll` is off).");
         };
         if self.slow_polls.is_empty() {
-            return writeln!(f, "\nNo poll of a task, observed future or request took {limit:?}.");
+            return writeln!(
+                f,
+                "\nNo poll of a task, observed future or request was seen to take {limit:?}."
+            );
         }
         writeln!(f, "\nPolls that held their thread for longer than {limit:?}:")?;
         for slow in self.slow_polls.iter().take(SHOWN) {

@@ -4,7 +4,7 @@ use std::ffi::c_ulong;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{self, Command};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Class;
 use super::pin::pin;
@@ -159,8 +159,8 @@ fn read_clock(clock: libc::clockid_t) -> Option<Duration> {
 }
 
 /// Nanoseconds of the kernel's coarse clock. It only changes every millisecond or every few, and
-/// reading it costs a tenth of reading an exact clock. Where there is none, milliseconds of an
-/// exact clock.
+/// reading it costs a tenth of reading an exact clock. Where there is none, the exact clock in
+/// steps of a millisecond.
 #[inline]
 pub(crate) fn tick() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -168,9 +168,8 @@ pub(crate) fn tick() -> u64 {
     // SAFETY: T4, `time` is valid, and of the type that the call writes.
     let read = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };
     if read != 0 {
-        static START: OnceLock<Instant> = OnceLock::new();
-        let since = START.get_or_init(Instant::now).elapsed();
-        return u64::try_from(since.as_millis()).unwrap_or(0);
+        let millis = read_clock(libc::CLOCK_MONOTONIC).unwrap_or_default().as_millis();
+        return u64::try_from(millis * 1_000_000).unwrap_or(0);
     }
     let [seconds, nanos] = [time.tv_sec, time.tv_nsec].map(|part| u64::try_from(part).unwrap_or(0));
     seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos)
