@@ -98,13 +98,13 @@ fn front(markdown: &str) -> Result<String, String> {
     for (name, there) in ROWS {
         let row = rows.iter().find(|row| row[0] == name);
         let row = row.ok_or_else(|| format!("the report has no row `{name}`"))?;
-        let mut line = format!("| {there} |");
+        let mut cells = vec![there];
         for (column, _) in COLUMNS {
             let at = head.iter().position(|cell| cell == column);
             let cell = at.and_then(|at| row.get(at));
-            line += &format!(" {} |", cell.ok_or_else(|| format!("no column `{column}`"))?);
+            cells.push(cell.ok_or_else(|| format!("no column `{column}`"))?);
         }
-        lines.push(line);
+        lines.push(format!("| {} |", cells.join(" | ")));
     }
     Ok(lines.join("\n"))
 }
