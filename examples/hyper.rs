@@ -45,7 +45,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Ok(served.await??);
     }
     let client = Client::builder(TokioExecutor::new()).build_http();
-    let request = Request::post(url).body(Full::from("a body of some bytes"))?;
+    let request = Request::post(url).body(Full::<Bytes>::from("a body of some bytes"))?;
     let body = client.request(request).await?.into_body().collect().await?.to_bytes();
     print!("{}", String::from_utf8_lossy(&body));
     Ok(())
