@@ -8,7 +8,7 @@ use std::array;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::Location;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::metrics::{Counter, Histogram, Recorder};
 use crate::scheduler::{Table, Trie};
@@ -274,6 +274,15 @@ impl Told {
     /// What the calling thread was told of so far.
     pub(crate) fn so_far() -> Self {
         TOLD.try_with(Cell::get).unwrap_or_default()
+    }
+
+    /// Runs `f`, for whose time the poll around it is not to blame: it holds up no other task, or is Loom's own.
+    pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
+        let (told, began) = (Self::so_far(), Instant::now());
+        let result = f();
+        // It waits, as far as anybody knows.
+        told.tell(nanos(began.elapsed()), 0);
+        result
     }
 
     /// What it was told of since.

@@ -1,12 +1,11 @@
 //! Blocking within async code and compute calls.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::Instant;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task;
 
-use crate::core::{Told, context, nanos};
+use crate::core::{Told, context};
 use crate::panics::ignore_panic;
 use crate::threads::lend_place;
 
@@ -62,7 +61,7 @@ where
 {
     match lend_place() {
         // A poll of a compute future is driven by tokio, which may block with this.
-        Ok(Some(_lent)) => return off_the_poll(|| task::block_in_place(f)),
+        Ok(Some(_lent)) => return Told::outside(|| task::block_in_place(f)),
         Ok(None) => {}
         Err(no_spare) => panic!("{no_spare}"),
     }
@@ -77,7 +76,7 @@ where
     if !is_on_a_host && is_in_a_multi_thread_runtime() {
         // Tokio panics where the thread drives another runtime or a `LocalSet`, and has no query for
         // that. It panics before it calls the closure.
-        ignore_panic(|| off_the_poll(|| task::block_in_place(&mut run)));
+        ignore_panic(|| Told::outside(|| task::block_in_place(&mut run)));
     }
     run();
     match result {
@@ -85,15 +84,6 @@ where
         Some(Err(payload)) => resume_unwind(payload),
         None => unreachable!("it has run"),
     }
-}
-
-/// Runs `f`, which holds up no other task: the poll that it is part of is not to blame for its time.
-fn off_the_poll<R>(f: impl FnOnce() -> R) -> R {
-    let (told, began) = (Told::so_far(), Instant::now());
-    let result = f();
-    // It waits, as far as anybody knows.
-    told.tell(nanos(began.elapsed()), 0);
-    result
 }
 
 /// Whether tokio's `block_in_place` may have something to do: on a worker, or where the thread drives

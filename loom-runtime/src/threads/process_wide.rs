@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use crate::config::DEFAULT_COMPUTE_QUEUE;
-use crate::core::{Core, Pools};
+use crate::core::{Core, Pools, Told};
 use crate::error::{LoomError, Result};
 use crate::scheduler::MabKnobs;
 use crate::sync::{Arc, OnceLock, mpsc};
@@ -27,7 +27,9 @@ static PROCESS_WIDE: OnceLock<ProcessWide> = OnceLock::new();
 
 /// The core of the process-wide pool, which is started if it does not run yet.
 pub(crate) fn core() -> Arc<Core> {
-    Arc::clone(&PROCESS_WIDE.get_or_init(start).core)
+    let started = PROCESS_WIDE.get();
+    let process_wide = started.unwrap_or_else(|| Told::outside(|| PROCESS_WIDE.get_or_init(start)));
+    Arc::clone(&process_wide.core)
 }
 
 /// The core of the process-wide pool, if it was ever used, without counting a reference.
