@@ -199,19 +199,26 @@ impl DrainerSet {
     }
 
     /// Called before a drainer takes a job. `Some` if it has left: it is superseded, or there are
-    /// more drainers than there may be.
+    /// more drainers than there may be. In the latter case it closes a place that is open, if there is
+    /// one, and stays: the thread for that place may be within other work for long (Q7).
     pub(super) fn leaves(&self, own: Generation, is_searching: bool) -> Option<Fetch> {
-        let most = self.most_up();
-        let word = self.word.load(Ordering::Relaxed);
-        if is_current(word, own) && up(word) <= most {
-            return None;
-        }
         let counted = counted_as(is_searching);
-        let left = |word| (is_current(word, own) && up(word) > most).then(|| word - counted);
-        match self.change_if(left) {
-            // A place may have been lent meanwhile.
-            Ok(_) => Some(self.fetch_if_lent(most)),
-            Err(word) => self.leaves_as_superseded(word, own).then_some(Fetch::None),
+        loop {
+            let most = self.most_up();
+            let word = self.word.load(Ordering::Relaxed);
+            if is_current(word, own) && up(word) <= most {
+                return None;
+            }
+            let one_less = |word| word - if open(word) > 0 { PLACE } else { counted };
+            let is_one_too_many = |word| is_current(word, own) && up(word) > most;
+            match self.change_if(|word| is_one_too_many(word).then(|| one_less(word))) {
+                Ok(before) if open(before) > 0 => {}
+                // A place may have been lent meanwhile.
+                Ok(_) => return Some(self.fetch_if_lent(most)),
+                Err(word) => {
+                    return self.leaves_as_superseded(word, own).then_some(Fetch::None);
+                }
+            }
         }
     }
 
@@ -370,4 +377,41 @@ fn searching(word: u64) -> u32 {
 #[expect(clippy::cast_possible_truncation, reason = "only these 11 bits are wanted")]
 fn bits(word: u64, unit: u64) -> u32 {
     (word / unit) as u32 & MOST_UP
+}
+
+#[cfg(all(test, not(loom_model)))]
+mod tests {
+    use super::*;
+
+    fn counts(set: &DrainerSet) -> (u32, u32, u32) {
+        let word = set.word.load(Ordering::Relaxed);
+        (up(word), open(word), searching(word))
+    }
+
+    #[test]
+    fn a_drainer_too_many_closes_open_places_and_stays() {
+        let set = DrainerSet::new(3);
+        for _ in 0..3 {
+            assert!(matches!(set.submit(usize::MAX), Some(Fetch::One(_))));
+        }
+        set.set_limit(1);
+        // One of the three threads comes. The others are within other work.
+        let own = set.arrive(true).expect("a place is open");
+        assert_eq!(set.leaves(own, true), None);
+        assert_eq!((counts(&set), set.waiting()), ((1, 0, 1), 3));
+        assert_eq!(set.arrive(true), None, "it finds no place when it comes");
+    }
+
+    #[test]
+    fn a_drainer_too_many_leaves_others_that_have_come() {
+        let set = DrainerSet::new(2);
+        for _ in 0..2 {
+            assert!(matches!(set.submit(usize::MAX), Some(Fetch::One(_))));
+        }
+        let own = set.arrive(true).expect("a place is open");
+        assert!(set.arrive(true).is_some());
+        set.set_limit(1);
+        assert_eq!(set.leaves(own, true), Some(Fetch::None));
+        assert_eq!(counts(&set), (1, 0, 1));
+    }
 }

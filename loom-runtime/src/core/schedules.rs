@@ -129,7 +129,9 @@ fn fetch(shared: &Arc<Shared>, generation: Generation) {
 
 fn come(shared: &Arc<Shared>, is_of_first_pool: bool, is_within: bool) {
     if is_within {
-        tell(shared);
+        if shared.queue.open_place().is_some() && shared.knocks.is_needed(0).is_some() {
+            *shared.is_told.lock().expect("no panic") = true;
+        }
         return;
     }
     if let Some(generation) = shared.queue.arrive(is_of_first_pool) {
@@ -207,21 +209,12 @@ fn keep(shared: &Arc<Shared>) {
     }
 }
 
-/// Tells the keeper to ask again, if a place is open.
-fn tell(shared: &Arc<Shared>) {
-    if shared.queue.open_place().is_some() && shared.knocks.is_needed(0).is_some() {
-        *shared.is_told.lock().expect("no panic") = true;
-    }
-}
-
 /// The keeper asks each thread of the pool, if it was told. Some are still within other work.
 fn ask_all(shared: &Arc<Shared>) {
     if std::mem::take(&mut *shared.is_told.lock().expect("no panic")) {
         shared.knocks.begin(0);
         if let Some(generation) = shared.queue.open_place() {
             (0..LIMIT).for_each(|_| fetch(shared, generation));
-            // Those who come may leave again while another place stays open.
-            tell(shared);
         }
     }
 }

@@ -83,12 +83,7 @@ type Send = fn(&ThreadPool, Arc<Core>, Task);
 pub(crate) fn fetch_from_all(core: &Arc<Core>) {
     core.knocks.begin(core.now());
     let Some(generation) = core.queue.open_place() else { return };
-    match ask(core, generation, broadcast) {
-        // Those who come may take other places and leave them again, as a lower limit wants. So it asks until no
-        // place is open.
-        Some(()) => drop(come_again(core)),
-        None => refuse_elsewhere(core),
-    }
+    ask(core, generation, broadcast).unwrap_or_else(|| refuse_elsewhere(core));
 }
 
 /// Refuses what waits on a thread that may run code of the user.
