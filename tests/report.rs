@@ -1,5 +1,6 @@
 //! The report: what it says, and what it recommends on what evidence.
 
+use std::fs;
 use std::hint::black_box;
 use std::thread::park_timeout;
 use std::time::{Duration, Instant};
@@ -18,10 +19,18 @@ fn runtime() -> LoomRuntime {
     builder().build().expect("a runtime")
 }
 
+/// The CPU time of the calling thread, as the scheduler has added it up.
+fn cpu_time() -> Duration {
+    let line = fs::read_to_string("/proc/thread-self/schedstat").expect("the system counts");
+    let nanos = line.split(' ').next().and_then(|nanos| nanos.parse().ok());
+    Duration::from_nanos(nanos.expect("a number"))
+}
+
+/// Computes for so many milliseconds of the thread's own time.
 fn spin(ms: u64) {
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_millis(ms) {
-        black_box((0..100_u32).sum::<u32>());
+    let until = cpu_time() + Duration::from_millis(ms);
+    while cpu_time() < until {
+        black_box((0..1000_u32).sum::<u32>());
     }
 }
 
@@ -165,7 +174,7 @@ fn a_lone_slow_poll_of_a_long_run_is_no_reason_for_a_change() {
     runtime.block_on(async {
         loom::observe("at the start", async { spin(5) }).await;
         let mut beats = tokio::time::interval(Duration::from_millis(10));
-        for _ in 0..60 {
+        for _ in 0..150 {
             adaptive().await;
             beats.tick().await;
         }
@@ -180,7 +189,13 @@ fn there_are_at_most_five() {
     let runtime = runtime();
     runtime.block_on(async {
         for name in ["a", "b", "c", "d", "e", "f"] {
-            loom::observe(name, async { spin(5) }).await;
+            let often = async {
+                for _ in 0..12 {
+                    spin(2);
+                    tokio::task::yield_now().await;
+                }
+            };
+            loom::observe(name, often).await;
         }
         for _ in 0..10 {
             kept_inline().await;
