@@ -22,6 +22,8 @@ mod state;
 #[cfg(all(test, loom_model))]
 mod drainer_model;
 #[cfg(all(test, not(loom_model)))]
+mod drainer_tests;
+#[cfg(all(test, not(loom_model)))]
 mod fuzz;
 #[cfg(all(test, not(loom_model)))]
 mod held_tests;
