@@ -144,11 +144,14 @@ fn a_mode_that_measurements_speak_against_is_told() {
     assert_eq!(kept.write, "#[loom::compute]");
     let observing = about(all, "`report::observing`").expect("it would be offloaded");
     assert_eq!(observing.evidence, "it observes: 10 of 10 calls would have been offloaded");
-    let sent = about(all, "`report::sent_away`").expect("it is short");
-    assert!(
-        sent.evidence.starts_with("200 calls were offloaded by its mode; half of them took "),
-        "{sent:?}"
-    );
+    // How long the way takes is the machine's matter.
+    let times = |name| report.functions.iter().find(|it| it.name == name).map(|it| &it.run_times);
+    let usual = times("report::sent_away").and_then(|times| times.quantile(0.5));
+    let is_short = usual.is_some_and(|usual| usual * 2 < report.bridge_overhead);
+    let sent = about(all, "`report::sent_away`");
+    assert_eq!(sent.is_some(), is_short, "{all:?}");
+    let evidence = "200 calls were offloaded by its mode; half of them took ";
+    assert!(sent.is_none_or(|sent| sent.evidence.starts_with(evidence)), "{sent:?}");
     // The dearest come first.
     let names: Vec<_> = report.functions.iter().map(|function| function.name).collect();
     assert_eq!(names.last(), Some(&"report::sent_away"));
@@ -200,9 +203,6 @@ fn there_are_at_most_five() {
         for _ in 0..10 {
             kept_inline().await;
             observing().await;
-        }
-        for n in 0..200 {
-            sent_away(n).await;
         }
     });
     assert_eq!(runtime.report().recommendations.len(), 5);
