@@ -184,7 +184,7 @@ async fn run(args: Args) -> Result<ExitCode, String> {
     let router = routes::router(args.drill, dashboard, longest_wait, deadline);
     let serve =
         serve::serve(listener, router, stopped, Duration::from_secs(args.drain_seconds.into()));
-    let (Some(signals), None) = (signals, args.demo_way) else {
+    let Some(signals) = signals else {
         let served = loom::spawn_async(serve);
         let way = args.demo_way.unwrap_or(Way::Loom);
         let ran = demo::run(addr, Duration::from_secs(args.seconds.into()), way).await;

@@ -32,17 +32,17 @@ pub(super) struct Due {
 impl Due {
     /// The deadline of a call that is submitted now, if there is one.
     pub(super) fn of(function: Option<&Function>) -> Option<Self> {
-        let at = deadline()?;
+        let (at, now) = (deadline()?, now());
         let takes = function.and_then(|function| function.takes.mean()).unwrap_or_default();
         let deviation = function.map(|function| function.takes.deviation()).unwrap_or_default();
         let spread = (deviation * SPREAD).max(takes.mul_f64(LEAST_SPREAD));
         let by_mean = at.checked_sub(takes).unwrap_or(at);
         // However much its run times differ, a call may wait for half the time that it can spare: a function
         // that never began would never be seen to be fast.
-        let spare = by_mean.saturating_duration_since(now());
+        let spare = by_mean.saturating_duration_since(now);
         let surely = by_mean.checked_sub(spread.min(spare / 2)).unwrap_or(by_mean);
         // A call that is hopeless from the start may only seem so: the mean is of calls that ran, and none would run.
-        let is_tried = by_mean <= now() && function.is_some_and(|it| it.tries_hopeless(ONE_IN));
+        let is_tried = by_mean <= now && function.is_some_and(|it| it.tries_hopeless(ONE_IN));
         let (begin_by, sure_by) = if is_tried { (at, at) } else { (by_mean, surely) };
         let (has_begun, has_said_no) = (AtomicBool::new(false), AtomicBool::new(false));
         Some(Self { begin_by, sure_by, has_begun, has_said_no })

@@ -220,6 +220,7 @@ impl FromRaw for Limit {
     fn from_raw(raw: &Raw) -> Result<Self, String> {
         match raw {
             Raw::Text(text) if text.trim() == OFF => Ok(Self(None)),
+            // What YAML may read `off` as.
             Raw::Bool(false) => Ok(Self(None)),
             raw => Duration::from_raw(raw)
                 .map(|limit| Self(Some(limit)))

@@ -36,9 +36,9 @@ pub(crate) struct Spot {
     pub(crate) location: Option<&'static Location<'static>>,
 }
 
-/// By the addresses of name and location: a comparison of texts would cost every spawn more. Two addresses
+/// By the address and length of the name, and the address of the location: a comparison of texts would cost every spawn more. Two addresses
 /// of one place are two places, which reports add up.
-static SPOTS: Trie<(usize, usize), Spot> = Trie::new();
+static SPOTS: Trie<(usize, usize, usize), Spot> = Trie::new();
 /// The same by index.
 static BY_INDEX: OnceLock<Table<&'static Spot>> = OnceLock::new();
 /// The next index. `Relaxed`: it publishes nothing.
@@ -102,9 +102,10 @@ impl Spot {
         name: Option<&'static str>,
         location: Option<&'static Location<'static>>,
     ) -> &'static Self {
-        let address = |text: &str| text.as_ptr().addr();
+        // Parts of one text may begin at one address.
+        let (begin, length) = name.map_or((0, 0), |name| (name.as_ptr().addr(), name.len()));
         let at = location.map_or(0, |location| std::ptr::from_ref(location).addr());
-        let spot = SPOTS.entry((name.map_or(0, address), at), || {
+        let spot = SPOTS.entry((begin, length, at), || {
             let index = NEXT.fetch_add(1, Ordering::Relaxed);
             Self { index, name, location }
         });
@@ -314,6 +315,8 @@ mod tests {
         assert_ne!(index, Spot::of_future("reads", here));
         let spot = Spot::at(Spot::of_future("reads", here)).expect("it was made");
         assert_eq!(spot.name, Some("reads"));
+        let of_part = |length: usize| Spot::of_future(&"reads"[..length], here);
+        assert_ne!(of_part(4), of_part(3), "they begin at one address");
         assert!(Spot::at(u32::MAX).is_none());
     }
 

@@ -64,7 +64,7 @@ pub struct Report {
     pub recommendations: Vec<Recommendation>,
 }
 
-/// Something that the program, or whoever runs it, could change.
+/// A change that the program or its operator could make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recommendation {
