@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::future::poll_fn;
 use std::hint::black_box;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Instant;
 
@@ -189,7 +189,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     let second = std::sync::Arc::new(Runtime::new()?);
     let mut ways: [Vec<Cost>; WAYS.len()] = Default::default();
     let (mut calls, mut sending) = (Vec::new(), Vec::new());
-    let (mut plain, mut inline) = (Vec::new(), Vec::new());
+    let (mut plain, mut boxed, mut inline) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=rounds {
         let mut of_round = Vec::new();
         for (_, way) in WAYS {
@@ -201,6 +201,9 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
         let sent = sample(&runtime, forced_calls_that_send(futures * POLLS));
         let here = futures * IN_PLACE;
         let of_plain = sample(&runtime, async move { polls_in_place(here, sums).await });
+        // An annotated one is in a block of its own, too, which no caller's poll is merged with.
+        let in_a_box = |from| Box::pin(sums(from)) as Pin<Box<dyn Future<Output = u64> + Send>>;
+        let of_boxed = sample(&runtime, async move { polls_in_place(here, in_a_box).await });
         let of_inline = sample(&runtime, async move { polls_in_place(here, sums_inline).await });
         // The first round warms up.
         if round > 0 {
@@ -208,6 +211,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
             calls.push(called);
             sending.push(sent);
             plain.push(of_plain);
+            boxed.push(of_boxed);
             inline.push(of_inline);
             eprintln!("round {round} of {rounds}");
         }
@@ -241,8 +245,12 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
         inline.iter().zip(&plain).map(|(inline, plain)| inline.nanos - plain.nanos).collect();
     let extra = Estimate::of(&extra);
     let mut table = Table::new(1, ["", "ns a poll", "allocations a poll"]);
-    for (name, costs) in [("a plain async function", &plain), ("an annotated one, inline", &inline)]
-    {
+    let rows = [
+        ("a plain async function", &plain),
+        ("a plain one in a box", &boxed),
+        ("an annotated one, inline", &inline),
+    ];
+    for (name, costs) in rows {
         table.row([name.to_owned(), figure(nanos(costs), 1), figure(allocated(costs), 3)]);
     }
     report.table(&table);
@@ -266,7 +274,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     report.table(&table);
     let nanos_of = |costs: &[Cost]| costs.iter().map(|cost| cost.nanos).collect::<Vec<_>>();
     report.data("futures_pool_ns", ways.iter().map(|costs| nanos_of(costs)).collect::<Vec<_>>());
-    report.data("futures_inline_ns", [nanos_of(&plain), nanos_of(&inline)]);
+    report.data("futures_inline_ns", [nanos_of(&plain), nanos_of(&boxed), nanos_of(&inline)]);
     Ok(report)
 }
 

@@ -1,8 +1,10 @@
 //! Where polls run: by what polls took that followed the same kind of wake.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
-use loom::{Arm, Wake};
+use loom::{Arm, FunctionStats, Wake};
 use tokio::sync::mpsc;
 
 use super::{is_on_pool, runtime, spin};
@@ -126,6 +128,50 @@ fn brief_polls_stay_on_the_task() {
             .fold((0, 0), |(inline, offloaded), it| (inline + it.inline, offloaded + it.offloaded));
         assert!(offloaded * 10 < inline, "{inline} inline, {offloaded} offloaded");
     });
+}
+
+/// Settled polls do not all ask for a verdict, and yet each is counted once, also where the future is dropped.
+#[loom::compute(mode = "inline")]
+async fn counted(mut pending: u64) {
+    poll_fn(|cx| {
+        // A brief poll, as those have to be that do not ask.
+        if pending == 0 {
+            return Poll::Ready(());
+        }
+        pending -= 1;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+#[test]
+fn each_settled_poll_is_counted_once() {
+    let runtime = runtime(2, 1);
+    let polled = runtime.block_on(async {
+        let mut polled = 0;
+        for future in 0..300 {
+            let pending = 20 + future % 7;
+            let mut call = Box::pin(counted(pending));
+            for _ in 0..pending {
+                let poll = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
+                assert!(poll.is_pending());
+                polled += 1;
+            }
+            if future % 2 == 0 {
+                call.await;
+                polled += 1;
+            }
+        }
+        polled
+    });
+    let functions = runtime.functions();
+    let counted: u64 = functions
+        .iter()
+        .filter(|it| it.name.ends_with("::counted"))
+        .map(FunctionStats::calls)
+        .sum();
+    assert_eq!(counted, polled);
 }
 
 #[loom::compute(mode = "offload")]
