@@ -25,7 +25,7 @@ fn stats(runtime: &LoomRuntime, name: &str) -> FunctionStats {
 }
 
 fn in_an_hour() -> Instant {
-    Instant::now() + Duration::from_hours(1)
+    Instant::now() + Duration::from_secs(3600)
 }
 
 #[loom::compute(mode = "offload")]

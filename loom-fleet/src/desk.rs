@@ -148,7 +148,8 @@ const MESSAGE: usize = 4096;
 
 fn text_of(payload: &(dyn Any + Send)) -> String {
     let mut text = whole_text_of(payload);
-    text.truncate(text.floor_char_boundary(MESSAGE));
+    let end = (0..=MESSAGE).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or(0));
     text
 }
 

@@ -43,7 +43,7 @@ fn later_sources_count() {
     let fleet = &config.fleet;
     assert_eq!((fleet.name.as_deref(), fleet.role), (Some("of-file"), Some(FleetRole::Worker)));
     assert_eq!((fleet.preferred, fleet.most_calls), (Some(true), Some(7)));
-    assert_eq!(fleet.time_limit, Some(Duration::from_mins(2)));
+    assert_eq!(fleet.time_limit, Some(Duration::from_secs(120)));
     assert_eq!(fleet.lost_after, Some(Duration::from_millis(500)));
     assert_eq!(config.source("fleet.name"), Some(&file));
     assert_eq!(config.source("fleet.preferred"), Some(&Source::Code));

@@ -79,6 +79,7 @@ mod pool;
 mod runtime;
 mod scheduler;
 mod sync;
+mod text;
 mod threads;
 pub mod time;
 mod topology;

@@ -184,7 +184,7 @@ fn a_runtime_ends_with_futures_in_every_state() {
         runtime
             .spawn_compute_future(async move {
                 let _told = waits;
-                let mut timer = tokio::time::interval(Duration::from_hours(1));
+                let mut timer = tokio::time::interval(Duration::from_secs(3600));
                 timer.tick().await;
                 timer.tick().await;
             })

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use loom::time::{Clock, ClockControl};
 use loom::{LoomBuilder, LoomRuntime};
 
-const MINUTE: Duration = Duration::from_mins(1);
+const MINUTE: Duration = Duration::from_secs(60);
 
 fn runtime() -> LoomRuntime {
     let builder = LoomBuilder::new().pin_threads(false).tokio_threads(2).rayon_threads(2);

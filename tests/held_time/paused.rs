@@ -9,7 +9,7 @@ use loom::{ComputeStreamExt, LoomBuilder, TokioFlavor};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_stream::StreamExt;
 
-const HOUR: Duration = Duration::from_hours(1);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Takes real time, during which an idle runtime would advance its paused time.
 fn long(rounds: u64) -> u64 {

@@ -198,7 +198,7 @@ fn the_process_forks() {
             return 10 + i32::try_from(which).unwrap_or(0);
         }
         // The child has no work to wait for and no threads to end.
-        if !runtime.clone().shutdown_timeout(Duration::from_hours(1)).is_nothing() {
+        if !runtime.clone().shutdown_timeout(Duration::from_secs(3600)).is_nothing() {
             return 2;
         }
         drop(runtime);

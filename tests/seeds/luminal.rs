@@ -65,7 +65,7 @@ fn errors_tell_what_went_wrong() {
         .compute_queue(1);
     let full = full.build().expect("the settings are right");
     let (sender, receiver) = std::sync::mpsc::channel::<()>();
-    let busy = full.spawn_compute(move || receiver.recv_timeout(Duration::from_mins(1)).is_err());
+    let busy = full.spawn_compute(move || receiver.recv_timeout(Duration::from_secs(60)).is_err());
     let calls: Vec<_> = (0..3).map(|_| full.try_spawn_compute(|| ())).collect();
     drop(sender);
     let refused = full.block_on(async {

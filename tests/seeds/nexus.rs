@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 const SHORT: Duration = Duration::from_millis(2);
-const LONG: Duration = Duration::from_mins(1);
+const LONG: Duration = Duration::from_secs(60);
 
 fn with_core() -> LoomRuntime {
     let builder = LoomBuilder::new()

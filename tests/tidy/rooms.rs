@@ -8,7 +8,7 @@ use crate::modules::Modules;
 
 /// The rooms of the runtime by floor. A room names rooms of lower floors, and none of its own.
 pub(crate) const FLOORS: &[&[&str]] = &[
-    &["error", "panics", "sync"],
+    &["error", "panics", "sync", "text"],
     &["boundary", "executor", "metrics", "pool", "scheduler", "time", "topology"],
     &["bridge"],
     &["config"],

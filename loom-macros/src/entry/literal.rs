@@ -8,8 +8,8 @@ use std::time::Duration;
 
 const LONGEST_PREFIX: usize = 64;
 const HIGHEST_CPU: usize = 65_535;
-const LONGEST_TIMEOUT: Duration = Duration::from_hours(24);
-const SLOW_POLLS: RangeInclusive<Duration> = Duration::from_micros(10)..=Duration::from_hours(1);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400);
+const SLOW_POLLS: RangeInclusive<Duration> = Duration::from_micros(10)..=Duration::from_secs(3600);
 
 pub(super) fn prefix(name: &str) -> Result<(), String> {
     if name.is_empty() {

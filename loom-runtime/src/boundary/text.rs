@@ -30,7 +30,8 @@ pub(super) unsafe fn raise(bytes: &Bytes) -> String {
 pub(super) unsafe fn write(place: *mut Text, text: &str) {
     // SAFETY: X4, by this function's contract.
     let place = unsafe { &mut *place };
-    let len = text.floor_char_boundary(place.capacity);
+    let text = crate::text::beginning(text, place.capacity);
+    let len = text.len();
     place.len = len;
     if len == 0 {
         return;

@@ -198,7 +198,8 @@ impl<F> fmt::Debug for WithDeadline<F> {
 ///
 /// With a [`DeadlineExceeded`] where it was exceeded.
 pub async fn until<F: Future>(after: Duration, function: &'static str, call: F) -> F::Output {
-    let at = now().checked_add(after).unwrap_or_else(|| now() + Duration::from_hours(24 * 365));
+    let at =
+        now().checked_add(after).unwrap_or_else(|| now() + Duration::from_secs(24 * 365 * 3600));
     let call = WithDeadline { function: Some(function), ..with_deadline(at, call) };
     match call.await {
         Ok(value) => value,

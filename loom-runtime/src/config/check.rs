@@ -28,9 +28,9 @@ const CALLS: RangeInclusive<usize> = 1..=16_777_216;
 /// Leaves space for the role and the number in a debugger's column, in bytes.
 const LONGEST_PREFIX: usize = 64;
 /// A shorter limit would be met by nearly every poll, and a longer one by none.
-const SLOW_POLLS: RangeInclusive<Duration> = Duration::from_micros(10)..=Duration::from_hours(1);
+const SLOW_POLLS: RangeInclusive<Duration> = Duration::from_micros(10)..=Duration::from_secs(3600);
 /// A longer time-out is taken for a mistake in the unit.
-const LONGEST_TIMEOUT: Duration = Duration::from_hours(24);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400);
 
 impl Settings {
     /// Checks that the value of every setting is allowed.

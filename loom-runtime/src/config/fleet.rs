@@ -17,7 +17,7 @@ use super::words::{FromRaw, Raw, one_of};
 pub(super) const TABLE: &str = "fleet";
 
 const CALLS: RangeInclusive<usize> = 1..=65536;
-const TIMES: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_hours(24);
+const TIMES: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(86_400);
 const CALLS_EXPECTED: &str =
     "expected a whole number from 1 to 65536, or leave it out for twice the compute threads";
 

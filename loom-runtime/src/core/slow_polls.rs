@@ -14,6 +14,7 @@ use crate::metrics::{Counter, Histogram, Recorder};
 use crate::scheduler::{Table, Trie};
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, OnceLock, PoisonError};
+use crate::text::beginning;
 
 use super::function::nanos;
 
@@ -36,8 +37,8 @@ pub(crate) struct Spot {
     pub(crate) location: Option<&'static Location<'static>>,
 }
 
-/// By the address and length of the name, and the address of the location: a comparison of texts would cost every spawn more. Two addresses
-/// of one place are two places, which reports add up.
+/// By the address and length of the name, and the address of the location: a comparison of texts would cost
+/// every spawn more. Two addresses of one place are two places, which reports add up.
 static SPOTS: Trie<(usize, usize, usize), Spot> = Trie::new();
 /// The same by index.
 static BY_INDEX: OnceLock<Table<&'static Spot>> = OnceLock::new();
@@ -88,7 +89,7 @@ impl Spot {
     /// one place.
     pub(crate) fn of_route(name: &str) -> u32 {
         static ROUTES: Mutex<BTreeMap<&str, u32>> = Mutex::new(BTreeMap::new());
-        let name = &name[..name.floor_char_boundary(LONGEST_ROUTE)];
+        let name = beginning(name, LONGEST_ROUTE);
         let mut routes = ROUTES.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(index) = routes.get(name) {
             return *index;

@@ -191,7 +191,7 @@ impl Hosted {
 
     /// The name of a thread that is started for the plug-in.
     pub(super) fn thread_name(&self, kind: ThreadKind, number: usize) -> String {
-        let name = &self.name[..self.name.floor_char_boundary(NAME_LENGTH)];
+        let name = crate::text::beginning(&self.name, NAME_LENGTH);
         let kind = if kind == ThreadKind::COMPUTE { "" } else { "io-" };
         format!("{}-{name}-{kind}{number:02}", self.prefix)
     }

@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn an_alarm_with_any_waker_ends_with_its_future() {
-        let mut alarm = Alarm::at(Instant::now() + Duration::from_hours(1));
+        let mut alarm = Alarm::at(Instant::now() + Duration::from_secs(3600));
         let poll = Pin::new(&mut alarm).poll(&mut Context::from_waker(Waker::noop()));
         assert!(poll.is_pending() && alarm.thread.is_some());
         // The test would hang for an hour.
@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn hour() -> Alarm {
-        Alarm::at(Instant::now() + Duration::from_hours(1))
+        Alarm::at(Instant::now() + Duration::from_secs(3600))
     }
 
     fn poll(alarm: &mut Alarm, waker: &Waker) -> Poll<()> {

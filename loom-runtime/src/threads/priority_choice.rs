@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 const STARVED_LOOKS: u32 = 4;
 /// The least time at normal priority, at first and at most. It doubles each time that compute work
 /// starves soon after it went back, since then the neighbours are still there.
-const HOLD: [Duration; 2] = [Duration::from_secs(2), Duration::from_mins(1)];
+const HOLD: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(60)];
 /// The time between two tries to start the threads that the system refused.
-const TRY_AGAIN: Duration = Duration::from_mins(1);
+const TRY_AGAIN: Duration = Duration::from_secs(60);
 /// What "soon" means there.
 const SOON: Duration = Duration::from_secs(10);
 /// Compute work may go back if less than this part of the CPU time was used at all: what is left is

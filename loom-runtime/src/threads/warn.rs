@@ -45,7 +45,7 @@ const LONGEST_LINE: usize = 4000;
 /// Prints a line to standard error, if it has room for one. The keeper calls this, and must not wait
 /// for the reader of a full pipe.
 pub(crate) fn say(text: &str) {
-    let text = &text[..text.floor_char_boundary(LONGEST_LINE)];
+    let text = crate::text::beginning(text, LONGEST_LINE);
     // A closed standard error must not stop the program.
     let _ = write_if_room(&io::stderr(), &format!("loom: {text}\n"));
 }

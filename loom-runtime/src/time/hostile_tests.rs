@@ -32,7 +32,7 @@ impl Place for Driven {
     type Wait = Delay;
 
     fn wait(&self) -> Delay {
-        self.clock.delay(Duration::from_hours(1))
+        self.clock.delay(Duration::from_secs(3600))
     }
 
     fn fire(&self) {
@@ -43,7 +43,7 @@ impl Place for Driven {
             return drop(abandoned);
         }
         if let Some(driver) = &mut *driver {
-            let in_two_hours = Instant::now() + Duration::from_hours(2);
+            let in_two_hours = Instant::now() + Duration::from_secs(7200);
             driver.advance_timers(in_two_hours).expect("there is a clock");
         }
     }
@@ -122,7 +122,7 @@ fn a_driver_whose_waker_panics_harms_neither_clocks_nor_other_drivers() {
         // Its waker is dropped by whoever changes the list of drivers.
         quietly("the end of a driver", || drop(bad));
         assert_eq!(hostile.live(), 0);
-        good.advance_timers(Instant::now() + Duration::from_hours(1)).expect("there is a clock");
+        good.advance_timers(Instant::now() + Duration::from_secs(3600)).expect("there is a clock");
         delays.into_iter().for_each(Waiting::ends);
         drop(clock);
         assert_eq!(other.wakes(), 4, "the last clock is gone");

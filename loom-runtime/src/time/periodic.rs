@@ -10,6 +10,8 @@ use super::clock::Clock;
 use super::delay::{Delay, DriverGone};
 use super::timers::later;
 
+const NANOS: u128 = 1_000_000_000;
+
 /// What happens when a tick is returned a period or more after it was due. A tick that is less late
 /// does not change the later ones. The words are tokio's, where more than 5 ms count as late.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,7 +130,8 @@ impl Periodic {
         let late = self.clock.instant().saturating_duration_since(due);
         let into = late.as_nanos() % self.period.as_nanos();
         // It is less than a period, so it fits a `Duration`.
-        let into = Duration::from_nanos_u128(into);
+        let seconds = u64::try_from(into / NANOS).unwrap_or(u64::MAX);
+        let into = Duration::new(seconds, u32::try_from(into % NANOS).unwrap_or_default());
         later(due, late.saturating_sub(into).saturating_add(self.period))
     }
 }

@@ -22,7 +22,7 @@ const NONE: u64 = u64::MAX;
 /// How many timers are taken under the lock at once, so that other threads get it in between.
 const BATCH: usize = 64;
 /// The time that replaces one too far to represent, as in tokio: thirty years with their leap days.
-const FAR: Duration = Duration::from_hours(24 * (365 * 30 + 8));
+const FAR: Duration = Duration::from_secs(24 * (365 * 30 + 8) * 3600);
 
 /// `from` plus `by`; [`FAR`] after `from` if the sum cannot be represented.
 pub(super) fn later(from: Instant, by: Duration) -> Instant {

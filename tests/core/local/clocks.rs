@@ -96,7 +96,7 @@ fn delays_fail_when_their_runtime_ends() {
     let runtime = with_cores(1);
     let (shared, own) = (runtime.clock().clone(), runtime.local(0).clock().clone());
     let host = tokio::runtime::Builder::new_current_thread().build().expect("it starts");
-    let hour = Duration::from_hours(1);
+    let hour = Duration::from_secs(3600);
     let waiting = [&shared, &own].map(|clock| {
         let (clock, (sender, begun)) = (clock.clone(), mpsc::channel());
         let waiting = thread::spawn(move || {

@@ -79,7 +79,7 @@ fn the_end_drops_what_is_left_on_its_core_once() {
                 let with = Dropped(Arc::clone(&drops));
                 runtime.local(n % 2).spawn_with(move || async move {
                     let _with = with;
-                    let _ = tokio::time::timeout(Duration::from_hours(1), pending::<()>()).await;
+                    let _ = tokio::time::timeout(Duration::from_secs(3600), pending::<()>()).await;
                 })
             })
             .collect();

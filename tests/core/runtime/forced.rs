@@ -19,7 +19,7 @@ fn a_timeout_waits_for_work_and_no_longer() {
         let done = Arc::clone(&done);
         runtime.spawn_compute(move || done.fetch_add(1, Ordering::Relaxed)).detach();
     }
-    assert!(runtime.shutdown_timeout(Duration::from_mins(1)).is_nothing());
+    assert!(runtime.shutdown_timeout(Duration::from_secs(60)).is_nothing());
     assert_eq!(done.load(Ordering::Relaxed), 100);
 
     let runtime = small();
@@ -80,7 +80,7 @@ fn two_may_end_a_runtime_at_once() {
     let (release, blocked) = mpsc::channel::<()>();
     drop(runtime.spawn_blocking(move || blocked.recv().is_ok()));
     let patient = runtime.clone();
-    let patient = thread::spawn(move || patient.shutdown_timeout(Duration::from_mins(1)));
+    let patient = thread::spawn(move || patient.shutdown_timeout(Duration::from_secs(60)));
     while !runtime.is_shutting_down() {
         thread::yield_now();
     }
