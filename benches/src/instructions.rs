@@ -1,21 +1,12 @@
 //! Instruction counts by callgrind, which are the same in every run on one kind of machine.
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 use std::error::Error;
 use std::fs;
 use std::hint::black_box;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use loom::{ComputeHint, LoomBuilder, LoomRuntime};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::report::{Report, Table, figure};
 
@@ -26,13 +17,11 @@ pub(crate) struct Options {
 }
 
 /// What is counted, and its description in the table.
-const COUNTED: [(&str, &str); 6] = [
+const COUNTED: [(&str, &str); 4] = [
     ("direct", "the function itself, in a loop"),
     ("settled", "a settled call of an annotated function"),
     ("closure", "a settled call by `spawn_adaptive`"),
     ("bridge", "an offloaded call: submitted, run, its result given up"),
-    ("request", "a request to a hyper service on `tokio::spawn`"),
-    ("watched", "the same on `spawn_async`, its handler an observed future"),
 ];
 
 #[loom::compute(hint = "low")]
@@ -48,17 +37,8 @@ fn next(n: u64) -> u64 {
 /// Makes the calls that callgrind counts.
 pub(crate) fn sample(options: &Options) -> Result<(), Box<dyn Error>> {
     let Options { what, calls } = options;
-    // Callgrind slows polls down: none is to count as slow.
-    let asks = what == "request" || what == "watched";
-    // One worker, so that no other one looks for tasks meanwhile.
-    let builder = LoomBuilder::new().tokio_threads(if asks { 1 } else { 2 }).rayon_threads(1);
-    let runtime = builder.slow_poll(Duration::from_secs(3600)).build()?;
+    let runtime = LoomBuilder::new().tokio_threads(2).rayon_threads(1).build()?;
     match &**what {
-        "request" | "watched" => {
-            let is_watched = what == "watched";
-            let asked = runtime.tokio_handle().spawn(ask(is_watched, *calls));
-            runtime.block_on(asked)??;
-        }
         "bridge" => bridge(&runtime, *calls),
         "direct" | "settled" | "closure" => {
             let (what, calls) = (what.clone(), *calls);
@@ -80,34 +60,6 @@ pub(crate) fn sample(options: &Options) -> Result<(), Box<dyn Error>> {
         other => return Err(format!("nothing is called `{other}`").into()),
     }
     Ok(())
-}
-
-/// Asks a service so many times over a connection in memory.
-async fn ask(is_watched: bool, times: u64) -> Result<(), std::io::Error> {
-    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n";
-    let (mut client, server) = tokio::io::duplex(4096);
-    let server = TokioIo::new(server);
-    let http = http1::Builder::new();
-    if is_watched {
-        let answers = service_fn(|request| loom::observe("a request", answer(request)));
-        drop(loom::spawn_async(http.serve_connection(server, answers)));
-    } else {
-        drop(tokio::spawn(http.serve_connection(server, service_fn(answer))));
-    }
-    let mut text = Vec::with_capacity(4096);
-    for _ in 0..times {
-        client.write_all(REQUEST).await?;
-        text.clear();
-        while !text.ends_with(b"done") {
-            client.read_buf(&mut text).await?;
-        }
-    }
-    Ok(())
-}
-
-async fn answer(_request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    tokio::task::yield_now().await;
-    Ok(Response::new(Full::from("done")))
 }
 
 /// Batches that wait for the one compute thread, so that the thread always finds work.
@@ -137,7 +89,6 @@ pub(crate) fn add(report: &mut Report, quick: bool) -> Result<(), Box<dyn Error>
     let mut table = Table::new(1, ["", "instructions a call"]);
     let mut data = serde_json::Map::new();
     for (what, described) in COUNTED {
-        let calls = if what == "request" || what == "watched" { calls / 10 } else { calls };
         // The difference cancels the cost of start and end, which both counts contain.
         let (few, many) = (count(what, calls)?, count(what, 3 * calls)?);
         #[expect(clippy::cast_precision_loss, reason = "figures are read by people")]

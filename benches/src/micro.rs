@@ -132,6 +132,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     beside_calls(&mut report, options.quick)?;
     spawn::add(&mut report, options.quick);
     watched::add(&mut report, options.quick);
+    watched::add_requests(&mut report, options.quick)?;
     Ok(report)
 }
 

@@ -130,11 +130,10 @@ fn brief_polls_stay_on_the_task() {
     });
 }
 
-/// Settled polls do not all ask for a verdict, and yet each is counted once, also where the future is dropped.
 #[loom::compute(mode = "inline")]
 async fn counted(mut pending: u64) {
     poll_fn(|cx| {
-        // A brief poll, as those have to be that do not ask.
+        // A brief poll, as those are that are settled for long.
         if pending == 0 {
             return Poll::Ready(());
         }
@@ -145,6 +144,7 @@ async fn counted(mut pending: u64) {
     .await;
 }
 
+/// Also where the future is dropped before its end.
 #[test]
 fn each_settled_poll_is_counted_once() {
     let runtime = runtime(2, 1);

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use std::{env, fs, process};
 
 use serde_json::Value;
@@ -43,6 +44,14 @@ impl Prometheus {
         Self { child, folder, addr }
     }
 
+    pub(super) fn assert_it_runs(&mut self) {
+        let ended = self.child.try_wait().expect("it is a child");
+        assert!(
+            ended.is_none(),
+            "the Prometheus server ended: {ended:?}; another program may have its port"
+        );
+    }
+
     /// The series that a query returns now, or what is wrong with it. `None` while the server starts.
     pub(super) fn query(&self, query: &str) -> Option<Result<Vec<Value>, String>> {
         let query: String = url::form_urlencoded::Serializer::new(String::new())
@@ -75,6 +84,7 @@ fn free_port() -> SocketAddr {
 /// The body of an answer, or `None` where nobody answers.
 fn get(addr: SocketAddr, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(addr).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
     // An answer to HTTP 1.0 ends with the connection, and comes in one piece.
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {addr}\r\n\r\n").ok()?;
     let mut answer = String::new();

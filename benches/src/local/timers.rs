@@ -69,7 +69,7 @@ async fn of<D: Future>(scenario: &str, n: u64, delay: impl Fn(Instant) -> D) -> 
 
 /// The thread's CPU time to register and fire a timer, while `others` timers wait for an hour.
 async fn fires<D: Future>(others: u64, n: u64, delay: impl Fn(Instant) -> D) -> Seen {
-    let hour = Instant::now() + Duration::from_secs(3600);
+    let hour = Instant::now() + Duration::from_hours(1);
     let mut waiting: Vec<_> =
         (0..others).map(|n| Box::pin(delay(hour + Duration::from_millis(n)))).collect();
     for delay in &mut waiting {

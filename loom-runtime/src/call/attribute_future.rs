@@ -17,11 +17,16 @@ use crate::sync::Arc;
 
 use super::attribute::At;
 use super::bounds::{Argument, Outcome};
+use super::current::{current_core, is_settled_by};
 use super::decide::CallInfo;
-use super::polled::{Polled, Settling, resolve};
+use super::polled::{Family, Polled, resolve};
 
 /// The call of a function that awaits, as a future of its result. It begins with its first poll.
-pub struct FutureCall<R>(Settling<R>);
+pub struct FutureCall<R> {
+    polled: Polled<R>,
+    /// The core of the runtime that the attribute names.
+    named: Option<Arc<Core>>,
+}
 
 /// The future is pinned elsewhere.
 impl<R> Unpin for FutureCall<R> {}
@@ -31,7 +36,17 @@ impl<R> Future for FutureCall<R> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
-        match resolve(ready!(self.0.poll(cx))) {
+        let Self { polled, named } = &mut *self;
+        let named = named.as_ref();
+        let is_settled = |family: Family, wake, is_first| {
+            let of = |core: &Core| family.is_settled(core, wake, is_first);
+            match named {
+                Some(core) => of(core),
+                None => is_settled_by(of),
+            }
+        };
+        let core = || named.map_or_else(current_core, Arc::clone);
+        match resolve(ready!(polled.poll(cx, is_settled, core))) {
             Ok(value) => Poll::Ready(value),
             Err(payload) => resume_unwind(payload),
         }
@@ -61,7 +76,7 @@ where
     F: Future<Output = R> + Send + 'static,
     R: Send + 'static,
 {
-    FutureCall(Settling::new(Polled::new(info, future), named))
+    FutureCall { polled: Polled::new(info, future), named }
 }
 
 macro_rules! arity {

@@ -15,17 +15,17 @@ pub(crate) fn current_core() -> Arc<Core> {
 #[inline]
 pub(crate) fn is_settled(site: &'static Site, class: u8) -> bool {
     let index = site.index(class);
-    with_core(|core| thread_stats::is_settled(core, index)).unwrap_or(false)
+    is_settled_by(|core| thread_stats::is_settled(core, index))
 }
 
-/// What `f` returns for the core that [`current_core`] finds, where that takes no lock.
+/// Whether `is_settled` says so of the core that [`current_core`] finds.
 #[inline]
-pub(super) fn with_core<R>(f: impl Fn(&Core) -> R) -> Option<R> {
-    context::with_current(&f).or_else(|| with_core_outside(f))
+pub(super) fn is_settled_by(is_settled: impl Fn(&Core) -> bool) -> bool {
+    context::with_current(&is_settled).unwrap_or_else(|| is_settled_outside(is_settled))
 }
 
 /// The same outside of any runtime of Loom's. Only a runtime beside a given tokio runtime needs a lock to be
-/// found, so where there are any, there is no result.
-fn with_core_outside<R>(f: impl Fn(&Core) -> R) -> Option<R> {
-    if beside::any() { None } else { process_wide::get().map(f) }
+/// found, so where there are any, the call is not settled.
+fn is_settled_outside(is_settled: impl Fn(&Core) -> bool) -> bool {
+    !beside::any() && process_wide::get().is_some_and(is_settled)
 }

@@ -37,40 +37,50 @@ pub(crate) struct Spot {
     pub(crate) location: Option<&'static Location<'static>>,
 }
 
-/// By the address and length of the name, and the address of the location: a comparison of texts would cost
-/// every spawn more. Two addresses of one place are two places, which reports add up.
-static SPOTS: Trie<(usize, usize, usize), Spot> = Trie::new();
+static SPOTS: Trie<At, Spot> = Trie::new();
 /// The same by index.
 static BY_INDEX: OnceLock<Table<&'static Spot>> = OnceLock::new();
 /// The next index. `Relaxed`: it publishes nothing.
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// How many lines that spawn tasks a thread remembers.
+/// How many places a thread remembers.
 const REMEMBERED: usize = 8;
 
+/// What tells a place: the address and the length of its name, and the address of its line. Comparing texts would
+/// cost every spawn more. Two addresses of one text are two places, which reports add up.
+type At = (usize, usize, usize);
+
 thread_local! {
-    /// The addresses of lines that spawned tasks here lately, with their places' indices.
-    static LAST: [Cell<(usize, u32)>; REMEMBERED] = const { [const { Cell::new((0, 0)) }; REMEMBERED] };
+    /// Places that were named here lately, with their numbers.
+    static LAST: [Cell<(At, u32)>; REMEMBERED] =
+        const { [const { Cell::new(((0, 0, 0), 0)) }; REMEMBERED] };
 }
 
 impl Spot {
     /// The tasks that a line spawns, as the number of their place.
     pub(crate) fn of_task(location: &'static Location<'static>) -> u32 {
-        let address = std::ptr::from_ref(location).addr();
-        let at = address / align_of::<Location<'_>>() % REMEMBERED;
-        let index = || Self::of(None, Some(location)).index;
-        let remembered = LAST.try_with(|last| {
-            if last[at].get().0 != address {
-                last[at].set((address, index()));
-            }
-            last[at].get().1
-        });
-        remembered.unwrap_or_else(|_| index())
+        Self::remembered(None, location)
     }
 
     /// The futures that a line gives a name.
     pub(crate) fn of_future(name: &'static str, location: &'static Location<'static>) -> u32 {
-        Self::of(Some(name), Some(location)).index
+        Self::remembered(Some(name), location)
+    }
+
+    /// The number of a place, which a thread usually knows.
+    #[inline]
+    fn remembered(name: Option<&'static str>, location: &'static Location<'static>) -> u32 {
+        let at = address(name, Some(location));
+        let slot = at.2 / align_of::<Location<'_>>() % REMEMBERED;
+        let index = || Self::of(name, Some(location)).index;
+        let remembered = LAST.try_with(|last| {
+            let known = &last[slot];
+            if known.get().0 != at {
+                known.set((at, index()));
+            }
+            known.get().1
+        });
+        remembered.unwrap_or_else(|_| index())
     }
 
     /// What has a name and no line.
@@ -103,10 +113,7 @@ impl Spot {
         name: Option<&'static str>,
         location: Option<&'static Location<'static>>,
     ) -> &'static Self {
-        // Parts of one text may begin at one address.
-        let (begin, length) = name.map_or((0, 0), |name| (name.as_ptr().addr(), name.len()));
-        let at = location.map_or(0, |location| std::ptr::from_ref(location).addr());
-        let spot = SPOTS.entry((begin, length, at), || {
+        let spot = SPOTS.entry(address(name, location), || {
             let index = NEXT.fetch_add(1, Ordering::Relaxed);
             Self { index, name, location }
         });
@@ -118,6 +125,12 @@ impl Spot {
     pub(crate) fn at(index: u32) -> Option<&'static Self> {
         BY_INDEX.get()?.get(index).copied()
     }
+}
+
+fn address(name: Option<&'static str>, location: Option<&'static Location<'static>>) -> At {
+    // Parts of one text may begin at one address.
+    let (begin, length) = name.map_or((0, 0), |name| (name.as_ptr().addr(), name.len()));
+    (begin, length, location.map_or(0, |location| std::ptr::from_ref(location).addr()))
 }
 
 /// How many places have a bit is this times the bits of a word.

@@ -44,34 +44,17 @@ pub(crate) fn is_settled(core: &Core, index: u32) -> bool {
 /// [`is_settled`], if the function is as `may` asks.
 #[inline]
 pub(crate) fn is_settled_if(core: &Core, index: u32, may: impl FnOnce(&Function) -> bool) -> bool {
-    let settled = at_hand(core, index, |own| {
-        let stats = Some(&own.stats).filter(|_| may(&own.function))?;
-        let level = core.pressure_level();
-        stats.is_settled(&own.function.record, level, os::tick).then_some(())
+    let settled = FUNCTIONS.try_with(|runtimes| {
+        let Ok(runtimes) = runtimes.try_borrow() else { return false };
+        let first = runtimes.first().filter(|first| first.id == core.id);
+        let Some(first) = first else { return false };
+        let own = first.own.get(index as usize).and_then(Option::as_ref);
+        let own = own.filter(|_| !first.refuses.load(Ordering::Relaxed));
+        own.filter(|own| may(&own.function)).is_some_and(|own| {
+            own.stats.is_settled(&own.function.record, core.pressure_level(), os::tick)
+        })
     });
-    settled.is_some()
-}
-
-/// Whether a poll is settled, and how many polls of its future after it need not ask. `made` of them were made
-/// since the future asked last.
-#[inline]
-pub(crate) fn settles_polls(core: &Core, index: u32, made: u32) -> Option<u32> {
-    at_hand(core, index, |own| {
-        let level = core.pressure_level();
-        own.stats.settles_polls(&own.function.record, level, made, os::tick)
-    })
-}
-
-/// What `f` returns for the function of this index, if this thread has used it, and used this runtime last.
-#[inline]
-fn at_hand<R>(core: &Core, index: u32, f: impl FnOnce(&OwnFunction) -> Option<R>) -> Option<R> {
-    let found = FUNCTIONS.try_with(|runtimes| {
-        let runtimes = runtimes.try_borrow().ok()?;
-        let first = runtimes.first().filter(|first| first.id == core.id)?;
-        let own = first.own.get(index as usize).and_then(Option::as_ref)?;
-        if first.refuses.load(Ordering::Relaxed) { None } else { f(own) }
-    });
-    found.ok().flatten()
+    settled.unwrap_or(false)
 }
 
 /// Calls `f` with a function and this thread's statistics of it.

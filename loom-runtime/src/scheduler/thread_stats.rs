@@ -20,8 +20,6 @@ const CALLS: u64 = 0xffff;
 /// `CALLS_PER_TICK` reads the clock, which is a large part of what a settled call costs (`loom-bench decide`).
 const CALLS_PER_TICK: u64 = 4;
 const FEW: u64 = 50;
-/// After a settled poll of that kind, so many polls of the same future do not ask.
-const UNASKED_POLLS: u32 = 3;
 /// A verdict that was drawn many times in a row stands for `2^LONGEST_STREAK` measured calls.
 const LONGEST_STREAK: u64 = 4;
 
@@ -102,36 +100,6 @@ impl ThreadStats {
             self.count_inline();
         }
         is_settled
-    }
-
-    /// Whether this poll is settled, and how many polls of its future after it need not ask. `made` of them
-    /// were made since the future asked last; they are counted if this one is settled.
-    #[inline]
-    pub(crate) fn settles_polls(
-        &self,
-        record: &Record,
-        pressure_level: u32,
-        made: u32,
-        tick: impl FnOnce() -> u64,
-    ) -> Option<u32> {
-        let word = self.word.load(Ordering::Relaxed);
-        let polls = u64::from(made) + 1;
-        let left = (word & CALLS).checked_sub(polls)?;
-        // The clock is read each time: a long poll is seen after as many polls as a long call after calls.
-        let is_settled = word >> TAGS == tags(record, pressure_level)
-            && word & INLINE != 0
-            && self.tick.load(Ordering::Relaxed) == tick();
-        if !is_settled {
-            return None;
-        }
-        self.word.store(word - polls, Ordering::Relaxed);
-        self.inline.store(self.inline() + polls, Ordering::Relaxed);
-        Some(if left > FEW { UNASKED_POLLS } else { 0 })
-    }
-
-    /// Counts polls that were made and did not ask.
-    pub(crate) fn count_polls(&self, made: u32) {
-        self.inline.store(self.inline() + u64::from(made), Ordering::Relaxed);
     }
 
     /// Decides a measured call, which the caller has to time.

@@ -1,12 +1,13 @@
 //! A compute future as its caller sees it.
 
 use std::any::Any;
+use std::mem;
 use std::panic::resume_unwind;
 use std::task::{Context, Poll, ready};
 
 use tokio::runtime::Handle as Tokio;
 
-use crate::bridge::{Fault, Handle, Outcome, Queueing, poll_nested};
+use crate::bridge::{Fault, Handle, Outcome, Queueing, nested_polls, poll_nested};
 use crate::core::{Admitted, Core, Permit, Refusal};
 use crate::scheduler::{Arm, Decision, Wake};
 use crate::sync::Arc;
@@ -14,11 +15,11 @@ use crate::sync::Arc;
 use super::super::adaptive::run_timed;
 use super::super::baggage::Baggage;
 use super::super::decide::CallInfo;
-use super::super::entering::{Entering, Entry, Terms, admit, enter};
+use super::super::entering::{Entering, Entry, Terms, admit, begins_body, enter};
 use super::super::spans::WholeSpan;
 use super::super::turn::use_up;
 use super::host::{PollHost, Turn};
-use super::placing::Family;
+use super::placing::{DEEPEST, Family};
 
 /// A future in a block of its own, each of whose polls is placed.
 pub(crate) struct Polled<R> {
@@ -51,28 +52,34 @@ impl<R: Send + 'static> Polled<R> {
 }
 
 impl<R> Polled<R> {
-    /// Whether the future may be polled with the waker of its task: nobody else knows it.
+    /// Polls for the outcome. `core`: that of the runtime, which is looked for where the call is not settled.
     #[inline]
-    pub(super) fn is_alone(&self) -> bool {
-        self.handle.is_alone() && self.ended.is_none()
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        is_settled: impl FnOnce(Family, Wake, bool) -> bool,
+        core: impl FnOnce() -> Arc<Core>,
+    ) -> Poll<Outcome<R>> {
+        if self.handle.is_alone() && self.ended.is_none() {
+            let (wake, is_first) =
+                if self.has_begun { (Wake::Any, false) } else { (Wake::Begin, true) };
+            if nested_polls() < DEEPEST && is_settled(self.family, wake, is_first) {
+                if is_first {
+                    begins_body();
+                }
+                self.has_begun = true;
+                let Self { handle, span, family, .. } = self;
+                let counts = CountsPanic(*family, Some(core));
+                let polled = span.poll("inline", || poll_nested(|| handle.poll_through(cx)));
+                mem::forget(counts);
+                return polled;
+            }
+        }
+        self.poll_measured(cx, core)
     }
 
-    #[inline]
-    pub(super) fn has_begun(&self) -> bool {
-        self.has_begun
-    }
-
-    /// Polls a future that is alone, unmeasured. A panic of the future goes on.
-    #[inline]
-    pub(super) fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<R>> {
-        self.has_begun = true;
-        let Self { handle, span, .. } = self;
-        span.poll("inline", || poll_nested(|| handle.poll_through(cx)))
-    }
-
-    /// Polls for the outcome. `core` finds the runtime.
     #[inline(never)]
-    pub(super) fn poll_measured(
+    fn poll_measured(
         &mut self,
         cx: &mut Context<'_>,
         core: impl FnOnce() -> Arc<Core>,
@@ -269,9 +276,21 @@ fn here(
     None
 }
 
+/// Counts the panic that drops it.
+struct CountsPanic<F: FnOnce() -> Arc<Core>>(Family, Option<F>);
+
+impl<F: FnOnce() -> Arc<Core>> Drop for CountsPanic<F> {
+    #[cold]
+    fn drop(&mut self) {
+        if let Some(core) = self.1.take() {
+            count_panic(&core(), self.0);
+        }
+    }
+}
+
 /// Counts the panic of a future that nobody else knew.
 #[cold]
-pub(super) fn count_panic(core: &Core, family: Family) {
+fn count_panic(core: &Core, family: Family) {
     family.all(core).counters.panicked_inline.add_one();
 }
 

@@ -7,10 +7,9 @@ mod by_hand;
 mod future;
 mod host;
 mod placing;
-mod settling;
 mod wake;
 
 pub use by_hand::{SpawnedFuture, TrySpawnedFuture};
 pub(crate) use by_hand::{driven_future, spawned_future, try_future};
 pub(crate) use future::{Polled, resolve};
-pub(crate) use settling::Settling;
+pub(crate) use placing::Family;

@@ -51,18 +51,6 @@ impl Family {
         }
     }
 
-    /// Whether this thread's verdict is that a later poll runs here, and how many polls after it need not ask.
-    #[inline]
-    pub(crate) fn settles_polls(self, core: &Core, made: u32) -> Option<u32> {
-        thread_stats::settles_polls(core, self.site.index(self.class(Wake::Any)), made)
-    }
-
-    /// Counts settled polls that did not ask.
-    pub(crate) fn count_polls(self, core: &Core, made: u32) {
-        let class = self.class(Wake::Any);
-        thread_stats::with(core, self.site, class, |own| own.stats.count_polls(made));
-    }
-
     /// Whether the poll would be nested so deep that it goes to the pool, where the stack is new.
     pub(crate) fn is_deep(core: &Core) -> bool {
         nested_polls() >= DEEPEST && core.compute_threads > 0
