@@ -113,7 +113,7 @@ fn a_rare_slow_poll_is_found_after_the_first_ones() {
         for _ in 0..100 {
             yield_now().await;
         }
-        // One poll in four is looked at. One that takes twice as long as the coarse clock stands still, which
+        // One poll in eight is looked at. One that takes twice as long as the coarse clock stands still, which
         // may be 10 ms, is noticed, and the one after it is timed.
         for _ in 0..100 {
             compute(25);
