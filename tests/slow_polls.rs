@@ -291,7 +291,7 @@ fn a_line_at_first_sight() {
     };
     let computes = ": annotate what it calls with `#[loom::compute]`";
     assert_eq!(place(lines[0]), ("loom: `computes`".to_owned(), computes.to_owned()));
-    let blocks = ", most of it waiting: move what blocks to `loom::spawn_blocking`";
+    let blocks = ", most of it without a CPU: move what blocks to `loom::spawn_blocking`";
     assert_eq!(place(lines[1]), ("loom: `blocks`".to_owned(), blocks.to_owned()));
     assert!(
         lines[19]

@@ -19,6 +19,8 @@
 //!
 //! # Where to look
 //!
+//! - The guide: [the module `docs`](https://docs.rs/loom-runtime/latest/loom/docs/), with a tutorial, recipes, and
+//!   what to do about symptoms. `cargo doc --open -p loom-runtime --all-features` has it, too.
 //! - [`macro@main`], [`macro@test`] and [`macro@compute`]: the attributes.
 //! - [`LoomBuilder`] and [`LoomRuntime`]: the same without attributes, and for any number of
 //!   runtimes.

@@ -8,11 +8,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use axum::routing::get;
+use loom::tower::LoadShedLayer;
 use loom::{
     ComputeError, ComputePriority, FunctionStats, LoomBuilder, LoomRuntime, Mode, Override,
     try_call,
 };
 use tokio::sync::Semaphore;
+use tower::ServiceExt;
 
 fn runtime(workers: usize, compute: usize) -> LoomRuntime {
     LoomBuilder::new()
@@ -298,14 +304,21 @@ fn an_override_limits_a_function_and_lifts_the_limit() {
     flood(40);
 }
 
+async fn ask(router: &Router) -> StatusCode {
+    let request = Request::get("/").body(Body::empty()).expect("a request");
+    router.clone().oneshot(request).await.expect("it does not fail").status()
+}
+
 #[test]
 fn the_layer_is_told_of_a_wait_for_the_limit() {
     let runtime = runtime(2, 4);
     let (door, begun) = (Arc::new(Door::default()), Arc::new(Semaphore::new(0)));
     let wait = || runtime.would_wait_for("limits::held_long", Duration::from_millis(3));
     runtime.block_on(async {
+        let shed = LoadShedLayer::new(Duration::from_millis(3));
+        let router: Router = Router::new().route("/", get(|| held_long(None)).layer(shed));
         for _ in 0..8 {
-            held_long(None).await;
+            assert_eq!(ask(&router).await, StatusCode::OK);
         }
         assert_eq!(wait(), None);
         let first = loom::spawn_async(held_long(Some((Arc::clone(&door), Arc::clone(&begun)))));
@@ -315,6 +328,8 @@ fn the_layer_is_told_of_a_wait_for_the_limit() {
             tokio::task::yield_now().await;
         }
         assert!(wait().is_some(), "five calls of two milliseconds are before it");
+        // The router wraps its services anew for each request, as axum does for each connection.
+        assert_eq!(ask(&router).await, StatusCode::SERVICE_UNAVAILABLE);
         door.open();
         first.await.expect("no panic");
         for call in waiting {

@@ -2,6 +2,7 @@
 //! table of the results. Each run is a process of its own, so that none inherits the memory of another.
 
 mod load;
+mod neighbours;
 mod summary;
 mod table;
 
@@ -16,12 +17,14 @@ use tokio::sync::oneshot;
 
 use crate::ways::Way;
 
+use neighbours::Ticks;
 use summary::Summary;
 
 /// Runs this program once for each way, with the arguments that it was given, and prints a table.
 pub(crate) fn compare() -> Result<ExitCode, String> {
     let program =
         env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+    let began = Ticks::so_far();
     let (mut summaries, mut rest) = (Vec::new(), String::new());
     for way in Way::ALL {
         let mut run = Command::new(&program);
@@ -39,6 +42,9 @@ pub(crate) fn compare() -> Result<ExitCode, String> {
         rest = others.get(1..).unwrap_or_default().join("\n");
     }
     let is_right = table::print(&summaries);
+    if let Some(remark) = began.and_then(|began| began.remark()) {
+        let _ = writeln!(io::stdout(), "{remark}");
+    }
     if !rest.is_empty() {
         let _ = writeln!(io::stdout(), "\n{rest}");
     }

@@ -16,6 +16,9 @@ pub(crate) struct Route {
     functions: [AtomicU32; MOST],
     /// It has made a call that always goes to the pool.
     joins_queue: AtomicBool,
+    /// What all routes of the layer call: a route is asked about that has had no requests yet. Axum wraps the
+    /// services of a router without state anew for each connection.
+    of_layer: Option<Arc<Route>>,
 }
 
 thread_local! {
@@ -24,6 +27,11 @@ thread_local! {
 }
 
 impl Route {
+    /// A new route of a layer, which has this one for all its routes.
+    pub(crate) fn of_layer(all: &Arc<Self>) -> Arc<Self> {
+        Arc::new(Self { of_layer: Some(Arc::clone(all)), ..Self::default() })
+    }
+
     /// Calls `f`, which polls a request of this route.
     pub(crate) fn within<R>(self: &Arc<Self>, f: impl FnOnce() -> R) -> R {
         /// Restores the route around this one.
@@ -38,6 +46,9 @@ impl Route {
     }
 
     fn note(&self, function: u32) {
+        if let Some(all) = &self.of_layer {
+            all.note(function);
+        }
         for place in &self.functions {
             let mut taken = place.load(Ordering::Relaxed);
             if taken == 0 {
@@ -51,16 +62,27 @@ impl Route {
                 return;
             }
         }
-        self.joins_queue.store(true, Ordering::Relaxed);
+        self.note_queue();
     }
 
-    /// The functions that its requests have called, if all of them are known and there are any.
+    fn note_queue(&self) {
+        self.joins_queue.store(true, Ordering::Relaxed);
+        if let Some(all) = &self.of_layer {
+            all.note_queue();
+        }
+    }
+
+    /// The functions that its requests have called, or those of its layer's routes as long as it has called none;
+    /// if all of them are known and there are any.
     pub(crate) fn functions(&self) -> Option<impl Iterator<Item = u32>> {
+        let is_new = self.functions[0].load(Ordering::Relaxed) == 0
+            && !self.joins_queue.load(Ordering::Relaxed);
+        let asked = self.of_layer.as_deref().filter(|_| is_new).unwrap_or(self);
         let known = || {
-            let noted = self.functions.iter().map(|place| place.load(Ordering::Relaxed));
+            let noted = asked.functions.iter().map(|place| place.load(Ordering::Relaxed));
             noted.take_while(|place| *place != 0).map(|place| place - 1)
         };
-        let is_known = !self.joins_queue.load(Ordering::Relaxed) && known().next().is_some();
+        let is_known = !asked.joins_queue.load(Ordering::Relaxed) && known().next().is_some();
         is_known.then(known)
     }
 }
@@ -87,7 +109,7 @@ pub(crate) fn calls(function: u32) {
 
 /// A call is made that belongs to no function and goes to the pool.
 pub(crate) fn joins_queue() {
-    with_current(|route| route.joins_queue.store(true, Ordering::Relaxed));
+    with_current(Route::note_queue);
 }
 
 #[cfg(all(test, not(loom_model)))]
@@ -114,5 +136,20 @@ mod tests {
         assert_eq!(known(&inner), None, "it goes to the pool in any case");
         outer.within(|| (0..20).for_each(calls));
         assert_eq!(known(&outer), None, "too many");
+    }
+
+    #[test]
+    fn a_new_route_is_as_the_others_of_its_layer() {
+        let all = Arc::default();
+        let [first, second, third] = [(); 3].map(|()| Route::of_layer(&all));
+        assert_eq!(known(&second), None);
+        first.within(|| calls(3));
+        assert_eq!(known(&second), Some(vec![3]), "it has had no request yet");
+        second.within(|| calls(5));
+        assert_eq!((known(&first), known(&second)), (Some(vec![3]), Some(vec![5])), "its own");
+        assert_eq!(known(&third), Some(vec![3, 5]));
+        second.within(joins_queue);
+        assert_eq!((known(&first), known(&second)), (Some(vec![3]), None));
+        assert_eq!(known(&third), None);
     }
 }

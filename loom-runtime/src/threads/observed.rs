@@ -156,7 +156,7 @@ fn announce(spot: &Spot, held: Duration, is_blocked: bool) {
     };
     let held = Duration::from_micros(held.as_micros().try_into().unwrap_or(u64::MAX));
     let remedy = if is_blocked {
-        "most of it waiting: move what blocks to `loom::spawn_blocking`"
+        "most of it without a CPU: move what blocks to `loom::spawn_blocking`"
     } else {
         "annotate what it calls with `#[loom::compute]`"
     };

@@ -54,20 +54,20 @@ const LEAST_FRAME: usize = 1024;
 /// such a request joins no queue. If one would be offloaded, each request of the route counts as joining
 /// the queue.
 ///
+/// A route without a request so far is as the layer's other routes: axum makes new ones for each connection.
+///
 /// A request also counts as joining the queue, with the layer's priority, while the layer knows no function
-/// of the route, once the route has made a call that always goes to the pool (`spawn_compute`, scopes),
+/// of any route, once the route has made a call that always goes to the pool (`spawn_compute`, scopes),
 /// and once it has called more than 16 functions or classes of inputs. The layer does not see the calls of
 /// other tasks, which a request spawns, and of a body that computes while it is sent:
 /// [`functions`](Self::functions) names those.
 ///
-/// The layer reads the body of a shed request first (up to 16 MiB) and discards it, so that the
-/// client receives the response. It does not do so if the client waits before it sends the body
-/// (`Expect: 100-continue`). As for any service, a client that never sends its body needs a
-/// time-out outside of this layer.
+/// The layer reads the body of a shed request first (up to 16 MiB) and discards it, so that the client receives
+/// the response. It does not do so if the client waits before it sends the body (`Expect: 100-continue`). As for
+/// any service, a client that never sends its body needs a time-out outside of this layer.
 ///
-/// The layer is ready when the inner service is ready. A concurrency limit inside this layer delays
-/// requests before the layer sees them, unless another layer that sheds load is directly outside of
-/// that limit.
+/// The layer is ready when the inner service is ready. A concurrency limit inside this layer delays requests
+/// before the layer sees them, unless another layer that sheds load is directly outside of that limit.
 ///
 /// Cost of a request that is let through: clock readings and relaxed loads, and a look at the
 /// measurements of each function of the route, which are listed in an allocation.
@@ -280,7 +280,7 @@ impl<S, A: Clone> Layer<S> for LoadShedLayer<A> {
 
     fn layer(&self, inner: S) -> LoadShed<S, A> {
         // Each service that is layered is a route of its own.
-        let guard = Guard { route: Arc::default(), ..self.guard.clone() };
+        let guard = Guard { route: Route::of_layer(&self.guard.route), ..self.guard.clone() };
         LoadShed { inner, guard, answer: self.answer.clone() }
     }
 }

@@ -76,7 +76,8 @@ impl Report {
         if self.slow_polls.is_empty() {
             return writeln!(
                 f,
-                "\nNo poll of a task, observed future or request was seen to take {limit:?}."
+                "\nNo poll of a task, observed future or request was seen to take {limit:?}. Requests are \
+                 watched behind `SlowPollLayer`, tasks of `tokio::spawn` where `observe` names them."
             );
         }
         writeln!(f, "\nPolls that held their thread for longer than {limit:?}:")?;
