@@ -123,21 +123,30 @@ impl Drop for ComputePanic {
     }
 }
 
+impl ComputePanic {
+    /// Calls `f` with the panic message, if the payload is a text.
+    fn with_message<R>(&self, f: impl FnOnce(Option<&str>) -> R) -> R {
+        let payload = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        f(payload.as_deref().and_then(|payload| {
+            let text = payload.downcast_ref::<&str>().copied();
+            text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        }))
+    }
+}
+
 /// Writes `: ` and the panic message, if the payload is a text.
 impl fmt::Display for ComputePanic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let payload = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let message = payload.as_deref().and_then(|payload| {
-            let text = payload.downcast_ref::<&str>().copied();
-            text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        });
-        message.map_or(Ok(()), |message| write!(f, ": {message}"))
+        self.with_message(|message| message.map_or(Ok(()), |message| write!(f, ": {message}")))
     }
 }
 
 impl fmt::Debug for ComputePanic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ComputePanic({self})")
+        self.with_message(|message| match message {
+            Some(message) => f.debug_tuple("ComputePanic").field(&message).finish(),
+            None => f.debug_tuple("ComputePanic").finish_non_exhaustive(),
+        })
     }
 }
 
