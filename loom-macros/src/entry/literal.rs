@@ -71,9 +71,20 @@ fn cpu(text: &str) -> Option<usize> {
     is_number.then(|| text.parse().unwrap_or(usize::MAX))
 }
 
+/// What is wrong with a duration. Of unknown units without those that the parser knows: most are too long here.
+fn why(error: &humantime::DurationError) -> String {
+    match error {
+        humantime::DurationError::UnknownUnit { unit, .. } if !unit.is_empty() => {
+            format!("unknown unit `{unit}`")
+        }
+        error => error.to_string(),
+    }
+}
+
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text)
-        .map_err(|error| format!("expected a duration such as `500ms`, `5s` or `2min`: {error}"))?;
+    let duration = humantime::parse_duration(text).map_err(|error| {
+        format!("expected a duration such as `500ms`, `5s` or `2min`: {}", why(&error))
+    })?;
     if duration > LONGEST_TIMEOUT {
         return Err(format!("expected at most `24h`, found `{text}`"));
     }
@@ -86,7 +97,7 @@ pub(crate) fn slow_poll(text: &str) -> Result<Option<Duration>, String> {
         return Ok(None);
     }
     let duration = humantime::parse_duration(text).map_err(|error| {
-        format!("expected a duration such as `500us`, `1ms` or `1s`, or `off`: {error}")
+        format!("expected a duration such as `500us`, `1ms` or `1s`, or `off`: {}", why(&error))
     })?;
     if SLOW_POLLS.contains(&duration) {
         Ok(Some(duration))

@@ -182,12 +182,22 @@ impl FromRaw for GlobalRayon {
     }
 }
 
+/// What is wrong with a duration. Of unknown units without those that the parser knows: most are too long here.
+fn why(error: &humantime::DurationError) -> String {
+    match error {
+        humantime::DurationError::UnknownUnit { unit, .. } if !unit.is_empty() => {
+            format!("unknown unit `{unit}`")
+        }
+        error => error.to_string(),
+    }
+}
+
 impl FromRaw for Duration {
     fn from_raw(raw: &Raw) -> Result<Self, String> {
         let expected = |why| format!("expected a duration such as `500ms`, `5s` or `2min`{why}");
         match raw {
             Raw::Text(text) => humantime::parse_duration(text.trim())
-                .map_err(|error| expected(format!(": {error}"))),
+                .map_err(|error| expected(format!(": {}", why(&error)))),
             Raw::Integer(_) => Err(expected(", with its unit".to_owned())),
             _ => Err(expected(String::new())),
         }
