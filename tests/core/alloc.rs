@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Waker};
 
 use loom::{ComputeHint, ComputePriority, LoomBuilder, LoomRuntime};
+use tokio::sync::Semaphore;
 
 /// What one warning allocates: on a busy machine, compute threads starve, and the process says so
 /// once.
@@ -84,12 +85,20 @@ fn count<const CAPTURED: usize, const RETURNED: usize>(
     calls: u64,
 ) -> (u64, u64) {
     let each = calls / callers;
+    let gate = Arc::new(Semaphore::new(0));
     runtime.block_on(async {
         let tasks: Vec<_> = (0..callers)
-            .map(|_| tokio::spawn(make::<CAPTURED, RETURNED>(runtime.clone(), each)))
+            .map(|_| {
+                let (gate, runtime) = (Arc::clone(&gate), runtime.clone());
+                tokio::spawn(async move {
+                    let _open = gate.acquire().await;
+                    make::<CAPTURED, RETURNED>(runtime, each).await;
+                })
+            })
             .collect();
         // The tasks are allocated before the count starts; what they allocate is counted.
         let (allocations, wakes) = (COUNT.load(Ordering::Relaxed), runtime.compute_wakes());
+        gate.add_permits(tasks.len());
         for task in tasks {
             task.await.expect("no panic");
         }
