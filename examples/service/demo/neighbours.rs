@@ -38,8 +38,8 @@ impl Ticks {
         let share = others as f64 / (now.all - self.all).max(1) as f64;
         (share > MUCH).then(|| {
             format!(
-                "Other programs took {:.0} % of the CPUs meanwhile, so the columns compare little:\n\
-                 run it again on a quiet machine.",
+                "Other programs took {:.0} % of the CPUs meanwhile, so the columns compare\n\
+                 little: run it again on a quiet machine.",
                 100.0 * share
             )
         })

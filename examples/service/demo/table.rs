@@ -46,7 +46,7 @@ fn remarks(runs: &[Summary], out: &mut impl Write) -> io::Result<()> {
         out,
         "\nThe same load and handlers, three times. `/health` computes nothing: its p99 is\n\
          what the other routes make it wait. Time counts from when a request was due.\n\
-         The load shares the CPUs with the service. Only the run on Loom sheds load (503).\n"
+         The load shares the CPUs with the service. Only the Loom run sheds load (503).\n"
     )?;
     for function in runs.last().into_iter().flat_map(|run| &run.functions) {
         let mut parts = function.name.rsplit("::");
