@@ -19,7 +19,7 @@ fn words(text: &str) -> usize {
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut paths: Vec<_> = env::args().skip(1).collect();
     if paths.is_empty() {
-        let root = env!("CARGO_MANIFEST_DIR");
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
         paths.extend(PAGES.map(|page| format!("{root}/{page}")));
     }
     // Files are read one after another and counted at the same time; at most eight texts are in memory.
