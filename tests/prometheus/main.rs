@@ -89,8 +89,8 @@ fn named(title: &str) -> (&'static str, &'static [&'static str]) {
 fn is_answered(title: &str, series: &[Value]) -> bool {
     let (label, names) = named(title);
     let has = |name: &&str| {
-        let values = series.iter().filter_map(|series| series["metric"][label].as_str());
-        values.into_iter().any(|value| value.starts_with(*name))
+        let mut values = series.iter().filter_map(|series| series["metric"][label].as_str());
+        values.any(|value| value.starts_with(*name))
     };
     !series.is_empty() && names.iter().all(|name| has(name))
 }
