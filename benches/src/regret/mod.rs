@@ -94,10 +94,10 @@ pub(crate) fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     report.plot("regret.svg", "What decisions cost by workload, as a share of the better arm", svg);
     if failures.is_empty() {
         report.say(&format!(
-            "All bars hold, with each number of workers that was tried: at most {MOST} of the better \
-             arm ({MOST_OF_RARE} where calls too rare to be known well make both arms cost nearly the \
-             same), below both arms where knowing more pays, at most 0.5 % re-tests and 1 % of the time \
-             for them, no wrong verdict for more than 2000 calls."
+            "All bars hold, with each number of workers that was tried. A workload costs at most {MOST} \
+             of the better arm, or {MOST_OF_RARE} where calls are too rare to be known well and both arms \
+             cost nearly the same. Where knowing more pays, it costs less than either arm. Re-tests are at \
+             most 0.5 % of the calls and 1 % of the time. No verdict is wrong for more than 2000 calls."
         ));
     } else {
         report.say("Of what was aimed at, this falls short:");
