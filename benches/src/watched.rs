@@ -20,9 +20,10 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use loom::{LoomBuilder, LoomRuntime};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::net::TcpListener;
 
-use crate::report::{Bar, Report, Table, figure, ratio};
+use crate::report::{Bar, Report, Table, figure};
 use crate::statistics::{Estimate, median};
 
 /// What watching may add to a poll, in nanoseconds.
@@ -81,68 +82,134 @@ fn nanos_a_poll(polls: u32, future: impl Future<Output = ()>) -> f64 {
     started.elapsed().as_secs_f64() * 1e9 / f64::from(polls)
 }
 
-/// The ways to serve a connection, and whether it is watched. Plain ones twice: two of them differ by what cannot
-/// be told here.
-const WAYS: [(&str, bool); 3] = [("plain", false), ("plain once more", false), ("watched", true)];
+/// How a connection is served. Each way is compiled apart, so that none has the other's code warm in the caches.
+#[derive(Clone, Copy)]
+enum Way {
+    Plain,
+    /// Within futures that add nothing: differs from the plain way by what cannot be told here.
+    Within,
+    Watched,
+}
 
-/// What a request costs the worker that serves it, watched and not.
+const WAYS: [Way; 3] = [Way::Plain, Way::Within, Way::Watched];
+/// How many requests a connection has before it is the next one's turn.
+const REQUESTS: u32 = 500;
+
+/// What a request costs the worker that serves it, watched and not: where least disturbs it, with its client on the
+/// same CPU, and with both where the system puts them.
 pub(crate) fn add_requests(report: &mut Report, quick: bool) -> Result<(), Box<dyn Error>> {
-    let (rounds, requests) = if quick { (1, 200) } else { (45, 2000) };
-    let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build()?;
-    let here = async { fs::read_link("/proc/thread-self") };
-    let worker = runtime.block_on(runtime.tokio_handle().spawn(here))??;
-    let mut micros = WAYS.map(|_| Vec::new());
-    for round in 0..=rounds {
-        for turn in 0..WAYS.len() {
-            let way = (turn + round) % WAYS.len();
-            let mut client = connection(&runtime, WAYS[way].1)?;
-            ask(&mut client, requests / 10)?;
-            let before = cpu_nanos(&worker)?;
-            ask(&mut client, requests)?;
-            if round > 0 {
-                micros[way].push((cpu_nanos(&worker)? - before) / 1e3 / f64::from(requests));
-            }
-        }
-    }
+    let (rounds, turns) = if quick { (1, 1) } else { (31, 20) };
     report.say(&format!(
         "A request to a hyper service over loopback, which answers some bytes: CPU time of the worker, medians of \
-         {rounds} interleaved rounds of {requests}, each over a connection of its own. Plain: on `tokio::spawn`. \
+         {rounds} rounds, each with three new connections that have {turns} turns of {REQUESTS} requests. Plain: on \
+         `tokio::spawn`. Within others: the same, the task and each handler within a future that adds nothing. \
          Watched: on `spawn_async`, and each handler an observed future."
     ));
-    let by_plain = |of: &[f64]| {
-        Estimate::of(&of.iter().zip(&micros[0]).map(|(of, plain)| of / plain).collect::<Vec<_>>())
-    };
-    let ratios = [1, 2].map(|way| by_plain(&micros[way]));
-    let mut table = Table::new(1, ["", "µs a request", "of plain"]);
-    for (way, (name, _)) in WAYS.iter().enumerate() {
-        let of_plain = way.checked_sub(1).map_or("1".to_owned(), |way| ratio(ratios[way]));
-        table.row([(*name).to_owned(), figure(median(&mut micros[way].clone()), 2), of_plain]);
+    let allowed = sched_getaffinity(None)?;
+    let mut one = CpuSet::new();
+    (0..CpuSet::MAX_CPU).find(|cpu| allowed.is_set(*cpu)).inspect(|cpu| one.set(*cpu));
+    let mut table = Table::new(
+        1,
+        ["worker and client", "µs plain", "ns more", "of plain", "within others, of plain"],
+    );
+    let mut verdict = "";
+    for (name, cpus) in [("on one CPU", one), ("on any CPU", allowed)] {
+        sched_setaffinity(None, &cpus)?;
+        let micros = micros_a_request(rounds, turns, cpus);
+        sched_setaffinity(None, &allowed)?;
+        let [plain, within, watched] = micros?;
+        let each = |of: &[f64], f: fn((&f64, &f64)) -> f64| {
+            Estimate::of(&of.iter().zip(&plain).map(f).collect::<Vec<_>>())
+        };
+        let [within, of_plain] =
+            [within, watched.clone()].map(|of| each(&of, |(of, plain)| of / plain));
+        let more = each(&watched, |(watched, plain)| (watched - plain) * 1e3);
+        let thousandths =
+            |of: Estimate| format!("{:.3} ({:.3} to {:.3})", of.median, of.low, of.high);
+        table.row([
+            name.to_owned(),
+            figure(median(&mut plain.clone()), 2),
+            format!("{:.0} ({:.0} to {:.0})", more.median, more.low, more.high),
+            thousandths(of_plain),
+            thousandths(within),
+        ]);
+        verdict = OF_A_REQUEST.verdict(of_plain);
+        report.data(
+            &format!("watched_request, {name}"),
+            [of_plain, within, more].map(|of| [of.median, of.low, of.high]),
+        );
     }
     report.table(&table);
     report.say(&format!(
-        "Watching was to take at most a hundredth of a request: {}.",
-        OF_A_REQUEST.verdict(ratios[1])
+        "Watching was to take at most a hundredth of a request, on any CPU: {verdict}."
     ));
-    report.data("watched_request", ratios.map(|of| [of.median, of.low, of.high]));
     Ok(())
 }
 
+/// By way, for each round.
+fn micros_a_request(
+    rounds: u32,
+    turns: u32,
+    cpus: CpuSet,
+) -> Result<[Vec<f64>; WAYS.len()], Box<dyn Error>> {
+    let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build()?;
+    let here = async move {
+        sched_setaffinity(None, &cpus)?;
+        fs::read_link("/proc/thread-self")
+    };
+    let worker = runtime.block_on(runtime.tokio_handle().spawn(here))??;
+    let mut micros = WAYS.map(|_| Vec::new());
+    for round in 0..=rounds {
+        let mut clients = Vec::new();
+        for way in WAYS {
+            clients.push(connection(&runtime, way)?);
+        }
+        let mut nanos = WAYS.map(|_| 0.0);
+        for turn in 0..turns {
+            for place in 0..WAYS.len() {
+                let way = (place + (turn + round) as usize) % WAYS.len();
+                let before = cpu_nanos(&worker)?;
+                ask(&mut clients[way], REQUESTS)?;
+                nanos[way] += cpu_nanos(&worker)? - before;
+            }
+        }
+        // The first round warms up.
+        if round > 0 {
+            let requests = f64::from(turns * REQUESTS);
+            micros.iter_mut().zip(nanos).for_each(|(of, nanos)| of.push(nanos / 1e3 / requests));
+        }
+    }
+    Ok(micros)
+}
+
 /// A connection to a service on this runtime.
-fn connection(runtime: &LoomRuntime, is_watched: bool) -> Result<TcpStream, Box<dyn Error>> {
+fn connection(runtime: &LoomRuntime, way: Way) -> Result<TcpStream, Box<dyn Error>> {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
     let client = TcpStream::connect(listener.local_addr()?)?;
     client.set_nodelay(true)?;
     let (server, _) = runtime.block_on(listener.accept())?;
     server.set_nodelay(true)?;
     let (http, server) = (http1::Builder::new(), TokioIo::new(server));
-    if is_watched {
-        let answers = service_fn(|request| loom::observe("a request", answer(request)));
-        drop(runtime.spawn_async(http.serve_connection(server, answers)));
-    } else {
-        let plain = http.serve_connection(server, service_fn(answer));
-        drop(runtime.tokio_handle().spawn(plain));
+    match way {
+        Way::Plain => {
+            let served = http.serve_connection(server, service_fn(answer));
+            drop(runtime.tokio_handle().spawn(served));
+        }
+        Way::Within => {
+            let answers = service_fn(|request| within(answer(request)));
+            let served = http.serve_connection(server, answers);
+            drop(runtime.tokio_handle().spawn(within(served)));
+        }
+        Way::Watched => {
+            let answers = service_fn(|request| loom::observe("a request", answer(request)));
+            drop(runtime.spawn_async(http.serve_connection(server, answers)));
+        }
     }
     Ok(client)
+}
+
+async fn within<F: Future>(future: F) -> F::Output {
+    future.await
 }
 
 async fn answer(_request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {

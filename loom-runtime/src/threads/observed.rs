@@ -3,7 +3,7 @@
 //! One poll in eight, drawn at random, reads the coarse clock before and after. If the clock has moved on so far
 //! that the poll has taken longer than the limit, the next polls of its place are timed, the thread's CPU time
 //! included. Only a timed poll counts: the thread of another one may have been ready to run and had no CPU,
-//! which no code of the poll's can change.
+//! which no code of the poll's can change. A poll looks for its runtime once it may have been slow.
 
 use std::cell::Cell;
 use std::fmt;
@@ -15,10 +15,10 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tokio::runtime::worker_index;
 
-use crate::core::{Core, SlowPolls, Spot, Stopwatch, Told, context, local_core, nanos};
+use crate::core::{SlowPolls, Spot, Stopwatch, Told, context, is_quiet, local_core, nanos};
 use crate::scheduler::{Run, Used};
+use crate::sync::OnceLock;
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::{Arc, OnceLock};
 use crate::topology::os;
 
 use super::warn::say;
@@ -32,11 +32,12 @@ pub(crate) fn of_no_runtime() -> &'static SlowPolls {
     SLOW_POLLS.get_or_init(SlowPolls::default)
 }
 
-/// A poll that has begun. `limit` is in nanoseconds.
-pub(crate) enum Watch<'a> {
+/// A poll that has begun.
+pub(crate) enum Watch {
     Unwatched,
-    Coarse { polls: &'a SlowPolls, place: u32, limit: u64, tick: u64 },
-    Timed { polls: &'a SlowPolls, place: u32, limit: u64, look: Look },
+    /// The coarse clock showed this.
+    Coarse(u64),
+    Timed(Look),
 }
 
 /// A poll that is timed.
@@ -45,34 +46,45 @@ pub(crate) struct Look {
     told: Told,
 }
 
-impl<'a> Watch<'a> {
+impl Watch {
     /// `place` is the number of the place.
     #[inline]
-    pub(crate) fn begin(polls: &'a SlowPolls, place: u32) -> Self {
-        let Some(limit) = polls.limit() else { return Self::Unwatched };
-        if !polls.is_quiet(place) && polls.place(place).is_some_and(|it| polls.takes_look(it)) {
-            Self::Timed { polls, place, limit, look: Look::begin() }
-        } else if is_drawn() {
-            Self::Coarse { polls, place, limit, tick: os::tick() }
+    pub(crate) fn begin(place: u32) -> Self {
+        let is_quiet = is_quiet(place);
+        if is_quiet && !is_drawn() { Self::Unwatched } else { Self::begin_looking(place, is_quiet) }
+    }
+
+    /// Apart, so that a poll inlines no more than what most polls need.
+    #[inline(never)]
+    fn begin_looking(place: u32, is_quiet: bool) -> Self {
+        if !is_quiet && Spot::at(place).is_some_and(Spot::takes_look) {
+            Self::Timed(Look::begin())
+        } else if is_quiet || is_drawn() {
+            Self::Coarse(os::tick())
         } else {
             Self::Unwatched
         }
     }
 
+    /// Whether [`end`](Self::end) is to be called, now that the poll has returned.
     #[inline]
-    pub(crate) fn end(self) {
-        self.end_of(None);
+    pub(crate) fn may_have_been_slow(&self) -> bool {
+        match self {
+            Self::Unwatched => false,
+            Self::Coarse(tick) => os::tick() != *tick,
+            Self::Timed(_) => true,
+        }
     }
 
-    /// The end of a poll of a request, which counts under that name.
-    #[inline]
-    fn end_of(self, route: Option<&str>) {
+    /// The poll of a place has ended, on a runtime or on none. If it was a request's, it counts under that name.
+    #[cold]
+    pub(crate) fn end(self, polls: &SlowPolls, place: u32, route: Option<&str>) {
+        let Some(limit) = polls.limit() else { return };
         match self {
-            Self::Coarse { polls, place, limit, tick } if os::tick() != tick => {
-                suspect(polls, place, limit, tick);
-            }
-            Self::Unwatched | Self::Coarse { .. } => {}
-            Self::Timed { polls, place, limit, look } => look.end(polls, place, limit, route),
+            Self::Unwatched => {}
+            Self::Coarse(tick) if nanos(os::passed_since(tick)) < limit => {}
+            Self::Coarse(_) => Spot::at(place).into_iter().for_each(Spot::suspect),
+            Self::Timed(look) => look.end(polls, place, limit, route),
         }
     }
 }
@@ -91,13 +103,6 @@ fn is_drawn() -> bool {
         next >> 29 == 0
     };
     STATE.try_with(draw).unwrap_or_default()
-}
-
-#[cold]
-fn suspect(polls: &SlowPolls, place: u32, limit: u64, tick: u64) {
-    if nanos(os::passed_since(tick)) >= limit {
-        polls.place(place).inspect(|place| polls.suspect(place));
-    }
 }
 
 impl Look {
@@ -119,10 +124,9 @@ impl Look {
         }
         let took = nanos(run.took);
         self.told.tell(took, if is_blocked { 0 } else { took });
-        // The next polls of the place are timed, whatever the name of this one.
-        polls.place(place).inspect(|place| polls.suspect(place));
+        Spot::at(place).into_iter().for_each(Spot::convict);
         let Some(place) = polls.place(route.map_or(place, Spot::of_route)) else { return };
-        if polls.was_slow(place, held, is_blocked) {
+        if place.was_slow(held, is_blocked) {
             announce(place.spot, held, is_blocked);
         }
     }
@@ -180,14 +184,6 @@ impl fmt::Display for Spot {
     }
 }
 
-/// To which runtime the polls belong.
-enum Belongs {
-    /// It was not polled yet.
-    Unknown,
-    To(Arc<Core>),
-    ToNone,
-}
-
 pin_project! {
     /// A future whose polls are watched; made by [`observe`](crate::observe()).
     #[must_use = "futures do nothing unless polled"]
@@ -197,14 +193,14 @@ pin_project! {
         place: u32,
         // The name of a request, which has a place only once it is slow.
         route: Option<String>,
-        belongs: Belongs,
     }
 }
 
 impl<F> Observed<F> {
     /// `place` is the number of the place.
+    #[inline]
     pub(crate) fn new(place: u32, future: F) -> Self {
-        Self { future, place, route: None, belongs: Belongs::Unknown }
+        Self { future, place, route: None }
     }
 
     /// A request with that name.
@@ -217,19 +213,25 @@ impl<F> Observed<F> {
 impl<F: Future> Future for Observed<F> {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        if let Belongs::Unknown = this.belongs {
-            *this.belongs = context::current().map_or(Belongs::ToNone, Belongs::To);
-        }
-        let polls = match this.belongs {
-            Belongs::To(core) => &core.slow_polls,
-            Belongs::Unknown | Belongs::ToNone => of_no_runtime(),
-        };
-        let watch = Watch::begin(polls, *this.place);
+        let place = *this.place;
+        let watch = Watch::begin(place);
         let polled = this.future.poll(cx);
-        watch.end_of(this.route.as_deref());
+        if watch.may_have_been_slow() {
+            end_here(watch, place, this.route.as_deref());
+        }
         polled
+    }
+}
+
+/// The poll of a place has ended on this thread.
+#[cold]
+fn end_here(watch: Watch, place: u32, route: Option<&str>) {
+    match context::current() {
+        Some(core) => watch.end(&core.slow_polls, place, route),
+        None => watch.end(of_no_runtime(), place, route),
     }
 }
 
@@ -253,7 +255,8 @@ impl<F> fmt::Debug for Observed<F> {
 ///   future within this one is blamed for: each slow poll has one name.
 /// - A poll on a compute thread does not count, since nobody else waits for it.
 /// - The first 16 polls of a name are timed. After that one poll in eight is looked at by the coarse clock,
-///   which moves every few milliseconds, and 1,024 are timed after each that was slow or that looked so.
+///   which moves every few milliseconds. The next 1,024 are timed after each that was slow. After one that
+///   only looked so by that clock they are, too, but half as many each time until one is slow, 16 at least.
 ///   What is often slow is counted; of rare slow polls among many quick ones some are, and a lone one may be
 ///   missed.
 /// - A poll that calls `tokio::task::block_in_place` counts although its worker's tasks have moved on;
@@ -277,6 +280,7 @@ impl<F> fmt::Debug for Observed<F> {
 /// assert_eq!(words, 2);
 /// # }
 /// ```
+#[inline]
 #[track_caller]
 pub fn observe<F: Future>(name: &'static str, future: F) -> Observed<F> {
     Observed::new(Spot::of_future(name, Location::caller()), future)

@@ -32,11 +32,15 @@ impl<F, A> Tracked<F, A> {
 impl<F: Future, A: OfPlace> Future for Tracked<F, A> {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let watch = Watch::begin(this.admitted.slow_polls(), this.admitted.place());
+        let place = this.admitted.place();
+        let watch = Watch::begin(place);
         let polled = this.future.poll(cx);
-        watch.end();
+        if watch.may_have_been_slow() {
+            watch.end(this.admitted.slow_polls(), place, None);
+        }
         polled
     }
 }
