@@ -28,7 +28,7 @@ use crate::statistics::{Estimate, median};
 
 /// What watching may add to a poll, in nanoseconds.
 const MORE: Bar = Bar::AtMost(10.0);
-/// What it may add to the CPU time of a request, as a ratio.
+/// What it may make of the CPU time of a request.
 const OF_A_REQUEST: Bar = Bar::AtMost(1.01);
 
 pub(crate) fn add(report: &mut Report, quick: bool) {
@@ -98,7 +98,7 @@ const REQUESTS: u32 = 500;
 /// What a request costs the worker that serves it, watched and not: where least disturbs it, with its client on the
 /// same CPU, and with both where the system puts them.
 pub(crate) fn add_requests(report: &mut Report, quick: bool) -> Result<(), Box<dyn Error>> {
-    let (rounds, turns) = if quick { (1, 1) } else { (31, 20) };
+    let (rounds, turns) = if quick { (5, 4) } else { (31, 20) };
     report.say(&format!(
         "A request to a hyper service over loopback, which answers some bytes: CPU time of the worker, medians of \
          {rounds} rounds, each with three new connections that have {turns} turns of {REQUESTS} requests. Plain: on \
@@ -110,76 +110,79 @@ pub(crate) fn add_requests(report: &mut Report, quick: bool) -> Result<(), Box<d
     (0..CpuSet::MAX_CPU).find(|cpu| allowed.is_set(*cpu)).inspect(|cpu| one.set(*cpu));
     let mut table = Table::new(
         1,
-        ["worker and client", "µs plain", "ns more", "of plain", "within others, of plain"],
+        [
+            "worker and client",
+            "µs plain",
+            "ns more",
+            "of plain",
+            "within others, of plain",
+            "at most 1.01",
+        ],
     );
-    let mut verdict = "";
     for (name, cpus) in [("on one CPU", one), ("on any CPU", allowed)] {
         sched_setaffinity(None, &cpus)?;
-        let micros = micros_a_request(rounds, turns, cpus);
+        let rounds = nanos_a_request(rounds, turns, cpus);
         sched_setaffinity(None, &allowed)?;
-        let [plain, within, watched] = micros?;
-        let each = |of: &[f64], f: fn((&f64, &f64)) -> f64| {
-            Estimate::of(&of.iter().zip(&plain).map(f).collect::<Vec<_>>())
+        let rounds = rounds?;
+        let each = |of: fn(&[f64; WAYS.len()]) -> f64| {
+            let of_round = |turns: &Turns| median(&mut turns.iter().map(of).collect::<Vec<_>>());
+            Estimate::of(&rounds.iter().map(of_round).collect::<Vec<_>>())
         };
-        let [within, of_plain] =
-            [within, watched.clone()].map(|of| each(&of, |(of, plain)| of / plain));
-        let more = each(&watched, |(watched, plain)| (watched - plain) * 1e3);
+        let plain = each(|[plain, ..]| plain / 1e3);
+        let within = each(|[plain, within, _]| within / plain);
+        let watched = each(|[plain, _, watched]| watched / plain);
+        let more = each(|[plain, _, watched]| watched - plain);
         let thousandths =
             |of: Estimate| format!("{:.3} ({:.3} to {:.3})", of.median, of.low, of.high);
         table.row([
             name.to_owned(),
-            figure(median(&mut plain.clone()), 2),
+            figure(plain.median, 2),
             format!("{:.0} ({:.0} to {:.0})", more.median, more.low, more.high),
-            thousandths(of_plain),
+            thousandths(watched),
             thousandths(within),
+            OF_A_REQUEST.verdict(watched).to_owned(),
         ]);
-        verdict = OF_A_REQUEST.verdict(of_plain);
         report.data(
             &format!("watched_request, {name}"),
-            [of_plain, within, more].map(|of| [of.median, of.low, of.high]),
+            [plain, within, watched, more].map(|of| [of.median, of.low, of.high]),
         );
     }
     report.table(&table);
-    report.say(&format!(
-        "Watching was to take at most a hundredth of a request, on any CPU: {verdict}."
-    ));
     Ok(())
 }
 
-/// By way, for each round.
-fn micros_a_request(
-    rounds: u32,
-    turns: u32,
-    cpus: CpuSet,
-) -> Result<[Vec<f64>; WAYS.len()], Box<dyn Error>> {
+/// The CPU time of a request in each turn of a round, by way.
+type Turns = Vec<[f64; WAYS.len()]>;
+
+fn nanos_a_request(rounds: u32, turns: u32, cpus: CpuSet) -> Result<Vec<Turns>, Box<dyn Error>> {
     let runtime = LoomBuilder::new().tokio_threads(1).rayon_threads(1).build()?;
     let here = async move {
         sched_setaffinity(None, &cpus)?;
         fs::read_link("/proc/thread-self")
     };
     let worker = runtime.block_on(runtime.tokio_handle().spawn(here))??;
-    let mut micros = WAYS.map(|_| Vec::new());
+    let mut samples = Vec::new();
     for round in 0..=rounds {
         let mut clients = Vec::new();
         for way in WAYS {
             clients.push(connection(&runtime, way)?);
         }
-        let mut nanos = WAYS.map(|_| 0.0);
+        let mut of_round = Turns::new();
         for turn in 0..turns {
+            let mut nanos = [0.0; WAYS.len()];
             for place in 0..WAYS.len() {
                 let way = (place + (turn + round) as usize) % WAYS.len();
                 let before = cpu_nanos(&worker)?;
                 ask(&mut clients[way], REQUESTS)?;
-                nanos[way] += cpu_nanos(&worker)? - before;
+                nanos[way] = (cpu_nanos(&worker)? - before) / f64::from(REQUESTS);
             }
+            of_round.push(nanos);
         }
-        // The first round warms up.
-        if round > 0 {
-            let requests = f64::from(turns * REQUESTS);
-            micros.iter_mut().zip(nanos).for_each(|(of, nanos)| of.push(nanos / 1e3 / requests));
-        }
+        samples.push(of_round);
     }
-    Ok(micros)
+    // It warmed up.
+    samples.remove(0);
+    Ok(samples)
 }
 
 /// A connection to a service on this runtime.
@@ -192,13 +195,13 @@ fn connection(runtime: &LoomRuntime, way: Way) -> Result<TcpStream, Box<dyn Erro
     let (http, server) = (http1::Builder::new(), TokioIo::new(server));
     match way {
         Way::Plain => {
-            let served = http.serve_connection(server, service_fn(answer));
-            drop(runtime.tokio_handle().spawn(served));
+            let task = http.serve_connection(server, service_fn(answer));
+            drop(runtime.tokio_handle().spawn(task));
         }
         Way::Within => {
             let answers = service_fn(|request| within(answer(request)));
-            let served = http.serve_connection(server, answers);
-            drop(runtime.tokio_handle().spawn(within(served)));
+            let task = http.serve_connection(server, answers);
+            drop(runtime.tokio_handle().spawn(within(task)));
         }
         Way::Watched => {
             let answers = service_fn(|request| loom::observe("a request", answer(request)));
