@@ -114,10 +114,12 @@ fn a_rare_slow_poll_is_found_after_the_first_ones() {
             yield_now().await;
         }
         // One poll in eight is looked at. One that takes twice as long as the coarse clock stands still, which
-        // may be 10 ms, is noticed, and the one after it is timed.
+        // may be 10 ms, is noticed, and the next slow one is timed, although quick ones are between them.
         for _ in 0..100 {
             compute(25);
-            yield_now().await;
+            for _ in 0..8 {
+                yield_now().await;
+            }
             if !loom::slow_polls().is_empty() {
                 break;
             }
@@ -210,6 +212,30 @@ fn the_limit_is_a_setting_and_may_be_off() {
     assert_eq!(polls(builder()), 1);
     assert_eq!(polls(builder().slow_poll(Duration::from_secs(60))), 0);
     assert_eq!(polls(builder().slow_poll(None)), 0);
+}
+
+#[test]
+fn runtimes_count_for_themselves_at_one_place() {
+    async fn polls(times: usize, ms: u64) {
+        for _ in 0..times {
+            compute(ms);
+            yield_now().await;
+        }
+    }
+    let run = |runtime: &LoomRuntime, times, ms| {
+        runtime.block_on(loom::observe("shared", polls(times, ms)));
+    };
+    let [off, first, second] = [builder().slow_poll(None), builder(), builder()]
+        .map(|builder| builder.build().expect("a runtime"));
+    // It leaves the first polls, which are timed, to those that watch.
+    run(&off, 100, 0);
+    run(&first, 3, 5);
+    run(&second, 2, 5);
+    let counts = [&off, &first, &second].map(|runtime| {
+        let slow = runtime.slow_polls();
+        slow.iter().map(|slow| slow.count).sum::<u64>()
+    });
+    assert_eq!(counts, [0, 3, 2]);
 }
 
 #[loom::main(slow_poll = "off", tokio_threads = 1, rayon_threads = 1)]

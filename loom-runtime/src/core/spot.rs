@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::Location;
+use std::time::{Duration, Instant};
 
 use crate::scheduler::{Table, Trie};
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -17,10 +18,8 @@ const MOST_ROUTES: usize = 512;
 const LONGEST_ROUTE: usize = 120;
 /// How many of a place's first polls are timed, and how many at least after one that may have been slow.
 const FEWEST_LOOKS: u32 = 16;
-/// How many are timed after the first that may have been.
-const FIRST_LOOKS: u32 = 64;
 /// How many are timed after a slow one.
-const LOOKS: u32 = 1024;
+const MOST_LOOKS: u32 = 1024;
 
 /// A place that polls futures. Places are never removed.
 #[derive(Debug)]
@@ -31,8 +30,6 @@ pub(crate) struct Spot {
     pub(crate) location: Option<&'static Location<'static>>,
     /// How many of the next polls are timed.
     looks: AtomicU32,
-    /// How many will be, once one that was not may have been slow.
-    next_looks: AtomicU32,
 }
 
 static SPOTS: Trie<At, Spot> = Trie::new();
@@ -114,8 +111,7 @@ impl Spot {
     ) -> &'static Self {
         let spot = SPOTS.entry(address(name, location), || {
             let index = NEXT.fetch_add(1, Ordering::Relaxed);
-            let (looks, next_looks) = (FEWEST_LOOKS.into(), FIRST_LOOKS.into());
-            Self { index, name, location, looks, next_looks }
+            Self { index, name, location, looks: AtomicU32::new(FEWEST_LOOKS) }
         });
         BY_INDEX.get_or_init(Table::default).entry(spot.index, || spot);
         spot
@@ -140,26 +136,34 @@ impl Spot {
         takes
     }
 
-    /// The next polls are timed: one that was not may have been slow. Half as many as last time, unless a slow
-    /// one was among those: where the coarse clock lags by more than the limit, it suspects every poll in which
-    /// it moves on.
+    /// A poll that was not timed may have been slow: the next ones are.
     pub(crate) fn suspect(&self) {
-        let looks = self.next_looks.load(Ordering::Relaxed);
-        self.next_looks.store((looks / 2).max(FEWEST_LOOKS), Ordering::Relaxed);
-        self.time(looks);
+        thread_local! {
+            static LAST: Cell<Option<Instant>> = const { Cell::new(None) };
+        }
+        let now = Instant::now();
+        let last = LAST.try_with(|last| last.replace(Some(now))).ok().flatten();
+        self.time(looks_after(last.map(|last| now.saturating_duration_since(last))));
     }
 
     /// A poll was slow, whatever the name it counts under: the next ones are timed.
     pub(crate) fn convict(&self) {
-        self.next_looks.store(LOOKS, Ordering::Relaxed);
-        self.time(LOOKS);
+        self.time(MOST_LOOKS);
     }
 
-    /// So many next polls are timed.
+    /// So many next polls are timed, or more if more are to be.
     fn time(&self, looks: u32) {
-        self.looks.store(looks, Ordering::Relaxed);
+        self.looks.fetch_max(looks, Ordering::Relaxed);
         QUIET.set(self.index, false);
     }
+}
+
+/// How many polls are timed after one that only looked slow, by what has passed since the last such on the same
+/// thread. One takes about a microsecond, so that all of them take a thousandth of the time however often polls
+/// look slow: where neighbours take the CPU, many do.
+fn looks_after(passed: Option<Duration>) -> u32 {
+    let millis = passed.and_then(|passed| u32::try_from(passed.as_millis()).ok());
+    millis.unwrap_or(MOST_LOOKS).clamp(FEWEST_LOOKS, MOST_LOOKS)
 }
 
 /// Whether none of a place's next polls is to be timed. False where that is not known.
@@ -180,7 +184,7 @@ const BITS: u32 = u64::BITS;
 
 /// A bit for each of the first places: whether none of its next polls is to be timed.
 ///
-/// `Relaxed`: it publishes nothing. Aligned, since every poll reads it, and what stands beside it is written.
+/// `Relaxed`: a bit that is seen late lets a poll go untimed, no more. Aligned, since every poll reads it, and what stands beside it is written.
 #[repr(align(64))]
 struct Quiet([AtomicU64; WORDS]);
 
@@ -241,19 +245,24 @@ mod tests {
     fn the_first_polls_are_timed_and_those_after_a_slow_one() {
         let spot = Spot::at(Spot::named("timed")).expect("it was made");
         let timed = || iter::repeat_with(|| spot.takes_look()).take_while(|it| *it).count();
-        let is_bounded = spot.index as usize >= WORDS * BITS as usize;
+        let has_bit = (spot.index as usize) < WORDS * BITS as usize;
+        let [fewest, most] = [FEWEST_LOOKS, MOST_LOOKS].map(|looks| looks as usize);
         assert!(!is_quiet(spot.index));
-        assert_eq!(timed(), FEWEST_LOOKS as usize);
-        assert!(is_quiet(spot.index) || is_bounded);
-        let suspected = || {
-            spot.suspect();
-            assert!(!is_quiet(spot.index));
-            timed()
-        };
-        assert_eq!([(); 5].map(|()| suspected()), [64, 32, 16, 16, 16]);
+        assert_eq!(timed(), fewest);
+        assert_eq!(is_quiet(spot.index), has_bit);
+        spot.suspect();
+        assert!(!is_quiet(spot.index));
+        assert_eq!(timed(), most, "the first of this thread");
         spot.convict();
-        assert!(!is_quiet(spot.index));
-        assert_eq!(timed(), LOOKS as usize);
-        assert_eq!([(); 3].map(|()| suspected()), [1024, 512, 256], "one was slow lately");
+        // It takes none of those away.
+        spot.suspect();
+        assert_eq!(timed(), most);
+    }
+
+    #[test]
+    fn suspicions_have_a_thousandth_of_the_time() {
+        let ms = |ms| looks_after(Some(Duration::from_millis(ms)));
+        assert_eq!([0, 4, 16, 32, 900].map(ms), [16, 16, 16, 32, 900]);
+        assert_eq!([ms(5000), ms(u64::MAX), looks_after(None)], [1024; 3]);
     }
 }

@@ -1,9 +1,9 @@
 //! Watches how long polls hold their thread up.
 //!
 //! One poll in eight, drawn at random, reads the coarse clock before and after. If the clock has moved on so far
-//! that the poll has taken longer than the limit, the next polls of its place are timed, the thread's CPU time
-//! included. Only a timed poll counts: the thread of another one may have been ready to run and had no CPU,
-//! which no code of the poll's can change. A poll looks for its runtime once it may have been slow.
+//! that the poll may have taken longer than the limit, the next polls of its place are timed, the thread's CPU
+//! time included. Only a timed poll counts: the thread of another one may have been ready to run and had no CPU,
+//! which no code of the poll's can change. A poll that is neither timed nor drawn looks for no runtime.
 
 use std::cell::Cell;
 use std::fmt;
@@ -47,18 +47,22 @@ pub(crate) struct Look {
 }
 
 impl Watch {
-    /// `place` is the number of the place.
+    /// `place` is the number of the place, and `limit` what its runtime says ([`SlowPolls::limit`]).
     #[inline]
-    pub(crate) fn begin(place: u32) -> Self {
+    pub(crate) fn begin(place: u32, limit: impl FnOnce() -> Option<u64>) -> Self {
         let is_quiet = is_quiet(place);
-        if is_quiet && !is_drawn() { Self::Unwatched } else { Self::begin_looking(place, is_quiet) }
+        if is_quiet && !is_drawn() || limit().is_none() {
+            Self::Unwatched
+        } else {
+            Self::begin_looking(place, is_quiet)
+        }
     }
 
     /// Apart, so that a poll inlines no more than what most polls need.
     #[inline(never)]
     fn begin_looking(place: u32, is_quiet: bool) -> Self {
         if !is_quiet && Spot::at(place).is_some_and(Spot::takes_look) {
-            Self::Timed(Look::begin())
+            Self::Timed(Look { told: Told::so_far(), watch: Stopwatch::start(true) })
         } else if is_quiet || is_drawn() {
             Self::Coarse(os::tick())
         } else {
@@ -76,15 +80,54 @@ impl Watch {
         }
     }
 
-    /// The poll of a place has ended, on a runtime or on none. If it was a request's, it counts under that name.
+    /// The poll has returned: how long it took, as far as that is known.
     #[cold]
-    pub(crate) fn end(self, polls: &SlowPolls, place: u32, route: Option<&str>) {
-        let Some(limit) = polls.limit() else { return };
+    pub(crate) fn end(self) -> Polled {
         match self {
-            Self::Unwatched => {}
-            Self::Coarse(tick) if nanos(os::passed_since(tick)) < limit => {}
-            Self::Coarse(_) => Spot::at(place).into_iter().for_each(Spot::suspect),
-            Self::Timed(look) => look.end(polls, place, limit, route),
+            Self::Unwatched => Polled::Untimed(Duration::ZERO),
+            Self::Coarse(tick) => Polled::Untimed(os::passed_since(tick)),
+            Self::Timed(look) => Polled::Timed(look.watch.stop(), look.told),
+        }
+    }
+}
+
+/// A poll that has ended.
+pub(crate) enum Polled {
+    /// It has taken that long if the coarse clock has not lagged.
+    Untimed(Duration),
+    /// What it took, and what its thread was told of before.
+    Timed(Run, Told),
+}
+
+impl Polled {
+    /// Whether it took longer than this many nanoseconds.
+    fn is_beyond(&self, limit: u64) -> bool {
+        match self {
+            Self::Untimed(took) => nanos(*took) >= limit,
+            Self::Timed(run, _) => nanos(run.took) >= limit,
+        }
+    }
+
+    /// Counts a slow poll of a place, for the runtime that has these. A request's counts under that name.
+    #[cold]
+    pub(crate) fn judge(self, polls: &SlowPolls, place: u32, route: Option<&str>) {
+        let limit = polls.limit().filter(|limit| self.is_beyond(*limit));
+        let (Some(limit), Some(spot)) = (limit, Spot::at(place)) else { return };
+        // A compute thread may be held up.
+        if rayon::current_thread_index().is_some() {
+            return;
+        }
+        let Self::Timed(run, told) = self else { return spot.suspect() };
+        let (held, is_blocked) = held(run, told.since());
+        if nanos(held) < limit {
+            return;
+        }
+        let took = nanos(run.took);
+        told.tell(took, if is_blocked { 0 } else { took });
+        spot.convict();
+        let Some(place) = polls.place(route.map_or(place, Spot::of_route)) else { return };
+        if place.was_slow(held, is_blocked) {
+            announce(place.spot, held, is_blocked);
         }
     }
 }
@@ -103,33 +146,6 @@ fn is_drawn() -> bool {
         next >> 29 == 0
     };
     STATE.try_with(draw).unwrap_or_default()
-}
-
-impl Look {
-    #[cold]
-    fn begin() -> Self {
-        Self { told: Told::so_far(), watch: Stopwatch::start(true) }
-    }
-
-    #[cold]
-    fn end(&self, polls: &SlowPolls, place: u32, limit: u64, route: Option<&str>) {
-        let run = self.watch.stop();
-        if nanos(run.took) < limit {
-            return;
-        }
-        let (held, is_blocked) = held(run, self.told.since());
-        // A compute thread may be held up.
-        if nanos(held) < limit || rayon::current_thread_index().is_some() {
-            return;
-        }
-        let took = nanos(run.took);
-        self.told.tell(took, if is_blocked { 0 } else { took });
-        Spot::at(place).into_iter().for_each(Spot::convict);
-        let Some(place) = polls.place(route.map_or(place, Spot::of_route)) else { return };
-        if place.was_slow(held, is_blocked) {
-            announce(place.spot, held, is_blocked);
-        }
-    }
 }
 
 /// How long a poll has held its thread up of its own, and whether the thread waited for most of that time.
@@ -217,21 +233,34 @@ impl<F: Future> Future for Observed<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let place = *this.place;
-        let watch = Watch::begin(place);
+        let watch = Watch::begin(place, limit_here);
         let polled = this.future.poll(cx);
         if watch.may_have_been_slow() {
-            end_here(watch, place, this.route.as_deref());
+            judge_here(watch.end(), place, this.route.as_deref());
         }
         polled
     }
 }
 
-/// The poll of a place has ended on this thread.
+/// The limit of the calling thread's runtime.
+fn limit_here() -> Option<u64> {
+    let own = context::with_current(|core| core.slow_polls.limit());
+    own.unwrap_or_else(|| match context::current() {
+        Some(core) => core.slow_polls.limit(),
+        None => of_no_runtime().limit(),
+    })
+}
+
+/// Judges a poll that has ended on this thread.
 #[cold]
-fn end_here(watch: Watch, place: u32, route: Option<&str>) {
+fn judge_here(polled: Polled, place: u32, route: Option<&str>) {
+    // Most timed polls are quick, and their runtime is not worth a count of its references.
+    if limit_here().is_none_or(|limit| !polled.is_beyond(limit)) {
+        return;
+    }
     match context::current() {
-        Some(core) => watch.end(&core.slow_polls, place, route),
-        None => watch.end(of_no_runtime(), place, route),
+        Some(core) => polled.judge(&core.slow_polls, place, route),
+        None => polled.judge(of_no_runtime(), place, route),
     }
 }
 
@@ -254,18 +283,20 @@ impl<F> fmt::Debug for Observed<F> {
 ///   too. Neither does what annotated functions took that ran inline and were measured, nor what an observed
 ///   future within this one is blamed for: each slow poll has one name.
 /// - A poll on a compute thread does not count, since nobody else waits for it.
-/// - The first 16 polls of a name are timed. After that one poll in eight is looked at by the coarse clock,
-///   which moves every few milliseconds. The next 1,024 are timed after each that was slow. After one that
-///   only looked so by that clock they are, too, but half as many each time until one is slow, 16 at least.
-///   What is often slow is counted; of rare slow polls among many quick ones some are, and a lone one may be
-///   missed.
+/// - The first 16 polls of a name in the process are timed, and so are the next 1,024 after each that was slow.
+///   One in eight of the others is looked at by the coarse clock, which moves every few milliseconds. If one looks
+///   slow, the next polls of its name are timed: as many as milliseconds have passed since a poll looked slow on
+///   that thread, from 16 to 1,024. What is often slow is counted; of rare slow polls among many quick ones some
+///   are, and a lone one may be missed.
+/// - It counts for the runtime to which the thread belongs when the poll returns.
 /// - A poll that calls `tokio::task::block_in_place` counts although its worker's tasks have moved on;
 ///   with [`loom::block_in_place`](crate::block_in_place) it does not.
 ///
 /// It works in any tokio program, with and without a runtime of Loom's; the limit is 1 ms without one.
 ///
-/// Cost: some loads for each poll, and two readings of the coarse clock for one in eight (`loom-bench micro`,
-/// row `observed poll`); no allocation. A timed poll costs about a microsecond more.
+/// Cost: two loads and a random number for each poll, and two readings of the coarse clock for one in eight
+/// (`loom-bench micro`, rows `observed poll` and `on one CPU`); no allocation. A timed poll costs about a
+/// microsecond more, and those after polls that only looked slow take a thousandth of their thread's time.
 ///
 /// Cancellation: dropping it drops `future`. Panics of `future` pass through, and such a poll is not counted.
 ///

@@ -35,11 +35,11 @@ impl<F: Future, A: OfPlace> Future for Tracked<F, A> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let place = this.admitted.place();
-        let watch = Watch::begin(place);
+        let (polls, place) = (this.admitted.slow_polls(), this.admitted.place());
+        let watch = Watch::begin(place, || polls.limit());
         let polled = this.future.poll(cx);
         if watch.may_have_been_slow() {
-            watch.end(this.admitted.slow_polls(), place, None);
+            watch.end().judge(polls, place, None);
         }
         polled
     }

@@ -22,6 +22,7 @@ use crate::core::Spot;
 /// A process has at most 512 such names, of slow requests alone, and of 120 bytes each. Requests with further ones count
 /// as `other requests`. So where paths have numbers or names in them, tell the layer the route:
 /// [`named_by`](Self::named_by) for each request, or [`named`](Self::named) for a service that has one.
+/// Which polls are timed is decided for all requests together, and with `named` for those of that name.
 ///
 /// Cost for each request: the allocation of its name, which `named` saves; a slow one also takes a lock.
 /// For each poll that of [`observe`](crate::observe()).

@@ -7,6 +7,7 @@ use std::process::{self, Command};
 use std::time::Duration;
 
 use super::Class;
+use super::lag::Lag;
 use super::pin::pin;
 use crate::sync::OnceLock;
 use crate::topology::{ComputePriority, CpuSet};
@@ -175,15 +176,23 @@ pub(crate) fn tick() -> u64 {
     seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos)
 }
 
-/// How long ago `tick` was read, at least: exact clocks tell how long its tick has lasted by now.
+/// How long ago `tick` was read, at least, now that the coarse clock has moved on: exact clocks tell how long its
+/// tick has lasted by now.
 pub(crate) fn passed_since(tick: u64) -> Duration {
-    static STEP: OnceLock<Duration> = OnceLock::new();
+    static LAG: Lag = Lag::unknown();
+    static STEP: OnceLock<u64> = OnceLock::new();
     let step = || {
         let step = rustix::time::clock_getres(rustix::time::ClockId::MonotonicCoarse);
-        Duration::try_from(step).unwrap_or(Duration::from_millis(10))
+        nanos(Duration::try_from(step).unwrap_or(Duration::from_millis(10)))
     };
-    let now = read_clock(libc::CLOCK_MONOTONIC).unwrap_or_default();
-    now.saturating_sub(Duration::from_nanos(tick)).saturating_sub(*STEP.get_or_init(step))
+    // Read first, it lags no less than it seems to.
+    let coarse = self::tick();
+    let now = nanos(read_clock(libc::CLOCK_MONOTONIC).unwrap_or_default());
+    Duration::from_nanos(LAG.passed(tick, coarse, now, *STEP.get_or_init(step)))
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Moves the calling thread to one CPU, and then allows it to run on all of `cpus` again. It does

@@ -11,6 +11,8 @@
 mod facts;
 mod fork;
 #[cfg(target_os = "linux")]
+mod lag;
+#[cfg(target_os = "linux")]
 mod linux;
 #[cfg(not(target_os = "linux"))]
 mod other;
