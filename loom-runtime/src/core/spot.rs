@@ -159,8 +159,8 @@ impl Spot {
 }
 
 /// How many polls are timed after one that only looked slow, by what has passed since the last such on the same
-/// thread. One takes about a microsecond, so that all of them take a thousandth of the time however often polls
-/// look slow: where neighbours take the CPU, many do.
+/// thread. One takes a microsecond or two, so that all of them take one or two thousandths of the time however
+/// often polls look slow: where neighbours take the CPU, many do.
 fn looks_after(passed: Option<Duration>) -> u32 {
     let millis = passed.and_then(|passed| u32::try_from(passed.as_millis()).ok());
     millis.unwrap_or(MOST_LOOKS).clamp(FEWEST_LOOKS, MOST_LOOKS)

@@ -295,8 +295,8 @@ impl<F> fmt::Debug for Observed<F> {
 /// It works in any tokio program, with and without a runtime of Loom's; the limit is 1 ms without one.
 ///
 /// Cost: two loads and a random number for each poll, and two readings of the coarse clock for one in eight
-/// (`loom-bench micro`, rows `observed poll` and `on one CPU`); no allocation. A timed poll costs about a
-/// microsecond more, and those after polls that only looked slow take a thousandth of their thread's time.
+/// (`loom-bench micro`, rows `observed poll` and `on one CPU`); no allocation. A timed poll costs one or two
+/// microseconds more, and those after polls that only looked slow take one or two thousandths of their thread's time.
 ///
 /// Cancellation: dropping it drops `future`. Panics of `future` pass through, and such a poll is not counted.
 ///
