@@ -159,8 +159,8 @@ impl Spot {
 }
 
 /// How many polls are timed after one that only looked slow, by what has passed since the last such on the same
-/// thread. One takes a microsecond or two, so that all of them take one or two thousandths of the time however
-/// often polls look slow: where neighbours take the CPU, many do.
+/// thread, whatever its place. One takes a microsecond or two, so that all of them take one or two thousandths of
+/// the time that passes, however often polls look slow: where neighbours take the CPU, many do.
 fn looks_after(passed: Option<Duration>) -> u32 {
     let millis = passed.and_then(|passed| u32::try_from(passed.as_millis()).ok());
     millis.unwrap_or(MOST_LOOKS).clamp(FEWEST_LOOKS, MOST_LOOKS)
@@ -184,7 +184,8 @@ const BITS: u32 = u64::BITS;
 
 /// A bit for each of the first places: whether none of its next polls is to be timed.
 ///
-/// `Relaxed`: a bit that is seen late lets a poll go untimed, no more. Aligned, since every poll reads it, and what stands beside it is written.
+/// `Relaxed`: where two threads race, a place may stay quiet although it has looks, until one of its polls looks slow
+/// again. Aligned, since every poll reads it, and what stands beside it is written.
 #[repr(align(64))]
 struct Quiet([AtomicU64; WORDS]);
 

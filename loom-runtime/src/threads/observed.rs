@@ -93,7 +93,7 @@ impl Watch {
 
 /// A poll that has ended.
 pub(crate) enum Polled {
-    /// It has taken that long if the coarse clock has not lagged.
+    /// By the coarse clock it has taken that long, or its thread was preempted.
     Untimed(Duration),
     /// What it took, and what its thread was told of before.
     Timed(Run, Told),
@@ -283,20 +283,22 @@ impl<F> fmt::Debug for Observed<F> {
 ///   too. Neither does what annotated functions took that ran inline and were measured, nor what an observed
 ///   future within this one is blamed for: each slow poll has one name.
 /// - A poll on a compute thread does not count, since nobody else waits for it.
-/// - The first 16 polls of a name in the process are timed, and so are the next 1,024 after each that was slow.
-///   One in eight of the others is looked at by the coarse clock, which moves every few milliseconds. If one looks
-///   slow, the next polls of its name are timed: as many as milliseconds have passed since a poll looked slow on
-///   that thread, from 16 to 1,024. What is often slow is counted; of rare slow polls among many quick ones some
-///   are, and a lone one may be missed.
+/// - The first 16 polls of a place, which is a name on a line, are timed, and so are the next 1,024 after each that
+///   was slow. One in eight of the others is looked at by the coarse clock, which moves every few milliseconds. If
+///   one looks slow, the next polls of its place are timed: as many as milliseconds have passed since a poll looked
+///   slow on that thread, from 16 to 1,024. What is often slow is counted; of rare slow polls among many quick ones
+///   some are, and a lone one may be missed.
+/// - All runtimes of a process that watch polls share which of them are timed.
 /// - It counts for the runtime to which the thread belongs when the poll returns.
 /// - A poll that calls `tokio::task::block_in_place` counts although its worker's tasks have moved on;
 ///   with [`loom::block_in_place`](crate::block_in_place) it does not.
 ///
-/// It works in any tokio program, with and without a runtime of Loom's; the limit is 1 ms without one.
+/// It works in any tokio program, with and without a runtime of Loom's; the limit is 1 ms without one, and in plug-ins.
 ///
-/// Cost: two loads and a random number for each poll, and two readings of the coarse clock for one in eight
-/// (`loom-bench micro`, rows `observed poll` and `on one CPU`); no allocation. A timed poll costs one or two
-/// microseconds more, and those after polls that only looked slow take one or two thousandths of their thread's time.
+/// Cost: a load and a random number for each poll of the first 1,024 places, and two readings of the coarse clock for
+/// one in eight (`loom-bench micro`, rows `observed poll` and `on one CPU`); no allocation. A timed poll costs one or
+/// two microseconds more, and those after polls that only looked slow take one or two thousandths of the time that
+/// passes on their thread. Beside a tokio runtime of the program's own, each that is looked at or timed takes a lock.
 ///
 /// Cancellation: dropping it drops `future`. Panics of `future` pass through, and such a poll is not counted.
 ///

@@ -176,14 +176,18 @@ pub(crate) fn tick() -> u64 {
     seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos)
 }
 
-/// How long ago `tick` was read, at least, now that the coarse clock has moved on: exact clocks tell how long its
-/// tick has lasted by now.
+/// How long ago `tick` was read, at least as far as is known, now that the coarse clock has moved on: the exact
+/// clock tells how long the next tick has lasted by now.
 pub(crate) fn passed_since(tick: u64) -> Duration {
     static LAG: Lag = Lag::unknown();
     static STEP: OnceLock<u64> = OnceLock::new();
     let step = || {
-        let step = rustix::time::clock_getres(rustix::time::ClockId::MonotonicCoarse);
-        nanos(Duration::try_from(step).unwrap_or(Duration::from_millis(10)))
+        let mut step = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        #[expect(unsafe_code, reason = "Rustix takes it for granted that there is this clock")]
+        // SAFETY: T4, `step` is valid, and of the type that the call writes.
+        let read = unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, &raw mut step) };
+        // The step of `tick` where there is none.
+        if read == 0 { u64::try_from(step.tv_nsec).unwrap_or(0) } else { 1_000_000 }
     };
     // Read first, it lags no less than it seems to.
     let coarse = self::tick();
