@@ -12,7 +12,7 @@ use crate::{alloc, decide, http, local, macros, micro, page, plugins, regret, sh
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Fewer and shorter rounds: at most ten minutes on two CPUs, with wider intervals.
+    /// Fewer and shorter rounds: about a quarter of an hour on two CPUs, with wider intervals.
     #[arg(long)]
     quick: bool,
     /// One short round of each bench, which shows that it works; the page does not change.
